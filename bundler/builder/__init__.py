@@ -1,0 +1,1 @@
+"""The builder: runs in the vendor's CI, turns a Kubefile into a .run."""

@@ -1,0 +1,1 @@
+"""What builder and installer share: pure, without network, ssh or terminal."""

@@ -1,0 +1,118 @@
+"""Errors for people: what happened, where, why, and what to do now.
+
+Everything that a user can cause is a `BundlerError` (one thing went wrong) or
+`Problems` (a file has several faults, told all at once). Both are rendered in
+one place, by the two command lines; nothing below them prints. An exception of
+any other type is a bug in bundler and ends with `ExitCode.BUG`.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The documented exit codes of `bundler` and of every .run (docs/exit-codes.md)."""
+
+    OK = 0
+    BUG = 1  # an error nobody foresaw: a fault of bundler itself
+    USAGE = 2  # a wrong option or command
+    INPUT = 3  # a Kubefile, Clusterfile or other input file is wrong
+    NOT_FOUND = 4  # something named does not exist: an image, a package, a file
+    NETWORK = 5  # a server could not be reached or answered with an error
+    INTEGRITY = 6  # bytes are not what their digest says
+    TRUST = 7  # a signature, host key or certificate is missing or wrong
+    SPACE = 8  # a disk is full or would be
+    BUILD = 9  # a RUN instruction failed
+    HOST = 10  # a host could not be reached, or refused the login
+    PREFLIGHT = 11  # a host is not fit for the install
+    STEP = 12  # a command failed on a host
+    NOT_READY = 13  # something did not become ready in time
+    UNSUPPORTED = 14  # understood, but not supported yet or not on this machine
+    INTERRUPTED = 130  # Ctrl-C, as a shell reports it
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a file that a person wrote; `line` and `column` count from 1, 0 where unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        parts = [self.file, *(str(n) for n in (self.line, self.column) if n)]
+        return ":".join(parts)
+
+
+class BundlerError(Exception):
+    """One thing went wrong.
+
+    what: one sentence, what happened.
+    where: a `Location`, a host, a URL; anything whose text tells the place.
+    why: the cause, as far as it is known; may hold a command's last output.
+    fix: what the reader can do now.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        code: ExitCode,
+        where: object = None,
+        why: str = "",
+        fix: str = "",
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.code = code
+        self.where = where
+        self.why = why
+        self.fix = fix
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where is not None else self.what
+        why = f"\n  why: {self.why}" if self.why else ""
+        fix = f"\n  fix: {self.fix}" if self.fix else ""
+        return head + why + fix
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One fault in a file that a person wrote.
+
+    rule: a stable id such as `unknown-instruction`; `text`: the source line
+    itself, shown with a caret under `location.column`.
+    """
+
+    location: Location
+    rule: str
+    message: str
+    hint: str = ""
+    text: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.location}: {self.message} [{self.rule}]"]
+        if self.text:
+            lines.append(f"    {self.text}")
+        if self.text and self.location.column:
+            lines.append("    " + _indent(self.text, self.location.column) + "^")
+        if self.hint:
+            lines.append(f"  fix: {self.hint}")
+        return "\n".join(lines)
+
+
+def _indent(text: str, column: int) -> str:
+    """White space as wide as what stands before `column`; tabs stay tabs so that the caret lines up."""
+    return "".join("\t" if char == "\t" else " " for char in text[: column - 1])
+
+
+class Problems(BundlerError):  # noqa: N818  (it is a list of faults; "ProblemsError" would say less)
+    """All the faults of an input, sorted by place, raised together."""
+
+    def __init__(self, problems: tuple[Problem, ...], *, code: ExitCode = ExitCode.INPUT) -> None:
+        self.problems = tuple(sorted(problems))
+        count = len(self.problems)
+        super().__init__(f"{count} problem{'s' if count != 1 else ''} found", code=code)
+
+    def __str__(self) -> str:
+        return "\n".join([*(str(problem) for problem in self.problems), self.what])

@@ -1,0 +1,1 @@
+"""The installer: frozen into every .run, turns a Clusterfile into a running cluster."""

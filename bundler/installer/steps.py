@@ -1,0 +1,120 @@
+"""The steps a plan is made of: frozen data with an id and a reason, nothing that acts.
+
+A step runs on one host once all steps named in `after` have succeeded. The executor (`execute`) knows these four
+kinds and no more; `plan` prints them and `execute` walks the very same objects.
+"""
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """The stretches of a run, in order; progress and timings are told by phase."""
+
+    PREFLIGHT = "preflight"
+    DISTRIBUTE = "distribute"
+    HOST = "host"
+    RUNTIME = "runtime"
+    REGISTRY = "registry"
+    CONTROL_PLANE = "control-plane"
+    WORKERS = "workers"
+    NETWORK = "network"
+    APPS = "apps"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One member of the bundle and where it goes on the host."""
+
+    member: str  # path in the index
+    path: str  # absolute path on the host
+    mode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    id: str  # unique in a plan: `runtime/10.0.0.2/containerd`
+    host: str  # address
+    phase: Phase
+    reason: str  # why this plan has it, for a person
+    after: tuple[str, ...] = ()
+    volatile: bool = False  # true: done on every run, a stamp of an earlier success does not count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliver(_Step):
+    """Stream files out of the bundle to the host; they appear at their place only when all digests are right."""
+
+    files: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write(_Step):
+    """Write a small file. `@@name@@` in `content` is replaced by what step output `name` was captured as."""
+
+    path: str
+    content: str
+    mode: int = 0o644
+    secret: bool = False  # never shown, never logged
+    slots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exec(_Step):
+    """Run a POSIX shell script as root.
+
+    timeout: seconds. capture: keep standard output, stripped, under this name for later `Write.slots`; captured
+    values count as secret. stdin goes to the script's standard input.
+    """
+
+    script: str
+    timeout: float = 120.0
+    stdin: str = ""
+    capture: str = ""
+    secret: bool = False  # neither script nor output are shown or logged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Await(_Step):
+    """Run a script again and again until it exits 0 or `deadline` seconds have passed.
+
+    subject: what is awaited, for the message: "node worker-1 to be Ready". diagnose: a script whose output is
+    shown when the deadline passes.
+    """
+
+    script: str
+    subject: str
+    deadline: float
+    interval: float = 0.5
+    diagnose: str = ""
+
+
+Step = Deliver | Write | Exec | Await
+
+
+def fingerprint(step: Step) -> str:
+    """What the host's journal keeps of a success: equal only for a step with the same effect.
+
+    `after` and `reason` don't count: they change nothing on the host.
+    """
+    parts = [f"{f.name}={getattr(step, f.name)!r}" for f in fields(step) if f.name not in {"after", "reason"}]
+    return hashlib.sha256("\n".join([type(step).__name__, *parts]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step that the plan leaves out because the host's journal says that it was done already."""
+
+    step: Step
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, in an order in which it can be done: every step stands behind those in its `after`."""
+
+    title: str
+    steps: tuple[Step, ...]
+    done: tuple[Done, ...] = field(default=())
