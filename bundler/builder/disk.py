@@ -1,0 +1,71 @@
+"""Small helpers around files of the cache: a full disk told in figures, whole writes, trees that go away."""
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from bundler.core.errors import BundlerError, ExitCode
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def human_size(count: float) -> str:
+    """Bytes for people: `1.4 GiB`."""
+    value = float(count)
+    unit = 0
+    while abs(value) >= 1024 and unit < len(_UNITS) - 1:
+        value /= 1024
+        unit += 1
+    return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
+
+
+@contextlib.contextmanager
+def space_told(folder: Path, name: str, size: int | None) -> Iterator[None]:
+    """Turn "no space left" into a BundlerError (SPACE) that says how much is free and how much was wanted.
+
+    folder: any place on the disk that is written to; size: bytes that `name` needs, where known.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        need = f"; {name} needs {human_size(size)}" if size is not None else ""
+        quota = " (a quota is used up)" if error.errno == errno.EDQUOT else ""
+        raise BundlerError(
+            f"the disk is full while writing {name}",
+            where=folder,
+            why=f"{human_size(_free(folder))} are free there{quota}{need}",
+            code=ExitCode.SPACE,
+            fix="free some space, or choose another disk with --cache or BUNDLER_CACHE",
+        ) from error
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write every byte; a raw write may take less than it was given."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all in it, also where it holds read-only folders; a missing one is fine."""
+    if not folder.is_dir() or folder.is_symlink():
+        folder.unlink(missing_ok=True)
+        return
+    for parent, _, _ in os.walk(folder):
+        with contextlib.suppress(OSError):  # if it matters, rmtree tells
+            Path(parent).chmod(0o700)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+
+
+def _free(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
