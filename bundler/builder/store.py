@@ -1,10 +1,10 @@
 """The builder's cache: blobs by their digest, small records by their key.
 
 Several threads and processes may use one store. A blob appears at its place by rename, whole and with the
-right digest, or not at all. What is unfinished lies in a folder that its process holds a lock on; whoever opens
-the store next removes the folders that nobody holds any more, so that kill -9 leaves nothing for long. Nothing
-here is synced to disk: after a power cut a blob may be damaged, which its size or `chunks` finds, and then it is
-fetched again.
+right digest, or not at all. What is unfinished lies in a folder that its process holds a lock on; whoever
+opens the store next removes the folders that nobody holds any more, so that kill -9 leaves nothing for
+long. Nothing here is synced to disk: after a power cut a blob may be damaged, which its size or `chunks`
+finds, and then it is fetched again.
 """
 
 import contextlib

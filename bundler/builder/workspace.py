@@ -1,8 +1,8 @@
 """Unfinished files that nobody inherits: a folder for each process, marked as in use by a lock.
 
-The kernel drops a lock when its process ends, however it ends. So a folder whose lock can be taken belongs to
-nobody, and may be removed; no process id has to be compared, which would go wrong between containers that share
-a cache.
+The kernel drops a lock when its process ends, however it ends. So a folder whose lock can be taken
+belongs to nobody, and may be removed; no process id has to be compared, which would go wrong between
+containers that share a cache.
 """
 
 import contextlib
