@@ -1,0 +1,144 @@
+"""The site as its Clusterfile describes it: validated, frozen, and the only thing about it that the plan reads.
+
+Nothing here does I/O: a password that stands in a file or in the environment is named, and `gather` resolves it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+REGISTRY_DOMAIN: Final = (
+    "registry.internal"  # .internal is reserved for private use: no public name can be it
+)
+REGISTRY_PORT: Final = 5000
+
+
+class Role(StrEnum):
+    """What a host is in the cluster."""
+
+    CONTROL_PLANE = "control-plane"
+    WORKER = "worker"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A value that must never be shown; `reveal` is the only way to it."""
+
+    _value: str
+
+    def reveal(self) -> str:
+        """The value, for the one place that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordFile:
+    """A password that is the first line of a file."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordEnv:
+    """A password that is in an environment variable."""
+
+    variable: str
+
+
+PasswordSource = Secret | PasswordFile | PasswordEnv
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to log in to a host.
+
+    key_file: "" for the user's own keys and agent. fingerprint: `SHA256:…` of the host's key, as `ssh-keygen -l`
+    prints it; "" where known_hosts decides.
+    """
+
+    user: str = "root"
+    port: int = 22
+    key_file: str = ""
+    key_passphrase: Secret | None = None
+    password: PasswordSource | None = None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One machine of the site. env: the host's own variables over the cluster's."""
+
+    address: str
+    roles: frozenset[Role]
+    login: Login = Login()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_control_plane(self) -> bool:
+        """Whether the control plane runs here."""
+        return Role.CONTROL_PLANE in self.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The site's own registry, on the control plane. username: "" for one that asks no one's name."""
+
+    domain: str = REGISTRY_DOMAIN
+    port: int = REGISTRY_PORT
+    username: str = ""
+    password: Secret | None = None
+
+    @property
+    def name(self) -> str:
+        """Domain and port as they stand in an image name."""
+        return f"{self.domain}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The whole of a Clusterfile.
+
+    hosts: control plane first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy documents by
+    kind, untouched. launch: the apps to start, in order, instead of the bundle's LAUNCH; None where the file
+    does not say. app_envs: an app's own variables. notices: what the reader of the Clusterfile should be told.
+    """
+
+    name: str
+    hosts: tuple[Host, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    registry: Registry = Registry()
+    kubeadm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    launch: tuple[str, ...] | None = None
+    app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+    @property
+    def control_plane(self) -> Host:
+        """The one host with the control plane."""
+        return next(host for host in self.hosts if host.is_control_plane)
+
+    @property
+    def workers(self) -> tuple[Host, ...]:
+        """Every host without the control plane."""
+        return tuple(host for host in self.hosts if not host.is_control_plane)
+
+    def host(self, address: str) -> Host:
+        """The host with this address. Raises KeyError when there is none."""
+        for host in self.hosts:
+            if host.address == address:
+                return host
+        raise KeyError(address)
+
+    def app_env(self, name: str) -> Mapping[str, str]:
+        """What the Clusterfile sets for this app, over everything else."""
+        return self.app_envs.get(name, {})
