@@ -1,16 +1,19 @@
 """The bundle's index: everything a .run carries, with digest, size and place (docs/format.md).
 
 The builder writes it, the installer reads it; the JSON form is canonical
-(sorted keys, no white space), so equal contents give equal bytes.
+(sorted keys, no white space), so equal contents give equal bytes. What must hold
+between the parts is checked by `index_rules`.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.index_json import Fields, parse, read_digest, read_many, read_text, refuse
 
 FORMAT = 1  # raised when an older reader could no longer read what we write
 
@@ -103,7 +106,7 @@ class OsPackage:
 class Index:
     """The whole of a bundle.
 
-    platform: `linux/amd64`. kubernetes: the version the bundle installs (`v1.20.2`), "" where it installs none.
+    platform: `linux/amd64`. kubernetes: the version it installs (`v1.20.2`), "" where it installs none.
     launch: app names in order; commands: raw CMDS lines; one of the two is empty.
     labels, env: from LABEL and ENV, FROM's included.
     """
@@ -122,16 +125,137 @@ class Index:
     members: tuple[Member, ...]
     kube_versions: tuple[str, ...] = ()  # KUBEVERSION ranges, all of which must hold
     format: int = FORMAT
+    _by_path: Mapping[str, Member] = field(init=False, repr=False, compare=False)
 
-    def to_json(self) -> bytes:
-        """The canonical bytes; what signatures are made over in the end."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str).encode() + b"\n"
+    def __post_init__(self) -> None:
+        # A frozen dataclass is filled this way; the map only repeats what `members` says.
+        object.__setattr__(self, "_by_path", {member.path: member for member in self.members})
 
     def member(self, path: str) -> Member | None:
         """The member with this path, if there is one."""
-        return next((member for member in self.members if member.path == path), None)
+        return self._by_path.get(path)
+
+    def to_json(self) -> bytes:
+        """The canonical bytes; what signatures are made over in the end."""
+        return canonical(_plain(self)) + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Read what `to_json` wrote; the reader goes on with `index_rules.check`.
+
+        Raises BundlerError: UNSUPPORTED for a newer format, INTEGRITY for anything but an index.
+        """
+        value = parse(data)
+        if isinstance(value, dict) and type(value.get("format")) is int and value["format"] > FORMAT:
+            raise BundlerError(
+                f"the bundle has format {value['format']}, this program reads up to {FORMAT}",
+                code=ExitCode.UNSUPPORTED,
+                fix="use a newer bundler, or the commands of the .run itself",
+            )
+        index = Fields.of("index", value, _keys(cls))
+        return cls(
+            name=index.text("name"),
+            version=index.text("version"),
+            platform=index.text("platform"),
+            kubernetes=index.text("kubernetes"),
+            labels=index.texts("labels"),
+            env=index.texts("env"),
+            apps=index.many("apps", _app),
+            launch=index.many("launch", read_text),
+            commands=index.many("commands", read_text),
+            images=index.many("images", _image),
+            packages=index.many("packages", _package),
+            members=index.many("members", _member),
+            kube_versions=index.many("kube_versions", read_text),
+            format=index.number("format", most=FORMAT),
+        )
 
 
-def canonical(document: Any) -> bytes:  # noqa: ANN401  (any JSON value)
+def canonical(document: Any) -> bytes:
     """JSON bytes that are equal for equal documents."""
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+_Data = Index | App | Image | Member | OsPackage
+
+
+def _keys(kind: type[_Data]) -> frozenset[str]:
+    """The JSON keys of a dataclass: the fields that are given when it is made."""
+    return frozenset(entry.name for entry in fields(kind) if entry.init)
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it; digests in their usual form."""
+    match value:
+        case Digest():
+            return str(value)
+        case tuple():
+            return [_plain(entry) for entry in value]
+        case Mapping():
+            return {name: _plain(entry) for name, entry in value.items()}
+        case Index() | App() | Image() | Member() | OsPackage():
+            return {name: _plain(getattr(value, name)) for name in _keys(type(value))}
+        case _:
+            return value
+
+
+def _member(where: str, value: object) -> Member:
+    member = Fields.of(where, value, _keys(Member))
+    return Member(
+        path=member.text("path"),
+        size=member.number("size"),
+        digest=member.digest("digest"),
+        mode=member.number("mode", most=0o777),
+        offset=member.number("offset"),
+        length=member.number("length"),
+    )
+
+
+def _image(where: str, value: object) -> Image:
+    image = Fields.of(where, value, _keys(Image))
+    return Image(
+        name=image.text("name"),
+        digest=image.digest("digest"),
+        media_type=image.text("media_type"),
+        size=image.number("size"),
+        manifests=image.many("manifests", read_digest),
+        blobs=image.many("blobs", read_digest),
+    )
+
+
+def _app(where: str, value: object) -> App:
+    app = Fields.of(where, value, _keys(App))
+    return App(
+        name=app.text("name"),
+        kind=_choice(AppKind, where, app.text("kind")),
+        role=_choice(AppRole, where, app.text("role")),
+        path=app.text("path"),
+        commands=app.many("commands", _command),
+        env=app.texts("env"),
+    )
+
+
+def _command(where: str, value: object) -> tuple[str, ...]:
+    return read_many(where, value, read_text)
+
+
+def _package(where: str, value: object) -> OsPackage:
+    package = Fields.of(where, value, _keys(OsPackage))
+    return OsPackage(
+        suite=package.text("suite"),
+        name=package.text("name"),
+        version=package.text("version"),
+        architecture=package.text("architecture"),
+        path=package.text("path"),
+        requested=package.truth("requested"),
+    )
+
+
+_Choice = TypeVar("_Choice", AppKind, AppRole)
+
+
+def _choice(kind: type[_Choice], where: str, text: str) -> _Choice:
+    try:
+        return kind(text)
+    except ValueError:
+        refuse(f"{where}: {text[:40]!r} is none of {[str(entry) for entry in kind]}")

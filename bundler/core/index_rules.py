@@ -1,0 +1,113 @@
+"""What must hold between the parts of an index, for the builder that writes it and the reader that doubts it."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError
+from bundler.core.index import App, Image, Index, Member, OsPackage
+from bundler.core.rooted import RootedPath
+
+# These three are written into the stub, the seal and folder names, so they hold nothing that a shell could
+# take for more than a word.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
+_PLATFORM = re.compile(r"[a-z0-9]{1,20}/[a-z0-9]{1,20}(/[a-z0-9]{1,20})?")
+
+
+def faults(index: Index, *, archive_length: int) -> Iterator[str]:
+    """Everything wrong with an index whose archive has `archive_length` bytes; nothing when it is right."""
+    yield from _heading(index)
+    yield from _paths(index.members)
+    yield from _places(index.members, archive_length)
+    yield from _repeated("image", (image.name for image in index.images))
+    for image in index.images:
+        yield from _image(image, index)
+    yield from _apps(index)
+    for package in index.packages:
+        yield from _package(package, index)
+
+
+def _heading(index: Index) -> Iterator[str]:
+    checks = (("name", index.name, _NAME), ("version", index.version, _VERSION))
+    for what, value, form in (*checks, ("platform", index.platform, _PLATFORM)):
+        if not form.fullmatch(value):
+            yield f"the {what} {value[:140]!r} does not match {form.pattern}"
+
+
+def _paths(members: tuple[Member, ...]) -> Iterator[str]:
+    paths = {member.path for member in members}
+    if len(paths) != len(members):
+        yield from _repeated("member", (member.path for member in members))
+    for path in paths:
+        if fault := _path_fault(path):
+            yield fault
+        elif folder := next((parent for parent in _parents(path) if parent in paths), None):
+            yield f"{folder!r} is a file, and {path!r} needs it to be a folder"
+
+
+def _path_fault(path: str) -> str:
+    try:
+        RootedPath.parse(path)
+    except BundlerError as error:
+        return f"{error.what}: {error.why}"
+    return ""
+
+
+def _parents(path: str) -> Iterator[str]:
+    """The folders above a path, nearest first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _places(members: tuple[Member, ...], archive_length: int) -> Iterator[str]:
+    """Frames stand in the archive in the index's order, inside it and apart from each other."""
+    for member in members:
+        if not 0 <= member.mode <= 0o777:
+            yield f"member {member.path!r} has mode {member.mode:o}"
+        if member.length == 0 or member.offset + member.length > archive_length:
+            yield f"member {member.path!r} lies outside of the archive"
+    for before, after in pairwise(members):
+        if before.offset + before.length > after.offset:
+            yield f"members {before.path!r} and {after.path!r} overlap or are out of order"
+
+
+def _image(image: Image, index: Index) -> Iterator[str]:
+    if image.digest not in image.manifests:
+        yield f"image {image.name!r}: its digest is not among its manifests"
+    for digest in (*image.manifests, *image.blobs):
+        if not _blob_is_there(digest, index):
+            yield f"image {image.name!r}: no member holds its blob {digest}"
+
+
+def _blob_is_there(digest: Digest, index: Index) -> bool:
+    member = index.member(f"images/blobs/sha256/{digest.hex}")
+    return member is not None and member.digest == digest
+
+
+def _apps(index: Index) -> Iterator[str]:
+    yield from _repeated("app", (app.name for app in index.apps))
+    yield from (fault for app in index.apps if (fault := _app_fault(app)))
+    known = {app.name for app in index.apps}
+    yield from (f"LAUNCH names {name!r}, which is no app" for name in index.launch if name not in known)
+
+
+def _app_fault(app: App) -> str:
+    if any(len(command) == 0 for command in app.commands):
+        return f"app {app.name!r} has an empty command"
+    return _path_fault(app.path)
+
+
+def _package(package: OsPackage, index: Index) -> Iterator[str]:
+    if index.member(package.path) is None:
+        yield f"package {package.name!r}: no member is at {package.path!r}"
+
+
+def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            yield f"{what} {name!r} is there twice"
+        seen.add(name)
