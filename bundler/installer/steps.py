@@ -1,12 +1,18 @@
 """The steps a plan is made of: frozen data with an id and a reason, nothing that acts.
 
-A step runs on one host once all steps named in `after` have succeeded. The executor (`execute`) knows these four
-kinds and no more; `plan` prints them and `execute` walks the very same objects.
+A step runs on one host once all steps named in `after` have succeeded. The executor (`execute`) knows these
+four kinds and no more; `plan` prints them and `execute` walks the very same objects.
 """
 
 import hashlib
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from typing import Final
+
+from bundler.core.digest import Digest
+
+# Stands in `Delivery.member` for the .run's own runtime section: the frozen installer as tar.gz.
+RUNTIME_MEMBER: Final = "@runtime"
 
 
 class Phase(StrEnum):
@@ -26,11 +32,17 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One member of the bundle and where it goes on the host."""
+    """One member of the bundle and where it goes on the host.
 
-    member: str  # path in the index
+    digest: of the content, so that a changed content is a changed step; None only for `RUNTIME_MEMBER`.
+    size: bytes; 0 where it is not known before the section is opened.
+    """
+
+    member: str  # path in the index, or RUNTIME_MEMBER
     path: str  # absolute path on the host
     mode: int
+    digest: Digest | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +57,7 @@ class _Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliver(_Step):
-    """Stream files out of the bundle to the host; they appear at their place only when all digests are right."""
+    """Stream files out of the bundle to the host; they appear in place only when all digests are right."""
 
     files: tuple[Delivery, ...]
 
@@ -65,8 +77,8 @@ class Write(_Step):
 class Exec(_Step):
     """Run a POSIX shell script as root.
 
-    timeout: seconds. capture: keep standard output, stripped, under this name for later `Write.slots`; captured
-    values count as secret. stdin goes to the script's standard input.
+    timeout: seconds. capture: keep standard output, stripped, under this name for later `Write.slots`;
+    captured values count as secret. stdin goes to the script's standard input.
     """
 
     script: str
@@ -113,7 +125,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done, in an order in which it can be done: every step stands behind those in its `after`."""
+    """What will be done, in an order in which it can be done: a step stands behind those in its `after`."""
 
     title: str
     steps: tuple[Step, ...]
