@@ -1,0 +1,40 @@
+"""Run a command of this host and turn a failure into an error that says which and why."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from bundler.core.errors import BundlerError, ExitCode
+
+
+def run(*argv: str | Path, stdin: str = "", timeout: float = 60) -> str:
+    """Standard output of a command.
+
+    Raises BundlerError (STEP) with the command's last lines when it fails or outlasts `timeout` seconds.
+    """
+    done = attempt(*argv, stdin=stdin, timeout=timeout)
+    if done.returncode:
+        raise _failed(argv, f"exit status {done.returncode}", done.stderr or done.stdout)
+    return done.stdout
+
+
+def attempt(*argv: str | Path, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """The same for a command that may fail."""
+    try:
+        return subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
+        )
+    except FileNotFoundError as error:
+        raise BundlerError(
+            f"command not found: {argv[0]}",
+            code=ExitCode.NOT_FOUND,
+            fix="`make setup` installs what is needed",
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise _failed(argv, f"no end after {timeout:.0f} s", str(error.stderr or "")) from error
+
+
+def _failed(argv: Sequence[str | Path], what: str, output: str) -> BundlerError:
+    command = " ".join(str(part) for part in argv)[:200]
+    last = "\n".join(output.strip().splitlines()[-20:])
+    return BundlerError(f"`{command}`: {what}", code=ExitCode.STEP, why=last)

@@ -1,0 +1,41 @@
+"""Whether this host can boot a site, and if not, why, in words for a person."""
+
+import os
+import platform
+import shutil
+from pathlib import Path
+
+from bundler.core.errors import BundlerError, ExitCode
+
+_COMMANDS = {
+    "systemd-nspawn": "systemd-container",
+    "debootstrap": "debootstrap",
+    "ip": "iproute2",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "scp": "openssh-client",
+    "nsenter": "util-linux",
+    "openssl": "openssl",
+}
+
+
+def reasons() -> tuple[str, ...]:
+    """Everything that stands in the way; empty when a site can be brought up."""
+    found = []
+    if platform.system() != "Linux":
+        return (f"a site needs Linux, this is {platform.system()}",)
+    if os.geteuid() != 0:
+        found.append("a site needs root: namespaces, mounts and cgroups are made")
+    missing = {package for command, package in _COMMANDS.items() if not shutil.which(command)}
+    if missing:
+        found.append("not installed: " + ", ".join(sorted(missing)) + " (`make setup` installs them)")
+    filesystems = Path("/proc/filesystems").read_text().split()
+    if "overlay" not in filesystems and not Path("/sys/module/overlay").exists():
+        found.append("the kernel offers no overlay filesystem (try `modprobe overlay`)")
+    return tuple(found)
+
+
+def require_support() -> None:
+    """Raise BundlerError (UNSUPPORTED) with all reasons when this host can't boot a site."""
+    if found := reasons():
+        raise BundlerError("no site can be brought up here", code=ExitCode.UNSUPPORTED, why="; ".join(found))
