@@ -1,6 +1,6 @@
-"""The site as its Clusterfile describes it: validated, frozen, and the only thing about it that the plan reads.
+"""The site as its Clusterfile describes it: validated, frozen, all that the plan knows of it.
 
-Nothing here does I/O: a password that stands in a file or in the environment is named, and `gather` resolves it.
+Nothing here does I/O: a password that stands in a file or in the environment is only named.
 """
 
 from collections.abc import Mapping
@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-REGISTRY_DOMAIN: Final = (
-    "registry.internal"  # .internal is reserved for private use: no public name can be it
-)
+REGISTRY_DOMAIN: Final = "registry.internal"  # .internal is reserved for private use
 REGISTRY_PORT: Final = 5000
 
 
@@ -62,8 +60,8 @@ PasswordSource = Secret | PasswordFile | PasswordEnv
 class Login:
     """How to log in to a host.
 
-    key_file: "" for the user's own keys and agent. fingerprint: `SHA256:…` of the host's key, as `ssh-keygen -l`
-    prints it; "" where known_hosts decides.
+    key_file: "" for the user's own keys and agent. fingerprint: `SHA256:…` of the host's key, as
+    `ssh-keygen -l` prints it; "" where known_hosts decides.
     """
 
     user: str = "root"
@@ -108,9 +106,9 @@ class Registry:
 class Site:
     """The whole of a Clusterfile.
 
-    hosts: control plane first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy documents by
-    kind, untouched. launch: the apps to start, in order, instead of the bundle's LAUNCH; None where the file
-    does not say. app_envs: an app's own variables. notices: what the reader of the Clusterfile should be told.
+    hosts: control plane first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
+    documents by kind, untouched. launch: the apps to start, in order, instead of the bundle's LAUNCH; None
+    where the file does not say. app_envs: an app's own variables. notices: what the user should be told.
     """
 
     name: str
