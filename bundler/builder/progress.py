@@ -1,0 +1,66 @@
+"""How the builder tells what it does: the protocol that every stage reports through (`view` shows it)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Transfer(Protocol):
+    """One thing that grows in bytes, such as a download."""
+
+    def advance(self, count: int) -> None:
+        """`count` more bytes; a negative number when it had to begin again. Thread-safe."""
+
+    def close(self) -> None:
+        """It has ended, well or not."""
+
+
+class Progress(Protocol):
+    """Where the builder reports to. Implementations are thread-safe."""
+
+    def begin(self, phase: str) -> None:
+        """A stretch of the build begins, and with it the one before ends."""
+
+    def transfer(self, name: str, total: int | None) -> Transfer:
+        """Bytes will move; `total` is how many, where known."""
+
+    def say(self, line: str) -> None:
+        """Something that everybody should see."""
+
+    def log(self, line: str) -> None:
+        """Something for the log file, and for those who asked for more."""
+
+
+@contextmanager
+def transferring(progress: Progress, name: str, total: int | None) -> Iterator[Transfer]:
+    """A transfer that is closed at the end in any case."""
+    transfer = progress.transfer(name, total)
+    try:
+        yield transfer
+    finally:
+        transfer.close()
+
+
+class _Nothing:
+    def advance(self, count: int) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Silent:
+    """Reports to nobody."""
+
+    def begin(self, phase: str) -> None:
+        """Nobody is told."""
+
+    def transfer(self, name: str, total: int | None) -> Transfer:  # noqa: ARG002  (the protocol's signature)
+        """Nobody is told."""
+        return _Nothing()
+
+    def say(self, line: str) -> None:
+        """Nobody is told."""
+
+    def log(self, line: str) -> None:
+        """Nobody is told."""
