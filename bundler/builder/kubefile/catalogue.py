@@ -1,0 +1,86 @@
+"""What FROM means: nothing, a ready Kubefile of the catalogue, a path; the rest is told by name."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import bundler
+from bundler.builder.kubefile.source import did_you_mean
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """FROM scratch: an empty tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class KubefileBase:
+    """FROM another Kubefile; its folder is its build context."""
+
+    path: Path
+
+    @property
+    def context(self) -> Path:
+        """The folder whose files it copies."""
+        return self.path.parent
+
+
+@dataclass(frozen=True, slots=True)
+class LaterBase:
+    """FROM something that this version can't read yet; `kind` says what it is."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownBase:
+    """FROM something that isn't there; `hint` says what may be meant."""
+
+    hint: str
+
+
+Base = Scratch | KubefileBase | LaterBase | UnknownBase
+
+
+def default_catalogue() -> Path:
+    """templates/catalog: inside the installed package, else beside it in a checkout."""
+    package = Path(bundler.__file__).parent
+    inside = package / "templates" / "catalog"
+    return inside if inside.is_dir() else package.parent / "templates" / "catalog"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """A folder of ready Kubefiles: `NAME/Kubefile`."""
+
+    root: Path
+
+    def names(self) -> tuple[str, ...]:
+        """What FROM can name, sorted."""
+        return tuple(sorted(path.parent.name for path in self.root.glob("*/Kubefile")))
+
+    def base(self, text: str, folder: Path) -> Base:
+        """What `FROM text` means in a Kubefile that lies in `folder`. Reads folder entries, no contents."""
+        if text == "scratch":
+            return Scratch()
+        if _NAME.fullmatch(text) and (self.root / text / "Kubefile").is_file():
+            return KubefileBase((self.root / text / "Kubefile").resolve())
+        path = folder / text
+        if (path / "Kubefile").is_file():
+            return KubefileBase((path / "Kubefile").resolve())
+        if path.is_file() and not text.endswith(".run"):
+            return KubefileBase(path.resolve())
+        return self._absent(text)
+
+    def _absent(self, text: str) -> Base:
+        if text.endswith(".run"):
+            return LaterBase("another .run")
+        if text.startswith(("/", "./", "../")) or text in {".", ".."}:
+            return UnknownBase(
+                "there is no Kubefile at this path; it is taken from the Kubefile's own folder"
+            )
+        if _NAME.fullmatch(text):
+            return UnknownBase(did_you_mean(text, self.names()) or "name a folder, or scratch")
+        return LaterBase("an image in a registry")

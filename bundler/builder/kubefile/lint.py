@@ -1,0 +1,239 @@
+"""All that can be told about a Kubefile without building it: parse errors, faults between lines, advice."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.builder.kubefile.catalogue import Catalogue, KubefileBase, LaterBase, UnknownBase
+from bundler.builder.kubefile.instructions import (
+    Add,
+    App,
+    AppCmds,
+    AppEnv,
+    Arg,
+    Cmds,
+    Env,
+    From,
+    Instruction,
+    Kubefile,
+    Launch,
+)
+from bundler.builder.kubefile.parser import Reading, read
+from bundler.builder.kubefile.source import Finding, Findings, Severity, did_you_mean
+from bundler.builder.kubefile.variables import check_variables
+from bundler.builder.kubefile.words import Word, expand, variables
+from bundler.core.errors import BundlerError, ExitCode, Location, Problems
+from bundler.core.index import AppRole
+
+_MAX_BASES = 32
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst", ".txz")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `bundler lint` says, sorted by place."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Those that would stop a build."""
+        return tuple(f for f in self.findings if f.severity is Severity.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What the bases of a Kubefile bring, as far as their text tells.
+
+    apps: name → role. complete: false where a base can't be read, so that a name may exist all the same.
+    """
+
+    apps: Mapping[str, AppRole]
+    env: frozenset[str]
+    complete: bool = True
+
+
+def lint(path: Path, catalogue: Catalogue, *, name: str | None = None) -> Report:
+    """Read one Kubefile and its bases' definitions, and tell all problems of the file itself.
+
+    name: how messages call the file, the path as given otherwise. Faults of the text are in the report, never
+    raised. Raises BundlerError (NOT_FOUND) when the file can't be read.
+    """
+    text = read_kubefile(path)
+    shown = name or str(path)
+    try:
+        reading = read(text, shown)
+    except Problems as refused:
+        return Report(tuple(Finding(problem, Severity.ERROR) for problem in refused.problems))
+    found = (*reading.findings, *check(reading.kubefile, catalogue, path.resolve()))
+    return Report(tuple(sorted(found, key=lambda finding: finding.problem)))
+
+
+def read_kubefile(path: Path) -> bytes:
+    """The file's bytes. Raises BundlerError (NOT_FOUND)."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundlerError(
+            "the Kubefile can't be read",
+            where=path,
+            why=error.strerror or str(error),
+            code=ExitCode.NOT_FOUND,
+            fix="name the folder that holds a Kubefile, or the file with -f",
+        ) from error
+
+
+def check(kubefile: Kubefile, catalogue: Catalogue, path: Path) -> tuple[Finding, ...]:
+    """What is wrong between the lines of a file that parses; `path` is its absolute path."""
+    findings = Findings(kubefile.source)
+    inherited = _check_from(kubefile, catalogue, path, findings)
+    _check_apps(kubefile.instructions, inherited, findings)
+    _check_end(kubefile.instructions, findings)
+    for instruction in kubefile.instructions:
+        if isinstance(instruction, Add | App):
+            _check_downloads(instruction, findings)
+    check_variables(kubefile.instructions, inherited.env if inherited.complete else None, findings)
+    return tuple(findings.found)
+
+
+def _check_from(kubefile: Kubefile, catalogue: Catalogue, path: Path, findings: Findings) -> Inherited:
+    bases = [instruction for instruction in kubefile.instructions if isinstance(instruction, From)]
+    first = next((i for i in kubefile.instructions if not isinstance(i, Arg)), None)
+    if not isinstance(first, From):
+        where = first.location if first else kubefile.source.end()
+        findings.add(
+            where, "no-from", "FROM must come first", "begin with FROM scratch or FROM kubernetes-debian"
+        )
+    for extra in bases[1:]:
+        hint = "one bundle has one base; make the other one a base of the base"
+        findings.add(extra.location, "from-twice", "there is a FROM already", hint)
+    if not bases:
+        return Inherited({}, frozenset())
+    return _inherited(_base_word(kubefile.instructions), catalogue, path, (path,), findings.add)
+
+
+def _inherited(
+    word: Word, catalogue: Catalogue, path: Path, chain: tuple[Path, ...], fault: Callable[..., None]
+) -> Inherited:
+    """What the base brings; `fault` tells about FROM's word only, the base is linted on its own."""
+    if "$" in word.text:
+        return Inherited({}, frozenset(), complete=False)
+    match catalogue.base(word.text, path.parent):
+        case KubefileBase() as base if base.path in chain:
+            fault(word.location, "from-cycle", f"FROM {word.text} leads back to this file")
+        case KubefileBase() as base if len(chain) < _MAX_BASES:
+            return _of_base(base, catalogue, (*chain, base.path))
+        case UnknownBase(hint):
+            fault(word.location, "from-unknown", f"there is no {word.text}", hint)
+        case LaterBase(kind):
+            hint = "for now, write FROM kubernetes-debian, FROM kubernetes or FROM a folder"
+            fault(word.location, "from-unsupported", f"FROM {kind} is not supported yet", hint)
+            return Inherited({}, frozenset(), complete=False)
+        case _:
+            pass
+    return Inherited({}, frozenset())
+
+
+def _base_word(instructions: tuple[Instruction, ...]) -> Word:
+    """FROM's word, with the defaults of the ARGs before it put in; unchanged where one has none."""
+    defaults: dict[str, str] = {}
+    for instruction in instructions:
+        match instruction:
+            case Arg(values=values):
+                defaults.update({pair.name.text: pair.value.text for pair in values if pair.value})
+            case From(base=base) if variables(base.text) <= defaults.keys():
+                return Word(expand(base.text, defaults.get), base.location)
+            case From(base=base):
+                return base
+            case _:
+                break
+    return next(i.base for i in instructions if isinstance(i, From))
+
+
+def _of_base(base: KubefileBase, catalogue: Catalogue, chain: tuple[Path, ...]) -> Inherited:
+    try:
+        reading: Reading = read(read_kubefile(base.path), str(base.path))
+    except BundlerError:
+        return Inherited({}, frozenset(), complete=False)
+    instructions = reading.kubefile.instructions
+    above = Inherited({}, frozenset())
+    if any(isinstance(i, From) for i in instructions):
+        above = _inherited(_base_word(instructions), catalogue, base.path, chain, lambda *_: None)
+    own = {i.name.text: i.role for i in instructions if isinstance(i, App)}
+    env = {pair.name.text for i in instructions if isinstance(i, Env) for pair in i.values}
+    return Inherited({**above.apps, **own}, above.env | env, above.complete)
+
+
+def _check_apps(instructions: tuple[Instruction, ...], inherited: Inherited, findings: Findings) -> None:
+    known = dict(inherited.apps)
+    own: dict[str, Location] = {}
+    for instruction in instructions:
+        match instruction:
+            case App(name=name, role=role):
+                if name.text in own:
+                    message = (
+                        f"{name.text} was defined in line {own[name.text].line}; this one takes its place"
+                    )
+                    findings.add(
+                        name.location, "app-twice", message, "give the apps two names, or remove one"
+                    )
+                own[name.text] = name.location
+                known[name.text] = role
+            case AppCmds(name=name) | AppEnv(name=name) if inherited.complete and name.text not in known:
+                hint = did_you_mean(name.text, tuple(known)) or "define it above with APP"
+                findings.add(name.location, "app-unknown", f"there is no app {name.text} above", hint)
+            case Launch(names=names) if inherited.complete:
+                _check_launch(names, known, findings)
+            case _:
+                pass
+
+
+def _check_launch(names: tuple[Word, ...], known: Mapping[str, AppRole], findings: Findings) -> None:
+    for word in names:
+        if word.text not in known and "$" not in word.text:
+            hint = did_you_mean(word.text, tuple(known)) or "define it above with APP"
+            findings.add(word.location, "launch-unknown-app", f"there is no app {word.text}", hint)
+    plugins = sorted(name for name, role in known.items() if role is AppRole.CNI)
+    if len(plugins) > 1 and not any(word.text in plugins for word in names):
+        hint = f"name one of {', '.join(plugins)} in LAUNCH"
+        findings.add(names[0].location, "launch-plugin-choice", "there are several CNI plug-ins", hint)
+
+
+def _check_end(instructions: tuple[Instruction, ...], findings: Findings) -> None:
+    """One LAUNCH or CMDS, at the end; the old CMD may stand anywhere and several times."""
+    launches = [i for i in instructions if isinstance(i, Launch)]
+    lists = [i for i in instructions if isinstance(i, Cmds)]
+    ends = [i for i in instructions if isinstance(i, Launch) or (isinstance(i, Cmds) and not i.old)]
+    if launches and lists:
+        hint = "keep LAUNCH, and give an app its commands with APPCMDS"
+        findings.add(lists[0].location, "launch-and-cmds", "there is a LAUNCH too", hint)
+    for extra in ends[1:]:
+        if type(extra) is type(ends[0]):
+            findings.add(
+                extra.location, "launch-twice", "there is one already", "write all names into one list"
+            )
+    for end in ends[:1]:
+        if end is not instructions[-1] and instructions[-1] not in ends:
+            findings.add(
+                end.location, "launch-not-last", "this must be the last instruction", "move it to the end"
+            )
+
+
+def _check_downloads(instruction: Add | App, findings: Findings) -> None:
+    for word in instruction.sources:
+        if word.text.startswith("http://"):
+            findings.add(word.location, "plain-http", "this is fetched without TLS", "write https://")
+        if word.text.startswith(("http://", "https://")) and instruction.checksum is None:
+            hint = "add --checksum=sha256:… in front of the name"
+            findings.add(word.location, "no-checksum", "nothing says what this download must be", hint)
+    for word in _packed(instruction):
+        hint = "add --unpack to unpack it; leave it as it is to ship the archive"
+        findings.add(word.location, "add-archive", "this archive is copied as it is", hint)
+
+
+def _packed(instruction: Add | App) -> Iterator[Word]:
+    """Local archives that Docker's ADD would unpack."""
+    if isinstance(instruction, Add) and not instruction.unpack:
+        for word in instruction.sources:
+            if word.text.endswith(_ARCHIVES) and "://" not in word.text:
+                yield word

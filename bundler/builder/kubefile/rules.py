@@ -1,0 +1,92 @@
+"""Every rule a Kubefile can break: a stable id, how bad it is, one line about it (docs/kubefile.md)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. Ids are never reused for another meaning: users write them into their CI settings."""
+
+    id: str
+    text: str
+    warning: bool = False
+
+
+def _table(*rules: Rule) -> Mapping[str, Rule]:
+    return MappingProxyType({rule.id: rule for rule in rules})
+
+
+RULES = _table(
+    # the text itself
+    Rule("not-utf8", "A Kubefile is UTF-8 text."),
+    Rule("too-large", "A Kubefile has at most 4 MiB."),
+    Rule("escape-directive", "Only the backslash continues lines; `# escape=` is not supported."),
+    Rule("empty-continuation", "An empty line inside a continued instruction is skipped.", warning=True),
+    Rule(
+        "dangling-continuation", "The file ends in a backslash: the instruction may be cut off.", warning=True
+    ),
+    Rule("unclosed-heredoc", "A heredoc ends with its name on a line of its own."),
+    Rule("unclosed-quote", "A quote that is opened must be closed."),
+    Rule(
+        "bad-expansion",
+        "A variable is written $NAME or ${NAME}, ${NAME:-default}, ${NAME:+other}, ${NAME:?why}.",
+    ),
+    Rule("trailing-comment", "A comment stands on a line of its own."),
+    # one instruction
+    Rule("unknown-instruction", "The word at the start of a line names an instruction."),
+    Rule("unsupported-instruction", "Dockerfile instructions about containers mean nothing in a bundle."),
+    Rule("unknown-flag", "An instruction takes only the flags that it knows."),
+    Rule("unsupported-flag", "Some flags of Dockerfiles can't be kept in a bundle."),
+    Rule("bad-flag", "A flag needs a value of the right form."),
+    Rule("missing-argument", "The instruction lacks an argument."),
+    Rule("extra-argument", "The instruction has more arguments than it can use."),
+    Rule("bad-assignment", "ARG, ENV, LABEL and APPENV take NAME=value."),
+    Rule("bad-json", 'The list form is JSON: ["a", "b"], in double quotes.'),
+    Rule(
+        "bad-app-name",
+        "App names are lower-case letters, digits, `-`, `.` and `_`, as they become Helm releases.",
+    ),
+    Rule("bad-source", "APP, CNI and CSI take local://PATH or https://URL."),
+    Rule("bad-image", "IMAGE takes a registry reference or docker-archive:, oci-archive:, oci:, docker://."),
+    Rule("bad-suite", "PACKAGE takes DISTRIBUTION:SUITE first: debian:bookworm."),
+    Rule(
+        "bad-kube-version", "KUBEVERSION takes a range of versions: >=1.20 <1.30, 1.22 - 1.24, ~1.20, ^1.2."
+    ),
+    Rule("bad-platform", "A platform is written OS/ARCHITECTURE: linux/amd64."),
+    Rule("old-env-form", "Write NAME=value; without `=` the rest of the line is one value.", warning=True),
+    Rule("maintainer-old", "MAINTAINER is the old form of LABEL maintainer=.", warning=True),
+    Rule("stage-name", "A Kubefile has one stage, a name for it has no effect.", warning=True),
+    # the whole file
+    Rule("no-from", "A Kubefile starts with FROM; only ARG may stand before it."),
+    Rule("from-twice", "A Kubefile has one FROM."),
+    Rule("from-unknown", "FROM names scratch, a catalogue entry, or a folder or Kubefile that is there."),
+    Rule("from-unsupported", "FROM an image or another .run is not supported yet.", warning=True),
+    Rule("from-cycle", "A Kubefile can't be FROM itself."),
+    Rule("launch-not-last", "LAUNCH or CMDS is the last instruction."),
+    Rule("launch-twice", "There is one LAUNCH or one CMDS."),
+    Rule("launch-and-cmds", "LAUNCH and CMDS (or CMD) exclude each other."),
+    Rule("launch-unknown-app", "LAUNCH names apps that APP, CNI, CSI or the base define."),
+    Rule("launch-plugin-choice", "With several CNI plug-ins, LAUNCH names the one that is used."),
+    Rule("cmd-old-form", "CMD is the old form of CMDS.", warning=True),
+    Rule(
+        "app-twice", "Of two apps with one name, the later one takes the place of the former.", warning=True
+    ),
+    Rule("app-unknown", "APPCMDS and APPENV come after the APP that they name."),
+    Rule("app-kind-unknown", "What an app's files are decides how it is launched; else APPCMDS says it."),
+    Rule("no-checksum", "A download without --checksum may change behind your back.", warning=True),
+    Rule("plain-http", "Plain http lets anybody on the way change the file.", warning=True),
+    Rule("add-archive", "ADD unpacks an archive only with --unpack.", warning=True),
+    Rule("undefined-variable", "A variable that nothing defines expands to nothing.", warning=True),
+    Rule("secret-in-kubefile", "Whoever has the bundle can read ENV and APPENV.", warning=True),
+    Rule("unused-build-arg", "--build-arg names an ARG of the Kubefile or of its base."),
+    # files
+    Rule("source-not-found", "What COPY, ADD, APP and IMAGE name must be in the build context."),
+    Rule("source-outside", "Files outside the build context can't be copied."),
+    Rule("source-special", "Only files, folders and symbolic links can be copied."),
+    Rule("needs-folder", "Several files need a folder to go to: end it with `/`."),
+    Rule("path-conflict", "A file can't stand where a folder or link is, nor the other way round."),
+    Rule("bad-path", "Paths stay inside the bundle: no `..`."),
+    Rule("bad-archive", "--unpack reads tar archives of plain files, folders and links that stay inside."),
+)

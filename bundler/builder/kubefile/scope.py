@@ -1,0 +1,88 @@
+"""Which variables hold at a line: ARG, ENV and what the platform predefines, as in a Dockerfile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from bundler.builder.kubefile.instructions import Arg, Assignment
+from bundler.builder.kubefile.source import Source
+from bundler.builder.kubefile.words import ExpansionError, Word, expand
+from bundler.core.errors import Location, Problems
+
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+PREDEFINED = ("ARCH", "TARGETARCH", "TARGETOS", "TARGETPLATFORM", "TARGETVARIANT")
+
+
+def platform_variables(platform: str) -> Mapping[str, str]:
+    """What `linux/arm64/v8` predefines; ARCH is Sealer's name of TARGETARCH."""
+    system, _, rest = platform.partition("/")
+    architecture, _, variant = rest.partition("/")
+    return {
+        "ARCH": architecture,
+        "TARGETARCH": architecture,
+        "TARGETOS": system,
+        "TARGETPLATFORM": platform,
+        "TARGETVARIANT": variant,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The variables at one line. ENV wins over ARG, ARG over what is predefined."""
+
+    source: Source
+    predefined: Mapping[str, str]
+    build_args: Mapping[str, str]
+    before_from: Mapping[str, str] = field(default_factory=lambda: _EMPTY)  # ARG before FROM
+    args: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    env: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+
+    def lookup(self, name: str) -> str | None:
+        """The value of a variable, None where nothing defines it."""
+        for layer in (self.env, self.args, self.predefined):
+            if name in layer:
+                return layer[name]
+        return None
+
+    def value(self, word: Word) -> str:
+        """The word's value. Raises Problems (bad-expansion)."""
+        try:
+            return expand(word.text, self.lookup)
+        except ExpansionError as error:
+            where = word.location
+            place = Location(where.file, where.line, where.column + error.offset)
+            problem = self.source.problem(
+                place, error.rule, str(error), "set it with --build-arg, ARG or ENV"
+            )
+            raise Problems((problem,)) from error
+
+    def pairs(self, values: tuple[Assignment, ...]) -> dict[str, str]:
+        """The values of NAME=value…, all looked up before any of them is set."""
+        return {self.value(pair.name): self.value(pair.value) for pair in values if pair.value is not None}
+
+    def with_env(self, values: Mapping[str, str]) -> "Scope":
+        """The scope after ENV."""
+        return replace(self, env={**self.env, **values})
+
+    def with_arg(self, arg: Arg) -> "Scope":
+        """The scope after ARG: --build-arg wins over the default, a bare name has its value of before FROM."""
+        scope = self
+        for pair in arg.values:
+            name = pair.name.text
+            if name in self.build_args:
+                given: str | None = self.build_args[name]
+            elif pair.value is not None:
+                given = scope.value(pair.value)
+            else:
+                given = self.before_from.get(name)
+            if given is not None:
+                scope = replace(scope, args={**scope.args, name: given})
+        return scope
+
+    def after_from(self, env: Mapping[str, str]) -> "Scope":
+        """The scope behind FROM: the base's ENV holds, ARGs have to be named again."""
+        return replace(self, before_from=self.args, args=_EMPTY, env=dict(env))
+
+    def for_commands(self) -> dict[str, str]:
+        """What a RUN finds in its environment."""
+        return {**self.predefined, **self.args, **self.env}
