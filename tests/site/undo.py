@@ -111,14 +111,18 @@ def _delete_netns(name: str) -> None:
 
 def _unmount(path: Path) -> None:
     for _ in range(8):  # a path may be mounted over more than once
-        if not path.is_mount():
+        if str(path) not in _mount_points():  # Path.is_mount misses a bind mount within one filesystem
             return
         if attempt("umount", "--recursive", path).returncode:
             run("umount", "--recursive", "--lazy", path)
 
 
+def _mount_points() -> list[str]:
+    return [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+
+
 def _remove_folder(path: Path) -> None:
-    held = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f" {path}/" in line]
+    held = [point for point in _mount_points() if Path(point).is_relative_to(path)]
     if held:  # never delete through a mount: it could be somebody's files
         raise BundlerError(
             f"{path} still holds a mount", code=ExitCode.STEP, why=held[0], fix=f"umount -R below {path}"
