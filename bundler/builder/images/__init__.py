@@ -1,0 +1,1 @@
+"""Container images: found in manifests, pulled or read from archives, laid out for the bundle."""

@@ -1,0 +1,142 @@
+"""How a registry lets us in: the challenge it sends, and the token or password we answer it with.
+
+Follows the distribution project's token specification (Bearer) and RFC 7617 (Basic). A login only goes to a
+token server over HTTPS, unless the registry itself was allowed plain HTTP.
+"""
+
+import json
+import re
+import threading
+from dataclasses import dataclass
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from bundler.builder.http import Answer, Client, display, explained, opened, raise_for_status, retrying
+from bundler.builder.images.auth import Credentials, Keychain
+from bundler.core.errors import BundlerError, ExitCode
+
+MAX_TOKEN = 1 << 20  # bytes of a token server's answer
+_CLIENT_ID = "bundler"
+_CHALLENGE = re.compile(r"\s*(?P<scheme>[A-Za-z]+)(?:\s+(?P<rest>.*))?", re.DOTALL)
+_PARAMETER = re.compile(
+    r'\s*,?\s*(?P<key>[A-Za-z_]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s,"]+))'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a registry asks for: `scheme` in lower case, and for `bearer` where to get a token."""
+
+    scheme: str
+    realm: str = ""
+    service: str = ""
+    scope: str = ""
+
+
+def parse_challenge(header: str) -> Challenge:
+    """Read a WWW-Authenticate header (RFC 9110, 11.6.1) with one challenge; unknown parameters are left."""
+    found = _CHALLENGE.match(header)
+    if found is None:
+        return Challenge("")
+    parameters: dict[str, str] = {}
+    rest, place = found["rest"] or "", 0
+    while pair := _PARAMETER.match(rest, place):
+        value = pair["token"] if pair["quoted"] is None else re.sub(r"\\(.)", r"\1", pair["quoted"])
+        parameters.setdefault(pair["key"].lower(), value)
+        place = pair.end()
+    known = {key: parameters.get(key, "") for key in ("realm", "service", "scope")}
+    return Challenge(found["scheme"].lower(), **known)
+
+
+class Tokens:
+    """The Authorization headers of this run, one for each repository, renewed when a registry asks again."""
+
+    def __init__(self, client: Client, keychain: Keychain) -> None:
+        self._client = client
+        self._keychain = keychain
+        self._headers: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+
+    def header(self, registry: str, repository: str) -> str:
+        """What to send, "" before a registry has asked for anything."""
+        return self._headers.get((registry, repository), "")
+
+    def renew(self, registry: str, repository: str, refused: str, answer: Answer) -> None:
+        """React to a 401 that came for the header `refused`; threads that ask at once get one token.
+
+        Raises BundlerError (TRUST) when there is no login or it is refused too, (NETWORK) when the token
+        server can't be reached.
+        """
+        challenge = parse_challenge(answer.headers.get("WWW-Authenticate", ""))
+        plain = answer.request.url.scheme == "http"
+        with self._lock:
+            if self.header(registry, repository) != refused:
+                return
+            credentials = self._keychain.find(registry, repository)
+            if challenge.scheme == "basic":
+                header = _basic(registry, credentials, refused)
+            elif challenge.scheme == "bearer":
+                scope = challenge.scope or f"repository:{repository}:pull"
+                asked = Challenge("bearer", challenge.realm, challenge.service, scope)
+                header = "Bearer " + self._token(registry, asked, credentials, plain=plain)
+            else:
+                _refused(
+                    registry, f"it asks for a login of a kind that isn't known: {challenge.scheme[:40]!r}"
+                )
+            self._headers[registry, repository] = header
+
+    def _token(self, registry: str, asked: Challenge, login: Credentials | None, *, plain: bool) -> str:
+        if urlsplit(asked.realm).scheme not in ({"https", "http"} if plain else {"https"}):
+            _refused(registry, f"its token server is not reached over https: {display(asked.realm)[:200]!r}")
+        where = f"{registry} (token server {urlsplit(asked.realm).hostname})"
+        fields = {"service": asked.service, "scope": asked.scope}
+        fields = {key: value for key, value in fields.items() if value}
+        if login is not None and login.identity_token:
+            extra = {
+                "grant_type": "refresh_token",
+                "refresh_token": login.identity_token,
+                "client_id": _CLIENT_ID,
+            }
+            request = self._client.build_request("POST", asked.realm, data=fields | extra)
+        else:
+            headers = {"Authorization": login.basic()} if login is not None else {}
+            request = self._client.build_request("GET", asked.realm, params=fields, headers=headers)
+        with explained(where):
+            for attempt in retrying():
+                with attempt, opened(self._client, request) as answer:
+                    return _read_token(answer, registry, known=login is not None)
+        raise AssertionError("retrying ends by returning or raising")
+
+
+def _basic(registry: str, login: Credentials | None, refused: str) -> str:
+    if login is None or not login.username:
+        _refused(registry, "it asks for a user and password, and there is no login for it")
+    header = login.basic()
+    if header == refused:
+        _refused(registry, f"it doesn't accept the password of user {login.username!r}")
+    return header
+
+
+def _read_token(answer: Answer, registry: str, *, known: bool) -> str:
+    if answer.status_code in {400, 401, 403}:
+        whose = "the login it was given" if known else "to give a token without a login"
+        _refused(registry, f"its token server refuses {whose}: HTTP {answer.status_code}")
+    raise_for_status(answer)
+    body = b""
+    for chunk in answer.iter_bytes():
+        body += chunk
+        if len(body) > MAX_TOKEN:
+            _refused(registry, "its token server's answer is endless")
+    try:
+        document = json.loads(body)
+        token = document.get("token") or document.get("access_token")
+    except (ValueError, AttributeError, RecursionError):
+        token = None
+    if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
+        _refused(registry, "its token server's answer holds no token")
+    return token
+
+
+def _refused(registry: str, why: str) -> NoReturn:
+    fix = f"log in with `skopeo login {registry}` or `docker login {registry}`, and check the image's name"
+    raise BundlerError("the registry lets us not in", where=registry, why=why, fix=fix, code=ExitCode.TRUST)
