@@ -92,31 +92,37 @@ configure() {
         say "pods of this node get addresses of $range"
 }
 
+# The lines of the second file that the first one hasn't.
+new_lines() { awk 'FILENAME == ARGV[1] { known[$0] = 1; next } !($0 in known)' "$1" "$2"; }
+
+# "RANGE via ADDRESS", one a line: as it is to be, and as our routes are now
+wanted_routes() {
+    awk -F '|' -v self="$NODE_NAME" \
+        '$1 != self && $2 != "" && $3 != "" { split($3, one, " "); print $2 " via " one[1] }' "$STATE/nodes"
+}
+present_routes() {
+    ip -4 route show | awk -v metric="$METRIC" \
+        '{ for (i = 4; i < NF; i++) if ($2 == "via" && $i == "metric" && $(i + 1) == metric) print $1 " via " $3 }'
+}
+
 route_all() {
-    awk -F '|' -v self="$NODE_NAME" '$1 != self && $2 != "" && $3 != "" { split($3, one, " "); print $2 " via " one[1] }' \
-        "$STATE/nodes" | sort >"$STATE/routes"
-    ip -4 route show | awk -v metric="$METRIC" '$2 == "via" && / metric / { for (i = 4; i < NF; i++) if ($i == "metric" && $(i + 1) == metric) print $1 " via " $3 }' |
-        sort >"$STATE/routes.have"
-    failed=0
-    # shellcheck disable=SC2086  # a line is "RANGE via ADDRESS": three arguments
-    while read -r route; do
-        ip route del $route metric "$METRIC" && say "no more route to $route"
-    done <<EOF
-$(awk 'NR == FNR { keep[$0] = 1; next } !($0 in keep)' "$STATE/routes" "$STATE/routes.have")
-EOF
-    # shellcheck disable=SC2086
-    while read -r route; do
-        [ -n "$route" ] || continue
-        if ip route replace $route metric "$METRIC" proto "$PROTOCOL"; then
-            say "route to $route"
-        else
-            say "can't make the route $route: this network needs the nodes to be on one link"
-            failed=1
-        fi
-    done <<EOF
-$(awk 'NR == FNR { have[$0] = 1; next } !($0 in have)' "$STATE/routes.have" "$STATE/routes")
-EOF
-    return "$failed"
+    wanted_routes >"$STATE/wanted" && present_routes >"$STATE/present"
+    # the old ones first: where a range moves to another node, its old route is in the way of the new one
+    new_lines "$STATE/wanted" "$STATE/present" | while read -r range via address; do
+        ip route del "$range" "$via" "$address" metric "$METRIC" && say "no more route to $range via $address"
+    done
+    new_lines "$STATE/present" "$STATE/wanted" | {
+        failed=0
+        while read -r range via address; do
+            if ip route replace "$range" "$via" "$address" metric "$METRIC" proto "$PROTOCOL"; then
+                say "route to $range via $address"
+            else
+                say "no route to $range via $address: nodes of this network must share a link"
+                failed=1
+            fi
+        done
+        return "$failed"
+    }
 }
 
 rule() {
