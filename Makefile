@@ -1,0 +1,74 @@
+# The targets that people use; `make help` lists them. Everything is done by small tools, this file only joins them.
+
+PYTHON ?= /usr/bin/python3
+CACHE  ?= $(or $(BUNDLER_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bundler)
+SITE   ?= demo
+V      := .venv
+PY     := $(V)/bin/python
+STAMP  := $(V)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo demo-down check test test-unit test-real test-site bench-site lock format clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: packages-demo $(STAMP) ## install what is missing: Debian packages, .venv, bundler into it
+
+setup-test: packages-test setup ## the same with what the tests need
+
+demo: setup ## build demo.run, boot an air-gapped site of two machines, bring Kubernetes up on it, show it
+	@$(PY) -m tests.site demo --name $(SITE)
+
+demo-down: $(STAMP) ## take the demo's site down; nothing is left but the cache
+	@$(PY) -m tests.site down --name $(SITE)
+
+check: $(STAMP) ## format, lint, types, import rules, unit tests: under a minute
+	$(V)/bin/ruff format --check .
+	$(V)/bin/ruff check .
+	$(V)/bin/mypy
+	$(V)/bin/mypy tests/site
+	$(V)/bin/lint-imports --no-logo
+	$(PY) -m pytest -q tests/unit -n 2
+
+test: setup-test check test-real test-site ## check, then the tests on real parts, then the site (about 15 minutes)
+
+test-unit: $(STAMP) ## the quick tests alone
+	$(PY) -m pytest -q tests/unit
+
+test-real: setup-test ## tests against real parts: sshd, registry, apt, Helm
+	$(PY) -m pytest tests/real
+
+test-site: setup-test ## tests on machines that are booted here: needs root and systemd-nspawn
+	$(PY) -m pytest tests/site
+
+bench-site: setup-test ## the site's bring-up beside the same cluster brought up by hand; prints a table
+	$(PY) -m tests.site.floor
+
+format: $(STAMP) ## let ruff format everything
+	$(V)/bin/ruff format .
+	$(V)/bin/ruff check --fix .
+
+lock: ## pin all Python dependencies with their digests into .requirements/dev.txt
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet pip-tools==7.6.2
+	build/lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra dev \
+		--output-file .requirements/dev.txt pyproject.toml
+
+clean: ## remove what was built here; the cache stays
+	rm -rf $(V) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+
+.PHONY: packages-demo packages-test
+packages-demo:
+	@$(PYTHON) -m tests.site.hostpackages demo
+packages-test:
+	@$(PYTHON) -m tests.site.hostpackages demo test
+
+# Hashes are required: not a byte comes in that was not seen when the list was made.
+$(STAMP): .requirements/dev.txt pyproject.toml
+	@echo "Making $(V) …"
+	$(PYTHON) -m venv $(V)
+	$(V)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .requirements/dev.txt
+	$(V)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
