@@ -1,0 +1,61 @@
+"""Which repositories a suite is read from: those of an option, or those of this machine's own apt."""
+
+from collections.abc import Callable, Sequence
+
+from bundler.builder.packages.apt import Repository
+from bundler.builder.packages.suite import Suite
+from bundler.core.errors import BundlerError, ExitCode
+
+_EXTRA = ("updates", "security")
+
+
+def repositories(
+    suite: Suite, *, mirror: str, machine: Sequence[Repository], exists: Callable[[Repository], bool]
+) -> tuple[Repository, ...]:
+    """The suite itself, its updates and its security updates, as far as they exist.
+
+    mirror: the address that was asked for (`https://HOST/debian`), or "". machine: this machine's own
+    repositories.
+    exists: asks a mirror whether it has a repository; not asked about those that this machine uses as
+    they are.
+    Raises BundlerError (NOT_FOUND) when there is no mirror, or when the mirror has no such suite.
+    """
+    wanted = (suite.codename, *(f"{suite.codename}-{extra}" for extra in _EXTRA))
+    own = tuple(each for each in machine if each.suite in wanted)
+    if not mirror and any(each.suite == suite.codename for each in own):
+        return own
+    base = mirror or _base(machine)
+    if not base:
+        raise BundlerError(
+            f"there is no mirror for {suite}",
+            why="this machine's apt has none that could be used",
+            code=ExitCode.NOT_FOUND,
+            fix="name one with --debian-mirror or BUNDLER_DEBIAN_MIRROR, as in https://HOST/debian",
+        )
+    found = tuple(each for each in _guesses(suite, base, machine) if exists(each))
+    if not any(each.suite == suite.codename for each in found):
+        raise BundlerError(
+            f"the mirror has no {suite}",
+            where=base,
+            code=ExitCode.NOT_FOUND,
+            fix="check the suite's name, or name another mirror with --debian-mirror",
+        )
+    return found
+
+
+def _base(machine: Sequence[Repository]) -> str:
+    """The mirror of whatever release this machine has: other releases are mostly there too."""
+    plain = (each.uri for each in machine if not each.suite.endswith(("-updates", "-security", "-backports")))
+    return next(plain, "")
+
+
+def _guesses(suite: Suite, base: str, machine: Sequence[Repository]) -> list[Repository]:
+    main = base.rstrip("/") + "/"
+    # Mirrors keep security updates beside the main archive, under its name with this ending.
+    beside = main.rstrip("/") + "-security/"
+    own = [each.uri for each in machine if each.suite.endswith("-security") and _base(machine) == base]
+    return [
+        Repository(main, suite.codename),
+        Repository(main, f"{suite.codename}-updates"),
+        Repository(own[0] if own else beside, f"{suite.codename}-security"),
+    ]

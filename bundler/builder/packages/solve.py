@@ -1,0 +1,86 @@
+"""A closure: what a machine with a minimal installation of the suite lacks for some packages.
+
+Minimal is what `debootstrap --variant=minbase` gives: the Essential packages, those of priority required,
+apt, and what these need. apt's own solver does the solving, for the minimal installation as for the
+closure.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from debian.deb822 import Packages, PkgRelation
+
+from bundler.builder.packages.apt import AptRoot, Download
+from bundler.builder.packages.repository import Deb
+from bundler.core.digest import Digest
+
+_ROUNDS = 10
+# A version that only came with a point release or a security update: +deb12u3, ~deb12u1.
+_UPDATED = re.compile(r"[+~]deb\d+u\d+")
+
+
+def solve(root: AptRoot, names: Iterable[str]) -> tuple[Deb, ...]:
+    """The closure of `names` (`name` or `name=version`), sorted by name.
+
+    Packages of the minimal installation are in it when they were asked for, or when a package of the
+    closure needs them in a version that a site which has not seen the latest point release can't have.
+    Raises BundlerError (NOT_FOUND) with apt's own words.
+    """
+    asked = frozenset(names)
+    base = _minimal(root)
+    root.installed(root.show(*base))
+    base_names = frozenset(each.partition("=")[0] for each in base)
+    also: frozenset[str] = frozenset()
+    for _ in range(_ROUNDS):
+        downloads = root.uris(*sorted(asked | also))
+        stanzas = root.show(*(each.request for each in downloads))
+        found = frozenset(_not_to_rely_on(stanzas, base_names))
+        if found <= also:
+            break
+        also |= found
+    return _debs(downloads, stanzas, asked)
+
+
+def _minimal(root: AptRoot) -> tuple[str, ...]:
+    """The minimal installation, as `name=version`."""
+    names = root.names()
+    wanted = root.required() | {"apt"}
+    if "usr-is-merged" in names:  # debootstrap's choice between the two that fulfil this dependency
+        wanted |= {"usr-is-merged", *(("usrmerge-",) if "usrmerge" in names else ())}
+    return root.simulate(*sorted(wanted))
+
+
+def _not_to_rely_on(stanzas: str, base: frozenset[str]) -> Iterator[str]:
+    """Packages of the minimal installation that are needed in just one version, or in an updated one."""
+    for stanza in Packages.iter_paragraphs(stanzas, use_apt_pkg=False):
+        for field in ("Depends", "Pre-Depends"):
+            relations = PkgRelation.parse_relations(stanza[field]) if field in stanza else ()
+            for each in (each for group in relations for each in group):
+                if each["name"] in base and _strict(each["version"]):
+                    yield each["name"]
+
+
+def _strict(version: tuple[str, str] | None) -> bool:
+    """Whether a relation's version part can fail on a machine that is a point release behind."""
+    return version is not None and (version[0] == "=" or bool(_UPDATED.search(version[1])))
+
+
+def _debs(downloads: Iterable[Download], stanzas: str, asked: frozenset[str]) -> tuple[Deb, ...]:
+    names = {each.partition("=")[0] for each in asked}
+    texts = {stanza["SHA256"]: stanza for stanza in Packages.iter_paragraphs(stanzas, use_apt_pkg=False)}
+    found = [(each, texts[each.sha256]) for each in downloads]
+    return tuple(
+        sorted(
+            Deb(
+                name=stanza["Package"],
+                version=stanza["Version"],
+                architecture=stanza["Architecture"],
+                uri=each.uri,
+                size=each.size,
+                digest=Digest(each.sha256),
+                stanza=stanza.dump() or "",
+                requested=stanza["Package"] in names,
+            )
+            for each, stanza in found
+        )
+    )
