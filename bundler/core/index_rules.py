@@ -1,4 +1,4 @@
-"""What must hold between the parts of an index, for the builder that writes it and the reader that doubts it."""
+"""What must hold between the parts of an index, for its writer and for the reader who doubts it."""
 
 import re
 from collections.abc import Iterable, Iterator

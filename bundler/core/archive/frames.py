@@ -1,0 +1,120 @@
+"""zstd frames (RFC 8878): stored ones written by hand, compressed ones, and which content deserves which.
+
+Stored means raw blocks: what is compressed already goes in as it is, three bytes to 128 KiB, and any zstd
+reads it. A stored frame's bytes depend on its content alone; a compressed one's on content, level and
+libzstd's version, never on the number of threads or on how the content was cut into chunks.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+import zstandard
+
+LEVEL = 8  # the next ones up take twice the time for 1% (docs/format.md)
+MAX_WINDOW = 8 << 20  # bytes a reader must be ready to look back; bounds its memory
+
+_MAGIC = 0xFD2FB528
+_DESCRIPTOR = 0xC0  # eight bytes of content size; not single-segment, no checksum, no dictionary
+_WINDOW = 7 << 3  # 128 KiB
+_BLOCK = 1 << 17  # the largest block a 128 KiB window allows
+_STORED_HEAD = 4 + 1 + 1 + 8
+_MANY_THREADS_FROM = 1 << 20  # bytes; below, the threads cost more than they bring
+
+_PACKED_HEADS = (
+    b"\x1f\x8b",  # gzip, tgz
+    b"\x28\xb5\x2f\xfd",  # zstd
+    b"\xfd7zXZ\x00",  # xz
+    b"BZh",  # bzip2
+    b"PK\x03\x04",  # zip, wheel
+    b"!<arch>\ndebian-binary",  # deb
+    b"\xed\xab\xee\xdb",  # rpm
+    b"\x89PNG",
+    b"\xff\xd8\xff",  # JPEG
+)
+
+
+class FrameCache(Protocol):
+    """Keeps compressed frames between builds."""
+
+    def frame(self, key: str, make: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+        """The frame kept under `key`, verified; else `make()`'s, kept once it has ended without an error."""
+
+
+class NoCache:
+    """Compresses every time."""
+
+    def frame(self, key: str, make: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:  # noqa: ARG002  (FrameCache)
+        """Always made anew."""
+        return make()
+
+
+def is_compressed(head: bytes) -> bool:
+    """Whether content that starts with these bytes (32 are enough) is compressed already."""
+    return head.startswith(_PACKED_HEADS)
+
+
+def stored_length(size: int) -> int:
+    """Bytes of the stored frame of `size` bytes of content."""
+    return _STORED_HEAD + size + 3 * max(1, -(-size // _BLOCK))
+
+
+def stored(chunks: Iterable[bytes], size: int) -> Iterator[bytes | memoryview]:
+    """One frame of raw blocks; `chunks` must hold exactly `size` bytes."""
+    head = _MAGIC.to_bytes(4, "little") + bytes((_DESCRIPTOR, _WINDOW)) + size.to_bytes(8, "little")
+    yield head
+    left = size
+    for block in _blocks(chunks):
+        left -= len(block)
+        yield _block_head(len(block), last=left == 0)
+        yield block
+    if size == 0:
+        yield _block_head(0, last=True)
+
+
+def compressed(chunks: Iterable[bytes], size: int, *, level: int = LEVEL) -> Iterator[bytes]:
+    """One compressed frame; `chunks` must hold exactly `size` bytes."""
+    # One worker gives the same bytes as many, but not the same as none: so the size alone decides.
+    threads = (os.cpu_count() or 1) if size >= _MANY_THREADS_FROM else 0
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        level, source_size=size, threads=threads, write_content_size=True
+    )
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj(size=size)
+    for chunk in chunks:
+        if out := compressor.compress(chunk):
+            yield out
+    yield compressor.flush()
+
+
+def small(data: bytes) -> bytes:
+    """A compressed frame of a few bytes: tar headers and padding."""
+    return zstandard.ZstdCompressor(level=3, write_content_size=True).compress(data)
+
+
+def cache_key(digest: str, level: int) -> str:
+    """What a compressed frame is made of, apart from bundler's own doing."""
+    return f"frame 1 zstd {'.'.join(map(str, zstandard.ZSTD_VERSION))} level {level} {digest}"
+
+
+def _block_head(size: int, *, last: bool) -> bytes:
+    """Three bytes, little-endian: last flag, block type 0 (raw), size."""
+    return (int(last) | size << 3).to_bytes(3, "little")
+
+
+def _blocks(chunks: Iterable[bytes]) -> Iterator[memoryview | bytes]:
+    """Cut again into blocks of 128 KiB, the last one shorter, whatever the chunks' sizes were."""
+    rest = bytearray()
+    for chunk in chunks:
+        view = memoryview(chunk)
+        if rest:
+            taken = _BLOCK - len(rest)
+            rest += view[:taken]
+            view = view[taken:]
+        if len(rest) == _BLOCK:
+            yield bytes(rest)
+            rest.clear()
+        whole = len(view) - len(view) % _BLOCK
+        yield from (view[start : start + _BLOCK] for start in range(0, whole, _BLOCK))
+        rest += view[whole:]
+    if rest:
+        yield bytes(rest)

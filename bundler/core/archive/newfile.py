@@ -1,0 +1,109 @@
+"""A file that appears at its place whole, or not at all."""
+
+import contextlib
+import errno
+import os
+import secrets
+from pathlib import Path
+from typing import Self
+
+from bundler.core.errors import BundlerError, ExitCode
+
+
+class NewFile:
+    """Written without a name, so that even kill -9 leaves nothing; `commit` gives it its name.
+
+    File systems that can't do that (NFS, FAT) get a hidden file beside the target, removed unless committed.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self._temp = target.parent / f".{target.name}.{secrets.token_hex(6)}.part"
+        self._named = False
+        self.fd = -1
+
+    def __enter__(self) -> Self:
+        try:
+            self.fd = self._create()
+        except OSError as error:
+            raise self._told(error) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+        if self._named:
+            self._temp.unlink(missing_ok=True)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append all of it. Raises BundlerError (SPACE) when the disk is full."""
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self.fd, view) :]
+        except OSError as error:
+            raise self._told(error) from error
+
+    def write_at(self, offset: int, data: bytes) -> None:
+        """Put bytes at `offset`, without moving the end."""
+        try:
+            while data:
+                done = os.pwrite(self.fd, data, offset)
+                data, offset = data[done:], offset + done
+        except OSError as error:
+            raise self._told(error) from error
+
+    def commit(self, mode: int) -> None:
+        """Bring it to the disk and give it its name, in place of what had it; the umask takes from `mode`."""
+        try:
+            os.fchmod(self.fd, mode & ~_umask())
+            os.fsync(self.fd)
+            if not self._named:
+                self._name()
+            self._temp.replace(self.target)
+            self._named = False
+            _sync_folder(self.target.parent)
+        except OSError as error:
+            raise self._told(error) from error
+
+    def _create(self) -> int:
+        with contextlib.suppress(OSError):
+            return os.open(self.target.parent, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fd = os.open(self._temp, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._named = True
+        return fd
+
+    def _name(self) -> None:
+        """Give the nameless file its hidden name; linkat(2) can't replace an existing one."""
+        # Given a folder's descriptor, os.link calls linkat, which follows the link; link(2) never does.
+        folder = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.link(str(self.fd), self._temp, src_dir_fd=folder, follow_symlinks=True)
+        finally:
+            os.close(folder)
+        self._named = True
+
+    def _told(self, error: OSError) -> BundlerError:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        return BundlerError(
+            "the file can't be written" if not full else "the disk is full",
+            where=self.target,
+            why=error.strerror or str(error),
+            code=ExitCode.SPACE if full else ExitCode.USAGE,
+            fix="make room there, or write it elsewhere with -o",
+        )
+
+
+def _umask() -> int:
+    """The process's umask, read where reading doesn't change it for other threads."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("Umask:"):
+            return int(line.split()[1], 8)
+    return 0o022
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

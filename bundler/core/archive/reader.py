@@ -1,0 +1,229 @@
+"""Reading a .run: any member at any time, verified, without unpacking the rest."""
+
+import contextlib
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, NoReturn, Self, cast
+
+import zstandard
+
+from bundler.core.archive import seal as seals
+from bundler.core.archive.frames import MAX_WINDOW
+from bundler.core.archive.seal import Seal, Section
+from bundler.core.digest import CHUNK, Digest, verified
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.index import Index, Member
+from bundler.core.index_json import MAX_INDEX, refuse
+from bundler.core.index_rules import faults
+
+_ARMOR = b"-----BEGIN SSH SIGNATURE-----\n"
+
+Progress = Callable[[str, int], None]  # (section's name, bytes of it that were just read)
+
+
+class Bundle:
+    """An open .run. Its methods may be called by several threads at once.
+
+    `seal` and `index` were held against each other when it was opened; members are verified as they are read.
+    """
+
+    def __init__(self, path: Path, fd: int, seal: Seal, index: Index) -> None:
+        self.path = path
+        self.seal = seal
+        self.index = index
+        self._fd = fd
+        self._archive = seal.section("archive")
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a .run: reads its seal and its index, however large the rest is.
+
+        Raises BundlerError: NOT_FOUND, INTEGRITY when it is no whole .run, UNSUPPORTED for a newer format.
+        """
+        fd = _open(path)
+        try:
+            with _telling(path):
+                seal = _read_seal(fd)
+                return cls(path, fd, seal, _read_index(fd, seal))
+        except BaseException:
+            os.close(fd)
+            raise
+
+    def close(self) -> None:
+        """Let go of the file; no method may be running or be called after."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def member(self, path: str) -> Member:
+        """The member with this path. Raises BundlerError (NOT_FOUND)."""
+        if (member := self.index.member(path)) is None:
+            raise BundlerError(f"the bundle has no {path!r}", where=self.path, code=ExitCode.NOT_FOUND)
+        return member
+
+    def chunks(self, member: Member) -> Iterator[bytes]:
+        """A member's content, at most 1 MiB at a time, hashed on its way.
+
+        Raises BundlerError (INTEGRITY) when it isn't what the index says, maybe after the last chunk.
+        """
+        name = f"{self.path}: {member.path}"
+        return verified(self._content(member, name), digest=member.digest, size=member.size, name=name)
+
+    def read(self, member: Member, *, limit: int = CHUNK) -> bytes:
+        """A small member's whole content.
+
+        Raises BundlerError (INTEGRITY), also when it has more than `limit` bytes.
+        """
+        if member.size > limit:
+            raise BundlerError(
+                f"{member.path!r} has {member.size} bytes, more than {limit}",
+                where=self.path,
+                code=ExitCode.INTEGRITY,
+            )
+        return b"".join(self.chunks(member))
+
+    def section(self, name: str) -> Iterator[bytes]:
+        """A section's bytes, verified; `runtime` is the frozen installer's .tar.gz. Raises like `chunks`."""
+        section = self.seal.section(name)
+        where = f"{self.path}: {name}"
+        return verified(_stretch(self._fd, section), digest=section.digest, size=section.length, name=where)
+
+    def check(self, progress: Progress = lambda _name, _count: None) -> None:
+        """Verify every byte of the file against the seal.
+
+        Raises BundlerError (INTEGRITY) that names all the sections that are damaged.
+        """
+        damaged = [each.name for each in self.seal.sections if not self._is_right(each, progress)]
+        damaged += [
+            f"the gap at {offset}" for offset, length in self.seal.gaps() if self._dirty(offset, length)
+        ]
+        if not self._signature_is_clean():
+            damaged.append("signature")
+        if damaged:
+            raise BundlerError(
+                f"damaged: {', '.join(damaged)}",
+                where=self.path,
+                why="the bytes are not what the seal at the file's end says",
+                code=ExitCode.INTEGRITY,
+                fix="copy the file again from where it came from",
+            )
+
+    def _is_right(self, section: Section, progress: Progress) -> bool:
+        hasher = hashlib.sha256()
+        for chunk in _stretch(self._fd, section):
+            hasher.update(chunk)
+            progress(section.name, len(chunk))
+        return hasher.hexdigest() == section.digest.hex
+
+    def _dirty(self, offset: int, length: int) -> bool:
+        return os.pread(self._fd, length, offset) != bytes(length)
+
+    def _signature_is_clean(self) -> bool:
+        """Nothing but an SSHSIG armor, or nothing at all, stands in the room for the signature."""
+        room = os.pread(self._fd, seals.TEXT, self.seal.offset + seals.TEXT)
+        return not room.strip(b"\n") or room.startswith(_ARMOR)
+
+    def _content(self, member: Member, name: str) -> Iterator[bytes]:
+        """What the member's frame unpacks to, one bounded read at a time."""
+        frame = cast("IO[bytes]", _Stretch(self._fd, self._archive.offset + member.offset, member.length))
+        unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+        try:
+            with unpacker.stream_reader(frame, read_size=CHUNK, read_across_frames=False) as content:
+                while chunk := content.read(CHUNK):
+                    yield chunk
+        except zstandard.ZstdError as error:
+            _damaged(name, f"it does not unpack: {error}")
+
+
+class _Stretch(io.RawIOBase):
+    """A part of a file as a stream of its own; reads by position, so threads don't disturb each other."""
+
+    def __init__(self, fd: int, offset: int, length: int) -> None:
+        super().__init__()
+        self._fd = fd
+        self._offset = offset
+        self.left = length
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, fewer at the end."""
+        data = os.pread(self._fd, self.left if size < 0 else min(size, self.left), self._offset)
+        self._offset += len(data)
+        self.left -= len(data)
+        return data
+
+
+def _stretch(fd: int, section: Section) -> Iterator[bytes]:
+    stretch = _Stretch(fd, section.offset, section.length)
+    while chunk := stretch.read(CHUNK):
+        yield chunk
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.INPUT
+        raise BundlerError(
+            "the file can't be opened", where=path, why=error.strerror or str(error), code=code
+        ) from error
+
+
+@contextlib.contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Name the file in whatever is found wrong with it."""
+    try:
+        yield
+    except BundlerError as error:
+        error.where = error.where or path
+        raise
+    except OSError as error:
+        raise BundlerError(
+            "the file can't be read", where=path, why=error.strerror or str(error), code=ExitCode.INPUT
+        ) from error
+
+
+def _read_seal(fd: int) -> Seal:
+    size = os.fstat(fd).st_size
+    if size < seals.LENGTH:
+        _damaged("the file", f"it has only {size} bytes")
+    return Seal.parse(os.pread(fd, seals.TEXT, size - seals.LENGTH), file_size=size)
+
+
+def _read_index(fd: int, seal: Seal) -> Index:
+    section = seal.section("index")
+    if section.length > MAX_INDEX:
+        refuse(f"it has {section.length} bytes, more than {MAX_INDEX}")
+    data = b"".join(_stretch(fd, section))
+    if Digest.of(data) != section.digest:
+        _damaged("the index", "its sha256 is not what the seal says")
+    index = Index.from_json(data)
+    if index.to_json() != data:
+        refuse("it is not in its one valid form")
+    if (index.name, index.version, index.platform) != (seal.name, seal.version, seal.platform):
+        refuse("its name, version or platform are not those of the seal")
+    if fault := next(faults(index, archive_length=seal.section("archive").length), None):
+        refuse(fault)
+    return index
+
+
+def _damaged(name: str, why: str) -> NoReturn:
+    raise BundlerError(
+        "the bundle is damaged",
+        where=name,
+        why=why,
+        code=ExitCode.INTEGRITY,
+        fix="copy the file again from where it came from",
+    )

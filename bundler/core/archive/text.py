@@ -1,0 +1,88 @@
+"""What `--info` and `--list` print, written when the bundle is made so that a shell can show it at once."""
+
+from collections.abc import Iterable, Iterator
+
+from bundler.core.archive.seal import Section
+from bundler.core.index import FORMAT, Image, Index, OsPackage
+
+
+def info(index: Index, archive: Section, index_section: Section) -> str:
+    """Name, version, platform and contents; one `key: value` a line."""
+    content = sum(member.size for member in index.members)
+    suites = ", ".join(sorted({package.suite for package in index.packages}))
+    pairs: list[tuple[str, object]] = [
+        ("name", index.name),
+        ("version", index.version),
+        ("platform", index.platform),
+        ("kubernetes", index.kubernetes or "none"),
+        ("launches", ", ".join(index.launch) or f"{len(index.commands)} commands"),
+        ("apps", len(index.apps)),
+        ("images", len(index.images)),
+        ("packages", f"{len(index.packages)} ({suites})" if suites else 0),
+        ("files", len(index.members)),
+        ("content", f"{content} bytes ({human(content)})"),
+        ("format", FORMAT),
+        ("archive offset", archive.offset),
+        ("archive length", archive.length),
+        ("archive sha256", archive.digest.hex),
+        ("index offset", index_section.offset),
+        ("index length", index_section.length),
+        ("index sha256", index_section.digest.hex),
+    ]
+    pairs += [(f"label {key}", value) for key, value in sorted(index.labels.items())]
+    return _lines(f"{key}: {value}" for key, value in pairs)
+
+
+def listing(index: Index) -> str:
+    """Everything inside, by kind, with sizes."""
+    return _lines(_listing(index))
+
+
+def _listing(index: Index) -> Iterator[str]:
+    yield f"{index.name} {index.version} ({index.platform})"
+    yield from _part("apps", (f"{app.name}  {app.kind}  {app.path}" for app in index.apps))
+    yield from _part("images", (_image(image, index) for image in index.images))
+    yield from _part("packages", (_package(package) for package in index.packages))
+    own = {package.path for package in index.packages}
+    files = (each for each in index.members if each.path not in own and not each.path.startswith("images/"))
+    yield from _part("files", (f"{human(each.size):>9}  {each.path}" for each in files))
+
+
+def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
+    found = [f"  {line}" for line in lines]
+    if found:
+        yield ""
+        yield f"{title} ({len(found)}):"
+        yield from found
+
+
+def _image(image: Image, index: Index) -> str:
+    blobs = (index.member(f"images/blobs/sha256/{digest.hex}") for digest in {*image.manifests, *image.blobs})
+    size = sum(blob.size for blob in blobs if blob is not None)
+    return f"{human(size):>9}  {image.name}  {image.digest}"
+
+
+def _package(package: OsPackage) -> str:
+    why = "" if package.requested else "  (needed by others)"
+    return f"{package.suite}  {package.name} {package.version} {package.architecture}{why}"
+
+
+def human(size: int) -> str:
+    """Bytes as people say them, in powers of 1000: `12.3 MB`."""
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.95:
+            break
+        value, unit = value / 1000, larger
+    return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def _lines(lines: Iterable[str]) -> str:
+    """One line each, without anything that a terminal would obey."""
+    return "".join(f"{_tame(line)}\n" for line in lines)
+
+
+def _tame(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

@@ -1,0 +1,155 @@
+"""Writing a .run: members stream in, the finished file appears at its place."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Self
+
+from bundler.core.archive import frames, stub, tarhead, text
+from bundler.core.archive.frames import FrameCache, NoCache
+from bundler.core.archive.newfile import NewFile
+from bundler.core.archive.seal import ALIGN, TEXT, Seal, Section
+from bundler.core.archive.sections import SectionStream
+from bundler.core.digest import Digest, read_chunks, verified
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.index import Index, Member
+from bundler.core.index_rules import faults
+from bundler.core.rooted import RootedPath
+
+
+class BundleWriter:
+    """Makes one .run; use it as a context manager, and `finish` last.
+
+    Without `finish`, or when anything fails, nothing is left at or beside `target`. Memory doesn't grow with
+    the size of the members. The same calls give the same bytes on every machine.
+
+    stub: the template (stubs/head.sh). runtime: the frozen installer, a .tar.gz. frames: keeps compressed
+    frames for the next build. mtime: of all members in the tar, seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        *,
+        stub: str,
+        runtime: Path,
+        frames: FrameCache | None = None,
+        level: int = frames.LEVEL,
+        mtime: int = 0,
+    ) -> None:
+        self._file = NewFile(target)
+        self._template = stub
+        self._runtime = runtime
+        self._cache = frames or NoCache()
+        self._level = level
+        self._mtime = mtime
+        self._sections: list[Section] = []
+        self._members: dict[str, Member] = {}
+        self._gap = b""  # padding that the next small frame starts with
+
+    def __enter__(self) -> Self:
+        self._file.__enter__()
+        try:
+            self._file.write(bytes(ALIGN))  # the stub comes last, into this room
+            self._offset = ALIGN
+            with self._runtime.open("rb") as stream:
+                self._add_section("runtime", read_chunks(stream))
+                stream.seek(-min(4, stream.tell()), os.SEEK_END)
+                self._runtime_unpacked = stub.unpacked_size(stream.read())
+            self._archive = SectionStream("archive", self._offset, self._file)
+        except BaseException:
+            self._file.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.__exit__()
+
+    def add(
+        self,
+        path: str,
+        chunks: Iterable[bytes],
+        *,
+        size: int,
+        digest: Digest,
+        mode: int = 0o644,
+        compressed: bool | None = None,
+    ) -> Member:
+        """Append one file; `chunks` is verified on its way, and not read where the cache has its frame.
+
+        compressed: true when the content is compressed already and shall only be stored; None: judged by its
+        first bytes.
+        Raises BundlerError: INPUT for a path that is no path or is there already, INTEGRITY, SPACE.
+        """
+        RootedPath.parse(path)
+        if path in self._members:
+            raise BundlerError("a file is there twice", where=path, code=ExitCode.INPUT)
+        header = tarhead.header(path, size=size, mode=mode, mtime=self._mtime)
+        self._archive.write(frames.small(self._gap + header))
+        offset = self._archive.length
+        length = self._archive.write_all(self._frame(path, chunks, size, digest, compressed=compressed))
+        self._gap = tarhead.padding(size)
+        member = Member(path, size, digest, mode, offset, length)
+        self._members[path] = member
+        return member
+
+    def finish(self, meta: Index) -> Seal:
+        """Write the index (`meta` with the members that were added), the texts, the stub and the seal.
+
+        Raises BundlerError: INPUT when the parts of the index don't fit together, SPACE.
+        """
+        self._archive.write(frames.small(self._gap + tarhead.end()))
+        archive = self._close(self._archive)
+        index = replace(meta, members=tuple(self._members.values()))
+        _check(index, archive)
+        index_section = self._add_section("index", [index.to_json()])
+        self._add_section("info", [text.info(index, archive, index_section).encode()])
+        self._add_section("list", [text.listing(index).encode()])
+        seal = self._write_stub(index)
+        self._file.write(seal.to_bytes() + b"\n" * TEXT)
+        self._file.commit(0o777)
+        return seal
+
+    def _frame(
+        self, path: str, chunks: Iterable[bytes], size: int, digest: Digest, *, compressed: bool | None
+    ) -> Iterator[bytes | memoryview]:
+        checked = verified(chunks, digest=digest, size=size, name=path)
+        if compressed is None:
+            first = next(iter(checked), b"")
+            compressed, checked = frames.is_compressed(first), chain([first], checked)
+        if compressed:
+            return frames.stored(checked, size)
+        key = frames.cache_key(str(digest), self._level)
+        return self._cache.frame(key, lambda: frames.compressed(checked, size, level=self._level))
+
+    def _add_section(self, name: str, chunks: Iterable[bytes]) -> Section:
+        stream = SectionStream(name, self._offset, self._file)
+        stream.write_all(chunks)
+        return self._close(stream)
+
+    def _close(self, stream: SectionStream) -> Section:
+        section = stream.close()
+        self._sections.append(section)
+        self._offset = Seal("", "", "", (section,)).offset
+        return section
+
+    def _write_stub(self, index: Index) -> Seal:
+        """Fill the stub in from the sections' places, and give the seal the stub's digest."""
+        room = Section("stub", 0, 1, Digest.of(b""))
+        seal = Seal(index.name, index.version, index.platform, (room, *self._sections))
+        data = stub.render(self._template, index, seal, runtime_unpacked=self._runtime_unpacked)
+        self._file.write_at(0, data)
+        written = Section("stub", 0, len(data), Digest.of(data))
+        return replace(seal, sections=(written, *self._sections))
+
+
+def _check(index: Index, archive: Section) -> None:
+    if fault := next(faults(index, archive_length=archive.length), None):
+        raise BundlerError(
+            "the bundle's parts do not fit together",
+            why=fault,
+            code=ExitCode.INPUT,
+            fix="correct the name, version or file it speaks of",
+        )

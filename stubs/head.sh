@@ -1,0 +1,277 @@
+#!/bin/sh
+# @NAME@ @VERSION@ for @PLATFORM@
+#
+# This file is a shell script, followed by the frozen installer, one archive with everything it installs, and a
+# seal with the place and sha256 of each part (tail -c 8192 FILE | head -c 4096). The script needs a POSIX shell
+# and dd, head, tail, tar, gzip, sha256sum and a few more of their kind; busybox has them all.
+#
+#   sh FILE --info      what it is             sh FILE --list    what is inside
+#   sh FILE --version   name and version       sh FILE --check   verify every byte
+#   sh FILE --help      how to install
+set -u
+umask 077
+
+name='@NAME@' version='@VERSION@' platform='@PLATFORM@'
+runtime_offset=@RUNTIME_OFFSET@ runtime_length=@RUNTIME_LENGTH@ runtime_kib=@RUNTIME_KIB@
+runtime_sha256=@RUNTIME_SHA256@
+info_offset=@INFO_OFFSET@ info_length=@INFO_LENGTH@
+list_offset=@LIST_OFFSET@ list_length=@LIST_LENGTH@
+seal_offset=@SEAL_OFFSET@ file_size=@FILE_SIZE@
+block=65536
+
+# The exit codes are those of docs/exit-codes.md.
+usage=2 integrity=6 space=8 unsupported=14 interrupted=130
+
+case $0 in
+/*) self=$0 ;;
+*) self=$PWD/$0 ;;
+esac
+[ -f "$self" ] || self=
+fresh=''  # a folder that is being filled, removed when that fails
+
+say() { printf '%s\n' "$*" >&2; }
+
+# fail CODE WHAT [WHY] [FIX]
+fail() {
+    say "${0##*/}: $2"
+    [ -z "${3:-}" ] || say "  why: $3"
+    [ -z "${4:-}" ] || say "  fix: $4"
+    exit "$1"
+}
+
+need() {
+    missing=
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+    done
+    [ -z "$missing" ] || fail $unsupported "this machine lacks:$missing" \
+        "they are needed to read this file" "install them (coreutils, tar, gzip), or put busybox on PATH"
+}
+
+# Print LENGTH bytes of this file from OFFSET, a multiple of 65536. dd seeks there, however large the file is.
+part() {
+    first=$(($1 / block)) whole=$(($2 / block)) rest=$(($2 % block))
+    [ "$whole" -eq 0 ] || dd if="$self" bs=$block skip=$first count=$whole 2>/dev/null
+    [ "$rest" -eq 0 ] || dd if="$self" bs=$block skip=$((first + whole)) count=1 2>/dev/null | head -c $rest
+}
+
+# How many bytes from OFFSET to the next multiple of 65536 are not zero.
+dirt() {
+    rest=$(($1 % block))
+    [ "$rest" -eq 0 ] && echo 0 && return
+    dd if="$self" bs=$block skip=$(($1 / block)) count=1 2>/dev/null | tail -c $((block - rest)) | tr -d '\000' | wc -c
+}
+
+# Print the sha256 of standard input. OpenSSL is several times as fast as most sha256sums, where it is and works.
+sha256() {
+    if [ "$openssl" = yes ]; then
+        sum=$(openssl dgst -sha256 -r)
+    else
+        sum=$(sha256sum)
+    fi
+    echo "${sum%% *}"
+}
+
+choose_sha256() {
+    openssl=no
+    sum=$(printf '' | openssl dgst -sha256 -r 2>/dev/null) || return 0
+    case $sum in e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855*) openssl=yes ;; esac
+}
+
+check() {
+    # shellcheck disable=SC2046  # split into words on purpose: ls prints the size as the fifth
+    set -- $(ls -lnL "$self")
+    [ "$5" = $file_size ] || fail $integrity "the file is not whole: it has $5 bytes and should have $file_size" \
+        "" "copy it again"
+    bad='' seen=''
+    part $seal_offset 4096 | {
+        while read -r part_name offset length digest; do
+            case $digest in sha256:*) ;; *) continue ;; esac
+            seen="$seen $part_name"
+            found=sha256:$(part "$offset" "$length" | sha256)
+            gap=$(dirt $((offset + length)))
+            if [ "$found" = "$digest" ] && [ "$gap" -eq 0 ]; then
+                echo "$part_name: OK"
+            else
+                echo "$part_name: DAMAGED"
+                bad="$bad $part_name"
+            fi
+        done
+        case $seen in
+        " stub runtime archive index info list"*) ;;
+        *) bad="$bad seal" ;;
+        esac
+        case $(part $seal_offset $((2 * 4096)) | tail -c 4096 | tr -d '\n' | head -c 29) in
+        '') ;;
+        '-----BEGIN SSH SIGNATURE-----') echo "signature: there is one; ssh-keygen -Y verify checks it" ;;
+        *) bad="$bad signature" ;;
+        esac
+        [ -z "$bad" ] || fail $integrity "damaged:$bad" "the bytes are not what the seal says" "copy it again"
+    } || exit
+    echo "$name $version: every byte is as it was sealed"
+}
+
+architecture() {
+    machine=$(uname -m)
+    case $machine in
+    x86_64 | amd64) echo amd64 ;;
+    aarch64 | arm64) echo arm64 ;;
+    armv7* | armv8l) echo arm ;;
+    i?86) echo 386 ;;
+    *) echo "$machine" ;;
+    esac
+}
+
+fit_architecture() {
+    want=${platform#*/}
+    want=${want%%/*}
+    here=$(uname -s)/$(architecture)
+    [ "$here" = "Linux/$want" ] || fail $unsupported "this file is for $platform, this machine is $here" \
+        "" "get the build of $name for this machine"
+}
+
+# Print why nobody else could have a hand in what lies below FOLDER; nothing when that is so.
+doubt() {
+    walk=$1
+    set -- "$walk"
+    while [ "$walk" != / ]; do
+        walk=${walk%/*}
+        walk=${walk:-/}
+        set -- "$@" "$walk"
+    done
+    # In a user namespace / may belong to "nobody"; whoever owns / is trusted like root.
+    trusted=$(ls -ldn / | { read -r _ _ owner _ && echo "$owner"; })
+    ls -ldn "$@" | while read -r mode _ owner group rest; do
+        case $owner in 0 | "$me" | "$trusted") ;; *) echo "${rest##* } belongs to user $owner" ;; esac
+        case $mode in
+        ????????w[!tT]*) echo "anyone may write to ${rest##* }" ;;
+        ?????w???[!tT]*) [ "$group" = 0 ] || echo "group $group may write to ${rest##* }" ;;
+        esac
+    done
+}
+
+# Try a folder as the place of the runtime: sets home, or complains and gives 1.
+try() {
+    base=$(cd -P -- "$1" 2>/dev/null && pwd -P) || { note "$1: cannot be entered" && return 1; }
+    why=$(doubt "$base" | head -n 1)
+    [ -z "$why" ] || { note "$base: $why" && return 1; }
+    home=$base/bundler-$me
+    mkdir "$home" 2>/dev/null
+    own=$(ls -ldn "$home" 2>/dev/null)
+    # shellcheck disable=SC2086  # split into words on purpose
+    set -- $own
+    case ${1:-none}:${3:-} in
+    drwx------:"$me" | drwx------.:"$me") ;;
+    none:*) note "$base: not writable" && return 1 ;;
+    *) note "$home: is not a folder that only user $me may use" && return 1 ;;
+    esac
+    probe=$home/.probe.$$
+    if ! { printf '#!/bin/sh\nexit 0\n' >"$probe" && chmod 700 "$probe"; } 2>/dev/null; then
+        rm -f "$probe"
+        note "$base: not writable, or full"
+        return 1
+    fi
+    "$probe" 2>/dev/null
+    ran=$?
+    rm -f "$probe"
+    [ $ran -eq 0 ] || { note "$base: programs may not be started there (noexec)" && noexec=1 && return 1; }
+}
+
+notes=
+noexec=
+note() {
+    notes="$notes
+    $*"
+}
+
+# Free KiB below FOLDER; a lot where df can't tell.
+free() {
+    # shellcheck disable=SC2046  # split into words on purpose
+    set -- $(df -Pk "$1" 2>/dev/null | tail -n 1)
+    case ${4:-} in '' | *[!0-9]*) echo 999999999 ;; *) echo "$4" ;; esac
+}
+
+# Unpack the runtime below $home, so that it appears whole or not at all; gives 1 when there is no room.
+unpack() {
+    have=$(free "$home")
+    [ "$have" -ge $((runtime_kib + 1024)) ] || {
+        note "$home: $((runtime_kib / 1024 + 1)) MiB are needed, $((have / 1024)) MiB are free" && return 1
+    }
+    choose_sha256
+    [ "$(part $runtime_offset $runtime_length | sha256)" = $runtime_sha256 ] ||
+        fail $integrity "the installer in this file is damaged" "its sha256 is wrong" "copy the file again"
+    fresh=$home/.new.$host.$$
+    if mkdir "$fresh" && part $runtime_offset $runtime_length | gzip -dc | tar -xof - -C "$fresh"; then
+        # Where another start was quicker, ours lands inside of its folder and goes again.
+        mv "$fresh" "$runtime" || fail $space "cannot rename $fresh"
+        rm -rf "$runtime/.new.$host.$$"
+        fresh=
+        return 0
+    fi
+    rm -rf "$fresh"
+    fresh=
+    note "$home: unpacking failed, see above"
+    return 1
+}
+
+# Remove what starts that were killed, and runtimes from before this machine's last restart, have left.
+sweep() {
+    for left in "$home/.new.$host."*; do
+        kill -0 "${left##*.}" 2>/dev/null || rm -rf "$left"
+    done
+    for left in "$home"/*."$host".*; do
+        [ "${left##*.}" = "$boot" ] || rm -rf "$left"
+    done
+}
+
+# Find or make the unpacked runtime: sets runtime.
+place() {
+    me=$(id -u)
+    # An unpacked runtime is used until the machine restarts: a power cut can tear files that were not yet on disk.
+    boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null) || boot=0
+    host=$(uname -n)
+    case $host in '' | *[!A-Za-z0-9-]*) host=host ;; esac
+    [ -d /var/lib/bundler ] || [ "$me" != 0 ] || (umask 022 && mkdir -p /var/lib) 2>/dev/null
+    for candidate in "${TMPDIR:-}" /var/tmp "${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}" /var/lib/bundler; do
+        [ -n "$candidate" ] || continue
+        [ -d "$candidate" ] || mkdir "$candidate" 2>/dev/null
+        try "$candidate" || continue
+        runtime=$home/$runtime_sha256.$host.$boot
+        [ -d "$runtime" ] && return
+        sweep
+        unpack && return
+    done
+    code=$space
+    [ -z "$noexec" ] || code=$unsupported
+    fail $code "there is no place to unpack the installer to; tried:$notes" "" \
+        "name a folder of yours with $((runtime_kib / 1024 + 1)) MiB free on a disk without noexec: TMPDIR=/path sh $0 ..."
+}
+
+[ -n "$self" ] || fail $usage "cannot find this file as $0" "" "start it as sh FILE or ./FILE, not through a pipe"
+case ${1:-} in
+--info | --list | --check | --version) [ $# -eq 1 ] || fail $usage "$1 takes nothing behind it" ;;
+esac
+need dd head
+case ${1:-} in
+--info) part $info_offset $info_length; exit ;;
+--list) part $list_offset $list_length; exit ;;
+--version) echo "$name $version" && exit ;;
+--check)
+    need sha256sum tail tr wc ls
+    choose_sha256
+    check
+    exit
+    ;;
+esac
+
+need cat chmod gzip id ls mkdir mv rm sha256sum tail tar uname
+fit_architecture
+trap '[ -z "$fresh" ] || rm -rf "$fresh"' EXIT
+trap 'exit $interrupted' HUP INT TERM
+place
+BUNDLER_RUN_FILE=$self
+BUNDLER_RUNTIME=$runtime
+BUNDLER_ARGV0=$0
+export BUNDLER_RUN_FILE BUNDLER_RUNTIME BUNDLER_ARGV0
+for loader in "$runtime"/_internal/ld-*.so.*; do :; done
+exec "$loader" --library-path "$runtime/_internal" "$runtime/app" "$@"
