@@ -84,9 +84,14 @@ class Parts:
         return layer
 
     def busybox(self) -> Path:
-        """A shell that has all the common commands built in."""
-        layer = self.packages("busybox", "busybox-static")
+        """A shell that has all the common commands built in; images of other Kubefiles can share this layer."""
+        layer = self.scratch / "busybox"
+        unpacked = self.packages("busybox-static", "busybox-static")
+        place(unpacked / "bin/busybox", layer / "bin/busybox")
         (layer / "bin/sh").symlink_to("busybox")
+        notice = "usr/share/doc/busybox-static/copyright"
+        self.mkdir((layer / notice).parent)
+        shutil.copyfile(unpacked / notice, layer / notice)
         return layer
 
     def cni_bridge(self) -> Path:
