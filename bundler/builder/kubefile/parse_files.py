@@ -36,6 +36,9 @@ def copy(reader: Reader) -> Copy | None:
     if parts is None:
         return None
     sources, heredocs, destination = parts
+    for word in sources:
+        if word.text.startswith(("https://", "http://")):
+            reader.fault(word.location, "bad-source", "COPY takes files of the build context", "write ADD")
     return Copy(
         location=reader.stated.location,
         sources=sources,
@@ -115,7 +118,8 @@ def run(reader: Reader) -> Run | None:
             return None
         return Run(location=stated.location, text=text, argv=argv)
     if len(stated.heredocs) == 1 and _only_heredoc(text):
-        return Run(location=stated.location, text=text, script=stated.heredocs[0].body)
+        body = stated.heredocs[0].body
+        return Run(location=stated.location, text=_first_line(body) or text, script=body)
     script = text + "\n" + "".join(heredoc.tail for heredoc in stated.heredocs)
     return Run(location=stated.location, text=text, script=script)
 
@@ -126,6 +130,12 @@ def _argv(text: str, reader: Reader) -> tuple[str, ...] | None:
     if listed is None and re.match(r'\[\s*".*"\s*\]$', text, re.DOTALL):
         reader.bad_json(0, 'RUN ["program", "argument"]')
     return listed
+
+
+def _first_line(body: str) -> str:
+    """The first command of a script, for people; dots when there are more."""
+    lines = [line.strip() for line in body.splitlines() if line.strip() and not line.strip().startswith("#")]
+    return lines[0] + (" …" if len(lines) > 1 else "") if lines else ""
 
 
 def _only_heredoc(text: str) -> bool:

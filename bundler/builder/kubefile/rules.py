@@ -48,7 +48,9 @@ RULES = _table(
         "bad-app-name",
         "App names are lower-case letters, digits, `-`, `.` and `_`, as they become Helm releases.",
     ),
-    Rule("bad-source", "APP, CNI and CSI take local://PATH or https://URL."),
+    Rule(
+        "bad-source", "APP, CNI and CSI take local://PATH or https://URL, ADD a path or a URL, COPY a path."
+    ),
     Rule("bad-image", "IMAGE takes a registry reference or docker-archive:, oci-archive:, oci:, docker://."),
     Rule("bad-suite", "PACKAGE takes DISTRIBUTION:SUITE first: debian:bookworm."),
     Rule(

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from bundler.builder.kubefile.instructions import Arg, Assignment
+from bundler.builder.kubefile.lexer import Heredoc
 from bundler.builder.kubefile.source import Source
-from bundler.builder.kubefile.words import ExpansionError, Word, expand
+from bundler.builder.kubefile.words import ExpansionError, Word, expand, expand_body
 from bundler.core.errors import Location, Problems
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -56,6 +57,16 @@ class Scope:
             )
             raise Problems((problem,)) from error
 
+    def body(self, heredoc: Heredoc) -> str:
+        """A heredoc's text, expanded unless its name is quoted. Raises Problems (bad-expansion)."""
+        if heredoc.quoted:
+            return heredoc.body
+        try:
+            return expand_body(heredoc.body, self.lookup)
+        except ExpansionError as error:
+            hint = f"quote the name to leave variables alone: <<'{heredoc.name}'"
+            raise Problems((self.source.problem(heredoc.location, error.rule, str(error), hint),)) from error
+
     def pairs(self, values: tuple[Assignment, ...]) -> dict[str, str]:
         """The values of NAME=value…, all looked up before any of them is set."""
         return {self.value(pair.name): self.value(pair.value) for pair in values if pair.value is not None}
@@ -65,7 +76,7 @@ class Scope:
         return replace(self, env={**self.env, **values})
 
     def with_arg(self, arg: Arg) -> "Scope":
-        """The scope after ARG: --build-arg wins over the default, a bare name has its value of before FROM."""
+        """The scope after ARG: --build-arg wins over the default; a bare name is taken from before FROM."""
         scope = self
         for pair in arg.values:
             name = pair.name.text

@@ -37,6 +37,14 @@ def expand(text: str, lookup: Lookup) -> str:
     return _Expander(text, lookup).whole()
 
 
+def expand_body(text: str, lookup: Lookup) -> str:
+    """The body of a heredoc: variables are put in, quotes stay; `\\$` and `\\\\` as in a shell.
+
+    Raises ExpansionError.
+    """
+    return _Expander(text, lookup, quotes=False).whole()
+
+
 def variables(text: str) -> frozenset[str]:
     """The names that the word needs a value of: those without a default of their own."""
     needed: set[str] = set()
@@ -56,10 +64,11 @@ def variables(text: str) -> frozenset[str]:
 class _Expander:
     """Reads one word from left to right."""
 
-    def __init__(self, text: str, lookup: Lookup, *, needs_only: bool = False) -> None:
+    def __init__(self, text: str, lookup: Lookup, *, needs_only: bool = False, quotes: bool = True) -> None:
         self._text = text
         self._lookup = lookup
         self._needs_only = needs_only
+        self._quotes = quotes
         self._at = 0
         self._depth = 0
 
@@ -71,12 +80,12 @@ class _Expander:
 
     def _piece(self) -> str:
         match self._text[self._at]:
-            case "'":
+            case "'" if self._quotes:
                 return self._single()
-            case '"':
+            case '"' if self._quotes:
                 return self._double()
             case "\\":
-                return self._escape(only="")
+                return self._escape(only="" if self._quotes else "$\\")
             case "$":
                 return self._dollar()
             case char:

@@ -1,0 +1,87 @@
+"""What an app's files are decides how it is launched. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from bundler.builder.kubefile.instructions import App as Instruction
+from bundler.builder.kubefile.source import Source
+from bundler.builder.stage.tree import Tree
+from bundler.core.errors import Location, Problem
+from bundler.core.index import App, AppKind, AppRole
+
+ROOT = "application/apps"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An app while its Kubefile is still being read; `problem`: what is said if its kind can't be told."""
+
+    name: str
+    role: AppRole
+    location: Location
+    problem: Problem
+    source: Source
+    commands: tuple[tuple[str, ...], ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """Its folder in the tree."""
+        return f"{ROOT}/{self.name}"
+
+
+def kind_of(files: Tree) -> AppKind | None:
+    """How an app with these files is launched by default; None when they don't tell.
+
+    `.tmpl` behind a name doesn't count: such files are rendered on site.
+    """
+    names = [path.removesuffix(".tmpl").lower() for path in files.entries]
+    if "Chart.yaml" in files.entries and files.is_folder("templates"):
+        return AppKind.HELM
+    if names and all(name.endswith((".yaml", ".yml")) for name in names):
+        return AppKind.KUBE
+    if names and all(name.endswith(".sh") for name in names):
+        return AppKind.SHELL
+    return None
+
+
+def finished(draft: Draft, tree: Tree) -> App | Problem:
+    """The app as the index has it, or why it can't be launched."""
+    kind = AppKind.COMMANDS if draft.commands else kind_of(tree.subtree(draft.path))
+    if kind is None:
+        return draft.problem
+    return App(draft.name, kind, draft.role, draft.path, draft.commands, dict(draft.env))
+
+
+def draft(instruction: Instruction, source: Source) -> Draft:
+    """The app as APP, CNI or CSI begin it."""
+    name, where = instruction.name.text, instruction.name.location
+    message = f"nothing tells how {name} is launched: it is no chart, nor all YAML, nor all .sh"
+    problem = source.problem(where, "app-kind-unknown", message, f'add APPCMDS {name} ["command line"]')
+    return Draft(name, instruction.role, where, problem, source)
+
+
+def plugin_choice(drafts: Mapping[str, Draft], named: Collection[str]) -> Problem | None:
+    """What is wrong when several network plug-ins are there and LAUNCH names none."""
+    plugins = [made for made in drafts.values() if made.role is AppRole.CNI]
+    if len(plugins) < 2 or any(made.name in named for made in plugins):
+        return None
+    names = ", ".join(made.name for made in plugins)
+    last = plugins[-1]
+    message = f"there are several CNI plug-ins: {names}"
+    return last.source.problem(
+        last.location, "launch-plugin-choice", message, "name the one to use in LAUNCH"
+    )
+
+
+def launch_order(apps: tuple[App, ...], named: tuple[str, ...]) -> tuple[str, ...]:
+    """The names to launch: network, then storage, then what LAUNCH names, in its order.
+
+    Plug-ins needn't be named: a cluster without its network is of no use. Where LAUNCH names some of
+    a role, only those are meant.
+    """
+    first: list[str] = []
+    for role in (AppRole.CNI, AppRole.CSI):
+        plugins = [app.name for app in apps if app.role is role]
+        first += [name for name in named if name in plugins] or plugins
+    return tuple(dict.fromkeys([*first, *named]))

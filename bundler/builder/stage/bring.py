@@ -1,0 +1,164 @@
+"""COPY, ADD and APP: content from the build context, from heredocs and from URLs into the tree."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from bundler.builder.kubefile.instructions import Add, App, Copy
+from bundler.builder.kubefile.lexer import Heredoc
+from bundler.builder.kubefile.scope import Scope
+from bundler.builder.kubefile.source import Source
+from bundler.builder.kubefile.words import Word
+from bundler.builder.stage.blame import blamed
+from bundler.builder.stage.context import Context
+from bundler.builder.stage.place import placed_file, placed_folder
+from bundler.builder.stage.tree import File, Tree, normal_mode
+from bundler.builder.stage.unpack import unpack
+from bundler.builder.stage.workshop import Workshop
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
+
+_URLS = ("https://", "http://", "file://")
+_LOCAL = "local://"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an instruction wants, variables put in.
+
+    sources: values; in the build context unless they are URLs. single: there is exactly one thing to bring.
+    """
+
+    source: Source  # the Kubefile, for messages
+    sources: tuple[Word, ...]
+    heredocs: tuple[tuple[Heredoc, bytes], ...]
+    destination: str
+    single: bool
+    mode: int | None = None
+    checksum: Digest | None = None
+    unpack: bool = False
+
+
+def ordered(instruction: Copy | Add | App, scope: Scope, destination: str = "") -> Order:
+    """Put the variables in; `destination`: an app's folder. Raises Problems."""
+    words = tuple(Word(scope.value(word), word.location) for word in instruction.sources)
+    if isinstance(instruction, App):
+        local = tuple(Word(word.text.removeprefix(_LOCAL), word.location) for word in words)
+        checksum = _checksum(instruction.checksum, scope)
+        return Order(scope.source, local, (), f"{destination}/", single=False, checksum=checksum)
+    heredocs = tuple((heredoc, scope.body(heredoc).encode()) for heredoc in instruction.heredocs)
+    order = Order(
+        scope.source,
+        words,
+        heredocs,
+        scope.value(instruction.destination),
+        single=len(words) + len(heredocs) == 1,
+        mode=instruction.mode,
+    )
+    if isinstance(instruction, Copy):
+        return order
+    return replace(order, checksum=_checksum(instruction.checksum, scope), unpack=instruction.unpack)
+
+
+def _checksum(word: Word | None, scope: Scope) -> Digest | None:
+    if word is None:
+        return None
+    with blamed(scope.source, word.location, "bad-flag"):
+        return Digest.parse(scope.value(word))
+
+
+class Bringer:
+    """Carries orders out, with one folder as build context."""
+
+    def __init__(self, context: Path, workshop: Workshop) -> None:
+        self._context = Context(context, workshop.store)
+        self._workshop = workshop
+
+    def missing(self, order: Order) -> tuple[Problem, ...]:
+        """The sources that the build context hasn't got, or that lead out of it."""
+        problems: list[Problem] = []
+        for word in order.sources:
+            if word.text.startswith(_URLS):
+                continue
+            try:
+                with blamed(order.source, word.location, "source-not-found"):
+                    self._context.find(word.text)
+            except Problems as error:
+                problems += error.problems
+        return tuple(problems)
+
+    def bring(self, tree: Tree, order: Order) -> Tree:
+        """The tree with what was ordered. Raises Problems, BundlerError (NETWORK, INTEGRITY, SPACE, …)."""
+        for word in order.sources:
+            self._workshop.progress.log(f"{word.location}: {word.text} -> {order.destination}")
+            if word.text.startswith(_URLS):
+                tree = self._fetch(tree, word, order)
+            else:
+                tree = self._copy(tree, word, order)
+        for heredoc, data in order.heredocs:
+            blob = self._workshop.store.add([data], digest=None, size=len(data), name=heredoc.name)
+            mode = 0o644 if order.mode is None else order.mode
+            file = File(mode, blob.size, blob.digest)
+            word = Word(heredoc.name, heredoc.location)
+            tree = self._put(tree, word, order, heredoc.name, file)
+        return tree
+
+    def _fetch(self, tree: Tree, word: Word, order: Order) -> Tree:
+        with blamed(order.source, word.location, "source-not-found"):
+            name = unquote(urlsplit(word.text).path).rpartition("/")[2]
+            if not name:
+                fix = "give the whole address of a file"
+                raise BundlerError(f"{word.text} names no file", code=ExitCode.INPUT, fix=fix)
+            blob = self._workshop.fetcher.fetch(word.text, order.checksum)
+        mode = 0o644 if order.mode is None else order.mode
+        return self._put(tree, word, order, name, File(mode, blob.size, blob.digest))
+
+    def _copy(self, tree: Tree, word: Word, order: Order) -> Tree:
+        with blamed(order.source, word.location, "source-not-found"):
+            found = self._context.find(word.text)
+        order = replace(order, single=order.single and len(found) == 1)
+        for one in found:
+            with blamed(order.source, word.location, "source-special"):
+                contents = self._context.tree(one, order.mode)
+            if one.is_folder:
+                with blamed(order.source, word.location, "path-conflict"):
+                    tree = placed_folder(tree, order.destination, contents)
+                continue
+            for name, file in contents.files():
+                self._check(file, word, order)
+                tree = self._put(tree, word, order, name, file)
+        return tree
+
+    def _put(self, tree: Tree, word: Word, order: Order, name: str, file: File) -> Tree:
+        if not order.unpack:
+            with blamed(order.source, word.location, "needs-folder"):
+                return placed_file(tree, order.destination, name, file, single=order.single)
+        with (
+            blamed(order.source, word.location, "bad-archive"),
+            self._workshop.store.open(file.digest) as stream,
+        ):
+            contents = _with_mode(unpack(stream, self._workshop.store, name), order.mode)
+            return placed_folder(tree, order.destination, contents)
+
+    @staticmethod
+    def _check(file: File, word: Word, order: Order) -> None:
+        """--checksum holds for files of the build context too."""
+        if order.checksum not in {None, file.digest}:
+            raise BundlerError(
+                f"{word.text} is not what --checksum says",
+                where=word.location,
+                why=f"expected {order.checksum}, the file has {file.digest}",
+                code=ExitCode.INTEGRITY,
+                fix="look what changed the file; correct the checksum if the change is right",
+            )
+
+
+def _with_mode(tree: Tree, mode: int | None) -> Tree:
+    """--chmod for all files of an archive; without it they are as executable as they were."""
+    entries = {
+        path: replace(entry, mode=normal_mode(entry.mode) if mode is None else mode)
+        if isinstance(entry, File)
+        else entry
+        for path, entry in tree.entries.items()
+    }
+    return Tree(entries)

@@ -1,0 +1,160 @@
+"""The build context: the folder that COPY, ADD and APP take files from, and may not leave."""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.builder.stage.ignore import NAME, Ignore, component, has_wildcard
+from bundler.builder.stage.tree import Entry, File, Symlink, Tree, clean_path, join, normal_mode
+from bundler.builder.store import Blob, Store
+from bundler.core.digest import Digest, read_chunks
+from bundler.core.errors import BundlerError, ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One thing in the context that a source names; `path` is real, inside the context, and not a link."""
+
+    name: str  # relative to the context
+    path: Path
+    is_folder: bool
+
+    @property
+    def base(self) -> str:
+        """The last part of its name: of the link, where it was named by one."""
+        return self.name.rpartition("/")[2]
+
+
+class Context:
+    """A folder and its .kubeignore."""
+
+    def __init__(self, root: Path, store: Store) -> None:
+        self.root = root.resolve()
+        self._store = store
+        self._ignore = _read_ignore(self.root)
+
+    def find(self, text: str) -> tuple[Source, ...]:
+        """What `text` names, sorted: one file or folder, or several by a pattern.
+
+        Raises BundlerError (NOT_FOUND) for nothing, (INPUT) for what lies outside.
+        """
+        pattern = clean_path(text)
+        names = sorted(self._matches(pattern)) if has_wildcard(pattern) else [pattern]
+        found = tuple(self._source(name) for name in names if not (name and self._ignore.excludes(name)))
+        if not found:
+            why = f"{NAME} leaves it out" if names and (self.root / names[0]).exists() else ""
+            raise BundlerError(
+                f"there is no {text} in the build context",
+                where=self.root,
+                why=why,
+                code=ExitCode.NOT_FOUND,
+                fix="paths count from the folder that is given to `bundler make`",
+            )
+        return found
+
+    def tree(self, source: Source, mode: int | None = None) -> Tree:
+        """A folder's contents, or one file under its own name; everything goes into the store."""
+        if source.is_folder:
+            return Tree(dict(self._walk(source.path, source.name, mode)))
+        return Tree({source.base: self._file(source.path, mode)})
+
+    def file(self, source: Source, mode: int | None = None) -> File:
+        """One file, copied into the store."""
+        return self._file(source.path, mode)
+
+    def _matches(self, pattern: str) -> Iterator[str]:
+        """Go's filepath.Glob: each part of the path may hold wildcards, `*` doesn't span folders."""
+        names = [""]
+        for part in pattern.split("/"):
+            expression = re.compile(component(part), re.DOTALL)
+            names = [
+                join(folder, entry)
+                for folder in names
+                for entry in _listed(self.root / folder)
+                if expression.fullmatch(entry)
+            ]
+        return iter(names)
+
+    def _source(self, name: str) -> Source:
+        real = (self.root / name).resolve()
+        if not real.is_relative_to(self.root):
+            raise BundlerError(
+                f"{name} leads out of the build context",
+                where=self.root / name,
+                why=f"it is {real}",
+                code=ExitCode.INPUT,
+                fix="copy the file into the context, or build from a folder above",
+            )
+        if not real.exists():
+            raise BundlerError(
+                f"there is no {name} in the build context",
+                where=self.root,
+                code=ExitCode.NOT_FOUND,
+                fix="paths count from the folder that is given to `bundler make`",
+            )
+        return Source(name, real, real.is_dir())
+
+    def _walk(self, folder: Path, name: str, mode: int | None) -> Iterator[tuple[str, Entry]]:
+        """Everything below a folder, paths relative to it; links stay links."""
+        pending = [""]
+        while pending:
+            at = pending.pop()
+            for entry in _listed(folder / at):
+                relative = join(at, entry)
+                path = folder / relative
+                excluded = self._ignore.excludes(join(name, relative))
+                if path.is_dir() and not path.is_symlink():
+                    if not (excluded and self._ignore.can_prune):
+                        pending.append(relative)
+                elif not excluded:
+                    yield relative, self._entry(path, mode)
+
+    def _entry(self, path: Path, mode: int | None) -> Entry:
+        if path.is_symlink():
+            return Symlink(os.readlink(path))  # noqa: PTH115  (Path would rewrite the target)
+        return self._file(path, mode)
+
+    def _file(self, path: Path, mode: int | None) -> File:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise BundlerError(
+                "only files, folders and symbolic links can be copied",
+                where=path,
+                code=ExitCode.INPUT,
+                fix=f"remove it, or name it in {NAME}",
+            )
+        blob = store_file(self._store, path, str(path))
+        return File(normal_mode(found.st_mode) if mode is None else mode, blob.size, blob.digest)
+
+
+def store_file(store: Store, path: Path, name: str) -> Blob:
+    """Put a file into the store; one that is there already is only read, not written again."""
+    hasher = hashlib.sha256()
+    with path.open("rb") as stream:
+        for chunk in read_chunks(stream):
+            hasher.update(chunk)
+        digest = Digest(hasher.hexdigest())
+        size = stream.tell()
+        stream.seek(0)
+        return store.add(read_chunks(stream), digest=digest, size=size, name=name)
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except NotADirectoryError:
+        return []
+
+
+def _read_ignore(root: Path) -> Ignore:
+    path = root / NAME
+    try:
+        return Ignore.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Ignore()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundlerError("it can't be read", where=path, why=str(error), code=ExitCode.INPUT) from error

@@ -1,0 +1,178 @@
+"""A Kubefile with its bases → the staged tree and what else the bundle is told."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bundler.builder.kubefile.instructions import (
+    Add,
+    App,
+    AppCmds,
+    AppEnv,
+    Arg,
+    Cmds,
+    Copy,
+    Env,
+    From,
+    Image,
+    Instruction,
+    KubeVersion,
+    Label,
+    Launch,
+    Package,
+    Run,
+)
+from bundler.builder.kubefile.scope import Scope
+from bundler.builder.kubefile.source import did_you_mean
+from bundler.builder.kubefile.versions import valid_range
+from bundler.builder.kubefile.words import Word
+from bundler.builder.stage.apps import Draft, draft
+from bundler.builder.stage.bring import Bringer, ordered
+from bundler.builder.stage.load import Loaded, load_chain
+from bundler.builder.stage.run import run
+from bundler.builder.stage.state import ImageWish, PackageWish, Staged, State, staged
+from bundler.builder.stage.workshop import Workshop
+from bundler.core.errors import ExitCode, Problem, Problems
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """An instruction with the variables that hold at its line, and what its file has to work with."""
+
+    instruction: Instruction
+    scope: Scope
+    context: Path
+    bringer: Bringer
+
+
+def evaluate(path: Path, context: Path, workshop: Workshop) -> Staged:
+    """Carry out the Kubefile at `path`, taking files from the folder `context`; bases have their own folders.
+
+    What can be known beforehand is checked first, so that a slip in the last line doesn't cost a long RUN.
+    Raises Problems for faults of a Kubefile and BundlerError (NETWORK, INTEGRITY, BUILD, SPACE, UNSUPPORTED).
+    """
+    chain = load_chain(
+        path, context, workshop.catalogue, platform=workshop.platform, build_args=workshop.build_args
+    )
+    for finding in chain[-1].warnings:
+        workshop.progress.say(f"{finding.severity}: {finding.problem}")
+    scope = chain[0].scope
+    files: list[list[_Step]] = []
+    for loaded in chain:
+        steps, scope = _steps(loaded, scope, workshop)
+        files.append(steps)
+    _check_sources([step for steps in files for step in steps])
+    state = State()
+    for steps in files:
+        state = replace(state, launch=(), commands=())  # these are not inherited
+        for step in steps:
+            state = _carried_out(state, step, workshop)
+    return staged(state, scope.env, scope.source)
+
+
+def _steps(loaded: Loaded, before: Scope, workshop: Workshop) -> tuple[list[_Step], Scope]:
+    """The steps of one file and the scope at its end; variables depend on nothing that is done."""
+    bringer = Bringer(loaded.context, workshop)
+    scope = loaded.scope.after_from(before.env)
+    steps: list[_Step] = []
+    for instruction in loaded.rest:
+        steps.append(_Step(instruction, scope, loaded.context, bringer))
+        match instruction:
+            case Arg():
+                scope = scope.with_arg(instruction)
+            case Env(values=values):
+                scope = scope.with_env(scope.pairs(values))
+            case _:
+                pass
+    return steps, scope
+
+
+def _check_sources(steps: Sequence[_Step]) -> None:
+    """All files that the build contexts lack, at once."""
+    problems: list[Problem] = []
+    for step in steps:
+        if isinstance(step.instruction, Copy | Add | App):
+            problems += step.bringer.missing(ordered(step.instruction, step.scope))
+    if problems:
+        raise Problems(tuple(problems), code=ExitCode.NOT_FOUND)
+
+
+def _carried_out(state: State, step: _Step, workshop: Workshop) -> State:
+    match step.instruction:
+        case Copy() | Add() as instruction:
+            return replace(state, tree=step.bringer.bring(state.tree, ordered(instruction, step.scope)))
+        case Run() as instruction:
+            return replace(state, tree=run(instruction, state.tree, step.scope.for_commands(), workshop))
+        case App() as instruction:
+            return _app(state, instruction, step)
+        case AppCmds() | AppEnv() as instruction:
+            return _app_told(state, instruction, step.scope)
+        case From() | Arg() | Env():
+            return state  # all that they do is in the scopes
+        case instruction:
+            return _told(state, instruction, step)
+
+
+def _told(
+    state: State, instruction: Label | Launch | Cmds | KubeVersion | Image | Package, step: _Step
+) -> State:
+    """What goes to the bundle's index and changes no file."""
+    value = step.scope.value
+    match instruction:
+        case Label(values=values):
+            return replace(state, labels={**state.labels, **step.scope.pairs(values)})
+        case Launch(names=names):
+            return replace(state, launch=tuple(Word(value(name), name.location) for name in names))
+        case Cmds(lines=lines):
+            return replace(state, commands=(*state.commands, *lines))
+        case KubeVersion():
+            return replace(state, kube_versions=(*state.kube_versions, _range(instruction, step.scope)))
+        case Image(references=words):
+            images = tuple(ImageWish(value(w), step.context, w.location, _line(w, step.scope)) for w in words)
+            return replace(state, images=(*state.images, *images))
+        case Package(suite=suite, names=words):
+            packages = tuple(
+                PackageWish(value(suite), value(w), w.location, _line(w, step.scope)) for w in words
+            )
+            return replace(state, packages=(*state.packages, *packages))
+
+
+def _line(word: Word, scope: Scope) -> str:
+    return scope.source.problem(word.location, "", "").text
+
+
+def _range(instruction: KubeVersion, scope: Scope) -> str:
+    text = scope.value(instruction.range)
+    if not valid_range(text):
+        where = instruction.range.location
+        hint = "write >=1.20 <1.30, 1.22 - 1.24, ~1.20, ^1.2; alternatives with ||"
+        raise Problems((scope.source.problem(where, "bad-kube-version", f"not a range: {text}", hint),))
+    return text
+
+
+def _app(state: State, instruction: App, step: _Step) -> State:
+    """A new app, or one in the place of a former one of that name, whose files and settings are dropped."""
+    made = draft(instruction, step.scope.source)
+    order = ordered(instruction, step.scope, made.path)
+    others = {name: other for name, other in state.apps.items() if name != made.name}
+    tree = step.bringer.bring(state.tree.without(made.path), order)
+    return replace(state, tree=tree, apps={**others, made.name: made})
+
+
+def _app_told(state: State, instruction: AppCmds | AppEnv, scope: Scope) -> State:
+    match instruction:
+        case AppCmds(name=name, commands=commands):
+            return _changed(state, name, scope, lambda app: replace(app, commands=commands))
+        case AppEnv(name=name, values=values):
+            given = scope.pairs(values)
+            return _changed(state, name, scope, lambda app: replace(app, env={**app.env, **given}))
+
+
+def _changed(state: State, name: Word, scope: Scope, change: Callable[[Draft], Draft]) -> State:
+    if name.text not in state.apps:
+        hint = did_you_mean(name.text, tuple(state.apps)) or "define it above with APP"
+        problem = scope.source.problem(
+            name.location, "app-unknown", f"there is no app {name.text} above", hint
+        )
+        raise Problems((problem,))
+    return replace(state, apps={**state.apps, name.text: change(state.apps[name.text])})

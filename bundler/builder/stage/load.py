@@ -1,0 +1,110 @@
+"""A Kubefile and all it is FROM, read and checked before anything is done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.builder.kubefile.catalogue import Catalogue, KubefileBase, LaterBase, Scratch, UnknownBase
+from bundler.builder.kubefile.instructions import Arg, From, Instruction, Kubefile
+from bundler.builder.kubefile.lint import check, read_kubefile
+from bundler.builder.kubefile.parser import read
+from bundler.builder.kubefile.scope import Scope, platform_variables
+from bundler.builder.kubefile.source import Finding, Severity, did_you_mean, raise_errors
+from bundler.core.errors import BundlerError, ExitCode, Problems
+
+MAX_BASES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One Kubefile of the chain; `scope`: what its ARGs before FROM say; `rest`: from FROM on."""
+
+    path: Path
+    context: Path
+    kubefile: Kubefile
+    scope: Scope
+    rest: tuple[Instruction, ...]
+    warnings: tuple[Finding, ...]
+
+
+def load_chain(
+    path: Path, context: Path, catalogue: Catalogue, *, platform: str, build_args: Mapping[str, str]
+) -> tuple[Loaded, ...]:
+    """The Kubefile at `path` last, its bases before it, the one FROM scratch first.
+
+    Raises Problems with all errors of the first file that has any, BundlerError (NOT_FOUND) for a file that
+    isn't there, (UNSUPPORTED) for a base that can't be read yet, (INPUT) for a cycle or an unknown
+    --build-arg.
+    """
+    chain: list[Loaded] = []
+    at: KubefileBase | None = KubefileBase(path.resolve())
+    shown = str(path)
+    while at is not None:
+        loaded = _load(at.path, context if not chain else at.context, shown, catalogue, platform, build_args)
+        chain.insert(0, loaded)
+        at = _base(loaded, catalogue, frozenset(link.path for link in chain))
+        shown = str(at.path) if at else ""
+    _check_build_args(chain, build_args)
+    return tuple(chain)
+
+
+def _load(
+    path: Path, context: Path, shown: str, catalogue: Catalogue, platform: str, build_args: Mapping[str, str]
+) -> Loaded:
+    reading = read(read_kubefile(path), shown)
+    findings = (*reading.findings, *check(reading.kubefile, catalogue, path))
+    raise_errors(findings)
+    warnings = tuple(finding for finding in findings if finding.severity is Severity.WARNING)
+    scope = Scope(reading.kubefile.source, platform_variables(platform), build_args)
+    instructions = reading.kubefile.instructions
+    number = 0
+    while isinstance(arg := instructions[number], Arg):
+        scope = scope.with_arg(arg)
+        number += 1
+    return Loaded(path, context, reading.kubefile, scope, instructions[number:], warnings)
+
+
+def _base(loaded: Loaded, catalogue: Catalogue, seen: frozenset[Path]) -> KubefileBase | None:
+    start = loaded.rest[0]
+    if not isinstance(start, From):
+        raise TypeError("the lint rules let a Kubefile without FROM pass")
+    text = loaded.scope.value(start.base)
+    where, source = start.base.location, loaded.kubefile.source
+    match catalogue.base(text, loaded.path.parent):
+        case Scratch():
+            return None
+        case KubefileBase() as base if base.path not in seen and len(seen) < MAX_BASES:
+            return base
+        case KubefileBase():
+            problem = source.problem(
+                where, "from-cycle", f"FROM {text} leads back to a file that needs this one"
+            )
+        case UnknownBase(hint):
+            problem = source.problem(where, "from-unknown", f"there is no {text}", hint)
+        case LaterBase(kind):
+            raise BundlerError(
+                f"FROM {text}: {kind} as a base is not supported yet",
+                where=where,
+                code=ExitCode.UNSUPPORTED,
+                fix=f"use one of the catalogue ({', '.join(catalogue.names())}), a folder, or scratch",
+            )
+    raise Problems((problem,))
+
+
+def _check_build_args(chain: list[Loaded], build_args: Mapping[str, str]) -> None:
+    """Every --build-arg must be asked for by an ARG of some file, else it is a slip of the pen."""
+    declared = {
+        pair.name.text
+        for loaded in chain
+        for instruction in loaded.kubefile.instructions
+        if isinstance(instruction, Arg)
+        for pair in instruction.values
+    }
+    for name in build_args:
+        if name not in declared:
+            raise BundlerError(
+                f"no ARG is called {name} [unused-build-arg]",
+                where="--build-arg",
+                code=ExitCode.INPUT,
+                fix=did_you_mean(name, tuple(declared)) or f"add ARG {name} to the Kubefile",
+            )

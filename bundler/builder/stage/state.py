@@ -1,0 +1,103 @@
+"""What has come together up to a line of a Kubefile, and what a whole one comes to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bundler.builder.kubefile.source import Source, did_you_mean
+from bundler.builder.kubefile.words import Word
+from bundler.builder.stage.apps import Draft, finished, launch_order, plugin_choice
+from bundler.builder.stage.tree import Tree
+from bundler.core.errors import Location, Problem, Problems
+from bundler.core.index import App
+
+
+@dataclass(frozen=True, slots=True)
+class ImageWish:
+    """One word of IMAGE.
+
+    context: the folder that paths in it count from. line: the source line, for messages.
+    """
+
+    reference: str
+    context: Path
+    location: Location
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageWish:
+    """One name of PACKAGE; `suite` as `debian:bookworm`, `line`: the source line, for messages."""
+
+    suite: str
+    name: str
+    location: Location
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What a Kubefile comes to.
+
+    launch: apps in order, plug-ins first. commands: CMDS lines. kube_versions: ranges that must all hold.
+    """
+
+    tree: Tree
+    env: Mapping[str, str]
+    labels: Mapping[str, str]
+    apps: tuple[App, ...]
+    launch: tuple[str, ...]
+    commands: tuple[str, ...]
+    images: tuple[ImageWish, ...]
+    packages: tuple[PackageWish, ...]
+    kube_versions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All but the variables; `apps` in the order of their definitions, `launch` with the words' places."""
+
+    tree: Tree = field(default_factory=Tree)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    apps: Mapping[str, Draft] = field(default_factory=dict)
+    launch: tuple[Word, ...] = ()
+    commands: tuple[str, ...] = ()
+    images: tuple[ImageWish, ...] = ()
+    packages: tuple[PackageWish, ...] = ()
+    kube_versions: tuple[str, ...] = ()
+
+
+def staged(state: State, env: Mapping[str, str], source: Source) -> Staged:
+    """Close the books: every app gets its kind, LAUNCH its order. Raises Problems with all that is wrong."""
+    results = [finished(draft, state.tree) for draft in state.apps.values()]
+    problems = [result for result in results if isinstance(result, Problem)]
+    problems += _unknown(state, source)
+    if (choice := plugin_choice(state.apps, {word.text for word in state.launch})) is not None:
+        problems.append(choice)
+    if problems:
+        raise Problems(tuple(problems))
+    apps = tuple(result for result in results if isinstance(result, App))
+    return Staged(
+        tree=state.tree,
+        env=dict(env),
+        labels=dict(state.labels),
+        apps=apps,
+        launch=launch_order(apps, tuple(word.text for word in state.launch)),
+        commands=state.commands,
+        images=state.images,
+        packages=state.packages,
+        kube_versions=state.kube_versions,
+    )
+
+
+def _unknown(state: State, source: Source) -> list[Problem]:
+    return [
+        source.problem(
+            word.location,
+            "launch-unknown-app",
+            f"there is no app {word.text}",
+            did_you_mean(word.text, tuple(state.apps)) or "define it above with APP",
+        )
+        for word in state.launch
+        if word.text not in state.apps
+    ]
