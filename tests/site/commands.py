@@ -6,6 +6,8 @@ from pathlib import Path
 
 from bundler.core.errors import BundlerError, ExitCode
 
+_DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+
 
 def run(*argv: str | Path, stdin: str = "", timeout: float = 60) -> str:
     """Standard output of a command.
@@ -19,17 +21,20 @@ def run(*argv: str | Path, stdin: str = "", timeout: float = 60) -> str:
 
 
 def attempt(*argv: str | Path, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    """The same for a command that may fail."""
+    """The same for a command that may fail.
+
+    The command dies with us: going on after a kill of `up` it could make what `down` has just taken away.
+    """
     try:
         return subprocess.run(
-            argv, input=stdin, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
+            (*_DIE_WITH_US, *argv),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
         )
-    except FileNotFoundError as error:
-        raise BundlerError(
-            f"command not found: {argv[0]}",
-            code=ExitCode.NOT_FOUND,
-            fix="`make setup` installs what is needed",
-        ) from error
     except subprocess.TimeoutExpired as error:
         raise _failed(argv, f"no end after {timeout:.0f} s", str(error.stderr or "")) from error
 

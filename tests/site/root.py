@@ -66,6 +66,7 @@ def base_root(cache: Path, suite: str, log: Path) -> Base:
     done = cache / "roots" / f"{suite}-{key}"
     if done.is_dir():
         return Base(done, suite)
+    _sweep(cache / "roots")
     work = cache / "roots" / f".{suite}-{key}.{os.getpid()}"
     work.mkdir(parents=True)
     try:
@@ -82,6 +83,13 @@ def is_made(cache: Path, suite: str) -> bool:
     return any((cache / "roots").glob(f"{suite}-*"))
 
 
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left half-made; the name ends with the pid of its maker."""
+    for path in folder.glob(".*"):
+        if not Path("/proc", path.suffix.lstrip(".")).exists():
+            shutil.rmtree(path)
+
+
 def _mirrors(listing: str) -> list[tuple[str, str]]:
     rows = (line.split() for line in listing.splitlines())
     return [(release, uri) for release, component, uri in rows if component == "main"]
@@ -89,6 +97,7 @@ def _mirrors(listing: str) -> list[tuple[str, str]]:
 
 def _bootstrap(root: Path, suite: str, mirror: str, log: Path) -> None:
     output = run(
+        "unshare", "--mount",  # what it mounts goes with it, however it ends
         "debootstrap", "--force-check-gpg", "--variant=minbase", f"--include={','.join(PACKAGES)}",
         suite, root, mirror, timeout=900,
     )  # fmt: skip
