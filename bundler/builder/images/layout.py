@@ -1,8 +1,8 @@
 """Resolved images as an OCI layout below `images/`: which files, and what the bundle's index says of them.
 
 Manifests keep their bytes and so their digests. Tools that read layouts (skopeo among them) look only at
-entries of OCI's own media types; for an image of Docker's type, index.json therefore names a small image index
-that points to it. The site's registry never sees that index: it serves what `core.index.Image` lists.
+entries of OCI's own media types; for an image of Docker's type, index.json therefore names a small image
+index that points to it. The site's registry never sees that one: it serves what `core.index.Image` lists.
 """
 
 from collections.abc import Iterable

@@ -104,7 +104,7 @@ class _Local:
             self.problems.append((error, location))
 
     def serves(self, ref: Reference) -> bool:
-        """Whether the name is here; one pinned by digest too, if its repository has an image of that digest."""
+        """Whether the name is here; a pinned one is, too, if its repository has an image of that digest."""
         if ref in self.images:
             return True
         if ref.digest is None:

@@ -1,4 +1,4 @@
-"""The magic place `images/`: archives and layouts that lie there are images of the bundle, not files of it."""
+"""The magic place `images/`: archives and layouts that lie there are images, not files, of the bundle."""
 
 from collections.abc import Iterator
 
