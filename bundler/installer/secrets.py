@@ -68,8 +68,8 @@ class Secrets:
 def renew(*, found: str, site: Site, now: datetime) -> Secrets:
     """What the site needs, keeping of `found` (the output of `READ_SCRIPT`) all that still holds.
 
-    now: the installing machine's time, with a zone. The registry's certificate is renewed in the last third of
-    its life, and when its names or its CA changed; the CA in the last third of its own.
+    now: the installing machine's time, with a zone. The registry's certificate is renewed in the last third
+    of its life, and when its names or its CA changed; the CA in the last third of its own.
     Raises BundlerError (INPUT) when `found` is damaged.
     """
     kept = Secrets.from_json(found) if found.strip() else None

@@ -52,7 +52,8 @@ class _Step:
     phase: Phase
     reason: str  # why this plan has it, for a person
     after: tuple[str, ...] = ()
-    volatile: bool = False  # true: done on every run, a stamp of an earlier success does not count
+    volatile: bool = False  # true: a stamp of an earlier success does not count, and none is kept
+    means: bool = False  # true: serves only the steps right behind it, left out when these are done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,204 @@
+"""What the bundle holds, as the plan asks for it: programs, images by use, packages by suite, apps' files."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from bundler.core import yamldoc
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
+from bundler.core.reference import Reference
+from bundler.installer.plan.paths import REGISTRY_BLOBS
+from bundler.installer.steps import Delivery
+from bundler.installer.versions import KubernetesVersion
+
+TREE: Final = "root"  # members below it are the staged tree
+KUBEADM_FILE: Final = f"{TREE}/etc/kubeadm.yml"
+HELM_MEMBER: Final = "runtime/helm/libhelm_c.so"
+MAX_TEXT: Final = 4 << 20  # bytes of a manifest that the plan reads; larger ones are delivered unread
+
+_CONTROL_PLANE_IMAGES: Final = frozenset(
+    {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "coredns"}
+)
+_NODE_IMAGES: Final = frozenset({"kube-proxy", "pause"})
+
+
+@dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
+class Contents:
+    """A view of the index. files: contents of the members that `wanted_files` named."""
+
+    index: Index
+    files: Mapping[str, bytes]
+
+    @cached_property
+    def version(self) -> KubernetesVersion:
+        """What Kubernetes the bundle installs. Raises BundlerError (UNSUPPORTED) where it installs none."""
+        if not self.index.kubernetes:
+            raise BundlerError(
+                "this bundle installs no Kubernetes",
+                where=self.index.name,
+                why="its Kubefile sets no LABEL io.kubernetes.version",
+                fix="build it FROM a base that installs Kubernetes; apps alone are not supported yet",
+                code=ExitCode.UNSUPPORTED,
+            )
+        return KubernetesVersion.parse(self.index.kubernetes)
+
+    @cached_property
+    def _sorted(self) -> tuple[tuple[str, ...], tuple[Member, ...]]:
+        members = tuple(sorted(self.index.members, key=lambda member: member.path))
+        return tuple(member.path for member in members), members
+
+    def below(self, folder: str) -> tuple[Member, ...]:
+        """Members below a folder, sorted by path."""
+        paths, members = self._sorted
+        first = bisect_left(paths, f"{folder}/")
+        last = bisect_left(paths, f"{folder}0")  # `0` is the character behind `/`
+        return members[first:last]
+
+    def program(self, name: str) -> Member | None:
+        """A program of the tree's `bin/`."""
+        return self.index.member(f"{TREE}/bin/{name}")
+
+    @cached_property
+    def runtime_archives(self) -> tuple[Member, ...]:
+        """Archives in the tree's `cri/`: containerd, runc and network plug-ins as binaries."""
+        return tuple(m for m in self.below(f"{TREE}/cri") if m.path.endswith((".tar.gz", ".tgz")))
+
+    @cached_property
+    def has_crictl(self) -> bool:
+        """Whether crictl travels along, as a program or inside an archive."""
+        named = any("crictl" in m.path or "cri-containerd" in m.path for m in self.runtime_archives)
+        return named or self.program("crictl") is not None
+
+    @cached_property
+    def images(self) -> Mapping[str, Image]:
+        """Images by full name."""
+        return {image.name: image for image in self.index.images}
+
+    @cached_property
+    def pause(self) -> str:
+        """The name of the pause image. Raises BundlerError (INPUT) when the bundle has none."""
+        for name in self.images:
+            if _last_part(name) == "pause":
+                return name
+        raise BundlerError(
+            "the bundle has no pause image, which every pod needs",
+            where=self.index.name,
+            fix="add it to the Kubefile: IMAGE registry.k8s.io/pause:VERSION",
+            code=ExitCode.INPUT,
+        )
+
+    @cached_property
+    def has_coredns(self) -> bool:
+        """Whether kubeadm can install CoreDNS from the bundle."""
+        return any(_last_part(name) == "coredns" for name in self.images)
+
+    @cached_property
+    def control_plane_images(self) -> tuple[str, ...]:
+        """What the control plane's host starts at once, with what every node does."""
+        own = tuple(name for name in self.images if _last_part(name) in _CONTROL_PLANE_IMAGES)
+        return own + self.node_images
+
+    @cached_property
+    def node_images(self) -> tuple[str, ...]:
+        """What every node starts: pause, kube-proxy and the network plug-in."""
+        plugin = self._images_in(app for app in self.index.apps if app.role is AppRole.CNI)
+        return tuple(name for name in self.images if _last_part(name) in _NODE_IMAGES or name in plugin)
+
+    def _images_in(self, apps: Iterable[App]) -> frozenset[str]:
+        names: set[str] = set()
+        for app in apps:
+            for member in self.app_files(app):
+                names.update(_image_names(self.files.get(member.path, b""), member.path))
+        return frozenset(names)
+
+    def app_files(self, app: App) -> tuple[Member, ...]:
+        """An app's members, sorted by path."""
+        return self.below(app.path) or self.below(f"{TREE}/{app.path}")
+
+    def app_name(self, app: App, member: Member) -> str:
+        """A member's path inside its app's folder."""
+        return member.path.removeprefix(f"{TREE}/").removeprefix(f"{app.path.removeprefix(f'{TREE}/')}/")
+
+    @cached_property
+    def suites(self) -> Mapping[str, tuple[OsPackage, ...]]:
+        """OS packages by suite (`debian:bookworm`)."""
+        found: dict[str, list[OsPackage]] = {}
+        for package in self.index.packages:
+            found.setdefault(package.suite, []).append(package)
+        return {suite: tuple(packages) for suite, packages in found.items()}
+
+    def image_deliveries(self, names: Sequence[str]) -> tuple[Delivery, ...]:
+        """The blobs of these images, each once, to their places in the registry's store."""
+        digests = {
+            digest: None
+            for name in names
+            for digest in (*self.images[name].manifests, *self.images[name].blobs)
+        }
+        return tuple(
+            deliver(self.required(f"images/blobs/sha256/{digest.hex}"), blob_path(digest.hex), 0o644)
+            for digest in digests
+        )
+
+    def required(self, path: str) -> Member:
+        """A member that must be there. Raises BundlerError (INTEGRITY) when it is not."""
+        member = self.index.member(path)
+        if member is None:
+            raise BundlerError(
+                f"the bundle lacks {path}, which its own index speaks of",
+                where=self.index.name,
+                fix="get the .run again, or build it again",
+                code=ExitCode.INTEGRITY,
+            )
+        return member
+
+
+def wanted_files(index: Index) -> tuple[str, ...]:
+    """Members whose contents `decide` reads: kubeadm's configuration and the network plug-in's manifests."""
+    contents = Contents(index, {})
+    manifests = tuple(
+        member.path
+        for app in index.apps
+        if app.role is AppRole.CNI and app.kind is AppKind.KUBE
+        for member in contents.app_files(app)
+        if member.path.endswith((".yaml", ".yml")) and member.size <= MAX_TEXT
+    )
+    return ((KUBEADM_FILE,) if index.member(KUBEADM_FILE) else ()) + manifests
+
+
+def deliver(member: Member, path: str, mode: int | None = None) -> Delivery:
+    """A delivery of this member, with its own mode unless another is given."""
+    return Delivery(member.path, path, member.mode if mode is None else mode, member.digest, member.size)
+
+
+def blob_path(hexadecimal: str) -> str:
+    """A blob's place in the store of `distribution`'s registry."""
+    return f"{REGISTRY_BLOBS}/{hexadecimal[:2]}/{hexadecimal}/data"
+
+
+def _last_part(name: str) -> str:
+    return Reference.parse(name).repository.rsplit("/", 1)[-1]
+
+
+def _image_names(text: bytes, path: str) -> set[str]:
+    found: set[str] = set()
+    for document in yamldoc.load_all(text, path) if text else ():
+        _collect(document.data, found)
+    return found
+
+
+def _collect(value: object, found: set[str]) -> None:
+    match value:
+        case dict():
+            image = value.get("image")
+            if isinstance(image, str):
+                found.add(str(Reference.parse(image)))
+            for part in value.values():
+                _collect(part, found)
+        case list():
+            for part in value:
+                _collect(part, found)
+        case _:
+            return

@@ -1,0 +1,126 @@
+"""A host before any Kubernetes: kernel settings, names, programs, the kubelet's unit."""
+
+from bundler.core.index import Member
+from bundler.installer.facts import HostFacts
+from bundler.installer.plan import paths, templates
+from bundler.installer.plan.contents import TREE, deliver
+from bundler.installer.plan.context import Context, content_digest, node_name
+from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.kubeadm import ENDPOINT
+from bundler.installer.site import Host
+from bundler.installer.steps import Deliver, Exec, Phase, Step, Write
+
+_WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl")
+_SYSCTLS = "net/ipv4/ip_forward=1 net/bridge/bridge-nf-call-iptables=1"
+# The kubelet and kube-proxy set these while they run.
+_REMEMBERED = " ".join(
+    (
+        "vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops",
+        "kernel/keys/root_maxkeys kernel/keys/root_maxbytes net/ipv4/conf/all/route_localnet",
+        "net/netfilter/nf_conntrack_max net/netfilter/nf_conntrack_tcp_timeout_established",
+        "net/netfilter/nf_conntrack_tcp_timeout_close_wait",
+    )
+)
+
+
+def host_steps(context: Context) -> tuple[Step, ...]:
+    """Steps of every host; they wait for nothing."""
+    everyone = _all_names(context)
+    return tuple(step for host, facts in context.hosts() for step in _one(context, host, facts, everyone))
+
+
+def _one(context: Context, host: Host, facts: HostFacts, everyone: str) -> tuple[Step, ...]:
+    ids = Ids(host.address)
+    names = everyone if host.is_control_plane else _own_names(context, host, facts)
+    unit = templates.render("kubelet.service.j2")
+    unit_id = ident(Phase.HOST, host.address, "kubelet-unit")
+    return (
+        Exec(
+            id=ids.prepare,
+            host=host.address,
+            phase=Phase.HOST,
+            reason="pods need forwarded packets and a bridge that the packet filter sees; nodes need names",
+            script=templates.script(
+                "prepare.sh",
+                modules=_modules(facts),
+                sysctls=_SYSCTLS,
+                remembered=_REMEMBERED,
+                trees=" ".join(paths.TREES),
+            ),
+            stdin=names,
+        ),
+        Deliver(
+            id=ids.programs,
+            host=host.address,
+            phase=Phase.DISTRIBUTE,
+            reason=f"a {_role(host)} runs these programs",
+            after=(ids.prepare,),
+            files=tuple(
+                deliver(member, f"{paths.PROGRAMS}/{_base(member)}", 0o755)
+                for member in _programs(context, host)
+            ),
+        ),
+        Write(
+            id=unit_id,
+            host=host.address,
+            phase=Phase.HOST,
+            reason="systemd starts the kubelet",
+            after=(ids.prepare,),
+            path=f"{paths.UNITS}/kubelet.service",
+            content=unit,
+        ),
+        Exec(
+            id=ids.kubelet,
+            host=host.address,
+            phase=Phase.HOST,
+            reason="the node comes back after a reboot",
+            after=(unit_id, ids.programs),
+            script=templates.script("kubelet-enable.sh", inputs=content_digest(unit)),
+        ),
+    )
+
+
+def _role(host: Host) -> str:
+    return "control plane" if host.is_control_plane else "worker"
+
+
+def _programs(context: Context, host: Host) -> tuple[Member, ...]:
+    if host.is_control_plane:
+        return context.contents.below(f"{TREE}/bin")
+    found = (context.contents.program(name) for name in _WORKER_PROGRAMS)
+    return tuple(member for member in found if member is not None)
+
+
+def _base(member: Member) -> str:
+    return member.path.rsplit("/", 1)[-1]
+
+
+def _modules(facts: HostFacts) -> str:
+    """In a container the kernel is its host's, modules too."""
+    loadable = "modprobe" in facts.commands and facts.virtualisation in {
+        "",
+        "none",
+        "kvm",
+        "vmware",
+        "microsoft",
+    }
+    return "overlay br_netfilter" if loadable else ""
+
+
+def _line(address: str, *names: str) -> str:
+    return f"{address} {' '.join(dict.fromkeys(names))}\n"
+
+
+def _control_plane_line(context: Context) -> str:
+    address = context.site.control_plane.address
+    return _line(address, node_name(context.control_plane), ENDPOINT, context.site.registry.domain)
+
+
+def _own_names(context: Context, host: Host, facts: HostFacts) -> str:
+    """A worker needs its own name, the API's and the registry's: the file stays small on large sites."""
+    return _control_plane_line(context) + _line(host.address, node_name(facts))
+
+
+def _all_names(context: Context) -> str:
+    workers = (_line(host.address, node_name(context.of(host))) for host in context.site.workers)
+    return _control_plane_line(context) + "".join(workers)

@@ -1,0 +1,82 @@
+"""The ids of one host's steps: parts of the plan that wait for each other meet in names that mypy checks."""
+
+from dataclasses import dataclass
+
+from bundler.installer.steps import Phase
+
+
+def ident(phase: Phase, host: str, what: str) -> str:
+    """A step's id: `runtime/10.0.0.2/start`."""
+    return f"{phase}/{host}/{what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Of the host with this address."""
+
+    host: str
+
+    @property
+    def prepare(self) -> str:
+        """Kernel settings, /etc/hosts, what the host looked like."""
+        return ident(Phase.HOST, self.host, "prepare")
+
+    @property
+    def packages(self) -> str:
+        """OS packages are installed."""
+        return ident(Phase.HOST, self.host, "packages")
+
+    @property
+    def programs(self) -> str:
+        """kubeadm, kubelet and the like are in place."""
+        return ident(Phase.DISTRIBUTE, self.host, "programs")
+
+    @property
+    def kubelet(self) -> str:
+        """The kubelet's unit is enabled."""
+        return ident(Phase.HOST, self.host, "kubelet")
+
+    @property
+    def containerd(self) -> str:
+        """containerd serves."""
+        return ident(Phase.RUNTIME, self.host, "start")
+
+    @property
+    def images(self) -> str:
+        """What the node runs at first is in containerd."""
+        return ident(Phase.RUNTIME, self.host, "images")
+
+    @property
+    def registry(self) -> str:
+        """The site's registry answers, with the cluster's images in it."""
+        return ident(Phase.REGISTRY, self.host, "ready")
+
+    @property
+    def app_images(self) -> str:
+        """The apps' images are in the site's registry."""
+        return ident(Phase.REGISTRY, self.host, "app-images")
+
+    @property
+    def init(self) -> str:
+        """The control plane runs."""
+        return ident(Phase.CONTROL_PLANE, self.host, "init")
+
+    @property
+    def ca(self) -> str:
+        """Captures the cluster's certificate."""
+        return ident(Phase.CONTROL_PLANE, self.host, "ca")
+
+    @property
+    def token(self) -> str:
+        """Captures a token for joining."""
+        return ident(Phase.CONTROL_PLANE, self.host, "token")
+
+    @property
+    def join(self) -> str:
+        """This worker has joined."""
+        return ident(Phase.WORKERS, self.host, "join")
+
+    @property
+    def ready(self) -> str:
+        """All nodes are Ready."""
+        return ident(Phase.NETWORK, self.host, "nodes")

@@ -1,0 +1,272 @@
+"""kubeadm's configuration: our defaults, the bundle's file over them, the Clusterfile's over both."""
+
+import ipaddress
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+import yaml
+
+from bundler.core import yamldoc
+from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
+from bundler.installer.facts import HostFacts
+from bundler.installer.plan import paths
+from bundler.installer.plan.contents import KUBEADM_FILE
+from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.settings import node_settings
+from bundler.installer.site import Host, Role
+
+# Every node finds the API under this name, by /etc/hosts; so a cluster can grow more control planes behind
+# it.
+ENDPOINT: Final = "apiserver.cluster.local"
+API_PORT: Final = 6443
+
+# Room for 16,384 nodes of 254 pods, in the block that no site numbers its machines from (RFC 6598).
+POD_SUBNET: Final = "100.64.0.0/10"
+SERVICE_SUBNET: Final = "10.96.0.0/16"
+
+_GROUPS: Final = {
+    "InitConfiguration": "kubeadm.k8s.io/",
+    "ClusterConfiguration": "kubeadm.k8s.io/",
+    "JoinConfiguration": "kubeadm.k8s.io/",
+    "KubeletConfiguration": "kubelet.config.k8s.io/",
+    "KubeProxyConfiguration": "kubeproxy.config.k8s.io/",
+}
+
+Document = Mapping[str, Any]
+
+_DUMPER: Any = getattr(
+    yaml, "CSafeDumper", yaml.SafeDumper
+)  # libyaml is ten times faster: a file for each worker
+
+
+def init_config(context: Context) -> str:
+    """The file for `kubeadm init`: four documents of YAML."""
+    kinds = ("InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration")
+    defaults = {
+        "InitConfiguration": _init(context),
+        "ClusterConfiguration": _cluster(context),
+        "KubeletConfiguration": _kubelet(context),
+        "KubeProxyConfiguration": _kube_proxy(context),
+    }
+    return _dump(context, *(_merged(context, kind, defaults[kind]) for kind in kinds))
+
+
+def join_config(context: Context, host: Host) -> str:
+    """The file for `kubeadm join`, with the slot `@@token@@`."""
+    facts = context.of(host)
+    document = _merged(
+        context, "JoinConfiguration", {"nodeRegistration": _registration(context, host, facts)}
+    )
+    discovery = {"file": {"kubeConfigPath": paths.DISCOVERY}, "tlsBootstrapToken": "@@token@@"}
+    return _dump(context, {**document, "discovery": discovery})
+
+
+def discovery_config() -> str:
+    """A kubeconfig that names the API and its CA and holds no credentials, with the slot `@@ca@@`.
+
+    A file instead of kubeadm's token discovery: the CA comes over SSH, so nothing has to be trusted on first
+    use, and the worker does not wait for the cluster to sign its public information.
+    """
+    cluster = {"server": f"https://{ENDPOINT}:{API_PORT}", "certificate-authority-data": "@@ca@@"}
+    return yaml.safe_dump(
+        {"apiVersion": "v1", "kind": "Config", "clusters": [{"name": "", "cluster": cluster}]}, sort_keys=True
+    )
+
+
+def skipped_phases(context: Context, *, joining: bool) -> tuple[str, ...]:
+    """Phases that can't work here: kubeadm's checks without crictl, CoreDNS without its image."""
+    contents = context.contents
+    checks = contents.version.preflight_needs_crictl and not contents.has_crictl
+    skipped = ("preflight",) if checks else ()
+    return skipped if joining or contents.has_coredns else (*skipped, "addon/coredns")
+
+
+def subnets(context: Context) -> tuple[str, str]:
+    """Pod and service subnets as they will be, after all merging."""
+    networking = _merged(context, "ClusterConfiguration", _cluster(context)).get("networking", {})
+    return str(networking.get("podSubnet", "")), str(networking.get("serviceSubnet", ""))
+
+
+def _init(context: Context) -> Document:
+    host, facts = context.site.control_plane, context.control_plane
+    endpoint: dict[str, Any] = {"bindPort": API_PORT}
+    if host.address in facts.addresses:  # behind address translation the host does not have it
+        endpoint["advertiseAddress"] = host.address
+    return {
+        "localAPIEndpoint": endpoint,
+        "nodeRegistration": _registration(context, host, facts),
+    }
+
+
+def _registration(context: Context, host: Host, facts: HostFacts) -> Document:
+    registration: dict[str, Any] = {
+        "name": node_name(facts),
+        "criSocket": context.contents.version.cri_socket,
+        "kubeletExtraArgs": _kubelet_arguments(context, host, facts),
+    }
+    takes_pods = Role.WORKER in host.roles or not context.site.workers
+    if host.is_control_plane and takes_pods:
+        registration["taints"] = []
+    return registration
+
+
+def _kubelet_arguments(context: Context, host: Host, facts: HostFacts) -> Document:
+    """Only what differs from host to host; the rest is in KubeletConfiguration."""
+    arguments = {"node-ip": host.address} if host.address in facts.addresses else {}
+    driver = node_settings(facts).cgroup_driver
+    if driver != node_settings(context.control_plane).cgroup_driver:
+        arguments["cgroup-driver"] = driver
+    return arguments
+
+
+def _cluster(context: Context) -> Document:
+    env = {**context.contents.index.env, **context.site.env}
+    return {
+        "kubernetesVersion": context.contents.version.text,
+        "clusterName": context.site.name,
+        "controlPlaneEndpoint": f"{ENDPOINT}:{API_PORT}",
+        "networking": {
+            "podSubnet": env.get("PodCIDR") or POD_SUBNET,
+            "serviceSubnet": env.get("SvcCIDR") or SERVICE_SUBNET,
+        },
+    }
+
+
+def _kubelet(context: Context) -> Document:
+    return {
+        "cgroupDriver": node_settings(context.control_plane).cgroup_driver,
+        "failSwapOn": context.cluster.fail_swap_on,
+        "serializeImagePulls": False,  # they come from next door; waiting in a row helps nobody
+    }
+
+
+def _kube_proxy(context: Context) -> Document:
+    return {} if context.cluster.conntrack_writable else {"conntrack": {"maxPerCore": 0}}
+
+
+def _merged(context: Context, kind: str, defaults: Document) -> dict[str, Any]:
+    bundled = _bundled(context.contents.files.get(KUBEADM_FILE, b""))
+    document = {"apiVersion": _api(context, kind), "kind": kind}
+    for layer in (defaults, bundled.get(kind, {}), context.site.kubeadm.get(kind, {})):
+        _check_api(context, kind, layer)
+        own = {key: value for key, value in layer.items() if key not in {"apiVersion", "kind"}}
+        document = _deep(document, _as_maps(own))
+    return document
+
+
+@cache
+def _bundled(text: bytes) -> Mapping[str, Document]:
+    """The documents of the bundle's etc/kubeadm.yml by kind. Raises Problems."""
+    if not text:
+        return {}
+    found: dict[str, Document] = {}
+    problems: list[Problem] = []
+    for document in yamldoc.load_all(text, KUBEADM_FILE):
+        kind = document.data.get("kind") if isinstance(document.data, dict) else None
+        if kind in _GROUPS:
+            found[str(kind)] = document.data
+        elif document.data is not None:
+            hint = f"kubeadm reads {', '.join(_GROUPS)}"
+            problems.append(
+                Problem(document.locate(["kind"]), "unknown-kind", f"unknown kind {kind!r}", hint)
+            )
+    if problems:
+        raise Problems(tuple(problems))
+    return found
+
+
+def _api(context: Context, kind: str) -> str:
+    match kind:
+        case "KubeletConfiguration":
+            return "kubelet.config.k8s.io/v1beta1"
+        case "KubeProxyConfiguration":
+            return "kubeproxy.config.k8s.io/v1alpha1"
+        case _:
+            return context.contents.version.kubeadm_api
+
+
+def _check_api(context: Context, kind: str, layer: Document) -> None:
+    given = str(layer.get("apiVersion", _GROUPS[kind]))
+    if not given.startswith(_GROUPS[kind]):
+        raise BundlerError(
+            f"{kind} can't be of {given}",
+            where=f"Kubernetes {context.contents.version.text}",
+            fix=f"write apiVersion: {_api(context, kind)}",
+            code=ExitCode.INPUT,
+        )
+
+
+def _deep(below: Document, above: Document) -> dict[str, Any]:
+    """Maps are merged key by key; anything else of `above` takes the place of what is in `below`."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _deep(old, value) if both and old is not None else value
+    return merged
+
+
+def _as_maps(value: Any) -> Any:
+    """`extraArgs` in one form, whichever API version a document was written for."""
+    if isinstance(value, list):
+        return [_as_maps(part) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _argument_map(part) if _is_arguments(key) else _as_maps(part) for key, part in value.items()}
+
+
+def _is_arguments(key: object) -> bool:
+    return key in {"extraArgs", "kubeletExtraArgs"}
+
+
+def _argument_map(value: Any) -> Any:
+    if isinstance(value, list):
+        return {
+            str(item["name"]): item["value"] for item in value if isinstance(item, Mapping) and "name" in item
+        }
+    return value
+
+
+def _as_lists(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_lists(part) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: [{"name": name, "value": str(text)} for name, text in part.items()]
+        if _is_arguments(key) and isinstance(part, Mapping)
+        else _as_lists(part)
+        for key, part in value.items()
+    }
+
+
+def _dump(context: Context, *documents: Document) -> str:
+    form = _as_lists if context.contents.version.arguments_are_lists else dict
+    text: str = yaml.dump_all(
+        [form(document) for document in documents], Dumper=_DUMPER, sort_keys=True, explicit_start=True
+    )
+    return text
+
+
+def overlapping(context: Context) -> tuple[str, ...]:
+    """Addresses of hosts that lie in the pods' or services' subnets, with the subnet; none may."""
+    networks = [
+        ipaddress.ip_network(part, strict=False)
+        for text in subnets(context)
+        for part in text.split(",")
+        if part
+    ]
+    return tuple(
+        f"{host.address} is in {network}"
+        for host in context.site.hosts
+        for network in networks
+        if _is_in(host.address, network)
+    )
+
+
+def _is_in(address: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    try:
+        return ipaddress.ip_address(address) in network
+    except ValueError:  # a host may be given by name
+        return False

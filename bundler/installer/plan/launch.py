@@ -1,0 +1,205 @@
+"""Starting one app, by its kind: manifests, a chart, scripts or commands of its own."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.index import App, AppKind
+from bundler.installer.plan import paths, templates
+from bundler.installer.plan.contents import HELM_MEMBER, deliver
+from bundler.installer.plan.context import Context, files_digest
+from bundler.installer.plan.ids import ident
+from bundler.installer.steps import RUNTIME_MEMBER, Await, Deliver, Delivery, Exec, Phase, Step, Write
+
+APP_DEADLINE = 600.0  # seconds for one app to become ready
+
+
+def launch(context: Context, app: App, *, phase: Phase, after: tuple[str, ...]) -> tuple[Step, ...]:
+    """Steps on the control plane that start this app; the last one in the tuple ends it.
+
+    after: what its start waits for; its files are delivered at once. Raises BundlerError (UNSUPPORTED) for
+    files that would have to be rendered on site.
+    """
+    _refuse_templates(context, app)
+    host = context.site.control_plane.address
+    delivery = Deliver(
+        id=ident(Phase.DISTRIBUTE, host, f"app-{app.name}"),
+        host=host,
+        phase=Phase.DISTRIBUTE,
+        reason=f"the app {app.name} is started from its own files",
+        files=tuple(
+            deliver(member, f"{folder_of(app)}/{context.contents.app_name(app, member)}")
+            for member in context.contents.app_files(app)
+        ),
+    )
+    behind = (delivery.id, *after)
+    match app.kind:
+        case AppKind.KUBE:
+            started = _apply(host, app, phase, behind, delivery.files)
+        case AppKind.HELM:
+            started = _helm(host, app, phase, behind, delivery.files)
+        case AppKind.SHELL | AppKind.COMMANDS:
+            started = _commands(context, app, phase, behind, delivery.files)
+    return (delivery, *started)
+
+
+def folder_of(app: App) -> str:
+    """Where an app's files lie on the control plane."""
+    return f"{paths.APPS}/{app.name}"
+
+
+def helm_steps(context: Context) -> tuple[Step, ...]:
+    """What every chart needs on the control plane: Helm's library and the frozen installer to call it."""
+    host = context.site.control_plane.address
+    library = context.contents.required(HELM_MEMBER)
+    delivery = Deliver(
+        id=ident(Phase.DISTRIBUTE, host, "helm"),
+        host=host,
+        phase=Phase.DISTRIBUTE,
+        reason="charts are installed by Helm's own code, on the control plane",
+        files=(
+            deliver(library, paths.HELM_LIBRARY, 0o755),
+            Delivery(RUNTIME_MEMBER, paths.RUNTIME_ARCHIVE, 0o600),
+        ),
+    )
+    unpack = Exec(
+        id=helm_id(host),
+        host=host,
+        phase=Phase.APPS,
+        reason="Helm's code is called by the installer itself",
+        after=(delivery.id,),
+        script=templates.script(
+            "runtime.sh", archive=paths.RUNTIME_ARCHIVE, folder=paths.RUNTIME, inputs=str(library.digest)
+        ),
+    )
+    return (delivery, unpack)
+
+
+def helm_id(host: str) -> str:
+    """The step behind which charts can be installed."""
+    return ident(Phase.APPS, host, "helm")
+
+
+def _refuse_templates(context: Context, app: App) -> None:
+    for member in context.contents.app_files(app):
+        if member.path.endswith(".tmpl"):
+            raise BundlerError(
+                "files ending in .tmpl, to be rendered on site, are not supported yet",
+                where=f"app {app.name}: {member.path}",
+                fix="write the file out, or make it a Helm chart with values",
+                code=ExitCode.UNSUPPORTED,
+            )
+
+
+def _apply(
+    host: str, app: App, phase: Phase, after: tuple[str, ...], files: tuple[Delivery, ...]
+) -> tuple[Step, ...]:
+    apply = Exec(
+        id=ident(phase, host, f"apply-{app.name}"),
+        host=host,
+        phase=phase,
+        reason=f"the app {app.name} is made of manifests",
+        after=after,
+        script=templates.script("kubectl.sh", "apply.sh", folder=folder_of(app), inputs=files_digest(files)),
+    )
+    ready = Await(
+        id=ident(phase, host, f"ready-{app.name}"),
+        host=host,
+        phase=phase,
+        reason=f"the app {app.name} is there when all of it is up",
+        after=(apply.id,),
+        script=templates.script(
+            "kubectl.sh", "rolled-out.sh", folder=folder_of(app), inputs=files_digest(files)
+        ),
+        subject=f"the app {app.name} to be up",
+        deadline=APP_DEADLINE,
+        diagnose=templates.script("kubectl.sh", "diagnose.sh"),
+    )
+    return (apply, ready)
+
+
+def _helm(
+    host: str, app: App, phase: Phase, after: tuple[str, ...], files: tuple[Delivery, ...]
+) -> tuple[Step, ...]:
+    request = {
+        "release": app.name,
+        "chart": folder_of(app),
+        "namespace": "default",
+        "timeout": int(APP_DEADLINE),
+        "kubeconfig": "/etc/kubernetes/admin.conf",
+    }
+    install = Exec(
+        id=ident(phase, host, f"helm-{app.name}"),
+        host=host,
+        phase=phase,
+        reason=f"the app {app.name} is a chart; Helm waits until it is ready",
+        after=(*after, helm_id(host)),
+        script=templates.script(
+            "helm.sh", runtime=paths.RUNTIME, library=paths.HELM_LIBRARY, inputs=files_digest(files)
+        ),
+        stdin=json.dumps(request, sort_keys=True),
+        timeout=APP_DEADLINE + 60,
+    )
+    return (install,)
+
+
+def _commands(
+    context: Context, app: App, phase: Phase, after: tuple[str, ...], files: tuple[Delivery, ...]
+) -> tuple[Step, ...]:
+    names = (context.contents.app_name(app, member) for member in context.contents.app_files(app))
+    scripts = tuple(("bash", name) for name in sorted(names) if name.endswith(".sh"))
+    return run_steps(
+        context,
+        Commands(app.name, folder_of(app), app.commands or scripts, app.env),
+        phase=phase,
+        after=after,
+        inputs=files_digest(files),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Commands of the product's own, run in a folder; each is an argv. env: below the Clusterfile's."""
+
+    name: str
+    folder: str
+    argvs: tuple[tuple[str, ...], ...]
+    env: Mapping[str, str]
+
+
+def run_steps(
+    context: Context, commands: Commands, *, phase: Phase, after: tuple[str, ...], inputs: str
+) -> tuple[Step, ...]:
+    """Write the variables, which may hold passwords, to a file, and run the commands with them."""
+    host, name = context.site.control_plane.address, commands.name
+    variables = {
+        **context.contents.index.env,
+        **commands.env,
+        **context.site.env,
+        **context.site.app_env(name),
+    }
+    environment = Write(
+        id=ident(Phase.DISTRIBUTE, host, f"env-{name}"),
+        host=host,
+        phase=Phase.DISTRIBUTE,
+        reason=f"the commands of {name} read the site's variables",
+        path=f"{paths.APPS}/{name}.env",
+        content="".join(f"{key}={shlex.quote(value)}\n" for key, value in sorted(variables.items())),
+        mode=0o600,
+        secret=True,
+    )
+    script = templates.script(
+        "shell-app.sh", folder=commands.folder, environment=environment.path, inputs=inputs
+    )
+    run = Exec(
+        id=ident(phase, host, f"run-{name}"),
+        host=host,
+        phase=phase,
+        reason=f"{name} is started by its own commands",
+        after=(*after, environment.id),
+        script=script + "".join(f"{shlex.join(argv)}\n" for argv in commands.argvs),
+        timeout=1800.0,
+    )
+    return (environment, run)

@@ -1,0 +1,84 @@
+"""From steps in any order to a plan: done ones taken out, the rest behind what they come after."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+
+from bundler.installer.facts import Facts
+from bundler.installer.steps import Done, Phase, Plan, Step, fingerprint
+
+_NEEDS_A_NODE = frozenset({Phase.CONTROL_PLANE, Phase.WORKERS, Phase.NETWORK, Phase.APPS})
+
+
+def arrange(title: str, steps: Iterable[Step], facts: Facts) -> Plan:
+    """Sort, and take out what the hosts' journals say is done.
+
+    A step that is only a means is done exactly when a step right behind it has to be. Raises ValueError for
+    ids that are not unique, an unknown id in `after`, or a circle: each of them is a fault of the plan, never
+    of the user.
+    """
+    by_id = _by_id(steps)
+    ordered = _sorted(by_id)
+    done = _done(ordered, by_id, facts)
+    return Plan(
+        title=title,
+        steps=_left(ordered, done),
+        done=tuple(Done(by_id[name], why) for name, why in done.items()),
+    )
+
+
+def _left(ordered: tuple[Step, ...], done: Mapping[str, str]) -> tuple[Step, ...]:
+    """Steps that are not done; behind a done one, they come after what that one came after."""
+    through: dict[str, tuple[str, ...]] = {}  # of a done step: what is left before it
+    left: list[Step] = []
+    for step in ordered:
+        before = dict.fromkeys(name for behind in step.after for name in through.get(behind, (behind,)))
+        if step.id in done:
+            through[step.id] = tuple(before)
+        else:
+            left.append(replace(step, after=tuple(before)))
+    return tuple(left)
+
+
+def _by_id(steps: Iterable[Step]) -> dict[str, Step]:
+    by_id: dict[str, Step] = {}
+    for step in steps:
+        if step.id in by_id:
+            raise ValueError(f"two steps are called {step.id}")
+        by_id[step.id] = step
+    return by_id
+
+
+def _sorted(by_id: Mapping[str, Step]) -> tuple[Step, ...]:
+    for step in by_id.values():
+        for name in step.after:
+            if name not in by_id:
+                raise ValueError(f"{step.id} comes after {name}, which is no step")
+    try:
+        names = tuple(TopologicalSorter({step.id: step.after for step in by_id.values()}).static_order())
+    except CycleError as error:
+        raise ValueError(f"steps wait for each other: {error.args[1]}") from None
+    return tuple(by_id[name] for name in names)
+
+
+def _done(ordered: tuple[Step, ...], by_id: Mapping[str, Step], facts: Facts) -> dict[str, str]:
+    """Ids of steps to leave out, with the reason; walked backwards, so what is behind a step is known."""
+    needed: set[str] = set()  # steps that something left over comes directly after
+    done: dict[str, str] = {}
+    for step in reversed(ordered):
+        if step.means and step.id not in needed:
+            done[step.id] = "nothing that is left to do needs it"
+        elif _stamped(step, facts):
+            done[step.id] = "done by an earlier run"
+        else:
+            needed.update(step.after)
+    return {step.id: done[step.id] for step in by_id.values() if step.id in done}
+
+
+def _stamped(step: Step, facts: Facts) -> bool:
+    host = facts.hosts.get(step.host)
+    if host is None or step.volatile or step.id not in host.stamps:
+        return False
+    if step.phase in _NEEDS_A_NODE and not host.kubelet_config:
+        return False  # somebody took the node down behind our back: its journal speaks of what is gone
+    return host.stamps[step.id] == fingerprint(step)

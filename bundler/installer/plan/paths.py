@@ -1,0 +1,56 @@
+"""Where things lie on a host. All that is ours is below `STATE` and `CONFIG`, but for programs and units."""
+
+from typing import Final
+
+STATE: Final = "/var/lib/bundler"
+CONFIG: Final = "/etc/bundler"
+PROGRAMS: Final = "/usr/local/bin"
+UNITS: Final = "/etc/systemd/system"
+
+REGISTRY_STORE: Final = f"{STATE}/registry"
+REGISTRY_REPOSITORIES: Final = f"{REGISTRY_STORE}/docker/registry/v2/repositories"
+REGISTRY_BLOBS: Final = f"{REGISTRY_STORE}/docker/registry/v2/blobs/sha256"
+REGISTRY_CONFIG: Final = f"{CONFIG}/registry.yml"
+REGISTRY_CERTIFICATE: Final = f"{CONFIG}/registry.crt"
+REGISTRY_KEY: Final = f"{CONFIG}/registry.key"
+REGISTRY_HTPASSWD: Final = f"{CONFIG}/registry.htpasswd"
+REGISTRY_UNIT: Final = "bundler-registry.service"
+
+CA: Final = f"{CONFIG}/ca.crt"
+CERTS: Final = f"{CONFIG}/certs.d"
+CONTAINERD_CONFIG: Final = f"{CONFIG}/containerd.toml"
+CONTAINERD_SOCKET: Final = "/run/containerd/containerd.sock"
+
+KUBEADM_CONFIG: Final = f"{CONFIG}/kubeadm.yml"
+JOIN_CONFIG: Final = f"{STATE}/join.yml"
+DISCOVERY: Final = f"{STATE}/discovery.conf"
+
+PACKAGES: Final = f"{STATE}/packages"
+ARCHIVES: Final = f"{STATE}/archives"
+APPS: Final = f"{STATE}/apps"
+TREE: Final = f"{STATE}/root"
+RUNTIME: Final = f"{STATE}/runtime"
+RUNTIME_ARCHIVE: Final = f"{STATE}/runtime.tar.gz"
+HELM_LIBRARY: Final = f"{STATE}/helm/libhelm_c.so"
+
+# Folders that Kubernetes, containerd and network plug-ins make while they run. Those that were not there
+# before us go as a whole when the cluster is deleted.
+TREES: Final = (
+    CONFIG,
+    "/etc/kubernetes",
+    "/etc/cni",
+    "/etc/containerd",
+    "/opt/cni",
+    "/opt/containerd",
+    "/run/containerd",
+    "/run/flannel",
+    "/usr/libexec/kubernetes",
+    "/var/lib/cni",
+    "/var/lib/containerd",
+    "/var/lib/etcd",
+    "/var/lib/kubelet",
+    "/var/lib/calico",
+    "/var/log/calico",
+    "/var/log/containers",
+    "/var/log/pods",
+)

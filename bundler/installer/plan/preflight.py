@@ -1,0 +1,228 @@
+"""Whether every host is fit for the plan: all faults of all hosts at once, each with what to do."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bundler.core.errors import ExitCode, Location, Problem, Problems
+from bundler.installer.facts import Facts, HostFacts
+from bundler.installer.plan.contents import TREE
+from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.kubeadm import API_PORT, overlapping
+from bundler.installer.plan.packages import suite_of
+from bundler.installer.site import Host
+from bundler.installer.steps import Deliver, Plan
+
+GIB: Final = 1 << 30
+MIB: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a host needs at least. Bytes and seconds.
+
+    control_plane_memory: as kubeadm asks for it. unpacked: how many times the bytes of container layers take
+    on a disk once they are unpacked, on top of what is delivered. clock: how far two hosts' clocks may be
+    apart.
+    """
+
+    control_plane_memory: int = 1700 * MIB
+    worker_memory: int = 700 * MIB
+    control_plane_cpus: int = 2
+    spare_disk: int = 1 * GIB
+    unpacked: float = 2.5
+    clock: float = 30.0
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+_COMMANDS: Final = ("systemctl", "tar", "sha256sum")
+_NODE_PORTS: Final = {10250: "the kubelet"}
+_CONTROL_PLANE_PORTS: Final = {
+    API_PORT: "the API server",
+    2379: "etcd",
+    2380: "etcd",
+    10257: "the controller manager",
+    10259: "the scheduler",
+}
+_PROGRAMS: Final = ("kubeadm", "kubelet", "kubectl", "registry")
+
+Check = Callable[[Context, Host, HostFacts, Limits], Iterator[Problem]]
+
+
+def check(context: Context, plan: Plan, limits: Limits) -> None:
+    """Look at every host. Raises Problems (PREFLIGHT) when one is unfit."""
+    found = [
+        problem
+        for host, facts in context.hosts()
+        for one in _CHECKS
+        for problem in one(context, host, facts, limits)
+    ]
+    found += _bundle(context)
+    found += _names(context)
+    found += _clocks(context, limits)
+    found += _subnets(context)
+    found += _disks(context, plan, limits)
+    if found:
+        raise Problems(tuple(found), code=ExitCode.PREFLIGHT)
+
+
+def check_removal(facts: Facts) -> None:
+    """Nothing is taken from a host whose cluster somebody else made. Raises Problems (PREFLIGHT)."""
+    found = [problem for host in facts.hosts.values() for problem in (*_root(host), *_foreign(host))]
+    if found:
+        raise Problems(tuple(found), code=ExitCode.PREFLIGHT)
+
+
+def _problem(host: str, rule: str, message: str, fix: str) -> Problem:
+    return Problem(Location(host), rule, message, fix)
+
+
+def _root(facts: HostFacts) -> Iterator[Problem]:
+    if not facts.sudo:
+        fix = "log in as root, or give the user passwordless sudo or its password"
+        yield _problem(facts.address, "no-root", "commands can't be run as root", fix)
+
+
+def _foreign(facts: HostFacts) -> Iterator[Problem]:
+    if facts.foreign_cluster:
+        message = "this host is a node of a cluster that was not made by this product"
+        fix = "take it out of that cluster (kubeadm reset), or out of the Clusterfile"
+        yield _problem(facts.address, "foreign-cluster", message, fix)
+
+
+def _access(_context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+    yield from _root(facts)
+    yield from _foreign(facts)
+    missing = [name for name in _COMMANDS if name not in facts.commands]
+    if missing:
+        fix = "install it; the host must run systemd"
+        yield _problem(facts.address, "missing-command", f"the host lacks {', '.join(missing)}", fix)
+
+
+def _system(context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+    architecture = context.contents.index.platform.partition("/")[2].partition("/")[0]
+    if facts.architecture != architecture:
+        message = f"the host is {facts.architecture}, the bundle is for {architecture}"
+        yield _problem(facts.address, "architecture", message, f"use the .run for {facts.architecture}")
+    suites = context.contents.suites
+    if suites and suite_of(facts) not in suites:
+        message = f"the host is {suite_of(facts)}; the bundle has packages for {', '.join(sorted(suites))}"
+        fix = f"add PACKAGE {suite_of(facts)} … to the Kubefile, or install another system on the host"
+        yield _problem(facts.address, "suite", message, fix)
+    elif suites and "apt-get" not in facts.commands:
+        yield _problem(facts.address, "missing-command", "the host lacks apt-get", "install apt")
+
+
+def _size(_context: Context, host: Host, facts: HostFacts, limits: Limits) -> Iterator[Problem]:
+    memory = limits.control_plane_memory if host.is_control_plane else limits.worker_memory
+    role = "control plane" if host.is_control_plane else "worker"
+    if facts.memory < memory:
+        message = f"{facts.memory // MIB} MiB of memory; a {role} needs {memory // MIB} MiB"
+        yield _problem(facts.address, "memory", message, "give the machine more memory")
+    if host.is_control_plane and facts.cpus < limits.control_plane_cpus:
+        message = f"{facts.cpus} CPU; a control plane needs {limits.control_plane_cpus}"
+        yield _problem(facts.address, "cpus", message, "give the machine more CPUs")
+
+
+def _ports(context: Context, host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+    if facts.stamps or facts.kubelet_config:
+        return  # an earlier run of ours may hold them
+    wanted: dict[int, str] = dict(_NODE_PORTS)
+    if host.is_control_plane:
+        wanted |= {**_CONTROL_PLANE_PORTS, context.site.registry.port: "the site's registry"}
+    for port, user in sorted(wanted.items()):
+        if port in facts.listening_ports:
+            message = f"port {port}, which {user} needs, is taken"
+            yield _problem(
+                facts.address, "port", message, f"stop what listens there: ss -ltnp 'sport = {port}'"
+            )
+
+
+_CHECKS: Final[tuple[Check, ...]] = (_access, _system, _size, _ports)
+
+
+def _bundle(context: Context) -> Iterator[Problem]:
+    contents = context.contents
+    for name in _PROGRAMS:
+        if contents.program(name) is None:
+            fix = f"the Kubefile must put {name} into bin/, or build FROM a base that does"
+            yield _problem(contents.index.name, "bundle", f"the bundle has no {TREE}/bin/{name}", fix)
+    packaged = {package.name for packages in contents.suites.values() for package in packages}
+    if "containerd" not in packaged and not contents.runtime_archives:
+        fix = "the Kubefile needs PACKAGE … containerd, or containerd's archive in cri/"
+        yield _problem(contents.index.name, "bundle", "the bundle has no containerd", fix)
+
+
+def _names(context: Context) -> Iterator[Problem]:
+    names = Counter(node_name(facts) for _, facts in context.hosts())
+    for host, facts in context.hosts():
+        name = node_name(facts)
+        if names[name] > 1:
+            fix = "hostnamectl set-hostname NAME"
+            yield _problem(host.address, "hostname", f"another host is called {name} too", fix)
+        elif not name or name == "localhost":
+            yield _problem(host.address, "hostname", "the host has no name", "hostnamectl set-hostname NAME")
+
+
+def _clocks(context: Context, limits: Limits) -> Iterator[Problem]:
+    """Against the control plane, whose certificates are refused where they are not yet valid."""
+    base = context.control_plane.clock_offset
+    for host, facts in context.hosts():
+        apart = facts.clock_offset - base
+        if abs(apart) > limits.clock:
+            side = "ahead of" if apart > 0 else "behind"
+            message = f"the clock is {abs(apart):.0f} s {side} the control plane's"
+            yield _problem(
+                host.address, "clock", message, "set the clock, or let both follow one time server"
+            )
+
+
+def _subnets(context: Context) -> Iterator[Problem]:
+    try:
+        found = overlapping(context)
+    except ValueError as error:
+        fix = "write podSubnet and serviceSubnet as 10.1.0.0/16"
+        yield _problem("ClusterConfiguration", "subnet", str(error), fix)
+        return
+    for text in found:
+        fix = "set networking.podSubnet and serviceSubnet in a ClusterConfiguration of the Clusterfile"
+        yield _problem(text.partition(" ")[0], "subnet", f"{text}, which the cluster uses for itself", fix)
+
+
+def _disks(context: Context, plan: Plan, limits: Limits) -> Iterator[Problem]:
+    """What is still to be delivered must fit, on each file system, with room for layers to be unpacked."""
+    wanted: dict[str, dict[str, int]] = {}
+    for step in plan.steps:
+        if isinstance(step, Deliver):
+            places = wanted.setdefault(step.host, {})
+            for file in step.files:
+                place = _mount(context.facts.hosts[step.host].disk_free, file.path)
+                places[place] = places.get(place, 0) + file.size
+    node = sum(_image_size(context, name) for name in context.contents.node_images)
+    for host, facts in context.hosts():
+        needs = wanted.get(host.address, {})
+        if not needs:
+            continue
+        place = _mount(facts.disk_free, "/var/lib/containerd")
+        needs[place] = needs.get(place, 0) + int(node * limits.unpacked) + limits.spare_disk
+        yield from _full(facts, needs)
+
+
+def _full(facts: HostFacts, needs: Mapping[str, int]) -> Iterator[Problem]:
+    for place, size in sorted(needs.items()):
+        free = facts.disk_free.get(place)
+        if free is not None and free < size:
+            message = f"{free // MIB} MiB free on {place}; {size // MIB} MiB are needed"
+            yield _problem(facts.address, "disk", message, f"make room on the file system of {place}")
+
+
+def _image_size(context: Context, name: str) -> int:
+    return sum(file.size for file in context.contents.image_deliveries((name,)))
+
+
+def _mount(free: Mapping[str, int], path: str) -> str:
+    """The longest of the measured paths that this one is below."""
+    fits = [place for place in free if path == place or path.startswith(place.rstrip("/") + "/")]
+    return max(fits, key=len, default="/")

@@ -1,0 +1,176 @@
+"""The site's registry on the control plane: certificate, configuration, unit, and images in its store."""
+
+import ipaddress
+
+from bundler.core.index import Image
+from bundler.core.reference import Reference
+from bundler.installer import secrets as site_secrets
+from bundler.installer.plan import paths, templates
+from bundler.installer.plan.context import Context, content_digest
+from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.steps import Await, Deliver, Exec, Phase, Step, Write
+
+
+def registry_steps(context: Context) -> tuple[Step, ...]:
+    """The cluster's own images first, so that the nodes don't wait for the apps'."""
+    first = context.contents.control_plane_images
+    rest = tuple(name for name in context.contents.images if name not in set(first))
+    return (
+        *_write_steps(context),
+        *_image_steps(context, "images", first, behind=()),
+        *_image_steps(context, "app-images", rest, behind=(_delivered(context, "images"),)),
+        *_start_steps(context),
+    )
+
+
+def store_name(registry: str) -> str:
+    """A registry's name as the first part of a path that knows no colons and no brackets.
+
+    No host name has an underscore, and none starts with `ipv6-`, so different names stay different.
+    """
+    host, port = _split_port(registry.lower())
+    if host.startswith("["):
+        address = ipaddress.IPv6Address(host.strip("[]")).exploded
+        host = f"ipv6-{address.replace(':', '-')}"
+    return f"{host}__{port}" if port else host
+
+
+def _split_port(registry: str) -> tuple[str, str]:
+    if registry.endswith("]"):
+        return registry, ""
+    host, colon, port = registry.rpartition(":")
+    return (host, port) if colon else (registry, "")
+
+
+def links(image: Image) -> tuple[str, ...]:
+    """Lines `FOLDER HEX` for `links.sh`: what makes blobs in the store an image of a repository.
+
+    Folders as distribution's storage driver lays them out: `_layers` for what the repository may hand out,
+    `_manifests/revisions` for its manifests, `_manifests/tags` for names.
+    """
+    reference = Reference.parse(image.name)
+    base = f"{store_name(reference.registry)}/{reference.repository}"
+    layers = (f"{base}/_layers/sha256/{blob.hex} {blob.hex}" for blob in image.blobs)
+    revisions = (f"{base}/_manifests/revisions/sha256/{m.hex} {m.hex}" for m in image.manifests)
+    if reference.tag is None:
+        return (*layers, *revisions)
+    tag, top = f"{base}/_manifests/tags/{reference.tag}", image.digest.hex
+    return (*layers, *revisions, f"{tag}/current {top}", f"{tag}/index/sha256/{top} {top}")
+
+
+def _delivered(context: Context, what: str) -> str:
+    return ident(Phase.DISTRIBUTE, context.site.control_plane.address, what)
+
+
+def _linked(context: Context, what: str) -> str:
+    return ident(Phase.REGISTRY, context.site.control_plane.address, what)
+
+
+def _image_steps(
+    context: Context, what: str, names: tuple[str, ...], *, behind: tuple[str, ...]
+) -> tuple[Step, ...]:
+    host = context.site.control_plane.address
+    lines = dict.fromkeys(line for name in names for line in links(context.contents.images[name]))
+    return (
+        Deliver(
+            id=_delivered(context, what),
+            host=host,
+            phase=Phase.DISTRIBUTE,
+            reason=f"the site's registry serves {len(names)} images from here",
+            after=behind,
+            files=context.contents.image_deliveries(names),
+        ),
+        Exec(
+            id=_linked(context, what),
+            host=host,
+            phase=Phase.REGISTRY,
+            reason=f"{len(names)} images get their names in the site's registry",
+            after=(_delivered(context, what),),
+            script=templates.script("links.sh", root=paths.REGISTRY_REPOSITORIES),
+            stdin="".join(f"{line}\n" for line in lines),
+            timeout=300.0,
+        ),
+    )
+
+
+def _files(context: Context) -> tuple[tuple[str, str, str, bool], ...]:
+    """(name of the step, path, content, secret) of what the registry reads."""
+    secrets = context.secrets
+    config = templates.render(
+        "registry.yml.j2",
+        root=paths.REGISTRY_STORE,
+        port=str(context.site.registry.port),
+        certificate=paths.REGISTRY_CERTIFICATE,
+        key=paths.REGISTRY_KEY,
+        htpasswd=paths.REGISTRY_HTPASSWD if secrets.htpasswd else "",
+    )
+    unit = templates.render("registry.service.j2", config=paths.REGISTRY_CONFIG)
+    files = (
+        ("certificate", paths.REGISTRY_CERTIFICATE, secrets.registry_certificate, False),
+        ("key", paths.REGISTRY_KEY, secrets.registry_key, True),
+        ("config", paths.REGISTRY_CONFIG, config, False),
+        ("unit", f"{paths.UNITS}/{paths.REGISTRY_UNIT}", unit, False),
+    )
+    htpasswd = (("htpasswd", paths.REGISTRY_HTPASSWD, secrets.htpasswd, True),) if secrets.htpasswd else ()
+    return (*files, *htpasswd)
+
+
+def _write_steps(context: Context) -> tuple[Step, ...]:
+    host = context.site.control_plane.address
+    kept = Write(
+        id=_linked(context, "secrets"),
+        host=host,
+        phase=Phase.REGISTRY,
+        reason="a later run finds the site's CA and certificates here",
+        path=site_secrets.STORE,
+        content=context.secrets.to_json(),
+        mode=0o600,
+        secret=True,
+    )
+    writes = tuple(
+        Write(
+            id=_linked(context, name),
+            host=host,
+            phase=Phase.REGISTRY,
+            reason="the registry speaks TLS with the site's own certificate",
+            after=(kept.id, Ids(host).prepare),
+            path=path,
+            content=content,
+            mode=0o600 if secret else 0o644,
+            secret=secret,
+        )
+        for name, path, content, secret in _files(context)
+    )
+    return (kept, *writes)
+
+
+def _start_steps(context: Context) -> tuple[Step, ...]:
+    host = context.site.control_plane.address
+    ids = Ids(host)
+    files = _files(context)
+    start = Exec(
+        id=_linked(context, "start"),
+        host=host,
+        phase=Phase.REGISTRY,
+        reason="every node takes its images from here",
+        after=(ids.programs, *(_linked(context, name) for name, _, _, _ in files)),
+        script=templates.script(
+            "unit-start.sh",
+            unit=paths.REGISTRY_UNIT,
+            ready="",
+            inputs=content_digest("".join(content for _, _, content, _ in files)),
+        ),
+    )
+    ready = Await(
+        id=ids.registry,
+        host=host,
+        phase=Phase.REGISTRY,
+        reason="images can be pulled once it listens and knows their names",
+        after=(start.id, _linked(context, "images")),
+        script=templates.script("listening.sh", port=f"{context.site.registry.port:04X}"),
+        subject=f"the site's registry to listen on port {context.site.registry.port}",
+        deadline=60.0,
+        interval=0.1,
+        diagnose=f"journalctl -u {paths.REGISTRY_UNIT} -n 30 --no-pager",
+    )
+    return (start, ready)

@@ -1,0 +1,38 @@
+"""Taking it all down: what runs, what it made, and what the ledger says was changed."""
+
+from bundler.installer.plan import templates
+from bundler.installer.plan.ids import ident
+from bundler.installer.site import Host, Site
+from bundler.installer.steps import Exec, Phase, Step
+
+_SCRIPTS = (
+    ("stop", "stop.sh", "nothing of the cluster may still run or be mounted", 180.0),
+    ("network", "network.sh", "links, routes and packet filter rules of the cluster go", 60.0),
+    ("restore", "restore.sh", "the ledger is undone, from its last line to its first", 300.0),
+    ("forget", "forget.sh", "the host forgets us", 120.0),
+)
+
+
+def removal_steps(site: Site) -> tuple[Step, ...]:
+    """On every host at once; none waits for another, since the whole cluster goes."""
+    return tuple(step for host in site.hosts for step in _one(site, host))
+
+
+def _one(site: Site, host: Host) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    addresses = "".join(f"{other.address}\n" for other in site.hosts)
+    for what, name, reason, timeout in _SCRIPTS:
+        steps.append(
+            Exec(
+                id=ident(Phase.REMOVE, host.address, what),
+                host=host.address,
+                phase=Phase.REMOVE,
+                reason=reason,
+                after=tuple(step.id for step in steps[-1:]),
+                volatile=True,
+                script=templates.script(name),
+                stdin=addresses if what == "network" else "",
+                timeout=timeout,
+            )
+        )
+    return tuple(steps)

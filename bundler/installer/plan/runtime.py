@@ -1,0 +1,220 @@
+"""containerd on every host: its configuration, the registries it may ask, the first images."""
+
+import base64
+
+from bundler.core.reference import Reference
+from bundler.installer.facts import HostFacts
+from bundler.installer.plan import paths, templates
+from bundler.installer.plan.contents import deliver
+from bundler.installer.plan.context import Context, content_digest, files_digest
+from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.packages import suite_of
+from bundler.installer.plan.registry import store_name
+from bundler.installer.plan.settings import node_settings
+from bundler.installer.site import Host
+from bundler.installer.steps import Deliver, Exec, Phase, Step, Write
+
+
+def runtime_steps(context: Context) -> tuple[Step, ...]:
+    """For every host: containerd started, pointed at the site's registry, and the first images pulled."""
+    mirrors = _mirror_files(context)
+    return tuple(step for host, facts in context.hosts() for step in _one(context, host, facts, mirrors))
+
+
+def _one(
+    context: Context, host: Host, facts: HostFacts, mirrors: tuple[tuple[str, str], ...]
+) -> tuple[Step, ...]:
+    archives = () if _packaged(context, facts) else _archive_steps(context, host)
+    return (
+        *archives,
+        *_start_steps(context, host, facts),
+        *_mirror_steps(context, host, mirrors),
+        _pull_step(context, host, mirrors),
+    )
+
+
+def _packaged(context: Context, facts: HostFacts) -> bool:
+    """Whether containerd comes as an OS package; else as archives in the tree's `cri/`."""
+    return any(package.name == "containerd" for package in context.contents.suites.get(suite_of(facts), ()))
+
+
+def _archive_steps(context: Context, host: Host) -> tuple[Step, ...]:
+    files = tuple(
+        deliver(member, f"{paths.ARCHIVES}/{member.path.rsplit('/', 1)[-1]}", 0o644)
+        for member in context.contents.runtime_archives
+    )
+    delivery_id = ident(Phase.DISTRIBUTE, host.address, "runtime-archives")
+    return (
+        Deliver(
+            id=delivery_id,
+            host=host.address,
+            phase=Phase.DISTRIBUTE,
+            reason="containerd, runc and network plug-ins come as binaries",
+            files=files,
+        ),
+        Exec(
+            id=_unpacked(host),
+            host=host.address,
+            phase=Phase.RUNTIME,
+            reason="containerd, runc and network plug-ins come as binaries",
+            after=(delivery_id, Ids(host.address).prepare),
+            script=templates.script(
+                "binaries.sh", archives=" ".join(file.path for file in files), inputs=files_digest(files)
+            ),
+        ),
+    )
+
+
+def _unpacked(host: Host) -> str:
+    return ident(Phase.RUNTIME, host.address, "unpack")
+
+
+def _start_steps(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
+    packaged = _packaged(context, facts)
+    ids = Ids(host.address)
+    config, unit = _config(context, facts), _unit(packaged=packaged)
+    config_id = ident(Phase.RUNTIME, host.address, "config")
+    unit_id = ident(Phase.RUNTIME, host.address, "unit")
+    settings = node_settings(facts)
+    unit_path = "containerd.service.d/10-bundler.conf" if packaged else "containerd.service"
+    return (
+        Write(
+            id=config_id,
+            host=host.address,
+            phase=Phase.RUNTIME,
+            reason=f"containerd uses the {settings.cgroup_driver} driver and the bundle's pause image",
+            after=(ids.prepare,),
+            path=paths.CONTAINERD_CONFIG,
+            content=config,
+        ),
+        Write(
+            id=unit_id,
+            host=host.address,
+            phase=Phase.RUNTIME,
+            reason="systemd starts containerd with that configuration",
+            after=(ids.prepare,),
+            path=f"{paths.UNITS}/{unit_path}",
+            content=unit,
+        ),
+        Exec(
+            id=ids.containerd,
+            host=host.address,
+            phase=Phase.RUNTIME,
+            reason="everything that runs in containers needs containerd",
+            after=(config_id, unit_id, ids.packages if packaged else _unpacked(host)),
+            script=templates.script(
+                "unit-start.sh",
+                unit="containerd.service",
+                ready=paths.CONTAINERD_SOCKET,
+                inputs=content_digest(config + unit),
+            ),
+        ),
+    )
+
+
+def _config(context: Context, facts: HostFacts) -> str:
+    settings = node_settings(facts)
+    return templates.render(
+        "containerd.toml.j2",
+        certs=paths.CERTS,
+        pause=context.contents.pause,
+        systemd_cgroup=settings.systemd_cgroup,
+        restrict_oom_score_adj=settings.restrict_oom_score_adj,
+        disable_apparmor=settings.disable_apparmor,
+    )
+
+
+def _unit(*, packaged: bool) -> str:
+    if packaged:
+        return templates.render(
+            "containerd-dropin.conf.j2", program="/usr/bin/containerd", config=paths.CONTAINERD_CONFIG
+        )
+    return templates.render(
+        "containerd.service.j2", program=f"{paths.PROGRAMS}/containerd", config=paths.CONTAINERD_CONFIG
+    )
+
+
+def _mirror_files(context: Context) -> tuple[tuple[str, str], ...]:
+    """(registry, hosts.toml) for each registry that the bundle's images name, the site's own, and all others.
+
+    The fallback for all others asks the site's registry too: it answers "not found", and nobody asks the
+    internet.
+    """
+    base = f"https://{context.site.registry.name}"
+    names = sorted({Reference.parse(name).registry for name in context.contents.images})
+    bundled = tuple(
+        (name, _hosts_toml(context, f"{base}/v2/{store_name(name)}", override=True)) for name in names
+    )
+    others = (context.site.registry.name, "_default")
+    return (*bundled, *((name, _hosts_toml(context, base, override=False)) for name in others))
+
+
+def _hosts_toml(context: Context, url: str, *, override: bool) -> str:
+    return templates.render(
+        "hosts.toml.j2", url=url, ca=paths.CA, override_path=override, authorization=_authorization(context)
+    )
+
+
+def _authorization(context: Context) -> str:
+    registry = context.site.registry
+    if not registry.username:
+        return ""
+    password = registry.password.reveal() if registry.password else ""
+    return "Basic " + base64.b64encode(f"{registry.username}:{password}".encode()).decode()
+
+
+def _mirror_steps(context: Context, host: Host, files: tuple[tuple[str, str], ...]) -> tuple[Step, ...]:
+    ids = Ids(host.address)
+    secret = bool(context.site.registry.username)
+    ca = Write(
+        id=ident(Phase.RUNTIME, host.address, "ca"),
+        host=host.address,
+        phase=Phase.RUNTIME,
+        reason="containerd trusts the site's registry by the site's own CA",
+        after=(ids.prepare,),
+        path=paths.CA,
+        content=context.secrets.ca_certificate,
+    )
+    mirrors = tuple(
+        Write(
+            id=ident(Phase.RUNTIME, host.address, f"mirror-{name}"),
+            host=host.address,
+            phase=Phase.RUNTIME,
+            reason=_mirror_reason(name),
+            after=(ids.prepare,),
+            path=f"{paths.CERTS}/{name}/hosts.toml",
+            content=content,
+            mode=0o600,
+            secret=secret,
+        )
+        for name, content in files
+    )
+    return (ca, *mirrors)
+
+
+def _mirror_reason(name: str) -> str:
+    if name == "_default":
+        return "images of every other registry are asked for on the site too, never on the internet"
+    return f"images of {name} come from the site's registry"
+
+
+def _pull_step(context: Context, host: Host, files: tuple[tuple[str, str], ...]) -> Step:
+    ids = Ids(host.address)
+    contents = context.contents
+    images = contents.control_plane_images if host.is_control_plane else contents.node_images
+    mirrors = tuple(ident(Phase.RUNTIME, host.address, f"mirror-{name}") for name, _ in files)
+    return Exec(
+        id=ids.images,
+        host=host.address,
+        phase=Phase.RUNTIME,
+        reason="the node's first images are there before Kubernetes asks for them",
+        after=(
+            ids.containerd,
+            ident(Phase.RUNTIME, host.address, "ca"),
+            *mirrors,
+            Ids(context.site.control_plane.address).registry,
+        ),
+        script=templates.script("pull.sh", certs=paths.CERTS),
+        stdin="".join(f"{name}\n" for name in images),
+        timeout=900.0,
+    )

@@ -1,0 +1,45 @@
+"""Settings of a node that follow from what its host is."""
+
+from dataclasses import dataclass
+
+from bundler.installer.facts import CgroupVersion, Facts, HostFacts
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What containerd and the kubelet of one host are told."""
+
+    systemd_cgroup: bool
+    restrict_oom_score_adj: bool
+    disable_apparmor: bool
+
+    @property
+    def cgroup_driver(self) -> str:
+        """In the kubelet's words; containerd and kubelet must agree."""
+        return "systemd" if self.systemd_cgroup else "cgroupfs"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """What holds for all nodes because Kubernetes has one setting for all of them."""
+
+    fail_swap_on: bool
+    conntrack_writable: bool
+
+
+def node_settings(host: HostFacts) -> NodeSettings:
+    """Decide for one host; the systemd driver is for the unified hierarchy, as Kubernetes' guide has it."""
+    return NodeSettings(
+        systemd_cgroup=host.cgroup is CgroupVersion.V2,
+        restrict_oom_score_adj=not host.oom_score_adjustable,
+        disable_apparmor=not host.apparmor,
+    )
+
+
+def cluster_settings(facts: Facts) -> ClusterSettings:
+    """The strictest setting that every host can keep."""
+    hosts = facts.hosts.values()
+    return ClusterSettings(
+        fail_swap_on=not any(host.swap for host in hosts),
+        conntrack_writable=all(host.conntrack_writable for host in hosts),
+    )

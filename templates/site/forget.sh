@@ -1,0 +1,3 @@
+# shellcheck shell=sh
+# The last of us.
+rm -rf /var/lib/bundler

@@ -1,0 +1,7 @@
+# shellcheck shell=sh disable=SC2154
+# Join this host to the cluster. Variables: config (holds a token: gone afterwards, whatever happens), phases.
+set -eu
+export LC_ALL=C.UTF-8
+trap 'rm -f "$config"' EXIT
+trap 'exit 1' HUP INT TERM
+kubeadm join --config "$config" ${phases:+--skip-phases="$phases"} 2>&1

@@ -1,0 +1,12 @@
+# shellcheck shell=sh disable=SC2154
+# Exit 0 when every named node is Ready. Variables: nodes (names).
+set -eu
+ready=$(kubectl get nodes -o 'jsonpath={range .items[*]}{.metadata.name}={range .status.conditions[?(@.type=="Ready")]}{.status}{end}{"\n"}{end}')
+missing=
+for node in $nodes; do
+    printf '%s\n' "$ready" | grep -qxF -e "$node=True" || missing="$missing $node"
+done
+if [ -n "$missing" ]; then
+    echo "not Ready:$missing" >&2
+    exit 1
+fi

@@ -1,0 +1,47 @@
+# shellcheck shell=sh disable=SC2154
+# Make a host ready for what follows. Standard input: lines for /etc/hosts. Variables: modules, sysctls
+# (KEY=VALUE), remembered (settings that others will change: kubelet, kube-proxy), trees.
+set -eu
+umask 022
+mkdir -p -m 0700 /var/lib/bundler
+
+# How the network looked before us; written once, read by `delete`.
+if [ ! -e /var/lib/bundler/found/done ]; then
+    mkdir -p /var/lib/bundler/found
+    ls /sys/class/net >/var/lib/bundler/found/links
+    cat /proc/net/route >/var/lib/bundler/found/routes
+    if command -v iptables-save >/dev/null 2>&1; then
+        iptables-save >/var/lib/bundler/found/iptables
+    fi
+    : >/var/lib/bundler/found/done
+fi
+
+for tree in $trees; do ledger_tree "$tree"; done
+ledger_block /etc/hosts site
+
+for module in $modules; do
+    modprobe "$module" || {
+        echo "the kernel module $module can't be loaded: install the kernel's module package" >&2
+        exit 1
+    }
+done
+if [ -n "$modules" ]; then
+    ledger_file /etc/modules-load.d/bundler.conf
+    mkdir -p /etc/modules-load.d
+    printf '%s\n' $modules >/etc/modules-load.d/bundler.conf # shellcheck disable=SC2086  (a list of plain words)
+fi
+
+for key in $remembered; do ledger_remember "$key"; done
+ledger_file /etc/sysctl.d/90-bundler.conf
+mkdir -p /etc/sysctl.d
+: >/etc/sysctl.d/90-bundler.conf.new
+for setting in $sysctls; do
+    key=${setting%%=*} value=${setting#*=}
+    if [ ! -e "/proc/sys/$key" ]; then
+        echo "the kernel has no setting $key: load the module it belongs to (br_netfilter for net/bridge)" >&2
+        exit 1
+    fi
+    ledger_sysctl "$key" "$value"
+    printf '%s = %s\n' "$key" "$value" >>/etc/sysctl.d/90-bundler.conf.new
+done
+mv -f /etc/sysctl.d/90-bundler.conf.new /etc/sysctl.d/90-bundler.conf

@@ -1,0 +1,37 @@
+# shellcheck shell=sh
+# Stop what runs here: kubelet, all containers, containerd, the registry. Nothing of it may be there any more.
+set -u
+systemctl stop kubelet.service 2>/dev/null
+
+# Every process in a pod's cgroup ends; processes that are not in one are never touched.
+pods() { find /sys/fs/cgroup -depth -type d \( -path '*/kubepods*' -o -path '*/kubepods.slice*' \) 2>/dev/null; }
+tries=0
+while [ "$tries" -lt 50 ]; do
+    pids=$(pods | while read -r group; do cat "$group/cgroup.procs" 2>/dev/null; done | sort -u)
+    [ -n "$pids" ] || break
+    kill -KILL $pids 2>/dev/null # shellcheck disable=SC2086  (a list of numbers)
+    tries=$((tries + 1))
+    sleep 0.1
+done
+if grep -q '^unit	containerd.service	new$' "$BUNDLER_LEDGER" 2>/dev/null; then
+    # containerd leaves its shims running (KillMode=process): the whole of its cgroup ends.
+    systemctl kill --signal=KILL containerd.service 2>/dev/null
+    systemctl stop containerd.service 2>/dev/null
+fi
+systemctl stop bundler-registry.service 2>/dev/null
+pods | while read -r group; do rmdir "$group" 2>/dev/null; done
+
+below() {
+    while read -r _ place _; do
+        case $place in
+        /var/lib/kubelet/* | /run/containerd/* | /var/lib/containerd/* | /run/netns/cni-*) printf '%s\n' "$place" ;;
+        esac
+    done </proc/mounts | sort -r
+}
+below | while read -r place; do umount -l "$place"; done
+rm -f /run/netns/cni-*
+left=$(below)
+if [ -n "$left" ]; then
+    echo "still mounted: $left" >&2
+    exit 1
+fi
