@@ -1,8 +1,8 @@
 """What both transports send to a host's shell, and how they read what comes back.
 
 A tiny fixed command reads the script from the first bytes of standard input and evaluates it with the rest of
-standard input as its own. So neither script nor secret stands in an argv or in a file, and the script runs in a
-process group of its own whose number is told on standard error, to be ended by it.
+standard input as its own. So neither script nor secret stands in an argv or in a file. The script runs in a
+process group of its own, whose number is told on standard error so that it can be ended.
 """
 
 import re

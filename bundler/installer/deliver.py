@@ -1,0 +1,254 @@
+"""Copying a step's files to a host: what is there already is left, the rest goes in one stream.
+
+Two commands. The first tells which files are in place, which were staged whole by a run that was cut, and
+how much room there is. The second reads the missing ones, one behind the other, from standard input into a
+staging folder, checks their SHA-256 in the background while the next ones come in, and renames them into
+place when all are right. A file that isn't right is removed, and nothing of the step counts as done.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from bundler.core.archive.reader import Bundle
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer import journal
+from bundler.installer.steps import RUNTIME_MEMBER, Deliver, Delivery
+from bundler.installer.transport import Outcome, Transport
+
+_BATCH: Final = 64 << 20  # bytes after which the checking of what has arrived starts
+_SLACK: Final = 64 << 20  # bytes that a disk must have left in the end
+_PROBE_TIMEOUT = 600.0
+_SLOWEST: Final = 1 << 20  # bytes a second: a slower line counts as stuck
+_WRONG: Final = 65  # exit status for a digest that is not right (EX_DATAERR)
+
+
+class Source(Protocol):
+    """Where the content of deliveries comes from: the bundle, or a test's own."""
+
+    def describe(self, delivery: Delivery) -> tuple[Digest, int]:
+        """Digest and size in bytes of the content."""
+
+    def chunks(self, delivery: Delivery) -> Iterator[bytes]:
+        """The content, verified while it is read. Raises BundlerError (INTEGRITY)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file to deliver, its digest and size known; `number` is its place in the step."""
+
+    number: int
+    delivery: Delivery
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a host said: numbers of the items that are in place, and of those staged whole by an earlier run.
+
+    mounts: the file system that each item goes to, by number; free: its free bytes, by file system.
+    """
+
+    placed: frozenset[int]
+    staged: frozenset[int]
+    mounts: Mapping[int, str]
+    free: Mapping[str, int]
+
+
+class BundleSource:
+    """Deliveries out of an open .run; implements `Source`."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+
+    def describe(self, delivery: Delivery) -> tuple[Digest, int]:
+        """Digest and size in bytes. Raises BundlerError (NOT_FOUND) for a member that the bundle lacks."""
+        if delivery.member == RUNTIME_MEMBER:
+            section = self._bundle.seal.section("runtime")
+            return section.digest, section.length
+        member = self._bundle.member(delivery.member)
+        return member.digest, member.size
+
+    def chunks(self, delivery: Delivery) -> Iterator[bytes]:
+        """The content, verified while it is read. Raises BundlerError (INTEGRITY)."""
+        if delivery.member == RUNTIME_MEMBER:
+            return self._bundle.section("runtime")
+        return self._bundle.chunks(self._bundle.member(delivery.member))
+
+
+def items(step: Deliver, source: Source) -> tuple[Item, ...]:
+    """The step's files with what the source knows of them."""
+    return tuple(
+        Item(number, delivery, *source.describe(delivery)) for number, delivery in enumerate(step.files)
+    )
+
+
+def deliver(
+    step: Deliver, transport: Transport, source: Source, prelude: str, progress: Callable[[int], None]
+) -> Outcome:
+    """Bring the step's files to the host and note its success there.
+
+    prelude: the ledger's shell functions. progress: gets the bytes of each chunk that is sent, and of each
+    file that needs no sending. Raises BundlerError: SPACE before anything is sent, INTEGRITY, STEP, HOST.
+    """
+    wanted = items(step, source)
+    asked = transport.run(probe_script(step, wanted), timeout=_PROBE_TIMEOUT)
+    if asked.status:
+        return asked
+    found = parse_probe(asked.stdout)
+    there = found.placed | found.staged
+    missing = [item for item in wanted if item.number not in there]
+    check_space(transport.address, missing, found)
+    progress(sum(item.size for item in wanted if item.number in there))
+    script = receive_script(step, wanted, found, prelude)
+    timeout = _PROBE_TIMEOUT + sum(item.size for item in wanted) / _SLOWEST
+    outcome = transport.run(script, stdin=_stream(missing, source, progress), timeout=timeout)
+    if outcome.status == _WRONG:
+        raise BundlerError(
+            "files arrived damaged",
+            where=transport.address,
+            why=outcome.stderr.strip(),
+            code=ExitCode.INTEGRITY,
+            fix="none of them was put in place; run the same command again, and check the host's disk",
+        )
+    return outcome
+
+
+def probe_script(step: Deliver, wanted: Sequence[Item]) -> str:
+    """Asks what is there. Output: `mount N FREE-KIBIBYTES FILE-SYSTEM`, and `placed N` or `staged N`."""
+    return f"""{_functions(step)}
+while read -r n size hex mode path <&3; do
+    stage
+    [ "$near" = "$last" ] || {{
+        last=$near
+        room=$(df -Pk "$near" | {{ read -r _; read -r _ _ _ free _ mount; echo "$free $mount"; }})
+    }}
+    echo "mount $n $room"
+    if same "$path"; then echo "placed $n"; elif same "$staged"; then echo "staged $n"; fi
+done {_here(wanted)}
+"""
+
+
+def receive_script(step: Deliver, wanted: Sequence[Item], found: Probe, prelude: str) -> str:
+    """Receives the missing files, checks them, and puts all into place; then notes the step."""
+    missing = [item for item in wanted if item.number not in found.placed | found.staged]
+    unplaced = [item for item in wanted if item.number not in found.placed]
+    placed = [item for item in wanted if item.number in found.placed]
+    return f"""{prelude}
+{_functions(step)}
+mkdir -p -m 0700 {journal.STATE} && mkdir -p "$box" || exit 1
+rm -f "$box/list" "$box/checking"
+job= batch=0
+check() {{ # the list is long enough: check it while the next files come in
+    [ -f "$box/list" ] || return 0
+    finish
+    mv "$box/list" "$box/checking" || exit 1
+    sha256sum -c --quiet "$box/checking" >"$box/said" 2>&1 &
+    job=$! batch=0
+}}
+finish() {{
+    [ -n "$job" ] || return 0
+    wait "$job" && job= && return 0
+    cat "$box/said" >&2
+    while read -r _ file; do rm -f "$file"; done <"$box/checking"
+    exit {_WRONG}
+}}
+folder() {{
+    [ -d "${{path%/*}}" ] || {{ ledger_dir "${{path%/*}}" && mkdir -p "${{path%/*}}"; }} || exit 1
+}}
+while read -r n size hex mode path <&3; do
+    stage
+    case $staged in "$box"/*) ;; *) folder ;; esac
+    head -c "$size" >"$staged" || exit 1
+    echo "$hex  $staged" >>"$box/list"
+    batch=$((batch + size))
+    [ "$batch" -lt {_BATCH} ] || check
+done {_here(missing)}
+check
+finish
+while read -r n size hex mode path <&3; do
+    stage
+    case $path in {journal.STATE}/*) ;; *) ledger_file "$path" || exit 1 ;; esac
+    folder
+    chmod "$mode" "$staged" && mv -fT "$staged" "$path" || exit 1
+done {_here(unplaced)}
+while read -r n size hex mode path <&3; do chmod "$mode" "$path" || exit 1; done {_here(placed)}
+rm -rf "$box"
+{journal.record(step)}
+"""
+
+
+def parse_probe(text: str) -> Probe:
+    """Read what `probe_script` wrote."""
+    numbers: dict[str, set[int]] = {"placed": set(), "staged": set()}
+    mounts: dict[int, str] = {}
+    free: dict[str, int] = {}
+    for line in text.splitlines():
+        word, number, *rest = line.split(" ", 3)
+        if word == "mount":
+            mounts[int(number)] = rest[1]
+            free[rest[1]] = int(rest[0]) << 10
+        else:
+            numbers[word].add(int(number))
+    return Probe(frozenset(numbers["placed"]), frozenset(numbers["staged"]), mounts, free)
+
+
+def check_space(address: str, missing: Sequence[Item], found: Probe) -> None:
+    """Raises BundlerError (SPACE) when what is missing doesn't fit."""
+    needed: Counter[str] = Counter()
+    for item in missing:
+        needed[found.mounts[item.number]] += item.size
+    short = [
+        f"{mount} has {found.free[mount] >> 20} MiB free, {(size + _SLACK) >> 20} MiB are needed"
+        for mount, size in needed.items()
+        if size + _SLACK > found.free[mount]
+    ]
+    if short:
+        raise BundlerError(
+            "not enough room for the files",
+            where=address,
+            why="; ".join(short),
+            code=ExitCode.SPACE,
+            fix="make room there, then run the same command again",
+        )
+
+
+def _stream(missing: Sequence[Item], source: Source, progress: Callable[[int], None]) -> Iterator[bytes]:
+    for item in missing:
+        for chunk in source.chunks(item.delivery):
+            yield chunk
+            progress(len(chunk))
+
+
+def _functions(step: Deliver) -> str:
+    """`stage` sets where an item waits: in our state, or beside its place if that is another file system."""
+    key = hashlib.sha256(step.id.encode()).hexdigest()[:16]
+    return f"""umask 022
+box={journal.STATE}/incoming/{key} seen= near= last=
+home=$(stat -c %d {journal.STATE} 2>/dev/null || stat -c %d /var/lib)
+stage() {{
+    if [ "${{path%/*}}" != "$seen" ]; then
+        seen=${{path%/*}} near=${{path%/*}}
+        while [ ! -d "$near" ]; do near=${{near%/*}} near=${{near:-/}}; done
+        staging=$box/
+        [ "$(stat -c %d "$near")" = "$home" ] || staging=$seen/.bundler-{key}-
+    fi
+    staged=$staging$n
+}}
+same() {{
+    [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c %s "$1")" = "$size" ] &&
+        [ "$(sha256sum <"$1")" = "$hex  -" ]
+}}"""
+
+
+def _here(listed: Iterable[Item]) -> str:
+    """A here-document on descriptor 3 with an item a line; standard input stays the data's."""
+    lines = (
+        f"{item.number} {item.size} {item.digest.hex} {item.delivery.mode:04o} {item.delivery.path}\n"
+        for item in listed
+    )
+    return f"3<<'ITEMS'\n{''.join(lines)}ITEMS\n"
