@@ -1,0 +1,99 @@
+"""Charts out of the stage: found, put into a folder for Helm, rendered, and remembered by their content."""
+
+import json
+import posixpath
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.builder.charts.helm import Helm, RenderRequest
+from bundler.builder.stage.tree import File, Symlink, Tree
+from bundler.builder.store import Store
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.index import canonical
+
+_RENDERED = "chart-render"  # kind of record
+_RECIPE = 1  # raised when the same chart would be rendered differently by a newer bundler
+_MARK = "Chart.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart in the tree: a folder or a .tgz; `app` is the release it is installed as."""
+
+    path: str
+    app: str
+
+
+def find_charts(tree: Tree, folder: str, app: str) -> Iterator[Chart]:
+    """The charts below a folder, outermost only: what lies in a chart belongs to it."""
+    below = tree.subtree(folder)
+    marks = (path.rpartition("/")[0] for path in below.entries if posixpath.basename(path) == _MARK)
+    roots: list[str] = []
+    for path in sorted(marks, key=lambda path: (path.count("/"), path)):
+        if not any(_inside(path, root) for root in roots):
+            roots.append(path)
+    packed = (path for path, _ in below.files() if path.endswith(".tgz"))
+    lone = [path for path in packed if not any(_inside(path, root) for root in roots)]
+    for path in (*roots, *lone):
+        yield Chart(posixpath.join(folder, path).rstrip("/"), app or _name(posixpath.join(folder, path)))
+
+
+def _inside(path: str, root: str) -> bool:
+    return not root or path == root or path.startswith(f"{root}/")
+
+
+def _name(path: str) -> str:
+    return posixpath.basename(path.rstrip("/")).removesuffix(".tgz")
+
+
+def render(chart: Chart, tree: Tree, store: Store, helm: Helm, kube_version: str) -> Mapping[str, str]:
+    """All manifests of a chart with its own values. Raises BundlerError as `Helm.render` does."""
+    content = _content(chart, tree)
+    key = canonical([_RECIPE, str(content.digest), chart.app, kube_version]).decode()
+    if (known := store.recall(_RENDERED, key)) is not None:
+        remembered: dict[str, str] = json.loads(known)
+        return remembered
+    with store.scratch() as folder:
+        check_out(content, store, folder, chart.path)
+        (top,) = {path.partition("/")[0] for path in content.entries}
+        request = RenderRequest(folder / top, chart.app, kube_version=kube_version)
+        manifests = helm.render(request, chart.path)
+    store.remember(_RENDERED, key, json.dumps(manifests).encode())
+    return manifests
+
+
+def _content(chart: Chart, tree: Tree) -> Tree:
+    """The chart alone, below one name."""
+    name = posixpath.basename(chart.path) or "chart"
+    entry = tree.entries.get(chart.path)
+    if isinstance(entry, File):
+        return Tree({name: entry})
+    return Tree().merge(tree.subtree(chart.path), at=name)
+
+
+def check_out(tree: Tree, store: Store, folder: Path, where: str) -> None:
+    """Write a small tree to a folder. Raises BundlerError (INPUT) for links that lead out of it."""
+    for path, entry in tree.entries.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        match entry:
+            case File(_, _, digest):
+                shutil.copyfile(store.path(digest), place)
+            case Symlink(target):
+                _check_link(path, target, where)
+                place.symlink_to(target)
+
+
+def _check_link(path: str, target: str, where: str) -> None:
+    top = path.partition("/")[0]
+    led = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    if target.startswith("/") or not _inside(led, top):
+        raise BundlerError(
+            "a symbolic link leads out of the chart",
+            where=where,
+            why=f"{path} → {target[:200]}",
+            fix="put the file itself into the chart",
+            code=ExitCode.INPUT,
+        )
