@@ -1,7 +1,7 @@
 """The journal that a host keeps of the steps that succeeded on it: a line each, the last counts.
 
-A line is `<fingerprint> <step id>`; it is appended by the very command that did the step. A line cut short by a
-crash matches no fingerprint, so its step is simply done again.
+A line is `<fingerprint> <step id>`; it is appended by the very command that did the step. A line cut short by
+a crash matches no fingerprint, so its step is simply done again.
 """
 
 import re
