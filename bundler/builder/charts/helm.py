@@ -1,7 +1,7 @@
 """Charts rendered by real Helm, kept at arm's length: in a process with limits on time and memory.
 
-A template can loop for ever or fill the memory, and the library that renders can't be stopped from outside. So
-each chart has a child process (`render_child`), which gets its order on standard input and can be killed.
+A template can loop for ever or fill the memory, and the library that renders can't be stopped from outside.
+So each chart has a child process (`render_child`), which gets its order on standard input and can be killed.
 """
 
 import json

@@ -15,7 +15,7 @@ from bundler.builder.charts.source import Chart, find_charts, render
 from bundler.builder.images.model import ImageRequest
 from bundler.builder.stage.tree import File, Tree
 from bundler.builder.store import Blob, Store
-from bundler.core.errors import BundlerError, Location, Problem, Problems
+from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.reference import Reference
 from bundler.core.yamldoc import Document, load_all
 
@@ -142,6 +142,8 @@ def _look_into_chart(
     try:
         manifests = render(chart, tree, store, helm, kube_version)
     except BundlerError as error:
+        if error.code == ExitCode.UNSUPPORTED:
+            raise
         why = f": {error.why}" if error.why else ""
         finds.miss(
             chart.path, chart.app, [Problem(Location(chart.path), "chart", error.what + why, error.fix)]

@@ -7,7 +7,7 @@ digest and bounded by its size before anyone relies on it.
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn, TypeVar
 
 from bundler.builder.http import (
@@ -22,6 +22,7 @@ from bundler.builder.http import (
 )
 from bundler.builder.images.auth import Keychain
 from bundler.builder.images.tokens import Tokens
+from bundler.builder.mirrors import Mirrors
 from bundler.builder.store import Blob, Partial, Store
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -43,12 +44,14 @@ class RegistryOptions:
     insecure: `HOST:PORT` of registries that are spoken to over plain HTTP, because the user said so.
     keychain: where logins are looked up. at_once: blobs fetched at the same time.
     offline: no request is made; a tag means what it meant when it was last resolved here.
+    mirrors: which repositories are asked for in other places; names and digests stay what they are.
     """
 
     insecure: frozenset[str] = frozenset()
     keychain: Keychain = field(default_factory=Keychain)
     at_once: int = BLOBS_AT_ONCE
     offline: bool = False
+    mirrors: Mirrors = field(default_factory=Mirrors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,8 @@ class RegistryClient:
         (NETWORK) when it can't be reached or fails, (INTEGRITY) when the bytes aren't those of the digest.
         """
         headers = {"Accept": ", ".join(MANIFEST_TYPES)}
-        return self._authorised(ref, lambda login: self._manifest(ref, wanted, headers | login))
+        at = self._place(ref)
+        return self._authorised(at, lambda login: self._manifest(at, wanted, headers | login))
 
     def blob(
         self, ref: Reference, what: Descriptor, store: Store, on_bytes: Callable[[int], None] = lambda _: None
@@ -95,8 +99,14 @@ class RegistryClient:
         """
         with store.partial(what.digest) as part:
             on_bytes(part.size)
-            self._authorised(ref, lambda login: self._blob(ref, what, part, login, on_bytes))
+            at = self._place(ref)
+            self._authorised(at, lambda login: self._blob(at, what, part, login, on_bytes))
             return part.commit(what.size, name=f"{ref} ({what.digest})")
+
+    def _place(self, ref: Reference) -> Reference:
+        """Where the image is really asked for; messages tell this name, which leads to the mirror rule."""
+        registry, _, repository = self._options.mirrors.image(ref.name).partition("/")
+        return replace(ref, registry=registry, repository=repository)
 
     def _authorised(self, ref: Reference, work: Callable[[dict[str, str]], T]) -> T:
         """Do the work with the login that the registry asks for; a token may run out on the way."""

@@ -37,7 +37,7 @@ class MadeImage:
         self.platform = {"os": system, "architecture": architecture} | (
             {"variant": variant[0]} if variant else {}
         )
-        self.tars = [layer({f"file-{number}": data}) for number, data in enumerate(contents)]
+        self.tars = [layer({"file": data}) for data in contents]
         self.layers = [gzip.compress(tar, 1, mtime=0) for tar in self.tars]
         rootfs = {"type": "layers", "diff_ids": [digest_of(tar) for tar in self.tars]}
         self.config = json.dumps(self.platform | {"config": {}, "rootfs": rootfs, "history": []}).encode()

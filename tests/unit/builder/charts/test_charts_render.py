@@ -1,0 +1,130 @@
+"""Real Helm renders real charts, in its child process."""
+
+import io
+import tarfile
+
+import pytest
+
+from bundler.builder.charts.helm import RenderRequest, SdkHelm
+from bundler.builder.charts.source import Chart, find_charts, render
+from bundler.builder.stage.tree import Symlink, Tree
+from bundler.builder.store import Store
+from bundler.core.errors import BundlerError, ExitCode
+from tests.unit.builder.charts.parts import SHOP, below, tree_of
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path / "cache") as store:
+        yield store
+
+
+class Counting:
+    """Real Helm that counts what it is asked."""
+
+    def __init__(self):
+        self.count = 0
+
+    def render(self, request, where):
+        self.count += 1
+        return SdkHelm(timeout=30).render(request, where)
+
+
+def write(folder, files):
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def test_a_chart_renders_as_helm_would(tmp_path):
+    chart = write(tmp_path / "shop", SHOP)
+    request = RenderRequest(chart, "mine", kube_version="v1.20.2", values={"image": {"tag": "2.0"}})
+    manifests = SdkHelm(timeout=30).render(request, "charts/shop")
+    assert set(manifests) == {
+        "shop/templates/web.yaml",
+        "shop/templates/migrate.yaml",
+        "shop/templates/NOTES.txt",
+        "shop/crds/thing.yaml",
+        "shop/charts/cache/templates/pod.yaml",
+    }
+    assert "mine-web" in manifests["shop/templates/web.yaml"]
+    assert "quay.io/acme/shop:2.0" in manifests["shop/templates/web.yaml"]
+    assert "acme/migrate:20" in manifests["shop/templates/migrate.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "says"),
+    [
+        ({"templates/x.yaml": '{{ fail "tell me the domain" }}'}, ExitCode.INPUT, "tell me the domain"),
+        ({"templates/x.yaml": "{{ if }}"}, ExitCode.INPUT, "shop/templates/x.yaml"),
+        ({"Chart.yaml": "name: 3: 4"}, ExitCode.INPUT, "Chart.yaml"),
+        (
+            {"templates/x.yaml": '{{ define "a" }}{{ include "a" . }}{{ end }}{{ include "a" . }}'},
+            ExitCode.INPUT,
+            "include",
+        ),
+        (
+            {"Chart.yaml": SHOP["Chart.yaml"] + "- {name: absent, version: 0.1.0}\n"},
+            ExitCode.NOT_FOUND,
+            "absent",
+        ),
+    ],
+)
+def test_a_bad_chart_is_told_in_helms_own_words(tmp_path, files, code, says):
+    chart = write(tmp_path / "shop", SHOP | files)
+    with pytest.raises(BundlerError) as caught:
+        SdkHelm(timeout=30).render(RenderRequest(chart, "shop"), "charts/shop")
+    assert caught.value.code == code
+    assert says in str(caught.value)
+    assert str(caught.value).startswith("charts/shop: ")
+
+
+def test_a_chart_is_rendered_once_for_the_same_content(store):
+    helm = Counting()
+    tree = tree_of(store, below("charts/shop", SHOP))
+    first = render(Chart("charts/shop", "shop"), tree, store, helm, "v1.20.2")
+    assert render(Chart("charts/shop", "shop"), tree, store, helm, "v1.20.2") == first
+    assert helm.count == 1
+    changed = tree_of(store, below("charts/shop", SHOP | {"values.yaml": SHOP["values.yaml"] + "\n"}))
+    render(Chart("charts/shop", "shop"), changed, store, helm, "v1.20.2")
+    assert helm.count == 2
+
+
+def test_a_packed_chart_renders_like_its_folder(store):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, text in below("shop", SHOP).items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    tree = tree_of(store, below("charts/shop", SHOP) | {"charts/shop-1.2.3.tgz": packed.getvalue()})
+    folder, archive = find_charts(tree, "charts", "mine")
+    assert archive == Chart("charts/shop-1.2.3.tgz", "mine")
+    helm = SdkHelm(timeout=30)
+    assert render(archive, tree, store, helm, "") == render(folder, tree, store, helm, "")
+
+
+def test_only_the_outermost_chart_counts(store):
+    tree = tree_of(store, below("application/apps/shop", SHOP) | {"application/apps/web/a/Chart.yaml": "x"})
+    assert list(find_charts(tree, "application/apps/shop", "shop")) == [
+        Chart("application/apps/shop", "shop")
+    ]
+    assert list(find_charts(tree, "application/apps/web", "web")) == [Chart("application/apps/web/a", "web")]
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../../x"])
+def test_a_link_out_of_the_chart_is_refused(store, target):
+    tree = tree_of(store, below("charts/shop", SHOP)).add({"charts/shop/templates/x": Symlink(target)})
+    with pytest.raises(BundlerError, match="leads out"):
+        render(Chart("charts/shop", "shop"), tree, store, SdkHelm(), "")
+
+
+def test_a_link_inside_the_chart_is_followed(store):
+    files = SHOP | {"files/web.yaml": SHOP["charts/cache/templates/pod.yaml"]}
+    tree = tree_of(store, below("charts/shop", files))
+    tree = tree.add({"charts/shop/templates/linked.yaml": Symlink("../files/web.yaml")})
+    manifests = render(Chart("charts/shop", "shop"), tree, store, SdkHelm(timeout=30), "")
+    assert "redis:7" in manifests["shop/templates/linked.yaml"]
+    assert isinstance(tree, Tree)
