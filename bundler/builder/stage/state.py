@@ -11,6 +11,9 @@ from bundler.builder.stage.tree import Tree
 from bundler.core.errors import Location, Problem, Problems
 from bundler.core.index import App
 
+# A folder for what only RUN needs, of this Kubefile and of those that build on it: it is in no bundle.
+BUILD_ONLY = ".build"
+
 
 @dataclass(frozen=True, slots=True)
 class ImageWish:
@@ -78,7 +81,7 @@ def staged(state: State, env: Mapping[str, str], source: Source) -> Staged:
         raise Problems(tuple(problems))
     apps = tuple(result for result in results if isinstance(result, App))
     return Staged(
-        tree=state.tree,
+        tree=state.tree.without(BUILD_ONLY),
         env=dict(env),
         labels=dict(state.labels),
         apps=apps,

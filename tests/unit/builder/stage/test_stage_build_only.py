@@ -1,0 +1,26 @@
+"""`.build` is for RUN alone: Kubefiles that build on one another see it, bundles don't."""
+
+from pathlib import Path
+
+from bundler.builder.fetch import Fetcher
+from bundler.builder.kubefile.catalogue import Catalogue
+from bundler.builder.stage.evaluate import evaluate
+from bundler.builder.stage.workshop import Workshop
+from bundler.builder.store import Store
+
+
+def kubefile(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "Kubefile").write_text(text)
+    return folder / "Kubefile"
+
+
+def test_a_base_leaves_tools_to_those_that_build_on_it(tmp_path):
+    base = "FROM scratch\nCOPY tool .build/tool\nRUN cp .build/tool kept\n"
+    kubefile(tmp_path / "catalog/base", base)
+    (tmp_path / "catalog/base/tool").write_text("a tool")
+    child = kubefile(tmp_path / "child", "FROM base\nRUN cp .build/tool own\n")
+    with Store(tmp_path / "cache") as store, Fetcher(store) as fetcher:
+        shop = Workshop(store, fetcher, Catalogue(tmp_path / "catalog"), "linux/amd64")
+        staged = evaluate(child, child.parent, shop)
+    assert list(staged.tree.entries) == ["kept", "own"]
