@@ -6,7 +6,7 @@ from bundler.core.archive.seal import ALIGN, Seal
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Index
 
-_SLOT = re.compile(r"@([A-Z_]+)@")
+_SLOT = re.compile(r"@([A-Z0-9_]+)@")
 _SAFE = re.compile(r"[A-Za-z0-9._+~/:-]*")  # means itself in any shell, in quotes or not
 
 

@@ -1,0 +1,34 @@
+"""The one fact of an ELF file that freezing needs: which loader it asks for (PT_INTERP)."""
+
+import struct
+from pathlib import Path
+
+from bundler.core.errors import BundlerError, ExitCode
+
+_PT_INTERP = 3
+
+
+def interpreter(path: Path) -> Path:
+    """The loader of a 64-bit little-endian ELF program.
+
+    Raises BundlerError (UNSUPPORTED) when the file is no such program or asks for no loader.
+    """
+    with path.open("rb") as file:
+        head = file.read(64)
+        if len(head) == 64 and head[:6] == b"\x7fELF\x02\x01":
+            start, entry_size, count = (
+                *struct.unpack_from("<Q", head, 32),
+                *struct.unpack_from("<HH", head, 54),
+            )
+            for number in range(count):
+                file.seek(start + number * entry_size)
+                kind, _flags, offset, _vaddr, _paddr, size = struct.unpack("<IIQQQQ", file.read(40))
+                if kind == _PT_INTERP:
+                    file.seek(offset)
+                    return Path(file.read(size).rstrip(b"\0").decode())
+    raise BundlerError(
+        "this is not a program with a loader",
+        where=path,
+        code=ExitCode.UNSUPPORTED,
+        fix="build with the distribution's own Python, such as Debian's /usr/bin/python3",
+    )

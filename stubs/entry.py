@@ -1,0 +1,8 @@
+"""What the frozen installer runs first."""
+
+import sys
+
+from bundler.installer.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

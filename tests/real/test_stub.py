@@ -1,0 +1,366 @@
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from run_kit import make_run
+
+from bundler.core.archive import Seal
+from bundler.core.errors import ExitCode
+
+pytestmark = pytest.mark.real
+
+SHELLS = {"dash": ["dash"], "bash": ["bash"], "ash": ["busybox", "ash"]}
+
+
+@pytest.fixture(scope="module", params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> list[str]:
+    command = SHELLS[request.param]
+    assert shutil.which(command[0]), f"apt-get install {'busybox-static' if request.param == 'ash' else request.param}"
+    return command
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Path:
+    path = tmp_path / "my product.run"
+    make_run(path)
+    return path
+
+
+def call(
+    command: list[str], *arguments: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*command, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "TMPDIR": "/nonexistent"} | (env or {}),
+    )
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """An environment whose TMPDIR is a private folder that nobody else could change."""
+    folder = Path("/var/tmp") / f"stub-test-{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    yield {"TMPDIR": str(folder)}
+    shutil.rmtree(folder)
+
+
+def test_info_says_what_it_is(shell: list[str], product: Path) -> None:
+    told = call(shell, product, "--info")
+    assert told.returncode == 0, told.stderr
+    lines = dict(line.split(": ", 1) for line in told.stdout.splitlines())
+    assert (lines["name"], lines["version"], lines["platform"]) == ("demo", "1.0.0", "linux/amd64")
+    assert lines["kubernetes"] == "v1.20.2"
+    assert lines["label maintainer"] == "me\\x1b[31m"  # no escape sequence reaches a terminal
+
+
+def test_list_says_what_is_inside(shell: list[str], product: Path) -> None:
+    told = call(shell, product, "--list")
+    assert told.returncode == 0
+    assert "docker.io/library/web:1" in told.stdout
+    assert "root/bin/kubelet" in told.stdout
+
+
+def test_version_needs_no_unpacking(shell: list[str], product: Path) -> None:
+    assert call(shell, product, "--version").stdout == "demo 1.0.0\n"
+
+
+def test_check_passes_a_good_file(shell: list[str], product: Path) -> None:
+    told = call(shell, product, "--check")
+    assert told.returncode == 0, told.stderr
+    names = ("stub", "runtime", "archive", "index", "info", "list")
+    assert [f"{name}: OK" for name in names] == told.stdout.splitlines()[:6]
+
+
+def damage(path: Path, offset: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", ["runtime", "archive", "index", "info", "list"])
+@pytest.mark.parametrize("gap", ["inside", "behind"])
+def test_check_names_the_damaged_section(shell: list[str], tmp_path: Path, name: str, gap: str) -> None:
+    path = tmp_path / "demo.run"
+    section = make_run(path).section(name)
+    damage(path, section.end - 1 if gap == "inside" else section.end)
+    told = call(shell, path, "--check")
+    assert told.returncode == ExitCode.INTEGRITY
+    assert f"damaged: {name}" in told.stderr
+
+
+def test_check_finds_a_broken_seal(shell: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "demo.run"
+    seal = make_run(path)
+    data = bytearray(path.read_bytes())
+    data[seal.offset : seal.offset + 4096] = b"\n" * 4096
+    path.write_bytes(data)
+    assert call(shell, path, "--check").returncode == ExitCode.INTEGRITY
+    make_run(path)
+    damage(path, seal.file_size - 3)
+    told = call(shell, path, "--check")
+    assert told.returncode == ExitCode.INTEGRITY
+    assert "signature" in told.stderr
+
+
+def test_check_finds_a_truncated_file(shell: list[str], product: Path) -> None:
+    with product.open("r+b") as file:
+        file.truncate(product.stat().st_size - 1000)
+    told = call(shell, product, "--check")
+    assert told.returncode == ExitCode.INTEGRITY
+    assert "not whole" in told.stderr
+
+
+def test_anything_else_starts_the_installer(shell: list[str], product: Path, private: dict[str, str]) -> None:
+    told = call(shell, product, "plan", "--clusterfile", "a b.yaml", env=private)
+    assert told.returncode == 7, told.stderr
+    runtime = re.search("^runtime (.*)$", told.stdout, re.MULTILINE)[1]
+    assert runtime.startswith(f"{private['TMPDIR']}/bundler-{os.getuid()}/")
+    assert told.stdout.splitlines() == [
+        "--library-path",
+        f"{runtime}/_internal",
+        f"{runtime}/app",
+        "plan",
+        "--clusterfile",
+        "a b.yaml",
+        f"run {product}",
+        f"runtime {runtime}",
+        f"argv0 {product}",
+    ]
+    assert Path(runtime).stat().st_mode & 0o777 == 0o700
+
+
+def test_the_second_start_unpacks_nothing(shell: list[str], product: Path, private: dict[str, str]) -> None:
+    call(shell, product, env=private)
+    home = Path(private["TMPDIR"]) / f"bundler-{os.getuid()}"
+    (before,) = home.iterdir()
+    stamp = (before / "app").stat().st_ctime_ns
+    assert call(shell, product, env=private).returncode == 7
+    assert [path.name for path in home.iterdir()] == [before.name]
+    assert (before / "app").stat().st_ctime_ns == stamp
+
+
+def test_it_is_found_by_its_relative_name(shell: list[str], product: Path, private: dict[str, str]) -> None:
+    told = call(shell, product.name, env=private, cwd=product.parent)
+    assert f"run {product}\n" in told.stdout
+
+
+def test_it_starts_by_itself(product: Path, private: dict[str, str]) -> None:
+    assert call([str(product)], "--version").stdout == "demo 1.0.0\n"
+    assert call([str(product)], env=private).returncode == 7
+
+
+def test_a_pipe_is_refused(shell: list[str], product: Path) -> None:
+    with product.open("rb") as stream:
+        ended = subprocess.run(shell, stdin=stream, capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == ExitCode.USAGE
+    assert "not through a pipe" in ended.stderr
+
+
+def test_another_architecture_is_refused(shell: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "demo.run"
+    make_run(path, platform="linux/arm64")
+    told = call(shell, path)
+    assert told.returncode == ExitCode.UNSUPPORTED
+    assert f"this file is for linux/arm64, this machine is Linux/{'amd64'}" in told.stderr
+    assert call(shell, path, "--info").returncode == 0  # looking is allowed anywhere
+
+
+def test_a_damaged_runtime_is_not_started(shell: list[str], tmp_path: Path, private: dict[str, str]) -> None:
+    path = tmp_path / "demo.run"
+    damage(path, make_run(path).section("runtime").offset + 60)
+    told = call(shell, path, env=private)
+    assert told.returncode == ExitCode.INTEGRITY
+    assert list((Path(private["TMPDIR"]) / f"bundler-{os.getuid()}").iterdir()) == []
+
+
+def test_missing_tools_are_named(shell: list[str], product: Path, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("dd", "head", "cat", "ls", "id", "uname", "busybox"):
+        (tools / name).symlink_to(shutil.which(name) or "/bin/true")
+    program = [str(shutil.which(shell[0])), *shell[1:]]
+    if "ash" in shell:
+        pytest.skip("busybox's shell has the tools inside, there is nothing to miss")
+    told = call(program, product, env={"PATH": str(tools)})
+    assert told.returncode == ExitCode.UNSUPPORTED
+    assert "gzip" in told.stderr
+    assert "tar" in told.stderr
+
+
+def test_a_planted_folder_is_not_trusted(shell: list[str], product: Path, private: dict[str, str]) -> None:
+    planted = Path(private["TMPDIR"]) / f"bundler-{os.getuid()}"
+    planted.mkdir()
+    planted.chmod(0o777)
+    told = call(shell, product, env=private)
+    assert str(planted) not in told.stdout  # it went to the next place
+    planted.rmdir()
+    planted.symlink_to("/root")
+    assert str(planted) not in call(shell, product, env=private).stdout
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_folder_of_somebody_else_is_not_trusted(shell: list[str], product: Path, private: dict[str, str]) -> None:
+    os.chown(private["TMPDIR"], 12345, 12345)
+    told = call(shell, product, env=private)
+    assert told.returncode == 7
+    assert private["TMPDIR"] not in told.stdout
+    os.chown(private["TMPDIR"], 0, 0)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount")
+@pytest.mark.parametrize(("option", "size", "code"), [("noexec", "64m", "UNSUPPORTED"), ("exec", "64k", "SPACE")])
+def test_where_nothing_fits_it_says_why(
+    shell: list[str], tmp_path: Path, option: str, size: str, code: str
+) -> None:
+    """In a mount namespace of its own, all places are on one bad file system."""
+    path = tmp_path / "demo.run"
+    make_run(path)
+    script = (
+        f"mount -t tmpfs -o size={size},{option} none /var/tmp && mount --bind /var/tmp /var/lib && "
+        f"HOME=/var/lib TMPDIR=/var/tmp exec \"$@\""
+    )
+    told = call(["unshare", "-m", "sh", "-c", script, "sh", *shell], path)
+    assert told.returncode == ExitCode[code], told.stderr
+    assert ("noexec" if option == "noexec" else "MiB are") in told.stderr
+    assert "fix: " in told.stderr
+    assert "TMPDIR=" in told.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount")
+def test_it_starts_from_a_medium_that_is_read_only_and_noexec(
+    shell: list[str], product: Path, private: dict[str, str]
+) -> None:
+    script = (
+        'mount -t tmpfs none /mnt && cp "$1" /mnt/x.run && mount -o remount,ro,noexec /mnt && shift && exec "$@" /mnt/x.run'
+    )
+    told = call(["unshare", "-m", "sh", "-c", script, "sh", str(product), *shell], env=private)
+    assert told.returncode == 7, told.stderr
+
+
+def test_what_a_killed_start_left_is_swept(shell: list[str], product: Path, private: dict[str, str]) -> None:
+    home = Path(private["TMPDIR"]) / f"bundler-{os.getuid()}"
+    host = os.uname().nodename if re.fullmatch("[A-Za-z0-9-]+", os.uname().nodename) else "host"
+    home.mkdir(mode=0o700)
+    left = [home / f".new.{host}.4194305", home / f"{'0' * 64}.{host}.an-earlier-boot"]  # above any pid
+    for folder in left:
+        folder.mkdir()
+    assert call(shell, product, env=private).returncode == 7
+    assert not any(folder.exists() for folder in left)
+    assert len(list(home.iterdir())) == 1
+
+
+def test_many_starts_at_once_agree(shell: list[str], product: Path, private: dict[str, str]) -> None:
+    env = {"PATH": os.environ["PATH"]} | private
+    starts = [
+        subprocess.Popen([*shell, str(product)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+        for _ in range(6)
+    ]
+    told = [start.communicate(timeout=60) for start in starts]
+    assert [start.returncode for start in starts] == [7] * 6, told
+    (only,) = (Path(private["TMPDIR"]) / f"bundler-{os.getuid()}").iterdir()
+    assert sorted(path.name for path in only.iterdir()) == ["_internal", "app"]
+
+
+def test_an_interrupt_leaves_nothing(shell: list[str], tmp_path: Path, private: dict[str, str]) -> None:
+    """A runtime of 300 MB takes long enough to be interrupted while it unpacks."""
+    import gzip
+    import io
+    import tarfile
+
+    raw = io.BytesIO()
+    with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
+        info = tarfile.TarInfo("app")
+        info.size = 300_000_000
+        tar.addfile(info, open("/dev/zero", "rb"))
+    frozen = tmp_path / "large.tar.gz"
+    frozen.write_bytes(raw.getvalue())
+    path = tmp_path / "demo.run"
+    make_run(path, frozen=frozen)
+    env = {"PATH": os.environ["PATH"]} | private
+    start = subprocess.Popen([*shell, str(path)], env=env, stderr=subprocess.DEVNULL, start_new_session=True)
+    home = Path(private["TMPDIR"]) / f"bundler-{os.getuid()}"
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and not list(home.glob(".new.*/app")):
+        time.sleep(0.005)
+    os.killpg(start.pid, signal.SIGINT)
+    assert start.wait(20) == ExitCode.INTERRUPTED
+    assert list(home.iterdir()) == []
+
+
+def test_stock_tools_verify_and_open_it(product: Path) -> None:
+    """The commands of docs/format.md."""
+    info = dict(line.split(": ", 1) for line in call(["sh"], product, "--info").stdout.splitlines())
+    seal = Seal.parse(
+        subprocess.run(
+            f"tail -c 8192 '{product}' | head -c 4096", shell=True, capture_output=True, check=True
+        ).stdout,
+        file_size=product.stat().st_size,
+    )
+    for section in seal.sections:
+        script = f"dd if='{product}' bs=65536 skip={section.offset // 65536} | head -c {section.length} | sha256sum"
+        found = subprocess.run(script, shell=True, capture_output=True, text=True, check=True).stdout.split()[0]
+        assert found == section.digest.hex
+    cut = (
+        f"dd if='{product}' iflag=skip_bytes,count_bytes bs=1M skip={info['archive offset']} "
+        f"count={info['archive length']} status=none | zstd -dc"
+    )
+    listed = subprocess.run(f"{cut} | tar tv", shell=True, capture_output=True, text=True, check=True)
+    assert listed.stderr == ""
+    assert [line.split()[-1] for line in listed.stdout.splitlines()][1:] == ["root/bin/kubelet", "n" * 150]
+    busybox = subprocess.run(f"{cut} | busybox tar t", shell=True, capture_output=True, text=True, check=True)
+    assert busybox.stdout.splitlines()[1:] == ["root/bin/kubelet", "n" * 150]
+    whole = subprocess.run(f"{cut.removesuffix('| zstd -dc')} | sha256sum", shell=True, capture_output=True, check=True)
+    assert whole.stdout.split()[0].decode() == info["archive sha256"]
+
+
+def test_a_large_file_answers_at_once(shell: list[str], tmp_path: Path) -> None:
+    """20 GiB, made sparse: --info and --list must seek, not read."""
+    path = tmp_path / "large.run"
+    seal = make_run(path)
+    grown = make_sparse(path, seal, 20 << 30)
+    started = time.monotonic()
+    assert "name: demo" in call(shell, grown, "--info").stdout
+    assert "docker.io/library/web:1" in call(shell, grown, "--list").stdout
+    assert time.monotonic() - started < 2
+
+
+def make_sparse(path: Path, seal: Seal, more: int) -> Path:
+    """Push everything behind the archive `more` bytes further away."""
+    data = path.read_bytes()
+    cut = seal.section("index").offset
+    head, tail = data[:cut], data[cut:]
+    stub = head[: seal.section("stub").length].decode()
+    for name in ("info", "list"):
+        old = seal.section(name).offset
+        stub = stub.replace(f"{name}_offset={old}", f"{name}_offset={old + more}")
+    grown = path.with_name("grown.run")
+    with grown.open("wb") as file:
+        file.write(stub.encode().ljust(65536, b"\0") + head[65536:])
+        file.seek(cut + more)
+        file.write(tail)
+    return grown
+
+
+def test_the_stub_is_clean_for_shellcheck() -> None:
+    stub = Path(__file__).parents[2] / "stubs" / "head.sh"
+    told = call(["shellcheck"], "--shell", "sh", "--exclude", "SC2012", stub)  # SC2012: busybox's find has no -printf
+    assert told.returncode == 0, told.stdout
+
+
+def test_a_section_by_hand_has_the_digest_of_the_seal(product: Path) -> None:
+    seal = make_run(product)
+    data = product.read_bytes()
+    for section in seal.sections:
+        assert hashlib.sha256(data[section.offset : section.end]).hexdigest() == section.digest.hex
