@@ -4,9 +4,11 @@ import argparse
 import os
 import sys
 from ipaddress import IPv4Network
+from pathlib import Path
 
 from bundler.core.errors import BundlerError, ExitCode
 from tests.site import lifecycle, ssh, watch
+from tests.site.demo import demo
 from tests.site.network import enter
 from tests.site.spec import SiteSpec
 
@@ -35,6 +37,8 @@ def _dispatch(options: argparse.Namespace, rest: tuple[str, ...]) -> None:
     match options.command:
         case "up":
             lifecycle.up(SiteSpec(options.name, options.subnet, options.machines, options.suite), say)
+        case "demo":
+            demo(SiteSpec(options.name, options.subnet), options.output, say)
         case "down":
             for name in lifecycle.names() if options.all else (options.name,):
                 lifecycle.down(name, say)
@@ -72,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--machines", type=int, default=default.count, help="how many (default: %(default)s)")
     up.add_argument("--subnet", type=IPv4Network, default=default.subnet, help="default: %(default)s")
     up.add_argument("--suite", default=default.suite, help="Debian suite (default: %(default)s)")
+    show = _command(commands, "demo", "what `make demo` does: build demo.run and bring it up on a new site")
+    show.add_argument("--subnet", type=IPv4Network, default=default.subnet, help="default: %(default)s")
+    show.add_argument("--output", type=Path, default=Path("dist/demo.run"), help="default: %(default)s")
     down = _command(commands, "down", "take a site down, also a half-made one; nothing is left")
     down.add_argument("--all", action="store_true", help="all sites of this host")
     _command(commands, "status", "the sites of this host")

@@ -45,6 +45,6 @@ def try_on(
 
 
 def put(spec: SiteSpec, machine: Machine, files: Sequence[Path], folder: str) -> None:
-    """Copy files of this host into a folder of the machine."""
+    """Copy files and folders of this host into a folder of the machine."""
     target = f"root@{machine.address}:{folder}"
-    run("scp", "-q", *options(spec), *files, target, timeout=600)
+    run("scp", "-q", "-r", *options(spec), *files, target, timeout=600)

@@ -1,0 +1,15 @@
+#!/bin/sh
+# By hand, on each machine: packages, binaries, containerd, images. Lies in the folder with everything it needs.
+set -eu
+cd "$(dirname "$0")"
+mkdir -p /etc/containerd
+cp containerd.toml /etc/containerd/config.toml
+dpkg --install --force-confold packages/*.deb >prepare.log 2>&1
+install -m 0755 bin/* /usr/local/bin/
+cp kubelet.service /etc/systemd/system/
+cat hosts >>/etc/hosts
+sysctl -qw net.ipv4.ip_forward=1
+systemctl daemon-reload
+systemctl -q enable kubelet
+systemctl restart containerd
+(cd images && tar cf - .) | ctr -n k8s.io images import - >>prepare.log 2>&1

@@ -1,0 +1,111 @@
+"""The product as its users meet it: make the demo's .run, carry it to the first machine, run it there."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.core.errors import BundlerError, ExitCode
+from tests.site import ssh
+from tests.site.identity import Identity
+from tests.site.spec import Machine, SiteSpec
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEMO = REPOSITORY / "templates/catalog/demo"
+PAGES = {30080: "docker.io/demo/web:1.0", 30081: "quay.io/demo/web:1.0"}  # NodePort -> the image that answers
+_KUBECTL = "KUBECONFIG=/etc/kubernetes/admin.conf kubectl"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a node answered on a port."""
+
+    node: str
+    port: int
+    text: str
+
+
+def make(output: Path, *, quiet: bool = False) -> None:
+    """`bundler make` of the demo; its progress goes to this terminal unless `quiet`.
+
+    Raises BundlerError (BUILD) when it fails.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    program = "import sys; from bundler.builder.cli import main; sys.exit(main())"
+    argv = [sys.executable, "-c", program, "make", str(DEMO), "-o", str(output)]
+    done = subprocess.run(argv, cwd=REPOSITORY, check=False, capture_output=quiet, text=True)
+    if done.returncode:
+        raise BundlerError(
+            f"`bundler make {DEMO.name}` failed with exit code {done.returncode}",
+            code=ExitCode.BUILD,
+            why=(done.stderr or "")[-3000:],
+        )
+
+
+def clusterfile(spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "root") -> str:
+    """A Clusterfile for the site: the first machine is the control plane, all others are workers."""
+    first, *others = spec.machines
+    lines = [
+        "apiVersion: bundler/v1",
+        "kind: Cluster",
+        f"metadata: {{name: {spec.name}}}",
+        "spec:",
+        f"  ssh: {{user: {user}, pk: {key}}}",
+        "  hosts:",
+        f"  - {{ips: [{first.address}], roles: [control-plane]}}",
+    ]
+    if others:
+        addresses = ", ".join(str(each.address) for each in others)
+        lines.append(f"  - {{ips: [{addresses}], roles: [worker]}}")
+    return "\n".join(lines) + "\n"
+
+
+def carry(spec: SiteSpec, run_file: Path) -> None:
+    """Copy the .run, a site.yaml and the engineer's key to the first machine, and nothing else."""
+    first, identity = spec.machines[0], Identity(spec.run_dir)
+    described = spec.run_dir / "site.yaml"
+    described.write_text(clusterfile(spec))
+    ssh.put(spec, first, [run_file, described, identity.key], "/root/")
+    ssh.put(spec, first, [identity.known_hosts], "/root/.ssh/")
+
+
+def run(
+    spec: SiteSpec, *arguments: str, name: str = "demo.run", timeout: float = 600
+) -> subprocess.CompletedProcess[str]:
+    """Run `./demo.run ARGUMENTS` on the first machine and give what it said and its exit code."""
+    words = " ".join(arguments)
+    return ssh.try_on(spec, spec.machines[0], f"cd /root && exec ./{name} {words}", timeout=timeout)
+
+
+def run_live(spec: SiteSpec, arguments: Sequence[str], *, name: str = "demo.run") -> int:
+    """The same with its progress on this terminal; gives the exit code."""
+    terminal = ("-tt",) if sys.stdout.isatty() else ()
+    command = ssh.command(spec, spec.machines[0])
+    remote = f"cd /root && exec ./{name} {' '.join(arguments)}"
+    return subprocess.run([command[0], *terminal, *command[1:], remote], check=False).returncode
+
+
+def kubectl(spec: SiteSpec, arguments: str) -> str:
+    """Standard output of kubectl on the control plane. Raises BundlerError (STEP)."""
+    return ssh.on(spec, spec.machines[0], f"{_KUBECTL} {arguments}")
+
+
+def ready_nodes(spec: SiteSpec) -> dict[str, bool]:
+    """Each node's name and whether it is Ready."""
+    nodes = json.loads(kubectl(spec, "get nodes -o json"))["items"]
+    return {
+        node["metadata"]["name"]: any(
+            entry["type"] == "Ready" and entry["status"] == "True" for entry in node["status"]["conditions"]
+        )
+        for node in nodes
+    }
+
+
+def page(machine: Machine, port: int) -> Page:
+    """The web page as this host sees it at a node's port. Raises OSError."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the site is never behind a proxy
+    with opener.open(f"http://{machine.address}:{port}/", timeout=10) as answer:
+        return Page(machine.name, port, answer.read(65536).decode())

@@ -1,0 +1,165 @@
+"""The real thing: demo.run brings up Kubernetes on machines without a way out, and takes it down again.
+
+One .run and one site for all tests here; they run in the order in which they stand, as a site's engineer
+would work.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from bundler.core.errors import ExitCode
+from tests.site import lifecycle, product, ssh, watch
+from tests.site.floor import wait_for_pages
+from tests.site.footprint import differences, footprint
+from tests.site.spec import SiteSpec
+
+pytestmark = pytest.mark.site
+
+_INSIDE = (IPv4Network("10.244.0.0/16"), IPv4Network("10.96.0.0/12"))  # the bundle's pods and services
+_APPLY = "--clusterfile site.yaml"
+
+
+@dataclass(slots=True)
+class Story:
+    """The site under test and what is remembered from one chapter to the next."""
+
+    spec: SiteSpec
+    run_file: Path
+    before: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)
+    installed: bool = False
+
+
+@pytest.fixture(scope="session")
+def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's .run, made by `bundler make`."""
+    output = tmp_path_factory.mktemp("dist") / "demo.run"
+    product.make(output, quiet=True)
+    return output
+
+
+@pytest.fixture(scope="module")
+def story(run_file: Path) -> Iterator[Story]:
+    spec = SiteSpec("install", IPv4Network("10.79.202.0/24"), 2)
+    lifecycle.up(spec, lambda _: None)
+    product.carry(spec, run_file)
+    yield Story(spec, run_file, {machine.name: footprint(spec, machine) for machine in spec.machines})
+    lifecycle.down(spec.name, lambda _: None)
+
+
+WRONG = {
+    "no such file": ("--clusterfile missing.yaml", "", ExitCode.NOT_FOUND),
+    "no such option": ("--clusterfiel site.yaml", "", ExitCode.USAGE),
+    "not YAML": ("--clusterfile wrong.yaml", "spec: [", ExitCode.INPUT),
+    "unknown field": ("--clusterfile wrong.yaml", "@sed s/hosts:/hots:/", ExitCode.INPUT),
+    "a host that is not there": ("--clusterfile wrong.yaml", "@sed s/202.12/202.99/", ExitCode.HOST),
+    "a login that is refused": ("--clusterfile wrong.yaml", "@sed s/user:.root/user:.nobody/", ExitCode.HOST),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_ends_with_its_exit_code_and_no_traceback(story: Story, case: str) -> None:
+    arguments, text, code = WRONG[case]
+    made = f"sed '{text.removeprefix('@sed ')}' site.yaml" if text.startswith("@sed ") else f"echo '{text}'"
+    ssh.on(story.spec, story.spec.machines[0], f"cd /root && {made} > wrong.yaml")
+    done = product.run(story.spec, arguments)
+    ssh.on(story.spec, story.spec.machines[0], "rm /root/wrong.yaml")
+    assert done.returncode == code, done.stderr
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_an_unknown_host_key_is_not_trusted(story: Story) -> None:
+    first = story.spec.machines[0]
+    ssh.on(story.spec, first, "mv /root/.ssh/known_hosts /root/.ssh/aside")
+    done = product.run(story.spec, _APPLY)
+    ssh.on(story.spec, first, "mv /root/.ssh/aside /root/.ssh/known_hosts")
+    assert done.returncode == ExitCode.TRUST, done.stderr
+    assert "--accept-new-host-keys" in done.stderr
+
+
+def test_plan_shows_and_does_nothing(story: Story) -> None:
+    done = product.run(story.spec, f"plan {_APPLY}")
+    assert done.returncode == 0, done.stderr
+    assert "kubeadm init" in done.stdout
+    first = story.spec.machines[0]
+    assert ssh.try_on(story.spec, first, "test -e /etc/kubernetes/admin.conf").returncode != 0
+
+
+def test_install_brings_both_nodes_up(story: Story) -> None:
+    done = product.run(story.spec, f"{_APPLY} --report report.json")
+    assert done.returncode == 0, done.stderr + done.stdout[-3000:]
+    story.installed = True
+    assert product.ready_nodes(story.spec) == {"node-1": True, "node-2": True}
+    report = json.loads(ssh.on(story.spec, story.spec.machines[0], "cat /root/report.json"))
+    assert report["phases"]
+
+
+def _require_installed(story: Story) -> None:
+    assert story.installed, "the install failed, see the test of it"
+
+
+def test_every_node_answers_with_the_pages_of_both_registries(story: Story) -> None:
+    """Two images of one path and tag in two registries stay two images."""
+    _require_installed(story)
+    wait_for_pages(story.spec)
+    for machine in story.spec.machines:
+        texts = {port: product.page(machine, port).text for port in product.PAGES}
+        assert all(image in texts[port] for port, image in product.PAGES.items())
+
+
+def test_the_service_balances_over_both_nodes(story: Story) -> None:
+    _require_installed(story)
+    first = story.spec.machines[0]
+    answers = {product.page(first, 30080).text for _ in range(40)}  # all from one node: once in 2^39
+    assert {name for name in ("node-1", "node-2") if any(name in text for text in answers)} == {
+        "node-1",
+        "node-2",
+    }
+
+
+def test_images_came_from_the_sites_registry(story: Story) -> None:
+    _require_installed(story)
+    images = ssh.on(story.spec, story.spec.machines[1], "ctr -n k8s.io images ls -q")
+    assert "docker.io/demo/web:1.0" in images
+
+
+def test_a_second_run_finds_nothing_to_do(story: Story) -> None:
+    _require_installed(story)
+    began = time.monotonic()
+    done = product.run(story.spec, _APPLY)
+    took = time.monotonic() - began
+    assert done.returncode == 0, done.stderr
+    assert "nothing to do" in (done.stdout + done.stderr).lower()
+    assert took < 15, f"{took:.1f} s for nothing"
+
+
+def test_nothing_tried_to_leave_the_site(story: Story) -> None:
+    _require_installed(story)
+    assert watch.seen(story.spec, _INSIDE) == ()
+
+
+def test_delete_leaves_the_machines_as_they_were_found(story: Story) -> None:
+    _require_installed(story)
+    done = product.run(story.spec, f"delete --yes {_APPLY}")
+    assert done.returncode == 0, done.stderr + done.stdout[-3000:]
+    first = story.spec.machines[0]
+    ssh.on(story.spec, first, "rm -f /root/report.json /root/*.log")  # what this test asked for
+    left = {
+        machine.name: differences(story.before[machine.name], footprint(story.spec, machine))
+        for machine in story.spec.machines
+    }
+    assert {name: found for name, found in left.items() if found} == {}
+
+
+def test_it_comes_up_again_after_delete(story: Story) -> None:
+    _require_installed(story)
+    done = product.run(story.spec, _APPLY)
+    assert done.returncode == 0, done.stderr + done.stdout[-3000:]
+    assert product.ready_nodes(story.spec) == {"node-1": True, "node-2": True}
+    assert watch.seen(story.spec, _INSIDE) == ()
