@@ -2,10 +2,12 @@
 
 import fcntl
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from bundler.builder.disk import space_told, write_all
 from bundler.core.digest import CHUNK, Digest
@@ -21,6 +23,16 @@ class Blob:
 
     digest: Digest
     size: int
+
+    def to_json(self) -> bytes:
+        """For a record of the store."""
+        return json.dumps([self.digest.hex, self.size]).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """What `to_json` gave."""
+        hex_digest, size = json.loads(text)
+        return cls(Digest(hex_digest), size)
 
 
 class Partial:

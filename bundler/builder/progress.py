@@ -64,3 +64,28 @@ class Silent:
 
     def log(self, line: str) -> None:
         """Nobody is told."""
+
+
+class ByName:
+    """Transfers told by their names (what `bundler.builder.images` reports), passed on to a Progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._open: dict[str, Transfer] = {}
+
+    def expect(self, count: int, size: int) -> None:
+        """That many more transfers with that many bytes in all will come."""
+        if count:
+            self._progress.log(f"{count} blobs with {size} bytes to fetch")
+
+    def begin(self, name: str, size: int) -> None:
+        """A transfer of `size` bytes starts."""
+        self._open[name] = self._progress.transfer(name, size)
+
+    def advance(self, name: str, count: int) -> None:
+        """So many bytes came in; a negative number takes back."""
+        self._open[name].advance(count)
+
+    def end(self, name: str) -> None:
+        """The transfer is over, well or not."""
+        self._open.pop(name).close()

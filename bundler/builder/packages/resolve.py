@@ -3,11 +3,12 @@
 import difflib
 import json
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from bundler.builder.fetch import Fetcher
+from bundler.builder.images.parallel import Stop, run_all
 from bundler.builder.packages.apt import AptRoot, Repository, check_tools, machine_repositories
 from bundler.builder.packages.mirror import repositories
 from bundler.builder.packages.repository import Deb, packages_index, release
@@ -20,7 +21,6 @@ from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Probl
 from bundler.core.index import OsPackage
 
 MAX_AGE = 24 * 3600.0  # seconds that a closure is used for before the suite's indexes are read again
-AT_ONCE = 4  # downloads
 
 _KIND = "closure"
 _FORM = 1  # raised when what a record holds, or how a closure is found, changes
@@ -61,6 +61,7 @@ class PackageOptions:
     mirror: str = ""
     offline: bool = False
     refresh: bool = False
+    at_once: int = 4  # downloads
 
 
 def resolve_packages(
@@ -180,12 +181,11 @@ class _Resolution:
             raise Problems(tuple(problems), code=ExitCode.NOT_FOUND)
 
     def _fetched(self, closure: tuple[Deb, ...]) -> tuple[Blob, ...]:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            futures = [pool.submit(self.fetcher.fetch, deb.uri, deb.digest, size=deb.size) for deb in closure]
-            try:
-                return tuple(future.result() for future in futures)
-            finally:
-                pool.shutdown(cancel_futures=True)
+        work = [partial(self.fetcher.fetch, deb.uri, deb.digest, size=deb.size) for deb in closure]
+        results = run_all(work, self.options.at_once, Stop())
+        if failure := next((result for result in results if isinstance(result, BundlerError)), None):
+            raise failure
+        return tuple(result for result in results if isinstance(result, Blob))
 
     def _assembled(self, closure: tuple[Deb, ...], blobs: tuple[Blob, ...]) -> SuitePackages:
         folder = self.suite.folder

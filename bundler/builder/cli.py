@@ -1,0 +1,155 @@
+"""The command line of the builder. Thin: options in, one call, and the one place that renders errors."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from bundler.builder import options as opt
+from bundler.core.errors import BundlerError, ExitCode
+
+app = typer.Typer(
+    name="bundler",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Ship a whole Kubernetes product to machines without internet: "
+        "one Kubefile in, one self-extracting .run out."
+    ),
+    epilog="Exit codes and all options: docs/cli-bundler.md, docs/exit-codes.md.",
+)
+
+
+@app.command("make")
+def make_command(  # noqa: PLR0913  (a command has as many parameters as options)
+    directory: opt.Directory = Path(),
+    *,
+    file: opt.KubefileFile = None,
+    output: opt.Output = None,
+    platform: opt.PlatformName = "linux/amd64",
+    build_arg: opt.BuildArgs = None,
+    runtime: opt.Runtime = None,
+    insecure_registry: opt.InsecureRegistries = None,
+    debian_mirror: opt.DebianMirror = "",
+    mirrors: opt.MirrorsFile = None,
+    cache: opt.Cache = None,
+    jobs: opt.Jobs = 4,
+    offline: opt.Offline = False,
+    refresh: opt.Refresh = False,
+    verbose: opt.Verbose = False,
+    quiet: opt.Quiet = False,
+    log: opt.Log = None,
+) -> None:
+    """Build a .run from a Kubefile."""
+    from bundler.builder import session  # noqa: PLC0415  (half a second of imports that --help does without)
+
+    session.build(
+        session.Wanted(
+            kubefile=kubefile_of(directory, file),
+            context=directory if directory.is_dir() else directory.parent,
+            output=output,
+            platform=platform,
+            build_args=tuple(build_arg or ()),
+            runtime=runtime,
+            insecure=frozenset(insecure_registry or ()),
+            debian_mirror=debian_mirror,
+            mirrors=mirrors,
+            cache=cache,
+            jobs=jobs,
+            offline=offline,
+            refresh=refresh,
+            verbose=verbose,
+            quiet=quiet,
+            log=log,
+        )
+    )
+
+
+@app.command("lint")
+def lint_command(
+    directory: opt.Directory = Path(),
+    *,
+    file: opt.KubefileFile = None,
+    form: opt.Format = opt.LintFormat.TEXT,
+) -> None:
+    """Check a Kubefile and tell all its problems at once."""
+    from bundler import __version__  # noqa: PLC0415  (lint needs little; keep it quick)
+    from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue  # noqa: PLC0415  (as above)
+    from bundler.builder.kubefile.lint import lint  # noqa: PLC0415  (as above)
+    from bundler.builder.kubefile.render import as_json, as_sarif, as_text  # noqa: PLC0415  (as above)
+
+    report = lint(kubefile_of(directory, file), Catalogue(default_catalogue()))
+    match form:
+        case opt.LintFormat.TEXT:
+            typer.echo(as_text(report), nl=False)
+        case opt.LintFormat.JSON:
+            typer.echo(as_json(report), nl=False)
+        case opt.LintFormat.SARIF:
+            typer.echo(as_sarif(report, __version__), nl=False)
+    raise typer.Exit(ExitCode.INPUT if report.errors else ExitCode.OK)
+
+
+@app.command("inspect")
+def inspect_command(file: opt.RunFile, *, as_json: opt.AsJson = False) -> None:
+    """Show what is in a .run, without running it."""
+    from bundler.builder.inspect import describe  # noqa: PLC0415  (--help does without the archive's code)
+
+    typer.echo(describe(file, as_json=as_json), nl=False)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001  (typer calls it with the flag's value)
+    if asked:
+        from bundler import __version__  # noqa: PLC0415  (only needed here)
+
+        typer.echo(f"bundler {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show bundler's version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def kubefile_of(directory: Path, file: Path | None) -> Path:
+    """The Kubefile that DIR and -f mean."""
+    if file is not None:
+        return file
+    return directory if directory.is_file() else directory / "Kubefile"
+
+
+def main() -> NoReturn:
+    """The program `bundler`: ends with one of the documented exit codes, and never with a traceback."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app()
+    except BundlerError as error:
+        _tell(str(error))
+        sys.exit(error.code)
+    except SystemExit as ended:
+        if ended.code == ExitCode.INTERRUPTED:
+            _tell("interrupted; what was fetched is kept, nothing is half-written")
+        raise
+    except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback for users)
+        from bundler.builder.crash import keep  # noqa: PLC0415  (hopefully never needed)
+
+        _tell(f"this is a bug in bundler: {type(error).__name__}: {error}\n  log: {keep(error)}")
+        sys.exit(ExitCode.BUG)
+    sys.exit(ExitCode.OK)
+
+
+def _terminated(number: int, _: object) -> NoReturn:
+    """End as with Ctrl-C, so that everything is put in order, but say which signal it was."""
+    sys.exit(128 + number)
+
+
+def _tell(text: str) -> None:
+    print(f"error: {text}" if not text.startswith("interrupted") else text, file=sys.stderr)  # noqa: T201  (it is the CLI)

@@ -1,0 +1,213 @@
+"""The pipeline: one Kubefile in, one .run out. Each step hands its result to the next."""
+
+import importlib.metadata
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bundler.builder.charts.helm import SdkHelm
+from bundler.builder.fetch import Fetcher
+from bundler.builder.frames import StoredFrames
+from bundler.builder.freeze import freeze, helm_library, stub_template
+from bundler.builder.images.discover import discover
+from bundler.builder.images.layout import Layout, lay_out
+from bundler.builder.images.model import ImageRequest, parse_source
+from bundler.builder.images.registry import RegistryOptions
+from bundler.builder.images.resolve import resolve_images
+from bundler.builder.images.staged import take_images
+from bundler.builder.kubefile.catalogue import Catalogue
+from bundler.builder.mirrors import Mirrors
+from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
+from bundler.builder.progress import ByName, Progress, transferring
+from bundler.builder.report import Made, Phase
+from bundler.builder.spec import HELM_LIBRARY, BundleSpec, Content, identify, placed, tree_contents
+from bundler.builder.stage.evaluate import evaluate
+from bundler.builder.stage.state import ImageWish, PackageWish, Staged
+from bundler.builder.stage.workshop import Workshop
+from bundler.builder.store import Blob, Store
+from bundler.core.archive import BundleWriter
+from bundler.core.errors import BundlerError, Problem, Problems
+from bundler.core.index import AppKind
+from bundler.core.oci import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be built.
+
+    context: the folder that COPY takes from. target: the .run, or None for NAME.run in the current
+    folder.
+    platform: `linux/amd64`. insecure: registries (`HOST:PORT`) that are spoken to over plain HTTP.
+    debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen installer (.tar.gz)
+    to use in place of one made here. jobs: transfers at once. offline: use nothing but the cache.
+    refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told when a
+    RUN fails.
+    """
+
+    kubefile: Path
+    context: Path
+    catalogue: Catalogue
+    target: Path | None = None
+    platform: str = "linux/amd64"
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    insecure: frozenset[str] = frozenset()
+    mirrors: Mirrors = field(default_factory=Mirrors)
+    debian_mirror: str = ""
+    runtime: Path | None = None
+    jobs: int = 4
+    offline: bool = False
+    refresh: bool = False
+    log_file: Path | None = None
+
+
+def make(order: Order, store: Store, progress: Progress) -> Made:
+    """Build a .run. Raises BundlerError and Problems; the target is then left as it was."""
+    clock = _Clock(progress)
+    platform = Platform.parse(order.platform)
+    with clock.phase("installer"):  # first: where it can't be made, that shall be known before a long RUN
+        runtime = order.runtime or freeze(order.platform, store.root, log=progress.log)
+    with Fetcher(store, mirrors=order.mirrors, progress=progress, offline=order.offline) as fetcher:
+        with clock.phase("stage"):
+            staged = evaluate(order.kubefile, order.context, _workshop(order, store, fetcher, progress))
+            identity = identify(staged.labels, order.context.resolve().name)
+        with clock.phase("images"):
+            supplied, tree = take_images(staged.tree, store, platform)
+            found = discover(tree, store, helm=SdkHelm(), kube_version=identity.kubernetes)
+            for problem in found.check():
+                progress.say(f"warning: {problem}")
+            images = resolve_images(
+                (*_asked(staged.images), *found.requests()),
+                store=store,
+                platform=platform,
+                registries=RegistryOptions(order.insecure, at_once=order.jobs, offline=order.offline),
+                progress=ByName(progress),
+                supplied=supplied,
+            )
+            layout = lay_out(images, store)
+        with clock.phase("packages"):
+            packages = _packages(order, staged.packages, store, fetcher, progress)
+    contents = (*tree_contents(tree), *_image_files(layout), *_package_files(packages), *_helm(staged, store))
+    spec = BundleSpec(
+        identity=identity,
+        platform=order.platform,
+        labels=staged.labels,
+        env=staged.env,
+        apps=placed(staged),
+        launch=staged.launch,
+        commands=staged.commands,
+        kube_versions=staged.kube_versions,
+        images=layout.images,
+        packages=tuple(package for each in packages for package in each.packages),
+        contents=tuple(sorted(contents, key=lambda content: content.path)),
+    )
+    target = order.target or Path(f"{identity.name}.run")
+    with clock.phase("assemble"):
+        size = write(spec, target, runtime=runtime, store=store, progress=progress)
+    return Made(target, size, spec, tuple(clock.phases))
+
+
+def write(spec: BundleSpec, target: Path, *, runtime: Path, store: Store, progress: Progress) -> int:
+    """Write the .run and give its size in bytes. Raises BundlerError (INTEGRITY, SPACE, INPUT)."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        BundleWriter(target, stub=stub_template(), runtime=runtime, frames=StoredFrames(store)) as writer,
+        transferring(progress, target.name, spec.size) as transfer,
+    ):
+        for content in spec.contents:
+            writer.add(
+                content.path,
+                store.chunks(content.blob, name=content.path),
+                size=content.blob.size,
+                digest=content.blob.digest,
+                mode=content.mode,
+                compressed=content.compressed,
+            )
+            transfer.advance(content.blob.size)
+        seal = writer.finish(spec.index())
+    return seal.file_size
+
+
+def _workshop(order: Order, store: Store, fetcher: Fetcher, progress: Progress) -> Workshop:
+    return Workshop(
+        store=store,
+        fetcher=fetcher,
+        catalogue=order.catalogue,
+        platform=order.platform,
+        build_args=order.build_args,
+        progress=progress,
+        log_file=order.log_file,
+    )
+
+
+def _asked(wishes: Iterable[ImageWish]) -> tuple[ImageRequest, ...]:
+    """IMAGE lines as requests. Raises Problems for all words that name no image."""
+    requests: list[ImageRequest] = []
+    problems: list[Problem] = []
+    for wish in wishes:
+        try:
+            source = parse_source(wish.reference, wish.context)
+        except BundlerError as error:
+            problems.append(Problem(wish.location, "image-name", error.what, error.fix, wish.line))
+            continue
+        requests.append(ImageRequest(source, (f"IMAGE in {wish.location}",), wish.location))
+    if problems:
+        raise Problems(tuple(problems))
+    return tuple(requests)
+
+
+def _packages(
+    order: Order, wishes: Iterable[PackageWish], store: Store, fetcher: Fetcher, progress: Progress
+) -> tuple[SuitePackages, ...]:
+    return resolve_packages(
+        tuple(PackageRequest(wish.suite, (wish.name,), wish.location, wish.line) for wish in wishes),
+        store=store,
+        fetcher=fetcher,
+        options=PackageOptions(
+            platform=order.platform,
+            now=time.time(),
+            mirror=order.debian_mirror,
+            offline=order.offline,
+            refresh=order.refresh,
+            at_once=order.jobs,
+        ),
+        progress=progress,
+    )
+
+
+def _helm(staged: Staged, store: Store) -> Iterator[Content]:
+    """Helm itself, where there is a chart to install; hashed once for each version of it."""
+    if not any(app.kind is AppKind.HELM for app in staged.apps):
+        return
+    path = helm_library()
+    key = f"{importlib.metadata.version('helm-python-sdk')} {path.stat().st_size}"
+    known = store.recall("helm", key)
+    blob = Blob.from_json(known) if known else None
+    if blob is None or store.find(blob.digest, blob.size) is None:
+        blob = store.add_file(path, name=path.name)
+        store.remember("helm", key, blob.to_json())
+    yield Content(HELM_LIBRARY, blob, 0o755)
+
+
+def _image_files(layout: Layout) -> Iterator[Content]:
+    return (Content(file.path, file.blob, compressed=file.compressed) for file in layout.files)
+
+
+def _package_files(packages: Iterable[SuitePackages]) -> Iterator[Content]:
+    return (Content(path, blob) for each in packages for path, blob in each.files)
+
+
+class _Clock:
+    """Tells each phase to the progress, and keeps how long it took."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.phases: list[Phase] = []
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        self._progress.begin(name)
+        start = time.monotonic()
+        yield
+        self.phases.append(Phase(name, time.monotonic() - start))

@@ -1,0 +1,123 @@
+"""The options of the command line, as types; what they mean is told in `session`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_INPUTS = "What goes in"
+_NETWORK = "Network and cache"
+_OUTPUT = "What is told"
+
+
+class LintFormat(StrEnum):
+    """How lint reports."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The build context: what COPY takes files from.")
+]
+KubefileFile = Annotated[
+    Path | None, typer.Option("-f", "--file", metavar="FILE", help="The Kubefile; DIR/Kubefile if not named.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="NAME.run", help="The file to make; NAME.run if not named."),
+]
+RunFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .run.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The whole index, as it stands in the file.")]
+Format = Annotated[LintFormat, typer.Option("--format", help="How to report.")]
+
+PlatformName = Annotated[
+    str,
+    typer.Option(
+        "--platform", metavar="OS/ARCH", help="What the site's machines are.", rich_help_panel=_INPUTS
+    ),
+]
+BuildArgs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--build-arg",
+        metavar="NAME=VALUE",
+        help="The value of an ARG. May be repeated.",
+        rich_help_panel=_INPUTS,
+    ),
+]
+Runtime = Annotated[
+    Path | None,
+    typer.Option(
+        "--runtime",
+        metavar="FILE",
+        help="A frozen installer (.tar.gz) made on a machine of another architecture.",
+        rich_help_panel=_INPUTS,
+    ),
+]
+
+InsecureRegistries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--insecure-registry",
+        metavar="HOST:PORT",
+        help="Speak plain HTTP to this registry. May be repeated.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+DebianMirror = Annotated[
+    str,
+    typer.Option(
+        "--debian-mirror",
+        metavar="URL",
+        envvar="BUNDLER_DEBIAN_MIRROR",
+        help="Where PACKAGE finds Debian; this machine's own mirror if not named.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+MirrorsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mirrors",
+        metavar="FILE",
+        envvar="BUNDLER_MIRRORS",
+        help="Rules `PREFIX REPLACEMENT` for addresses of files and names of images.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="DIR",
+        help="The cache; $BUNDLER_CACHE or ~/.cache/bundler if not named.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+Jobs = Annotated[
+    int, typer.Option("-j", "--jobs", min=1, max=64, help="Transfers at a time.", rich_help_panel=_NETWORK)
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Use the cache only, and no network.", rich_help_panel=_NETWORK)
+]
+Refresh = Annotated[
+    bool,
+    typer.Option(
+        "--refresh", help="Resolve OS packages anew, whatever the cache says.", rich_help_panel=_NETWORK
+    ),
+]
+
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Tell everything, RUN's output too.", rich_help_panel=_OUTPUT)
+]
+Quiet = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Tell warnings and errors only.", rich_help_panel=_OUTPUT)
+]
+Log = Annotated[
+    Path | None,
+    typer.Option(
+        "--log", metavar="FILE", help="The log file; one in the cache if not named.", rich_help_panel=_OUTPUT
+    ),
+]

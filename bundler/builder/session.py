@@ -1,0 +1,158 @@
+"""One call of `bundler make`: options to an order, the cache, the view and the log around the pipeline."""
+
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+
+from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
+from bundler.builder.make import Order, make
+from bundler.builder.mirrors import Mirrors
+from bundler.builder.progress import Progress
+from bundler.builder.report import Made, summary
+from bundler.builder.store import Store
+from bundler.builder.view import Bars, Display, Lines, View, log_path
+from bundler.core.errors import BundlerError, ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of `bundler make`, as they were typed."""
+
+    kubefile: Path
+    context: Path
+    output: Path | None
+    platform: str
+    build_args: tuple[str, ...]
+    runtime: Path | None
+    insecure: frozenset[str]
+    debian_mirror: str
+    mirrors: Path | None
+    cache: Path | None
+    jobs: int
+    offline: bool
+    refresh: bool
+    verbose: bool
+    quiet: bool
+    log: Path | None
+
+
+def build(wanted: Wanted) -> None:
+    """Make the .run and tell the summary. Raises BundlerError and Problems."""
+    with Store(wanted.cache) as store:
+        path = wanted.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
+        with _opened(path) as log:
+            made = _made(
+                wanted, path, store, View(_display(), log, verbose=wanted.verbose, quiet=wanted.quiet)
+            )
+            log.write(summary(made) + "\n")
+    if not wanted.quiet:
+        sys.stdout.write(f"{summary(made)}\n  log: {path}\n")
+
+
+def order_of(wanted: Wanted, log_file: Path) -> Order:
+    """What the options mean. Raises BundlerError (USAGE) for those that mean nothing."""
+    if wanted.output is not None and wanted.output.is_dir():
+        raise BundlerError(
+            "the file to make is a folder",
+            where=wanted.output,
+            code=ExitCode.USAGE,
+            fix="name the file: -o FOLDER/NAME.run",
+        )
+    return Order(
+        kubefile=wanted.kubefile,
+        context=wanted.context,
+        catalogue=Catalogue(default_catalogue()),
+        target=wanted.output,
+        platform=wanted.platform,
+        build_args=build_args(wanted.build_args, os.environ),
+        insecure=wanted.insecure,
+        mirrors=Mirrors.read(wanted.mirrors) if wanted.mirrors else Mirrors(),
+        debian_mirror=wanted.debian_mirror,
+        runtime=wanted.runtime,
+        jobs=wanted.jobs,
+        offline=wanted.offline,
+        refresh=wanted.refresh,
+        log_file=log_file,
+    )
+
+
+def build_args(pairs: tuple[str, ...], environment: Mapping[str, str]) -> dict[str, str]:
+    """`NAME=VALUE`, or `NAME` for the value that the environment has. Raises BundlerError (USAGE)."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or (not equals and name not in environment):
+            raise BundlerError(
+                f"--build-arg {pair!r} gives no value",
+                code=ExitCode.USAGE,
+                fix="write --build-arg NAME=VALUE, or NAME alone when the environment has it",
+            )
+        found[name] = value if equals else environment[name]
+    return found
+
+
+def _made(wanted: Wanted, log_file: Path, store: Store, view: View) -> Made:
+    """The build itself; what goes wrong is in the log, too."""
+    with view, _retries_told(view):
+        try:
+            return make(order_of(wanted, log_file), store, view)
+        except BundlerError as error:
+            view.note(str(error))
+            raise
+        except BaseException:
+            view.note(traceback.format_exc())
+            raise
+
+
+def _display() -> Display:
+    console = Console(stderr=True)
+    return Bars(console) if console.is_terminal else Lines(lambda line: print(line, file=sys.stderr))  # noqa: T201  (the CLI's own output)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log = path.open("w", encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise BundlerError(
+            "can't write the log",
+            where=path,
+            why=str(error),
+            code=ExitCode.USAGE,
+            fix="name another file with --log",
+        ) from error
+    with log:
+        yield log
+
+
+@contextmanager
+def _retries_told(progress: Progress) -> Iterator[None]:
+    """Let the library that retries tell the log, not the terminal."""
+    logger = logging.getLogger("stamina")
+    handler = _ToLog(progress)
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _ToLog(logging.Handler):
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        cause = getattr(record, "stamina.caused_by", "")
+        self._progress.log(f"tried again: {cause}")
