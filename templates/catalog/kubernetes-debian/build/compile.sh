@@ -7,6 +7,7 @@
 # Leaves the seven programs in DESTINATION. Works in $TMPDIR; needs about 2.5 GiB there.
 set -eu
 
+programs="kubeadm kubelet kubectl kube-apiserver kube-controller-manager kube-scheduler kube-proxy"
 version=${1#v}
 destination=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,8 +23,8 @@ if [ -n "${missing-}" ]; then
     exit 1
 fi
 
-# The stage of arm64 is compiled by cross-compiling: Go needs nothing more for it.
-GOARCH=${TARGETARCH:-$(dpkg --print-architecture)}
+# Go compiles for another architecture as it does for its own; the compiler itself is of this machine's.
+arch=${TARGETARCH:-$(dpkg --print-architecture)}
 
 mkdir -p "$destination"
 destination=$(cd "$destination" && pwd)
@@ -32,14 +33,14 @@ mkdir -p "$work/gopath/src/k8s.io"
 
 echo "Fetching the source of Kubernetes $version and Go 1.15"
 "$here/fetch_debian.py" source bookworm kubernetes "$tree"
-"$here/fetch_debian.py" unpack bullseye "$work/go" golang-1.15-go golang-1.15-src
+TARGETARCH='' "$here/fetch_debian.py" unpack bullseye "$work/go" golang-1.15-go golang-1.15-src
 case $(dpkg-parsechangelog -l "$tree/debian/changelog" -S Version) in
 *"really$version"-* | "$version"-*) ;;
 *) echo "Debian's source package kubernetes is not version $version" >&2 && exit 1 ;;
 esac
 
 # Only what is named here reaches the compiler; GOFLAGS, GOPATH and the like of the caller don't.
-unset GOFLAGS GOOS GOTMPDIR GOENV
+unset GOFLAGS GOOS GOARCH GOTMPDIR GOBIN
 export GOROOT="$work/go/usr/lib/go-1.15" GOPATH="$work/gopath" GOCACHE="$work/cache" GOENV=off
 export GO111MODULE=off CGO_ENABLED=0 HOME="$work" LC_ALL=C
 export PATH="$GOROOT/bin:$PATH"
@@ -65,8 +66,9 @@ for package in client-go/pkg/version component-base/version; do
     flags="$flags $symbol.gitCommit=debian $symbol.buildDate=$built"
 done
 
-for program in kubectl kubeadm kubelet kube-proxy kube-scheduler kube-controller-manager kube-apiserver; do
-    echo "Compiling $program for linux/$GOARCH"
-    GOOS=linux GOARCH=$GOARCH go build -trimpath -ldflags "$flags" -o "$destination/$program" "k8s.io/kubernetes/cmd/$program"
-done
+# All at once: what they share is compiled once, and linking one leaves a core for compiling the next.
+echo "Compiling $programs for linux/$arch"
+packages=$(for program in $programs; do echo "k8s.io/kubernetes/cmd/$program"; done)
+# shellcheck disable=SC2086  # one word for each package
+GOOS=linux GOARCH=$arch go build -trimpath -ldflags "$flags" -o "$destination/" $packages
 echo "Compiled Kubernetes $version"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+CLOSED = ("bullseye",)  # no longer supported, so its security archive may go away at any time
 SUITES = ("bullseye", "bookworm", "trixie", "forky", "oldoldstable", "oldstable", "stable", "testing", "sid")
 
 
@@ -76,7 +77,7 @@ class Apt:
             (root / folder).mkdir(parents=True)
         archive, security = mirrors()
         places = [(archive, suite)]
-        if security is not None:
+        if security is not None and suite not in CLOSED:
             places.append((security, f"{suite}-security"))
         lines = [
             f"{kind} [signed-by={KEYRING}] {place} {name} main\n" for kind in kinds for place, name in places
@@ -99,6 +100,7 @@ class Apt:
             "APT::Architectures": arch,
             "APT::Sandbox::User": "root",  # the folders are private; nothing is installed
             "Acquire::Languages": "none",
+            "Acquire::Retries": "3",
         }
         network = output("apt-config", "dump", "--format", '%F "%v";%n', "Acquire")
         lines = [network, *(f'{key} "{value}";\n' for key, value in settings.items())]

@@ -84,7 +84,7 @@ class Parts:
         return layer
 
     def busybox(self) -> Path:
-        """A shell that has all the common commands built in; images of other Kubefiles can share this layer."""
+        """A shell with the common commands built in; images of other Kubefiles can share this layer."""
         layer = self.scratch / "busybox"
         unpacked = self.packages("busybox-static", "busybox-static")
         place(unpacked / "bin/busybox", layer / "bin/busybox")
