@@ -56,7 +56,7 @@ RULES = _table(
     Rule(
         "bad-kube-version", "KUBEVERSION takes a range of versions: >=1.20 <1.30, 1.22 - 1.24, ~1.20, ^1.2."
     ),
-    Rule("bad-platform", "A platform is written OS/ARCHITECTURE: linux/amd64."),
+    Rule("bad-platform", "The base has the platform of the whole bundle, `bundler make --platform` sets it."),
     Rule("old-env-form", "Write NAME=value; without `=` the rest of the line is one value.", warning=True),
     Rule("maintainer-old", "MAINTAINER is the old form of LABEL maintainer=.", warning=True),
     Rule("stage-name", "A Kubefile has one stage, a name for it has no effect.", warning=True),

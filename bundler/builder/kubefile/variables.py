@@ -60,7 +60,7 @@ def _check_word(word: Word, known: set[str], findings: Findings) -> None:
 
 def _check_secrets(values: tuple[Assignment, ...], findings: Findings) -> None:
     for pair in values:
-        if pair.value and pair.value.text and _SECRET.search(pair.name.text):
+        if pair.value and pair.value.text.strip("\"'") and _SECRET.search(pair.name.text):
             hint = "give it on site, in the Clusterfile's env"
             message = f"{pair.name.text} looks like a secret, and the bundle shows it"
             findings.add(pair.name.location, "secret-in-kubefile", message, hint)

@@ -11,8 +11,8 @@ from bundler.builder.kubefile.source import Source
 from bundler.builder.kubefile.words import Word
 from bundler.builder.stage.blame import blamed
 from bundler.builder.stage.context import Context
-from bundler.builder.stage.place import placed_file, placed_folder
-from bundler.builder.stage.tree import File, Tree, normal_mode
+from bundler.builder.stage.place import is_folder, placed_file, placed_folder
+from bundler.builder.stage.tree import File, Tree, clean_path, normal_mode
 from bundler.builder.stage.unpack import unpack
 from bundler.builder.stage.workshop import Workshop
 from bundler.core.digest import Digest
@@ -51,13 +51,20 @@ def ordered(instruction: Copy | Add | App, scope: Scope, destination: str = "") 
         scope.source,
         words,
         heredocs,
-        scope.value(instruction.destination),
+        _destination(instruction.destination, scope),
         single=len(words) + len(heredocs) == 1,
         mode=instruction.mode,
     )
     if isinstance(instruction, Copy):
         return order
     return replace(order, checksum=_checksum(instruction.checksum, scope), unpack=instruction.unpack)
+
+
+def _destination(word: Word, scope: Scope) -> str:
+    text = scope.value(word)
+    with blamed(scope.source, word.location, "bad-path"):
+        clean_path(text)
+    return text
 
 
 def _checksum(word: Word | None, scope: Scope) -> Digest | None:
@@ -81,7 +88,7 @@ class Bringer:
             if word.text.startswith(_URLS):
                 continue
             try:
-                with blamed(order.source, word.location, "source-not-found"):
+                with blamed(order.source, word.location, "source-outside"):
                     self._context.find(word.text)
             except Problems as error:
                 problems += error.problems
@@ -104,7 +111,7 @@ class Bringer:
         return tree
 
     def _fetch(self, tree: Tree, word: Word, order: Order) -> Tree:
-        with blamed(order.source, word.location, "source-not-found"):
+        with blamed(order.source, word.location, "bad-source"):
             name = unquote(urlsplit(word.text).path).rpartition("/")[2]
             if not name:
                 fix = "give the whole address of a file"
@@ -114,7 +121,7 @@ class Bringer:
         return self._put(tree, word, order, name, File(mode, blob.size, blob.digest))
 
     def _copy(self, tree: Tree, word: Word, order: Order) -> Tree:
-        with blamed(order.source, word.location, "source-not-found"):
+        with blamed(order.source, word.location, "source-outside"):
             found = self._context.find(word.text)
         order = replace(order, single=order.single and len(found) == 1)
         for one in found:
@@ -131,14 +138,24 @@ class Bringer:
 
     def _put(self, tree: Tree, word: Word, order: Order, name: str, file: File) -> Tree:
         if not order.unpack:
-            with blamed(order.source, word.location, "needs-folder"):
-                return placed_file(tree, order.destination, name, file, single=order.single)
+            self._check_destination(tree, word, order)
+            with blamed(order.source, word.location, "path-conflict"):
+                return placed_file(tree, order.destination, name, file)
         with (
             blamed(order.source, word.location, "bad-archive"),
             self._workshop.store.open(file.digest) as stream,
         ):
             contents = _with_mode(unpack(stream, self._workshop.store, name), order.mode)
             return placed_folder(tree, order.destination, contents)
+
+    @staticmethod
+    def _check_destination(tree: Tree, word: Word, order: Order) -> None:
+        if not order.single and not is_folder(order.destination, tree):
+            message = f"{order.destination} is no folder, several files can't go there"
+            problem = order.source.problem(
+                word.location, "needs-folder", message, f"write {order.destination}/"
+            )
+            raise Problems((problem,))
 
     @staticmethod
     def _check(file: File, word: Word, order: Order) -> None:

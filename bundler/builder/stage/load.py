@@ -61,7 +61,17 @@ def _load(
     while isinstance(arg := instructions[number], Arg):
         scope = scope.with_arg(arg)
         number += 1
+    _check_platform(arg, scope, platform)
     return Loaded(path, context, reading.kubefile, scope, instructions[number:], warnings)
+
+
+def _check_platform(start: Instruction, scope: Scope, platform: str) -> None:
+    """FROM --platform can't ask for another platform than the whole bundle's."""
+    if not isinstance(start, From) or start.platform is None or scope.value(start.platform) == platform:
+        return
+    message = f"the bundle is made for {platform}"
+    hint = f"leave --platform out, or run bundler make --platform {scope.value(start.platform)}"
+    raise Problems((scope.source.problem(start.platform.location, "bad-platform", message, hint),))
 
 
 def _base(loaded: Loaded, catalogue: Catalogue, seen: frozenset[Path]) -> KubefileBase | None:

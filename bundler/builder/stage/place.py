@@ -1,7 +1,6 @@
 """Where COPY, ADD and APP put things: the destination rules of a Dockerfile. Pure."""
 
 from bundler.builder.stage.tree import Entry, Tree, clean_path, join
-from bundler.core.errors import BundlerError, ExitCode
 
 # Places that mean something to the installer. They are folders even while nothing is in them, as Sealer has
 # it: `COPY imageList manifests` makes manifests/imageList.
@@ -19,20 +18,13 @@ def is_folder(destination: str, tree: Tree) -> bool:
     return destination.endswith(("/", "/.")) or path in FOLDERS or tree.is_folder(path)
 
 
-def placed_file(tree: Tree, destination: str, name: str, entry: Entry, *, single: bool) -> Tree:
-    """The tree with one file more: in the folder `destination`, or called so when it is alone.
+def placed_file(tree: Tree, destination: str, name: str, entry: Entry) -> Tree:
+    """The tree with one file more: `name` in the folder `destination`, or called so where that is no folder.
 
-    name: what it is called in a folder. Raises BundlerError (INPUT).
+    Raises BundlerError (INPUT).
     """
-    if is_folder(destination, tree):
-        return tree.add({join(clean_path(destination), clean_path(name)): entry})
-    if not single:
-        raise BundlerError(
-            f"{destination} is no folder, several files can't be copied to it",
-            code=ExitCode.INPUT,
-            fix=f"write {destination}/",
-        )
-    return tree.add({clean_path(destination): entry})
+    path = clean_path(destination)
+    return tree.add({join(path, clean_path(name)) if is_folder(destination, tree) else path: entry})
 
 
 def placed_folder(tree: Tree, destination: str, contents: Tree) -> Tree:

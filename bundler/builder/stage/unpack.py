@@ -1,11 +1,13 @@
 """ADD --unpack: a tar archive → a tree, taking nothing that leads outside."""
 
+import bz2
+import gzip
 import lzma
 import posixpath
 import tarfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, BinaryIO
+from typing import BinaryIO, cast
 
 import zstandard
 
@@ -15,8 +17,7 @@ from bundler.core.digest import read_chunks
 from bundler.core.errors import BundlerError, ExitCode
 
 MAX_MEMBERS = 1_000_000
-_ZSTD = b"\x28\xb5\x2f\xfd"
-_BROKEN = (tarfile.TarError, zstandard.ZstdError, zlib.error, lzma.LZMAError, EOFError, ValueError)
+_BROKEN = (tarfile.TarError, zstandard.ZstdError, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 
 
 def unpack(stream: BinaryIO, store: Store, name: str) -> Tree:
@@ -26,8 +27,7 @@ def unpack(stream: BinaryIO, store: Store, name: str) -> Tree:
     what is no whole tar archive, (SPACE).
     """
     try:
-        with tarfile.open(fileobj=_opened(stream), mode="r|*") as archive:
-            return Tree(_entries(archive, store, name))
+        return _tree(_opened(stream), store, name)
     except _BROKEN as error:
         raise BundlerError(
             "not a tar archive that can be read whole",
@@ -38,12 +38,30 @@ def unpack(stream: BinaryIO, store: Store, name: str) -> Tree:
         ) from error
 
 
-def _opened(stream: BinaryIO) -> IO[bytes]:
-    magic = stream.read(len(_ZSTD))
+def _tree(stream: BinaryIO, store: Store, name: str) -> Tree:
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        tree = Tree(_entries(archive, store, name))
+    for _ in read_chunks(stream):
+        pass  # to the end, where the checksum is
+    return tree
+
+
+def _opened(stream: BinaryIO) -> BinaryIO:
+    """The archive without its compression; tarfile's own stream modes would not notice a damaged one."""
+    magic = stream.read(8)
     stream.seek(0)
-    if magic != _ZSTD:
-        return stream
-    return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+    match magic:
+        case _ if magic.startswith(b"\x1f\x8b"):
+            return cast("BinaryIO", gzip.GzipFile(fileobj=stream))
+        case _ if magic.startswith(b"BZh"):
+            return cast("BinaryIO", bz2.BZ2File(stream))
+        case _ if magic.startswith((b"\xfd7zXZ\0", b"\x5d\x00\x00")):
+            return cast("BinaryIO", lzma.LZMAFile(stream))
+        case _ if magic.startswith(b"\x28\xb5\x2f\xfd"):
+            reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+            return cast("BinaryIO", reader)
+        case _:
+            return stream
 
 
 def _entries(archive: tarfile.TarFile, store: Store, name: str) -> dict[str, Entry]:

@@ -1,0 +1,238 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
+from bundler.builder.kubefile.lint import lint
+from bundler.builder.kubefile.render import as_json, as_sarif, as_text
+from bundler.builder.kubefile.rules import RULES
+from bundler.core.errors import BundlerError, ExitCode
+
+DOC = Path(__file__).parents[4] / "docs" / "kubefile.md"
+SUM = "sha256:" + "a" * 64
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    base = tmp_path / "catalog" / "base" / "Kubefile"
+    base.parent.mkdir(parents=True)
+    base.write_text("FROM scratch\nENV BASE_ENV=1\nCNI net local://net\nAPP dns local://dns\n")
+    return Catalogue(tmp_path / "catalog")
+
+
+def linted(text, tmp_path, catalogue):
+    path = tmp_path / "ctx" / "Kubefile"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return lint(path, catalogue, name="Kubefile")
+
+
+F = "FROM scratch\n"
+
+# text, then what is told of it: rule, severity, line, column
+TABLE = [
+    (b"FROM scratch\nENV A=\xff\n", [("not-utf8", "error", 2, 1)]),
+    (b"\0", [("not-utf8", "error", 1, 1)]),
+    ("# " + "x" * (4 << 20), [("too-large", "error", 1, 1)]),
+    ("# escape=`\n" + F, [("escape-directive", "error", 1, 1)]),
+    (F + "RUN a \\\n\n b\n", [("empty-continuation", "warning", 3, 1)]),
+    (F + "RUN a \\\n", [("dangling-continuation", "warning", 2, 1)]),
+    (F + "RUN <<EOF\na\n", [("unclosed-heredoc", "error", 2, 5)]),
+    (F + "ENV A='b\n", [("unclosed-quote", "error", 2, 7)]),
+    (F + "COPY ${A/b/c} d\n", [("bad-expansion", "error", 2, 6)]),
+    (F + "COPY a b # why\n", [("trailing-comment", "error", 2, 10)]),
+    (F + "COPPY a b\n", [("unknown-instruction", "error", 2, 1)]),
+    (F + "WORKDIR /x\n", [("unsupported-instruction", "error", 2, 1)]),
+    (F + "COPY --foo=1 a b\n", [("unknown-flag", "error", 2, 6)]),
+    (F + "COPY --chown=a:b c d\n", [("unsupported-flag", "error", 2, 6)]),
+    (F + "RUN --mount=type=cache,target=/x make\n", [("unsupported-flag", "error", 2, 5)]),
+    (F + "COPY --chmod=u+x a b\n", [("bad-flag", "error", 2, 6)]),
+    (
+        F + "ADD --checksum=sha256:12 https://h/f d\n",
+        [("bad-flag", "error", 2, 5), ("no-checksum", "warning", 2, 26)],
+    ),
+    (F + "ADD --checksum a b\n", [("bad-flag", "error", 2, 5)]),
+    (F + f"ADD --checksum={SUM} a b c/\n", [("bad-flag", "error", 2, 5)]),
+    (F + "COPY a\n", [("missing-argument", "error", 2, 1)]),
+    (F + "RUN\n", [("missing-argument", "error", 2, 1)]),
+    ("FROM scratch base\n", [("extra-argument", "error", 1, 14)]),
+    (F + "ENV A=1 B\n", [("bad-assignment", "error", 2, 9)]),
+    (F + "ENV 1A=1\n", [("bad-assignment", "error", 2, 5)]),
+    (F + "CMDS ['a']\n", [("bad-json", "error", 2, 7)]),
+    (F + "CMDS kubectl apply\n", [("bad-json", "error", 2, 6)]),
+    (F + 'APP a local://a\nAPPCMDS a ["b", 1]\n', [("bad-json", "error", 3, 11)]),
+    (F + "APP Web local://web\n", [("bad-app-name", "error", 2, 5)]),
+    (F + "APP web web/\n", [("bad-source", "error", 2, 9)]),
+    (F + "COPY https://h/f x\n", [("bad-source", "error", 2, 6)]),
+    (F + "IMAGE docker-daemon:x\n", [("bad-image", "error", 2, 7)]),
+    (F + "IMAGE a;b\n", [("bad-image", "error", 2, 7)]),
+    (F + "PACKAGE bookworm a\n", [("bad-suite", "error", 2, 9)]),
+    (F + "KUBEVERSION newer than 1.20\n", [("bad-kube-version", "error", 2, 13)]),
+    (F + "ENV A b\n", [("old-env-form", "warning", 2, 5)]),
+    (F + "MAINTAINER me\n", [("maintainer-old", "warning", 2, 1)]),
+    ("FROM scratch AS a\n", [("stage-name", "warning", 1, 14)]),
+    ("", [("no-from", "error", 1, 1)]),
+    ("RUN a\n" + F, [("no-from", "error", 1, 1)]),
+    (F + F, [("from-twice", "error", 2, 1)]),
+    ("FROM bsae\n", [("from-unknown", "error", 1, 6)]),
+    ("FROM ./nothing\n", [("from-unknown", "error", 1, 6)]),
+    ("FROM kubernetes:v1.20\n", [("from-unsupported", "warning", 1, 6)]),
+    ("FROM other.run\n", [("from-unsupported", "warning", 1, 6)]),
+    ("FROM .\n", [("from-cycle", "error", 1, 6)]),
+    (F + "APP a local://a\nLAUNCH a\nENV X=1\n", [("launch-not-last", "error", 3, 1)]),
+    (F + "APP a local://a\nLAUNCH a\nLAUNCH a\n", [("launch-twice", "error", 4, 1)]),
+    (
+        F + "APP a local://a\nCMD x\nLAUNCH a\n",
+        [("cmd-old-form", "warning", 3, 1), ("launch-and-cmds", "error", 3, 1)],
+    ),
+    (F + "APP web local://a\nLAUNCH wbe\n", [("launch-unknown-app", "error", 3, 8)]),
+    (
+        F + "CNI a local://a\nCNI b local://b\nAPP c local://c\nLAUNCH c\n",
+        [("launch-plugin-choice", "error", 5, 8)],
+    ),
+    (F + "CMD kubectl get\n", [("cmd-old-form", "warning", 2, 1)]),
+    (F + "APP a local://a\nAPP a local://b\n", [("app-twice", "warning", 3, 5)]),
+    (F + 'APPCMDS a ["b"]\n', [("app-unknown", "error", 2, 9)]),
+    (F + "APPENV a B=1\n", [("app-unknown", "error", 2, 8)]),
+    (F + "ADD https://h/f x\n", [("no-checksum", "warning", 2, 5)]),
+    (F + f"ADD --checksum={SUM} http://h/f x\n", [("plain-http", "warning", 2, 5 + 11 + len(SUM) + 1)]),
+    (F + "ADD a.tar.gz x/\n", [("add-archive", "warning", 2, 5)]),
+    (F + "COPY $VERSON x\n", [("undefined-variable", "warning", 2, 6)]),
+    (F + "ENV DB_PASSWORD=hunter2\n", [("secret-in-kubefile", "warning", 2, 5)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), TABLE, ids=lambda value: value[0][0] if isinstance(value, list) else ""
+)
+def test_a_fault_is_told_once_with_its_place(text, told, tmp_path, catalogue):
+    found = [
+        (f.problem.rule, f.severity.value, f.problem.location.line, f.problem.location.column)
+        for f in linted(text, tmp_path, catalogue).findings
+    ]
+    assert sorted(found) == sorted(told)
+
+
+# Told only while building, tested with `evaluate`.
+AT_BUILD = {
+    "bad-platform",
+    "unused-build-arg",
+    "app-kind-unknown",
+    "source-not-found",
+    "source-outside",
+    "source-special",
+    "needs-folder",
+    "path-conflict",
+    "bad-path",
+    "bad-archive",
+}
+
+
+def test_every_rule_stands_in_the_table():
+    assert {rule for _, told in TABLE for rule, *_ in told} | AT_BUILD == set(RULES)
+
+
+GOOD = [
+    "ARG V=1\nFROM scratch\nARG V\nENV A=$V\nCOPY a-${V} b/\n",
+    'FROM base\nCOPY a-$BASE_ENV x\nAPPENV dns A=1\nLAUNCH ["dns"]\n',
+    "FROM scratch\nCOPY ${ARCH} $TARGETARCH/${TARGETVARIANT}\n",
+    'FROM scratch\nCNI a local://a\nCNI b local://b\nLAUNCH ["b"]\n',
+    'FROM scratch\nENV DB_PASSWORD=""\n',
+    "FROM scratch\nENV X=${Y:-z}\n",
+    "FROM base\nAPP net local://net\n",
+    f"FROM scratch\nADD --unpack --checksum={SUM} https://h/f.tgz x/\n",
+]
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_nothing_is_told_of_a_good_kubefile(text, tmp_path, catalogue):
+    assert as_text(linted(text, tmp_path, catalogue)) == "0 errors, 0 warnings\n"
+
+
+def test_an_unreadable_base_hides_which_apps_there_are(tmp_path, catalogue):
+    report = linted('FROM kubernetes:v1\nLAUNCH ["anything"]\n', tmp_path, catalogue)
+    assert [f.problem.rule for f in report.findings] == ["from-unsupported"]
+
+
+def test_a_cycle_through_another_file_is_found(tmp_path, catalogue):
+    other = tmp_path / "ctx" / "other"
+    other.mkdir(parents=True)
+    (other / "Kubefile").write_text("FROM ..\n")
+    report = linted("FROM other\n", tmp_path, catalogue)
+    assert report.errors == ()  # told when it is built; what counts here is that linting ends
+
+
+def test_the_catalogue_is_found_beside_the_package_and_lints_clean():
+    catalogue = Catalogue(default_catalogue())
+    assert catalogue.names()
+    for name in catalogue.names():
+        report = lint(catalogue.root / name / "Kubefile", catalogue)
+        assert as_text(report).splitlines()[-1].startswith("0 errors"), as_text(report)
+
+
+def test_a_missing_kubefile_is_told_without_traceback(tmp_path, catalogue):
+    with pytest.raises(BundlerError) as caught:
+        lint(tmp_path / "none", catalogue)
+    assert caught.value.code is ExitCode.NOT_FOUND
+
+
+def test_text_shows_line_caret_and_fix(tmp_path, catalogue):
+    report = linted("FROM scratch\nCOPPY a b\nCMD x\n", tmp_path, catalogue)
+    assert as_text(report) == (
+        "error: Kubefile:2:1: unknown instruction COPPY [unknown-instruction]\n"
+        "    COPPY a b\n"
+        "    ^\n"
+        "  fix: did you mean COPY?\n"
+        "warning: Kubefile:3:1: CMD is an old form [cmd-old-form]\n"
+        "    CMD x\n"
+        "    ^\n"
+        '  fix: write CMDS ["x"] at the end\n'
+        "1 error, 1 warning\n"
+    )
+
+
+def test_json_says_the_same(tmp_path, catalogue):
+    (row,) = json.loads(as_json(linted("FROM scratch\nCOPPY a b\n", tmp_path, catalogue)))
+    assert row == {
+        "rule": "unknown-instruction",
+        "severity": "error",
+        "file": "Kubefile",
+        "line": 2,
+        "column": 1,
+        "message": "unknown instruction COPPY",
+        "hint": "did you mean COPY?",
+        "text": "COPPY a b",
+    }
+
+
+def test_sarif_has_what_code_scanning_asks_for(tmp_path, catalogue):
+    document = json.loads(as_sarif(linted("FROM scratch\nCOPPY a b\n", tmp_path, catalogue), "1.2.3"))
+    assert document["version"] == "2.1.0"
+    (run,) = document["runs"]
+    driver = run["tool"]["driver"]
+    assert (driver["version"], len(driver["rules"])) == ("1.2.3", len(RULES))
+    (result,) = run["results"]
+    assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "unknown-instruction"
+    assert result["level"] == "error"
+    (place,) = result["locations"]
+    assert place["physicalLocation"] == {
+        "artifactLocation": {"uri": "Kubefile"},
+        "region": {"startLine": 2, "startColumn": 1},
+    }
+
+
+def test_every_rule_is_documented_as_it_is():
+    text = DOC.read_text()
+    for rule in RULES.values():
+        severity = "warning" if rule.warning else "error"
+        assert f"| `{rule.id}` | {severity} | {rule.text} |" in text
+
+
+def test_the_documented_example_is_without_fault(tmp_path):
+    example = DOC.read_text().split("```dockerfile\n")[1].split("```")[0]
+    base = tmp_path / "catalog" / "kubernetes-debian" / "Kubefile"
+    base.parent.mkdir(parents=True)
+    base.write_text("FROM scratch\n")
+    report = linted(example, tmp_path, Catalogue(tmp_path / "catalog"))
+    assert as_text(report) == "0 errors, 0 warnings\n"

@@ -1,0 +1,226 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bundler.builder.stage.process import run_command
+from bundler.core.errors import BundlerError, ExitCode
+
+
+def test_run_changes_the_tree_and_only_the_tree(site):
+    site.write({"keep": "k", "change": "c", "gone": "g", "mode": "m"})
+    before = site.build("FROM scratch\nCOPY . .\n").tree
+    after = site.build(
+        "FROM scratch\nCOPY . .\nRUN <<EOF\n"
+        "echo new > change\nrm gone\nchmod +x mode\n"
+        "mkdir -p d/e empty\necho x > d/e/x\nln -s ../keep d/link\nEOF\n"
+    ).tree
+    assert site.shown(after) == {
+        "change": "new\n",
+        "d/e/x": "x\n",
+        "d/link": "-> ../keep",
+        "keep": "k",
+        "mode": "m",
+    }
+    assert after.entries["mode"].mode == 0o755
+    assert after.entries["keep"] is not None
+    assert site.shown(before)["change"] == "c"
+    assert site.left_behind() == []
+
+
+def test_a_command_cannot_hurt_the_store(site):
+    site.write({"a": "original"})
+    site.build("FROM scratch\nCOPY a a\nRUN chmod 777 a && printf overwritten > a\n")
+    assert site.shown(site.build("FROM scratch\nCOPY a a\n").tree) == {"a": "original"}
+
+
+def counted(site, text, **changes):
+    """Build, and tell how often the RUN really ran: it adds a byte to a file outside."""
+    counter = site.context.parent / "counter"
+    before = counter.stat().st_size if counter.exists() else 0
+    site.build(text.replace("COUNT", f"printf x >> {counter}"), **changes)
+    return counter.stat().st_size - before
+
+
+def test_equal_inputs_run_once(site):
+    site.write({"a": "1"})
+    text = "FROM scratch\nARG V=1\nCOPY a a\nRUN COUNT\n"
+    assert counted(site, text) == 1
+    assert counted(site, text) == 0
+    os.utime(site.context / "a", (1, 1))
+    assert counted(site, text) == 0
+    assert counted(site, text.replace("RUN", "LABEL x=y\nRUN")) == 0
+    assert counted(site, text, build_args={"V": "2"}) == 1
+    assert counted(site, text, platform="linux/arm64") == 1
+    assert counted(site, text + "# comment\n") == 0
+    assert counted(site, text.replace("COUNT", "COUNT; true")) == 1
+    site.write({"a": "2"})
+    assert counted(site, text) == 1
+
+
+def test_a_result_whose_files_are_gone_is_made_again(site):
+    text = "FROM scratch\nRUN echo made > f; COUNT\n"
+    assert counted(site, text) == 1
+    (file,) = site.workshop.store.root.glob("blobs/sha256/*/*")
+    file.unlink()
+    assert counted(site, text) == 1
+
+
+def test_a_failed_command_is_not_kept(site):
+    text = "FROM scratch\nRUN COUNT; false\n"
+    for _ in range(2):
+        with pytest.raises(BundlerError):
+            counted(site, text)
+    assert (site.context.parent / "counter").read_text() == "xx"
+
+
+def test_what_a_command_finds(site, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_THE_MACHINE", "s")
+    monkeypatch.setenv("BUNDLER_SETTING", "b")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    old = os.umask(0o077)
+    try:
+        staged = site.build(
+            'FROM scratch\nARG ONE=1\nENV TWO="2 2"\nRUN <<EOF\n'
+            'printf "%s\\n" "$ONE" "$TWO" "$TARGETARCH" "$TARGETPLATFORM" "$ARCH" "$LC_ALL" "$TZ" > env\n'
+            'printf "%s\\n" "${SECRET_OF_THE_MACHINE-none}" "$BUNDLER_SETTING" "$SOURCE_DATE_EPOCH" >> env\n'
+            '[ "$BUNDLER_ROOT" = "$PWD" ] && [ -d "$TMPDIR" ] && [ -n "$HOME" ] && umask >> env\n'
+            'echo gone > "$TMPDIR/x"\nEOF\n'
+        )
+    finally:
+        os.umask(old)
+    assert site.shown(staged.tree)["env"].splitlines() == [
+        "1", "2 2", "amd64", "linux/amd64", "amd64", "C.UTF-8", "UTC", "none", "b", "315532800", "0022",
+    ]  # fmt: skip
+    assert list(staged.tree.entries) == ["env"]
+
+
+def test_list_form_and_other_interpreters(site):
+    staged = site.build(
+        'FROM scratch\nENV X=x\nRUN ["cp", "/dev/null", "$X"]\n'
+        f"RUN <<EOF\n#!{sys.executable} -I\nopen('py', 'w').write('made by python')\nEOF\n"
+        "RUN cat <<-end > here\n\t$X\n\tend\n"
+    )
+    assert site.shown(staged.tree) == {"$X": "", "here": "x\n", "py": "made by python"}
+
+
+def test_a_shell_stops_at_the_first_failure(site):
+    with pytest.raises(BundlerError) as caught:
+        site.build("FROM scratch\nRUN <<EOF\nfalse\ntouch after\nEOF\n")
+    assert caught.value.code is ExitCode.BUILD
+
+
+def test_a_failure_tells_line_command_output_and_log(site, tmp_path):
+    with pytest.raises(BundlerError) as caught:
+        site.build(
+            "FROM scratch\n\nRUN for i in $(seq 30); do echo line $i; done; echo why >&2; exit 3\n",
+            log_file=tmp_path / "build.log",
+        )
+    error = caught.value
+    assert error.code is ExitCode.BUILD
+    assert error.where.line == 3
+    assert "for i in $(seq 30)" in error.what
+    assert "status 3" in error.why
+    assert error.why.splitlines()[-1].strip() == "why"
+    assert "line 11\n" not in error.why
+    assert "line 12\n" in error.why
+    assert str(tmp_path / "build.log") in error.fix
+    assert site.heard.logged[-31:] == [*(f"line {i}" for i in range(1, 31)), "why"]
+    assert site.left_behind() == []
+
+
+def test_a_killed_command_tells_the_signal(site):
+    with pytest.raises(BundlerError, match="SIGKILL"):
+        site.build("FROM scratch\nRUN kill -9 $$\n")
+
+
+def test_an_interpreter_that_is_missing_is_told(site):
+    with pytest.raises(BundlerError, match="No such file") as caught:
+        site.build('FROM scratch\nRUN ["/no/such/program"]\n')
+    assert caught.value.code is ExitCode.BUILD
+
+
+def test_special_files_left_by_a_command_are_refused(site):
+    with pytest.raises(BundlerError, match="neither file, folder nor link") as caught:
+        site.build("FROM scratch\nRUN mkfifo pipe\n")
+    assert caught.value.where.line == 2
+
+
+def test_a_name_that_is_no_text_is_refused(site):
+    with pytest.raises(BundlerError, match="not a path"):
+        site.build("FROM scratch\nRUN touch \"$(printf 'a\\351')\"\n")
+    assert site.left_behind() == []
+
+
+def test_nothing_started_in_the_background_outlives_the_command(site):
+    started = time.monotonic()
+    staged = site.build("FROM scratch\nRUN sleep 60 & echo $! > pid\n")
+    assert time.monotonic() - started < 20
+    pid = int(site.shown(staged.tree)["pid"])
+    for _ in range(50):
+        if not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+            return
+        time.sleep(0.1)
+    pytest.fail("the background process is still there")
+
+
+def test_output_without_line_ends_does_not_pile_up(tmp_path):
+    lines = []
+    ended = run_command(
+        ["sh", "-c", "head -c 100000 /dev/zero | tr '\\0' a; printf 'b\\rc\\n'"],
+        folder=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        on_line=lines.append,
+    )
+    assert ended.status == 0
+    assert lines[-1] == "c"
+    assert max(map(len, lines)) < 100_000
+    assert sum(map(len, lines)) == 100_002
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from bundler.builder.kubefile.catalogue import Catalogue
+from bundler.builder.stage.evaluate import evaluate
+from bundler.builder.stage.workshop import Workshop
+from bundler.builder.store import Store
+
+here = Path(sys.argv[1])
+with Store(here / "cache") as store:
+    try:
+        evaluate(here / "Kubefile", here, Workshop(store, None, Catalogue(here / "none"), "linux/amd64"))
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_and_killed_builds_leave_nothing_for_long(number, tmp_path, site):
+    (tmp_path / "Kubefile").write_text(f"FROM scratch\nRUN echo $$ > {tmp_path}/pid; exec sleep 120\n")
+    build = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path)], cwd=Path(__file__).parents[4]
+    )
+    pid = int(_awaited(tmp_path / "pid"))
+    build.send_signal(number)
+    status = build.wait(timeout=30)
+    if number is signal.SIGINT:
+        assert status == 130
+        assert not Path(f"/proc/{pid}").exists()
+        assert list((tmp_path / "cache" / "temp").iterdir()) == []
+    else:
+        os.kill(pid, signal.SIGKILL)
+        type(site.workshop.store)(tmp_path / "cache").close()  # the next start sweeps
+        assert list((tmp_path / "cache" / "temp").iterdir()) == []
+
+
+def _awaited(path):
+    for _ in range(200):
+        if path.exists() and (text := path.read_text().strip()):
+            return text
+        time.sleep(0.05)
+    pytest.fail(f"{path} did not appear")
