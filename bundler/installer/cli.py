@@ -1,0 +1,76 @@
+"""The command line of a .run: `./product.run [apply|plan|delete|facts] --clusterfile site.yaml`.
+
+Loads little by itself: what takes long to import is imported by the command that needs it.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from bundler.core.errors import BundlerError, ExitCode
+
+COMMANDS: Final = ("apply", "plan", "delete", "facts")
+RUN_FILE: Final = "BUNDLER_RUN_FILE"  # the stub tells us in it where the .run lies
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code (docs/exit-codes.md). The one place that renders errors."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(words)
+    except KeyboardInterrupt:
+        return _fail("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
+    except BundlerError as error:
+        return _fail(str(error), error.code)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001  (no user ever sees a traceback, unless asked for)
+        return _bug(error)
+
+
+def with_default(words: Sequence[str]) -> list[str]:
+    """The words with `apply` in front when they name no command."""
+    first = words[0] if words else "--help"
+    if first in {*COMMANDS, "--help", "-h"} or not first.startswith("-"):
+        return list(words) or ["--help"]
+    return ["apply", *words]
+
+
+def _dispatch(words: list[str]) -> int:
+    match words:
+        case ["--version", *_]:
+            from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
+            try:
+                sys.stdout.write(f"bundler {version('bundler')}\n")
+            except PackageNotFoundError:  # a frozen program may come without its metadata
+                sys.stdout.write("bundler\n")
+            return ExitCode.OK
+        case ["helm-agent"]:
+            from bundler.installer.helm_agent import main as helm_agent  # noqa: PLC0415
+
+            return helm_agent(sys.stdin.buffer, sys.stdout, sys.stderr)
+        case _:
+            from bundler.installer.commands import invoke  # noqa: PLC0415
+
+            return invoke(with_default(words))
+
+
+def _fail(text: str, code: ExitCode) -> int:
+    sys.stderr.write(f"error: {text}\n")
+    return code
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("BUNDLER_DEBUG"):
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exception(error)
+    text = f"this is a fault of bundler itself: {type(error).__name__}: {error}"
+    return _fail(f"{text}\n  fix: please report it, with the output of BUNDLER_DEBUG=1", ExitCode.BUG)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""The commands of a .run, as typer reads them from their signatures."""
+
+import getpass
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import click
+import typer
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer import session as sessions
+from bundler.installer import show
+from bundler.installer.cli import RUN_FILE
+from bundler.installer.connect import Access
+from bundler.installer.progress import view
+from bundler.installer.schedule import Limits
+from bundler.installer.session import Session, say
+from bundler.installer.site import Secret
+
+HELP: Final = """Bring up the Kubernetes product in this file on your machines, over ssh.
+
+    ./product.run --clusterfile site.yaml
+
+The same command again goes on where the last one stopped. Nothing asks the internet for anything.
+"""
+EPILOG: Final = "Without a command, `apply` is meant. Also: --info, --list and --check look into the file."
+
+app = typer.Typer(
+    help=HELP,
+    epilog=EPILOG,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Clusterfile = Annotated[
+    Path, typer.Option("--clusterfile", "-f", help="What the site is: hosts, roles, ssh.")
+]
+AcceptNew = Annotated[
+    bool,
+    typer.Option("--accept-new-host-keys", help="Take and remember host keys that no known_hosts file has."),
+]
+AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the ssh and sudo password.")]
+Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are dealt with at once.")]
+Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
+ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with times, as JSON.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
+
+
+def invoke(words: list[str]) -> int:
+    """Run the command that the words name; its exit code. Raises BundlerError."""
+    try:
+        status = app(words, standalone_mode=False, prog_name=os.environ.get("BUNDLER_NAME", "product.run"))
+    except click.exceptions.Abort:
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    return int(status or 0)
+
+
+@app.command()
+def apply(
+    *,
+    clusterfile: Clusterfile,
+    accept_new: AcceptNew = False,
+    ask_password: AskPassword = False,
+    parallel: Parallel = 32,
+    log: Log = None,
+    report: ReportFile = None,
+    verbose: Verbose = False,
+) -> None:
+    """Make the site what the Clusterfile says: install, or go on with an install."""
+    access = _access(accept_new=accept_new, ask_password=ask_password)
+    with sessions.opened(_run_file(), clusterfile, access, parallel=parallel, tell=say) as session:
+        plan = session.plan()
+        if not plan.steps:
+            say(f"{plan.title}: nothing to do")
+            return
+        with sessions.logged(session, _log_path(log, session, "apply")) as written:
+            told = sessions.carry_out(session, plan, written, view(detail=verbose), _limits(parallel))
+        told.nodes = session.nodes()
+    _write_report(report, told.as_json())
+    sys.stdout.write(f"{told.as_text()}\n")
+
+
+@app.command()
+def plan(
+    *,
+    clusterfile: Clusterfile,
+    accept_new: AcceptNew = False,
+    ask_password: AskPassword = False,
+    parallel: Parallel = 32,
+    as_json: AsJson = False,
+) -> None:
+    """Show what apply would do, and do nothing."""
+    access = _access(accept_new=accept_new, ask_password=ask_password)
+    with sessions.opened(_run_file(), clusterfile, access, parallel=parallel, tell=say) as session:
+        decided = session.plan()
+    sys.stdout.write(f"{show.plan_json(decided) if as_json else show.plan_text(decided)}\n")
+
+
+@app.command()
+def delete(
+    *,
+    clusterfile: Clusterfile,
+    accept_new: AcceptNew = False,
+    ask_password: AskPassword = False,
+    parallel: Parallel = 32,
+    log: Log = None,
+    report: ReportFile = None,
+    verbose: Verbose = False,
+    yes: Yes = False,
+) -> None:
+    """Take the cluster down, with all its data, and leave the machines as they were found."""
+    access = _access(accept_new=accept_new, ask_password=ask_password)
+    with sessions.opened(_run_file(), clusterfile, access, parallel=parallel, tell=say) as session:
+        decided = session.removal()
+        if not yes:
+            _confirm(session)
+        with sessions.logged(session, _log_path(log, session, "delete")) as written:
+            told = sessions.carry_out(session, decided, written, view(detail=verbose), _limits(parallel))
+    _write_report(report, told.as_json())
+    sys.stdout.write(f"{told.as_text()}\n")
+
+
+@app.command()
+def facts(
+    *,
+    clusterfile: Clusterfile,
+    accept_new: AcceptNew = False,
+    ask_password: AskPassword = False,
+    parallel: Parallel = 32,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the hosts are, and change nothing."""
+    access = _access(accept_new=accept_new, ask_password=ask_password)
+    with sessions.opened(_run_file(), clusterfile, access, parallel=parallel, tell=say) as session:
+        found = session.facts
+    sys.stdout.write(f"{show.facts_json(found) if as_json else show.facts_text(found)}\n")
+
+
+def _run_file() -> Path:
+    named = os.environ.get(RUN_FILE)
+    if not named:
+        raise BundlerError(
+            "there is no bundle",
+            why=f"{RUN_FILE} is not set: this program is started by the .run that it is in",
+            code=ExitCode.USAGE,
+            fix="run ./product.run",
+        )
+    return Path(named)
+
+
+def _access(*, accept_new: bool, ask_password: bool) -> Access:
+    password = Secret(getpass.getpass("ssh password: ")) if ask_password else None
+    return Access(Path.home(), os.environ, password, accept_new)
+
+
+def _limits(parallel: int) -> Limits:
+    """Two steps a host on average keep the hosts busy without a thread for every one of them."""
+    return Limits(total=parallel * 2)
+
+
+def _log_path(asked: Path | None, session: Session, command: str) -> Path:
+    return sessions.log_path(asked, f"{session.bundle.index.name}-{command}")
+
+
+def _confirm(session: Session) -> None:
+    if not sys.stdin.isatty():
+        raise BundlerError(
+            "delete asks before it deletes, and there is no terminal",
+            code=ExitCode.USAGE,
+            fix="add --yes",
+        )
+    hosts = len(session.site.hosts)
+    typer.confirm(f"Delete the cluster {session.site.name} on {hosts} hosts, with all its data?", abort=True)
+
+
+def _write_report(path: Path | None, text: str) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BundlerError(
+            "the report can't be written", where=path, why=str(error.strerror), code=ExitCode.INPUT
+        ) from None

@@ -1,0 +1,161 @@
+"""From a .run and a Clusterfile to what a command works with: site, facts, plan, and a run of it."""
+
+import contextlib
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from bundler.core.archive.reader import Bundle
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.actions import Captures, Desk
+from bundler.installer.clusterfile.read import read_file
+from bundler.installer.connect import Access, connect_all, password_of
+from bundler.installer.deliver import BundleSource
+from bundler.installer.events import Sink, tee
+from bundler.installer.execute import close_all, execute
+from bundler.installer.facts import Facts
+from bundler.installer.gather import gather
+from bundler.installer.logfile import LogFile, redact
+from bundler.installer.plan import decide, decide_removal, wanted_files
+from bundler.installer.plan.contents import MAX_TEXT
+from bundler.installer.plan.templates import load
+from bundler.installer.report import Report
+from bundler.installer.schedule import Limits
+from bundler.installer.secrets import READ_SCRIPT, Secrets, renew
+from bundler.installer.site import Secret, Site
+from bundler.installer.steps import Plan
+from bundler.installer.transport import Transport
+
+_NODES: Final = "kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes -o wide"
+_TIMEOUT: Final = 60.0
+
+
+@dataclass(slots=True)
+class Session:
+    """A site that is connected to and known."""
+
+    site: Site
+    bundle: Bundle
+    access: Access
+    transports: dict[str, Transport]
+    facts: Facts
+    captures: Captures
+    secrets: Secrets | None = None
+
+    def plan(self) -> Plan:
+        """What has to be done to make the site what its Clusterfile says. Raises what `decide` does."""
+        index = self.bundle.index
+        found = self._on_control_plane(READ_SCRIPT)
+        self.secrets = renew(found=found, site=self.site, now=datetime.now(UTC))
+        files = {
+            path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)
+        }
+        return decide(self.site, self.facts, index, self.secrets, files)
+
+    def removal(self) -> Plan:
+        """What has to be done to leave the machines as they were. Raises what `decide_removal` does."""
+        return decide_removal(self.site, self.facts, self.bundle.index)
+
+    def run(self, plan: Plan, sink: Sink, *, limits: Limits) -> None:
+        """Carry a plan out. Raises what `execute` does."""
+        desk = Desk(BundleSource(self.bundle), load("ledger.sh"), self.captures)
+        execute(plan, self.transports, desk, sink, limits=limits)
+
+    def nodes(self) -> str:
+        """What Kubernetes says of its nodes; "" when it can't be asked."""
+        with contextlib.suppress(BundlerError):
+            return self._on_control_plane(_NODES)
+        return ""
+
+    def hidden(self) -> frozenset[str]:
+        """Everything that no log, report or message may hold."""
+        found = set(self.captures.values())
+        passwords: list[Secret | None] = [self.site.registry.password]
+        for host in self.site.hosts:
+            passwords += [password_of(host, self.access), host.login.key_passphrase]
+        found.update(secret.reveal() for secret in passwords if secret)
+        if self.secrets is not None:
+            found.update((self.secrets.ca_key, self.secrets.registry_key, self.secrets.htpasswd))
+        return frozenset(found - {""})
+
+    def _on_control_plane(self, script: str) -> str:
+        outcome = self.transports[self.site.control_plane.address].run(script, timeout=_TIMEOUT)
+        if outcome.status:
+            raise BundlerError(
+                "the control plane could not be asked",
+                where=self.site.control_plane.address,
+                why=outcome.stderr.strip(),
+                code=ExitCode.STEP,
+            )
+        return outcome.stdout
+
+
+@contextlib.contextmanager
+def opened(
+    run_file: Path, clusterfile: Path, access: Access, *, parallel: int, tell: Callable[[str], None]
+) -> Iterator[Session]:
+    """Open the .run, read the Clusterfile, connect to every host and ask it for its facts.
+
+    Raises BundlerError: what is wrong with the file, the Clusterfile or the hosts.
+    """
+    with Bundle.open(run_file) as bundle:
+        site = read_file(clusterfile)
+        for notice in site.notices:
+            tell(f"note: {notice}")
+        tell(f"connecting to {len(site.hosts)} hosts of {site.name}")
+        transports = connect_all(site, access, parallel=parallel)
+        try:
+            facts = gather(transports, parallel=parallel)
+            yield Session(site, bundle, access, transports, facts, Captures())
+        finally:
+            close_all(transports)
+
+
+@contextlib.contextmanager
+def logged(session: Session, path: Path) -> Iterator[LogFile]:
+    """A log beside the run; what breaks the run off is its last entry."""
+    log = LogFile.open(path, session.hidden)
+    try:
+        yield log
+    except BundlerError as error:
+        log.note(event="error", code=int(error.code), error=str(error))
+        error.why = redact(error.why, session.hidden())
+        error.fix = f"{error.fix}; log: {path}" if error.fix else f"log: {path}"
+        raise
+    except Exception:
+        log.note(event="bug", traceback=traceback.format_exc())
+        raise
+    finally:
+        log.close()
+
+
+def carry_out(
+    session: Session, plan: Plan, log: LogFile, view: contextlib.AbstractContextManager[Sink], limits: Limits
+) -> Report:
+    """Run the plan with its view, log and report."""
+    report = Report(session.site, log=str(log.path))
+    with view as shown:
+        session.run(plan, tee(log, report, shown), limits=limits)
+    return report
+
+
+def log_path(asked: Path | None, name: str) -> Path:
+    """Where the log goes: as asked, or beside the caller, or where everybody may write."""
+    if asked is not None:
+        return asked
+    here = Path.cwd() / f"{name}.log"
+    try:
+        with here.open("ab"):
+            return here
+    except OSError:
+        return Path(tempfile.gettempdir()) / f"{name}.log"
+
+
+def say(text: str) -> None:
+    """A line for the user, on standard error: standard output is for results."""
+    sys.stderr.write(f"{text}\n")
