@@ -56,7 +56,7 @@ def by_product(spec: SiteSpec, run_file: Path, say: Say) -> tuple[Times, float]:
         pages = wait_for_pages(spec)
         took = time.monotonic() - began
         report = json.loads(ssh.on(spec, spec.machines[0], "cat /root/report.json"))
-        phases = {entry["phase"]: float(entry["seconds"]) for entry in report["phases"]}
+        phases = {name: float(seconds) for name, seconds in report["phases"].items()}
         return {**phases, "page on every node": pages}, took
 
 
