@@ -32,13 +32,16 @@ class RefusedError(Exception):
     """Something the user can put right; the message says what and how."""
 
 
-def output(*argv: str, **environment: str) -> str:
+def output(*argv: str, cwd: Path | None = None, **environment: str) -> str:
     """What a command prints. Raises RefusedError with the command's own last words."""
     env = {**os.environ, **environment}
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False, env=env)
     if done.returncode != 0:
-        words = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
-        raise RefusedError(f"{' '.join(argv[:2])} failed with exit code {done.returncode}:\n{words}")
+        words = (done.stdout + done.stderr).strip().splitlines()
+        said = [line for line in words if line.startswith("E:")] or words[-8:]
+        raise RefusedError(
+            f"{' '.join(argv[:3])} failed with exit code {done.returncode}:\n" + "\n".join(said)
+        )
     return done.stdout
 
 
@@ -47,7 +50,9 @@ def mirrors() -> tuple[str, str | None]:
     chosen = os.environ.get("BUNDLER_DEBIAN_MIRROR")
     if chosen:
         return chosen, None
-    listed = output("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages")
+    # as the settings say, whether or not the machine has ever fetched its lists
+    asked = ("--no-release-info", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages")
+    listed = output("apt-get", "indextargets", *asked)
     archive = security = None
     for line in listed.splitlines():
         address, _, suite = line.partition(" ")
@@ -111,8 +116,7 @@ class Apt:
 
     def get(self, *argv: str, cwd: Path | None = None) -> None:
         """Run apt-get in this root."""
-        where = cwd or self.root
-        output("env", f"--chdir={where}", "apt-get", "-q", *argv, APT_CONFIG=str(self.root / "apt.conf"))
+        output("apt-get", "-q", *argv, cwd=cwd or self.root, APT_CONFIG=str(self.root / "apt.conf"))
 
 
 def source(suite: str, package: str, folder: Path) -> None:
