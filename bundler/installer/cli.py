@@ -11,7 +11,8 @@ from typing import Final
 from bundler.core.errors import BundlerError, ExitCode
 
 COMMANDS: Final = ("apply", "plan", "delete", "facts")
-RUN_FILE: Final = "BUNDLER_RUN_FILE"  # the stub tells us in it where the .run lies
+RUN_FILE: Final = "BUNDLER_RUN_FILE"  # the stub tells us in it where the .run lies,
+NAME: Final = "BUNDLER_ARGV0"  # and in this one how it was called
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

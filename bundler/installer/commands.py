@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Final
 
-import click
 import typer
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer import session as sessions
 from bundler.installer import show
-from bundler.installer.cli import RUN_FILE
+from bundler.installer.cli import NAME, RUN_FILE
 from bundler.installer.connect import Access
 from bundler.installer.progress import view
 from bundler.installer.schedule import Limits
@@ -55,13 +54,17 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is 
 
 def invoke(words: list[str]) -> int:
     """Run the command that the words name; its exit code. Raises BundlerError."""
+    name = Path(os.environ.get(NAME, "product.run")).name
     try:
-        status = app(words, standalone_mode=False, prog_name=os.environ.get("BUNDLER_NAME", "product.run"))
-    except click.exceptions.Abort:
+        status = app(words, standalone_mode=False, prog_name=name)
+    except typer.Abort:
         return ExitCode.INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.TyperException as error:
+        raise BundlerError(
+            error.format_message(), code=ExitCode.USAGE, fix=f"./{name} --help tells what there is"
+        ) from None
     return int(status or 0)
 
 
