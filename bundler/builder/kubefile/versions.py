@@ -3,7 +3,7 @@
 import re
 
 _VERSION = r"v?(?:\d+|[xX*])(?:\.(?:\d+|[xX*])){0,2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
-_COMPARATOR = rf"(?:=|!=|>=|=>|<=|=<|>|<|~>|~|\^)?\s*{_VERSION}"
+_COMPARATOR = rf"(?:(?:=|!=|>=|=>|<=|=<|>|<|~>|~|\^)\s*)?{_VERSION}"
 _HYPHEN = rf"{_VERSION}\s+-\s+{_VERSION}"
 _ALL_OF = rf"(?:{_HYPHEN}|{_COMPARATOR}(?:(?:\s*,\s*|\s+){_COMPARATOR})*)"
 _RANGE = re.compile(rf"\s*{_ALL_OF}(?:\s*\|\|\s*{_ALL_OF})*\s*")

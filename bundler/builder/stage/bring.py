@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bundler.builder.http import display
 from bundler.builder.kubefile.instructions import Add, App, Copy
 from bundler.builder.kubefile.lexer import Heredoc
 from bundler.builder.kubefile.scope import Scope
@@ -97,7 +98,7 @@ class Bringer:
     def bring(self, tree: Tree, order: Order) -> Tree:
         """The tree with what was ordered. Raises Problems, BundlerError (NETWORK, INTEGRITY, SPACE, …)."""
         for word in order.sources:
-            self._workshop.progress.log(f"{word.location}: {word.text} -> {order.destination}")
+            self._workshop.progress.log(f"{word.location}: {_shown(word.text)} -> {order.destination}")
             if word.text.startswith(_URLS):
                 tree = self._fetch(tree, word, order)
             else:
@@ -115,7 +116,7 @@ class Bringer:
             name = unquote(urlsplit(word.text).path).rpartition("/")[2]
             if not name:
                 fix = "give the whole address of a file"
-                raise BundlerError(f"{word.text} names no file", code=ExitCode.INPUT, fix=fix)
+                raise BundlerError(f"{_shown(word.text)} names no file", code=ExitCode.INPUT, fix=fix)
             blob = self._workshop.fetcher.fetch(word.text, order.checksum)
         mode = 0o644 if order.mode is None else order.mode
         return self._put(tree, word, order, name, File(mode, blob.size, blob.digest))
@@ -135,6 +136,18 @@ class Bringer:
                 self._check(file, word, order)
                 tree = self._put(tree, word, order, name, file)
         return tree
+
+    def unpacked_chart(self, files: Tree) -> Tree:
+        """An app's files; when they are one packed chart, as `helm package` makes it, what is in it."""
+        match list(files.entries.items()):
+            case [(name, File(digest=digest))] if name.endswith(".tgz"):
+                with self._workshop.store.open(digest) as stream:
+                    contents = unpack(stream, self._workshop.store, name)
+            case _:
+                return files
+        tops = {path.partition("/")[0] for path in contents.entries}
+        chart = contents.subtree(tops.pop()) if len(tops) == 1 else Tree()
+        return chart if "Chart.yaml" in chart.entries else files
 
     def _put(self, tree: Tree, word: Word, order: Order, name: str, file: File) -> Tree:
         if not order.unpack:
@@ -168,6 +181,11 @@ class Bringer:
                 code=ExitCode.INTEGRITY,
                 fix="look what changed the file; correct the checksum if the change is right",
             )
+
+
+def _shown(source: str) -> str:
+    """A source for the log: a URL without what may be secret."""
+    return display(source) if source.startswith(_URLS) else source
 
 
 def _with_mode(tree: Tree, mode: int | None) -> Tree:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,7 +69,7 @@ class Context:
         """Go's filepath.Glob: each part of the path may hold wildcards, `*` doesn't span folders."""
         names = [""]
         for part in pattern.split("/"):
-            expression = re.compile(component(part), re.DOTALL)
+            expression = component(part)
             names = [
                 join(folder, entry)
                 for folder in names
@@ -140,7 +139,17 @@ def store_file(store: Store, path: Path, name: str) -> Blob:
         digest = Digest(hasher.hexdigest())
         size = stream.tell()
         stream.seek(0)
-        return store.add(read_chunks(stream), digest=digest, size=size, name=name)
+        try:
+            return store.add(read_chunks(stream), digest=digest, size=size, name=name)
+        except BundlerError as error:
+            if error.code is not ExitCode.INTEGRITY:
+                raise
+            raise BundlerError(
+                "the file changed while it was copied",
+                where=path,
+                code=ExitCode.INPUT,
+                fix="build again when nothing writes to it any more",
+            ) from error
 
 
 def _listed(folder: Path) -> list[str]:

@@ -27,10 +27,12 @@ from bundler.builder.kubefile.source import did_you_mean
 from bundler.builder.kubefile.versions import valid_range
 from bundler.builder.kubefile.words import Word
 from bundler.builder.stage.apps import Draft, draft
+from bundler.builder.stage.blame import blamed
 from bundler.builder.stage.bring import Bringer, ordered
 from bundler.builder.stage.load import Loaded, load_chain
 from bundler.builder.stage.run import run
 from bundler.builder.stage.state import ImageWish, PackageWish, Staged, State, staged
+from bundler.builder.stage.tree import Tree
 from bundler.builder.stage.workshop import Workshop
 from bundler.core.errors import ExitCode, Problem, Problems
 
@@ -155,7 +157,10 @@ def _app(state: State, instruction: App, step: _Step) -> State:
     made = draft(instruction, step.scope.source)
     order = ordered(instruction, step.scope, made.path)
     others = {name: other for name, other in state.apps.items() if name != made.name}
-    tree = step.bringer.bring(state.tree.without(made.path), order)
+    brought = step.bringer.bring(Tree(), order).subtree(made.path)
+    with blamed(step.scope.source, instruction.sources[0].location, "bad-archive"):
+        files = step.bringer.unpacked_chart(brought)
+    tree = state.tree.without(made.path).merge(files, made.path)
     return replace(state, tree=tree, apps={**others, made.name: made})
 
 

@@ -4,14 +4,51 @@ import re
 from dataclasses import dataclass
 
 NAME = ".kubeignore"
-_MAX_WILDCARDS = 32  # a pattern with more is a mistake, and could take for ever to match
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One pattern, part by part; None stands for `**`. `back`: it began with `!` and brings things back."""
+
+    parts: tuple[re.Pattern[str] | None, ...]
+    back: bool
+
+    def matches(self, names: list[str]) -> bool:
+        """Whether the pattern names this path or a folder above it.
+
+        All ways through the pattern are walked at once, so that time grows with its length times the path's.
+        """
+        at = self._skipped({0})
+        for name in names:
+            at = self._skipped({next_ for here in at if (next_ := self._after(here, name)) is not None})
+            if len(self.parts) in at:
+                return True
+        return False
+
+    def _after(self, here: int, name: str) -> int | None:
+        if here == len(self.parts):
+            return None
+        part = self.parts[here]
+        if part is None:
+            return here if here < len(self.parts) - 1 else here + 1
+        return here + 1 if part.fullmatch(name) else None
+
+    def _skipped(self, at: set[int]) -> set[int]:
+        """With what lies behind a `**`, which may stand for nothing unless it is the end."""
+        found = set(at)
+        for here in sorted(at):
+            step = here
+            while step < len(self.parts) - 1 and self.parts[step] is None:
+                step += 1
+                found.add(step)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """Patterns in order: (expression over a path, does it bring back); the last match decides."""
+    """Rules in order; the last one that matches decides."""
 
-    rules: tuple[tuple[re.Pattern[str], bool], ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> "Ignore":
@@ -21,58 +58,53 @@ class Ignore:
             pattern = line.strip()
             if not pattern or pattern.startswith("#"):
                 continue
-            negated = pattern.startswith("!")
             parts = [part for part in pattern.removeprefix("!").strip().split("/") if part not in {"", "."}]
-            if parts and ".." not in parts and pattern.count("*") <= _MAX_WILDCARDS:
-                rules.append((re.compile(_expression(parts) + "(?:/.*)?", re.DOTALL), negated))
+            if parts and ".." not in parts:
+                compiled = (None if part == "**" else component(part) for part in parts)
+                rules.append(Rule(tuple(compiled), pattern.startswith("!")))
         return cls(tuple(rules))
 
     def excludes(self, path: str) -> bool:
         """Whether a path, relative to the context, is left out; a folder with all that is in it."""
+        names = path.split("/")
         excluded = False
-        for expression, negated in self.rules:
-            if excluded == negated and expression.fullmatch(path):
-                excluded = not negated
+        for rule in self.rules:
+            if excluded == rule.back and rule.matches(names):
+                excluded = not rule.back
         return excluded
 
     @property
     def can_prune(self) -> bool:
         """Whether an excluded folder needn't be looked into, as nothing in it can be brought back."""
-        return not any(negated for _, negated in self.rules)
+        return not any(rule.back for rule in self.rules)
 
 
-def _expression(parts: list[str]) -> str:
-    out = ""
-    for number, part in enumerate(parts):
-        last = number == len(parts) - 1
-        if part == "**":
-            out += ".*" if last else "(?:.*/)?"
-        else:
-            out += component(part) + ("" if last else "/")
-    return out
-
-
-def component(pattern: str) -> str:
+def component(pattern: str) -> re.Pattern[str]:
     """One part of a path with `*`, `?`, `[a-z]` and `\\x`, as Go's filepath.Match has it."""
-    out = ""
+    pieces = [""]  # what stands between the stars
     at = 0
     while at < len(pattern):
         char = pattern[at]
         at += 1
         match char:
             case "*":
-                out += "" if out.endswith("[^/]*") else "[^/]*"
+                pieces.append("")
             case "?":
-                out += "[^/]"
+                pieces[-1] += "."
             case "[" if (end := pattern.find("]", at + 1)) > 0:
-                out += _choice(pattern[at:end])
+                pieces[-1] += _choice(pattern[at:end])
                 at = end + 1
             case "\\" if at < len(pattern):
-                out += re.escape(pattern[at])
+                pieces[-1] += re.escape(pattern[at])
                 at += 1
             case _:
-                out += re.escape(char)
-    return out
+                pieces[-1] += re.escape(char)
+    if len(pieces) == 1:
+        return re.compile(pieces[0], re.DOTALL)
+    first, *middle, last = pieces
+    # The first place where a piece between two stars fits is as good as any later one: no going back.
+    between = "".join(f"(?>.*?{piece})" for piece in middle if piece)
+    return re.compile(f"{first}{between}.*{last}", re.DOTALL)
 
 
 def _choice(body: str) -> str:
@@ -82,7 +114,7 @@ def _choice(body: str) -> str:
         re.compile(f"[{inner}]")
     except re.error:
         return re.escape(f"[{body}]")  # a range the wrong way round: taken literally
-    return f"(?!/)[{'^' if negated else ''}{inner}]"
+    return f"[{'^' if negated else ''}{inner}]"
 
 
 def has_wildcard(text: str) -> bool:

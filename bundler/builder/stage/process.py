@@ -14,6 +14,11 @@ from typing import IO
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL after Ctrl-C
 _LONGEST_LINE = 8192  # bytes; a progress bar may never end its line
 _TAIL = 20  # lines kept for the error
+# The command runs beside a guard that reads a pipe of ours: when we die, however it happens, the pipe
+# closes and the guard ends the whole group. It is nobody's child, so that no command ever waits for it.
+_GUARDED = """exec 3<&0 </dev/null
+( ( read -r _ <&3; kill -s KILL -- "-$$" ) >/dev/null 2>&1 & )
+exec "$@" 3<&-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +35,22 @@ def run_command(
     """Run a command in `folder` with exactly this environment, no standard input and umask 022.
 
     stdout and stderr come together, line by line, on another thread. Nothing that the command started in its
-    process group outlives the call, whether it returns or is interrupted. Raises OSError when it can't be
-    started.
+    process group outlives the call, nor this process, however it ends. What can't be started ends with status
+    126 or 127, as in a shell. Raises OSError when there is no shell.
     """
     tail: deque[str] = deque(maxlen=_TAIL)
     process = subprocess.Popen(
-        argv,
+        ["/bin/sh", "-c", _GUARDED, "RUN", *argv],
         cwd=folder,
         env=dict(env),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         umask=0o022,
         start_new_session=True,
     )
-    if process.stdout is None:
-        raise RuntimeError("a pipe was asked for")
+    if process.stdout is None or process.stdin is None:
+        raise RuntimeError("pipes were asked for")
     reader = threading.Thread(target=_pass_on, args=(process.stdout, tail, on_line), daemon=True)
     reader.start()
     try:
@@ -55,6 +60,7 @@ def run_command(
         raise
     finally:
         _signal_group(process.pid, signal.SIGKILL)  # what it left in the background
+        process.stdin.close()
         reader.join(timeout=_GRACE)
     return Ended(status, tuple(tail))
 

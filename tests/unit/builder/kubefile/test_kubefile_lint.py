@@ -2,9 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bundler.builder.kubefile import parser
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
-from bundler.builder.kubefile.lint import lint
+from bundler.builder.kubefile.lint import check, lint
 from bundler.builder.kubefile.render import as_json, as_sarif, as_text
 from bundler.builder.kubefile.rules import RULES
 from bundler.core.errors import BundlerError, ExitCode
@@ -169,6 +172,37 @@ def test_the_catalogue_is_found_beside_the_package_and_lints_clean():
     for name in catalogue.names():
         report = lint(catalogue.root / name / "Kubefile", catalogue)
         assert as_text(report).splitlines()[-1].startswith("0 errors"), as_text(report)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(parser._PARSERS)),
+            st.sampled_from(
+                [
+                    "scratch",
+                    "a local://a",
+                    "a b",
+                    "$A",
+                    "${A:-b}",
+                    '["a"]',
+                    "A=$B",
+                    "<<E\nE",
+                    ">=1",
+                    "debian:x a",
+                ]
+            ),
+        ),
+        max_size=6,
+    )
+)
+def test_lint_says_something_of_any_order_of_lines(lines):
+    text = "".join(f"{keyword} {rest}\n" for keyword, rest in lines)
+    reading = parser.read(text, "Kubefile")
+    nowhere = Catalogue(Path("/nonexistent"))
+    for finding in check(reading.kubefile, nowhere, Path("/nonexistent/Kubefile")):
+        assert finding.problem.rule in RULES
+        assert finding.problem.location.line >= 1
 
 
 def test_a_missing_kubefile_is_told_without_traceback(tmp_path, catalogue):

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -198,6 +200,13 @@ def test_ranges_of_versions(text):
 )
 def test_no_ranges_of_versions(text):
     assert not valid_range(text)
+
+
+def test_a_hostile_range_takes_no_time():
+    started = time.monotonic()
+    assert not valid_range("1  " * 80 + "!")
+    assert not valid_range("1.1.1-" * 40 + "!")
+    assert time.monotonic() - started < 1
 
 
 def test_all_errors_come_at_once_with_line_and_caret():

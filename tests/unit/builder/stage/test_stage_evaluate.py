@@ -199,6 +199,23 @@ def test_what_an_app_is_shows_in_its_files(site):
     assert "application/apps/sh/install.sh" in staged.tree.entries
 
 
+def test_a_packed_chart_is_unpacked(site):
+    site.write({"web/Chart.yaml": "name: web\n", "web/templates/a.yaml": "", "other/x": ""})
+    for name in ("web", "other"):
+        with tarfile.open(site.context / f"{name}-1.0.tgz", "w:gz") as archive:
+            archive.add(site.context / name, arcname=name)
+    staged = site.build("FROM scratch\nAPP web local://web-1.0.tgz\nLAUNCH web\n")
+    assert staged.apps[0].kind is AppKind.HELM
+    at = "application/apps/web/"
+    assert sorted(staged.tree.entries) == [at + "Chart.yaml", at + "templates/a.yaml"]
+    staged = site.build('FROM scratch\nAPP other local://other-1.0.tgz\nAPPCMDS other ["tar x"]\n')
+    assert sorted(staged.tree.entries) == ["application/apps/other/other-1.0.tgz"]
+    site.write({"bad.tgz": "no archive"})
+    with pytest.raises(BundlerError) as caught:
+        site.build("FROM scratch\nAPP bad local://bad.tgz\n")
+    assert (caught.value.code, caught.value.where.line) == (ExitCode.INTEGRITY, 2)
+
+
 def test_an_app_that_nothing_can_launch_is_told_at_its_line(site):
     site.write({"a.txt": ""})
     with pytest.raises(Problems) as caught:

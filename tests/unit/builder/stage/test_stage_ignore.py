@@ -1,8 +1,11 @@
+import re
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.builder.stage.ignore import Ignore
+from bundler.builder.stage.ignore import Ignore, component
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,14 @@ from bundler.builder.stage.ignore import Ignore
         ("[z-a]", "[z-a]", True),
         (".", "a", False),
         ("../a", "a", False),
+        ("**", "a/b", True),
+        ("**/**/b", "b", True),
+        ("a/**", "a", False),
+        ("*b*d", "abcd", True),
+        ("*b*d", "abcde", False),
+        ("*a*ab", "aab", True),
+        ("a*a", "a", False),
+        ("**/a/*/c", "x/a/a/b/c", True),
     ],
 )
 def test_as_dockerignore_has_it(rules, path, excluded):
@@ -41,6 +52,23 @@ def test_as_dockerignore_has_it(rules, path, excluded):
 def test_folders_are_skipped_only_when_nothing_comes_back():
     assert Ignore.parse("a\nb").can_prune
     assert not Ignore.parse("a\n!a/b").can_prune
+
+
+def test_hostile_patterns_take_no_time():
+    rules = Ignore.parse("**/a/" * 30 + "b\n" + "*a" * 100 + "b\n")
+    started = time.monotonic()
+    assert not rules.excludes("a/" * 500 + "c")
+    assert not rules.excludes("a" * 250)
+    assert time.monotonic() - started < 2
+
+
+SHORT = st.text(alphabet="ab", max_size=6)
+
+
+@given(st.lists(SHORT, min_size=2, max_size=4), SHORT)
+def test_stars_find_a_way_when_there_is_one(pieces, text):
+    expected = re.fullmatch(".*".join(pieces), text) is not None
+    assert (component("*".join(pieces)).fullmatch(text) is not None) == expected
 
 
 @given(st.text(), st.text(max_size=30))

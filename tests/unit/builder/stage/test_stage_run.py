@@ -139,7 +139,7 @@ def test_a_killed_command_tells_the_signal(site):
 
 
 def test_an_interpreter_that_is_missing_is_told(site):
-    with pytest.raises(BundlerError, match="No such file") as caught:
+    with pytest.raises(BundlerError, match="/no/such/program: not found") as caught:
         site.build('FROM scratch\nRUN ["/no/such/program"]\n')
     assert caught.value.code is ExitCode.BUILD
 
@@ -160,12 +160,20 @@ def test_nothing_started_in_the_background_outlives_the_command(site):
     started = time.monotonic()
     staged = site.build("FROM scratch\nRUN sleep 60 & echo $! > pid\n")
     assert time.monotonic() - started < 20
-    pid = int(site.shown(staged.tree)["pid"])
-    for _ in range(50):
-        if not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2]:
-            return
-        time.sleep(0.1)
-    pytest.fail("the background process is still there")
+    _await_end(int(site.shown(staged.tree)["pid"]))
+
+
+def test_a_command_that_waits_for_all_its_children_is_not_held_up(site):
+    script = "import os\ntry:\n    while True:\n        os.wait()\nexcept ChildProcessError:\n    open('none', 'w')\n"
+    staged = site.build(f"FROM scratch\nRUN <<EOF\n#!{sys.executable} -I\n{script}EOF\n")
+    assert list(staged.tree.entries) == ["none"]
+
+
+def test_a_command_has_no_standard_input(site):
+    assert site.shown(site.build("FROM scratch\nRUN cat > all; ls /proc/self/fd > fds\n").tree) == {
+        "all": "",
+        "fds": "0\n1\n2\n3\n",  # 3 is the folder that ls reads
+    }
 
 
 def test_output_without_line_ends_does_not_pile_up(tmp_path):
@@ -213,9 +221,20 @@ def test_interrupted_and_killed_builds_leave_nothing_for_long(number, tmp_path, 
         assert not Path(f"/proc/{pid}").exists()
         assert list((tmp_path / "cache" / "temp").iterdir()) == []
     else:
-        os.kill(pid, signal.SIGKILL)
+        _await_end(pid)
         type(site.workshop.store)(tmp_path / "cache").close()  # the next start sweeps
         assert list((tmp_path / "cache" / "temp").iterdir()) == []
+
+
+def _await_end(pid):
+    for _ in range(100):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return
+        except FileNotFoundError:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"process {pid} is still there")
 
 
 def _awaited(path):
