@@ -79,6 +79,11 @@ ledger_file() (
     fi
 )
 
+# A file that others will make: only if it is not there yet.
+ledger_new() (
+    [ -e "$1" ] || ledger_file "$1"
+)
+
 # Put lines from standard input between our marks in a file that belongs to somebody else: ledger_block FILE NAME
 ledger_block() (
     file=$1 name=$2

@@ -28,6 +28,8 @@ sed -n 's/^Inst \([^ ]*\) \[\([^]]*\)\].*/\1 \2/p' "$apt/simulation" | while rea
     ledger_note upgraded "$name" "$old"
 done
 
+for log in dpkg alternatives; do ledger_new "/var/log/$log.log"; done
+
 # No daemon starts with its package's own settings: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
 policy=/usr/sbin/policy-rc.d
 ours='# bundler: nothing starts while packages are installed'

@@ -1,9 +1,11 @@
 # shellcheck shell=sh disable=SC2154
 # Make a host ready for what follows. Standard input: lines for /etc/hosts. Variables: modules, sysctls
-# (KEY=VALUE), remembered (settings that others will change: kubelet, kube-proxy), trees.
+# (KEY=VALUE), remembered (settings that others will change: kubelet, kube-proxy), trees and folders (that others will
+# make; a tree goes with all that is in it, a folder when nothing is in it any more).
 set -eu
 umask 022
 mkdir -p -m 0700 /var/lib/bundler
+chmod 0700 /var/lib/bundler
 
 # How the network looked before us; written once, read by `delete`.
 if [ ! -e /var/lib/bundler/found/done ]; then
@@ -17,6 +19,8 @@ if [ ! -e /var/lib/bundler/found/done ]; then
 fi
 
 for tree in $trees; do ledger_tree "$tree"; done
+for folder in $folders; do ledger_dir "$folder"; done
+ledger_new /run/xtables.lock
 ledger_block /etc/hosts site
 
 for module in $modules; do

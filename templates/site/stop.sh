@@ -21,6 +21,12 @@ fi
 systemctl stop bundler-registry.service 2>/dev/null
 pods | while read -r group; do rmdir "$group" 2>/dev/null; done
 
+# The kubelet asks systemd whether it is there by starting scopes; where the kernel doesn't tell that they are empty,
+# they stay.
+systemctl list-units --plain --no-legend 'run-*.scope' | while read -r scope _ _ _ about; do
+    [ "$about" != "Kubernetes systemd probe" ] || systemctl stop "$scope"
+done
+
 below() {
     while read -r _ place _; do
         case $place in

@@ -20,9 +20,9 @@ HELM_MEMBER: Final = "runtime/helm/libhelm_c.so"
 MAX_TEXT: Final = 4 << 20  # bytes of a manifest that the plan reads; larger ones are delivered unread
 
 _CONTROL_PLANE_IMAGES: Final = frozenset(
-    {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "coredns"}
+    {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "pause"}
 )
-_NODE_IMAGES: Final = frozenset({"kube-proxy", "pause"})
+_NODE_IMAGES: Final = frozenset({"kube-proxy", "coredns", "pause"})
 
 
 @dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
@@ -97,13 +97,12 @@ class Contents:
 
     @cached_property
     def control_plane_images(self) -> tuple[str, ...]:
-        """What the control plane's host starts at once, with what every node does."""
-        own = tuple(name for name in self.images if _last_part(name) in _CONTROL_PLANE_IMAGES)
-        return own + self.node_images
+        """What the API needs."""
+        return tuple(name for name in self.images if _last_part(name) in _CONTROL_PLANE_IMAGES)
 
     @cached_property
     def node_images(self) -> tuple[str, ...]:
-        """What every node starts: pause, kube-proxy and the network plug-in."""
+        """What every node starts when it has joined: pause, kube-proxy and the network plug-in."""
         plugin = self._images_in(app for app in self.index.apps if app.role is AppRole.CNI)
         return tuple(name for name in self.images if _last_part(name) in _NODE_IMAGES or name in plugin)
 

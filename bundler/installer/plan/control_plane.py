@@ -29,14 +29,23 @@ def control_plane_steps(context: Context) -> tuple[Step, ...]:
         host=host,
         phase=Phase.CONTROL_PLANE,
         reason=f"Kubernetes {context.contents.version.text} is to run here",
-        after=(config_id, ids.kubelet, ids.containerd, ids.images),
+        after=(config_id, ids.certs, ids.kubelet, ids.containerd, ids.images),
         script=templates.script(
             "init.sh", config=paths.KUBEADM_CONFIG, phases=phases, inputs=content_digest(config)
         ),
         timeout=600.0,
     )
+    certs = Exec(
+        id=ids.certs,
+        host=host,
+        phase=Phase.CONTROL_PLANE,
+        reason="certificates can be made while images are still on their way",
+        after=(config_id, ids.programs),
+        script=templates.script("certs.sh", config=paths.KUBEADM_CONFIG, inputs=content_digest(config)),
+    )
     return (
         write,
+        certs,
         init,
         _capture(ids.ca, host, "the CA, for workers to trust", "ca.sh", "ca", ids.init),
         _capture(ids.token, host, "a token, for workers to join with", "token.sh", "token", ids.init),

@@ -46,6 +46,7 @@ def _one(context: Context, host: Host, facts: HostFacts, everyone: str) -> tuple
                 sysctls=_SYSCTLS,
                 remembered=_REMEMBERED,
                 trees=" ".join(paths.TREES),
+                folders=" ".join(paths.FOLDERS),
             ),
             stdin=names,
         ),

@@ -43,8 +43,13 @@ class Ids:
 
     @property
     def images(self) -> str:
-        """What the node runs at first is in containerd."""
+        """What the kubelet starts at once is in containerd."""
         return ident(Phase.RUNTIME, self.host, "images")
+
+    @property
+    def certs(self) -> str:
+        """The cluster's certificates are made."""
+        return ident(Phase.CONTROL_PLANE, self.host, "certs")
 
     @property
     def registry(self) -> str:

@@ -42,8 +42,10 @@ TREES: Final = (
     "/etc/containerd",
     "/opt/cni",
     "/opt/containerd",
+    "/run/cni",
     "/run/containerd",
     "/run/flannel",
+    "/run/netns",
     "/usr/libexec/kubernetes",
     "/var/lib/cni",
     "/var/lib/containerd",
@@ -54,3 +56,5 @@ TREES: Final = (
     "/var/log/containers",
     "/var/log/pods",
 )
+# Folders that they make and that may come to hold what is not theirs: they go if they are empty.
+FOLDERS: Final = ("/lib/modules",)

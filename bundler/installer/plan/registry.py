@@ -13,7 +13,8 @@ from bundler.installer.steps import Await, Deliver, Exec, Phase, Step, Write
 
 def registry_steps(context: Context) -> tuple[Step, ...]:
     """The cluster's own images first, so that the nodes don't wait for the apps'."""
-    first = context.contents.control_plane_images
+    contents = context.contents
+    first = tuple(dict.fromkeys((*contents.control_plane_images, *contents.node_images)))
     rest = tuple(name for name in context.contents.images if name not in set(first))
     return (
         *_write_steps(context),

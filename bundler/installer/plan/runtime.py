@@ -29,7 +29,7 @@ def _one(
         *archives,
         *_start_steps(context, host, facts),
         *_mirror_steps(context, host, mirrors),
-        _pull_step(context, host, mirrors),
+        *_pull_steps(context, host, mirrors),
     )
 
 
@@ -198,23 +198,33 @@ def _mirror_reason(name: str) -> str:
     return f"images of {name} come from the site's registry"
 
 
-def _pull_step(context: Context, host: Host, files: tuple[tuple[str, str], ...]) -> Step:
-    ids = Ids(host.address)
-    contents = context.contents
-    images = contents.control_plane_images if host.is_control_plane else contents.node_images
+def _pull_steps(context: Context, host: Host, files: tuple[tuple[str, str], ...]) -> tuple[Step, ...]:
+    """On the control plane, what the API needs first, the rest while it comes up; on workers all at once."""
+    ids, contents = Ids(host.address), context.contents
     mirrors = tuple(ident(Phase.RUNTIME, host.address, f"mirror-{name}") for name, _ in files)
+    ready = (
+        ids.containerd,
+        ident(Phase.RUNTIME, host.address, "ca"),
+        *mirrors,
+        Ids(context.site.control_plane.address).registry,
+    )
+    if not host.is_control_plane:
+        return (_pull(host, ids.images, contents.node_images, ready),)
+    rest = tuple(name for name in contents.node_images if name not in contents.control_plane_images)
+    return (
+        _pull(host, ids.images, contents.control_plane_images, ready),
+        _pull(host, ident(Phase.RUNTIME, host.address, "node-images"), rest, (ids.images,)),
+    )
+
+
+def _pull(host: Host, name: str, images: tuple[str, ...], after: tuple[str, ...]) -> Step:
     return Exec(
-        id=ids.images,
+        id=name,
         host=host.address,
         phase=Phase.RUNTIME,
         reason="the node's first images are there before Kubernetes asks for them",
-        after=(
-            ids.containerd,
-            ident(Phase.RUNTIME, host.address, "ca"),
-            *mirrors,
-            Ids(context.site.control_plane.address).registry,
-        ),
+        after=after,
         script=templates.script("pull.sh", certs=paths.CERTS),
-        stdin="".join(f"{name}\n" for name in images),
+        stdin="".join(f"{image}\n" for image in images),
         timeout=900.0,
     )
