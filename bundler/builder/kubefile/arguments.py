@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from bundler.builder.kubefile.instructions import Assignment
 from bundler.builder.kubefile.lexer import Heredoc, LogicalLine, shell_words
 from bundler.builder.kubefile.source import Findings, did_you_mean
 from bundler.builder.kubefile.words import ExpansionError, Word, expand
 from bundler.core.errors import Location
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FLAG = re.compile(r"--(?P<name>[a-zA-Z][a-zA-Z0-9-]*)(?:=(?P<value>.*))?", re.DOTALL)
 _QUOTING = re.compile(r"""([\\'"])""")  # JSON has done the quoting, `expand` must not do it again
 _MODE = re.compile(r"0?[0-7]{3}")
@@ -62,6 +64,16 @@ def statement(line: LogicalLine) -> Statement:
         flags[match["name"]] = Word(match["value"] or "", line.at(offset))
         at = offset + len(text)
     return Statement(line, keyword.upper(), flags, line.text[at:], at)
+
+
+def assignment(word: Word) -> Assignment | None:
+    """NAME=value cut in two, or None where it is none."""
+    name, equals, value = word.text.partition("=")
+    if not name or not equals:
+        return None
+    where = word.location
+    place = Location(where.file, where.line, where.column + len(name) + 1)
+    return Assignment(Word(name, where), Word(value, place))
 
 
 class Reader:
@@ -125,6 +137,23 @@ class Reader:
         for word in words:
             self._check_word(word)
         return self._without_comment(words)
+
+    def assignments(self, words: tuple[Word, ...]) -> tuple[Assignment, ...]:
+        """All words as NAME=value; those that are none are noted."""
+        for word in words:
+            if assignment(word) is None:
+                hint = "write NAME=value; put a value with blanks into quotes"
+                self.fault(word.location, "bad-assignment", f"not NAME=value: {word.text}", hint)
+        return tuple(pair for word in words if (pair := assignment(word)) is not None)
+
+    def variables(self, pairs: Sequence[Assignment]) -> tuple[Assignment, ...]:
+        """Those whose names can be names of environment variables; others are noted."""
+        for pair in pairs:
+            if not _NAME.fullmatch(pair.name.text):
+                message = f"not a name of a variable: {pair.name.text}"
+                hint = "letters, digits and _, not starting with a digit"
+                self.fault(pair.name.location, "bad-assignment", message, hint)
+        return tuple(pair for pair in pairs if _NAME.fullmatch(pair.name.text))
 
     def _without_comment(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
         for number, word in enumerate(words):

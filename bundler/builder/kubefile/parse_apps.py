@@ -3,16 +3,14 @@
 import re
 
 from bundler.builder.kubefile.arguments import Reader
-from bundler.builder.kubefile.instructions import App, AppCmds, AppEnv, Assignment, Cmds, Launch
+from bundler.builder.kubefile.instructions import App, AppCmds, AppEnv, Cmds, Launch
 from bundler.builder.kubefile.parse_files import checksum
 from bundler.builder.kubefile.words import Word
-from bundler.core.errors import Location
 from bundler.core.index import AppRole
 
 _ROLES = {"APP": AppRole.APP, "CNI": AppRole.CNI, "CSI": AppRole.CSI}
 _APP_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,51}[a-z0-9])?")  # 53: what Helm allows for a release
 _SCHEMES = ("local://", "https://", "http://")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def app(reader: Reader) -> App | None:
@@ -82,19 +80,10 @@ def app_env(reader: Reader) -> AppEnv | None:
     if len(words) < 2:
         reader.missing("an app's name and NAME=value", "APPENV name NAME=value")
         return None
-    values: list[Assignment] = []
-    for word in words[1:]:
-        name, equals, value = word.text.partition("=")
-        if not equals or not _VARIABLE.fullmatch(name):
-            hint = "write NAME=value; put a value with blanks into quotes"
-            reader.fault(word.location, "bad-assignment", f"not NAME=value: {word.text}", hint)
-            continue
-        where = word.location
-        place = Location(where.file, where.line, where.column + len(name) + 1)
-        values.append(Assignment(Word(name, where), Word(value, place)))
+    values = reader.variables(reader.assignments(words[1:]))
     if not _good_name(words[0], reader):
         return None
-    return AppEnv(location=reader.stated.location, name=words[0], values=tuple(values))
+    return AppEnv(location=reader.stated.location, name=words[0], values=values)
 
 
 def launch(reader: Reader) -> Launch | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from bundler.builder.kubefile import parse_apps, parse_files
-from bundler.builder.kubefile.arguments import Reader, Statement, statement
+from bundler.builder.kubefile.arguments import Reader, Statement, assignment, statement
 from bundler.builder.kubefile.instructions import (
     Arg,
     Assignment,
@@ -20,11 +20,9 @@ from bundler.builder.kubefile.instructions import (
 )
 from bundler.builder.kubefile.lexer import logical_lines
 from bundler.builder.kubefile.source import Finding, Findings, did_you_mean, raise_errors, read_source
-from bundler.builder.kubefile.versions import valid_range
+from bundler.builder.kubefile.versions import RANGE_HINT, valid_range
 from bundler.builder.kubefile.words import Word
-from bundler.core.errors import Location
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SUITE = re.compile(r"[a-z][a-z0-9]*:[a-z0-9][a-z0-9.-]*")
 
 # What Dockerfiles have and a bundle can't: the reason is the hint.
@@ -106,13 +104,13 @@ def _arg(reader: Reader) -> Arg | None:
     if not words:
         reader.missing("a name", "ARG NAME or ARG NAME=default")
         return None
-    values = [_assignment(word) if "=" in word.text else Assignment(word, None) for word in words]
-    return Arg(location=reader.stated.location, values=_variables(reader, values))
+    values = [assignment(word) or Assignment(word, None) for word in words]
+    return Arg(location=reader.stated.location, values=reader.variables(values))
 
 
 def _env(reader: Reader) -> Env | None:
     values = _pairs(reader, "ENV NAME=value")
-    return Env(location=reader.stated.location, values=_variables(reader, list(values))) if values else None
+    return Env(location=reader.stated.location, values=reader.variables(values)) if values else None
 
 
 def _label(reader: Reader) -> Label | None:
@@ -145,10 +143,7 @@ def _pairs(reader: Reader, example: str) -> tuple[Assignment, ...]:
         return ()
     if "=" not in words[0].text:
         return (_old_pair(reader, words),)
-    for word in (word for word in words if not _has_name(word.text)):
-        hint = f"write {example}; put a value with blanks into quotes"
-        reader.fault(word.location, "bad-assignment", f"not NAME=value: {word.text}", hint)
-    return tuple(_assignment(word) for word in words if _has_name(word.text))
+    return reader.assignments(words)
 
 
 def _old_pair(reader: Reader, words: tuple[Word, ...]) -> Assignment:
@@ -164,28 +159,6 @@ def _old_pair(reader: Reader, words: tuple[Word, ...]) -> Assignment:
     return Assignment(words[0], Word(value.strip(), reader.stated.at(start + indent)))
 
 
-def _has_name(text: str) -> bool:
-    return text.partition("=")[0] not in {"", text}
-
-
-def _assignment(word: Word) -> Assignment:
-    name, _, value = word.text.partition("=")
-    where = word.location
-    return Assignment(
-        Word(name, where), Word(value, Location(where.file, where.line, where.column + len(name) + 1))
-    )
-
-
-def _variables(reader: Reader, values: list[Assignment]) -> tuple[Assignment, ...]:
-    """ENV and ARG become environment variables, so their names must be names of such."""
-    for value in values:
-        if not _NAME.fullmatch(value.name.text):
-            message = f"not a name of a variable: {value.name.text}"
-            hint = "letters, digits and _, not starting with a digit"
-            reader.fault(value.name.location, "bad-assignment", message, hint)
-    return tuple(value for value in values if _NAME.fullmatch(value.name.text))
-
-
 def _kube_version(reader: Reader) -> KubeVersion | None:
     reader.check_flags((), {})
     text = reader.stated.rest.strip().strip("\"'")
@@ -194,8 +167,7 @@ def _kube_version(reader: Reader) -> KubeVersion | None:
         reader.missing("a range", "KUBEVERSION >=1.20 <1.30")
         return None
     if "$" not in text and not valid_range(text):
-        hint = "write >=1.20 <1.30, 1.22 - 1.24, ~1.20, ^1.2; alternatives with ||"
-        reader.fault(where, "bad-kube-version", f"not a range of versions: {text}", hint)
+        reader.fault(where, "bad-kube-version", f"not a range of versions: {text}", RANGE_HINT)
         return None
     return KubeVersion(location=reader.stated.location, range=Word(text, where))
 

@@ -7,6 +7,7 @@ _COMPARATOR = rf"(?:(?:=|!=|>=|=>|<=|=<|>|<|~>|~|\^)\s*)?{_VERSION}"
 _HYPHEN = rf"{_VERSION}\s+-\s+{_VERSION}"
 _ALL_OF = rf"(?:{_HYPHEN}|{_COMPARATOR}(?:(?:\s*,\s*|\s+){_COMPARATOR})*)"
 _RANGE = re.compile(rf"\s*{_ALL_OF}(?:\s*\|\|\s*{_ALL_OF})*\s*")
+RANGE_HINT = "write >=1.20 <1.30, 1.22 - 1.24, ~1.20, ^1.2; alternatives with ||"
 _MAX_LENGTH = 256  # a person's range is short; keeps the match's time small
 
 

@@ -24,7 +24,7 @@ from bundler.builder.kubefile.instructions import (
 )
 from bundler.builder.kubefile.scope import Scope
 from bundler.builder.kubefile.source import did_you_mean
-from bundler.builder.kubefile.versions import valid_range
+from bundler.builder.kubefile.versions import RANGE_HINT, valid_range
 from bundler.builder.kubefile.words import Word
 from bundler.builder.stage.apps import Draft, draft
 from bundler.builder.stage.blame import blamed
@@ -147,8 +147,8 @@ def _range(instruction: KubeVersion, scope: Scope) -> str:
     text = scope.value(instruction.range)
     if not valid_range(text):
         where = instruction.range.location
-        hint = "write >=1.20 <1.30, 1.22 - 1.24, ~1.20, ^1.2; alternatives with ||"
-        raise Problems((scope.source.problem(where, "bad-kube-version", f"not a range: {text}", hint),))
+        message = f"not a range of versions: {text}"
+        raise Problems((scope.source.problem(where, "bad-kube-version", message, RANGE_HINT),))
     return text
 
 

@@ -164,7 +164,8 @@ def test_nothing_started_in_the_background_outlives_the_command(site):
 
 
 def test_a_command_that_waits_for_all_its_children_is_not_held_up(site):
-    script = "import os\ntry:\n    while True:\n        os.wait()\nexcept ChildProcessError:\n    open('none', 'w')\n"
+    lines = ("import os", "try:", " while 1: os.wait()", "except ChildProcessError:", " open('none', 'w')")
+    script = "".join(f"{line}\n" for line in lines)
     staged = site.build(f"FROM scratch\nRUN <<EOF\n#!{sys.executable} -I\n{script}EOF\n")
     assert list(staged.tree.entries) == ["none"]
 
