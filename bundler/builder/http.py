@@ -105,13 +105,18 @@ def retrying(*, patience: Callable[[], bool] | None = None) -> Iterable[stamina.
     go_on = patience or _at_most(ATTEMPTS)
 
     def hook(error: Exception) -> bool | float:
-        if not isinstance(error, (httpx2.TransportError, BusyError)) or not go_on():
+        if not isinstance(error, (httpx2.TransportError, BusyError)) or _settled(error) or not go_on():
             return False
         if isinstance(error, BusyError) and error.wait is not None:
             return min(error.wait, LONGEST_WAIT)
         return True
 
     return stamina.retry_context(on=hook, attempts=None, timeout=None, wait_initial=0.2, wait_max=10.0)
+
+
+def _settled(error: Exception) -> bool:
+    """A certificate that isn't trusted, or a port that doesn't speak TLS, is no better a moment later."""
+    return any(sign in str(error) for sign in ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER"))
 
 
 def raise_busy(answer: Answer) -> None:

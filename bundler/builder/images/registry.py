@@ -6,6 +6,7 @@ digest and bounded by its size before anyone relies on it.
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn, TypeVar
@@ -42,16 +43,34 @@ class RegistryOptions:
     """How registries are reached.
 
     insecure: `HOST:PORT` of registries that are spoken to over plain HTTP, because the user said so.
-    keychain: where logins are looked up. at_once: blobs fetched at the same time.
+    keychain: where logins are looked up; where Podman, Skopeo and Docker do, if nothing else is said.
+    at_once: blobs fetched at the same time.
     offline: no request is made; a tag means what it meant when it was last resolved here.
-    mirrors: which repositories are asked for in other places; names and digests stay what they are.
+    mirrors: which repositories are asked for in other places; names and digests stay what they are, and
+    logins and `insecure` are those of the mirror.
     """
 
     insecure: frozenset[str] = frozenset()
-    keychain: Keychain = field(default_factory=Keychain)
+    keychain: Keychain = field(default_factory=lambda: Keychain.of(os.environ))
     at_once: int = BLOBS_AT_ONCE
     offline: bool = False
     mirrors: Mirrors = field(default_factory=Mirrors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What is wanted, and where it is asked for: the same, but for a mirror."""
+
+    ref: Reference
+    at: Reference
+
+    @property
+    def host(self) -> str:
+        """Where the API answers."""
+        return _API_OF_DEFAULT if self.at.registry == DEFAULT_REGISTRY else self.at.registry
+
+    def __str__(self) -> str:
+        return str(self.ref) if self.at == self.ref else f"{self.ref} (asked for as {self.at})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +104,9 @@ class RegistryClient:
         Raises BundlerError: (NOT_FOUND) when the registry has none, (TRUST) when it wants another login,
         (NETWORK) when it can't be reached or fails, (INTEGRITY) when the bytes aren't those of the digest.
         """
-        headers = {"Accept": ", ".join(MANIFEST_TYPES)}
-        at = self._place(ref)
-        return self._authorised(at, lambda login: self._manifest(at, wanted, headers | login))
+        target = self._target(ref)
+        headers = {"Accept": ", ".join(MANIFEST_TYPES), "Accept-Encoding": "identity"}
+        return self._authorised(target, lambda login: self._manifest(target, wanted, headers | login))
 
     def blob(
         self, ref: Reference, what: Descriptor, store: Store, on_bytes: Callable[[int], None] = lambda _: None
@@ -97,44 +116,41 @@ class RegistryClient:
         on_bytes: told how many bytes just arrived, negative when they turned out to be useless.
         Raises BundlerError as `manifest` does, and (SPACE).
         """
+        target = self._target(ref)
         with store.partial(what.digest) as part:
             on_bytes(part.size)
-            at = self._place(ref)
-            self._authorised(at, lambda login: self._blob(at, what, part, login, on_bytes))
+            self._authorised(target, lambda login: self._blob(target, what, part, login, on_bytes))
             return part.commit(what.size, name=f"{ref} ({what.digest})")
 
-    def _place(self, ref: Reference) -> Reference:
-        """Where the image is really asked for; messages tell this name, which leads to the mirror rule."""
+    def _target(self, ref: Reference) -> _Target:
         registry, _, repository = self._options.mirrors.image(ref.name).partition("/")
-        return replace(ref, registry=registry, repository=repository)
+        return _Target(ref, replace(ref, registry=registry, repository=repository))
 
-    def _authorised(self, ref: Reference, work: Callable[[dict[str, str]], T]) -> T:
+    def _authorised(self, target: _Target, work: Callable[[dict[str, str]], T]) -> T:
         """Do the work with the login that the registry asks for; a token may run out on the way."""
-        with _about(ref):
+        with _about(target):
             for _ in range(_LOGINS):
-                login = self._tokens.header(ref.registry, ref.repository)
+                login = self._tokens.header(target.at.registry, target.at.repository)
                 try:
                     return work({"Authorization": login} if login else {})
                 except _UnauthorisedError:
                     continue
-        raise _denied(ref, "it refuses the login that it asked for")
+        raise _denied(target, "it refuses the login that it asked for")
 
-    def _manifest(self, ref: Reference, wanted: str, headers: Mapping[str, str]) -> RawManifest:
-        url = self._url(ref, "manifests", wanted)
+    def _manifest(self, target: _Target, wanted: str, headers: Mapping[str, str]) -> RawManifest:
+        url = self._url(target, "manifests", wanted)
         for attempt in retrying():
             with attempt:
-                request = self._client.build_request(
-                    "GET", url, headers={"Accept-Encoding": "identity", **headers}
-                )
+                request = self._client.build_request("GET", url, headers=headers)
                 with opened(self._client, request) as answer:
                     if answer.status_code != 200:
-                        self._refused(ref, "the image", answer, headers)
-                    return _checked(ref, wanted, answer)
+                        self._refused(target, "the image", answer, headers)
+                    return _checked(target, wanted, answer)
         raise AssertionError("retrying ends by returning or raising")
 
     def _blob(
         self,
-        ref: Reference,
+        target: _Target,
         what: Descriptor,
         part: Partial,
         login: Mapping[str, str],
@@ -144,77 +160,74 @@ class RegistryClient:
             return  # an earlier run was stopped just before its end
         download(
             self._client,
-            self._url(ref, "blobs", str(what.digest)),
+            self._url(target, "blobs", str(what.digest)),
             part,
             size=what.size,
             headers=login,
             on_bytes=on_bytes,
-            on_status=lambda answer: self._refused(ref, f"its blob {what.digest}", answer, login),
+            on_status=lambda answer: self._refused(target, f"its blob {what.digest}", answer, login),
         )
 
-    def _refused(self, ref: Reference, what: str, answer: Answer, headers: Mapping[str, str]) -> NoReturn:
+    def _refused(self, target: _Target, what: str, answer: Answer, headers: Mapping[str, str]) -> NoReturn:
         """Raise what fits an answer that is no success."""
-        own = answer.request.url.netloc.decode() == _api_host(ref.registry)
+        own = answer.request.url.netloc.decode() == target.host
         if answer.status_code == 401 and own:  # behind a redirect, somebody else's challenge is not answered
-            self._tokens.renew(ref.registry, ref.repository, headers.get("Authorization", ""), answer)
+            refused = headers.get("Authorization", "")
+            self._tokens.renew(target.at.registry, target.at.repository, refused, answer)
             raise _UnauthorisedError
         raise_busy(answer)
         why = f"HTTP {answer.status_code} from {answer.request.url.host}{_message(answer)}"
         if answer.status_code == 404:
             raise BundlerError(
                 f"the registry doesn't have {what}",
-                where=ref,
+                where=target,
                 why=why,
                 fix="check registry, repository and tag; log in if it is a private one",
                 code=ExitCode.NOT_FOUND,
             )
         if answer.status_code in {401, 403}:
-            raise _denied(ref, why)
+            raise _denied(target, why)
         raise BundlerError(
             f"the registry fails to give {what}",
-            where=ref,
+            where=target,
             why=why,
             fix="try again; if it stays so, ask those who run the registry",
             code=ExitCode.NETWORK,
         )
 
-    def _url(self, ref: Reference, kind: str, wanted: str) -> str:
-        scheme = "http" if ref.registry in self._options.insecure else "https"
-        return f"{scheme}://{_api_host(ref.registry)}/v2/{ref.repository}/{kind}/{wanted}"
-
-
-def _api_host(registry: str) -> str:
-    return _API_OF_DEFAULT if registry == DEFAULT_REGISTRY else registry
+    def _url(self, target: _Target, kind: str, wanted: str) -> str:
+        scheme = "http" if target.at.registry in self._options.insecure else "https"
+        return f"{scheme}://{target.host}/v2/{target.at.repository}/{kind}/{wanted}"
 
 
 @contextlib.contextmanager
-def _about(ref: Reference) -> Iterator[None]:
+def _about(target: _Target) -> Iterator[None]:
     """Let every error name the image; and nothing falls back to plain HTTP, so say how to ask for it."""
     try:
-        with explained(_api_host(ref.registry)):
+        with explained(target.host):
             yield
     except BundlerError as error:
-        if error.where == ref:
+        if error.where == target:
             raise
         fix = error.fix
         if error.code == ExitCode.NETWORK and "SSL" in error.why:
-            fix = f"if this registry speaks plain HTTP only, say --insecure-registry {ref.registry}"
-        where = f"{ref} ({error.where})"
+            fix = f"if this registry speaks plain HTTP only, say --insecure-registry {target.at.registry}"
+        where = f"{target} ({error.where})"
         raise BundlerError(error.what, where=where, why=error.why, fix=fix, code=error.code) from error
 
 
-def _checked(ref: Reference, wanted: str, answer: Answer) -> RawManifest:
+def _checked(target: _Target, wanted: str, answer: Answer) -> RawManifest:
     """Read the body, bounded, and hold it against every digest that is known of it."""
     raw = b""
     for chunk in answer.iter_raw():
         raw += chunk
         if len(raw) > MAX_MANIFEST:
-            _wrong(ref, f"its manifest is larger than {MAX_MANIFEST} bytes")
+            _wrong(target, f"its manifest is larger than {MAX_MANIFEST} bytes")
     found = Digest.of(raw)
     told = answer.headers.get("Docker-Content-Digest", "")
     for expected in (wanted if ":" in wanted else "", told if told.startswith("sha256:") else ""):
         if expected and expected != str(found):
-            _wrong(ref, f"expected {expected}, got {found}")
+            _wrong(target, f"expected {expected}, got {found}")
     return RawManifest(raw, found, answer.headers.get("Content-Type", ""))
 
 
@@ -233,20 +246,20 @@ def _message(answer: Answer) -> str:
     return ", which says: " + "".join(char for char in said[:300] if char.isprintable())
 
 
-def _denied(ref: Reference, why: str) -> BundlerError:
+def _denied(target: _Target, why: str) -> BundlerError:
     return BundlerError(
         "the registry denies access",
-        where=ref,
+        where=target,
         why=why,
-        fix=f"log in with `skopeo login {ref.registry}` or `docker login` as a user who may pull it",
+        fix=f"log in with `skopeo login {target.at.registry}` or `docker login` as a user who may pull it",
         code=ExitCode.TRUST,
     )
 
 
-def _wrong(ref: Reference, why: str) -> NoReturn:
+def _wrong(target: _Target, why: str) -> NoReturn:
     raise BundlerError(
         "the registry's manifest is not what it should be",
-        where=ref,
+        where=target,
         why=why,
         fix="the registry, or something on the way to it, is damaged or not to be trusted",
         code=ExitCode.INTEGRITY,

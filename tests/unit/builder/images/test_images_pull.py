@@ -11,6 +11,7 @@ import pytest
 from bundler.builder.images.auth import Keychain
 from bundler.builder.images.model import Silent
 from bundler.builder.images.registry import RegistryClient
+from bundler.builder.mirrors import Mirrors
 from bundler.builder.store import Blob
 from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode, Problems
@@ -385,3 +386,13 @@ def test_four_blobs_at_a_time(registry, pull, monkeypatch):
     monkeypatch.setattr(RegistryClient, "blob", counting)
     pull(name)
     assert max(most) == 4
+
+
+def test_a_mirror_is_asked_and_the_name_stays(registry, pull):
+    image = MadeImage(b"x")
+    registry.put("hub/library/app:1", image)
+    (found,) = pull("app:1", mirrors=Mirrors(images=(("docker.io", f"{registry.host}/hub"),)))
+    assert found.name == "docker.io/library/app:1"
+    assert {path.split("/")[2] for path, _ in registry.seen} == {"hub"}
+    error = failure(pull, "app:2", mirrors=Mirrors(images=(("docker.io", f"{registry.host}/hub"),)))
+    assert "docker.io/library/app:2" in str(error)
