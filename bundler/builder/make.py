@@ -24,6 +24,7 @@ from bundler.builder.progress import ByName, Progress, transferring
 from bundler.builder.report import Made, Phase
 from bundler.builder.spec import HELM_LIBRARY, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
+from bundler.builder.stage.load import load_chain
 from bundler.builder.stage.state import ImageWish, PackageWish, Staged
 from bundler.builder.stage.workshop import Workshop
 from bundler.builder.store import Blob, Store
@@ -66,6 +67,7 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
     """Build a .run. Raises BundlerError and Problems; the target is then left as it was."""
     clock = _Clock(progress)
     platform = Platform.parse(order.platform)
+    check(order)
     with clock.phase("installer"):  # first: where it can't be made, that shall be known before a long RUN
         runtime = order.runtime or freeze(order.platform, store.root, log=progress.log)
     with Fetcher(store, mirrors=order.mirrors, progress=progress, offline=order.offline) as fetcher:
@@ -81,7 +83,7 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
                 (*_asked(staged.images), *found.requests()),
                 store=store,
                 platform=platform,
-                registries=RegistryOptions(order.insecure, at_once=order.jobs, offline=order.offline),
+                registries=_registries(order),
                 progress=ByName(progress),
                 supplied=supplied,
             )
@@ -106,6 +108,17 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
     with clock.phase("assemble"):
         size = write(spec, target, runtime=runtime, store=store, progress=progress)
     return Made(target, size, spec, tuple(clock.phases))
+
+
+def check(order: Order) -> None:
+    """Read the Kubefile and its bases, so that a slip costs no time. Raises BundlerError and Problems."""
+    load_chain(
+        order.kubefile,
+        order.context,
+        order.catalogue,
+        platform=order.platform,
+        build_args=order.build_args,
+    )
 
 
 def write(spec: BundleSpec, target: Path, *, runtime: Path, store: Store, progress: Progress) -> int:
@@ -139,6 +152,10 @@ def _workshop(order: Order, store: Store, fetcher: Fetcher, progress: Progress) 
         progress=progress,
         log_file=order.log_file,
     )
+
+
+def _registries(order: Order) -> RegistryOptions:
+    return RegistryOptions(order.insecure, at_once=order.jobs, offline=order.offline, mirrors=order.mirrors)
 
 
 def _asked(wishes: Iterable[ImageWish]) -> tuple[ImageRequest, ...]:

@@ -243,7 +243,7 @@ def _usable(root: Path) -> Iterator[None]:
     try:
         with space_told(root.parent, "the cache", None):
             yield
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+    except OSError as error:
         raise BundlerError(
             "the cache folder can't be used",
             where=root,

@@ -191,11 +191,19 @@ class Download:
         return f"{name}={version.replace('%3a', ':')}"
 
 
-def machine_repositories() -> tuple[Repository, ...]:
-    """Where this machine's own apt gets packages from, as apt reads its settings; may be empty."""
+def machine_repositories(folder: Path) -> tuple[Repository, ...]:
+    """Where this machine's own apt gets packages from, as apt reads its settings; may be empty.
+
+    folder: empty; stands in for the machine's package lists, which would take seconds to read.
+    """
     form = "$(CREATED_BY)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
     done = subprocess.run(
-        ["apt-get", "indextargets", "--format", form],
+        [
+            *("apt-get", "-o", f"Dir::State::lists={folder}", "-o", "Dir::State::status=/dev/null"),
+            *("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "-o", "Debug::NoLocking=1"),
+            *("-o", "APT::Get::IndexTargets::Filtered=false", "indextargets", "--no-release-info"),
+            *("--format", form),
+        ],
         env={**os.environ, "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -1,6 +1,7 @@
 """Which repositories a suite is read from: those of an option, or those of this machine's own apt."""
 
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 from bundler.builder.packages.apt import Repository
 from bundler.builder.packages.suite import Suite
@@ -50,12 +51,13 @@ def _base(machine: Sequence[Repository]) -> str:
 
 
 def _guesses(suite: Suite, base: str, machine: Sequence[Repository]) -> list[Repository]:
-    main = base.rstrip("/") + "/"
-    # Mirrors keep security updates beside the main archive, under its name with this ending.
-    beside = main.rstrip("/") + "-security/"
+    main = base.rstrip("/")
     own = [each.uri for each in machine if each.suite.endswith("-security") and _base(machine) == base]
+    if not own and urlsplit(main).path:
+        # Mirrors keep security updates beside the main archive, under its name with this ending.
+        own = [f"{main}-security/"]
     return [
-        Repository(main, suite.codename),
-        Repository(main, f"{suite.codename}-updates"),
-        Repository(own[0] if own else beside, f"{suite.codename}-security"),
+        Repository(f"{main}/", suite.codename),
+        Repository(f"{main}/", f"{suite.codename}-updates"),
+        *(Repository(each, f"{suite.codename}-security") for each in own[:1]),
     ]

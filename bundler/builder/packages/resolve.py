@@ -147,11 +147,11 @@ class _Resolution:
 
     def _solved(self) -> tuple[Deb, ...]:
         check_tools(self.suite)
-        found = repositories(
-            self.suite, mirror=self.options.mirror, machine=machine_repositories(), exists=self._exists
-        )
-        self.progress.log(f"{self.suite} is read from {', '.join(each.suite for each in found)}")
-        with self.store.scratch() as folder:
+        mirror = self.options.mirror
+        with self.store.scratch() as folder, self.store.scratch() as empty:
+            machine = () if mirror else machine_repositories(empty)
+            found = repositories(self.suite, mirror=mirror, machine=machine, exists=self._exists)
+            self.progress.log(f"{self.suite} is read from {', '.join(each.suite for each in found)}")
             root = AptRoot(folder, self.suite, architecture(self.options.platform), found)
             root.update()
             self._check_known(root)

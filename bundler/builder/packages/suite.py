@@ -34,17 +34,17 @@ class Suite:
     def parse(cls, text: str) -> Self:
         """Read DISTRIBUTION:CODENAME. Raises BundlerError (INPUT, UNSUPPORTED)."""
         distribution, _, codename = text.partition(":")
+        if codename and distribution not in _KEYRINGS:
+            raise BundlerError(
+                f"packages of {distribution!r} are not supported yet",
+                code=ExitCode.UNSUPPORTED,
+                fix="this version knows debian:CODENAME, such as debian:bookworm",
+            )
         if not _CODENAME.fullmatch(codename):
             raise BundlerError(
                 f"not a suite of packages: {text!r}",
                 code=ExitCode.INPUT,
                 fix="write DISTRIBUTION:CODENAME, as in debian:bookworm",
-            )
-        if distribution not in _KEYRINGS:
-            raise BundlerError(
-                f"packages of {distribution!r} are not supported yet",
-                code=ExitCode.UNSUPPORTED,
-                fix="this version knows debian:CODENAME, such as debian:bookworm",
             )
         return cls(distribution, codename)
 
