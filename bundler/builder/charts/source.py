@@ -2,12 +2,11 @@
 
 import json
 import posixpath
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from bundler.builder.charts.helm import Helm, RenderRequest
+from bundler.builder.stage.checkout import check_out
 from bundler.builder.stage.tree import File, Symlink, Tree
 from bundler.builder.store import Store
 from bundler.core.errors import BundlerError, ExitCode
@@ -55,10 +54,11 @@ def render(chart: Chart, tree: Tree, store: Store, helm: Helm, kube_version: str
     if (known := store.recall(_RENDERED, key)) is not None:
         remembered: dict[str, str] = json.loads(known)
         return remembered
+    _check_links(content, chart.path)
     with store.scratch() as folder:
-        check_out(content, store, folder, chart.path)
+        checkout = check_out(content, store, folder / "chart")
         (top,) = {path.partition("/")[0] for path in content.entries}
-        request = RenderRequest(folder / top, chart.app, kube_version=kube_version)
+        request = RenderRequest(checkout.root / top, chart.app, kube_version=kube_version)
         manifests = helm.render(request, chart.path)
     store.remember(_RENDERED, key, json.dumps(manifests).encode())
     return manifests
@@ -73,17 +73,11 @@ def _content(chart: Chart, tree: Tree) -> Tree:
     return Tree().merge(tree.subtree(chart.path), at=name)
 
 
-def check_out(tree: Tree, store: Store, folder: Path, where: str) -> None:
-    """Write a small tree to a folder. Raises BundlerError (INPUT) for links that lead out of it."""
+def _check_links(tree: Tree, where: str) -> None:
+    """Helm follows links; what they lead to must be in the chart, or the bundle would lack it."""
     for path, entry in tree.entries.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        match entry:
-            case File(_, _, digest):
-                shutil.copyfile(store.path(digest), place)
-            case Symlink(target):
-                _check_link(path, target, where)
-                place.symlink_to(target)
+        if isinstance(entry, Symlink):
+            _check_link(path, entry.target, where)
 
 
 def _check_link(path: str, target: str, where: str) -> None:

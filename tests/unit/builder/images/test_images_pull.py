@@ -275,6 +275,14 @@ def test_the_login_stays_with_its_host_when_a_blob_is_elsewhere(registry, pull, 
         elsewhere.shutdown()
 
 
+def test_redirects_in_a_circle_end(registry, pull):
+    path = "/v2/app/manifests/1"
+    again = {"Location": f"http://{registry.host}{path}"}
+    registry.script(path, *[lambda handler: handler.say(302, headers=again)] * 100)
+    assert "redirects" in str(failure(pull, f"{registry.host}/app:1"))
+    assert len(registry.seen) < 20
+
+
 def test_a_challenge_behind_a_redirect_gets_no_login(registry, pull, tmp_path):
     image = MadeImage(b"x")
     name = registry.put("app:1", image)
