@@ -3,8 +3,7 @@
 # Variables: runtime (folder of the frozen installer), library, inputs (digest of the chart).
 set -eu
 : "$inputs"
-app=$(cd "$runtime" && cd app && pwd)
 export HELM_C_LIB="$library" HOME=/var/lib/bundler/helm
 export HELM_CACHE_HOME=$HOME/cache HELM_CONFIG_HOME=$HOME/config HELM_DATA_HOME=$HOME/data
 mkdir -p -m 0700 "$HOME"
-exec "$app"/_internal/ld-linux-*.so.* --library-path "$app/_internal" "$app/app" helm-agent
+exec "$runtime/start" helm-agent

@@ -29,7 +29,7 @@ def control_plane_steps(context: Context) -> tuple[Step, ...]:
         host=host,
         phase=Phase.CONTROL_PLANE,
         reason=f"Kubernetes {context.contents.version.text} is to run here",
-        after=(config_id, ids.certs, ids.kubelet, ids.containerd, ids.images),
+        after=(ids.kubelet_started, ids.images),
         script=templates.script(
             "init.sh", config=paths.KUBEADM_CONFIG, phases=phases, inputs=content_digest(config)
         ),
@@ -43,9 +43,20 @@ def control_plane_steps(context: Context) -> tuple[Step, ...]:
         after=(config_id, ids.programs),
         script=templates.script("certs.sh", config=paths.KUBEADM_CONFIG, inputs=content_digest(config)),
     )
+    kubelet = Exec(
+        id=ids.kubelet_started,
+        host=host,
+        phase=Phase.CONTROL_PLANE,
+        reason="the kubelet looks around while images are still on their way",
+        after=(certs.id, ids.kubelet, ids.containerd),
+        script=templates.script(
+            "kubelet-start.sh", config=paths.KUBEADM_CONFIG, inputs=content_digest(config)
+        ),
+    )
     return (
         write,
         certs,
+        kubelet,
         init,
         _capture(ids.ca, host, "the CA, for workers to trust", "ca.sh", "ca", ids.init),
         _capture(ids.token, host, "a token, for workers to join with", "token.sh", "token", ids.init),

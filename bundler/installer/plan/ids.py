@@ -62,6 +62,11 @@ class Ids:
         return ident(Phase.REGISTRY, self.host, "app-images")
 
     @property
+    def kubelet_started(self) -> str:
+        """The control plane's kubelet runs, with nothing to do yet."""
+        return ident(Phase.CONTROL_PLANE, self.host, "kubelet")
+
+    @property
     def init(self) -> str:
         """The control plane runs."""
         return ident(Phase.CONTROL_PLANE, self.host, "init")

@@ -80,11 +80,13 @@ def discovery_config() -> str:
 
 
 def skipped_phases(context: Context, *, joining: bool) -> tuple[str, ...]:
-    """Phases that can't work here: kubeadm's checks without crictl, CoreDNS without its image."""
+    """Phases that can't work here (checks without crictl, CoreDNS without its image) or were done before."""
     contents = context.contents
     checks = contents.version.preflight_needs_crictl and not contents.has_crictl
     skipped = ("preflight",) if checks else ()
-    return skipped if joining or contents.has_coredns else (*skipped, "addon/coredns")
+    if joining:
+        return skipped
+    return (*skipped, "kubelet-start", *(() if contents.has_coredns else ("addon/coredns",)))
 
 
 def subnets(context: Context) -> tuple[str, str]:

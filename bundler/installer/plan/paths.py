@@ -57,4 +57,4 @@ TREES: Final = (
     "/var/log/pods",
 )
 # Folders that they make and that may come to hold what is not theirs: they go if they are empty.
-FOLDERS: Final = ("/lib/modules",)
+FOLDERS: Final = ("/lib/modules", "/etc/ssl/certs")
