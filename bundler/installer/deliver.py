@@ -3,7 +3,7 @@
 Two commands. The first tells which files are in place, which were staged whole by a run that was cut, and
 how much room there is. The second reads the missing ones, one behind the other, from standard input into a
 staging folder, checks their SHA-256 in the background while the next ones come in, and renames them into
-place when all are right. A file that isn't right is removed, and nothing of the step counts as done.
+place when all are right. When one isn't, none is renamed, and nothing of the step counts as done.
 """
 
 import hashlib
@@ -24,6 +24,15 @@ _SLACK: Final = 64 << 20  # bytes that a disk must have left in the end
 _PROBE_TIMEOUT = 600.0
 _SLOWEST: Final = 1 << 20  # bytes a second: a slower line counts as stuck
 _WRONG: Final = 65  # exit status for a digest that is not right (EX_DATAERR)
+# A copy whose connection was cut may still hang in its read and write into our files later: it is ended.
+# Whoever holds the lock is alive, so the number in it is no stranger's; its children hold it too.
+_ALONE: Final = """exec 9>>"$box.lock"
+flock -n 9 || {
+    read -r old <"$box.lock" && kill -s KILL -- "-$old"
+    flock -w 10 9 || { echo "another run is copying to this host" >&2; exit 1; }
+}
+echo $$ >"$box.lock"
+"""
 
 
 class Source(Protocol):
@@ -141,6 +150,7 @@ def receive_script(step: Deliver, wanted: Sequence[Item], found: Probe, prelude:
     return f"""{prelude}
 {_functions(step)}
 mkdir -p -m 0700 {journal.STATE} && mkdir -p "$box" || exit 1
+{_ALONE}
 rm -f "$box/list" "$box/checking"
 job= batch=0
 check() {{ # the list is long enough: check it while the next files come in
@@ -154,7 +164,8 @@ finish() {{
     [ -n "$job" ] || return 0
     wait "$job" && job= && return 0
     cat "$box/said" >&2
-    while read -r _ file; do rm -f "$file"; done <"$box/checking"
+    # What waits in our state stays: the next run tells the whole ones from the others by their digests.
+    while read -r _ file; do case $file in "$box"/*) ;; *) rm -f "$file" ;; esac; done <"$box/checking"
     exit {_WRONG}
 }}
 folder() {{
@@ -177,7 +188,7 @@ while read -r n size hex mode path <&3; do
     chmod "$mode" "$staged" && mv -fT "$staged" "$path" || exit 1
 done {_here(unplaced)}
 while read -r n size hex mode path <&3; do chmod "$mode" "$path" || exit 1; done {_here(placed)}
-rm -rf "$box"
+rm -rf "$box" "$box.lock"
 {journal.record(step)}
 """
 

@@ -17,7 +17,8 @@ from bundler.installer.transport import Outcome
 _OPEN_TIMEOUT: Final = 30.0  # seconds for the host to open a channel
 _KILL_TIMEOUT: Final = 10.0  # seconds for a script to be ended
 _READ: Final = 64 << 10
-_NO_STATUS: Final = -1  # paramiko's word for a channel that closed without an exit status
+# paramiko's word for a channel that closed without an exit status; `setsid -w` gives one, so it was cut.
+_NO_STATUS: Final = -1
 
 
 class SshTransport:
@@ -65,7 +66,7 @@ class SshTransport:
             raise remote.timed_out(self.address, timeout, running)
         if self._closed:
             raise remote.stopped(self.address)
-        if status == _NO_STATUS and not self._connection.is_active():
+        if status == _NO_STATUS:
             raise self._lost(running)
         return running.outcome(status)
 
@@ -97,7 +98,7 @@ class SshTransport:
             raise
         finally:
             timer.cancel()
-            channel.close()
+            _shut(channel)
 
     def _start(self, command: str, running: remote.Running) -> paramiko.Channel:
         text = f"exec {shlex.join([*self._sudo, '/bin/sh', '-c', command])}" if self._sudo else command
@@ -111,14 +112,14 @@ class SshTransport:
     def _expire(self, running: remote.Running, channel: paramiko.Channel) -> None:
         running.late = True
         self._kill(running)
-        channel.close()  # the readers end even if the host no longer answers
+        _shut(channel)  # the readers end even if the host no longer answers
 
     def _kill(self, running: remote.Running) -> None:
         """End a script's process group; nothing more can be done where the connection is gone."""
         if running.group is None or not self._connection.is_active():
             return
         script = remote.kill_script(running.group).encode()
-        with contextlib.suppress(BundlerError, OSError, paramiko.SSHException):
+        with contextlib.suppress(BundlerError, OSError, EOFError, paramiko.SSHException):
             channel = self._start(remote.command(script), remote.Running())
             channel.settimeout(_KILL_TIMEOUT)
             with contextlib.closing(channel):
@@ -212,15 +213,21 @@ def _feed(channel: paramiko.Channel, chunks: Iterator[bytes]) -> None:
         for start in range(0, len(chunk), step):
             try:
                 channel.sendall(chunk[start : start + step])
-            except OSError:
+            except (OSError, EOFError):
                 return
     with contextlib.suppress(OSError, EOFError):
         channel.shutdown_write()
 
 
+def _shut(channel: paramiko.Channel) -> None:
+    """Close a channel whose connection may be gone."""
+    with contextlib.suppress(OSError, EOFError):
+        channel.close()
+
+
 def _drain(receive: Callable[[int], bytes], sink: Callable[[bytes], None]) -> threading.Thread:
     def read() -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, EOFError):
             while data := receive(_READ):
                 sink(data)
 
