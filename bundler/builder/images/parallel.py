@@ -75,6 +75,7 @@ class _Crew(Generic[T]):
                 return
             except Exception as error:  # noqa: BLE001  (raised again in the caller's thread, by `results`)
                 self._surprises.append(error)
+                self._stop.now()
 
     def _take(self, number: int) -> None:
         self._stop.check()
