@@ -6,4 +6,12 @@ set -eu
 export LC_ALL=C.UTF-8
 trap 'rm -f "$discovery"' EXIT
 trap 'exit 1' HUP INT TERM
-kubeadm join --config "$config" ${phases:+--skip-phases="$phases"} 2>&1
+kubeadm join --config "$config" ${phases:+--skip-phases="$phases"} 2>&1 &
+joining=$!
+
+# Until the cluster has signed its certificate, the kubelet asks in vain, ever more seldom, and does not notice at once
+# that it may now: its first pods would be put off by up to a quarter of a minute. So it starts afresh.
+certificate=/var/lib/kubelet/pki/kubelet-client-current.pem
+until [ -e "$certificate" ] || ! kill -0 "$joining" 2>/dev/null; do sleep 0.2; done
+if [ -e "$certificate" ]; then systemctl restart kubelet.service; fi
+wait "$joining"

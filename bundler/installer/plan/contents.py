@@ -1,12 +1,13 @@
 """What the bundle holds, as the plan asks for it: programs, images by use, packages by suite, apps' files."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from bundler.core import yamldoc
+from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
 from bundler.core.reference import Reference
@@ -129,17 +130,22 @@ class Contents:
             found.setdefault(package.suite, []).append(package)
         return {suite: tuple(packages) for suite, packages in found.items()}
 
-    def image_deliveries(self, names: Sequence[str]) -> tuple[Delivery, ...]:
-        """The blobs of these images, each once, to their places in the registry's store."""
-        digests = {
-            digest: None
-            for name in names
-            for digest in (*self.images[name].manifests, *self.images[name].blobs)
-        }
+    def image_deliveries(self, names: Sequence[str], *, besides: Sequence[str] = ()) -> tuple[Delivery, ...]:
+        """The blobs of these images, each once, to their places in the registry's store.
+
+        besides: images that are delivered already; blobs shared with them are left out.
+        """
+        there = frozenset(self._digests(besides))
+        digests = dict.fromkeys(digest for digest in self._digests(names) if digest not in there)
         return tuple(
             deliver(self.required(f"images/blobs/sha256/{digest.hex}"), blob_path(digest.hex), 0o644)
             for digest in digests
         )
+
+    def _digests(self, names: Sequence[str]) -> Iterator[Digest]:
+        for name in names:
+            yield from self.images[name].manifests
+            yield from self.images[name].blobs
 
     def required(self, path: str) -> Member:
         """A member that must be there. Raises BundlerError (INTEGRITY) when it is not."""

@@ -18,8 +18,8 @@ def registry_steps(context: Context) -> tuple[Step, ...]:
     rest = tuple(name for name in context.contents.images if name not in set(first))
     return (
         *_write_steps(context),
-        *_image_steps(context, "images", first, behind=()),
-        *_image_steps(context, "app-images", rest, behind=(_delivered(context, "images"),)),
+        *_image_steps(context, "images", first, besides=()),
+        *_image_steps(context, "app-images", rest, besides=first),
         *_start_steps(context),
     )
 
@@ -68,7 +68,7 @@ def _linked(context: Context, what: str) -> str:
 
 
 def _image_steps(
-    context: Context, what: str, names: tuple[str, ...], *, behind: tuple[str, ...]
+    context: Context, what: str, names: tuple[str, ...], *, besides: tuple[str, ...]
 ) -> tuple[Step, ...]:
     host = context.site.control_plane.address
     lines = dict.fromkeys(line for name in names for line in links(context.contents.images[name]))
@@ -78,8 +78,8 @@ def _image_steps(
             host=host,
             phase=Phase.DISTRIBUTE,
             reason=f"the site's registry serves {len(names)} images from here",
-            after=behind,
-            files=context.contents.image_deliveries(names),
+            after=(_delivered(context, "images"),) if besides else (),
+            files=context.contents.image_deliveries(names, besides=besides),
         ),
         Exec(
             id=_linked(context, what),

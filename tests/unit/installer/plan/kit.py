@@ -1,0 +1,192 @@
+"""Small sites, hosts and bundles to decide for; each test says only what matters to it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bundler.core.digest import Digest
+from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
+from bundler.installer.facts import CgroupVersion, Facts, HostFacts
+from bundler.installer.plan import decide, wanted_files
+from bundler.installer.secrets import Secrets
+from bundler.installer.site import Host, Role, Site
+from bundler.installer.steps import Done, Plan, Step, fingerprint
+
+CONTROL_PLANE = "10.0.0.2"
+WORKER = "10.0.0.3"
+
+SECRETS = Secrets(
+    ca_certificate="CA-CERTIFICATE",
+    ca_key="CA-KEY-SECRET",
+    registry_certificate="REGISTRY-CERTIFICATE",
+    registry_key="REGISTRY-KEY-SECRET",
+)
+
+KUBEADM = b"""\
+apiVersion: kubeadm.k8s.io/v1beta2
+kind: ClusterConfiguration
+imageRepository: k8s.gcr.io
+apiServer: {extraArgs: {audit-log-maxage: "7"}}
+"""
+
+CNI = b"""\
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: cni}
+spec: {template: {spec: {containers: [{name: agent, image: "quay.io/net/agent:1"}]}}}
+"""
+
+IMAGES = (
+    "k8s.gcr.io/kube-apiserver:v1.20.2",
+    "k8s.gcr.io/etcd:3.4.23",
+    "k8s.gcr.io/kube-proxy:v1.20.2",
+    "k8s.gcr.io/pause:3.2",
+    "quay.io/net/agent:1",
+    "docker.io/a/b:1",
+    "quay.io/a/b:1",
+)
+
+
+def digest(name: str) -> Digest:
+    return Digest.of(name.encode())
+
+
+def image(name: str) -> Image:
+    return Image(
+        name=name,
+        digest=digest(f"manifest {name}"),
+        media_type="application/vnd.oci.image.manifest.v1+json",
+        size=500,
+        manifests=(digest(f"manifest {name}"),),
+        blobs=(digest(f"config {name}"), digest("a layer that all share")),
+    )
+
+
+def package(name: str, *, requested: bool = False, suite: str = "debian:bookworm") -> OsPackage:
+    path = f"packages/{suite.replace(':', '-')}/{name}_1_amd64.deb"
+    return OsPackage(suite, name, "1", "amd64", path, requested)
+
+
+def index(
+    *,
+    apps: tuple[App, ...] = (),
+    launch: tuple[str, ...] = (),
+    images: tuple[str, ...] = IMAGES,
+    packages: tuple[OsPackage, ...] = (package("containerd", requested=True), package("libc-extra")),
+    files: Mapping[str, int] | None = None,
+    kubernetes: str = "v1.20.2",
+    commands: tuple[str, ...] = (),
+) -> Index:
+    """A bundle with the usual programs, a network plug-in and whatever else is asked for. files: path -> size."""
+    cni = App("net", AppKind.KUBE, AppRole.CNI, "application/apps/net")
+    made = tuple(image(name) for name in images)
+    sizes: dict[str, int] = {
+        f"root/bin/{name}": 100 for name in ("kubeadm", "kubelet", "kubectl", "registry")
+    }
+    sizes |= {"root/etc/kubeadm.yml": len(KUBEADM), "root/application/apps/net/net.yaml": len(CNI)}
+    sizes |= {f"images/blobs/sha256/{d.hex}": 1000 for i in made for d in (*i.manifests, *i.blobs)}
+    sizes |= {"packages/debian-bookworm/Packages": 10, "packages/debian-bookworm/Release": 10}
+    sizes |= {each.path: 50 for each in packages} | dict(files or {})
+    members = tuple(
+        Member(path, size, digest(f"{path} {size}"), 0o644, offset, size)
+        for offset, (path, size) in enumerate(sorted(sizes.items()))
+    )
+    return Index(
+        name="demo",
+        version="1",
+        platform="linux/amd64",
+        kubernetes=kubernetes,
+        labels={},
+        env={},
+        apps=(cni, *apps),
+        launch=launch,
+        commands=commands,
+        images=made,
+        packages=packages,
+        members=members,
+    )
+
+
+def site(workers: int = 1) -> Site:
+    hosts = [Host(CONTROL_PLANE, frozenset({Role.CONTROL_PLANE}))]
+    hosts += [Host(address(number), frozenset({Role.WORKER})) for number in range(workers)]
+    return Site("trial", tuple(hosts))
+
+
+def address(worker: int) -> str:
+    """10.0.0.3, 10.0.0.4, …"""
+    number = worker + 3
+    return f"10.0.{number // 256}.{number % 256}"
+
+
+def host_facts(host: str, **changes: object) -> HostFacts:
+    plain = HostFacts(
+        address=host,
+        hostname=f"node-{host.replace('.', '-')}",
+        os_id="debian",
+        os_version="12",
+        os_codename="bookworm",
+        architecture="amd64",
+        kernel="6.1",
+        cgroup=CgroupVersion.V2,
+        cpus=4,
+        memory=8 << 30,
+        disk_free={"/": 100 << 30},
+        swap=False,
+        clock_offset=0.0,
+        virtualisation="kvm",
+        sudo=True,
+        addresses=(host,),
+        listening_ports=frozenset({22}),
+        commands=frozenset({"systemctl", "tar", "sha256sum", "apt-get", "modprobe"}),
+        packages={"libc6": "2.36"},
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]  # a test names real fields
+
+
+def facts(of: Site, **changes: Mapping[str, object]) -> Facts:
+    """changes: by host, `control_plane` or `worker`."""
+    wanted = {CONTROL_PLANE: changes.get("control_plane", {}), WORKER: changes.get("worker", {})}
+    return Facts(
+        {host.address: host_facts(host.address, **wanted.get(host.address, {})) for host in of.hosts}, 0.0
+    )
+
+
+def files_of(bundle: Index) -> dict[str, bytes]:
+    known = {"root/etc/kubeadm.yml": KUBEADM, "root/application/apps/net/net.yaml": CNI}
+    return {path: known[path] for path in wanted_files(bundle)}
+
+
+def plan(
+    of: Site | None = None,
+    found: Facts | None = None,
+    bundle: Index | None = None,
+    secrets: Secrets = SECRETS,
+) -> Plan:
+    of = of or site()
+    bundle = bundle or index()
+    return decide(of, found or facts(of), bundle, secrets, files_of(bundle))
+
+
+def steps(made: Plan) -> dict[str, Step]:
+    return {step.id: step for step in made.steps}
+
+
+def done_all(made: Plan, found: Facts) -> Facts:
+    """The facts after every step of the plan has succeeded."""
+    stamps: dict[str, dict[str, str]] = {host: dict(of.stamps) for host, of in found.hosts.items()}
+    for step in made.steps:
+        if not step.volatile:
+            stamps[step.host][step.id] = fingerprint(step)
+    return Facts(
+        {
+            host: replace(
+                of, stamps=stamps[host], kubelet_config=True, packages={**of.packages, "containerd": "1"}
+            )
+            for host, of in found.hosts.items()
+        },
+        found.gathered_at,
+    )
+
+
+def done_ids(made: Plan) -> set[str]:
+    return {each.step.id for each in made.done if isinstance(each, Done)}
