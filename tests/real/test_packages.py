@@ -253,11 +253,11 @@ def test_the_machines_mirrors_are_read_as_apt_reads_them_also_where_its_lists_we
     (tmp_path / "parts").mkdir()
     (tmp_path / "lists").mkdir()
     (tmp_path / "parts" / "debian.sources").write_text(
-        "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm bookworm-updates\nComponents: main\n"
+        "Types: deb\nURIs: http://m.example/debian\nSuites: bookworm bookworm-updates\nComponents: main\n"
     )
     (tmp_path / "parts" / "security.list").write_text(
-        "deb http://mirror.example/debian-security bookworm-security main\n"
-        "deb-src http://mirror.example/debian bookworm main\n# deb http://other.example/debian sid main\n"
+        "deb http://m.example/debian-security bookworm-security main\n"
+        "deb-src http://m.example/debian bookworm main\n# deb http://o.example/debian sid main\n"
     )
     (tmp_path / "apt.conf").write_text(
         f'Dir::Etc::parts "/dev/null"; Dir::Etc::main "/dev/null"; Dir::Etc::sourcelist "/dev/null";'
@@ -265,7 +265,7 @@ def test_the_machines_mirrors_are_read_as_apt_reads_them_also_where_its_lists_we
     )
     monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
     assert machine_repositories(tmp_path / "lists") == (
-        Repository("http://mirror.example/debian/", "bookworm"),
-        Repository("http://mirror.example/debian/", "bookworm-updates"),
-        Repository("http://mirror.example/debian-security/", "bookworm-security"),
+        Repository("http://m.example/debian/", "bookworm"),
+        Repository("http://m.example/debian/", "bookworm-updates"),
+        Repository("http://m.example/debian-security/", "bookworm-security"),
     )
