@@ -7,10 +7,12 @@ come with the .run.
 import json
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from bundler.builder.packages.apt import machine_repositories
 from bundler.core.errors import BundlerError, ExitCode
 from tests.site.commands import run
 
@@ -40,14 +42,12 @@ def debian_mirror(suite: str) -> str:
     """
     if named := os.environ.get("BUNDLER_DEBIAN_MIRROR"):
         return named
-    listing = run(
-        "apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"
-    )
-    found = dict(_mirrors(listing))
+    with tempfile.TemporaryDirectory() as empty:
+        found = machine_repositories(Path(empty))
     # Another suite of the same distribution lies on the same mirror.
-    for release in (suite, "bookworm", "bullseye", "trixie", "stable"):
-        if release in found:
-            return found[release]
+    plain = [each for each in found if not each.suite.endswith(("-updates", "-security", "-backports"))]
+    for each in (*(each for each in plain if each.suite == suite), *plain):
+        return each.uri
     raise BundlerError(
         "this machine's apt settings name no Debian mirror",
         code=ExitCode.UNSUPPORTED,
@@ -88,11 +88,6 @@ def _sweep(folder: Path) -> None:
     for path in folder.glob(".*"):
         if not Path("/proc", path.suffix.lstrip(".")).exists():
             shutil.rmtree(path)
-
-
-def _mirrors(listing: str) -> list[tuple[str, str]]:
-    rows = (line.split() for line in listing.splitlines())
-    return [(release, uri) for release, component, uri in rows if component == "main"]
 
 
 def _bootstrap(root: Path, suite: str, mirror: str, log: Path) -> None:
