@@ -1,5 +1,6 @@
 """Reading Clusterfiles: what becomes of each field, and what is said of each fault."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ spec:
   env: [PodCIDR=100.64.0.0/10, "Options=a=b"]
   ssh: {user: ops, passwd: hunter2, pk: ~/.ssh/id_rsa, pkPasswd: "", port: "22", encrypted: false}
   hosts:
-  - {ips: [10.0.0.3-10.0.0.5], roles: [node], ssh: {port: 2222, user: admin}, env: {Disk: 5, On: true}}
+  - {ips: [10.0.0.3-10.0.0.5], roles: [node], ssh: {port: 2222, user: admin}, env: {Disk: 5, Fast: true}}
   - {ips: [10.0.0.2], roles: [master], env: [EtcdDevice=/dev/vdb]}
   containerRuntime: {type: containerd}
   registry: {localRegistry: {domain: sea.hub, port: 5001, username: u, password: 12345, ha: false}}
@@ -34,6 +35,7 @@ kind: ClusterConfiguration
 networking: {podSubnet: 10.1.0.0/16}
 """
 
+LATER = "not-supported-yet"
 SMALL = (
     "apiVersion: bundler/v1\nkind: Cluster\nspec:\n  hosts:\n  - {ips: [10.0.0.2], roles: [control-plane]}\n"
 )
@@ -61,7 +63,7 @@ def test_sealers_own_example_is_read_as_it_stands() -> None:
     assert found.control_plane.login == Login("ops", 22, "~/.ssh/id_rsa", None, Secret("hunter2"))
     assert (found.workers[0].login.user, found.workers[0].login.port) == ("admin", 2222)
     assert found.env == {"PodCIDR": "100.64.0.0/10", "Options": "a=b"}
-    assert found.workers[2].env == {"Disk": "5", "On": "true"}
+    assert found.workers[2].env == {"Disk": "5", "Fast": "true"}
     assert (found.registry.name, found.registry.username) == ("sea.hub:5001", "u")
     assert found.registry.password == Secret("12345")
     assert found.launch == ("redis",)
@@ -96,50 +98,44 @@ def host(entry: str) -> str:
     [
         (SMALL.replace("spec:", "spec:\n  hots: 1"), [("4:3", "unknown-field")]),
         (host("{ips: [10.0.0.2], role: [master]}"), [("5:5", "missing-field"), ("5:23", "unknown-field")]),
-        (host("{ips: [10.0.0.300, 10.0.0.9-10.0.0.2], roles: [master]}"), [("5:12", "wrong-value"), ("5:24", "wrong-value")]),
-        (host("{ips: ['::1'], roles: [master]}"), [("5:12", "not-supported-yet")]),
+        (host("{ips: [10.0.0.300, 10.0.0.9-10.0.0.2], roles: [master]}"),
+            [("5:12", "wrong-value"), ("5:24", "wrong-value")]),
+        (host("{ips: ['::1'], roles: [master]}"), [("5:12", LATER)]),
         (host("{ips: [10.0.0.2], roles: [boss]}"), [("5:31", "wrong-value")]),
         (host("{ips: [10.0.0.2], roles: [node]}"), [("4:3", "missing-role")]),
-        (host("{ips: [10.0.0.2, 10.0.0.3], roles: [master]}"), [("5:32", "not-supported-yet")]),
+        (host("{ips: [10.0.0.2, 10.0.0.3], roles: [master]}"), [("5:33", LATER)]),
         (host("{ips: [10.0.0.2, 10.0.0.2], roles: [master]}"), [("5:22", "duplicate-host")]),
         (host("{ips: [10.0.0.2], roles: [master], ssh: {port: 0}}"), [("5:52", "wrong-value")]),
         (host("{ips: [10.0.0.2], roles: [master], env: [a]}"), [("5:40", "wrong-value")]),
         (host("{ips: [10.0.0.2], roles: [master], env: [a=1, a=2]}"), [("5:40", "wrong-value")]),
         (host("{ips: [10.0.0.2], roles: [master], hostKey: md5:1}"), [("5:49", "wrong-value")]),
         (host("{ips: [10.0.0.2], roles: [master], taints: [a], labels: {b: c}}"),
-            [("5:40", "not-supported-yet"), ("5:53", "not-supported-yet")]),
+            [("5:40", LATER), ("5:53", LATER)]),
         (host("{ips: [10.0.0.2], roles: [master], taints: [], labels: {}}\n  - 5"), [("6:5", "wrong-value")]),
         (SMALL.replace("spec:", "spec:\n  ssh: {passwd: a, passwordEnv: B}"), [("4:3", "wrong-value")]),
         (SMALL.replace("bundler/v1", "sealer.io/v2").replace("spec:", "spec:\n  ssh: {passwordEnv: B}"),
             [("4:9", "unknown-field")]),
         (SMALL.replace("bundler/v1", "sealer.io/v9"), [("1:13", "wrong-version")]),
-        (SMALL.replace("kind: Cluster", "kind: Clutser"), [("1:1", "missing-document"), ("2:7", "unknown-kind")]),
-        (SMALL + "---\n" + SMALL, [("7:7", "duplicate-document")]),
-        (SMALL + "---\napiVersion: sealer.io/v1\nkind: Config\nspec: {path: a}", [("8:7", "not-supported-yet")]),
+        (SMALL.replace("kind: Cluster", "kind: Clutser"),
+            [("0:0", "missing-document"), ("2:7", "unknown-kind")]),
+        (SMALL + "---\n" + SMALL, [("8:7", "duplicate-document")]),
+        (SMALL + "---\napiVersion: sealer.io/v1\nkind: Config\nspec: {path: a}", [("8:7", LATER)]),
         (SMALL + "---\napiVersion: v1\nkind: InitConfiguration", [("7:13", "wrong-version")]),
         (SMALL + "---\n- a", [("7:1", "wrong-document")]),
         (SMALL.replace("spec:", "spec:\n  dataRoot: /x\n  cmd: [a]"),
-            [("4:3", "not-supported-yet"), ("5:3", "not-supported-yet")]),
-        (SMALL.replace("spec:", "spec:\n  containerRuntime: {type: docker}"), [("4:28", "not-supported-yet")]),
-        (SMALL.replace("spec:", "spec:\n  registry: {externalRegistry: {domain: a}}"), [("4:14", "not-supported-yet")]),
-        (SMALL.replace("spec:", "spec:\n  registry: {localRegistry: {username: a}}"), [("4:14", "wrong-value")]),
+            [("4:3", LATER), ("5:3", LATER)]),
+        (SMALL.replace("spec:", "spec:\n  containerRuntime: {type: docker}"), [("4:28", LATER)]),
+        (SMALL.replace("spec:", "spec:\n  registry: {externalRegistry: {domain: a}}"), [("4:14", LATER)]),
+        (SMALL.replace("spec:", "spec:\n  registry: {localRegistry: {username: a}}"),
+            [("4:14", "wrong-value")]),
         (SMALL.replace("spec:", "spec:\n  registry: {localRegistry: {insecure: true, ha: true}}"),
-            [("4:30", "not-supported-yet"), ("4:46", "not-supported-yet")]),
+            [("4:30", LATER), ("4:46", LATER)]),
         (SMALL.replace("spec:", "metadata: {name: A_b}\nspec:"), [("3:18", "wrong-value")]),
         ("", [("0:0", "missing-document")]),
     ],
 )  # fmt: skip
 def test_faults_with_their_places(text: str, expected: list[tuple[str, str]]) -> None:
-    if text == "":
-        with pytest.raises(Problems) as caught:
-            site(text)
-        assert [problem.rule for problem in caught.value.problems] == ["missing-document"]
-    elif "Clutser" in text:
-        with pytest.raises(Problems) as caught:
-            site(text)
-        assert {problem.rule for problem in caught.value.problems} == {"missing-document", "unknown-kind"}
-    else:
-        assert faults(text) == expected
+    assert faults(text) == expected
 
 
 def test_only_unsupported_fields_have_a_code_of_their_own() -> None:
@@ -194,7 +190,7 @@ def test_expand(text: str, expected: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "10.0.0.1-", "-10.0.0.1", "10.0.0.2-10.0.0.1", "10.0.0.0-10.9.0.0", "0.0.0.0"]
+    "text", ["", "a", "10.0.0.1-", "-10.0.0.1", "10.0.0.2-10.0.0.1", "10.0.0.0-10.9.0.0", "224.0.0.1"]
 )
 def test_expand_refuses(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
@@ -205,7 +201,5 @@ def test_expand_refuses(text: str) -> None:
 @settings(max_examples=200, deadline=None)
 def test_any_text_gives_a_site_or_problems(text: str) -> None:
     for head in ("", SMALL, SMALL.replace("  hosts:", "  ")):
-        try:
-            site(head + text)
-        except Problems as error:
-            assert error.problems
+        with contextlib.suppress(Problems):
+            assert site(head + text).hosts

@@ -1,0 +1,179 @@
+"""What the user is told: log, report, progress, plans and facts; and passwords that are found for us."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer import journal, show
+from bundler.installer.connect import Access, password_of
+from bundler.installer.events import (
+    Event,
+    PhaseFinished,
+    RunFinished,
+    RunStarted,
+    StepFailed,
+    StepFinished,
+    StepOutput,
+    StepProgress,
+    StepStarted,
+)
+from bundler.installer.logfile import LogFile, redact
+from bundler.installer.progress import BarProgress, PlainProgress
+from bundler.installer.report import Report
+from bundler.installer.site import Host, Login, PasswordEnv, PasswordFile, PasswordSource, Role, Secret, Site
+from bundler.installer.steps import Await, Deliver, Delivery, Done, Exec, Phase, Plan, Write
+
+COPY = Deliver(
+    id="d", host="10.0.0.2", phase=Phase.DISTRIBUTE, reason="the runtime", files=(Delivery("m", "/x", 0o644),)
+)
+RUN = Exec(id="e", host="10.0.0.2", phase=Phase.HOST, reason="settings", script="x")
+WAIT = Await(id="a", host="10.0.0.2", phase=Phase.APPS, reason="r", script="x", subject="web", deadline=5)
+ERROR = BundlerError("it broke", code=ExitCode.STEP)
+EVENTS: tuple[Event, ...] = (
+    RunStarted("demo 1.0", 3, 1, 3 << 20),
+    StepStarted(COPY),
+    StepProgress(COPY, 1 << 20),
+    StepFinished(COPY, 1.5),
+    PhaseFinished(Phase.DISTRIBUTE, 1.5),
+    StepStarted(RUN),
+    StepOutput(RUN, 'token "s3cr\\et"'),
+    StepFinished(RUN, 0.25),
+    StepStarted(WAIT),
+    StepFailed(WAIT, 5.0, ERROR),
+    RunFinished(7.0, 1),
+)
+SITE = Site("s", (Host("10.0.0.2", frozenset({Role.CONTROL_PLANE, Role.WORKER})),))
+
+
+def test_log_holds_everything_but_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "run.log"
+    log = LogFile.open(path, lambda: frozenset({'s3cr\\et"', "line one\nline two"}))
+    for event in EVENTS:
+        log(event)
+    log.note(event="error", error="has line two in it")
+    log.close()
+    assert path.stat().st_mode & 0o777 == 0o600
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [entry["event"] for entry in entries] == [
+        *("run", "start", "done", "phase", "start", "output", "done", "start", "failed", "end", "error")
+    ]
+    assert entries[5]["line"] == 'token "***'
+    assert entries[-1]["error"] == "has *** in it"
+    assert all(entry["time"].endswith("Z") for entry in entries)
+
+
+def test_log_in_a_wrong_place(tmp_path: Path) -> None:
+    with pytest.raises(BundlerError, match="log can't be written"):
+        LogFile.open(tmp_path / "no" / "such" / "folder", frozenset)
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets", "expected"),
+    [
+        ("a secret word", {"secret"}, "a *** word"),
+        ("longer first", {"long", "longer"}, "*** first"),
+        ("abc", {"a", ""}, "abc"),  # too short to be told from ordinary words
+    ],
+)
+def test_redact(text: str, secrets: set[str], expected: str) -> None:
+    assert redact(text, frozenset(secrets)) == expected
+
+
+def test_report_tells_hosts_phases_and_what_is_left() -> None:
+    report = Report(SITE, log="run.log")
+    for event in EVENTS:
+        report(event)
+    report.nodes = "NAME STATUS\nnode-1 Ready\n"
+    told = json.loads(report.as_json())
+    assert (told["ok"], told["seconds"], told["left"], told["bytes"]) == (False, 7.0, 1, 3 << 20)
+    assert told["phases"] == {"distribute": 1.5}
+    assert [step["id"] for step in told["steps"]] == ["d", "e"]
+    assert told["failed"] == [{"id": "a", "host": "10.0.0.2", "error": "it broke"}]
+    assert told["hosts"] == [{"address": "10.0.0.2", "roles": ["control-plane", "worker"]}]
+    text = report.as_text()
+    for part in ("demo 1.0", "distribute", "node-1 Ready", "kubectl", "log: run.log"):
+        assert part in text
+
+
+def test_plain_progress_has_a_line_for_each_end() -> None:
+    stream = io.StringIO()
+    with PlainProgress(stream, detail=False, clock=lambda: 0.0) as view:
+        for event in EVENTS:
+            view(event)
+    lines = [line.split("s  ", 1)[1] for line in stream.getvalue().splitlines()]
+    assert lines == [
+        "demo 1.0: 3 steps, 1 done before, 3 MiB to copy",
+        "10.0.0.2 distribute: the runtime: 1.5 s, 1 of 3 MiB copied",
+        "== distribute: 1.5 s",
+        "10.0.0.2 host: settings: 0.2 s",
+        "10.0.0.2 apps: waiting for web …",
+        "10.0.0.2 apps: waiting for web: FAILED after 5.0 s",
+    ]
+
+
+def test_detail_shows_what_hosts_say() -> None:
+    stream = io.StringIO()
+    with PlainProgress(stream, detail=True) as view:
+        view(StepOutput(RUN, "hello"))
+    assert stream.getvalue().endswith("10.0.0.2 | hello\n")
+
+
+def test_bars_take_every_event() -> None:
+    stream = io.StringIO()
+    with BarProgress(stream) as view:
+        for event in EVENTS:
+            view(event)
+    assert "distribute" in stream.getvalue()
+
+
+def test_a_shown_plan_has_reasons_and_no_contents() -> None:
+    write = Write(
+        id="w", host="10.0.0.2", phase=Phase.HOST, reason="the key", path="/k", content="s3cret", secret=True
+    )
+    plan = Plan("demo", (COPY, RUN, write, WAIT), (Done(RUN, "journal"),))
+    text, told = show.plan_text(plan), json.loads(show.plan_json(plan))
+    assert "4 steps to do, 1 done before" in text
+    assert text.index("distribute:") < text.index("host:") < text.index("apps:")
+    assert [step["kind"] for step in told["steps"]] == ["deliver", "exec", "write", "await"]
+    assert told["done"] == [{"id": "e", "host": "10.0.0.2", "why": "journal"}]
+    assert "s3cret" not in text + json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {}),
+        (f"{'a' * 64} x\n{'b' * 64} x\n", {"x": "b" * 64}),
+        (f"{'a' * 64} x\n{'b' * 30}", {"x": "a" * 64}),
+        (f"{'a' * 64}  x\nnonsense\n", {}),
+    ],
+)
+def test_journal_is_read_leniently(text: str, expected: dict[str, str]) -> None:
+    assert journal.parse(text) == expected
+
+
+def password(source: PasswordSource | None, tmp_path: Path, typed: str = "") -> Secret | None:
+    host = Host("h", frozenset(), Login(password=source))
+    return password_of(
+        host, Access(tmp_path, {"PW": "from env", "EMPTY": ""}, Secret(typed) if typed else None)
+    )
+
+
+def test_passwords_are_found(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("from file\nsecond line\n")
+    assert password(None, tmp_path) is None
+    assert password(None, tmp_path, "typed") == Secret("typed")
+    assert password(Secret("in clear"), tmp_path, "typed") == Secret("in clear")
+    assert password(PasswordEnv("PW"), tmp_path) == Secret("from env")
+    assert password(PasswordFile(str(tmp_path / "pw")), tmp_path) == Secret("from file")
+
+
+@pytest.mark.parametrize("source", [PasswordEnv("EMPTY"), PasswordEnv("NONE"), PasswordFile("/no/such/file")])
+def test_missing_passwords_are_told(source: PasswordSource, tmp_path: Path) -> None:
+    with pytest.raises(BundlerError) as caught:
+        password(source, tmp_path)
+    assert caught.value.code is ExitCode.NOT_FOUND
+    assert "--ask-password" in caught.value.fix
