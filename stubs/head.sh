@@ -29,6 +29,12 @@ esac
 [ -f "$self" ] || self=
 fresh=''  # a folder that is being filled, removed when that fails
 
+# Run a command without its complaints. There may be no /dev/null to send them to.
+quiet() {
+    # shellcheck disable=SC2034  # it is only taken away
+    { complaint=$("$@" 2>&1 >&3); } 3>&1
+}
+
 say() { printf '%s\n' "$*" >&2; }
 
 # fail CODE WHAT [WHY] [FIX]
@@ -42,7 +48,7 @@ fail() {
 need() {
     missing=
     for tool in "$@"; do
-        command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+        found=$(command -v "$tool") || missing="$missing $tool"
     done
     [ -z "$missing" ] || fail $unsupported "this machine lacks:$missing" \
         "they are needed to read this file" "install them (coreutils, tar, gzip), or put busybox on PATH"
@@ -51,15 +57,15 @@ need() {
 # Print LENGTH bytes of this file from OFFSET, a multiple of 65536. dd seeks there, however large the file is.
 part() {
     first=$(($1 / block)) whole=$(($2 / block)) rest=$(($2 % block))
-    [ "$whole" -eq 0 ] || dd if="$self" bs=$block skip=$first count=$whole 2>/dev/null
-    [ "$rest" -eq 0 ] || dd if="$self" bs=$block skip=$((first + whole)) count=1 2>/dev/null | head -c $rest
+    [ "$whole" -eq 0 ] || quiet dd if="$self" bs=$block skip=$first count=$whole
+    [ "$rest" -eq 0 ] || quiet dd if="$self" bs=$block skip=$((first + whole)) count=1 | head -c $rest
 }
 
 # How many bytes from OFFSET to the next multiple of 65536 are not zero.
 dirt() {
     rest=$(($1 % block))
     [ "$rest" -eq 0 ] && echo 0 && return
-    dd if="$self" bs=$block skip=$(($1 / block)) count=1 2>/dev/null | tail -c $((block - rest)) | tr -d '\000' | wc -c
+    quiet dd if="$self" bs=$block skip=$(($1 / block)) count=1 | tail -c $((block - rest)) | tr -d '\000' | wc -c
 }
 
 # Print the sha256 of standard input. OpenSSL is several times as fast as most sha256sums, where it is and works.
@@ -74,7 +80,7 @@ sha256() {
 
 choose_sha256() {
     openssl=no
-    sum=$(printf '' | openssl dgst -sha256 -r 2>/dev/null) || return 0
+    sum=$(printf '' | quiet openssl dgst -sha256 -r) || return 0
     case $sum in e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855*) openssl=yes ;; esac
 }
 
@@ -150,14 +156,18 @@ doubt() {
     done
 }
 
+write_probe() {
+    printf '#!/bin/sh\nexit 0\n' >"$1" && chmod 700 "$1"
+}
+
 # Try a folder as the place of the runtime: sets home, or complains and gives 1.
 try() {
-    base=$(cd -P -- "$1" 2>/dev/null && pwd -P) || { note "$1: cannot be entered" && return 1; }
+    base=$(cd -P -- "$1" 2>&1 && pwd -P) || { note "$1: cannot be entered" && return 1; }
     why=$(doubt "$base" | head -n 1)
     [ -z "$why" ] || { note "$base: $why" && return 1; }
     home=$base/bundler-$me
-    mkdir "$home" 2>/dev/null
-    own=$(ls -ldn "$home" 2>/dev/null)
+    quiet mkdir "$home"
+    own=$(quiet ls -ldn "$home")
     # shellcheck disable=SC2086  # split into words on purpose
     set -- $own
     case ${1:-none}:${3:-} in
@@ -166,12 +176,12 @@ try() {
     *) note "$home: is not a folder that only user $me may use" && return 1 ;;
     esac
     probe=$home/.probe.$$
-    if ! { printf '#!/bin/sh\nexit 0\n' >"$probe" && chmod 700 "$probe"; } 2>/dev/null; then
+    if ! quiet write_probe "$probe"; then
         rm -f "$probe"
         note "$base: not writable, or full"
         return 1
     fi
-    "$probe" 2>/dev/null
+    quiet "$probe"
     ran=$?
     rm -f "$probe"
     [ $ran -eq 0 ] || { note "$base: programs may not be started there (noexec)" && noexec=1 && return 1; }
@@ -187,7 +197,7 @@ note() {
 # Free KiB below FOLDER; a lot where df can't tell.
 free() {
     # shellcheck disable=SC2046  # split into words on purpose
-    set -- $(df -Pk "$1" 2>/dev/null | tail -n 1)
+    set -- $(quiet df -Pk "$1" | tail -n 1)
     case ${4:-} in '' | *[!0-9]*) echo 999999999 ;; *) echo "$4" ;; esac
 }
 
@@ -217,7 +227,7 @@ unpack() {
 # Remove what starts that were killed, and runtimes from before this machine's last restart, have left.
 sweep() {
     for left in "$home/.new.$host."*; do
-        kill -0 "${left##*.}" 2>/dev/null || rm -rf "$left"
+        quiet kill -0 "${left##*.}" || rm -rf "$left"
     done
     for left in "$home"/*."$host".*; do
         [ "${left##*.}" = "$boot" ] || rm -rf "$left"
@@ -228,13 +238,13 @@ sweep() {
 place() {
     me=$(id -u)
     # An unpacked runtime is used until the machine restarts: a power cut can tear files that were not yet on disk.
-    boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null) || boot=0
+    boot=$(quiet cat /proc/sys/kernel/random/boot_id) || boot=0
     host=$(uname -n)
     case $host in '' | *[!A-Za-z0-9-]*) host=host ;; esac
-    [ -d /var/lib/bundler ] || [ "$me" != 0 ] || (umask 022 && mkdir -p /var/lib) 2>/dev/null
+    [ -d /var/lib/bundler ] || [ "$me" != 0 ] || (umask 022 && quiet mkdir -p /var/lib)
     for candidate in "${TMPDIR:-}" /var/tmp "${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}" /var/lib/bundler; do
         [ -n "$candidate" ] || continue
-        [ -d "$candidate" ] || mkdir "$candidate" 2>/dev/null
+        [ -d "$candidate" ] || quiet mkdir "$candidate"
         try "$candidate" || continue
         runtime=$home/$runtime_sha256.$host.$boot
         [ -d "$runtime" ] && return
@@ -244,7 +254,7 @@ place() {
     code=$space
     [ -z "$noexec" ] || code=$unsupported
     fail $code "there is no place to unpack the installer to; tried:$notes" "" \
-        "name a folder of yours with $((runtime_kib / 1024 + 1)) MiB free on a disk without noexec: TMPDIR=/path sh $0 ..."
+        "TMPDIR=FOLDER sh $0 ..., a folder of yours with $((runtime_kib / 1024 + 1)) MiB free, not mounted noexec"
 }
 
 [ -n "$self" ] || fail $usage "cannot find this file as $0" "" "start it as sh FILE or ./FILE, not through a pipe"
@@ -273,5 +283,4 @@ BUNDLER_RUN_FILE=$self
 BUNDLER_RUNTIME=$runtime
 BUNDLER_ARGV0=$0
 export BUNDLER_RUN_FILE BUNDLER_RUNTIME BUNDLER_ARGV0
-for loader in "$runtime"/_internal/ld-*.so.*; do :; done
-exec "$loader" --library-path "$runtime/_internal" "$runtime/app" "$@"
+exec "$runtime/start" "$@"

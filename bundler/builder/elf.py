@@ -22,7 +22,8 @@ def interpreter(path: Path) -> Path:
             )
             for number in range(count):
                 file.seek(start + number * entry_size)
-                kind, _flags, offset, _vaddr, _paddr, size = struct.unpack("<IIQQQQ", file.read(40))
+                entry = file.read(40).ljust(40, b"\0")  # a cut file has no entries there
+                kind, _flags, offset, _vaddr, _paddr, size = struct.unpack("<IIQQQQ", entry)
                 if kind == _PT_INTERP:
                     file.seek(offset)
                     return Path(file.read(size).rstrip(b"\0").decode())

@@ -1,7 +1,7 @@
 """Freezing the installer: a .tar.gz that starts on any glibc, or none (docs/adr/0007-own-loader-and-libc.md).
 
-PyInstaller makes a folder; the build machine's loader and C library are put beside it, and the whole is packed
-so that the same sources and versions give the same bytes, wherever they lie; it is kept under a key of these.
+PyInstaller makes a folder; the build machine's loader and C library are put beside it, and all is packed so
+that the same sources and versions give the same bytes, wherever they lie. It is kept under a key of these.
 """
 
 import gzip
@@ -16,6 +16,7 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from bundler.core.errors import BundlerError, ExitCode
 
 __all__ = ["freeze", "helm_library", "stub_template"]
 
-LAYOUT = 1  # part of the key: raised when what is done here to the folder changes
+LAYOUT = 2  # part of the key: raised when what is done here to the folder changes
 
 _TIMEOUT = 900  # seconds; it takes about 20
 _EPOCH = "315532800"  # 1980-01-01, the first moment that a zip file can name
@@ -54,7 +55,7 @@ def freeze(
     entry: Path | None = None,
     log: Callable[[str], None] = lambda _line: None,
 ) -> Path:
-    """The runtime for `linux/ARCH`: a .tar.gz with `app` and `_internal/`, made now or found in `cache_dir`.
+    """The runtime for `linux/ARCH`: a .tar.gz whose `start` starts it; made now or found in `cache_dir`.
 
     entry: the script that the program starts with, stubs/entry.py unless named. log: PyInstaller's lines.
     Raises BundlerError: UNSUPPORTED when this machine can't freeze for `platform` or lacks what PyInstaller
@@ -63,7 +64,7 @@ def freeze(
     _check_platform(platform)
     _check_python()
     script = entry or resource("stubs") / "entry.py"
-    folder = cache_dir / "runtime"
+    folder = cache_dir.absolute() / "runtime"
     target = folder / f"{_key(platform, script)}.tar.gz"
     if target.is_file():
         return target
@@ -71,6 +72,9 @@ def freeze(
     with tempfile.TemporaryDirectory(prefix=".work.", dir=folder) as work:
         app = _build(script, Path(work), log)
         _add_libc(app / "_internal")
+        shutil.copy(resource("stubs") / "start.sh", app / "start")
+        (app / "start").chmod(0o755)
+        _sort_zip(app / "_internal" / "base_library.zip")
         packed = Path(work) / "runtime.tar.gz"
         pack(app, packed)
         packed.replace(target)
@@ -204,6 +208,18 @@ def _add_libc(internal: Path) -> None:
             path.chmod(0o755)
 
 
+def _sort_zip(path: Path) -> None:
+    """Write the zip again in the order of its names; PyInstaller's depends on where the modules lie.
+
+    Not compressed: it starts quicker so, and the whole is packed anyway.
+    """
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in sorted(archive.namelist())}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in contents.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+
+
 def _libc_folder() -> Path:
     """Where the C library that this very process uses lies."""
     for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
@@ -247,4 +263,5 @@ def _sources(script: Path) -> Iterator[tuple[str, Path]]:
         if path.is_file():
             yield f"site/{path.name}", path
     yield "spec", resource("stubs") / "installer.spec"
+    yield "start", resource("stubs") / "start.sh"
     yield "entry", script

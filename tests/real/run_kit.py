@@ -10,8 +10,8 @@ from bundler.core.archive import BundleWriter, Seal
 from bundler.core.digest import Digest
 from bundler.core.index import Image, Index
 
-# Stands where the loader stands, and says how it was called.
-LOADER = """#!/bin/sh
+# Stands where the frozen installer's start stands, and says how it was called.
+START = """#!/bin/sh
 printf '%s\\n' "$@"
 echo "run $BUNDLER_RUN_FILE"
 echo "runtime $BUNDLER_RUNTIME"
@@ -26,10 +26,9 @@ def runtime(path: Path) -> Path:
     """The stand-in, packed as freeze packs."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for name, text in (("_internal/ld-stand-in.so.2", LOADER), ("app", "")):
-            info = tarfile.TarInfo(name)
-            info.mode, info.size = 0o755, len(text)
-            tar.addfile(info, io.BytesIO(text.encode()))
+        info = tarfile.TarInfo("start")
+        info.mode, info.size = 0o755, len(START)
+        tar.addfile(info, io.BytesIO(START.encode()))
     path.write_bytes(gzip.compress(raw.getvalue(), mtime=0))
     return path
 
@@ -54,7 +53,11 @@ def index(platform: str) -> Index:
 
 
 def make_run(
-    target: Path, *, platform: str = "linux/amd64", frozen: Path | None = None, files: dict[str, bytes] | None = None
+    target: Path,
+    *,
+    platform: str = "linux/amd64",
+    frozen: Path | None = None,
+    files: dict[str, bytes] | None = None,
 ) -> Seal:
     """Write a .run; `frozen` takes the stand-in's place."""
     packed = frozen or runtime(target.parent / "runtime.tar.gz")

@@ -42,7 +42,10 @@ paths = st.lists(part.filter(lambda text: text not in {".", ".."}), min_size=1, 
     st.sampled_from([True, False, None]),
 )
 def test_what_is_written_is_read(
-    make: Make, tmp_path: Path, files: dict[str, bytes], *, compressed: bool | None
+    make: Make,
+    tmp_path: Path,
+    files: dict[str, bytes],
+    compressed: bool | None,  # noqa: FBT001  (hypothesis gives arguments by position)
 ) -> None:
     make(files, compressed=compressed)
     with Bundle.open(tmp_path / "demo.run") as bundle:
