@@ -10,9 +10,9 @@ from functools import partial
 from bundler.builder.images.local import read_local
 from bundler.builder.images.model import ImageRequest, LocalSource, Progress, ResolvedImage
 from bundler.builder.images.offline import Offline
-from bundler.builder.images.parallel import Stop, run_all
 from bundler.builder.images.pull import Source, resolve
 from bundler.builder.images.registry import RegistryClient, RegistryOptions
+from bundler.builder.parallel import Stop, run_all
 from bundler.builder.store import Blob, Store
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.oci import Descriptor, Platform

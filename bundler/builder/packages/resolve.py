@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from bundler.builder.fetch import Fetcher
-from bundler.builder.images.parallel import Stop, run_all
 from bundler.builder.packages.apt import AptRoot, Repository, check_tools, machine_repositories
 from bundler.builder.packages.mirror import repositories
 from bundler.builder.packages.repository import Deb, packages_index, release
 from bundler.builder.packages.solve import solve
 from bundler.builder.packages.suite import Suite, architecture, is_request
+from bundler.builder.parallel import Stop, run_all
 from bundler.builder.progress import Progress
 from bundler.builder.store import Blob, Store
 from bundler.core.digest import Digest

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bundler.builder.images.parallel import Stop, StoppedError, run_all
+from bundler.builder.parallel import Stop, StoppedError, run_all
 from bundler.core.errors import BundlerError, ExitCode
 
 
