@@ -7,20 +7,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-
-
-def human_size(count: float) -> str:
-    """Bytes for people: `1.4 GiB`."""
-    value = float(count)
-    unit = 0
-    while abs(value) >= 1024 and unit < len(_UNITS) - 1:
-        value /= 1024
-        unit += 1
-    return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
 
 
 @contextlib.contextmanager
@@ -34,12 +24,12 @@ def space_told(folder: Path, name: str, size: int | None) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        need = f"; {name} needs {human_size(size)}" if size is not None else ""
+        need = f"; {name} needs {human(size)}" if size is not None else ""
         quota = " (a quota is used up)" if error.errno == errno.EDQUOT else ""
         raise BundlerError(
             f"the disk is full while writing {name}",
             where=folder,
-            why=f"{human_size(_free(folder))} are free there{quota}{need}",
+            why=f"{human(_free(folder))} are free there{quota}{need}",
             code=ExitCode.SPACE,
             fix="free some space, or choose another disk with --cache or BUNDLER_CACHE",
         ) from error
