@@ -36,7 +36,7 @@ def _left(ordered: tuple[Step, ...], done: Mapping[str, str]) -> tuple[Step, ...
         if step.id in done:
             through[step.id] = tuple(before)
         else:
-            left.append(replace(step, after=tuple(before)))
+            left.append(step if tuple(before) == step.after else replace(step, after=tuple(before)))
     return tuple(left)
 
 

@@ -22,7 +22,7 @@ CONTAINERD_CONFIG: Final = f"{CONFIG}/containerd.toml"
 CONTAINERD_SOCKET: Final = "/run/containerd/containerd.sock"
 
 KUBEADM_CONFIG: Final = f"{CONFIG}/kubeadm.yml"
-JOIN_CONFIG: Final = f"{STATE}/join.yml"
+JOIN_CONFIG: Final = f"{STATE}/join.json"
 DISCOVERY: Final = f"{STATE}/discovery.conf"
 
 PACKAGES: Final = f"{STATE}/packages"

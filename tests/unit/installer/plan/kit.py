@@ -76,7 +76,7 @@ def index(
     kubernetes: str = "v1.20.2",
     commands: tuple[str, ...] = (),
 ) -> Index:
-    """A bundle with the usual programs, a network plug-in and whatever else is asked for. files: path -> size."""
+    """A bundle with the usual programs, a network plug-in and what else is asked for. files: path -> size."""
     cni = App("net", AppKind.KUBE, AppRole.CNI, "application/apps/net")
     made = tuple(image(name) for name in images)
     sizes: dict[str, int] = {

@@ -185,11 +185,7 @@ def test_certificates_keys_are_not_readable_by_others() -> None:
     joined=st.booleans(),
 )
 def test_every_step_stands_behind_what_it_waits_for(
-    workers: int,
-    swap: bool,
-    cgroup: CgroupVersion,
-    stamped: set[int],
-    joined: bool,  # noqa: FBT001  (drawn)
+    *, workers: int, swap: bool, cgroup: CgroupVersion, stamped: set[int], joined: bool
 ) -> None:
     of = kit.site(workers)
     found = kit.facts(of, control_plane={"swap": swap, "cgroup": cgroup, "kubelet_config": joined})

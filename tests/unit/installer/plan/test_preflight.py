@@ -1,0 +1,123 @@
+"""What makes a host unfit, and that every fault of every host is told at once."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from bundler.core.errors import ExitCode, Problems
+from bundler.installer.plan import decide_removal
+from bundler.installer.site import Host, Role, Site
+from tests.unit.installer.plan import kit
+
+GIB = 1 << 30
+
+
+def faults(found: Problems) -> list[tuple[str, str]]:
+    return [(problem.location.file, problem.rule) for problem in found.problems]
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "message", "fix"),
+    [
+        ({"sudo": False}, "no-root", "can't be run as root", "sudo"),
+        ({"foreign_cluster": True}, "foreign-cluster", "not made by this product", "kubeadm reset"),
+        ({"commands": frozenset({"tar", "sha256sum", "apt-get"})}, "missing-command", "systemctl", "systemd"),
+        ({"architecture": "arm64"}, "architecture", "arm64, the bundle is for amd64", "arm64"),
+        ({"os_codename": "trixie"}, "suite", "debian:trixie; the bundle has", "PACKAGE debian:trixie"),
+        ({"memory": 1 * GIB}, "memory", "1024 MiB of memory; a control plane needs 1700", "memory"),
+        ({"cpus": 1}, "cpus", "1 CPU", "CPUs"),
+        ({"listening_ports": frozenset({6443})}, "port", "6443, which the API server needs", "ss -ltnp"),
+        ({"listening_ports": frozenset({5000})}, "port", "5000, which the site's registry", "ss -ltnp"),
+        ({"hostname": "localhost"}, "hostname", "no name", "hostnamectl"),
+        ({"disk_free": {"/": 1 << 20}}, "disk", "1 MiB free on /", "make room"),
+    ],
+)
+def test_control_plane(change: Mapping[str, object], rule: str, message: str, fix: str) -> None:
+    of = kit.site()
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, kit.facts(of, control_plane=change))
+    assert caught.value.code is ExitCode.PREFLIGHT
+    (problem,) = caught.value.problems
+    assert (problem.location.file, problem.rule) == (kit.CONTROL_PLANE, rule)
+    assert message in problem.message
+    assert fix in problem.hint
+
+
+@pytest.mark.parametrize("port", [6443, 2379, 5000])
+def test_a_worker_may_use_the_control_planes_ports(port: int) -> None:
+    of = kit.site()
+    assert kit.plan(of, kit.facts(of, worker={"listening_ports": frozenset({port})})).steps
+
+
+def test_ports_held_by_an_earlier_run_are_no_fault() -> None:
+    of = kit.site()
+    ports = {"listening_ports": frozenset({6443, 10250, 5000}), "stamps": {"host/10.0.0.2/prepare": "x"}}
+    assert kit.plan(of, kit.facts(of, control_plane=ports)).steps
+
+
+@pytest.mark.parametrize(("apart", "side"), [(31.0, "31 s ahead of"), (-31.0, "31 s behind")])
+def test_clocks_are_compared_with_the_control_planes(apart: float, side: str) -> None:
+    of = kit.site()
+    with pytest.raises(Problems) as caught:
+        kit.plan(
+            of, kit.facts(of, control_plane={"clock_offset": 500.0}, worker={"clock_offset": 500.0 + apart})
+        )
+    assert faults(caught.value) == [(kit.WORKER, "clock")]
+    assert side in caught.value.problems[0].message
+
+
+def test_our_own_clock_may_be_wrong() -> None:
+    of = kit.site()
+    wrong = {"clock_offset": 500.0}
+    assert kit.plan(of, kit.facts(of, control_plane=wrong, worker=wrong)).steps
+
+
+def test_two_hosts_of_one_name() -> None:
+    of = kit.site()
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, kit.facts(of, control_plane={"hostname": "Box"}, worker={"hostname": "box"}))
+    assert faults(caught.value) == [(kit.CONTROL_PLANE, "hostname"), (kit.WORKER, "hostname")]
+
+
+def test_a_host_inside_the_pods_subnet() -> None:
+    of = Site("trial", (Host("100.64.3.4", frozenset({Role.CONTROL_PLANE})),))
+    with pytest.raises(Problems) as caught:
+        kit.plan(of)
+    assert faults(caught.value) == [("100.64.3.4", "subnet")]
+    assert "100.64.0.0/10" in caught.value.problems[0].message
+
+
+def test_what_the_bundle_lacks_is_told_too() -> None:
+    bundle = kit.index(packages=())
+    with pytest.raises(Problems) as caught:
+        kit.plan(bundle=bundle)
+    assert faults(caught.value) == [("demo", "bundle")]
+    assert "containerd" in caught.value.problems[0].message
+
+
+def test_every_fault_of_every_host_at_once() -> None:
+    of = kit.site()
+    found = kit.facts(
+        of, control_plane={"cpus": 1, "sudo": False}, worker={"memory": 1, "clock_offset": -90.0}
+    )
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, found)
+    assert faults(caught.value) == [
+        (kit.CONTROL_PLANE, "cpus"),
+        (kit.CONTROL_PLANE, "no-root"),
+        (kit.WORKER, "clock"),
+        (kit.WORKER, "memory"),
+    ]
+
+
+def test_disk_is_asked_for_on_the_file_system_that_gets_the_files() -> None:
+    of = kit.site()
+    roomy = {"disk_free": {"/": 1 << 20, "/var/lib": 100 * GIB, "/usr": GIB}}
+    assert kit.plan(of, kit.facts(of, worker=roomy)).steps
+
+
+def test_nothing_is_taken_from_a_cluster_that_is_not_ours() -> None:
+    of = kit.site()
+    with pytest.raises(Problems) as caught:
+        decide_removal(of, kit.facts(of, worker={"foreign_cluster": True}), kit.index())
+    assert faults(caught.value) == [(kit.WORKER, "foreign-cluster")]
