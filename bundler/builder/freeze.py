@@ -16,6 +16,7 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -69,6 +70,7 @@ def freeze(
     if target.is_file():
         return target
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     with tempfile.TemporaryDirectory(prefix=".work.", dir=folder) as work:
         app = _build(script, Path(work), log)
         _add_libc(app / "_internal")
@@ -133,6 +135,13 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
         tar.addfile(info, content)
 
 
+def _sweep(folder: Path) -> None:
+    """Remove what freezes that were killed have left; none that is under way is as old."""
+    for path in folder.glob(".work.*"):
+        if time.time() - path.stat().st_mtime > 4 * _TIMEOUT:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def _check_platform(platform: str) -> None:
     here = f"linux/{_ARCHITECTURES.get(machine.machine(), machine.machine())}"
     if platform != here:
@@ -172,6 +181,7 @@ def _build(script: Path, work: Path, log: Callable[[str], None]) -> Path:
         "HOME": str(work),
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
+        "PYTHONPATH": str(code_root()),
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "SOURCE_DATE_EPOCH": _EPOCH,
