@@ -1,0 +1,125 @@
+"""The site's registry: names that stay distinct, links as distribution lays them out, mirrors for all."""
+
+import tomllib
+from dataclasses import replace
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bundler.core.reference import Reference
+from bundler.installer.plan.registry import links, store_name
+from bundler.installer.secrets import Secrets
+from bundler.installer.site import Registry, Secret
+from bundler.installer.steps import Exec, Plan, Write
+from tests.unit.installer.plan import kit
+
+HOST_NAMES = st.from_regex(
+    r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?(\.[a-z0-9]{1,5}){0,2}(:[1-9][0-9]{0,3})?", fullmatch=True
+)
+
+
+def written(made: Plan, name: str) -> str:
+    step = kit.steps(made)[name]
+    assert isinstance(step, Write)
+    return step.content
+
+
+@pytest.mark.parametrize(
+    ("registry", "expected"),
+    [
+        ("docker.io", "docker.io"),
+        ("localhost:5000", "localhost__5000"),
+        ("Quay.IO", "quay.io"),
+        ("[::1]:5000", "ipv6-0000-0000-0000-0000-0000-0000-0000-0001__5000"),
+    ],
+)
+def test_store_name(registry: str, expected: str) -> None:
+    assert store_name(registry) == expected
+
+
+@given(HOST_NAMES, HOST_NAMES)
+def test_different_registries_have_different_names(one: str, two: str) -> None:
+    assert (store_name(one) == store_name(two)) == (one == two)
+
+
+@given(HOST_NAMES)
+def test_a_store_name_can_stand_in_a_repositorys_path(registry: str) -> None:
+    assert (
+        Reference.parse(f"site.internal/{store_name(registry)}/a").repository == f"{store_name(registry)}/a"
+    )
+
+
+def test_links_of_an_image_with_a_tag() -> None:
+    image = kit.image("docker.io/a/b:1")
+    top, config, layer = image.digest.hex, *(blob.hex for blob in image.blobs)
+    base = "docker.io/a/b"
+    assert set(links(image)) == {
+        f"{base}/_layers/sha256/{config} {config}",
+        f"{base}/_layers/sha256/{layer} {layer}",
+        f"{base}/_manifests/revisions/sha256/{top} {top}",
+        f"{base}/_manifests/tags/1/current {top}",
+        f"{base}/_manifests/tags/1/index/sha256/{top} {top}",
+    }
+
+
+def test_an_image_by_digest_has_no_tag() -> None:
+    image = replace(kit.image("docker.io/a/b:1"), name=f"docker.io/a/b@{kit.digest('x')}")
+    assert not any("/tags/" in line for line in links(image))
+
+
+def test_same_path_in_two_registries_stays_two_images() -> None:
+    step = kit.steps(kit.plan())["registry/10.0.0.2/app-images"]
+    assert isinstance(step, Exec)
+    folders = {line.split(" ")[0] for line in step.stdin.splitlines() if "/current" in line}
+    assert folders == {"docker.io/a/b/_manifests/tags/1/current", "quay.io/a/b/_manifests/tags/1/current"}
+
+
+def test_each_registry_of_the_bundle_is_asked_for_on_the_site_and_nowhere_else() -> None:
+    made = kit.plan()
+    for name in ("docker.io", "k8s.gcr.io", "quay.io"):
+        found = tomllib.loads(written(made, f"runtime/10.0.0.3/mirror-{name}"))
+        url = f"https://registry.internal:5000/v2/{name}"
+        assert found["server"] == url
+        assert found["override_path"] is True
+        assert found["host"] == {
+            url: {"capabilities": ["pull", "resolve"], "ca": "/etc/bundler/ca.crt", "override_path": True}
+        }
+
+
+def test_registries_that_the_bundle_does_not_know_are_asked_for_on_the_site_too() -> None:
+    found = tomllib.loads(written(kit.plan(), "runtime/10.0.0.3/mirror-_default"))
+    assert [found["server"], *found["host"]] == ["https://registry.internal:5000"] * 2
+
+
+def test_a_password_makes_htpasswd_and_a_header_that_only_root_reads() -> None:
+    of = replace(kit.site(), registry=Registry("sea.hub", 5001, "ops", Secret("geheim")))
+    secrets = Secrets("CA", "KEY", "CRT", "KEY", "ops:$2b$10$x\n")
+    made = kit.plan(of, secrets=secrets)
+    step = kit.steps(made)["runtime/10.0.0.3/mirror-docker.io"]
+    assert isinstance(step, Write)
+    assert (step.secret, step.mode) == (True, 0o600)
+    found = tomllib.loads(step.content)
+    header = {"Authorization": "Basic b3BzOmdlaGVpbQ=="}
+    assert found["header"] == found["host"]["https://sea.hub:5001/v2/docker.io"]["header"] == header
+    config = yaml.safe_load(written(made, "registry/10.0.0.2/config"))
+    assert config["auth"]["htpasswd"]["path"] == "/etc/bundler/registry.htpasswd"
+    assert written(made, "registry/10.0.0.2/htpasswd") == "ops:$2b$10$x\n"
+
+
+def test_the_registry_is_read_only_and_speaks_tls() -> None:
+    config = yaml.safe_load(written(kit.plan(), "registry/10.0.0.2/config"))
+    assert config["storage"]["maintenance"]["readonly"] == {"enabled": True}
+    assert config["http"]["tls"]["minimumtls"] == "tls1.2"
+    assert "auth" not in config
+
+
+def test_every_node_resolves_the_registry_and_the_api() -> None:
+    made = kit.steps(kit.plan())
+    for host in (kit.CONTROL_PLANE, kit.WORKER):
+        step = made[f"host/{host}/prepare"]
+        assert isinstance(step, Exec)
+        names = step.stdin.splitlines()[0].split()
+        assert names[0] == kit.CONTROL_PLANE
+        assert {"registry.internal", "apiserver.cluster.local"} <= set(names)
