@@ -13,7 +13,6 @@ from typing import IO, Final
 
 from bundler.core.frozen import child_environment
 from bundler.installer import remote
-from bundler.installer.transport import Outcome
 
 _SUDO: Final = ("sudo", "-n", "--")
 _SIOCGIFADDR: Final = 0x8915  # netdevice(7)
@@ -42,54 +41,12 @@ def may_be_root() -> bool:
     return check.returncode == 0
 
 
-class LocalTransport:
+class LocalTransport(remote.Runner):
     """Runs scripts on this machine as root; implements `Transport`."""
 
     def __init__(self, address: str) -> None:
-        self._address = address
+        super().__init__(address)
         self._prefix = () if os.geteuid() == 0 else _SUDO
-        self._lock = threading.Lock()
-        self._running: set[remote.Running] = set()
-        self._closed = False
-
-    @property
-    def address(self) -> str:
-        """The host's address as the Clusterfile names it."""
-        return self._address
-
-    def run(
-        self,
-        script: str,
-        *,
-        stdin: Iterable[bytes] = (),
-        timeout: float,
-        on_output: Callable[[str], None] | None = None,
-    ) -> Outcome:
-        """Run a script as root; see `Transport.run`."""
-        data = script.encode()
-        running = remote.Running(on_output)
-        with self._lock:
-            if self._closed:
-                raise remote.stopped(self._address)
-            self._running.add(running)
-        try:
-            status = self._finish(self._start(remote.command(data)), running, data, stdin, timeout)
-        finally:
-            with self._lock:
-                self._running.discard(running)
-        if running.late:
-            raise remote.timed_out(self._address, timeout, running)
-        if self._closed:
-            raise remote.stopped(self._address)
-        return running.outcome(status)
-
-    def close(self) -> None:
-        """End everything that was started here and still runs."""
-        with self._lock:
-            self._closed = True
-            under_way = tuple(self._running)
-        for running in under_way:
-            self._kill(running)
 
     def _start(self, command: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -102,14 +59,8 @@ class LocalTransport:
             start_new_session=True,  # Ctrl-C on the terminal is ours to handle
         )
 
-    def _finish(
-        self,
-        process: subprocess.Popen[bytes],
-        running: remote.Running,
-        script: bytes,
-        stdin: Iterable[bytes],
-        timeout: float,
-    ) -> int:
+    def _finish(self, running: remote.Running, script: bytes, stdin: Iterable[bytes], timeout: float) -> int:
+        process = self._start(remote.command(script))
         readers = [_drain(process.stdout, running.stdout.add), _drain(process.stderr, running.add_error)]
         timer = threading.Timer(timeout, self._expire, (running,))
         timer.daemon = True

@@ -7,8 +7,9 @@ process group of its own, whose number is told on standard error so that it can 
 
 import re
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.transport import Outcome
@@ -100,6 +101,62 @@ class Running:
     def outcome(self, status: int) -> Outcome:
         """What it gave in the end."""
         return Outcome(status, self.stdout.text(), self.stderr.text())
+
+
+class Runner(ABC):
+    """The half of a `Transport` that is the same by any way: it knows what runs, to end it on `close`."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._lock = threading.Lock()
+        self._running: set[Running] = set()
+        self._closed = False
+
+    @property
+    def address(self) -> str:
+        """The host's address as the Clusterfile names it."""
+        return self._address
+
+    def run(
+        self,
+        script: str,
+        *,
+        stdin: Iterable[bytes] = (),
+        timeout: float,
+        on_output: Callable[[str], None] | None = None,
+    ) -> Outcome:
+        """Run a script as root; see `Transport.run`."""
+        running = Running(on_output)
+        with self._lock:
+            if self._closed:
+                raise stopped(self._address)
+            self._running.add(running)
+        try:
+            status = self._finish(running, script.encode(), stdin, timeout)
+        finally:
+            with self._lock:
+                self._running.discard(running)
+        if running.late:
+            raise timed_out(self._address, timeout, running)
+        if self._closed:
+            raise stopped(self._address)
+        return running.outcome(status)
+
+    def close(self) -> None:
+        """End every script that still runs; no other starts from here on."""
+        with self._lock:
+            self._closed = True
+            under_way = tuple(self._running)
+        for running in under_way:
+            self._kill(running)
+
+    @abstractmethod
+    def _finish(self, running: Running, script: bytes, stdin: Iterable[bytes], timeout: float) -> int:
+        """Start the script, feed it, and wait; its exit status. Sets `running.late` if it had to be ended."""
+
+    @abstractmethod
+    def _kill(self, running: Running) -> None:
+        """End a script's process group, if it has told one."""
 
 
 def stopped(address: str) -> BundlerError:

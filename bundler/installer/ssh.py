@@ -12,7 +12,6 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer import login, remote
 from bundler.installer.login import Credentials, Trust
 from bundler.installer.site import Host, Secret
-from bundler.installer.transport import Outcome
 
 _OPEN_TIMEOUT: Final = 30.0  # seconds for the host to open a channel
 _KILL_TIMEOUT: Final = 10.0  # seconds for a script to be ended
@@ -21,7 +20,7 @@ _READ: Final = 64 << 10
 _NO_STATUS: Final = -1
 
 
-class SshTransport:
+class SshTransport(remote.Runner):
     """Runs scripts on a host as root, through sudo where the user isn't; implements `Transport`.
 
     Made by `open_ssh`. sudo: the words before a command; sudo_input: what sudo reads before the script does.
@@ -30,53 +29,15 @@ class SshTransport:
     def __init__(
         self, host: Host, connection: paramiko.Transport, sudo: tuple[str, ...] = (), sudo_input: bytes = b""
     ) -> None:
+        super().__init__(host.address)
         self._host = host
         self._connection = connection
         self._sudo = sudo
         self._sudo_input = sudo_input
-        self._lock = threading.Lock()
-        self._running: set[remote.Running] = set()
-        self._closed = False
-
-    @property
-    def address(self) -> str:
-        """The host's address as the Clusterfile names it."""
-        return self._host.address
-
-    def run(
-        self,
-        script: str,
-        *,
-        stdin: Iterable[bytes] = (),
-        timeout: float,
-        on_output: Callable[[str], None] | None = None,
-    ) -> Outcome:
-        """Run a script as root; see `Transport.run`."""
-        running = remote.Running(on_output)
-        with self._lock:
-            if self._closed:
-                raise remote.stopped(self.address)
-            self._running.add(running)
-        try:
-            status = self._finish(running, script.encode(), stdin, timeout)
-        finally:
-            with self._lock:
-                self._running.discard(running)
-        if running.late:
-            raise remote.timed_out(self.address, timeout, running)
-        if self._closed:
-            raise remote.stopped(self.address)
-        if status == _NO_STATUS:
-            raise self._lost(running)
-        return running.outcome(status)
 
     def close(self) -> None:
         """End every script that still runs, then the connection."""
-        with self._lock:
-            self._closed = True
-            under_way = tuple(self._running)
-        for running in under_way:
-            self._kill(running)
+        super().close()
         self._connection.close()
 
     def _finish(self, running: remote.Running, script: bytes, stdin: Iterable[bytes], timeout: float) -> int:
@@ -92,13 +53,16 @@ class SshTransport:
             _feed(channel, _chain(self._sudo_input + script, stdin))
             for reader in readers:
                 reader.join()
-            return channel.recv_exit_status()
+            status = channel.recv_exit_status()
         except BaseException:
             self._kill(running)
             raise
         finally:
             timer.cancel()
             _shut(channel)
+        if status == _NO_STATUS and not running.late:
+            raise self._lost(running)
+        return status
 
     def _start(self, command: str, running: remote.Running) -> paramiko.Channel:
         text = f"exec {shlex.join([*self._sudo, '/bin/sh', '-c', command])}" if self._sudo else command
@@ -128,7 +92,7 @@ class SshTransport:
 
     def _lost(self, running: remote.Running, why: str = "") -> BundlerError:
         if self._closed:
-            return remote.stopped(self.address)
+            return remote.stopped(self._address)
         last = running.stderr.text().strip()[-2000:]
         return BundlerError(
             "the connection to the host was lost",

@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command on a host gave; output is text, undecodable bytes replaced, and capped to its last part."""
+    """What a command on a host gave; output is text, bytes that are none replaced, and capped to its end."""
 
     status: int
     stdout: str
