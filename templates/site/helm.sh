@@ -5,5 +5,5 @@ set -eu
 : "$inputs"
 export HELM_C_LIB="$library" HOME=/var/lib/bundler/helm
 export HELM_CACHE_HOME=$HOME/cache HELM_CONFIG_HOME=$HOME/config HELM_DATA_HOME=$HOME/data
-mkdir -p -m 0700 "$HOME"
+mkdir -p "$HOME"
 exec "$runtime/start" helm-agent

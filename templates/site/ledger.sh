@@ -15,11 +15,15 @@
 BUNDLER_STATE=/var/lib/bundler
 BUNDLER_LEDGER=$BUNDLER_STATE/ledger
 
+ledger_state() {
+    [ -d "$BUNDLER_STATE" ] || { mkdir -p "$BUNDLER_STATE" && chmod 0700 "$BUNDLER_STATE"; }
+}
+
 ledger_note() (
     line=$1
     shift
     for field in "$@"; do line=$(printf '%s\t%s' "$line" "$field"); done
-    [ -d "$BUNDLER_STATE" ] || mkdir -p -m 0700 "$BUNDLER_STATE"
+    ledger_state
     if [ -f "$BUNDLER_LEDGER" ] && grep -qxF -e "$line" "$BUNDLER_LEDGER"; then exit 0; fi
     printf '%s\n' "$line" >>"$BUNDLER_LEDGER"
 )
@@ -67,7 +71,8 @@ ledger_file() (
     path=$1
     if ledger_ours "$path" || ledger_has "$path" file saved; then exit 0; fi
     if [ -e "$path" ] || [ -L "$path" ]; then
-        mkdir -p -m 0700 "$BUNDLER_STATE/saved"
+        ledger_state
+        mkdir -p "$BUNDLER_STATE/saved"
         copy=$BUNDLER_STATE/saved/$(printf '%s' "$path" | sha256sum | cut -c1-64)
         rm -rf "$copy.new"
         cp -a "$path" "$copy.new"

@@ -22,7 +22,9 @@ run_apt() {
         -o Dpkg::Options::=--force-unsafe-io "$@"
 }
 run_apt update
-run_apt -s install $names >"$apt/simulation" # shellcheck disable=SC2086  (package names are plain words)
+# Package names are plain words:
+# shellcheck disable=SC2086
+run_apt -s install $names >"$apt/simulation"
 sed -n 's/^Inst \([^ ]*\) (.*/\1/p' "$apt/simulation" | while read -r name; do ledger_package "$name"; done
 sed -n 's/^Inst \([^ ]*\) \[\([^]]*\)\].*/\1 \2/p' "$apt/simulation" | while read -r name old; do
     ledger_note upgraded "$name" "$old"
@@ -41,5 +43,6 @@ trap put_back EXIT
 trap 'exit 1' HUP INT TERM
 printf '#!/bin/sh\n%s\nexit 101\n' "$ours" >"$policy"
 chmod 0755 "$policy"
-run_apt install $names # shellcheck disable=SC2086  (as above)
+# shellcheck disable=SC2086
+run_apt install $names
 sync -f /var/lib/dpkg

@@ -4,7 +4,7 @@
 # make; a tree goes with all that is in it, a folder when nothing is in it any more).
 set -eu
 umask 022
-mkdir -p -m 0700 /var/lib/bundler
+mkdir -p /var/lib/bundler
 chmod 0700 /var/lib/bundler
 
 # How the network looked before us; written once, read by `delete`.
@@ -32,7 +32,9 @@ done
 if [ -n "$modules" ]; then
     ledger_file /etc/modules-load.d/bundler.conf
     mkdir -p /etc/modules-load.d
-    printf '%s\n' $modules >/etc/modules-load.d/bundler.conf # shellcheck disable=SC2086  (a list of plain words)
+    # A list of plain words:
+    # shellcheck disable=SC2086
+    printf '%s\n' $modules >/etc/modules-load.d/bundler.conf
 fi
 
 for key in $remembered; do ledger_remember "$key"; done

@@ -18,7 +18,9 @@ while IFS=$tab read -r kind subject value; do
     esac
 done <"$BUNDLER_LEDGER"
 if [ -n "$packages" ]; then
-    dpkg --force-unsafe-io --purge $packages >/var/lib/bundler/purge.log 2>&1 || { # shellcheck disable=SC2086
+    # Package names are plain words:
+    # shellcheck disable=SC2086
+    dpkg --force-unsafe-io --purge $packages >/var/lib/bundler/purge.log 2>&1 || {
         tail -n 20 /var/lib/bundler/purge.log >&2
         failed=1
     }

@@ -4,7 +4,8 @@ set -eu
 : "$inputs"
 cd "$folder"
 set -a
-# shellcheck disable=SC1090  (made by the plan)
+# The plan wrote it:
+# shellcheck disable=SC1090
 . "$environment"
 set +a
 export KUBECONFIG=/etc/kubernetes/admin.conf

@@ -9,7 +9,9 @@ tries=0
 while [ "$tries" -lt 50 ]; do
     pids=$(pods | while read -r group; do cat "$group/cgroup.procs" 2>/dev/null; done | sort -u)
     [ -n "$pids" ] || break
-    kill -KILL $pids 2>/dev/null # shellcheck disable=SC2086  (a list of numbers)
+    # A list of numbers:
+    # shellcheck disable=SC2086
+    kill -KILL $pids 2>/dev/null
     tries=$((tries + 1))
     sleep 0.1
 done

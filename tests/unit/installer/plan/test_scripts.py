@@ -1,0 +1,237 @@
+"""The scripts of templates/site under a real shell: the ledger undoes what it recorded."""
+
+import os
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from bundler.core.index import App, AppKind, AppRole
+from bundler.installer.plan import decide_removal, templates
+from bundler.installer.steps import Await, Exec
+from tests.unit.installer.plan import kit
+
+SCRIPTS = sorted(path.name for path in templates.folder().glob("*.sh"))
+
+
+class Machine:
+    """A folder that stands for a host's root; calls of programs that act on a host are recorded."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "root"
+        self.state = self.root / "var/lib/bundler"
+        (self.root / "etc").mkdir(parents=True)
+        (self.root / "var/lib").mkdir(parents=True)
+        self.bin = root / "bin"
+        self.bin.mkdir()
+        for name in ("systemctl", "dpkg", "dpkg-query"):
+            program = self.bin / name
+            program.write_text(f'#!/bin/sh\necho "{name} $*" >>{root}/calls\n[ "$1" != is-active ]\n')
+            program.chmod(0o755)
+        self.calls = root / "calls"
+
+    def run(self, script: str, stdin: str = "") -> str:
+        text = f"{templates.load('ledger.sh')}\n{script}".replace("/var/lib/bundler", str(self.state))
+        done = subprocess.run(
+            ["sh", "-s", "--"],
+            input=f"(\n:\n{text}\n) <<'STDIN'\n{stdin}STDIN\n",
+            env={"PATH": f"{self.bin}:{os.environ['PATH']}", "ROOT": str(self.root)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def ledger(self) -> list[list[str]]:
+        return [line.split("\t") for line in (self.state / "ledger").read_text().splitlines()]
+
+    def picture(self) -> dict[str, tuple[int, bytes | bool]]:
+        """Every path outside our state, with mode and content."""
+        return {
+            str(path.relative_to(self.root)): (
+                path.stat().st_mode,
+                path.read_bytes() if path.is_file() else b"",
+            )
+            for path in sorted(self.root.rglob("*"))
+            if self.state not in path.parents and path != self.state
+        }
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+CHANGES = """
+ledger_file "$ROOT/etc/motd"; echo ours >"$ROOT/etc/motd"
+ledger_file "$ROOT/etc/new/deep/file"; mkdir -p "$ROOT/etc/new/deep"; echo ours >"$ROOT/etc/new/deep/file"
+ledger_tree "$ROOT/etc/kubernetes"; mkdir -p "$ROOT/etc/kubernetes/pki"; echo x >"$ROOT/etc/kubernetes/pki/ca"
+ledger_file "$ROOT/etc/kubernetes/inside"; echo x >"$ROOT/etc/kubernetes/inside"
+ledger_tree "$ROOT/etc/theirs"; echo more >"$ROOT/etc/theirs/more"; rm "$ROOT/etc/theirs/more"
+echo '10.0.0.2 node' | ledger_block "$ROOT/etc/hosts" site
+"""
+
+
+def prepare(machine: Machine) -> None:
+    (machine.root / "etc/motd").write_text("theirs\n")
+    (machine.root / "etc/motd").chmod(0o640)
+    (machine.root / "etc/hosts").write_text("127.0.0.1 localhost\n")
+    (machine.root / "etc/theirs").mkdir()
+
+
+def test_the_ledger_walked_backwards_leaves_a_host_as_it_was(machine: Machine) -> None:
+    prepare(machine)
+    before = machine.picture()
+    machine.run(CHANGES)
+    assert machine.picture() != before
+    machine.run(templates.load("restore.sh"))
+    assert machine.picture() == before
+
+
+def test_doing_it_twice_records_it_once_and_keeps_the_first_copy(machine: Machine) -> None:
+    prepare(machine)
+    before = machine.picture()
+    machine.run(CHANGES)
+    first = machine.ledger()
+    machine.run(CHANGES)
+    assert machine.ledger() == first
+    machine.run(templates.load("restore.sh"))
+    assert machine.picture() == before
+
+
+def test_what_stands_in_a_tree_of_ours_needs_no_line(machine: Machine) -> None:
+    prepare(machine)
+    machine.run(CHANGES)
+    kinds = {(line[0], line[1].removeprefix(str(machine.root))) for line in machine.ledger()}
+    assert kinds == {
+        ("saved", "/etc/motd"),
+        ("dir", "/etc/new"),
+        ("dir", "/etc/new/deep"),
+        ("file", "/etc/new/deep/file"),
+        ("tree", "/etc/kubernetes"),
+        ("block", "/etc/hosts"),
+    }
+
+
+def test_a_folder_that_others_use_by_now_stays(machine: Machine) -> None:
+    prepare(machine)
+    machine.run(CHANGES)
+    (machine.root / "etc/new/theirs").write_text("x")
+    machine.run(templates.load("restore.sh"))
+    assert (machine.root / "etc/new/theirs").exists()
+    assert not (machine.root / "etc/new/deep").exists()
+
+
+def test_lines_of_others_in_a_shared_file_stay(machine: Machine) -> None:
+    prepare(machine)
+    machine.run(CHANGES)
+    hosts = machine.root / "etc/hosts"
+    hosts.write_text(hosts.read_text() + "10.9.9.9 added-later\n")
+    machine.run("echo '10.0.0.3 other' | ledger_block \"$ROOT/etc/hosts\" site\n")
+    assert hosts.read_text().count("# bundler begin site") == 1
+    assert "10.0.0.2 node" not in hosts.read_text()
+    machine.run(templates.load("restore.sh"))
+    assert hosts.read_text() == "127.0.0.1 localhost\n10.9.9.9 added-later\n"
+
+
+def test_units_that_ran_before_us_are_left_on(machine: Machine) -> None:
+    (machine.bin / "systemctl").write_text(
+        f'#!/bin/sh\necho "systemctl $*" >>{machine.calls}\n[ "$1 $3" != "is-active ours.service" ]\n'
+    )
+    machine.run("ledger_unit ours.service; ledger_unit theirs.service\n")
+    machine.run(templates.load("restore.sh"))
+    calls = machine.calls.read_text().splitlines()
+    assert "systemctl disable -q --now ours.service" in calls
+    assert "systemctl restart theirs.service" in calls
+    assert "systemctl disable -q --now theirs.service" not in calls
+
+
+def test_a_host_that_we_never_touched_is_left_alone(machine: Machine) -> None:
+    prepare(machine)
+    before = machine.picture()
+    machine.run(templates.load("restore.sh"))
+    assert machine.picture() == before
+    assert not machine.calls.exists()
+
+
+def test_links(machine: Machine) -> None:
+    step = kit.steps(kit.plan())["registry/10.0.0.2/app-images"]
+    assert isinstance(step, Exec)
+    machine.state.mkdir()
+    machine.run(step.script, step.stdin)
+    repositories = machine.state / "registry/docker/registry/v2/repositories"
+    link = (repositories / "quay.io/a/b/_manifests/tags/1/current/link").read_text()
+    assert link == f"sha256:{kit.image('quay.io/a/b:1').digest.hex}"
+    assert len(list(repositories.rglob("link"))) == len(step.stdin.splitlines())
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_parse(name: str) -> None:
+    subprocess.run(["sh", "-n", templates.folder() / name], check=True, timeout=20)
+
+
+needs_shellcheck = pytest.mark.skipif(
+    shutil.which("shellcheck") is None, reason="shellcheck is not installed"
+)
+
+
+def shellcheck(*arguments: str | Path) -> str:
+    done = subprocess.run(
+        ["shellcheck", *arguments], capture_output=True, text=True, check=False, timeout=120
+    )
+    return done.stdout + done.stderr
+
+
+@needs_shellcheck
+def test_shellcheck() -> None:
+    # SC2034: `read` must name fields that nobody needs, to get at those behind them.
+    assert shellcheck("-e", "SC2034", *(templates.folder() / name for name in SCRIPTS)) == ""
+
+
+@needs_shellcheck
+def test_every_variable_that_a_script_reads_is_given(tmp_path: Path) -> None:
+    apps = (
+        App("web", AppKind.HELM, AppRole.APP, "application/apps/web"),
+        App("tune", AppKind.COMMANDS, AppRole.APP, "application/apps/tune", (("true",),)),
+    )
+    bundle = kit.index(apps=apps, launch=("web", "tune"), files={"runtime/helm/libhelm_c.so": 1})
+    of = kit.site()
+    steps = (*kit.plan(of, bundle=bundle).steps, *decide_removal(of, kit.facts(of), bundle).steps)
+    scripts = [step.script for step in steps if isinstance(step, Exec | Await)]
+    for number, script in enumerate(dict.fromkeys(scripts)):
+        lines = (line for line in script.splitlines() if "# shellcheck" not in line)
+        (tmp_path / f"{number}.sh").write_text("BUNDLER_LEDGER=x\n" + "\n".join(lines))
+    assert shellcheck("-s", "sh", "-i", "SC2154", *sorted(tmp_path.iterdir())) == ""
+
+
+def test_values_are_quoted() -> None:
+    assert templates.script("apply.sh", folder="/a b; reboot", inputs="'").startswith(
+        "folder='/a b; reboot'\ninputs=''\"'\"''\n"
+    )
+
+
+def test_a_missing_value_is_an_error() -> None:
+    with pytest.raises(UndefinedError):
+        templates.render("kubelet.service.j2".replace("kubelet", "registry"))
+
+
+def test_containerd_config() -> None:
+    text = templates.render(
+        "containerd.toml.j2",
+        certs="/c",
+        pause="p:1",
+        systemd_cgroup=True,
+        restrict_oom_score_adj=False,
+        disable_apparmor=True,
+    )
+    cri = tomllib.loads(text)["plugins"]["io.containerd.grpc.v1.cri"]
+    assert cri["sandbox_image"] == "p:1"
+    assert cri["disable_apparmor"] is True
+    assert cri["restrict_oom_score_adj"] is False
+    assert cri["registry"] == {"config_path": "/c"}
+    assert cri["containerd"]["runtimes"]["runc"]["options"] == {"SystemdCgroup": True}
