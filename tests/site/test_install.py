@@ -5,6 +5,8 @@ would work.
 """
 
 import json
+import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,7 +39,9 @@ class Story:
 
 @pytest.fixture(scope="session")
 def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's .run, made by `bundler make`."""
+    """The demo's .run, made by `bundler make`; BUNDLER_DEMO_RUN names one that was made already."""
+    if made := os.environ.get("BUNDLER_DEMO_RUN"):
+        return Path(made)
     output = tmp_path_factory.mktemp("dist") / "demo.run"
     product.make(output, quiet=True)
     return output
@@ -58,7 +62,7 @@ WRONG = {
     "not YAML": ("--clusterfile wrong.yaml", "spec: [", ExitCode.INPUT),
     "unknown field": ("--clusterfile wrong.yaml", "@sed s/hosts:/hots:/", ExitCode.INPUT),
     "a host that is not there": ("--clusterfile wrong.yaml", "@sed s/202.12/202.99/", ExitCode.HOST),
-    "a login that is refused": ("--clusterfile wrong.yaml", "@sed s/user:.root/user:.nobody/", ExitCode.HOST),
+    "a login that is refused": ("--clusterfile wrong.yaml", "@sed s/user: root/user: nobody/", ExitCode.HOST),
 }
 
 
@@ -86,7 +90,7 @@ def test_an_unknown_host_key_is_not_trusted(story: Story) -> None:
 def test_plan_shows_and_does_nothing(story: Story) -> None:
     done = product.run(story.spec, f"plan {_APPLY}")
     assert done.returncode == 0, done.stderr
-    assert "kubeadm init" in done.stdout
+    assert re.search(r"\b\d+ steps to do, 0 done before", done.stdout)
     first = story.spec.machines[0]
     assert ssh.try_on(story.spec, first, "test -e /etc/kubernetes/admin.conf").returncode != 0
 
