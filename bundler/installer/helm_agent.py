@@ -3,7 +3,7 @@
 The installer starts itself there as `app helm-agent` with a request in JSON on standard input:
 
     {"release": "web", "chart": "/var/lib/bundler/apps/web", "namespace": "default",
-     "kubeconfig": "/etc/kubernetes/admin.conf", "timeout": 600}
+     "kubeconfig": "/etc/kubernetes/admin.conf", "timeout": 600, "server_side": true}
 
 HELM_C_LIB names Helm's library. What is done is told on standard output, what goes wrong on standard error.
 Exit status: 0 when the release is deployed and everything in it ready, 1 otherwise, 2 for a request that
@@ -12,22 +12,23 @@ can't be read.
 
 import json
 from dataclasses import dataclass, fields
-from typing import Any, BinaryIO, Final, Protocol, Self, TextIO
-
-_WAIT: Final = "watcher"  # until all objects of the release are ready
-# Left by a run that was cut: Helm refuses to touch such a release until somebody settles it.
-_UNSETTLED: Final = frozenset({"pending-install", "pending-upgrade", "pending-rollback"})
+from typing import BinaryIO, Protocol, Self, TextIO
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to install. timeout: seconds to wait until all is ready."""
+    """What to install.
+
+    timeout: seconds to wait until all is ready. server_side: let the API server merge what is applied; those
+    before Kubernetes 1.22 stumble over lists whose keys have defaults (a Service's ports).
+    """
 
     release: str
     chart: str
     namespace: str
     kubeconfig: str
     timeout: int
+    server_side: bool
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -39,30 +40,29 @@ class Request:
         if document.keys() != kinds.keys():
             raise ValueError(f"its keys must be {', '.join(kinds)}")
         for name, kind in kinds.items():
-            if type(document[name]) is not kind or not document[name]:
+            value = document[name]
+            if type(value) is not kind or not (value or kind is bool):
                 raise ValueError(f"{name} has a value of the wrong kind")
         return cls(**document)
 
 
 class Helm(Protocol):
-    """What is used of `helm_python.Config`; raises its HelmError."""
+    """What is used of Helm (`helm_sdk.Sdk`)."""
 
-    def list(self, *, all_states: bool, name_filter: str) -> list[dict[str, Any]]:
-        """Releases whose name matches."""
+    def found(self, release: str) -> str:
+        """The release's status, "" where there is none."""
 
-    def install(
-        self, chart: str, name: str, *, namespace: str, timeout: int, wait: str, create_namespace: bool
-    ) -> dict[str, Any]:
-        """Install a release."""
+    def install_release(self, request: Request) -> None:
+        """Install, and wait until everything is ready."""
 
-    def upgrade(self, chart: str, name: str, *, namespace: str, timeout: int, wait: str) -> dict[str, Any]:
-        """Upgrade a release."""
+    def upgrade_release(self, request: Request) -> None:
+        """Upgrade, and wait until everything is ready."""
 
-    def rollback(self, name: str, *, timeout: int, wait: str) -> None:
-        """Roll a release back to the revision before."""
+    def take_back(self, request: Request) -> None:
+        """Roll back to the revision before."""
 
-    def uninstall(self, name: str, *, timeout: int, wait: str) -> dict[str, Any]:
-        """Remove a release."""
+    def remove(self, request: Request) -> None:
+        """Uninstall."""
 
 
 def deploy(helm: Helm, request: Request) -> str:
@@ -71,32 +71,21 @@ def deploy(helm: Helm, request: Request) -> str:
     A release that a cut run left unsettled is settled first: a first install is taken away, an upgrade is
     rolled back.
     """
-    found = helm.list(all_states=True, name_filter=f"^{request.release}$")
-    status = str(found[0].get("status", "")) if found else ""
-    if status in _UNSETTLED:
-        status = _settle(helm, request, status)
-    if status in {"", "uninstalled"}:
-        helm.install(
-            request.chart,
-            request.release,
-            namespace=request.namespace,
-            timeout=request.timeout,
-            wait=_WAIT,
-            create_namespace=True,
-        )
-        return f"release {request.release} installed"
-    helm.upgrade(
-        request.chart, request.release, namespace=request.namespace, timeout=request.timeout, wait=_WAIT
-    )
-    return f"release {request.release} upgraded"
-
-
-def _settle(helm: Helm, request: Request, status: str) -> str:
-    if status == "pending-install":
-        helm.uninstall(request.release, timeout=request.timeout, wait=_WAIT)
-        return ""
-    helm.rollback(request.release, timeout=request.timeout, wait=_WAIT)
-    return "deployed"
+    match helm.found(request.release):
+        case "" | "uninstalled":
+            helm.install_release(request)
+            return f"release {request.release} installed"
+        case "pending-install":
+            helm.remove(request)
+            helm.install_release(request)
+            return f"release {request.release} installed, after one that was cut short was taken away"
+        case "pending-upgrade" | "pending-rollback":
+            helm.take_back(request)
+            helm.upgrade_release(request)
+            return f"release {request.release} upgraded, after one that was cut short was taken back"
+        case _:
+            helm.upgrade_release(request)
+            return f"release {request.release} upgraded"
 
 
 def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
@@ -107,12 +96,12 @@ def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
         stderr.write(f"helm-agent: the request can't be read: {error}\n")
         return 2
     # Loading the library takes a second and needs HELM_C_LIB, so only here.
-    import helm_python  # noqa: PLC0415
+    from bundler.installer import helm_sdk  # noqa: PLC0415
 
     try:
-        with helm_python.Config(kubeconfig_path=request.kubeconfig, namespace=request.namespace) as config:
-            said = deploy(config, request)
-    except helm_python.HelmError as error:
+        with helm_sdk.Sdk(kubeconfig_path=request.kubeconfig, namespace=request.namespace) as sdk:
+            said = deploy(sdk, request)
+    except helm_sdk.Error as error:
         stderr.write(f"helm-agent: release {request.release}: {error}\n")
         return 1
     stdout.write(f"{said}\n")

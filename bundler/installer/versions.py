@@ -55,3 +55,8 @@ class KubernetesVersion:
     def preflight_needs_crictl(self) -> bool:
         """Before 1.31, kubeadm's own checks call the program crictl; later ones speak CRI themselves."""
         return (self.major, self.minor) < (1, 31)
+
+    @property
+    def server_side_apply(self) -> bool:
+        """General since 1.22; before, it refuses ports without a protocol, as most Services have them."""
+        return (self.major, self.minor) >= (1, 22)

@@ -39,7 +39,7 @@ def launch(context: Context, app: App, *, phase: Phase, after: tuple[str, ...]) 
         case AppKind.KUBE:
             started = _apply(host, app, phase, behind, delivery.files)
         case AppKind.HELM:
-            started = _helm(host, app, phase, behind, delivery.files)
+            started = _helm(context, app, phase, behind, delivery.files)
         case AppKind.SHELL | AppKind.COMMANDS:
             started = _commands(context, app, phase, behind, delivery.files)
     return (delivery, *started)
@@ -121,14 +121,16 @@ def _apply(
 
 
 def _helm(
-    host: str, app: App, phase: Phase, after: tuple[str, ...], files: tuple[Delivery, ...]
+    context: Context, app: App, phase: Phase, after: tuple[str, ...], files: tuple[Delivery, ...]
 ) -> tuple[Step, ...]:
+    host = context.site.control_plane.address
     request = {
         "release": app.name,
         "chart": folder_of(app),
         "namespace": "default",
         "timeout": int(APP_DEADLINE),
         "kubeconfig": "/etc/kubernetes/admin.conf",
+        "server_side": context.contents.version.server_side_apply,
     }
     install = Exec(
         id=ident(phase, host, f"helm-{app.name}"),

@@ -2,43 +2,36 @@
 
 import io
 import json
-from typing import Any
 
 import pytest
 
 from bundler.installer.helm_agent import Request, deploy, main
 
-REQUEST = Request("web", "/charts/web", "default", "/etc/kubernetes/admin.conf", 60)
+REQUEST = Request("web", "/charts/web", "default", "/etc/kubernetes/admin.conf", 60, server_side=False)
 
 
 class Recorder:
-    """Stands for `helm_python.Config`: one release with a status, and what was asked."""
+    """Helm with one release in a given state; keeps what was asked of it."""
 
     def __init__(self, status: str) -> None:
-        self.releases = [{"name": "web", "status": status}] if status else []
+        self.status = status
         self.asked: list[str] = []
 
-    def list(self, *, all_states: bool, name_filter: str) -> list[dict[str, Any]]:
-        assert all_states
-        assert name_filter == "^web$"
-        return self.releases
+    def found(self, release: str) -> str:
+        assert release == "web"
+        return self.status
 
-    def install(self, chart: str, name: str, **options: Any) -> dict[str, Any]:
-        assert options == {"namespace": "default", "timeout": 60, "wait": "watcher", "create_namespace": True}
-        self.asked.append(f"install {name} {chart}")
-        return {}
+    def install_release(self, _request: Request) -> None:
+        self.asked.append("install")
 
-    def upgrade(self, chart: str, name: str, **options: Any) -> dict[str, Any]:
-        assert options == {"namespace": "default", "timeout": 60, "wait": "watcher"}
-        self.asked.append(f"upgrade {name} {chart}")
-        return {}
+    def upgrade_release(self, _request: Request) -> None:
+        self.asked.append("upgrade")
 
-    def rollback(self, name: str, **_options: Any) -> None:
-        self.asked.append(f"rollback {name}")
+    def take_back(self, _request: Request) -> None:
+        self.asked.append("roll back")
 
-    def uninstall(self, name: str, **_options: Any) -> dict[str, Any]:
-        self.asked.append(f"uninstall {name}")
-        return {}
+    def remove(self, _request: Request) -> None:
+        self.asked.append("uninstall")
 
 
 @pytest.mark.parametrize(
@@ -49,13 +42,14 @@ class Recorder:
         ("deployed", ["upgrade"], "upgraded"),
         ("failed", ["upgrade"], "upgraded"),
         ("pending-install", ["uninstall", "install"], "installed"),
-        ("pending-upgrade", ["rollback", "upgrade"], "upgraded"),
+        ("pending-upgrade", ["roll back", "upgrade"], "upgraded"),
+        ("pending-rollback", ["roll back", "upgrade"], "upgraded"),
     ],
 )
 def test_deploy(status: str, asked: list[str], said: str) -> None:
     helm = Recorder(status)
     assert said in deploy(helm, REQUEST)
-    assert [words.split(" ")[0] for words in helm.asked] == asked
+    assert helm.asked == asked
 
 
 def test_a_request_comes_back_as_it_was_written() -> None:
@@ -63,20 +57,35 @@ def test_a_request_comes_back_as_it_was_written() -> None:
     assert Request.from_json(text.encode()) == REQUEST
 
 
+WHOLE = {
+    "release": "r",
+    "chart": "c",
+    "namespace": "n",
+    "kubeconfig": "k",
+    "timeout": 1,
+    "server_side": True,
+}
+
+
 @pytest.mark.parametrize(
-    "text",
+    "document",
     [
-        "",
-        "[]",
-        "{}",
-        '{"release": "web"}',
-        '{"release": 1, "chart": "c", "namespace": "n", "kubeconfig": "k", "timeout": 1}',
-        '{"release": "", "chart": "c", "namespace": "n", "kubeconfig": "k", "timeout": 1}',
-        '{"release": "r", "chart": "c", "namespace": "n", "kubeconfig": "k", "timeout": true}',
-        '{"release": "r", "chart": "c", "namespace": "n", "kubeconfig": "k", "timeout": 1, "more": 1}',
+        [],
+        {},
+        {"release": "web"},
+        {**WHOLE, "release": 1},
+        {**WHOLE, "release": ""},
+        {**WHOLE, "timeout": True},
+        {**WHOLE, "timeout": 0},
+        {**WHOLE, "server_side": "no"},
+        {**WHOLE, "more": 1},
     ],
 )
-def test_anything_else_is_no_request(text: str) -> None:
+def test_anything_else_is_no_request(document: object) -> None:
     stderr = io.StringIO()
-    assert main(io.BytesIO(text.encode()), io.StringIO(), stderr) == 2
+    assert main(io.BytesIO(json.dumps(document).encode()), io.StringIO(), stderr) == 2
     assert "request can't be read" in stderr.getvalue()
+
+
+def test_no_json_is_no_request() -> None:
+    assert main(io.BytesIO(b"{"), io.StringIO(), io.StringIO()) == 2
