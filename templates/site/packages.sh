@@ -21,17 +21,6 @@ run_apt() {
         -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
         -o Dpkg::Options::=--force-unsafe-io "$@"
 }
-run_apt update
-# Package names are plain words:
-# shellcheck disable=SC2086
-run_apt -s install $names >"$apt/simulation"
-sed -n 's/^Inst \([^ ]*\) (.*/\1/p' "$apt/simulation" | while read -r name; do ledger_package "$name"; done
-sed -n 's/^Inst \([^ ]*\) \[\([^]]*\)\].*/\1 \2/p' "$apt/simulation" | while read -r name old; do
-    ledger_note upgraded "$name" "$old"
-done
-
-for log in dpkg alternatives; do ledger_new "/var/log/$log.log"; done
-
 # No daemon starts with its package's own settings: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
 policy=/usr/sbin/policy-rc.d
 ours='# bundler: nothing starts while packages are installed'
@@ -43,6 +32,21 @@ trap put_back EXIT
 trap 'exit 1' HUP INT TERM
 printf '#!/bin/sh\n%s\nexit 101\n' "$ours" >"$policy"
 chmod 0755 "$policy"
+
+# A run that was cut in the middle of an installation leaves dpkg refusing everything until this is done.
+dpkg --force-confdef --force-confold --configure -a
+
+run_apt update
+# Package names are plain words:
+# shellcheck disable=SC2086
+run_apt -s install $names >"$apt/simulation"
+sed -n 's/^Inst \([^ ]*\) (.*/\1/p' "$apt/simulation" | while read -r name; do ledger_package "$name"; done
+sed -n 's/^Inst \([^ ]*\) \[\([^]]*\)\].*/\1 \2/p' "$apt/simulation" | while read -r name old; do
+    ledger_note upgraded "$name" "$old"
+done
+
+for log in dpkg alternatives; do ledger_new "/var/log/$log.log"; done
+
 # shellcheck disable=SC2086
 run_apt install $names
 sync -f /var/lib/dpkg
