@@ -27,9 +27,9 @@ _MIB = 1 << 20
 
 
 def label(step: Step) -> str:
-    """A step as a person reads it."""
+    """A step as a person reads it: `10.0.0.2 runtime/containerd: why`; ids are `phase/host/name`."""
     what = f"waiting for {step.subject}" if isinstance(step, Await) else step.reason
-    return f"{step.host} {step.phase.value}: {what}"
+    return f"{step.host} {step.phase.value}/{step.id.rpartition('/')[2]}: {what}"
 
 
 class PlainProgress(AbstractContextManager["PlainProgress"]):

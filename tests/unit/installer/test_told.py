@@ -106,11 +106,11 @@ def test_plain_progress_has_a_line_for_each_end() -> None:
     lines = [line.split("s  ", 1)[1] for line in stream.getvalue().splitlines()]
     assert lines == [
         "demo 1.0: 3 steps, 1 done before, 3 MiB to copy",
-        "10.0.0.2 distribute: the runtime: 1.5 s, 1 of 3 MiB copied",
+        "10.0.0.2 distribute/d: the runtime: 1.5 s, 1 of 3 MiB copied",
         "== distribute: 1.5 s",
-        "10.0.0.2 host: settings: 0.2 s",
-        "10.0.0.2 apps: waiting for web …",
-        "10.0.0.2 apps: waiting for web: FAILED after 5.0 s",
+        "10.0.0.2 host/e: settings: 0.2 s",
+        "10.0.0.2 apps/a: waiting for web …",
+        "10.0.0.2 apps/a: waiting for web: FAILED after 5.0 s",
     ]
 
 
