@@ -1,0 +1,129 @@
+"""What a build calls: the bills of materials and the provenance of a bundle, as members of it."""
+
+import json
+import os
+from dataclasses import replace
+from hashlib import file_digest
+from pathlib import Path
+
+from bundler import __version__
+from bundler.builder.progress import Progress
+from bundler.builder.sbom import examine
+from bundler.builder.sbom.bill import Found, compile_bill
+from bundler.builder.sbom.charts import charts
+from bundler.builder.sbom.cyclonedx import cyclonedx
+from bundler.builder.sbom.provenance import provenance
+from bundler.builder.sbom.scans import Scanner
+from bundler.builder.sbom.spdx import spdx
+from bundler.builder.spec import BundleSpec, Content
+from bundler.builder.store import Blob, Store
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.index import canonical
+
+CYCLONEDX, SPDX, PROVENANCE = "sbom/bom.cdx.json", "sbom/bom.spdx.json", "sbom/provenance.json"
+
+_KIND = "sbom"
+_LATEST = 253402300799  # seconds; the end of the year 9999
+
+
+def accounted(
+    spec: BundleSpec,
+    store: Store,
+    *,
+    runtime: Path,
+    progress: Progress,
+    lock: Digest | None = None,
+    created: int | None = None,
+) -> BundleSpec:
+    """The spec with its bills and its provenance among the contents.
+
+    runtime: the frozen installer. lock: the digest of the Kubefile.lock that the build followed, if it did.
+    created: what the bills give as their date, seconds since the epoch (`source_date`).
+    Raises BundlerError (INTEGRITY, NOT_FOUND, SPACE).
+    """
+    with runtime.open("rb") as stream:
+        installer = Digest(file_digest(stream, "sha256").hexdigest())
+    key = _key(spec, installer, lock, created)
+    documents = _recalled(store, key)
+    if documents is None:
+        documents = tuple(_made(spec, store, installer, progress, lock=lock, created=created))
+        store.remember(
+            _KIND, key, json.dumps([json.loads(each.blob.to_json()) for each in documents]).encode()
+        )
+    contents = sorted((*spec.contents, *documents), key=lambda content: content.path)
+    return replace(spec, contents=tuple(contents))
+
+
+def source_date() -> int | None:
+    """$SOURCE_DATE_EPOCH (reproducible-builds.org), None where it isn't set. Raises BundlerError (USAGE)."""
+    text = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= _LATEST):
+        raise BundlerError(
+            f"SOURCE_DATE_EPOCH is no time: {text[:40]!r}",
+            code=ExitCode.USAGE,
+            fix="set it to whole seconds since 1970, as `git log -1 --format=%ct` prints them",
+        )
+    return int(text)
+
+
+def _made(
+    spec: BundleSpec,
+    store: Store,
+    installer: Digest,
+    progress: Progress,
+    *,
+    lock: Digest | None,
+    created: int | None,
+) -> tuple[Content, ...]:
+    bill = compile_bill(
+        spec, _found(spec, store, progress), installer=installer, version=__version__, created=created
+    )
+    bills = (
+        _kept(CYCLONEDX, cyclonedx(bill, version=__version__), store),
+        _kept(SPDX, spdx(bill, version=__version__), store),
+    )
+    statement = provenance(spec, bill, bills, version=__version__, lock=lock)
+    return (*bills, _kept(PROVENANCE, statement, store))
+
+
+def _found(spec: BundleSpec, store: Store, progress: Progress) -> Found:
+    scanner = Scanner(store, progress)
+    contents = {content.path: content for content in spec.contents}
+    layers = {image.name: scanner.layers_of(image, contents) for image in spec.images}
+    inside = scanner.packages(spec.packages, contents)
+    known, gaps = charts(spec.apps, spec.contents, store)
+    return Found(
+        images=scanner.images(layers),
+        layers={name: [layer.digest for layer in each] for name, each in layers.items()},
+        staged=scanner.staged(spec.contents),
+        packages=inside.finds,
+        licences=inside.licences,
+        charts=known,
+        chart_gaps=gaps,
+    )
+
+
+def _kept(path: str, data: bytes, store: Store) -> Content:
+    return Content(path, store.add((data,), digest=None, size=None, name=path))
+
+
+def _key(spec: BundleSpec, installer: Digest, lock: Digest | None, created: int | None) -> str:
+    """Names everything that the documents are made of."""
+    contents = [[each.path, each.blob.digest.hex, each.blob.size, each.mode] for each in spec.contents]
+    made_by = [__version__, examine.FORM, installer.hex, lock.hex if lock else "", created]
+    return Digest.of(canonical([made_by, spec.index().to_json().decode(), contents])).hex
+
+
+def _recalled(store: Store, key: str) -> tuple[Content, ...] | None:
+    """The documents of an earlier build of the same contents, if the store still has them all."""
+    known = store.recall(_KIND, key)
+    if known is None:
+        return None
+    blobs = [Blob(Digest(hex_digest), size) for hex_digest, size in json.loads(known)]
+    if any(store.find(blob.digest, blob.size) is None for blob in blobs):
+        return None
+    paths = (CYCLONEDX, SPDX, PROVENANCE)
+    return tuple(Content(path, blob) for path, blob in zip(paths, blobs, strict=True))

@@ -1,0 +1,149 @@
+"""One layer of an image: what it tells of packages, and what it hides of the layers below.
+
+Layers follow the OCI image specification 1.1: `.wh.NAME` removes NAME of the layers below, `.wh..wh..opq`
+all that they have in its folder; whatever else a layer has replaces what stood at its path.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from bundler.builder.sbom.examine import UNREADABLE, examine
+from bundler.builder.sbom.model import DocLink, Fact, Finds, Gap
+from bundler.builder.sbom.tarstream import Content, Entry, Kind, entries
+from bundler.builder.sbom.unpacking import BrokenError, unpacked
+
+_REMOVED = ".wh."
+_OPAQUE = ".wh..wh..opq"
+_DOC = "usr/share/doc/"
+_MOST_FACTS = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """A set of paths, 8 bytes each: their hashes in order. Small enough to keep for every file of a layer."""
+
+    hashes: array[int]
+
+    @classmethod
+    def of(cls, hashes: Iterable[int]) -> "Paths":
+        """From the hashes of paths, in any order."""
+        return cls(array("Q", sorted(set(hashes))))
+
+    def __contains__(self, path: str) -> bool:
+        wanted = hashed(path)
+        at = bisect_left(self.hashes, wanted)
+        return at < len(self.hashes) and self.hashes[at] == wanted
+
+
+def hashed(path: str) -> int:
+    """64 bits of a path's BLAKE2b."""
+    digest = blake2b(path.encode(errors="surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What a scan of one layer brought.
+
+    replaced: paths of everything in it that is no folder. removed: paths it takes away. opaque: folders of
+    which it hides all that was there.
+    """
+
+    finds: Finds
+    replaced: Paths
+    removed: frozenset[str] = frozenset()
+    opaque: frozenset[str] = frozenset()
+
+    def hides(self, path: str) -> bool:
+        """Whether what a layer below has at `path` is gone."""
+        if path in self.replaced or path in self.removed:
+            return True
+        return any(
+            folder in self.opaque or folder in self.removed or folder in self.replaced
+            for folder in _folders(path)
+        )
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders above a path, the nearest first; the root, "", last."""
+    while path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def scan(chunks: Iterable[bytes], *, limit: int, scratch: Path) -> Layer:
+    """Read a layer as it streams by.
+
+    limit: bytes that it may unpack to. scratch: a folder for what can't be read in one go. What can't be
+    read becomes a gap. Raises what `chunks` raises.
+    """
+    notes = _Notes(scratch)
+    source = iter(chunks)
+    try:
+        for entry in entries(unpacked(source, limit=limit)):
+            notes.take(entry)
+    except BrokenError as error:
+        notes.gaps[""] = f"the layer can't be read to its end: {error}"
+    for _ in source:  # only at its end is a blob's digest compared
+        pass
+    return notes.layer()
+
+
+class _Notes:
+    """What is gathered while a layer streams by; of a path that comes twice the last one counts."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._facts: dict[str, Fact] = {}
+        self._replaced = array("Q")
+        self._removed: set[str] = set()
+        self._opaque: set[str] = set()
+        self.gaps: dict[str, str] = {}
+
+    def take(self, entry: Entry) -> None:
+        """Take note of one entry."""
+        folder, _, name = entry.path.rpartition("/")
+        if name == _OPAQUE:
+            self._opaque.add(folder)
+        elif name.startswith(_REMOVED):
+            self._removed.add(f"{folder}/{name[len(_REMOVED) :]}".lstrip("/"))
+        elif entry.kind is not Kind.FOLDER:
+            self._replaced.append(hashed(entry.path))
+            self._facts.pop(entry.path, None)
+            self._look(entry)
+        if len(self._facts) > _MOST_FACTS:
+            raise BrokenError(f"it has more than {_MOST_FACTS} packages")
+
+    def _look(self, entry: Entry) -> None:
+        if entry.kind is Kind.FILE:
+            fact = self._examined(entry.path, entry.mode, entry.content)
+        elif entry.kind is Kind.LINK and entry.path.startswith(_DOC) and entry.path.count("/") == 3:
+            fact = DocLink(entry.path, readable(entry.link))
+        else:
+            return
+        if fact is not None:
+            self._facts[entry.path] = fact
+
+    def _examined(self, path: str, mode: int, content: Content) -> Fact | None:
+        try:
+            return examine(path, mode, content, self._scratch)
+        except UNREADABLE as error:
+            self.gaps[path] = str(error)
+            return None
+
+    def layer(self) -> Layer:
+        """All of it."""
+        facts = tuple(fact for _, fact in sorted(self._facts.items()))
+        gaps = tuple(Gap(readable(path), why) for path, why in sorted(self.gaps.items()))
+        return Layer(
+            Finds(facts, gaps), Paths.of(self._replaced), frozenset(self._removed), frozenset(self._opaque)
+        )
+
+
+def readable(path: str) -> str:
+    """A path that was not Unicode text as one that is."""
+    return path.encode(errors="surrogateescape").decode(errors="replace")
