@@ -27,20 +27,14 @@ done <<LIST
 $(tail -n +2 /proc/net/route)
 LIST
 
-# By the names of their chains, or by the network plug-in's name in a comment.
+# By the names of their chains, or by the network plug-in's name in a comment. Built-in chains come into being when they
+# are first looked at, and stay, empty.
 ours='KUBE-\|CNI-\|FLANNEL\|cali-\|CILIUM\|bundler-cni'
 for family in iptables ip6tables; do
     command -v "$family-save" >/dev/null 2>&1 || continue
     rules=$("$family-save" 2>/dev/null)
     if printf '%s\n' "$rules" | grep -q -e "$ours"; then
         printf '%s\n' "$rules" | grep -v -e "$ours" | "$family-restore"
-    fi
-    # Where no tool for the packet filter was installed before us, its empty tables go too.
-    if [ ! -e "$found/iptables" ]; then
-        for table in filter nat mangle raw; do
-            if "$family" -t "$table" -S 2>/dev/null | grep -q '^-A'; then continue; fi
-            "$family" -t "$table" -X 2>/dev/null
-        done
     fi
 done
 exit 0

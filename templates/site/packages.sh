@@ -28,6 +28,7 @@ put_back() {
     if [ -e "$apt/policy-rc.d" ]; then mv -f "$apt/policy-rc.d" "$policy"; else rm -f "$policy"; fi
 }
 if [ -e "$policy" ] && ! grep -qxF "$ours" "$policy"; then cp -a "$policy" "$apt/policy-rc.d"; fi
+ledger_file "$policy"
 trap put_back EXIT
 trap 'exit 1' HUP INT TERM
 printf '#!/bin/sh\n%s\nexit 101\n' "$ours" >"$policy"

@@ -12,9 +12,6 @@ if [ ! -e /var/lib/bundler/found/done ]; then
     mkdir -p /var/lib/bundler/found
     ls /sys/class/net >/var/lib/bundler/found/links
     cat /proc/net/route >/var/lib/bundler/found/routes
-    if command -v iptables-save >/dev/null 2>&1; then
-        iptables-save >/var/lib/bundler/found/iptables
-    fi
     : >/var/lib/bundler/found/done
 fi
 

@@ -33,7 +33,7 @@ RUNTIME: Final = f"{STATE}/runtime"
 RUNTIME_ARCHIVE: Final = f"{STATE}/runtime.tar.gz"
 HELM_LIBRARY: Final = f"{STATE}/helm/libhelm_c.so"
 
-# Folders that Kubernetes, containerd and network plug-ins make while they run. Those that were not there
+# Folders that Kubernetes, containerd, network plug-ins and kubectl make while they run. Those that were not there
 # before us go as a whole when the cluster is deleted.
 TREES: Final = (
     CONFIG,
@@ -42,6 +42,7 @@ TREES: Final = (
     "/etc/containerd",
     "/opt/cni",
     "/opt/containerd",
+    "/root/.kube/cache",
     "/run/cni",
     "/run/containerd",
     "/run/flannel",
