@@ -20,7 +20,7 @@ from bundler.builder.images.staged import take_images
 from bundler.builder.kubefile.catalogue import Catalogue
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
-from bundler.builder.progress import ByName, Progress, transferring
+from bundler.builder.progress import ByName, Counted, Progress, transferring
 from bundler.builder.report import Made, Phase
 from bundler.builder.spec import HELM_LIBRARY, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
@@ -29,6 +29,7 @@ from bundler.builder.stage.state import ImageWish, PackageWish, Staged
 from bundler.builder.stage.workshop import Workshop
 from bundler.builder.store import Blob, Store
 from bundler.core.archive import BundleWriter
+from bundler.core.digest import read_chunks
 from bundler.core.errors import BundlerError, Problem, Problems
 from bundler.core.index import AppKind
 from bundler.core.oci import Platform
@@ -129,15 +130,17 @@ def write(spec: BundleSpec, target: Path, *, runtime: Path, store: Store, progre
         transferring(progress, target.name, spec.size) as transfer,
     ):
         for content in spec.contents:
-            writer.add(
-                content.path,
-                store.chunks(content.blob, name=content.path),
-                size=content.blob.size,
-                digest=content.blob.digest,
-                mode=content.mode,
-                compressed=content.compressed,
-            )
-            transfer.advance(content.blob.size)
+            counted = Counted(transfer)
+            with store.reading(content.blob, name=content.path) as stream:
+                writer.add(
+                    content.path,
+                    counted.passed(read_chunks(stream)),
+                    size=content.blob.size,
+                    digest=content.blob.digest,
+                    mode=content.mode,
+                    compressed=content.compressed,
+                )
+            transfer.advance(content.blob.size - counted.bytes)  # what the cache had compressed already
         seal = writer.finish(spec.index())
     return seal.file_size
 

@@ -1,6 +1,6 @@
 """How the builder tells what it does: the protocol that every stage reports through (`view` shows it)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -39,6 +39,21 @@ def transferring(progress: Progress, name: str, total: int | None) -> Iterator[T
         yield transfer
     finally:
         transfer.close()
+
+
+class Counted:
+    """Tells a transfer of the chunks that pass through, and how many `bytes` these were."""
+
+    def __init__(self, transfer: Transfer) -> None:
+        self._transfer = transfer
+        self.bytes = 0
+
+    def passed(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The chunks themselves."""
+        for chunk in chunks:
+            self.bytes += len(chunk)
+            self._transfer.advance(len(chunk))
+            yield chunk
 
 
 class _Nothing:

@@ -67,6 +67,13 @@ def order_of(wanted: Wanted, log_file: Path) -> Order:
             code=ExitCode.USAGE,
             fix="name the file: -o FOLDER/NAME.run",
         )
+    if wanted.runtime is not None and not wanted.runtime.is_file():
+        raise BundlerError(
+            "there is no such frozen installer",
+            where=wanted.runtime,
+            code=ExitCode.NOT_FOUND,
+            fix="name a runtime/*.tar.gz out of the cache of a machine of that architecture",
+        )
     return Order(
         kubefile=wanted.kubefile,
         context=wanted.context,

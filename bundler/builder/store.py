@@ -80,16 +80,22 @@ class Store:
         return self.path(digest).open("rb")
 
     def chunks(self, blob: Blob, *, name: str) -> Iterator[bytes]:
-        """The blob's content, verified while it streams.
+        """The blob's content, verified while it streams. Raises as `reading` does."""
+        with self.reading(blob, name=name) as stream:
+            yield from verified(read_chunks(stream), digest=blob.digest, size=blob.size, name=name)
 
-        A damaged blob is dropped, so that the next run fetches it.
+    @contextlib.contextmanager
+    def reading(self, blob: Blob, *, name: str) -> Iterator[BinaryIO]:
+        """The blob's content for somebody who verifies it, and who calls it `name` in errors.
+
+        A blob that is found to be damaged is dropped, so that the next run fetches it.
         Raises BundlerError (NOT_FOUND, INTEGRITY).
         """
         try:
             with self.open(blob.digest) as stream:
-                yield from verified(read_chunks(stream), digest=blob.digest, size=blob.size, name=name)
+                yield stream
         except BundlerError as error:
-            if error.code is not ExitCode.INTEGRITY:
+            if error.code is not ExitCode.INTEGRITY or error.where != name:
                 raise
             self.discard(blob.digest)
             raise BundlerError(

@@ -7,12 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -33,6 +35,9 @@ class Display(Protocol):
 
     def transfer(self, name: str, total: int | None) -> Transfer:
         """Bytes move."""
+
+    def detail(self, text: str) -> None:
+        """What it is busy with; the next one takes its place."""
 
     def line(self, text: str) -> None:
         """Something to read."""
@@ -76,6 +81,8 @@ class View:
         self._write(line)
         if self._verbose:
             self._display.line(f"  {line}")
+        elif not self._quiet:
+            self._display.detail(line)
 
     def note(self, line: str) -> None:
         """Something for the log file only."""
@@ -96,26 +103,32 @@ class View:
 
 
 class Bars:
-    """Bars with bytes, rate and time left, on a terminal."""
+    """Bars with bytes, rate and time left, on a terminal; above them what is done, and what it said last."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(compact=True),
+            _OnlyBytes(BarColumn(bar_width=24)),
+            _OnlyBytes(DownloadColumn()),
+            _OnlyBytes(TransferSpeedColumn()),
+            _OnlyBytes(TimeRemainingColumn(compact=True)),
             console=console,
             transient=True,
         )
-        self._phase = self._progress.add_task("", visible=False, total=None)
+        self._phase = ""
+        self._row = self._progress.add_task("", visible=False, total=None)
         self._progress.start()
 
     def begin(self, phase: str) -> None:
         """A new stretch."""
-        self._progress.console.print(f"· {phase}", style="bold", markup=False, highlight=False)
-        self._progress.update(self._phase, description=phase, visible=True)
+        self._phase = phase
+        self._progress.update(self._row, description=phase, visible=True)
+
+    def detail(self, text: str) -> None:
+        """What it is busy with."""
+        rest = max(10, self._progress.console.width - len(self._phase) - 6)
+        self._progress.update(self._row, description=f"{self._phase}  {text.strip()[:rest]}")
 
     def transfer(self, name: str, total: int | None) -> Transfer:
         """Bytes move."""
@@ -128,6 +141,17 @@ class Bars:
     def close(self) -> None:
         """No more will come."""
         self._progress.stop()
+
+
+class _OnlyBytes(ProgressColumn):
+    """A column that says nothing about the row that tells the phase."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self._column = column
+
+    def render(self, task: Task) -> RenderableType:
+        return self._column(task) if task.total is not None or task.completed else ""
 
 
 class _Bar:
@@ -164,6 +188,9 @@ class Lines:
         with self._guard:
             self._total += total or 0
         return _Counted(self)
+
+    def detail(self, text: str) -> None:
+        """Not in plain lines: there would be no end of them."""
 
     def line(self, text: str) -> None:
         """Something to read."""

@@ -122,6 +122,7 @@ def test_lint_in_three_forms(call: Call, project: Path) -> None:
         (["make", "SHOP", "--log", "/dev/null/x"], 2, "--log"),
         (["make", "SHOP", "--mirrors", "/nowhere"], 4, "BUNDLER_MIRRORS"),
         (["make", "SHOP", "--platform", "linux/riscv64"], 14, "--runtime"),
+        (["make", "SHOP", "--runtime", "/nowhere"], 4, "frozen installer"),
         (["make", "/nowhere"], 4, "Kubefile"),
         (["lint", "/nowhere"], 4, "Kubefile"),
         (["inspect", "/nowhere"], 4, "/nowhere"),
