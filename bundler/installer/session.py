@@ -32,7 +32,8 @@ from bundler.installer.steps import Plan
 from bundler.installer.transport import Transport
 
 _NODES: Final = (  # kubectl's cache stays below our own folder: `delete` takes it along
-    "kubectl --kubeconfig /etc/kubernetes/admin.conf --cache-dir /var/lib/bundler/cache/kubectl get nodes -o wide"
+    "kubectl --kubeconfig /etc/kubernetes/admin.conf --cache-dir /var/lib/bundler/cache/kubectl"
+    " get nodes -o wide"
 )
 _TIMEOUT: Final = 60.0
 

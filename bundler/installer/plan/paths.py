@@ -33,8 +33,8 @@ RUNTIME: Final = f"{STATE}/runtime"
 RUNTIME_ARCHIVE: Final = f"{STATE}/runtime.tar.gz"
 HELM_LIBRARY: Final = f"{STATE}/helm/libhelm_c.so"
 
-# Folders that Kubernetes, containerd, network plug-ins and kubectl make while they run. Those that were not there
-# before us go as a whole when the cluster is deleted.
+# Folders that Kubernetes, containerd, network plug-ins and kubectl make while they run. Those that were not
+# there before us go as a whole when the cluster is deleted.
 TREES: Final = (
     CONFIG,
     "/etc/kubernetes",
