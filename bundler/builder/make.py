@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.builder.charts.helm import SdkHelm
+from bundler.builder.charts.supply import ChartSupply
 from bundler.builder.fetch import Fetcher
 from bundler.builder.frames import StoredFrames
 from bundler.builder.freeze import freeze, helm_library, stub_template
@@ -77,7 +78,13 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
             identity = identify(staged.labels, order.context.resolve().name)
         with clock.phase("images"):
             supplied, tree = take_images(staged.tree, store, platform)
-            found = discover(tree, store, helm=SdkHelm(), kube_version=identity.kubernetes)
+            found = discover(
+                tree,
+                store,
+                helm=SdkHelm(),
+                kube_version=identity.kubernetes,
+                value_sets=staged.value_sets,
+            )
             for problem in found.check():
                 progress.say(f"warning: {problem}")
             images = resolve_images(
@@ -154,6 +161,7 @@ def _workshop(order: Order, store: Store, fetcher: Fetcher, progress: Progress) 
         build_args=order.build_args,
         progress=progress,
         log_file=order.log_file,
+        charts=ChartSupply(store, fetcher, _registries(order), SdkHelm(), progress),
     )
 
 

@@ -112,6 +112,26 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Artifact:
+    """Something in a registry that is no container image: a chart, a signature, an SBOM.
+
+    kind: its artifactType, or the media type of its config where it has none. subject: what it is about.
+    """
+
+    raw: bytes
+    media_type: str
+    kind: str
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    subject: Descriptor | None
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What points to this manifest."""
+        return Descriptor(self.media_type, Digest.of(self.raw), len(self.raw))
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestIndex:
     """A list of manifests, one or several for each platform (an image index, or Docker's manifest list)."""
 
@@ -162,6 +182,28 @@ def parse_manifest(raw: bytes, media_type: str, where: object) -> Manifest | Man
     for layer in layers:
         _check_layer(layer, where)
     return Manifest(raw, kind, config, layers)
+
+
+def parse_artifact(raw: bytes, media_type: str, where: object) -> Artifact:
+    """Read the manifest of something that needn't be a container image; its layers may be of any type.
+
+    Arguments and errors are those of `parse_manifest`; an index is UNSUPPORTED.
+    """
+    document = _load(raw, where)
+    kind = _kind(document, media_type.partition(";")[0].strip(), where)
+    if kind in _INDEX_TYPES:
+        _unsupported(where, "it is an index, where one artifact was expected")
+    config = _descriptor(document.get("config"), where)
+    layers = tuple(_descriptor(e, where) for e in _entries(document, "layers", MAX_LAYERS, where))
+    told, subject = document.get("artifactType"), document.get("subject")
+    return Artifact(
+        raw=raw,
+        media_type=kind,
+        kind=told if isinstance(told, str) and told else config.media_type,
+        config=config,
+        layers=layers,
+        subject=None if subject is None else _descriptor(subject, where),
+    )
 
 
 def parse_config(raw: bytes, where: object) -> ImageConfig:

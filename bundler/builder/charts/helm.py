@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Protocol
 from bundler.core.errors import BundlerError, ExitCode
 
 TIMEOUT = 60.0  # seconds for one chart; real ones take milliseconds
+RESOLVE_TIMEOUT = 300.0  # seconds for the dependencies of one chart, which come over the network
 MEMORY = 3 << 30  # bytes of address space, of which the library takes 1.8 GiB to begin with
 MAX_RENDERED = 64 << 20  # bytes of all manifests of one chart
 _SOURCES = Path(__file__).resolve().parents[3]  # where `bundler` is imported from
@@ -44,7 +45,20 @@ class Helm(Protocol):
         """All manifests by their template's name, hooks and CRDs included.
 
         where: the chart, for messages. Raises BundlerError (INPUT) with Helm's own words for a chart that
-        doesn't render, (NOT_FOUND) for subcharts that are declared and not there, (UNSUPPORTED) without Helm.
+        doesn't render or isn't for this Kubernetes, (NOT_FOUND) for subcharts that are declared and not
+        there, (UNSUPPORTED) without Helm.
+        """
+
+    def values(self, text: str, where: object) -> Mapping[str, Any]:
+        """The values of a YAML file as Helm reads them. Raises BundlerError (INPUT, UNSUPPORTED)."""
+
+    def resolve(
+        self, dependencies: Sequence[Mapping[str, str]], where: object, *, plain: bool
+    ) -> tuple[str, ...]:
+        """The versions that fit the ranges of these dependencies (name, version, repository), in their order.
+
+        plain: registries (`oci://`) are spoken to without TLS. Uses the network. Raises BundlerError
+        (NETWORK) with Helm's own words, (UNSUPPORTED) without Helm.
         """
 
 
@@ -58,6 +72,7 @@ class SdkHelm:
     def render(self, request: RenderRequest, where: object) -> Mapping[str, str]:
         """See `Helm.render`."""
         order = {
+            "task": "render",
             "chart": str(request.chart),
             "release": request.release,
             "namespace": request.namespace,
@@ -66,12 +81,64 @@ class SdkHelm:
             "memory": self.memory,
             "output": MAX_RENDERED,
         }
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            status = self._run(json.dumps(order).encode(), out, err, where)
-            out.seek(0)
-            return _answer(out.read(MAX_RENDERED + 1), status, _tail(err), where)
+        return _manifests(self._asked(order, self.timeout, where), where)
 
-    def _run(self, order: bytes, out: BinaryIO, err: BinaryIO, where: object) -> int:
+    def values(self, text: str, where: object) -> Mapping[str, Any]:
+        """See `Helm.values`."""
+        order = {"task": "values", "text": text, "memory": self.memory, "output": MAX_RENDERED}
+        match self._asked(order, self.timeout, where):
+            case {"values": dict(values)}:
+                return values
+            case {"error": str(why)}:
+                raise BundlerError(
+                    "not a file of values",
+                    where=where,
+                    why=why,
+                    fix="write NAME: VALUE, as in the chart's values.yaml",
+                    code=ExitCode.INPUT,
+                )
+            case answer:
+                raise _unusable(answer, where)
+
+    def resolve(
+        self, dependencies: Sequence[Mapping[str, str]], where: object, *, plain: bool
+    ) -> tuple[str, ...]:
+        """See `Helm.resolve`."""
+        order = {
+            "task": "resolve",
+            "dependencies": [dict(one) for one in dependencies],
+            "plain": plain,
+            "memory": self.memory,
+            "output": MAX_RENDERED,
+        }
+        match self._asked(order, RESOLVE_TIMEOUT, where):
+            case {"versions": [*versions]} if len(versions) == len(dependencies):
+                return tuple(map(str, versions))
+            case {"error": str(why)}:
+                raise BundlerError(
+                    "Helm can't resolve the chart's dependencies",
+                    where=where,
+                    why=why,
+                    fix="check the repositories in Chart.yaml and the network",
+                    code=ExitCode.NETWORK,
+                )
+            case answer:
+                raise _unusable(answer, where)
+
+    def _asked(self, order: Mapping[str, Any], timeout: float, where: object) -> object:
+        """The child's answer. Raises BundlerError (INPUT) where there is none."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            status = self._run(json.dumps(order).encode(), timeout, out, err, where)
+            out.seek(0)
+            try:
+                answer: object = json.loads(out.read(MAX_RENDERED + 1))
+            except ValueError:
+                why = f"Helm ended with status {status} and no answer: {_tail(err)}"
+                fix = "look for a template that needs too much memory or writes too much"
+                raise _bad_chart(where, why, fix) from None
+        return answer
+
+    def _run(self, order: bytes, timeout: float, out: BinaryIO, err: BinaryIO, where: object) -> int:
         paths = [str(_SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GOMAXPROCS": "1"}
         try:
@@ -80,26 +147,19 @@ class SdkHelm:
                 input=order,
                 stdout=out,
                 stderr=err,
-                timeout=self.timeout,
+                timeout=timeout,
                 env=environment,
                 check=False,
             ).returncode
         except subprocess.TimeoutExpired:
             raise _bad_chart(
                 where,
-                f"it was not rendered within {self.timeout:.0f} seconds",
+                f"it was not rendered within {timeout:.0f} seconds",
                 "look for a template that never ends",
             ) from None
 
 
-def _answer(output: bytes, status: int, said: str, where: object) -> Mapping[str, str]:
-    try:
-        answer = json.loads(output)
-    except ValueError:
-        why = f"Helm ended with status {status} and no answer: {said}"
-        raise _bad_chart(
-            where, why, "look for a template that needs too much memory or writes too much"
-        ) from None
+def _manifests(answer: object, where: object) -> Mapping[str, str]:
     match answer:
         case {"manifests": dict(manifests)}:
             return manifests
@@ -111,18 +171,35 @@ def _answer(output: bytes, status: int, said: str, where: object) -> Mapping[str
                 fix="run `helm dependency build` in the chart's folder",
                 code=ExitCode.NOT_FOUND,
             )
-        case {"unavailable": str(why)}:
+        case {"wrong": [*names]}:
+            why = f"what lies in charts/ doesn't fit what Chart.yaml asks for: {', '.join(map(str, names))}"
+            raise _bad_chart(where, why, "run `helm dependency update` in the chart's folder")
+        case {"incompatible": str(wanted)}:
             raise BundlerError(
+                "the chart is not for the bundle's Kubernetes",
+                where=where,
+                why=f"its kubeVersion is {wanted}",
+                fix="use a version of the chart that fits, or another Kubernetes",
+                code=ExitCode.INPUT,
+            )
+        case {"error": str(why)}:
+            raise _bad_chart(where, why, "try it with `helm template`")
+        case _:
+            raise _unusable(answer, where)
+
+
+def _unusable(answer: object, where: object) -> BundlerError:
+    match answer:
+        case {"unavailable": str(why)}:
+            return BundlerError(
                 "Helm can't be used here",
                 where=where,
                 why=why,
                 fix="install the helm-python-sdk package for this machine's architecture",
                 code=ExitCode.UNSUPPORTED,
             )
-        case {"error": str(why)}:
-            raise _bad_chart(where, why, "try it with `helm template`")
         case _:
-            raise _bad_chart(where, "Helm's answer is malformed", "")
+            return _bad_chart(where, "Helm's answer is malformed", "")
 
 
 def _tail(stream: BinaryIO) -> str:

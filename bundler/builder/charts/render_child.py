@@ -1,12 +1,19 @@
-"""The child process of `helm`: reads one order as JSON, renders, answers with JSON, and ends.
+"""The child process of `helm`: reads one order as JSON, carries it out, answers with JSON, and ends.
 
-The answer has one key: `manifests`, `missing` (subcharts), `error` (Helm's words), or `unavailable`.
+The order's `task` is `render` (a chart to manifests), `values` (YAML to values) or `resolve` (dependencies
+to versions). The answer has one key: `manifests`, `values`, `versions`, `missing` (subcharts), `wrong`
+(subcharts whose version doesn't fit), `incompatible` (the chart's range of Kubernetes versions), `error`
+(Helm's words), or `unavailable`.
 """
 
+import io
 import json
 import os
 import resource
 import sys
+import tarfile
+import tempfile
+from pathlib import Path
 from typing import Any
 
 
@@ -16,7 +23,7 @@ def main() -> None:
     os.dup2(2, 1)  # whatever the library prints must not end up in the answer
     order = json.load(sys.stdin)
     _limit(order["memory"], order["output"])
-    answer = _render(order)
+    answer = _TASKS[order["task"]](order)
     with os.fdopen(answer_to, "w") as out:
         json.dump(answer, out)
 
@@ -46,6 +53,12 @@ def _render(order: dict[str, Any]) -> dict[str, Any]:
         missing = _missing(chart)
         if missing:
             return {"missing": missing}
+        wrong = _wrong(order["chart"])
+        if wrong:
+            return {"wrong": wrong}
+        wanted = chart.metadata.get("kubeVersion")
+        if wanted and order["kube_version"] and not _fits(wanted, order["kube_version"]):
+            return {"incompatible": wanted}
         crds = {crd["filename"]: crd["data"] for crd in chart.crds}
         manifests = _rendered(chart, order["values"], options)
     except helm_python.HelmError as error:
@@ -69,6 +82,73 @@ def _missing(chart: Any) -> list[str]:
     there = {entry["name"] for entry in chart.dependencies}
     return [name for name in declared if name not in there]
 
+
+def _wrong(chart: str) -> list[str]:
+    """Subcharts whose version is not one that Chart.yaml asks for: Helm would leave them out in silence."""
+    import helm_python  # noqa: PLC0415  (as above)
+
+    if not Path(chart).is_dir():
+        return []
+    return [
+        f"{one['name']} {one['version']}"
+        for one in helm_python.dependency_list(chart)
+        if one["status"] in {"wrong version", "invalid version", "corrupt"}
+    ]
+
+
+def _fits(constraint: str, version: str) -> bool:
+    """Whether Helm takes a version of Kubernetes to be in a chart's range: its own comparison says it."""
+    import helm_python  # noqa: PLC0415  (as above)
+
+    files = {
+        "asked/Chart.yaml": "{apiVersion: v2, name: asked, version: 0.0.0}",
+        "asked/templates/t.yaml": "{{ semverCompare .Values.range .Values.version }}",
+    }
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    asked = helm_python.Chart.load_archive(packed.getvalue())
+    rendered: dict[str, str] = asked.render({"range": constraint, "version": version}, name="asked")
+    return rendered["asked/templates/t.yaml"].strip() == "true"
+
+
+def _resolve(order: dict[str, Any]) -> dict[str, Any]:
+    """The versions that `helm dependency update` settles on for these dependencies, in their order."""
+    try:
+        import helm_python  # noqa: PLC0415  (as above)
+    except Exception as error:  # noqa: BLE001  (as above)
+        return {"unavailable": str(error)}
+    import yaml  # noqa: PLC0415  (only needed here)
+
+    # An alias for each: two versions of one chart would else be refused.
+    listed = [{**one, "alias": f"d{number}"} for number, one in enumerate(order["dependencies"])]
+    chart = {"apiVersion": "v2", "name": "asked", "version": "0.0.0", "dependencies": listed}
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "Chart.yaml").write_text(json.dumps(chart))
+        try:
+            helm_python.dependency_update(folder, plain_http=order["plain"])
+        except helm_python.HelmError as error:
+            return {"error": str(error)}
+        lock = yaml.safe_load((Path(folder) / "Chart.lock").read_text())
+    return {"versions": [str(one["version"]) for one in lock["dependencies"]]}
+
+
+def _values(order: dict[str, Any]) -> dict[str, Any]:
+    """What Helm reads out of a file of values."""
+    try:
+        import helm_python  # noqa: PLC0415  (as above)
+    except Exception as error:  # noqa: BLE001  (as above)
+        return {"unavailable": str(error)}
+    try:
+        return {"values": helm_python.values_from_yaml(order["text"])}
+    except helm_python.HelmError as error:
+        return {"error": str(error)}
+
+
+_TASKS = {"render": _render, "values": _values, "resolve": _resolve}
 
 if __name__ == "__main__":
     main()

@@ -4,8 +4,10 @@ import json
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bundler.builder.charts.helm import Helm, RenderRequest
+from bundler.builder.charts.values import Values
 from bundler.builder.stage.checkout import check_out
 from bundler.builder.stage.tree import File, Symlink, Tree
 from bundler.builder.store import Store
@@ -13,7 +15,8 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import canonical
 
 _RENDERED = "chart-render"  # kind of record
-_RECIPE = 1  # raised when the same chart would be rendered differently by a newer bundler
+_NO_VALUES: Values = MappingProxyType({})
+_RECIPE = 2  # raised when the same chart would be rendered differently by a newer bundler
 _MARK = "Chart.yaml"
 
 
@@ -47,10 +50,15 @@ def _name(path: str) -> str:
     return posixpath.basename(path.rstrip("/")).removesuffix(".tgz")
 
 
-def render(chart: Chart, tree: Tree, store: Store, helm: Helm, kube_version: str) -> Mapping[str, str]:
-    """All manifests of a chart with its own values. Raises BundlerError as `Helm.render` does."""
+def render(
+    chart: Chart, tree: Tree, store: Store, helm: Helm, kube_version: str, values: Values = _NO_VALUES
+) -> Mapping[str, str]:
+    """All manifests of a chart with its own values and `values` over them.
+
+    Raises BundlerError as `Helm.render` does.
+    """
     content = _content(chart, tree)
-    key = canonical([_RECIPE, str(content.digest), chart.app, kube_version]).decode()
+    key = canonical([_RECIPE, str(content.digest), chart.app, kube_version, dict(values)]).decode()
     if (known := store.recall(_RENDERED, key)) is not None:
         remembered: dict[str, str] = json.loads(known)
         return remembered
@@ -58,7 +66,7 @@ def render(chart: Chart, tree: Tree, store: Store, helm: Helm, kube_version: str
     with store.scratch() as folder:
         checkout = check_out(content, store, folder / "chart")
         (top,) = {path.partition("/")[0] for path in content.entries}
-        request = RenderRequest(checkout.root / top, chart.app, kube_version=kube_version)
+        request = RenderRequest(checkout.root / top, chart.app, values=values, kube_version=kube_version)
         manifests = helm.render(request, chart.path)
     store.remember(_RENDERED, key, json.dumps(manifests).encode())
     return manifests

@@ -6,12 +6,15 @@ can't be resolved comes with a reason, so that nothing is passed over in silence
 """
 
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from bundler.builder.charts.helm import Helm
 from bundler.builder.charts.source import Chart, find_charts, render
+from bundler.builder.charts.values import Values, ValueSet
 from bundler.builder.images.model import ImageRequest
 from bundler.builder.stage.tree import File, Tree
 from bundler.builder.store import Blob, Store
@@ -29,6 +32,8 @@ _JUNK = ("{{", "${", "$(")
 _MAX_FILE = 32 << 20  # bytes of one manifest file
 
 Path = tuple[str | int, ...]
+ValueSets = Mapping[str, tuple[ValueSet, ...]]
+_NO_SETS: ValueSets = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +119,22 @@ class _Finds:
         self.found.append(FoundImage(reference, file, path, app, location))
 
 
-def discover(tree: Tree, store: Store, *, helm: Helm, kube_version: str = "") -> Discovery:
+def discover(
+    tree: Tree, store: Store, *, helm: Helm, kube_version: str = "", value_sets: ValueSets = _NO_SETS
+) -> Discovery:
     """Look through `manifests/`, `charts/` and every app's folder.
 
-    kube_version: the Kubernetes the charts are rendered for, "" where the bundle brings none.
+    kube_version: the Kubernetes the charts are rendered for, "" where the bundle brings none. value_sets: by
+    a chart's path, values that it is rendered with once more, each set for itself.
     Raises BundlerError (UNSUPPORTED) where there are charts and no Helm; all else is told in the Discovery.
     """
     finds = _Finds()
     for folder, app in _places(tree):
         charts = tuple(find_charts(tree, folder, app))
         for chart in charts:
-            _look_into_chart(chart, tree, store, helm, kube_version, finds)
+            for values in (None, *value_sets.get(chart.path, ())):
+                rendering = partial(render, chart, tree, store, helm, kube_version)
+                _look_into_chart(chart, rendering, values, finds)
         _look_into_files(folder, app, charts, tree, store, finds)
     return Discovery(tuple(finds.found), tuple(finds.unresolved))
 
@@ -137,17 +147,17 @@ def _places(tree: Tree) -> Iterator[tuple[str, str]]:
 
 
 def _look_into_chart(
-    chart: Chart, tree: Tree, store: Store, helm: Helm, kube_version: str, finds: _Finds
+    chart: Chart, rendering: Callable[[Values], Mapping[str, str]], chosen: ValueSet | None, finds: _Finds
 ) -> None:
+    """chosen: values to put over the chart's own, None for those alone."""
     try:
-        manifests = render(chart, tree, store, helm, kube_version)
+        manifests = rendering(chosen.values if chosen else {})
     except BundlerError as error:
         if error.code == ExitCode.UNSUPPORTED:
             raise
         why = f": {error.why}" if error.why else ""
-        finds.miss(
-            chart.path, chart.app, [Problem(Location(chart.path), "chart", error.what + why, error.fix)]
-        )
+        told = f"{error.what}{f' with {chosen.name}' if chosen else ''}{why}"
+        finds.miss(chart.path, chart.app, [Problem(Location(chart.path), "chart", told, error.fix)])
         return
     for name, text in sorted(manifests.items()):
         if posixpath.basename(name) != "NOTES.txt":

@@ -61,6 +61,17 @@ def resolve(source: Source, ref: Reference, platform: Platform, store: Store) ->
     )
 
 
+def fetch_manifest(source: Source, ref: Reference, store: Store) -> RawManifest:
+    """The manifest that a name means, whatever it is of; in the store and remembered for builds offline.
+
+    Raises BundlerError, what the source raises.
+    """
+    found = _top(source, ref, store)
+    if ref.digest is None:
+        store.remember(_TAGS, str(ref), f"{found.digest} {found.media_type}".encode())
+    return found
+
+
 def remembered(ref: Reference, store: Store) -> tuple[Digest, str] | None:
     """Digest and media type of what the tag meant when it was last resolved, None where it never was."""
     record = store.recall(_TAGS, str(ref))

@@ -87,12 +87,17 @@ class Run(_Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App(_Instruction):
-    """APP, CNI or CSI: a name and the sources of its files."""
+    """APP, CNI or CSI: a name and the sources of its files.
+
+    values: files put over a chart's values. also: sets of values that are only looked through for images.
+    """
 
     name: Word
     sources: tuple[Word, ...]
     role: AppRole
     checksum: Word | None = None
+    values: Word | None = None
+    also: Word | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

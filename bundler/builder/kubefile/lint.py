@@ -26,6 +26,7 @@ from bundler.core.errors import BundlerError, ExitCode, Location, Problems
 from bundler.core.index import AppRole
 
 _MAX_BASES = 32
+_DOWNLOADS = ("http://", "https://", "oci://", "chart+")
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst", ".txz")
 
 
@@ -221,9 +222,9 @@ def _check_end(instructions: tuple[Instruction, ...], findings: Findings) -> Non
 
 def _check_downloads(instruction: Add | App, findings: Findings) -> None:
     for word in instruction.sources:
-        if word.text.startswith("http://"):
+        if word.text.startswith(("http://", "chart+http://")):
             findings.add(word.location, "plain-http", "this is fetched without TLS", "write https://")
-        if word.text.startswith(("http://", "https://")) and instruction.checksum is None:
+        if word.text.startswith(_DOWNLOADS) and "@sha256:" not in word.text and instruction.checksum is None:
             hint = "add --checksum=sha256:… in front of the name"
             findings.add(word.location, "no-checksum", "nothing says what this download must be", hint)
     for word in _packed(instruction):

@@ -2,21 +2,24 @@
 
 import re
 
+from bundler.builder.charts.reference import SCHEMES as CHART_SCHEMES
+from bundler.builder.charts.reference import ChartReference
 from bundler.builder.kubefile.arguments import Reader
 from bundler.builder.kubefile.instructions import App, AppCmds, AppEnv, Cmds, Launch
 from bundler.builder.kubefile.parse_files import checksum
 from bundler.builder.kubefile.words import Word
+from bundler.core.errors import BundlerError
 from bundler.core.index import AppRole
 
 _ROLES = {"APP": AppRole.APP, "CNI": AppRole.CNI, "CSI": AppRole.CSI}
 _APP_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,51}[a-z0-9])?")  # 53: what Helm allows for a release
-_SCHEMES = ("local://", "https://", "http://")
+_SCHEMES = ("local://", "https://", "http://", *CHART_SCHEMES)
 
 
 def app(reader: Reader) -> App | None:
-    """APP|CNI|CSI [--checksum=D] name source…"""
+    """APP|CNI|CSI [--checksum=D] [--values=FILE,…] [--also-values=FILE,…] name source…"""
     keyword = reader.stated.keyword
-    reader.check_flags(("checksum",), {})
+    reader.check_flags(("checksum", "values", "also-values"), {})
     words = reader.words()
     if len(words) < 2:
         reader.missing("a name and its files", f"{keyword} name local://folder")
@@ -25,6 +28,7 @@ def app(reader: Reader) -> App | None:
         if "$" not in word.text and not word.text.startswith(_SCHEMES):
             hint = f"write local://{word.text}, or an https:// address"
             reader.fault(word.location, "bad-source", f"not a source of an app: {word.text}", hint)
+        _check_chart(word, reader)
     if not _good_name(words[0], reader):
         return None
     sum_flag = checksum(reader)
@@ -38,7 +42,19 @@ def app(reader: Reader) -> App | None:
         sources=words[1:],
         role=_ROLES[keyword],
         checksum=sum_flag,
+        values=reader.flag("values"),
+        also=reader.flag("also-values"),
     )
+
+
+def _check_chart(word: Word, reader: Reader) -> None:
+    """A chart's reference, where no variable has to be put in first."""
+    if "$" in word.text or not word.text.startswith(CHART_SCHEMES):
+        return
+    try:
+        ChartReference.parse(word.text)
+    except BundlerError as error:
+        reader.fault(word.location, "bad-source", f"{error.what}: {error.why}", error.fix)
 
 
 def app_cmds(reader: Reader) -> AppCmds | None:

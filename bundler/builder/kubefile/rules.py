@@ -49,7 +49,9 @@ RULES = _table(
         "App names are lower-case letters, digits, `-`, `.` and `_`, as they become Helm releases.",
     ),
     Rule(
-        "bad-source", "APP, CNI and CSI take local://PATH or https://URL, ADD a path or a URL, COPY a path."
+        "bad-source",
+        "APP, CNI and CSI take local://PATH, https://URL or a chart (oci://, chart+https://), ADD a path or "
+        "a URL, COPY a path.",
     ),
     Rule("bad-image", "IMAGE takes a registry reference or docker-archive:, oci-archive:, oci:, docker://."),
     Rule("bad-suite", "PACKAGE takes DISTRIBUTION:SUITE first: debian:bookworm."),
@@ -76,6 +78,8 @@ RULES = _table(
         "app-twice", "Of two apps with one name, the later one takes the place of the former.", warning=True
     ),
     Rule("app-unknown", "APPCMDS and APPENV come after the APP that they name."),
+    Rule("chart-dependencies", "All that a chart depends on must be found and fit its Chart.yaml."),
+    Rule("chart-values", "--values and --also-values name YAML files of the build context."),
     Rule("app-kind-unknown", "What an app's files are decides how it is launched; else APPCMDS says it."),
     Rule("no-checksum", "A download without --checksum may change behind your back.", warning=True),
     Rule("plain-http", "Plain http lets anybody on the way change the file.", warning=True),

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from bundler.builder.charts.values import ValueSet
 from bundler.builder.kubefile.instructions import App as Instruction
 from bundler.builder.kubefile.source import Source
 from bundler.builder.stage.tree import Tree
@@ -14,7 +15,10 @@ ROOT = "application/apps"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An app while its Kubefile is still being read; `problem`: what is said if its kind can't be told."""
+    """An app while its Kubefile is still being read.
+
+    problem: what is said if its kind can't be told. also: values that a site may choose, for their images.
+    """
 
     name: str
     role: AppRole
@@ -23,6 +27,7 @@ class Draft:
     source: Source
     commands: tuple[tuple[str, ...], ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[ValueSet, ...] = ()
 
     @property
     def path(self) -> str:
@@ -36,7 +41,7 @@ def kind_of(files: Tree) -> AppKind | None:
     `.tmpl` behind a name doesn't count: such files are rendered on site.
     """
     names = [path.removesuffix(".tmpl").lower() for path in files.entries]
-    if "Chart.yaml" in files.entries and files.is_folder("templates"):
+    if "Chart.yaml" in files.entries and (files.is_folder("templates") or files.is_folder("charts")):
         return AppKind.HELM
     if names and all(name.endswith((".yaml", ".yml")) for name in names):
         return AppKind.KUBE

@@ -1,9 +1,11 @@
 """COPY, ADD and APP: content from the build context, from heredocs and from URLs into the tree."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bundler.builder.charts.reference import SCHEMES as CHART_SCHEMES
 from bundler.builder.http import display
 from bundler.builder.kubefile.instructions import Add, App, Copy
 from bundler.builder.kubefile.lexer import Heredoc
@@ -19,8 +21,9 @@ from bundler.builder.stage.workshop import Workshop
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
 
-_URLS = ("https://", "http://", "file://")
-_LOCAL = "local://"
+_URLS = ("https://", "http://", "file://", *CHART_SCHEMES)
+LOCAL = "local://"
+_MAX_TEXT = 4 << 20  # bytes of a file that is read whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def ordered(instruction: Copy | Add | App, scope: Scope, destination: str = "") 
     """Put the variables in; `destination`: an app's folder. Raises Problems."""
     words = tuple(Word(scope.value(word), word.location) for word in instruction.sources)
     if isinstance(instruction, App):
-        local = tuple(Word(word.text.removeprefix(_LOCAL), word.location) for word in words)
+        local = tuple(Word(word.text.removeprefix(LOCAL), word.location) for word in words)
         checksum = _checksum(instruction.checksum, scope)
         return Order(scope.source, local, (), f"{destination}/", single=False, checksum=checksum)
     heredocs = tuple((heredoc, scope.body(heredoc).encode()) for heredoc in instruction.heredocs)
@@ -111,7 +114,14 @@ class Bringer:
             tree = self._put(tree, word, order, heredoc.name, file)
         return tree
 
+    def _chart(self, tree: Tree, word: Word, order: Order) -> Tree:
+        with blamed(order.source, word.location, "bad-source"):
+            name, blob = self._workshop.charts.fetch(word.text, order.checksum, why=f"APP in {word.location}")
+        return self._put(tree, word, order, name, File(0o644, blob.size, blob.digest))
+
     def _fetch(self, tree: Tree, word: Word, order: Order) -> Tree:
+        if word.text.startswith(CHART_SCHEMES):
+            return self._chart(tree, word, order)
         with blamed(order.source, word.location, "bad-source"):
             name = unquote(urlsplit(word.text).path).rpartition("/")[2]
             if not name:
@@ -136,6 +146,20 @@ class Bringer:
                 self._check(file, word, order)
                 tree = self._put(tree, word, order, name, file)
         return tree
+
+    def folder(self, path: str) -> Tree:
+        """One folder of the build context. Raises BundlerError (NOT_FOUND, INPUT)."""
+        found = self._context.find(path)
+        return self._context.tree(found[0])
+
+    def texts(self, pattern: str) -> Iterator[tuple[str, bytes]]:
+        """Names and contents of small files of the build context. Raises BundlerError (NOT_FOUND, INPUT)."""
+        for one in self._context.find(pattern):
+            if one.is_folder or one.path.stat().st_size > _MAX_TEXT:
+                raise BundlerError(
+                    f"{one.name} is no small file", where=one.path, code=ExitCode.INPUT, fix="name a file"
+                )
+            yield one.name, one.path.read_bytes()
 
     def unpacked_chart(self, files: Tree) -> Tree:
         """An app's files; when they are one packed chart, as `helm package` makes it, what is in it."""

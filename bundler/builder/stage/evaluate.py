@@ -29,6 +29,7 @@ from bundler.builder.kubefile.words import Word
 from bundler.builder.stage.apps import Draft, draft
 from bundler.builder.stage.blame import blamed
 from bundler.builder.stage.bring import Bringer, ordered
+from bundler.builder.stage.chart_apps import chart_app, value_sets
 from bundler.builder.stage.load import Loaded, load_chain
 from bundler.builder.stage.run import run
 from bundler.builder.stage.state import ImageWish, PackageWish, Staged, State, staged
@@ -106,7 +107,7 @@ def _carried_out(state: State, step: _Step, workshop: Workshop) -> State:
         case Run() as instruction:
             return replace(state, tree=run(instruction, state.tree, step.scope.for_commands(), workshop))
         case App() as instruction:
-            return _app(state, instruction, step)
+            return _app(state, instruction, step, workshop)
         case AppCmds() | AppEnv() as instruction:
             return _app_told(state, instruction, step.scope)
         case From() | Arg() | Env():
@@ -152,7 +153,7 @@ def _range(instruction: KubeVersion, scope: Scope) -> str:
     return text
 
 
-def _app(state: State, instruction: App, step: _Step) -> State:
+def _app(state: State, instruction: App, step: _Step, workshop: Workshop) -> State:
     """A new app, or one in the place of a former one of that name, whose files and settings are dropped."""
     made = draft(instruction, step.scope.source)
     order = ordered(instruction, step.scope, made.path)
@@ -160,6 +161,8 @@ def _app(state: State, instruction: App, step: _Step) -> State:
     brought = step.bringer.bring(Tree(), order).subtree(made.path)
     with blamed(step.scope.source, instruction.sources[0].location, "bad-archive"):
         files = step.bringer.unpacked_chart(brought)
+    files = chart_app(files, instruction, step.scope, step.bringer, workshop)
+    made = replace(made, also=value_sets(instruction, step.scope, step.bringer, workshop))
     tree = state.tree.without(made.path).merge(files, made.path)
     return replace(state, tree=tree, apps={**others, made.name: made})
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bundler.builder.charts.values import ValueSet
 from bundler.builder.kubefile.source import Source, did_you_mean
 from bundler.builder.kubefile.words import Word
 from bundler.builder.stage.apps import Draft, finished, launch_order, plugin_choice
@@ -42,6 +43,7 @@ class PackageWish:
 class Staged:
     """What a Kubefile comes to.
 
+    value_sets: by an app's folder, what its chart is looked through with besides its own values.
     launch: apps in order, plug-ins first. commands: CMDS lines. kube_versions: ranges that must all hold.
     """
 
@@ -54,6 +56,7 @@ class Staged:
     images: tuple[ImageWish, ...]
     packages: tuple[PackageWish, ...]
     kube_versions: tuple[str, ...]
+    value_sets: Mapping[str, tuple[ValueSet, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ def staged(state: State, env: Mapping[str, str], source: Source) -> Staged:
         images=state.images,
         packages=state.packages,
         kube_versions=state.kube_versions,
+        value_sets={draft.path: draft.also for draft in state.apps.values() if draft.also},
     )
 
 

@@ -1,14 +1,17 @@
 """What evaluating a Kubefile works with, handed in by the pipeline."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from bundler.builder.charts.values import Values
 from bundler.builder.kubefile.catalogue import Catalogue
 from bundler.builder.progress import Progress, Silent
+from bundler.builder.stage.tree import Tree
 from bundler.builder.store import Blob, Store
 from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
 
 
 class Fetches(Protocol):
@@ -16,6 +19,35 @@ class Fetches(Protocol):
 
     def fetch(self, url: str, checksum: Digest | None = None) -> Blob:
         """Raises BundlerError (NOT_FOUND, NETWORK, INTEGRITY, …)."""
+
+
+class Charts(Protocol):
+    """Brings charts and what they depend on (`bundler.builder.charts.supply.ChartSupply` does)."""
+
+    def fetch(self, text: str, checksum: Digest | None = None, *, why: str = "") -> tuple[str, Blob]:
+        """File name and .tgz of `oci://…` or `chart+https://…`. Raises BundlerError."""
+
+    def values(self, text: bytes, file: str) -> Values:
+        """The values of one file. Raises Problems and BundlerError."""
+
+    def complete(self, chart: Tree, where: str, local: Callable[[str], Tree]) -> Tree:
+        """The chart with its dependencies; `local` gives those of file://. Raises BundlerError."""
+
+
+class NoCharts:
+    """For builds that bring no charts from elsewhere."""
+
+    def fetch(self, text: str, checksum: Digest | None = None, *, why: str = "") -> tuple[str, Blob]:  # noqa: ARG002  (the protocol's signature)
+        """Raises BundlerError (UNSUPPORTED)."""
+        raise BundlerError("charts can't be fetched here", where=text, code=ExitCode.UNSUPPORTED)
+
+    def values(self, text: bytes, file: str) -> Values:  # noqa: ARG002  (as above)
+        """Raises BundlerError (UNSUPPORTED)."""
+        raise BundlerError("values of charts can't be read here", where=file, code=ExitCode.UNSUPPORTED)
+
+    def complete(self, chart: Tree, where: str, local: Callable[[str], Tree]) -> Tree:  # noqa: ARG002  (as above)
+        """The chart as it is."""
+        return chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +65,4 @@ class Workshop:
     build_args: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = field(default_factory=Silent)
     log_file: Path | None = None
+    charts: Charts = field(default_factory=NoCharts)

@@ -119,6 +119,8 @@ def test_a_fault_is_told_once_with_its_place(text, told, tmp_path, catalogue):
 
 # Told only while building, tested with `evaluate`.
 AT_BUILD = {
+    "chart-dependencies",
+    "chart-values",
     "bad-platform",
     "unused-build-arg",
     "app-kind-unknown",

@@ -1,0 +1,104 @@
+"""HTTP chart repositories: what their index.yaml says of one version of one chart."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from bundler.builder.charts.reference import ChartReference
+from bundler.builder.fetch import Fetcher
+from bundler.builder.store import Store
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode, Problems
+from bundler.core.yamldoc import Limits, load_all
+
+MAX_INDEX = 64 << 20  # bytes; the largest public ones have about 25 MB
+_LIMITS = Limits(size=MAX_INDEX, values=10_000_000)
+_LARGE = 1 << 20  # bytes from which an index is worth narrowing
+_SHOWN = 8  # versions named in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a chart's archive lies, and the digest that the index promises (None: it promises none)."""
+
+    url: str
+    digest: Digest | None
+
+
+def look_up(chart: ChartReference, fetcher: Fetcher, store: Store) -> Entry:
+    """Ask the repository's index. Raises BundlerError (NOT_FOUND, NETWORK, INPUT, INTEGRITY)."""
+    url = f"{chart.repository}/index.yaml"
+    blob = fetcher.fetch(url)
+    if blob.size > MAX_INDEX:
+        raise _bad_index(chart, f"it has {blob.size} bytes, more than {MAX_INDEX}")
+    text = b"".join(store.chunks(blob, name=url))
+    try:
+        documents = load_all(_narrowed(text, chart.name), url, limits=_LIMITS)
+    except Problems as error:
+        raise _bad_index(chart, error.problems[0].message) from error
+    index = documents[0].data if documents else None
+    entries = index.get("entries") if isinstance(index, dict) else None
+    if not isinstance(entries, dict):
+        raise _bad_index(chart, "it has no entries")
+    return _entry(chart, _version(chart, entries))
+
+
+def _narrowed(text: bytes, name: str) -> bytes:
+    """Of a large index only the chart's own lines, where it is laid out as `helm repo index` does it.
+
+    The largest indexes take a minute to parse whole.
+    """
+    if len(text) < _LARGE:
+        return text
+    lines = re.escape(name.encode())
+    found = re.search(
+        rb"^entries:\n(?:.*\n)*?(  [\"']?" + lines + rb"[\"']?:\n(?:  [ -].*\n)+)", text, re.MULTILINE
+    )
+    return b"entries:\n" + found[1] if found else text
+
+
+def _version(chart: ChartReference, entries: Mapping[str, Any]) -> Mapping[str, Any]:
+    listed = entries.get(chart.name)
+    versions = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    for one in versions:
+        if str(one.get("version", "")).removeprefix("v") == chart.version.removeprefix("v"):
+            return one
+    known = ", ".join(str(one.get("version")) for one in versions[:_SHOWN])
+    raise BundlerError(
+        f"the repository has no chart {chart.name} {chart.version}",
+        where=chart,
+        why=f"it has {known}" if known else f"it has no chart {chart.name}",
+        fix="name a version that is there; `helm search repo -l` lists them",
+        code=ExitCode.NOT_FOUND,
+    )
+
+
+def _entry(chart: ChartReference, version: Mapping[str, Any]) -> Entry:
+    urls, told = version.get("urls"), version.get("digest")
+    if not isinstance(urls, list) or not urls or not isinstance(urls[0], str):
+        raise _bad_index(chart, "it doesn't say where the chart lies")
+    url = urljoin(f"{chart.repository}/", urls[0])
+    if chart.repository.startswith("https://") and urlsplit(url).scheme != "https":
+        raise _bad_index(chart, "it leads from https to an address without TLS, which is refused")
+    return Entry(url, _digest(chart, told))
+
+
+def _digest(chart: ChartReference, told: object) -> Digest | None:
+    if told in {None, ""}:
+        return None
+    text = str(told).removeprefix("sha256:")
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise _bad_index(chart, f"{text[:80]!r} is no digest")
+    return Digest(text)
+
+
+def _bad_index(chart: ChartReference, why: str) -> BundlerError:
+    return BundlerError(
+        "the chart repository's index can't be used",
+        where=f"{chart.repository}/index.yaml",
+        why=why,
+        fix="check the repository's address; if it is right, tell those who run it",
+        code=ExitCode.INPUT,
+    )

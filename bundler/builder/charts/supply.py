@@ -1,0 +1,184 @@
+"""Charts from registries and chart repositories, verified and cached; and what charts depend on."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bundler.builder.charts.dependencies import Missing, missing_dependencies
+from bundler.builder.charts.helm import Helm
+from bundler.builder.charts.reference import ChartReference
+from bundler.builder.charts.repository import look_up
+from bundler.builder.charts.values import Values, read_values
+from bundler.builder.fetch import Fetcher
+from bundler.builder.images.offline import Offline
+from bundler.builder.images.pull import Source, fetch_manifest
+from bundler.builder.images.registry import RegistryClient, RegistryOptions
+from bundler.builder.progress import Progress, Silent
+from bundler.builder.stage.tree import File, Tree
+from bundler.builder.store import Blob, Store
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import Artifact, Descriptor, parse_artifact
+
+MAX_CHART = 64 << 20  # bytes of a packed chart; Helm itself refuses to unpack more than 100 MiB
+MAX_DEPTH = 8  # charts from folders that need charts from folders
+_VALUES = "chart-values"  # kind of record
+_CONTENT = frozenset({"application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/tar+gzip"})
+
+Local = Callable[[str], Tree]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A chart that was fetched. digest and size are of its .tgz; why: who asked for it."""
+
+    chart: ChartReference
+    blob: Blob
+    why: str
+
+
+@dataclass(slots=True)
+class ChartSupply:
+    """Where a build gets charts from; `taken` grows with each (and is what a lock records)."""
+
+    store: Store
+    fetcher: Fetcher
+    registries: RegistryOptions
+    helm: Helm
+    progress: Progress = field(default_factory=Silent)
+    taken: list[Taken] = field(default_factory=list)
+
+    def fetch(self, text: str, checksum: Digest | None = None, *, why: str = "") -> tuple[str, Blob]:
+        """The packed chart that a reference names: its file name, and the .tgz in the store.
+
+        Raises BundlerError (INPUT, NOT_FOUND, NETWORK, TRUST, INTEGRITY, SPACE).
+        """
+        return self._fetch(ChartReference.parse(text), checksum, why or text)
+
+    def values(self, text: bytes, file: str) -> Values:
+        """The values of a file, as Helm reads them. Raises Problems and BundlerError."""
+        key = str(Digest.of(text))
+        if (known := self.store.recall(_VALUES, key)) is not None:
+            remembered: Values = json.loads(known)
+            return remembered
+        values = read_values(text, file, self.helm)
+        self.store.remember(_VALUES, key, json.dumps(values).encode())
+        return values
+
+    def complete(self, chart: Tree, where: str, local: Local) -> Tree:
+        """The chart with all that its Chart.yaml depends on in `charts/`; what is there already stays.
+
+        where: the chart, for messages. local: gives the chart of a `file://` dependency by its path from this
+        chart's folder. Raises BundlerError as `fetch` does, and with Helm's words for what it can't resolve.
+        """
+        return self._complete(chart, where, local, 0)
+
+    def _complete(self, chart: Tree, where: str, local: Local, depth: int) -> Tree:
+        if depth > MAX_DEPTH:
+            raise _in_a_circle(where)
+        for one in missing_dependencies(chart, self.store, where):
+            if one.folder:
+                inner = self._complete(
+                    local(one.folder), f"{where}: {one.name}", _below(local, one), depth + 1
+                )
+                chart = chart.merge(inner, at=f"charts/{one.name}")
+        return chart.add(self._remote(chart, where))
+
+    def _remote(self, chart: Tree, where: str) -> dict[str, File]:
+        """What comes from elsewhere, as packed charts below `charts/`."""
+        wanted = [one for one in missing_dependencies(chart, self.store, where) if not one.folder]
+        files: dict[str, File] = {}
+        for one in self._pinned(wanted, where):
+            name, blob = self._fetch(one, None, f"{where} depends on it")
+            files[f"charts/{name}"] = File(0o644, blob.size, blob.digest)
+        return files
+
+    def _pinned(self, wanted: list[Missing], where: str) -> list[ChartReference]:
+        """Exact versions: from Chart.lock, from Chart.yaml where it is exact; Helm resolves the others."""
+        loose = [one for one in wanted if not one.exact]
+        if not loose:
+            return [one.reference() for one in wanted]
+        if self.registries.offline:
+            names = ", ".join(one.name for one in loose)
+            raise BundlerError(
+                "the chart's dependencies can't be resolved without the network",
+                where=where,
+                why=f"Chart.yaml names ranges for {names}, and there is no Chart.lock",
+                fix="run `helm dependency update` in the chart's folder once, and keep its Chart.lock",
+                code=ExitCode.NOT_FOUND,
+            )
+        self.progress.say(f"warning: {where}: there is no Chart.lock, so each build resolves ranges anew")
+        mirrored = [one.asked_at(self.registries.mirrors) for one in loose]
+        versions = self.helm.resolve([one.declared() for one in mirrored], where, plain=self._plain(mirrored))
+        settled = (one.at(version) for one, version in zip(loose, versions, strict=True))
+        return [*(one.reference() for one in wanted if one.exact), *(one.reference() for one in settled)]
+
+    def _plain(self, wanted: list[Missing]) -> bool:
+        """Whether Helm may use plain HTTP for registries: where the user named all of them insecure."""
+        hosts = {one.repository.removeprefix("oci://").partition("/")[0] for one in wanted if one.is_oci}
+        return bool(hosts) and hosts <= self.registries.insecure
+
+    def _fetch(self, chart: ChartReference, checksum: Digest | None, why: str) -> tuple[str, Blob]:
+        self.progress.log(f"chart {chart}")
+        blob = self._pull(chart) if chart.is_oci else self._download(chart, checksum)
+        if checksum is not None and blob.digest != checksum:
+            raise BundlerError(
+                "the chart is not what --checksum says",
+                where=chart,
+                why=f"expected {checksum}, it has {blob.digest}",
+                fix="look why it changed; correct the checksum if the change is right",
+                code=ExitCode.INTEGRITY,
+            )
+        self.taken.append(Taken(chart, blob, why))
+        return chart.file, blob
+
+    def _download(self, chart: ChartReference, checksum: Digest | None) -> Blob:
+        entry = look_up(chart, self.fetcher, self.store)
+        return self.fetcher.fetch(entry.url, entry.digest or checksum)
+
+    def _pull(self, chart: ChartReference) -> Blob:
+        if self.registries.offline:
+            return self._pull_from(Offline(self.store), chart)
+        client = RegistryClient(self.registries)
+        try:
+            return self._pull_from(client, chart)
+        finally:
+            client.close()
+
+    def _pull_from(self, source: Source, chart: ChartReference) -> Blob:
+        ref = chart.image()
+        found = fetch_manifest(source, ref, self.store)
+        content = _content(parse_artifact(found.raw, found.media_type, ref), chart)
+        if self.store.find(content.digest, content.size) is not None:
+            return Blob(content.digest, content.size)
+        return source.blob(ref, content, self.store)
+
+
+def _content(artifact: Artifact, chart: ChartReference) -> Descriptor:
+    packed = [layer for layer in artifact.layers if layer.media_type in _CONTENT]
+    if len(packed) != 1 or packed[0].size > MAX_CHART:
+        raise BundlerError(
+            "this is no Helm chart",
+            where=chart,
+            why=f"it is {artifact.kind[:120]}"
+            if not packed
+            else f"{packed[0].size} bytes in {len(packed)} parts",
+            fix="check the name; images are named with IMAGE",
+            code=ExitCode.INPUT,
+        )
+    return packed[0]
+
+
+def _below(local: Local, one: Missing) -> Local:
+    """Paths of a dependency's own dependencies count from its folder."""
+    return lambda path: local(f"{one.folder}/{path}")
+
+
+def _in_a_circle(where: str) -> BundlerError:
+    return BundlerError(
+        "charts depend on each other in a circle",
+        where=where,
+        why=f"more than {MAX_DEPTH} levels of file:// dependencies",
+        fix="take one of the dependencies out",
+        code=ExitCode.INPUT,
+    )

@@ -1,0 +1,348 @@
+"""Charts from repositories on loopback: found by the index, verified, completed by what they depend on."""
+
+import gzip
+import io
+import json
+import tarfile
+
+import pytest
+import yaml
+
+from bundler.builder.charts.helm import RenderRequest, SdkHelm
+from bundler.builder.charts.supply import ChartSupply
+from bundler.builder.fetch import Fetcher
+from bundler.builder.images.auth import Keychain
+from bundler.builder.images.registry import RegistryOptions
+from bundler.builder.mirrors import Mirrors
+from bundler.builder.stage.checkout import check_out
+from bundler.builder.stage.tree import Tree
+from bundler.builder.store import Store
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
+from tests.unit.builder.charts.parts import tree_of
+from tests.unit.builder.images.parts import StubRegistry, described
+from tests.unit.builder.servers import content, serving
+
+CONFIG = "application/vnd.cncf.helm.config.v1+json"
+CONTENT = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+
+
+def packed(name, version, files=None):
+    """A chart as `helm package` packs it."""
+    listed = {
+        "Chart.yaml": f"{{apiVersion: v2, name: {name}, version: {version}}}",
+        "templates/x.yaml": f"from: {name}-{version}",
+        **(files or {}),
+    }
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for path, text in listed.items():
+            member = tarfile.TarInfo(f"{name}/{path}")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return gzip.compress(raw.getvalue(), mtime=0)
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path / "cache") as store:
+        yield store
+
+
+@pytest.fixture
+def server():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def registry():
+    with StubRegistry() as server:
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def supply(store, registry):
+    def supply(*, offline=False, mirrors=None):
+        options = RegistryOptions(
+            frozenset({registry.host}), Keychain(), offline=offline, mirrors=mirrors or Mirrors()
+        )
+        fetcher = Fetcher(store, offline=offline, mirrors=mirrors)
+        return ChartSupply(store, fetcher, options, SdkHelm(timeout=60))
+
+    return supply
+
+
+def offer(server, *charts, digests=True):
+    """A chart repository at /charts with these (name, version, archive)."""
+    entries = {}
+    for name, version, data in charts:
+        told = {"digest": Digest.of(data).hex} if digests else {}
+        entry = {
+            "apiVersion": "v2",
+            "name": name,
+            "version": version,
+            "urls": [f"files/{name}-{version}.tgz"],
+        }
+        entries.setdefault(name, []).append({**entry, **told})
+        server.answers[f"/charts/files/{name}-{version}.tgz"] = content(data)
+    index = yaml.safe_dump({"apiVersion": "v1", "entries": entries}).encode()
+    server.answers["/charts/index.yaml"] = content(index, etag='"1"')
+    return f"chart+{server.base}/charts"
+
+
+def put(registry, name, version, data, layer=CONTENT):
+    """A chart in the registry, as `helm push` puts it there."""
+    config = json.dumps({"name": name.rpartition("/")[2], "version": version}).encode()
+    manifest = json.dumps(
+        {"schemaVersion": 2, "config": described(config, CONFIG), "layers": [described(data, layer)]}
+    ).encode()
+    registry.content |= {
+        f"/v2/{name}/manifests/{version.replace('+', '_')}": (
+            "application/vnd.oci.image.manifest.v1+json",
+            manifest,
+        ),
+        f"/v2/{name}/blobs/{Digest.of(data)}": ("application/octet-stream", data),
+    }
+    return f"oci://{registry.host}/{name}:{version}"
+
+
+def test_from_a_repository_verified_and_then_from_the_cache(server, store, supply):
+    data = packed("web", "1.2.3")
+    base = offer(server, ("web", "1.2.2", b"old"), ("web", "1.2.3", data))
+    maker = supply()
+    name, blob = maker.fetch(f"{base}/web:1.2.3", why="APP")
+    assert (name, store.path(blob.digest).read_bytes()) == ("web-1.2.3.tgz", data)
+    assert [(str(one.chart), one.blob, one.why) for one in maker.taken] == [
+        (f"{base}/web:1.2.3", blob, "APP")
+    ]
+    seen = len(server.seen)
+    assert supply(offline=True).fetch(f"{base}/web:1.2.3")[1] == blob
+    assert len(server.seen) == seen
+
+
+def test_a_lying_repository_is_caught(server, supply):
+    base = offer(server, ("web", "1.2.3", packed("web", "1.2.3")))
+    server.answers["/charts/files/web-1.2.3.tgz"] = content(packed("web", "6.6.6"))
+    with pytest.raises(BundlerError) as caught:
+        supply().fetch(f"{base}/web:1.2.3")
+    assert caught.value.code == ExitCode.INTEGRITY
+
+
+def test_what_the_repository_lacks_is_told_with_what_it_has(server, supply):
+    base = offer(server, ("web", "1.2.3", b"x"))
+    for wanted, says in (("web:9.9.9", "it has 1.2.3"), ("shop:1.0.0", "no chart shop")):
+        with pytest.raises(BundlerError) as caught:
+            supply().fetch(f"{base}/{wanted}")
+        assert caught.value.code == ExitCode.NOT_FOUND
+        assert says in caught.value.why
+
+
+@pytest.mark.parametrize("index", [b"entries: []", b"<html>", b"a: [", b"entries: {web: [{version: 1.2.3}]}"])
+def test_an_index_that_is_none_is_told(server, supply, index):
+    server.answers["/charts/index.yaml"] = content(index)
+    with pytest.raises(BundlerError) as caught:
+        supply().fetch(f"chart+{server.base}/charts/web:1.2.3")
+    assert caught.value.code == ExitCode.INPUT
+    assert "index.yaml" in str(caught.value)
+
+
+def test_of_a_large_index_only_the_charts_own_lines_are_read(server, supply):
+    data = packed("web", "1.2.3")
+    entry = f"  - version: 1.2.3\n    urls: [files/web.tgz]\n    digest: {Digest.of(data).hex}\n"
+    crowd = "".join(f"  other-{n}:\n  - version: 1.0.0\n    urls: [x.tgz]\n" for n in range(30_000))
+    index = (
+        f"apiVersion: v1\nentries:\n{crowd}  web:\n{entry}  web-two:\n  - version: 9.0.0\ngenerated: now\n"
+    )
+    server.answers["/charts/index.yaml"] = content(index.encode())
+    server.answers["/charts/files/web.tgz"] = content(data)
+    _, blob = supply().fetch(f"chart+{server.base}/charts/web:1.2.3")
+    assert blob.digest == Digest.of(data)
+
+
+def test_from_a_registry_and_then_offline(registry, store, supply):
+    data = packed("web", "1.2.3+b1")
+    name = put(registry, "acme/web", "1.2.3+b1", data)
+    file, blob = supply().fetch(name)
+    assert (file, store.path(blob.digest).read_bytes()) == ("web-1.2.3+b1.tgz", data)
+    seen = len(registry.seen)
+    assert supply(offline=True).fetch(name)[1] == blob
+    assert len(registry.seen) == seen
+
+
+def test_an_image_is_no_chart(registry, supply):
+    name = put(registry, "acme/web", "1.0.0", b"x", layer="application/vnd.oci.image.layer.v1.tar+gzip")
+    with pytest.raises(BundlerError) as caught:
+        supply().fetch(name)
+    assert "no Helm chart" in caught.value.what
+
+
+def test_a_checksum_that_is_not_kept_ends_it(registry, supply):
+    name = put(registry, "acme/web", "1.0.0", packed("web", "1.0.0"))
+    with pytest.raises(BundlerError) as caught:
+        supply().fetch(name, Digest.of(b"something else"))
+    assert caught.value.code == ExitCode.INTEGRITY
+
+
+def no_folders(path):
+    raise AssertionError(path)
+
+
+def rendered(tree, store, tmp_path, **options):
+    checkout = check_out(tree, store, tmp_path / "chart")
+    return SdkHelm(timeout=60).render(RenderRequest(checkout.root, "r", **options), "chart")
+
+
+def test_dependencies_are_completed_and_helm_finds_them_right(server, registry, store, supply, tmp_path):
+    base = offer(
+        server, ("cache", "0.9.0", packed("cache", "0.9.0")), ("cache", "1.1.0", packed("cache", "1.1.0"))
+    )
+    put(registry, "acme/search", "3.0.0", packed("search", "3.0.0"))
+    chart = f"""
+apiVersion: v2
+name: shop
+version: 1.0.0
+dependencies:
+- {{name: cache, version: ^1.0, repository: "{base.removeprefix("chart+")}", alias: fast, condition: fast.a}}
+- {{name: cache, version: 0.9.0, repository: "{base.removeprefix("chart+")}", tags: [old]}}
+- {{name: search, version: 3.0.0, repository: "oci://{registry.host}/acme"}}
+- {{name: common, version: ">=0", repository: "file://../common"}}
+"""
+    files = {
+        "Chart.yaml": chart,
+        "values.yaml": "fast: {a: true}\ntags: {old: false}\n",
+        "templates/s.yaml": "a: b",
+    }
+    common = {"Chart.yaml": "{apiVersion: v2, name: common, version: 0.1.0}", "templates/c.yaml": "c: d"}
+    asked = []
+
+    def local(path):
+        asked.append(path)
+        return tree_of(store, common)
+
+    maker = supply()
+    whole = maker.complete(tree_of(store, files), "shop", local)
+    assert asked == ["../common"]
+    assert {path for path in whole.entries if path.startswith("charts/")} == {
+        "charts/cache-1.1.0.tgz",
+        "charts/cache-0.9.0.tgz",
+        "charts/search-3.0.0.tgz",
+        "charts/common/Chart.yaml",
+        "charts/common/templates/c.yaml",
+    }
+    assert len(maker.taken) == 3
+    assert set(rendered(whole, store, tmp_path)) == {
+        "shop/templates/s.yaml",
+        "shop/charts/fast/templates/x.yaml",
+        "shop/charts/search/templates/x.yaml",
+        "shop/charts/common/templates/c.yaml",
+    }
+    assert supply().complete(whole, "shop", no_folders) == whole
+
+
+def test_a_lock_needs_no_resolving_and_works_offline(server, store, supply):
+    base = offer(
+        server, ("cache", "1.0.0", packed("cache", "1.0.0")), ("cache", "1.1.0", packed("cache", "1.1.0"))
+    )
+    plain = base.removeprefix("chart+")
+    files = {
+        "Chart.yaml": "{apiVersion: v2, name: s, version: 1.0.0, "
+        f'dependencies: [{{name: cache, version: ^1.0, repository: "{plain}/"}}]}}',
+        "Chart.lock": f'dependencies: [{{name: cache, version: 1.0.0, repository: "{plain}"}}]',
+    }
+    tree = tree_of(store, files)
+    whole = supply().complete(tree, "s", no_folders)
+    assert "charts/cache-1.0.0.tgz" in whole.entries
+    assert supply(offline=True).complete(tree, "s", no_folders) == whole
+    with pytest.raises(BundlerError) as caught:
+        supply(offline=True).complete(tree.without("Chart.lock"), "s", no_folders)
+    assert "Chart.lock" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("chart", "lock", "says"),
+    [
+        ("{name: a, version: 1.0.0, repository: ''}", "", "charts/ lacks a"),
+        ("{name: a, version: 1.0.0, repository: '@stable'}", "", "alias"),
+        (
+            "{name: a, version: ^1, repository: 'https://h.example'}",
+            "{name: b, version: 1.0.0, repository: 'https://h.example'}",
+            "lock doesn't fit",
+        ),
+    ],
+)
+def test_what_can_not_be_found_is_told(store, supply, chart, lock, says):
+    files = {"Chart.yaml": f"{{apiVersion: v2, name: s, version: 1.0.0, dependencies: [{chart}]}}"}
+    if lock:
+        files["Chart.lock"] = f"dependencies: [{lock}]"
+    with pytest.raises(BundlerError) as caught:
+        supply().complete(tree_of(store, files), "s", no_folders)
+    assert says in str(caught.value)
+
+
+def test_helm_says_what_it_can_not_resolve(server, store, supply):
+    base = offer(server, ("cache", "1.0.0", packed("cache", "1.0.0"))).removeprefix("chart+")
+    files = {
+        "Chart.yaml": "{apiVersion: v2, name: s, version: 1.0.0, "
+        f'dependencies: [{{name: cache, version: ^2.0, repository: "{base}"}}]}}'
+    }
+    with pytest.raises(BundlerError) as caught:
+        supply().complete(tree_of(store, files), "s", no_folders)
+    assert caught.value.code == ExitCode.NETWORK
+    assert "cache" in caught.value.why
+
+
+def test_charts_in_a_circle_come_to_an_end(store, supply):
+    chart = "{apiVersion: v2, name: s, version: 1.0.0, dependencies: [{name: t, version: '*', repository: 'file://../t'}]}"
+    with pytest.raises(BundlerError) as caught:
+        supply().complete(
+            tree_of(store, {"Chart.yaml": chart}), "s", lambda _: tree_of(store, {"Chart.yaml": chart})
+        )
+    assert "circle" in caught.value.what
+
+
+def test_a_subchart_of_the_wrong_version_is_no_longer_left_out_in_silence(store, tmp_path):
+    files = {
+        "Chart.yaml": "{apiVersion: v2, name: s, version: 1.0.0, dependencies: "
+        "[{name: c, version: ^2, repository: 'https://h.example'}]}",
+        "charts/c/Chart.yaml": "{apiVersion: v2, name: c, version: 1.0.0}",
+        "charts/c/templates/c.yaml": "a: b",
+    }
+    with pytest.raises(BundlerError) as caught:
+        rendered(tree_of(store, files), store, tmp_path)
+    assert "c ^2" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("range_", "version", "fits"),
+    [
+        (">=1.20.0", "v1.20.2", True),
+        (">=1.25.0-0", "v1.20.2", False),
+        ("~1.20", "v1.20.9", True),
+        (">=1.19 <1.20", "v1.20.2", False),
+        (">=1.25", "", True),
+    ],
+)
+def test_the_charts_range_of_kubernetes_is_kept(store, tmp_path, range_, version, fits):
+    files = {
+        "Chart.yaml": f"{{apiVersion: v2, name: s, version: 1.0.0, kubeVersion: '{range_}'}}",
+        "templates/a.yaml": "a: b",
+    }
+    tree = tree_of(store, files)
+    if fits:
+        assert rendered(tree, store, tmp_path, kube_version=version) == {"s/templates/a.yaml": "a: b"}
+        return
+    with pytest.raises(BundlerError) as caught:
+        rendered(tree, store, tmp_path, kube_version=version)
+    assert caught.value.code == ExitCode.INPUT
+    assert range_ in caught.value.why
+
+
+def test_mirrors_hold_for_charts(server, supply):
+    data = packed("web", "1.2.3")
+    offer(server, ("web", "1.2.3", data))
+    mirrors = Mirrors(files=(("https://charts.example", f"{server.base}/charts"),))
+    _, blob = supply(mirrors=mirrors).fetch("chart+https://charts.example/web:1.2.3")
+    assert blob.digest == Digest.of(data)
+    assert Tree() == supply().complete(Tree(), "nothing", no_folders)

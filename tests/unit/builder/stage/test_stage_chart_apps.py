@@ -1,0 +1,121 @@
+"""Apps that are charts: from elsewhere, with dependencies in the build context, with its values."""
+
+import pytest
+import yaml
+
+from bundler.builder.charts.helm import SdkHelm
+from bundler.builder.charts.supply import ChartSupply
+from bundler.builder.images.auth import Keychain
+from bundler.builder.images.discover import discover
+from bundler.builder.images.registry import RegistryOptions
+from bundler.core.errors import ExitCode, Problems
+from bundler.core.index import AppKind
+from tests.unit.builder.charts.test_charts_supply import offer, packed
+from tests.unit.builder.servers import serving
+
+CHART = "{apiVersion: v2, name: shop, version: 1.0.0}"
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: {{ .Release.Name }}}
+spec:
+  containers:
+  - {name: web, image: "{{ .Values.image.name }}:{{ .Values.image.tag }}"}
+  {{- if .Values.cache.enabled }}
+  - {name: cache, image: "redis:{{ .Values.cache.tag }}"}
+  {{- end }}
+"""
+VALUES = "image: {name: quay.io/acme/web, tag: '1'}\ncache: {enabled: false, tag: '7'}\n"
+LOCAL = {
+    "charts/shop/Chart.yaml": CHART,
+    "charts/shop/values.yaml": VALUES,
+    "charts/shop/templates/p.yaml": POD,
+}
+
+
+@pytest.fixture
+def build(site):
+    options = RegistryOptions(keychain=Keychain())
+    supply = ChartSupply(site.workshop.store, site.workshop.fetcher, options, SdkHelm(timeout=60))
+    return lambda kubefile: site.build(kubefile, charts=supply)
+
+
+def images(staged, store):
+    found = discover(staged.tree, store, helm=SdkHelm(timeout=60), value_sets=staged.value_sets)
+    assert found.check() == ()
+    return sorted(str(one.reference) for one in found.found)
+
+
+def test_values_go_into_the_chart_and_sets_are_looked_through(site, build):
+    site.write(
+        LOCAL
+        | {
+            "prod.yaml": "image: {tag: '2'}\n",
+            "ha.yaml": "cache: {enabled: true}\n",
+            "new.yaml": "cache: {tag: '8'}\n",
+        }
+    )
+    staged = build(
+        "FROM scratch\nAPP --values=prod.yaml --also-values=ha.yaml,ha.yaml+new.yaml shop local://charts/shop\n"
+        'LAUNCH ["shop"]\n'
+    )
+    shop = staged.tree.subtree("application/apps/shop")
+    written = yaml.safe_load(site.workshop.store.path(shop.entries["values.yaml"].digest).read_text())
+    assert written == {
+        "image": {"name": "quay.io/acme/web", "tag": "2"},
+        "cache": {"enabled": False, "tag": "7"},
+    }
+    assert images(staged, site.workshop.store) == [
+        "docker.io/library/redis:7",
+        "docker.io/library/redis:8",
+        "quay.io/acme/web:2",
+        "quay.io/acme/web:2",
+        "quay.io/acme/web:2",
+    ]
+
+
+def test_without_values_the_chart_stays_as_it_was_written(site, build):
+    site.write(LOCAL)
+    staged = build('FROM scratch\nAPP shop local://charts/shop\nLAUNCH ["shop"]\n')
+    assert site.shown(staged.tree.subtree("application/apps/shop"))["values.yaml"] == VALUES
+
+
+def test_from_a_repository_with_variables(build):
+    with serving() as server:
+        base = offer(server, ("shop", "1.0.0", packed("shop", "1.0.0")))
+        staged = build(f'FROM scratch\nARG VERSION=1.0.0\nAPP shop {base}/shop:$VERSION\nLAUNCH ["shop"]\n')
+    assert [app.kind for app in staged.apps] == [AppKind.HELM]
+    assert "application/apps/shop/templates/x.yaml" in staged.tree.entries
+
+
+def test_a_chart_of_dependencies_only_finds_those_beside_it(site, build):
+    umbrella = (
+        "{apiVersion: v2, name: all, version: 1.0.0, dependencies: "
+        "[{name: shop, version: 1.0.0, repository: 'file://../shop'}]}"
+    )
+    site.write(LOCAL | {"charts/all/Chart.yaml": umbrella})
+    staged = build('FROM scratch\nAPP all local://charts/all\nLAUNCH ["all"]\n')
+    assert [app.kind for app in staged.apps] == [AppKind.HELM]
+    assert images(staged, site.workshop.store) == ["quay.io/acme/web:1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule", "code"),
+    [
+        ("APP --values=absent.yaml shop local://charts/shop", "source-not-found", ExitCode.NOT_FOUND),
+        ("APP --values=list.yaml shop local://charts/shop", "chart-values", ExitCode.INPUT),
+        ("APP --values=../x.yaml shop local://charts/shop", "chart-values", ExitCode.INPUT),
+        ("APP --values=list.yaml shop local://plain.yaml", "bad-flag", ExitCode.INPUT),
+        ("APP shop local://outside", "chart-dependencies", ExitCode.INPUT),
+        ("APP shop oci://quay.io/acme/shop", "bad-source", ExitCode.INPUT),
+        ("APP shop local://stray", "source-not-found", ExitCode.NOT_FOUND),
+    ],
+)
+def test_faults_are_told_at_their_line(site, build, line, rule, code):
+    depends = "{apiVersion: v2, name: o, version: 1.0.0, dependencies: [{name: x, version: '1', repository: 'file://%s'}]}"
+    more = {"list.yaml": "- 1\n", "plain.yaml": "a: b\n", "outside/Chart.yaml": depends % "../../x"}
+    site.write(LOCAL | more | {"stray/Chart.yaml": depends % "../gone"})
+    with pytest.raises(Problems) as caught:
+        build(f'FROM scratch\n{line}\nLAUNCH ["shop"]\n')
+    assert (caught.value.problems[0].rule, caught.value.code) == (rule, code)
+    assert caught.value.problems[0].location.line == 2
