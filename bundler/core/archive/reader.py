@@ -11,6 +11,7 @@ from typing import IO, NoReturn, Self, cast
 import zstandard
 
 from bundler.core.archive import seal as seals
+from bundler.core.archive import signature as signatures
 from bundler.core.archive.frames import MAX_WINDOW
 from bundler.core.archive.seal import Seal, Section
 from bundler.core.digest import CHUNK, Digest, verified
@@ -18,8 +19,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Index, Member
 from bundler.core.index_json import MAX_INDEX, refuse
 from bundler.core.index_rules import faults
-
-_ARMOR = b"-----BEGIN SSH SIGNATURE-----\n"
+from bundler.core.sshsig import Signature
 
 Progress = Callable[[str, int], None]  # (section's name, bytes of it that were just read)
 
@@ -97,6 +97,14 @@ class Bundle:
         where = f"{self.path}: {name}"
         return verified(_stretch(self._fd, section), digest=section.digest, size=section.length, name=where)
 
+    def signature(self) -> Signature | None:
+        """The signature over `seal.to_bytes()`, not verified; None where the file isn't signed.
+
+        Raises BundlerError: INTEGRITY when it can't be read, UNSUPPORTED for keys other than Ed25519.
+        """
+        with _telling(self.path):
+            return signatures.read(self._fd, self.seal)
+
     def check(self, progress: Progress = lambda _name, _count: None) -> None:
         """Verify every byte of the file against the seal.
 
@@ -128,9 +136,12 @@ class Bundle:
         return os.pread(self._fd, length, offset) != bytes(length)
 
     def _signature_is_clean(self) -> bool:
-        """Nothing but an SSHSIG armor, or nothing at all, stands in the room for the signature."""
-        room = os.pread(self._fd, seals.TEXT, self.seal.offset + seals.TEXT)
-        return not room.strip(b"\n") or room.startswith(_ARMOR)
+        """Nothing but a signature, or nothing at all, stands in the room for it."""
+        try:
+            self.signature()
+        except BundlerError:
+            return False
+        return True
 
     def _content(self, member: Member, name: str) -> Iterator[bytes]:
         """What the member's frame unpacks to, one bounded read at a time."""

@@ -1,22 +1,25 @@
 """Writing a .run: members stream in, the finished file appears at its place."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Self
 
-from bundler.core.archive import frames, stub, tarhead, text
+from bundler.core.archive import frames, signature, stub, tarhead, text
 from bundler.core.archive.frames import FrameCache, NoCache
 from bundler.core.archive.newfile import NewFile
-from bundler.core.archive.seal import ALIGN, TEXT, Seal, Section
+from bundler.core.archive.seal import ALIGN, Seal, Section
 from bundler.core.archive.sections import SectionStream
 from bundler.core.digest import Digest, read_chunks, verified
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Index, Member
 from bundler.core.index_rules import faults
 from bundler.core.rooted import RootedPath
+from bundler.core.sshsig import Signature
+
+Signer = Callable[[bytes], Signature]  # signs the seal's text
 
 
 class BundleWriter:
@@ -95,10 +98,10 @@ class BundleWriter:
         self._members[path] = member
         return member
 
-    def finish(self, meta: Index) -> Seal:
+    def finish(self, meta: Index, *, sign: Signer | None = None) -> Seal:
         """Write the index (`meta` with the members that were added), the texts, the stub and the seal.
 
-        Raises BundlerError: INPUT when the parts of the index don't fit together, SPACE.
+        Raises BundlerError: INPUT when the parts of the index don't fit together, SPACE; what `sign` raises.
         """
         self._archive.write(frames.small(self._gap + tarhead.end()))
         archive = self._close(self._archive)
@@ -108,7 +111,8 @@ class BundleWriter:
         self._add_section("info", [text.info(index, archive, index_section).encode()])
         self._add_section("list", [text.listing(index).encode()])
         seal = self._write_stub(index)
-        self._file.write(seal.to_bytes() + b"\n" * TEXT)
+        text_bytes = seal.to_bytes()
+        self._file.write(text_bytes + (signature.fill(sign(text_bytes)) if sign else signature.EMPTY))
         self._file.commit(0o777)
         return seal
 
