@@ -21,6 +21,8 @@ run_apt() {
         -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
         -o Dpkg::Options::=--force-unsafe-io "$@"
 }
+for log in dpkg alternatives; do ledger_new "/var/log/$log.log"; done
+
 # No daemon starts with its package's own settings: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
 policy=/usr/sbin/policy-rc.d
 ours='# bundler: nothing starts while packages are installed'
@@ -45,8 +47,6 @@ sed -n 's/^Inst \([^ ]*\) (.*/\1/p' "$apt/simulation" | while read -r name; do l
 sed -n 's/^Inst \([^ ]*\) \[\([^]]*\)\].*/\1 \2/p' "$apt/simulation" | while read -r name old; do
     ledger_note upgraded "$name" "$old"
 done
-
-for log in dpkg alternatives; do ledger_new "/var/log/$log.log"; done
 
 # shellcheck disable=SC2086
 run_apt install $names

@@ -7,14 +7,6 @@ umask 022
 mkdir -p /var/lib/bundler
 chmod 0700 /var/lib/bundler
 
-# How the network looked before us; written once, read by `delete`.
-if [ ! -e /var/lib/bundler/found/done ]; then
-    mkdir -p /var/lib/bundler/found
-    ls /sys/class/net >/var/lib/bundler/found/links
-    cat /proc/net/route >/var/lib/bundler/found/routes
-    : >/var/lib/bundler/found/done
-fi
-
 for tree in $trees; do ledger_tree "$tree"; done
 for folder in $folders; do ledger_dir "$folder"; done
 ledger_new /run/xtables.lock

@@ -41,6 +41,7 @@ def _one(context: Context, host: Host, facts: HostFacts, everyone: str) -> tuple
             phase=Phase.HOST,
             reason="pods need forwarded packets and a bridge that the packet filter sees; nodes need names",
             script=templates.script(
+                "found.sh",
                 "prepare.sh",
                 modules=_modules(facts),
                 sysctls=_SYSCTLS,
