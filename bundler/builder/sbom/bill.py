@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from bundler.builder.sbom.licences import Licence, licence
-from bundler.builder.sbom.model import Finds, Gap, Kind, Package, Packages
+from bundler.builder.sbom.model import Finds, Gap, Kind, Package, Packages, readable
 from bundler.builder.sbom.purl import of_package, purl
 from bundler.builder.spec import BundleSpec, Content
 from bundler.core.digest import Digest
@@ -220,7 +220,7 @@ def _package(package: Package, path: str) -> Part:
         package.version,
         purl=ref,
         licences=_licences(package.licences),
-        paths=(path,),
+        paths=(readable(path),),
         properties=properties,
     )
 
@@ -268,4 +268,4 @@ def _licences(stated: Iterable[str]) -> tuple[Licence, ...]:
 
 
 def _told(finds: Finds) -> tuple[str, ...]:
-    return tuple(": ".join(part for part in (gap.path, gap.why) if part) for gap in finds.gaps)
+    return tuple(readable(": ".join(part for part in (gap.path, gap.why) if part)) for gap in finds.gaps)

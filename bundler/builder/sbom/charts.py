@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from bundler.builder.sbom.bill import Chart
-from bundler.builder.sbom.model import Gap
+from bundler.builder.sbom.model import Gap, readable
 from bundler.builder.sbom.tarstream import Kind, entries
 from bundler.builder.sbom.unpacking import BrokenError, unpacked
 from bundler.builder.spec import Content
@@ -75,4 +75,4 @@ def chart_of(data: bytes, path: str) -> Chart:
     annotations = document.get("annotations")
     licence = annotations.get(_LICENCE, "") if isinstance(annotations, dict) else ""
     folder = path.rpartition("/")[0]
-    return Chart(folder, str(document["name"]), str(document["version"]), str(licence))
+    return Chart(folder, *(readable(str(text)) for text in (document["name"], document["version"], licence)))

@@ -26,7 +26,7 @@ _MOST_FACTS = 500_000
 class Paths:
     """A set of paths, 8 bytes each: their hashes in order. Small enough to keep for every file of a layer."""
 
-    hashes: array[int]
+    hashes: "array[int]"
 
     @classmethod
     def of(cls, hashes: Iterable[int]) -> "Paths":
@@ -122,7 +122,7 @@ class _Notes:
         if entry.kind is Kind.FILE:
             fact = self._examined(entry.path, entry.mode, entry.content)
         elif entry.kind is Kind.LINK and entry.path.startswith(_DOC) and entry.path.count("/") == 3:
-            fact = DocLink(entry.path, readable(entry.link))
+            fact = DocLink(entry.path, entry.link)
         else:
             return
         if fact is not None:
@@ -138,12 +138,7 @@ class _Notes:
     def layer(self) -> Layer:
         """All of it."""
         facts = tuple(fact for _, fact in sorted(self._facts.items()))
-        gaps = tuple(Gap(readable(path), why) for path, why in sorted(self.gaps.items()))
+        gaps = tuple(Gap(path, why) for path, why in sorted(self.gaps.items()))
         return Layer(
             Finds(facts, gaps), Paths.of(self._replaced), frozenset(self._removed), frozenset(self._opaque)
         )
-
-
-def readable(path: str) -> str:
-    """A path that was not Unicode text as one that is."""
-    return path.encode(errors="surrogateescape").decode(errors="replace")

@@ -1,11 +1,16 @@
 """What a scan finds, as plain data: packages, and what says something about them.
 
-A fact belongs to the path it was read from. Whether that path is still there in an image is decided later
-(`merge`), when all layers are known.
+A fact belongs to the path it was read from; what of that is no Unicode text stands in it as surrogates.
+Whether it is still there in an image is decided later (`merge`), when all layers are known.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+def readable(text: str) -> str:
+    """Text that may hold lone surrogates, from a path or a JSON escape, as text that can be written."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 class Kind(StrEnum):

@@ -3,7 +3,7 @@
 import json
 import re
 
-from bundler.builder.sbom.model import Kind, Package
+from bundler.builder.sbom.model import Kind, Package, readable
 from bundler.builder.sbom.unpacking import BrokenError
 
 _NPM_NAME = re.compile(r"(?:@([a-z0-9~._-]+)/)?([A-Za-z0-9~._-]+)")
@@ -39,9 +39,15 @@ def npm(data: bytes) -> tuple[Package, ...]:
         return ()
     if (found := _NPM_NAME.fullmatch(name)) is None:
         return ()
-    licence = _npm_licence(document)
+    licence = tuple(readable(text) for text in _npm_licence(document))
     return (
-        Package(Kind.NPM, found[2], version, namespace=f"@{found[1]}" if found[1] else "", licences=licence),
+        Package(
+            Kind.NPM,
+            found[2],
+            readable(version),
+            namespace=f"@{found[1]}" if found[1] else "",
+            licences=licence,
+        ),
     )
 
 

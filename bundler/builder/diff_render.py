@@ -1,0 +1,71 @@
+"""A difference of two bundles as text for people or as JSON for programs. Pure."""
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+
+from bundler.builder.diff import Change, Difference, How, Side
+from bundler.core.archive.text import human
+
+_SIGNS = {How.ADDED: "+", How.REMOVED: "-", How.CHANGED: "~"}
+_LONGEST = 100  # characters of a value
+
+
+def as_text(difference: Difference) -> str:
+    """One line for each change, by section; the last line tells the sizes. "" when nothing differs."""
+    if not difference.changes:
+        return ""
+    return "".join(f"{line}\n" for line in _lines(difference))
+
+
+def as_json(difference: Difference) -> str:
+    """`{"old": …, "new": …, "fresh_bytes": N, "changes": [{section, how, name, old, new, grown}]}`."""
+    document = {
+        "old": _side(difference.old),
+        "new": _side(difference.new),
+        "fresh_bytes": difference.fresh,
+        "changes": [
+            {
+                "section": change.section,
+                "how": change.how,
+                "name": change.name,
+                "old": change.old,
+                "new": change.new,
+                "grown": change.grown,
+            }
+            for change in difference.changes
+        ],
+    }
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def _side(side: Side) -> dict[str, object]:
+    index = side.index
+    return {"name": index.name, "version": index.version, "platform": index.platform, "size": side.size}
+
+
+def _lines(difference: Difference) -> Iterator[str]:
+    for section, changes in groupby(difference.changes, key=lambda change: change.section):
+        yield f"{section}:"
+        yield from (f"  {_SIGNS[change.how]} {_tame(_line(change))}" for change in changes)
+    old, new = difference.old.size, difference.new.size
+    yield f"size: {human(old)} -> {human(new)} ({_signed(new - old)}), {human(difference.fresh)} of it new"
+
+
+def _line(change: Change) -> str:
+    parts = [_short(text) for text in (change.old, change.new) if text is not None]
+    grown = f"  ({_signed(change.grown)})" if change.grown else ""
+    return f"{change.name}: {' -> '.join(parts)}{grown}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _signed(count: int) -> str:
+    return f"{'-' if count < 0 else '+'}{human(abs(count))}"
+
+
+def _tame(text: str) -> str:
+    """Without anything that a terminal would obey."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
