@@ -40,6 +40,8 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
     jobs: opt.Jobs = 4,
     offline: opt.Offline = False,
     refresh: opt.Refresh = False,
+    sign: opt.Sign = "",
+    passphrase_file: opt.PassphraseFile = None,
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     log: opt.Log = None,
@@ -65,6 +67,8 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
             verbose=verbose,
             quiet=quiet,
             log=log,
+            sign=sign,
+            passphrase_file=passphrase_file,
         )
     )
 
@@ -99,6 +103,43 @@ def inspect_command(file: opt.RunFile, *, as_json: opt.AsJson = False) -> None:
     from bundler.builder.inspect import describe  # noqa: PLC0415  (--help does without the archive's code)
 
     typer.echo(describe(file, as_json=as_json), nl=False)
+
+
+@app.command("keygen")
+def keygen_command(
+    name: opt.KeyName, *, comment: opt.KeyComment = "", passphrase_file: opt.PassphraseFile = None
+) -> None:
+    """Make a pair of keys to sign with: NAME stays secret, NAME.pub is for the sites."""
+    from bundler.builder.keygen import keygen  # noqa: PLC0415  (--help does without the cryptography)
+    from bundler.builder.passphrase import chosen  # noqa: PLC0415  (as above)
+
+    key = keygen(name, chosen(passphrase_file), comment or name.name)
+    typer.echo(f"{name}: secret, sign with it\n{name}.pub: give it to the sites\n{key.fingerprint}")
+
+
+@app.command("sign")
+def sign_command(
+    file: opt.RunFile,
+    *,
+    key: opt.Key = "",
+    signature: opt.SignatureFile = None,
+    passphrase_file: opt.PassphraseFile = None,
+) -> None:
+    """Sign a .run in place, in place of the signature that it had."""
+    from bundler.builder import sign  # noqa: PLC0415  (--help does without the cryptography)
+    from bundler.builder.signer import find_signer  # noqa: PLC0415  (as above)
+
+    if bool(key) == (signature is not None):
+        raise BundlerError(
+            "sign needs a key or a signature",
+            code=ExitCode.USAGE,
+            fix="give --key FILE, --key agent, or --signature FILE",
+        )
+    if signature is not None:
+        made = sign.attach(file, signature)
+    else:
+        made = sign.sign_file(file, find_signer(key, passphrase_file))
+    typer.echo(f"{file}: signed by {made.key.fingerprint}")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  (typer calls it with the flag's value)

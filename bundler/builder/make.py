@@ -23,6 +23,7 @@ from bundler.builder.mirrors import Mirrors
 from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
 from bundler.builder.progress import ByName, Counted, Progress, transferring
 from bundler.builder.report import Made, Phase
+from bundler.builder.signer import Signer
 from bundler.builder.spec import HELM_LIBRARY, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
 from bundler.builder.stage.load import load_chain
@@ -46,7 +47,7 @@ class Order:
     debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen installer (.tar.gz)
     to use in place of one made here. jobs: transfers at once. offline: use nothing but the cache.
     refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told when a
-    RUN fails.
+    RUN fails. signer: whose signature the .run gets, None for none.
     """
 
     kubefile: Path
@@ -63,6 +64,7 @@ class Order:
     offline: bool = False
     refresh: bool = False
     log_file: Path | None = None
+    signer: Signer | None = None
 
 
 def make(order: Order, store: Store, progress: Progress) -> Made:
@@ -114,7 +116,7 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
     )
     target = order.target or Path(f"{identity.name}.run")
     with clock.phase("assemble"):
-        size = write(spec, target, runtime=runtime, store=store, progress=progress)
+        size = write(spec, target, runtime=runtime, store=store, progress=progress, signer=order.signer)
     return Made(target, size, spec, tuple(clock.phases))
 
 
@@ -129,8 +131,16 @@ def check(order: Order) -> None:
     )
 
 
-def write(spec: BundleSpec, target: Path, *, runtime: Path, store: Store, progress: Progress) -> int:
-    """Write the .run and give its size in bytes. Raises BundlerError (INTEGRITY, SPACE, INPUT)."""
+def write(
+    spec: BundleSpec,
+    target: Path,
+    *,
+    runtime: Path,
+    store: Store,
+    progress: Progress,
+    signer: Signer | None = None,
+) -> int:
+    """Write the .run and give its size in bytes. Raises BundlerError (INTEGRITY, SPACE, INPUT, TRUST)."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
         BundleWriter(target, stub=stub_template(), runtime=runtime, frames=StoredFrames(store)) as writer,
@@ -148,7 +158,7 @@ def write(spec: BundleSpec, target: Path, *, runtime: Path, store: Store, progre
                     compressed=content.compressed,
                 )
             transfer.advance(content.blob.size - counted.bytes)  # what the cache had compressed already
-        seal = writer.finish(spec.index())
+        seal = writer.finish(spec.index(), sign=signer)
     return seal.file_size
 
 

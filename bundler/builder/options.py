@@ -9,6 +9,7 @@ import typer
 _INPUTS = "What goes in"
 _NETWORK = "Network and cache"
 _OUTPUT = "What is told"
+_SIGNING = "Signing"
 
 
 class LintFormat(StrEnum):
@@ -107,6 +108,47 @@ Refresh = Annotated[
     typer.Option(
         "--refresh", help="Resolve OS packages anew, whatever the cache says.", rich_help_panel=_NETWORK
     ),
+]
+
+Sign = Annotated[
+    str,
+    typer.Option(
+        "--sign",
+        metavar="KEY|agent[:SHA256:…]",
+        help="Sign with this private key, or with one that ssh-agent has.",
+        rich_help_panel=_SIGNING,
+    ),
+]
+Key = Annotated[
+    str,
+    typer.Option(
+        "--key",
+        metavar="KEY|agent[:SHA256:…]",
+        help="The private key, or one that ssh-agent has.",
+        rich_help_panel=_SIGNING,
+    ),
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE",
+        help="Has the key's passphrase in its first line; else $BUNDLER_PASSPHRASE, or it is asked for.",
+        rich_help_panel=_SIGNING,
+    ),
+]
+SignatureFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--signature",
+        metavar="FILE",
+        help="In place of --key: a signature that `ssh-keygen -Y sign` made elsewhere.",
+        rich_help_panel=_SIGNING,
+    ),
+]
+KeyName = Annotated[Path, typer.Argument(metavar="NAME", help="The file to make, and NAME.pub beside it.")]
+KeyComment = Annotated[
+    str, typer.Option("--comment", "-C", help="Whose key it is; stands in NAME.pub.", metavar="TEXT")
 ]
 
 Verbose = Annotated[

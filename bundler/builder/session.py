@@ -18,6 +18,7 @@ from bundler.builder.make import Order, make
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.progress import Progress
 from bundler.builder.report import Made, summary
+from bundler.builder.signer import Signer, find_signer
 from bundler.builder.store import Store
 from bundler.builder.view import Bars, Display, Lines, View, log_path
 from bundler.core.errors import BundlerError, ExitCode
@@ -43,22 +44,25 @@ class Wanted:
     verbose: bool
     quiet: bool
     log: Path | None
+    sign: str = ""
+    passphrase_file: Path | None = None
 
 
 def build(wanted: Wanted) -> None:
     """Make the .run and tell the summary. Raises BundlerError and Problems."""
+    # First of all: a key that isn't there shall be known, and its passphrase be asked for, before the work.
+    signer = find_signer(wanted.sign, wanted.passphrase_file) if wanted.sign else None
     with Store(wanted.cache) as store:
         path = wanted.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
         with _opened(path) as log:
-            made = _made(
-                wanted, path, store, View(_display(), log, verbose=wanted.verbose, quiet=wanted.quiet)
-            )
+            view = View(_display(), log, verbose=wanted.verbose, quiet=wanted.quiet)
+            made = _made(wanted, signer, path, store, view)
             log.write(summary(made) + "\n")
     if not wanted.quiet:
         sys.stdout.write(f"{summary(made)}\n  log: {path}\n")
 
 
-def order_of(wanted: Wanted, log_file: Path) -> Order:
+def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Order:
     """What the options mean. Raises BundlerError (USAGE) for those that mean nothing."""
     if wanted.output is not None and wanted.output.is_dir():
         raise BundlerError(
@@ -89,6 +93,7 @@ def order_of(wanted: Wanted, log_file: Path) -> Order:
         offline=wanted.offline,
         refresh=wanted.refresh,
         log_file=log_file,
+        signer=signer,
     )
 
 
@@ -107,11 +112,11 @@ def build_args(pairs: tuple[str, ...], environment: Mapping[str, str]) -> dict[s
     return found
 
 
-def _made(wanted: Wanted, log_file: Path, store: Store, view: View) -> Made:
+def _made(wanted: Wanted, signer: Signer | None, log_file: Path, store: Store, view: View) -> Made:
     """The build itself; what goes wrong is in the log, too."""
     with view, _retries_told(view):
         try:
-            return make(order_of(wanted, log_file), store, view)
+            return make(order_of(wanted, log_file, signer), store, view)
         except BundlerError as error:
             view.note(str(error))
             raise

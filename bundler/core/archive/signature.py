@@ -11,6 +11,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.sshsig import Signature
 
 EMPTY: Final = b"\n" * seals.TEXT
+MAX_FILE: Final = 1 << 16  # bytes of a file with an armor, far more than any has
 
 
 def parse(room: bytes) -> Signature | None:
