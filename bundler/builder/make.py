@@ -18,6 +18,7 @@ from bundler.builder.images.model import ImageRequest, parse_source
 from bundler.builder.images.registry import RegistryOptions
 from bundler.builder.images.resolve import resolve_images
 from bundler.builder.images.staged import take_images
+from bundler.builder.images.told import remarks, rules_for
 from bundler.builder.kubefile.catalogue import Catalogue
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
@@ -44,6 +45,7 @@ class Order:
     context: the folder that COPY takes from. target: the .run, or None for NAME.run in the current
     folder.
     platform: `linux/amd64`. insecure: registries (`HOST:PORT`) that are spoken to over plain HTTP.
+    ignored: patterns of images that manifests name and the bundle shall not have.
     debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen installer (.tar.gz)
     to use in place of one made here. jobs: transfers at once. offline: use nothing but the cache.
     refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told when a
@@ -58,6 +60,7 @@ class Order:
     build_args: Mapping[str, str] = field(default_factory=dict)
     insecure: frozenset[str] = frozenset()
     mirrors: Mirrors = field(default_factory=Mirrors)
+    ignored: tuple[str, ...] = ()
     debian_mirror: str = ""
     runtime: Path | None = None
     jobs: int = 4
@@ -86,17 +89,21 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
                 helm=SdkHelm(),
                 kube_version=identity.kubernetes,
                 value_sets=staged.value_sets,
+                rules=rules_for(order.context, order.ignored),
             )
             for problem in found.check():
                 progress.say(f"warning: {problem}")
+            asked = _asked(staged.images)
             images = resolve_images(
-                (*_asked(staged.images), *found.requests()),
+                (*asked, *found.requests()),
                 store=store,
                 platform=platform,
                 registries=_registries(order),
                 progress=ByName(progress),
                 supplied=supplied,
             )
+            for line in remarks(found, asked, images, order.kubefile):
+                progress.say(line)
             layout = lay_out(images, store)
         with clock.phase("packages"):
             packages = _packages(order, staged.packages, store, fetcher, progress)

@@ -59,6 +59,15 @@ Runtime = Annotated[
     ),
 ]
 
+IgnoredImages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore-image",
+        metavar="PATTERN",
+        help="Leave out images that manifests name, such as `quay.io/acme/test-*`. May be repeated.",
+        rich_help_panel=_INPUTS,
+    ),
+]
 InsecureRegistries = Annotated[
     list[str] | None,
     typer.Option(

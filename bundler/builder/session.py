@@ -35,6 +35,7 @@ class Wanted:
     build_args: tuple[str, ...]
     runtime: Path | None
     insecure: frozenset[str]
+    ignored: tuple[str, ...]
     debian_mirror: str
     mirrors: Path | None
     cache: Path | None
@@ -87,6 +88,7 @@ def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Or
         build_args=build_args(wanted.build_args, os.environ),
         insecure=wanted.insecure,
         mirrors=Mirrors.read(wanted.mirrors) if wanted.mirrors else Mirrors(),
+        ignored=wanted.ignored,
         debian_mirror=wanted.debian_mirror,
         runtime=wanted.runtime,
         jobs=wanted.jobs,
