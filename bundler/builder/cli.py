@@ -144,6 +144,17 @@ def sign_command(
     typer.echo(f"{file}: signed by {made.key.fingerprint}")
 
 
+@app.command("diff")
+def diff_command(old: opt.OldRun, new: opt.NewRun, *, as_json: opt.DiffJson = False) -> None:
+    """Show what changed from one .run to another; exits with 1 when something did."""
+    from bundler.builder import diff, diff_render  # noqa: PLC0415  (--help does without the archive's code)
+
+    difference = diff.compare(old, new)
+    render = diff_render.as_json if as_json else diff_render.as_text
+    typer.echo(render(difference), nl=False)
+    raise typer.Exit(1 if difference.changes else ExitCode.OK)
+
+
 def _version(asked: bool) -> None:  # noqa: FBT001  (typer calls it with the flag's value)
     if asked:
         from bundler import __version__  # noqa: PLC0415  (only needed here)

@@ -1,4 +1,4 @@
-"""What differs between two bundles. Pure but for `side_of`, which reads a .run.
+"""What differs between two bundles. Pure but for `compare` and `side_of`, which read.
 
 Blobs are compared by digest, never byte by byte: two bundles of many gigabytes are compared in no time.
 """
@@ -6,6 +6,7 @@ Blobs are compared by digest, never byte by byte: two bundles of many gigabytes 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from bundler.core.archive import Bundle
@@ -200,6 +201,15 @@ def _files(index: Index) -> dict[str, _Thing]:
 
 def _told(member: Member) -> str:
     return f"{member.size} bytes, {member.mode:o} ({member.digest.hex[:12]})"
+
+
+def compare(old: Path, new: Path) -> Difference:
+    """Read two .runs and compare them.
+
+    Raises BundlerError: NOT_FOUND, INTEGRITY when one is no whole .run, UNSUPPORTED for a newer format.
+    """
+    with Bundle.open(old) as one, Bundle.open(new) as other:
+        return diff(side_of(one), side_of(other))
 
 
 def side_of(bundle: Bundle) -> Side:

@@ -24,6 +24,7 @@ from bundler.builder.mirrors import Mirrors
 from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
 from bundler.builder.progress import ByName, Counted, Progress, transferring
 from bundler.builder.report import Made, Phase
+from bundler.builder.sbom.account import accounted
 from bundler.builder.signer import Signer
 from bundler.builder.spec import HELM_LIBRARY, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
@@ -49,7 +50,8 @@ class Order:
     debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen installer (.tar.gz)
     to use in place of one made here. jobs: transfers at once. offline: use nothing but the cache.
     refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told when a
-    RUN fails. signer: whose signature the .run gets, None for none.
+    RUN fails. signer: whose signature the .run gets, None for none. created: the date in the bills of
+    materials, seconds since the epoch, None for none.
     """
 
     kubefile: Path
@@ -68,6 +70,7 @@ class Order:
     refresh: bool = False
     log_file: Path | None = None
     signer: Signer | None = None
+    created: int | None = None
 
 
 def make(order: Order, store: Store, progress: Progress) -> Made:
@@ -121,6 +124,8 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
         packages=tuple(package for each in packages for package in each.packages),
         contents=tuple(sorted(contents, key=lambda content: content.path)),
     )
+    with clock.phase("bill of materials"):
+        spec = accounted(spec, store, runtime=runtime, progress=progress, created=order.created)
     target = order.target or Path(f"{identity.name}.run")
     with clock.phase("assemble"):
         size = write(spec, target, runtime=runtime, store=store, progress=progress, signer=order.signer)

@@ -31,6 +31,9 @@ Output = Annotated[
     typer.Option("-o", "--output", metavar="NAME.run", help="The file to make; NAME.run if not named."),
 ]
 RunFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .run.")]
+OldRun = Annotated[Path, typer.Argument(metavar="OLD", help="The .run that was there before.")]
+NewRun = Annotated[Path, typer.Argument(metavar="NEW", help="The .run that it is compared to.")]
+DiffJson = Annotated[bool, typer.Option("--json", help="For programs; the form is told in docs/sbom.md.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The whole index, as it stands in the file.")]
 Format = Annotated[LintFormat, typer.Option("--format", help="How to report.")]
 

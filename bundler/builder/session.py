@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -17,7 +17,9 @@ from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.make import Order, make
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.progress import Progress
+from bundler.builder.registries import Registries
 from bundler.builder.report import Made, summary
+from bundler.builder.sbom.account import source_date
 from bundler.builder.signer import Signer, find_signer
 from bundler.builder.store import Store
 from bundler.builder.view import Bars, Display, Lines, View, log_path
@@ -87,7 +89,10 @@ def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Or
         platform=wanted.platform,
         build_args=build_args(wanted.build_args, os.environ),
         insecure=wanted.insecure,
-        mirrors=Mirrors.read(wanted.mirrors) if wanted.mirrors else Mirrors(),
+        mirrors=replace(
+            Mirrors.read(wanted.mirrors) if wanted.mirrors else Mirrors(),
+            registries=Registries.of(os.environ),
+        ),
         ignored=wanted.ignored,
         debian_mirror=wanted.debian_mirror,
         runtime=wanted.runtime,
@@ -95,6 +100,7 @@ def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Or
         offline=wanted.offline,
         refresh=wanted.refresh,
         log_file=log_file,
+        created=source_date(),
         signer=signer,
     )
 

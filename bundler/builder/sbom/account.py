@@ -81,6 +81,9 @@ def _made(
     bill = compile_bill(
         spec, _found(spec, store, progress), installer=installer, version=__version__, created=created
     )
+    for part in bill.parts:
+        for gap in part.gaps:
+            progress.log(f"the bill of materials lacks what could not be read in {part.name}: {gap}")
     bills = (
         _kept(CYCLONEDX, cyclonedx(bill, version=__version__), store),
         _kept(SPDX, spdx(bill, version=__version__), store),

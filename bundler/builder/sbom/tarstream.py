@@ -231,7 +231,7 @@ def _entry(head: bytes, kind: bytes, extra: dict[str, str], content: Content) ->
             path = f"{_text(head[_PREFIX_AT:500])}/{path}"
     link = extra.get("linkpath", _text(head[157:257]))
     shape = _KINDS.get(kind, Kind.OTHER)
-    if shape is Kind.FILE and path.endswith("/"):
+    if kind == b"\0" and path.endswith("/"):
         shape = Kind.FOLDER  # as the oldest tars wrote folders
     return Entry(clean(path), shape, _number(head[100:108]), link, content)
 
