@@ -242,6 +242,8 @@ def _chart(member: Member, bundle: Bundle) -> dict[str, str]:
 
 def _values(member: Member, bundle: Bundle) -> dict[str, str]:
     found = _document(member, bundle)
+    if not isinstance(found, dict):
+        return {}
     return {f"{member.path}: {key}": text for key, text in _flat(found, ())}
 
 
