@@ -6,19 +6,25 @@ begins with a scheme (`https://dl.k8s.io/`) is for files, any other (`registry.k
 cache stay what they were; digests are checked all the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from bundler.builder.registries import Place, Registries
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
+from bundler.core.reference import Reference
 
 
 @dataclass(frozen=True, slots=True)
 class Mirrors:
-    """Rules as pairs of prefix and replacement, longest prefix first."""
+    """Rules as pairs of prefix and replacement, longest prefix first.
+
+    registries: what registries.conf says of images that no rule of the mirrors file is about.
+    """
 
     files: tuple[tuple[str, str], ...] = ()
     images: tuple[tuple[str, str], ...] = ()
+    registries: Registries = field(default_factory=Registries)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -60,6 +66,11 @@ class Mirrors:
             if url.startswith(prefix) and _ends_part(prefix, url):
                 return replacement + url[len(prefix) :]
         return url
+
+    def places(self, ref: Reference) -> tuple[Place, ...]:
+        """Where an image is asked for, in order. Raises BundlerError (INPUT) for one that is blocked."""
+        ruled = self.image(ref.name)
+        return (Place(ruled),) if ruled != ref.name else self.registries.places(ref)
 
     def image(self, name: str) -> str:
         """Where an image's repository, written in full (`docker.io/library/nginx`), is really asked for."""

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NoReturn, TypeVar
 
 from bundler.builder.http import (
@@ -35,6 +36,7 @@ T = TypeVar("T")
 BLOBS_AT_ONCE = 4
 _API_OF_DEFAULT = "registry-1.docker.io"  # where docker.io answers
 _MAX_MESSAGE = 64 << 10  # bytes of an error's body that are read
+_ELSEWHERE = frozenset({ExitCode.NOT_FOUND, ExitCode.NETWORK, ExitCode.TRUST})  # worth asking another place
 _LOGINS = 3  # answers with 401 to one request before it counts as refused
 
 
@@ -46,8 +48,8 @@ class RegistryOptions:
     keychain: where logins are looked up; where Podman, Skopeo and Docker do, if nothing else is said.
     at_once: blobs fetched at the same time.
     offline: no request is made; a tag means what it meant when it was last resolved here.
-    mirrors: which repositories are asked for in other places; names and digests stay what they are, and
-    logins and `insecure` are those of the mirror.
+    mirrors: which repositories are asked for in other places (a mirrors file, registries.conf); names and
+    digests stay what they are, and logins and `insecure` are those of the mirror.
     """
 
     insecure: frozenset[str] = frozenset()
@@ -59,10 +61,11 @@ class RegistryOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What is wanted, and where it is asked for: the same, but for a mirror."""
+    """What is wanted, and where it is asked for: the same, but for a mirror; insecure: over plain HTTP."""
 
     ref: Reference
     at: Reference
+    insecure: bool
 
     @property
     def host(self) -> str:
@@ -93,6 +96,7 @@ class RegistryClient:
         self._options = options
         self._client = client or make_client(connections=2 * options.at_once)
         self._tokens = Tokens(self._client, options.keychain)
+        self._dead: set[str] = set()  # mirrors that couldn't be reached, by host
 
     def close(self) -> None:
         """End all connections."""
@@ -104,9 +108,8 @@ class RegistryClient:
         Raises BundlerError: (NOT_FOUND) when the registry has none, (TRUST) when it wants another login,
         (NETWORK) when it can't be reached or fails, (INTEGRITY) when the bytes aren't those of the digest.
         """
-        target = self._target(ref)
         headers = {"Accept": ", ".join(MANIFEST_TYPES), "Accept-Encoding": "identity"}
-        return self._authorised(target, lambda login: self._manifest(target, wanted, headers | login))
+        return self._somewhere(ref, lambda target, login: self._manifest(target, wanted, headers | login))
 
     def blob(
         self, ref: Reference, what: Descriptor, store: Store, on_bytes: Callable[[int], None] = lambda _: None
@@ -116,15 +119,43 @@ class RegistryClient:
         on_bytes: told how many bytes just arrived, negative when they turned out to be useless.
         Raises BundlerError as `manifest` does, and (SPACE).
         """
-        target = self._target(ref)
         with store.partial(what.digest) as part:
             on_bytes(part.size)
-            self._authorised(target, lambda login: self._blob(target, what, part, login, on_bytes))
+            self._somewhere(ref, lambda target, login: self._blob(target, what, part, login, on_bytes))
             return part.commit(what.size, name=f"{ref} ({what.digest})")
 
-    def _target(self, ref: Reference) -> _Target:
-        registry, _, repository = self._options.mirrors.image(ref.name).partition("/")
-        return _Target(ref, replace(ref, registry=registry, repository=repository))
+    def _somewhere(self, ref: Reference, work: Callable[[_Target, dict[str, str]], T]) -> T:
+        """Do the work at the first mirror that can, else at the place itself."""
+        *mirrors, own = self._targets(ref)
+        failed: list[str] = []
+        for target in mirrors:
+            if target.host in self._dead:
+                continue
+            try:
+                return self._authorised(target, partial(work, target))
+            except BundlerError as error:
+                if error.code not in _ELSEWHERE:
+                    raise
+                failed.append(f"{target.at.name}: {error.what}")
+                if error.code is ExitCode.NETWORK:
+                    self._dead.add(target.host)
+        try:
+            return self._authorised(own, partial(work, own))
+        except BundlerError as error:
+            if not failed:
+                raise
+            why = f"{error.why}; mirrors failed before: {'; '.join(failed)}"
+            raise BundlerError(
+                error.what, where=error.where, why=why, fix=error.fix, code=error.code
+            ) from error
+
+    def _targets(self, ref: Reference) -> tuple[_Target, ...]:
+        targets = []
+        for place in self._options.mirrors.places(ref):
+            registry, _, repository = place.name.partition("/")
+            at = replace(ref, registry=registry, repository=repository)
+            targets.append(_Target(ref, at, place.insecure or registry in self._options.insecure))
+        return tuple(targets)
 
     def _authorised(self, target: _Target, work: Callable[[dict[str, str]], T]) -> T:
         """Do the work with the login that the registry asks for; a token may run out on the way."""
@@ -196,7 +227,7 @@ class RegistryClient:
         )
 
     def _url(self, target: _Target, kind: str, wanted: str) -> str:
-        scheme = "http" if target.at.registry in self._options.insecure else "https"
+        scheme = "http" if target.insecure else "https"
         return f"{scheme}://{target.host}/v2/{target.at.repository}/{kind}/{wanted}"
 
 
