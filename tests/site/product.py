@@ -16,7 +16,8 @@ from tests.site.spec import Machine, SiteSpec
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "templates/catalog/demo"
 PAGES = {30080: "docker.io/demo/web:1.0", 30081: "quay.io/demo/web:1.0"}  # NodePort -> the image that answers
-_KUBECTL = "KUBECONFIG=/etc/kubernetes/admin.conf kubectl"
+# A cache of its own: what looking at the cluster leaves is not what the product left.
+_KUBECTL = "KUBECONFIG=/etc/kubernetes/admin.conf kubectl --cache-dir /tmp/kubectl"
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,11 +154,12 @@ def test_delete_leaves_the_machines_as_they_were_found(story: Story) -> None:
     assert done.returncode == 0, done.stderr + done.stdout[-3000:]
     first = story.spec.machines[0]
     ssh.on(story.spec, first, "rm -f /root/report.json /root/*.log")  # what this test asked for
-    left = {
-        machine.name: differences(story.before[machine.name], footprint(story.spec, machine))
+    left = [
+        f"{machine.name} {each.section} {each.sign} {each.line}"
         for machine in story.spec.machines
-    }
-    assert {name: found for name, found in left.items() if found} == {}
+        for each in differences(story.before[machine.name], footprint(story.spec, machine))
+    ]
+    assert not left, "\n".join(left)
 
 
 def test_it_comes_up_again_after_delete(story: Story) -> None:
