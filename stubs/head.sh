@@ -7,8 +7,9 @@
 #
 #   sh FILE --info      what it is             sh FILE --list    what is inside
 #   sh FILE --version   name and version       sh FILE --check   verify every byte
-#   sh FILE --help      how to install
+#   sh FILE --help      how to install, and what else it can
 set -u
+BUNDLER_UMASK=$(umask)
 umask 077
 
 name='@NAME@' version='@VERSION@' platform='@PLATFORM@'
@@ -16,6 +17,7 @@ runtime_offset=@RUNTIME_OFFSET@ runtime_length=@RUNTIME_LENGTH@ runtime_kib=@RUN
 runtime_sha256=@RUNTIME_SHA256@
 info_offset=@INFO_OFFSET@ info_length=@INFO_LENGTH@
 list_offset=@LIST_OFFSET@ list_length=@LIST_LENGTH@
+index_offset=@INDEX_OFFSET@ index_length=@INDEX_LENGTH@
 seal_offset=@SEAL_OFFSET@ file_size=@FILE_SIZE@
 block=65536
 
@@ -36,6 +38,9 @@ quiet() {
 }
 
 say() { printf '%s\n' "$*" >&2; }
+
+# A line of the answer, unless --quiet was given.
+tell() { [ -n "$silent" ] || printf '%s\n' "$*"; }
 
 # fail CODE WHAT [WHY] [FIX]
 fail() {
@@ -97,9 +102,9 @@ check() {
             found=sha256:$(part "$offset" "$length" | sha256)
             gap=$(dirt $((offset + length)))
             if [ "$found" = "$digest" ] && [ "$gap" -eq 0 ]; then
-                echo "$part_name: OK"
+                tell "$part_name: OK"
             else
-                echo "$part_name: DAMAGED"
+                tell "$part_name: DAMAGED"
                 bad="$bad $part_name"
             fi
         done
@@ -109,12 +114,12 @@ check() {
         esac
         case $(part $seal_offset $((2 * 4096)) | tail -c 4096 | tr -d '\n' | head -c 29) in
         '') ;;
-        '-----BEGIN SSH SIGNATURE-----') echo "signature: there is one; ssh-keygen -Y verify checks it" ;;
+        '-----BEGIN SSH SIGNATURE-----') tell "signature: there is one; ssh-keygen -Y verify checks it" ;;
         *) bad="$bad signature" ;;
         esac
         [ -z "$bad" ] || fail $integrity "damaged:$bad" "the bytes are not what the seal says" "copy it again"
     } || exit
-    echo "$name $version: every byte is as it was sealed"
+    tell "$name $version: every byte is as it was sealed"
 }
 
 architecture() {
@@ -156,6 +161,7 @@ doubt() {
     done
 }
 
+# shellcheck disable=SC2317  # called by way of quiet
 write_probe() {
     printf '#!/bin/sh\nexit 0\n' >"$1" && chmod 700 "$1"
 }
@@ -204,7 +210,7 @@ free() {
 # Unpack the runtime below $home, so that it appears whole or not at all; gives 1 when there is no room.
 unpack() {
     have=$(free "$home")
-    [ "$have" -ge $((runtime_kib + 1024)) ] || {
+    [ -n "$nodiskspace" ] || [ "$have" -ge $((runtime_kib + 1024)) ] || {
         note "$home: $((runtime_kib / 1024 + 1)) MiB are needed, $((have / 1024)) MiB are free" && return 1
     }
     choose_sha256
@@ -212,6 +218,8 @@ unpack() {
         fail $integrity "the installer in this file is damaged" "its sha256 is wrong" "copy the file again"
     fresh=$home/.new.$host.$$
     if mkdir "$fresh" && part $runtime_offset $runtime_length | gzip -dc | tar -xof - -C "$fresh"; then
+        # For this start alone: it stays under the name by which a later start knows what a killed one left.
+        [ -z "$private" ] || { runtime=$fresh && return 0; }
         # Where another start was quicker, ours lands inside of its folder and goes again.
         mv "$fresh" "$runtime" || fail $space "cannot rename $fresh"
         rm -rf "$runtime/.new.$host.$$"
@@ -234,6 +242,32 @@ sweep() {
     done
 }
 
+# Find or make the unpacked runtime below the folder given by --target: sets runtime.
+place_below() {
+    [ -d "$1" ] || { quiet mkdir "$1" && made=$1; } || fail $usage "$1: the folder cannot be made"
+    private=yes
+    [ -z "$keep" ] || private=''
+    try "$1" && place_in_home && return
+    code=$space
+    [ -z "$noexec" ] || code=$unsupported
+    fail $code "the installer cannot be unpacked there:$notes" "" "name another --target, or none"
+}
+
+# Find or make the runtime below $home; gives 1 when there is no room.
+place_in_home() {
+    sweep
+    runtime=$home/$runtime_sha256.$host.$boot
+    [ -d "$runtime" ] || unpack
+}
+
+# Remove what was unpacked for this start alone, and what was left half-made.
+# shellcheck disable=SC2317  # called by the trap
+clean() {
+    [ -z "$fresh" ] || rm -rf "$fresh"
+    [ -z "$private" ] || quiet rmdir "$home"
+    [ -z "$made" ] || [ -n "$keep" ] || quiet rmdir "$made"
+}
+
 # Find or make the unpacked runtime: sets runtime.
 place() {
     me=$(id -u)
@@ -241,15 +275,12 @@ place() {
     boot=$(quiet cat /proc/sys/kernel/random/boot_id) || boot=0
     host=$(uname -n)
     case $host in '' | *[!A-Za-z0-9-]*) host=host ;; esac
+    [ -z "$1" ] || { place_below "$1" && return; }
     [ -d /var/lib/bundler ] || [ "$me" != 0 ] || (umask 022 && quiet mkdir -p /var/lib)
     for candidate in "${TMPDIR:-}" /var/tmp "${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}" /var/lib/bundler; do
         [ -n "$candidate" ] || continue
-        [ -d "$candidate" ] || quiet mkdir "$candidate"
-        try "$candidate" || continue
-        runtime=$home/$runtime_sha256.$host.$boot
-        [ -d "$runtime" ] && return
-        sweep
-        unpack && return
+        [ -d "$candidate" ] || [ "$candidate" = "${TMPDIR:-}" ] || quiet mkdir "$candidate"
+        try "$candidate" && place_in_home && return
     done
     code=$space
     [ -z "$noexec" ] || code=$unsupported
@@ -257,16 +288,70 @@ place() {
         "TMPDIR=FOLDER sh $0 ..., a folder of yours with $((runtime_kib / 1024 + 1)) MiB free, not mounted noexec"
 }
 
+# No here-document: some shells write those to /tmp, which may be full.
+help() {
+    printf '%s\n' "$name $version for $platform" '' \
+        "  ./${0##*/} --clusterfile site.yaml    bring it up on your machines, over ssh; again: go on" \
+        "  ./${0##*/} COMMAND --help             everything about a command:" \
+        '      apply plan delete facts        the site' \
+        '      extract export                 take files, images, charts, packages or the SBOM out' \
+        '      serve push-images              hand them out, or over to a registry' '' \
+        'Looking into the file: at once, without root, on any machine' \
+        '  --info             what it is' \
+        '  --list [--json]    what is inside' \
+        '  --check            verify every byte' \
+        '  --version          name and version' '' \
+        'In front of a command' \
+        '  --target DIR       unpack the installer to DIR for this start, and remove it again' \
+        '  --keep             leave it there' \
+        '  --noexec           start nothing: unpack all files to --target DIR, or to ./NAME-VERSION' \
+        '  --nodiskspace      do not ask how much room there is' \
+        '  --quiet            say only what went wrong' \
+        '  --noprogress       no moving display' \
+        '  --accept           nothing: there is no licence to accept' \
+        '  --                 what follows is for the command' '' \
+        "TMPDIR=DIR says where to unpack ($((runtime_kib / 1024 + 1)) MiB; stays there until the machine restarts)."
+}
+
+ask='' silent='' json='' target='' keep='' nostart='' nodiskspace='' private='' made=''
+while [ $# -gt 0 ]; do
+    case $1 in
+    --help | -h | --version | --info | --list | --check)
+        [ -z "$ask" ] || fail $usage "$1 and --$ask are two questions" "" "ask one after the other"
+        ask=${1#-} ask=${ask#-}
+        ;;
+    --json) [ "$ask" = list ] || break; json=yes ;;
+    --quiet) silent=yes BUNDLER_QUIET=yes && export BUNDLER_QUIET ;;
+    --noprogress) BUNDLER_NOPROGRESS=yes && export BUNDLER_NOPROGRESS ;;
+    --accept) ;;
+    --nodiskspace) nodiskspace=yes ;;
+    --noexec) nostart=yes ;;
+    --keep) keep=yes ;;
+    --target=?*) target=${1#*=} ;;
+    --target)
+        [ -n "${2:-}" ] || fail $usage "--target needs a folder"
+        target=$2
+        shift
+        ;;
+    --) shift && break ;;
+    *) break ;;
+    esac
+    shift
+done
+case $target in '' | /*) ;; *) target=$PWD/$target ;; esac
+
 [ -n "$self" ] || fail $usage "cannot find this file as $0" "" "start it as sh FILE or ./FILE, not through a pipe"
-case ${1:-} in
---info | --list | --check | --version) [ $# -eq 1 ] || fail $usage "$1 takes nothing behind it" ;;
+[ -z "$ask" ] || [ $# -eq 0 ] || fail $usage "--$ask takes nothing behind it, but there is: $1"
+case $ask in
+help | h) help && exit ;;
+version) echo "$name $version" && exit ;;
 esac
 need dd head
-case ${1:-} in
---info) part $info_offset $info_length; exit ;;
---list) part $list_offset $list_length; exit ;;
---version) echo "$name $version" && exit ;;
---check)
+case $ask$json in
+info) part $info_offset $info_length; exit ;;
+list) part $list_offset $list_length; exit ;;
+listyes) part $index_offset $index_length; exit ;;
+check)
     need sha256sum tail tr wc ls
     choose_sha256
     check
@@ -274,13 +359,20 @@ case ${1:-} in
     ;;
 esac
 
-need cat chmod gzip id ls mkdir mv rm sha256sum tail tar uname
+need cat chmod gzip id ls mkdir mv rm rmdir sha256sum tail tar uname
 fit_architecture
-trap '[ -z "$fresh" ] || rm -rf "$fresh"' EXIT
+if [ -n "$nostart" ]; then
+    [ $# -eq 0 ] || fail $usage "--noexec starts nothing, but there is a command: $1"
+    set -- extract '*' --target "${target:-$PWD/$name-$version}"
+    target=''
+fi
+trap clean EXIT
 trap 'exit $interrupted' HUP INT TERM
-place
+place "$target"
 BUNDLER_RUN_FILE=$self
 BUNDLER_RUNTIME=$runtime
 BUNDLER_ARGV0=$0
-export BUNDLER_RUN_FILE BUNDLER_RUNTIME BUNDLER_ARGV0
-exec "$runtime/start" "$@"
+export BUNDLER_RUN_FILE BUNDLER_RUNTIME BUNDLER_ARGV0 BUNDLER_UMASK
+[ -n "$private" ] || exec "$runtime/start" "$@"
+"$runtime/start" "$@"
+exit  # behind this line the file is no script

@@ -22,13 +22,13 @@ exit 7
 LAYER = b"\x1f\x8b" + bytes(range(256)) * 2000
 
 
-def runtime(path: Path) -> Path:
+def runtime(path: Path, start: str = START) -> Path:
     """The stand-in, packed as freeze packs."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
         info = tarfile.TarInfo("start")
-        info.mode, info.size = 0o755, len(START)
-        tar.addfile(info, io.BytesIO(START.encode()))
+        info.mode, info.size = 0o755, len(start)
+        tar.addfile(info, io.BytesIO(start.encode()))
     path.write_bytes(gzip.compress(raw.getvalue(), mtime=0))
     return path
 
@@ -58,9 +58,10 @@ def make_run(
     platform: str = "linux/amd64",
     frozen: Path | None = None,
     files: dict[str, bytes] | None = None,
+    start: str = START,
 ) -> Seal:
     """Write a .run; `frozen` takes the stand-in's place."""
-    packed = frozen or runtime(target.parent / "runtime.tar.gz")
+    packed = frozen or runtime(target.parent / "runtime.tar.gz", start)
     blob = Digest.of(LAYER)
     with BundleWriter(target, stub=stub_template(), runtime=packed) as writer:
         writer.add(f"images/blobs/sha256/{blob.hex}", [LAYER], size=len(LAYER), digest=blob)

@@ -25,7 +25,7 @@ def render(template: str, index: Index, seal: Seal, *, runtime_unpacked: int) ->
         "SEAL_OFFSET": str(seal.offset),
         "FILE_SIZE": str(seal.file_size),
     }
-    for name in ("runtime", "info", "list"):
+    for name in ("runtime", "info", "list", "index"):
         section = seal.section(name)
         values[f"{name.upper()}_OFFSET"] = str(section.offset)
         values[f"{name.upper()}_LENGTH"] = str(section.length)
