@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,9 +78,10 @@ class AptRoot:
         """Fetch the indexes and check their signatures."""
         self._run("apt-get", "-qq", "-o", "APT::Update::Error-Mode=any", "update", seconds=_UPDATE_SECONDS)
 
-    def release_files(self) -> tuple[Path, ...]:
-        """The signed InRelease files that the indexes come from."""
-        return tuple(sorted((self._folder / "state" / "lists").glob("*InRelease")))
+    def release_files(self) -> Mapping[str, Path]:
+        """By suite (`bookworm-updates`), the signed InRelease file that its indexes come from."""
+        found = (self._folder / "state" / "lists").glob("*_dists_*_InRelease")
+        return {path.name.rpartition("_dists_")[2].removesuffix("_InRelease"): path for path in found}
 
     def names(self) -> frozenset[str]:
         """All packages of the suite that are real."""

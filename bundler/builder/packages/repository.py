@@ -6,11 +6,17 @@ digests stand in the bundle's index, and the installer checks them on arrival.
 
 import hashlib
 import re
+import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import BinaryIO
+
+from debian.arfile import ArError
+from debian.debfile import DebError, DebFile
 
 from bundler.builder.packages.suite import Suite
 from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
 
 # apt wants a date and refuses one in the future; a site's clock may be wrong, so it is the earliest there is.
 _DATE = "Thu, 01 Jan 1970 00:00:00 UTC"
@@ -20,18 +26,18 @@ _DATE = "Thu, 01 Jan 1970 00:00:00 UTC"
 class Deb:
     """One package file of a closure.
 
-    uri: where it is fetched from; size: bytes; stanza: its paragraph in the suite's signed index.
-    requested: named by PACKAGE, not pulled in as a dependency.
+    archive: the repository it is from (`bookworm-security`); path: its place there (`pool/main/…`), on
+    whatever mirror. size: bytes. requested: named by PACKAGE, not pulled in as a dependency.
     """
 
     name: str
     version: str
     architecture: str
-    uri: str
+    archive: str
+    path: str
     size: int
     digest: Digest
-    stanza: str
-    requested: bool
+    requested: bool = False
 
     @property
     def file(self) -> str:
@@ -39,9 +45,13 @@ class Deb:
         return f"{self.name}_{self.version.rpartition(':')[2]}_{self.architecture}.deb"
 
 
-def packages_index(debs: Iterable[Deb]) -> bytes:
-    """The `Packages` file."""
-    return "\n".join(_relocated(deb) for deb in sorted(debs)).encode()
+def packages_index(debs: Iterable[tuple[Deb, str]]) -> bytes:
+    """The `Packages` file over packages, each with what its own control file says.
+
+    That, and not the paragraph of the suite's index, because it comes out of the package alone: a build from
+    a lock has no index to look into.
+    """
+    return "\n".join(_stanza(deb, control) for deb, control in sorted(debs)).encode()
 
 
 def release(suite: Suite, architecture: str, packages: bytes) -> bytes:
@@ -60,9 +70,25 @@ SHA256:
 """.encode()
 
 
-def _relocated(deb: Deb) -> str:
-    """The stanza with the package's place in this repository."""
+def control_of(stream: BinaryIO) -> str:
+    """The control file of a package. Raises BundlerError (INTEGRITY) for what is no package."""
+    try:
+        return DebFile(fileobj=stream).control.get_content("control", encoding="utf-8") or ""
+    except (ArError, DebError, tarfile.TarError, OSError, KeyError, UnicodeDecodeError) as error:
+        raise BundlerError(
+            "not a Debian package",
+            why=str(error),
+            code=ExitCode.INTEGRITY,
+            fix="the mirror is damaged; name another one with --debian-mirror",
+        ) from error
+
+
+def _stanza(deb: Deb, control: str) -> str:
+    """The control file and, as the index adds it, where the package lies and what it must be."""
     lines = [
-        line for line in deb.stanza.splitlines() if line and not re.match(r"(Filename|MD5sum|SHA1):", line)
+        line
+        for line in control.splitlines()
+        if line.strip() and not re.match(r"(Filename|Size|MD5sum|SHA\d+):", line)
     ]
-    return "\n".join([*lines, f"Filename: ./{deb.file}", ""])
+    told = (f"Filename: ./{deb.file}", f"Size: {deb.size}", f"SHA256: {deb.digest.hex}")
+    return "\n".join([*lines, *told, ""])

@@ -2,15 +2,15 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from bundler.builder.fetch import Fetcher
 from bundler.builder.packages.apt import AptRoot, Repository, check_tools, machine_repositories
+from bundler.builder.packages.closure import Closure, SuiteIndex, bases, from_json, to_json
 from bundler.builder.packages.mirror import repositories
-from bundler.builder.packages.repository import Deb, packages_index, release
+from bundler.builder.packages.repository import Deb, control_of, packages_index, release
 from bundler.builder.packages.solve import solve
 from bundler.builder.packages.suite import Suite, architecture, is_request
 from bundler.builder.parallel import Stop, run_all
@@ -23,7 +23,8 @@ from bundler.core.index import OsPackage
 MAX_AGE = 24 * 3600.0  # seconds that a closure is used for before the suite's indexes are read again
 
 _KIND = "closure"
-_FORM = 1  # raised when what a record holds, or how a closure is found, changes
+_CONTROL = "control"
+_FORM = 2  # raised when what a record holds, or how a closure is found, changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class SuitePackages:
     suite: Suite
     packages: tuple[OsPackage, ...]
     files: tuple[tuple[str, Blob], ...]
+    closure: Closure
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class PackageOptions:
     """platform: `linux/amd64`. mirror: `https://HOST/debian`, or "" for the one this machine uses.
 
     offline: nothing is asked, what is in the cache is taken however old it is. refresh: the cache's
-    closures are not used. now: seconds since the epoch.
+    closures are not used. now: seconds since the epoch. pinned: by suite (`debian:bookworm`), the closure
+    that holds as long as the same names are asked for; nothing is asked for it but files the cache lacks.
     """
 
     platform: str
@@ -62,6 +65,7 @@ class PackageOptions:
     offline: bool = False
     refresh: bool = False
     at_once: int = 4  # downloads
+    pinned: Mapping[str, Closure] = field(default_factory=dict)
 
 
 def resolve_packages(
@@ -100,6 +104,9 @@ class _Resolution:
     progress: Progress
 
     def run(self) -> SuitePackages:
+        pinned = self.options.pinned.get(str(self.suite))
+        if pinned is not None and pinned.requested == self._names:
+            return self._assembled(pinned, self._fetched(pinned))
         closure = self._recalled()
         if closure is None:
             closure = self._solved()
@@ -124,17 +131,16 @@ class _Resolution:
     def _key(self) -> str:
         return json.dumps([_FORM, str(self.suite), self.options.platform, self.options.mirror, self._names])
 
-    def _recalled(self) -> tuple[Deb, ...] | None:
+    def _recalled(self) -> Closure | None:
         text = None if self.options.refresh else self.store.recall(_KIND, self._key)
         if text is None:
             self._refuse_offline()
             return None
-        record = json.loads(text)
-        age = self.options.now - record["solved"]
-        if not self.options.offline and not 0 <= age <= MAX_AGE:
+        solved, closure = from_json(text)
+        if not self.options.offline and not 0 <= self.options.now - solved <= MAX_AGE:
             self.progress.log(f"the closure of {self.suite} is older than a day, it is resolved again")
             return None
-        return tuple(_deb(each) for each in record["debs"])
+        return closure
 
     def _refuse_offline(self) -> None:
         if self.options.offline:
@@ -145,20 +151,29 @@ class _Resolution:
                 fix="build once without --offline",
             )
 
-    def _solved(self) -> tuple[Deb, ...]:
+    def _solved(self) -> Closure:
+        self._refuse_offline()
         check_tools(self.suite)
-        mirror = self.options.mirror
-        with self.store.scratch() as folder, self.store.scratch() as empty:
-            machine = () if mirror else machine_repositories(empty)
-            found = repositories(self.suite, mirror=mirror, machine=machine, exists=self._exists)
+        with self.store.scratch() as folder:
+            found = self._repositories()
             self.progress.log(f"{self.suite} is read from {', '.join(each.suite for each in found)}")
             root = AptRoot(folder, self.suite, architecture(self.options.platform), found)
             root.update()
             self._check_known(root)
-            closure = solve(root, self._names)
-        record = {"solved": self.options.now, "debs": [_json(each) for each in closure]}
-        self.store.remember(_KIND, self._key, json.dumps(record).encode())
+            indexes = sorted(
+                SuiteIndex(suite, Digest.of(path.read_bytes()))
+                for suite, path in root.release_files().items()
+            )
+            debs = solve(root, self._names, found)
+            closure = Closure(self._names, tuple(indexes), debs, bases(found))
+        self.store.remember(_KIND, self._key, to_json(closure, self.options.now))
         return closure
+
+    def _repositories(self) -> tuple[Repository, ...]:
+        mirror = self.options.mirror
+        with self.store.scratch() as empty:
+            machine = () if mirror else machine_repositories(empty)
+            return repositories(self.suite, mirror=mirror, machine=machine, exists=self._exists)
 
     def _exists(self, repository: Repository) -> bool:
         try:
@@ -180,16 +195,32 @@ class _Resolution:
         if problems:
             raise Problems(tuple(problems), code=ExitCode.NOT_FOUND)
 
-    def _fetched(self, closure: tuple[Deb, ...]) -> tuple[Blob, ...]:
-        work = [partial(self.fetcher.fetch, deb.uri, deb.digest, size=deb.size) for deb in closure]
-        results = run_all(work, self.options.at_once, Stop())
-        if failure := next((result for result in results if isinstance(result, BundlerError)), None):
-            raise failure
-        return tuple(result for result in results if isinstance(result, Blob))
+    def _fetched(self, closure: Closure) -> tuple[Blob, ...]:
+        missing = [deb for deb in closure.debs if self.store.find(deb.digest, deb.size) is None]
+        if missing:
+            self._refuse_offline()
+            self._fetch(missing, closure.bases or bases(self._repositories()))
+        return tuple(Blob(deb.digest, deb.size) for deb in closure.debs)
 
-    def _assembled(self, closure: tuple[Deb, ...], blobs: tuple[Blob, ...]) -> SuitePackages:
+    def _fetch(self, debs: Sequence[Deb], places: Mapping[str, str]) -> None:
+        lost = next((deb for deb in debs if deb.archive not in places), None)
+        if lost is not None:
+            raise _gone(lost, f"the mirror has no {lost.archive}")
+        work = [
+            partial(self.fetcher.fetch, places[deb.archive] + deb.path, deb.digest, size=deb.size)
+            for deb in debs
+        ]
+        results = run_all(work, self.options.at_once, Stop())
+        for deb, result in zip(debs, results, strict=True):
+            if isinstance(result, BundlerError):
+                gone = result.code is ExitCode.NOT_FOUND
+                raise (_gone(deb, str(result.where)) if gone else result) from result
+
+    def _assembled(self, closure: Closure, blobs: tuple[Blob, ...]) -> SuitePackages:
         folder = self.suite.folder
-        index = packages_index(closure)
+        index = packages_index(
+            (deb, self._control(blob, deb)) for deb, blob in zip(closure.debs, blobs, strict=True)
+        )
         texts = {
             "Packages": index,
             "Release": release(self.suite, architecture(self.options.platform), index),
@@ -197,16 +228,33 @@ class _Resolution:
         kept = {
             name: self.store.add([text], digest=None, size=None, name=name) for name, text in texts.items()
         }
-        files = {deb.file: blob for deb, blob in zip(closure, blobs, strict=True)} | kept
+        files = {deb.file: blob for deb, blob in zip(closure.debs, blobs, strict=True)} | kept
         return SuitePackages(
             suite=self.suite,
-            packages=tuple(_entry(self.suite, deb) for deb in self._marked(closure)),
+            packages=tuple(_entry(self.suite, deb) for deb in closure.debs),
             files=tuple((f"{folder}/{name}", blob) for name, blob in sorted(files.items())),
+            closure=closure,
         )
 
-    def _marked(self, closure: tuple[Deb, ...]) -> Iterable[Deb]:
-        asked = {name.partition("=")[0] for name in self._names}
-        return (replace(deb, requested=deb.name in asked) for deb in closure)
+    def _control(self, blob: Blob, deb: Deb) -> str:
+        """What the package says of itself; unpacked once."""
+        if (known := self.store.recall(_CONTROL, blob.digest.hex)) is not None:
+            return known.decode()
+        with self.store.reading(blob, name=deb.file) as stream:
+            text = control_of(stream)
+        self.store.remember(_CONTROL, blob.digest.hex, text.encode())
+        return text
+
+
+def _gone(deb: Deb, why: str) -> BundlerError:
+    return BundlerError(
+        f"the mirror doesn't have {deb.name} {deb.version} any more",
+        where=f"{deb.archive} {deb.path}",
+        why=why,
+        code=ExitCode.NOT_FOUND,
+        fix="`bundler update` takes the version that it has; "
+        "or name a mirror that keeps old ones with --debian-mirror, as snapshot.debian.org does",
+    )
 
 
 def _suite(request: PackageRequest) -> Suite:
@@ -257,11 +305,3 @@ def _entry(suite: Suite, deb: Deb) -> OsPackage:
         path=f"{suite.folder}/{deb.file}",
         requested=deb.requested,
     )
-
-
-def _json(deb: Deb) -> dict[str, Any]:
-    return {**asdict(deb), "digest": deb.digest.hex}
-
-
-def _deb(record: dict[str, Any]) -> Deb:
-    return Deb(**{**record, "digest": Digest(record["digest"])})

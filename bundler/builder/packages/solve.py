@@ -6,11 +6,11 @@ closure.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from debian.deb822 import Packages, PkgRelation
 
-from bundler.builder.packages.apt import AptRoot, Download
+from bundler.builder.packages.apt import AptRoot, Download, Repository
 from bundler.builder.packages.repository import Deb
 from bundler.core.digest import Digest
 
@@ -19,8 +19,8 @@ _ROUNDS = 10
 _UPDATED = re.compile(r"[+~]deb\d+u\d+")
 
 
-def solve(root: AptRoot, names: Iterable[str]) -> tuple[Deb, ...]:
-    """The closure of `names` (`name` or `name=version`), sorted by name.
+def solve(root: AptRoot, names: Iterable[str], found: Sequence[Repository]) -> tuple[Deb, ...]:
+    """The closure of `names` (`name` or `name=version`), sorted by name; found: what the root reads from.
 
     Packages of the minimal installation are in it when they were asked for, or when a package of the
     closure needs them in a version that a site which has not seen the latest point release can't have.
@@ -34,11 +34,11 @@ def solve(root: AptRoot, names: Iterable[str]) -> tuple[Deb, ...]:
     for _ in range(_ROUNDS):
         downloads = root.uris(*sorted(asked | also))
         stanzas = root.show(*(each.request for each in downloads))
-        found = frozenset(_not_to_rely_on(stanzas, base_names))
-        if found <= also:
+        more = frozenset(_not_to_rely_on(stanzas, base_names))
+        if more <= also:
             break
-        also |= found
-    return _debs(downloads, stanzas, asked)
+        also |= more
+    return _debs(downloads, stanzas, asked, found)
 
 
 def _minimal(root: AptRoot) -> tuple[str, ...]:
@@ -65,22 +65,27 @@ def _strict(version: tuple[str, str] | None) -> bool:
     return version is not None and (version[0] == "=" or bool(_UPDATED.search(version[1])))
 
 
-def _debs(downloads: Iterable[Download], stanzas: str, asked: frozenset[str]) -> tuple[Deb, ...]:
+def _debs(
+    downloads: Iterable[Download], stanzas: str, asked: frozenset[str], repositories: Sequence[Repository]
+) -> tuple[Deb, ...]:
     names = {each.partition("=")[0] for each in asked}
     texts = {stanza["SHA256"]: stanza for stanza in Packages.iter_paragraphs(stanzas, use_apt_pkg=False)}
     found = [(each, texts[each.sha256]) for each in downloads]
-    return tuple(
-        sorted(
-            Deb(
-                name=stanza["Package"],
-                version=stanza["Version"],
-                architecture=stanza["Architecture"],
-                uri=each.uri,
-                size=each.size,
-                digest=Digest(each.sha256),
-                stanza=stanza.dump() or "",
-                requested=stanza["Package"] in names,
-            )
-            for each, stanza in found
-        )
+    return tuple(sorted(_deb(each, stanza, names, repositories) for each, stanza in found))
+
+
+def _deb(
+    download: Download, stanza: Packages, names: Iterable[str], repositories: Sequence[Repository]
+) -> Deb:
+    known = (each for each in repositories if download.uri.startswith(each.uri))
+    origin = max(known, key=lambda each: len(each.uri))  # the first of those that share an address
+    return Deb(
+        name=stanza["Package"],
+        version=stanza["Version"],
+        architecture=stanza["Architecture"],
+        archive=origin.suite,
+        path=download.uri.removeprefix(origin.uri),
+        size=download.size,
+        digest=Digest(download.sha256),
+        requested=stanza["Package"] in names,
     )
