@@ -1,5 +1,6 @@
 """Images that lie on this machine: which reader for which kind of file or folder."""
 
+from bundler.builder.images.daemon import read_daemon
 from bundler.builder.images.docker_archive import read_docker
 from bundler.builder.images.files import Archive, FolderFiles, open_tar
 from bundler.builder.images.model import LocalSource, ResolvedImage, Transport
@@ -22,6 +23,8 @@ def read_local(source: LocalSource, store: Store, platform: Platform) -> tuple[R
         case Transport.OCI_ARCHIVE:
             archive = Archive(open_tar(source.path, store, source), source, store, platform)
             return read_layout(archive, source.wanted)
+        case Transport.DOCKER_DAEMON:
+            return read_daemon(source, store, platform)
         case Transport.OCI:
             archive = Archive(FolderFiles(source.path), source, store, platform)
             return read_layout(archive, source.wanted)

@@ -16,18 +16,23 @@ class Transport(StrEnum):
     DOCKER_ARCHIVE = "docker-archive"  # a tar as `docker save` writes it
     OCI_ARCHIVE = "oci-archive"  # an OCI layout in a tar
     OCI = "oci"  # an OCI layout in a folder
+    DOCKER_DAEMON = "docker-daemon"  # the Docker on this machine
 
 
 @dataclass(frozen=True, slots=True)
 class LocalSource:
-    """Images in a file or folder of this machine; `wanted` chooses one of them, "" takes all."""
+    """Images in a file or folder of this machine; `wanted` chooses one of them, "" takes all.
+
+    For docker-daemon the path is empty and `wanted` the image.
+    """
 
     transport: Transport
     path: Path
     wanted: str = ""
 
     def __str__(self) -> str:
-        return ":".join(part for part in (self.transport, str(self.path), self.wanted) if part)
+        path = "" if self.path == Path() else str(self.path)
+        return ":".join(part for part in (self.transport, path, self.wanted) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class ResolvedImage:
 
     root: what the name means: the manifest; or the index that it was pinned to by digest.
     manifests: all that the site's registry must serve, `root` first. blobs: the config, then the layers.
+    top: digest of what the name led to, before a platform was chosen: of an index, mostly; "" where it has
+    none of its own. local: it came out of a file, not from a registry.
     """
 
     reference: Reference
@@ -55,6 +62,8 @@ class ResolvedImage:
     manifests: tuple[Descriptor, ...]
     blobs: tuple[Descriptor, ...]
     why: tuple[str, ...] = ()
+    top: str = ""
+    local: bool = False
 
     @property
     def name(self) -> str:
@@ -106,7 +115,9 @@ def parse_source(text: str, base: Path) -> Reference | LocalSource:
     Raises BundlerError (INPUT) for what is neither, (UNSUPPORTED) for skopeo's other transports.
     """
     scheme, colon, rest = text.partition(":")
-    if colon and scheme in {"docker-daemon", "containers-storage", "dir", "ostree", "tarball", "sif"}:
+    if scheme == Transport.DOCKER_DAEMON and colon:
+        return LocalSource(Transport.DOCKER_DAEMON, Path(), str(Reference.parse(rest)))
+    if colon and scheme in {"containers-storage", "dir", "ostree", "tarball", "sif"}:
         raise BundlerError(
             f"images can't be taken from {scheme}: yet",
             where=text,

@@ -24,8 +24,8 @@ _REFUSED_RUN = {
     "network": "RUN has the network of the build machine",
     "security": "RUN runs as the user who builds",
 }
-_TRANSPORTS = ("docker-archive:", "oci-archive:", "oci:", "docker://")
-_LATER_TRANSPORTS = ("docker-daemon:", "containers-storage:", "dir:", "sif:", "ostree:")
+_TRANSPORTS = ("docker-archive:", "oci-archive:", "oci:", "docker-daemon:", "docker://")
+_LATER_TRANSPORTS = ("containers-storage:", "dir:", "sif:", "ostree:")
 _REFERENCE = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._\-/:@\[\]]*")
 
 
@@ -162,6 +162,8 @@ def _good_image(word: Word, reader: Reader) -> bool:
         return False
     if "$" in word.text or word.text.startswith(_TRANSPORTS) or _REFERENCE.fullmatch(word.text):
         return True
-    hint = "write NAME:TAG, NAME@sha256:…, docker-archive:FILE, oci-archive:FILE or oci:FOLDER"
+    hint = (
+        "write NAME:TAG, NAME@sha256:…, docker-archive:FILE, oci-archive:FILE, oci:FOLDER, docker-daemon:NAME"
+    )
     reader.fault(word.location, "bad-image", f"not an image: {word.text}", hint)
     return False

@@ -53,7 +53,10 @@ RULES = _table(
         "APP, CNI and CSI take local://PATH, https://URL or a chart (oci://, chart+https://), ADD a path or "
         "a URL, COPY a path.",
     ),
-    Rule("bad-image", "IMAGE takes a registry reference or docker-archive:, oci-archive:, oci:, docker://."),
+    Rule(
+        "bad-image",
+        "IMAGE takes a registry reference or docker-archive:, oci-archive:, oci:, docker-daemon:, docker://.",
+    ),
     Rule("bad-suite", "PACKAGE takes DISTRIBUTION:SUITE first: debian:bookworm."),
     Rule(
         "bad-kube-version", "KUBEVERSION takes a range of versions: >=1.20 <1.30, 1.22 - 1.24, ~1.20, ^1.2."

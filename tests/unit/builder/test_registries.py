@@ -24,6 +24,14 @@ insecure = true
 """
 
 
+BOTH = """
+[[registry]]
+prefix = "q.io"
+mirror-by-digest-only = true
+mirror = [{location = "m", pull-from-mirror = "all"}]
+"""
+
+
 def places(tmp_path, text, name):
     path = tmp_path / "registries.conf"
     path.write_text(text)
@@ -99,7 +107,7 @@ def test_what_is_blocked_is_not_asked(tmp_path, text):
         '[[registry]]\nprefix = "*.q.io"\nlocation = "m"',
         '[[registry]]\nprefix = "q.io"\n[[registry.mirror]]\ninsecure = true',
         '[[registry]]\nprefix = "q.io"\n[[registry.mirror]]\nlocation = "m"\npull-from-mirror = "never"',
-        '[[registry]]\nprefix = "q"\nmirror-by-digest-only=true\nmirror=[{location="m",pull-from-mirror="all"}]',
+        BOTH,
         '[[registry]]\nprefix = "q"\nmirror = ["m"]',
         "[registries]\ninsecure = 3",
         '[[registry]]\nprefix = "q.io"\n[registries.block]\nregistries = ["a"]',

@@ -222,7 +222,7 @@ def test_sources_are_written_as_for_skopeo(tmp_path, text, source):
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("docker-daemon:nginx:1", ExitCode.UNSUPPORTED),
+        ("containers-storage:nginx:1", ExitCode.UNSUPPORTED),
         ("oci:", ExitCode.INPUT),
         ("Nginx", ExitCode.INPUT),
     ],

@@ -68,7 +68,7 @@ TABLE = [
     (F + "APP Web local://web\n", [("bad-app-name", "error", 2, 5)]),
     (F + "APP web web/\n", [("bad-source", "error", 2, 9)]),
     (F + "COPY https://h/f x\n", [("bad-source", "error", 2, 6)]),
-    (F + "IMAGE docker-daemon:x\n", [("bad-image", "error", 2, 7)]),
+    (F + "IMAGE containers-storage:x\n", [("bad-image", "error", 2, 7)]),
     (F + "IMAGE a;b\n", [("bad-image", "error", 2, 7)]),
     (F + "PACKAGE bookworm a\n", [("bad-suite", "error", 2, 9)]),
     (F + "KUBEVERSION newer than 1.20\n", [("bad-kube-version", "error", 2, 13)]),
