@@ -1,8 +1,8 @@
 """Charts from registries and chart repositories, verified and cached; and what charts depend on."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from bundler.builder.charts.dependencies import Missing, missing_dependencies
 from bundler.builder.charts.helm import Helm
@@ -30,23 +30,42 @@ Local = Callable[[str], Tree]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A chart that was fetched. digest and size are of its .tgz; why: who asked for it."""
+    """A chart that was fetched.
+
+    blob: its .tgz. url: where a repository's index says that it lies; manifest: what a registry has of it;
+    one of them. why: who asked for it.
+    """
 
     chart: ChartReference
     blob: Blob
-    why: str
+    why: str = ""
+    url: str = ""
+    manifest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPins:
+    """What a lock has settled: charts by their reference, versions by `REPOSITORY/NAME:RANGE`."""
+
+    charts: Mapping[str, Taken] = field(default_factory=dict)
+    ranges: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class ChartSupply:
-    """Where a build gets charts from; `taken` grows with each (and is what a lock records)."""
+    """Where a build gets charts from.
+
+    `taken` grows with each chart and `settled` with each range of versions; a lock records them.
+    """
 
     store: Store
     fetcher: Fetcher
     registries: RegistryOptions
     helm: Helm
     progress: Progress = field(default_factory=Silent)
+    pins: ChartPins = field(default_factory=ChartPins)
     taken: list[Taken] = field(default_factory=list)
+    settled: dict[str, str] = field(default_factory=dict)
 
     def fetch(self, text: str, checksum: Digest | None = None, *, why: str = "") -> tuple[str, Blob]:
         """The packed chart that a reference names: its file name, and the .tgz in the store.
@@ -95,6 +114,10 @@ class ChartSupply:
 
     def _pinned(self, wanted: list[Missing], where: str) -> list[ChartReference]:
         """Exact versions: from Chart.lock, from Chart.yaml where it is exact; Helm resolves the others."""
+        ranges = [one for one in wanted if not one.exact]
+        known = {one: self.pins.ranges[_range(one)] for one in ranges if _range(one) in self.pins.ranges}
+        self.settled |= {_range(one): version for one, version in known.items()}
+        wanted = [one.at(known[one]) if one in known else one for one in wanted]
         loose = [one for one in wanted if not one.exact]
         if not loose:
             return [one.reference() for one in wanted]
@@ -107,9 +130,12 @@ class ChartSupply:
                 fix="run `helm dependency update` in the chart's folder once, and keep its Chart.lock",
                 code=ExitCode.NOT_FOUND,
             )
-        self.progress.say(f"warning: {where}: there is no Chart.lock, so each build resolves ranges anew")
+        self.progress.say(
+            f"warning: {where}: there is no Chart.lock, so each build without a Kubefile.lock resolves ranges"
+        )
         mirrored = [one.asked_at(self.registries.mirrors) for one in loose]
         versions = self.helm.resolve([one.declared() for one in mirrored], where, plain=self._plain(mirrored))
+        self.settled |= {_range(one): version for one, version in zip(loose, versions, strict=True)}
         settled = (one.at(version) for one, version in zip(loose, versions, strict=True))
         return [*(one.reference() for one in wanted if one.exact), *(one.reference() for one in settled)]
 
@@ -120,7 +146,8 @@ class ChartSupply:
 
     def _fetch(self, chart: ChartReference, checksum: Digest | None, why: str) -> tuple[str, Blob]:
         self.progress.log(f"chart {chart}")
-        blob = self._pull(chart) if chart.is_oci else self._download(chart, checksum)
+        taken = self._pull(chart) if chart.is_oci else self._download(chart, checksum)
+        blob = taken.blob
         if checksum is not None and blob.digest != checksum:
             raise BundlerError(
                 "the chart is not what --checksum says",
@@ -129,14 +156,16 @@ class ChartSupply:
                 fix="look why it changed; correct the checksum if the change is right",
                 code=ExitCode.INTEGRITY,
             )
-        self.taken.append(Taken(chart, blob, why))
+        self.taken.append(replace(taken, why=why))
         return chart.file, blob
 
-    def _download(self, chart: ChartReference, checksum: Digest | None) -> Blob:
+    def _download(self, chart: ChartReference, checksum: Digest | None) -> Taken:
+        if (pin := self.pins.charts.get(str(chart))) is not None and pin.url:
+            return replace(pin, blob=self.fetcher.fetch(pin.url, pin.blob.digest, size=pin.blob.size))
         entry = look_up(chart, self.fetcher, self.store)
-        return self.fetcher.fetch(entry.url, entry.digest or checksum)
+        return Taken(chart, self.fetcher.fetch(entry.url, entry.digest or checksum), url=entry.url)
 
-    def _pull(self, chart: ChartReference) -> Blob:
+    def _pull(self, chart: ChartReference) -> Taken:
         if self.registries.offline:
             return self._pull_from(Offline(self.store), chart)
         client = RegistryClient(self.registries)
@@ -145,13 +174,19 @@ class ChartSupply:
         finally:
             client.close()
 
-    def _pull_from(self, source: Source, chart: ChartReference) -> Blob:
-        ref = chart.image()
+    def _pull_from(self, source: Source, chart: ChartReference) -> Taken:
+        pin = self.pins.charts.get(str(chart))
+        ref = (replace(chart, digest=pin.manifest) if pin and pin.manifest else chart).image()
         found = fetch_manifest(source, ref, self.store)
         content = _content(parse_artifact(found.raw, found.media_type, ref), chart)
-        if self.store.find(content.digest, content.size) is not None:
-            return Blob(content.digest, content.size)
-        return source.blob(ref, content, self.store)
+        blob = Blob(content.digest, content.size)
+        if self.store.find(content.digest, content.size) is None:
+            blob = source.blob(ref, content, self.store)
+        return Taken(chart, blob, manifest=str(found.digest))
+
+
+def _range(one: Missing) -> str:
+    return f"{one.repository.rstrip('/')}/{one.name}:{one.version}"
 
 
 def _content(artifact: Artifact, chart: ChartReference) -> Descriptor:

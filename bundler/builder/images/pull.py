@@ -58,6 +58,7 @@ def resolve(source: Source, ref: Reference, platform: Platform, store: Store) ->
         kept[0].descriptor,
         tuple(one.descriptor for one in kept),
         (manifest.config, *manifest.layers),
+        top=str(top.descriptor.digest),
     )
 
 

@@ -6,14 +6,17 @@ Every image that can't be had is named before the build fails; none stops the ot
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 from bundler.builder.images.local import read_local
 from bundler.builder.images.model import ImageRequest, LocalSource, Progress, ResolvedImage
 from bundler.builder.images.offline import Offline
+from bundler.builder.images.pinned import Pinned
 from bundler.builder.images.pull import Source, resolve
 from bundler.builder.images.registry import RegistryClient, RegistryOptions
 from bundler.builder.parallel import Stop, run_all
 from bundler.builder.store import Blob, Store
+from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.oci import Descriptor, Platform
 from bundler.core.reference import Reference
@@ -25,6 +28,7 @@ _RULES = {
     ExitCode.INTEGRITY: "image-damaged",
     ExitCode.UNSUPPORTED: "image-unsupported",
 }
+_NO_PINS: Mapping[str, Digest] = MappingProxyType({})
 _WORST_FIRST = (ExitCode.INTEGRITY, ExitCode.TRUST, ExitCode.SPACE, ExitCode.NETWORK, ExitCode.NOT_FOUND)
 
 
@@ -36,11 +40,13 @@ def resolve_images(
     registries: RegistryOptions,
     progress: Progress,
     supplied: Iterable[ResolvedImage] = (),
+    pinned: Mapping[str, Digest] = _NO_PINS,
 ) -> tuple[ResolvedImage, ...]:
     """Bring every image that is asked for into the store, for one platform; sorted by name, each name once.
 
     supplied: images that are there already (from the stage's `images/`). A name that these or a local source
-    bring is not asked of a registry. Raises Problems that name all images that can't be had.
+    bring is not asked of a registry. pinned: by full name, what tags mean, whatever registries say.
+    Raises Problems that name all images that can't be had.
     """
     asked = tuple(requests)
     local = _Local(store, platform)
@@ -51,7 +57,7 @@ def resolve_images(
             local.read(request, request.source)
     wanted = _by_reference(asked)
     missing = {ref: one for ref, one in wanted.items() if not local.serves(ref)}
-    pulled, failures = _pull(missing, store, platform, registries, progress)
+    pulled, failures = _pull(missing, store, platform, registries, progress, pinned)
     _fail_on((*local.problems, *failures))
     images = {**local.images, **{image.reference: image for image in pulled}}
     told = (replace(image, why=_why(image, wanted.get(ref))) for ref, image in images.items())
@@ -92,7 +98,7 @@ class _Local:
             self.problems.append((error, request.location))
 
     def take(self, image: ResolvedImage, location: Location | None) -> None:
-        other = self.images.setdefault(image.reference, image)
+        other = self.images.setdefault(image.reference, replace(image, local=True))
         if other.root.digest != image.root.digest:
             error = BundlerError(
                 "two different images have this name",
@@ -137,11 +143,12 @@ def _pull(
     platform: Platform,
     registries: RegistryOptions,
     progress: Progress,
+    pinned: Mapping[str, Digest],
 ) -> tuple[list[ResolvedImage], list[tuple[BundlerError, Location | None]]]:
     if not wanted:
         return [], []
     client = None if registries.offline else RegistryClient(registries)
-    source: Source = client or Offline(store)
+    source: Source = Pinned(client or Offline(store), pinned, store)
     try:
         return _pull_from(source, wanted, store, platform, registries.at_once, progress)
     finally:
