@@ -1,0 +1,95 @@
+"""Measure a cold pull beside skopeo's: the payload's images from a registry on loopback into one OCI layout.
+
+    python -m tests.bench.pull [--runs N]
+
+Both start with an empty disk and end with the same images in one OCI layout, all bytes verified. Needs
+docker-registry, skopeo and hyperfine.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bundler.builder.images.auth import Keychain
+from bundler.builder.images.layout import lay_out
+from bundler.builder.images.model import ImageRequest, Silent
+from bundler.builder.images.registry import RegistryOptions
+from bundler.builder.images.resolve import resolve_images
+from bundler.builder.store import Store
+from bundler.core.oci import Platform
+from bundler.core.reference import Reference
+from tests.bench.payload import default_folder, payload
+from tests.real.registry_kit import missing, running
+
+_SKOPEO = ("skopeo", "--insecure-policy")
+_AGAIN = "ours"  # the word with which this program starts itself to be measured
+
+
+def names(layout: Path) -> list[str]:
+    """The images' names in an OCI layout."""
+    index = json.loads((layout / "index.json").read_bytes())
+    return [entry["annotations"]["org.opencontainers.image.ref.name"] for entry in index["manifests"]]
+
+
+def ours(host: str, images: list[str], folder: Path) -> None:
+    """Pull into a new store, and lay the images out in a folder (links to the store's files)."""
+    with Store(folder / "cache") as store:
+        found = resolve_images(
+            [ImageRequest(Reference.parse(f"{host}/{image}")) for image in images],
+            store=store,
+            platform=Platform("linux", "amd64"),
+            registries=RegistryOptions(frozenset({host}), Keychain()),
+            progress=Silent(),
+        )
+        for file in lay_out(found, store).files:
+            path = folder / "layout" / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.link(store.path(file.blob.digest), path)
+
+
+def measure(runs: int) -> int:
+    """Fill a registry, and let hyperfine compare the two."""
+    if (lacks := missing()) or shutil.which("hyperfine") is None:
+        sys.stderr.write(f"{lacks or 'not installed: hyperfine'}\n")
+        return 2
+    layout = payload(default_folder())
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp") as scratch,
+        running(Path(scratch) / "registry") as registry,
+    ):
+        images = []
+        for name in names(layout):
+            short = name.partition("/")[2]
+            registry.push(layout, name, short)
+            images.append(short)
+        folder = Path(scratch) / "out"
+        copies = " && ".join(
+            f"{' '.join(_SKOPEO)} copy --quiet --all --src-tls-verify=false docker://{registry.host}/{image} "
+            f"oci:{folder}/skopeo:{image.replace('/', '-').replace(':', '-')}"
+            for image in images
+        )
+        mine = f"{sys.executable} -m tests.bench.pull {_AGAIN} {registry.host} {folder} {' '.join(images)}"
+        return subprocess.run(
+            ["hyperfine", "--warmup", "1", "--runs", str(runs),
+             "--prepare", f"rm -rf {folder} && mkdir {folder}", "--command-name", "bundler", mine, "--command-name", "skopeo copy --all", copies],
+            check=False,
+        ).returncode  # fmt: skip
+
+
+def main() -> int:
+    """Entry point."""
+    if sys.argv[1:2] == [_AGAIN]:
+        ours(sys.argv[2], sys.argv[4:], Path(sys.argv[3]))
+        return 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5)
+    return measure(parser.parse_args().runs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
