@@ -8,10 +8,11 @@ finds, and then it is fetched again.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -188,14 +189,35 @@ class Store:
             temp.write_bytes(_seal(value) + value)
             temp.replace(place)
 
+    @contextlib.contextmanager
+    def alone(self, kind: str, key: str, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Let one process, and one thread, at a time do the work that `kind` and `key` name.
+
+        waiting: called once when somebody else is at it. The lock goes with the process that has it, so
+        nobody waits for the dead.
+        """
+        place = self._record(kind, key, below="locks")
+        with space_told(self.root, "a lock", None):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            fd = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
     def _place(self, digest: Digest) -> Path:
         return self.root / "blobs" / "sha256" / digest.hex[:2] / digest.hex
 
-    def _record(self, kind: str, key: str) -> Path:
+    def _record(self, kind: str, key: str, below: str = "records") -> Path:
         if not _KIND.fullmatch(kind):
             raise ValueError(f"not a kind of record: {kind!r}")
         name = hashlib.sha256(key.encode()).hexdigest()
-        return self.root / "records" / kind / name[:2] / name
+        return self.root / below / kind / name[:2] / name
 
     def _write(self, temp: Path, chunks: Iterable[bytes], size: int | None, name: str) -> Blob:
         hasher = hashlib.sha256()

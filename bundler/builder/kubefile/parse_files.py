@@ -18,6 +18,7 @@ _REFUSED_COPY = {
     "parents": "name the folder in the destination",
     "exclude": "write it into .kubeignore",
 }
+_SUMS = ("sha256:https://", "sha256:http://", "sha256:file://")
 _REFUSED_ADD = _REFUSED_COPY | {"keep-git-dir": "clone in a RUN"}
 _REFUSED_RUN = {
     "mount": "RUN sees the bundle's root only; use $TMPDIR for what is not to be kept",
@@ -72,14 +73,15 @@ def add(reader: Reader) -> Add | None:
 
 
 def checksum(reader: Reader) -> Word | None:
-    """--checksum=sha256:<hex>; a variable in it is looked at when it is expanded."""
+    """--checksum=sha256:<hex> or sha256:URL; a variable in it is looked at when it is expanded."""
     word = reader.flag("checksum")
-    if word is None or "$" in word.text:
+    if word is None or "$" in word.text or word.text.startswith(_SUMS):
         return word
     try:
         Digest.parse(word.text)
     except BundlerError as error:
-        reader.fault(word.location, "bad-flag", error.what, "write --checksum=sha256:<64 hex digits>")
+        hint = "write --checksum=sha256:<64 hex digits>, or sha256:https://… for a file of checksums"
+        reader.fault(word.location, "bad-flag", error.what, hint)
         return None
     return word
 

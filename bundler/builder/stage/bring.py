@@ -14,6 +14,7 @@ from bundler.builder.kubefile.source import Source
 from bundler.builder.kubefile.words import Word
 from bundler.builder.stage.blame import blamed
 from bundler.builder.stage.context import Context
+from bundler.builder.stage.downloads import Checksum, SumsFile, parse_checksum, take
 from bundler.builder.stage.place import is_folder, placed_file, placed_folder
 from bundler.builder.stage.tree import File, Tree, clean_path, normal_mode
 from bundler.builder.stage.unpack import unpack
@@ -39,8 +40,9 @@ class Order:
     destination: str
     single: bool
     mode: int | None = None
-    checksum: Digest | None = None
+    checksum: Checksum | None = None
     unpack: bool = False
+    keyword: str = "ADD"
 
 
 def ordered(instruction: Copy | Add | App, scope: Scope, destination: str = "") -> Order:
@@ -49,7 +51,9 @@ def ordered(instruction: Copy | Add | App, scope: Scope, destination: str = "") 
     if isinstance(instruction, App):
         local = tuple(Word(word.text.removeprefix(LOCAL), word.location) for word in words)
         checksum = _checksum(instruction.checksum, scope)
-        return Order(scope.source, local, (), f"{destination}/", single=False, checksum=checksum)
+        return Order(
+            scope.source, local, (), f"{destination}/", single=False, checksum=checksum, keyword="APP"
+        )
     heredocs = tuple((heredoc, scope.body(heredoc).encode()) for heredoc in instruction.heredocs)
     order = Order(
         scope.source,
@@ -71,11 +75,11 @@ def _destination(word: Word, scope: Scope) -> str:
     return text
 
 
-def _checksum(word: Word | None, scope: Scope) -> Digest | None:
+def _checksum(word: Word | None, scope: Scope) -> Checksum | None:
     if word is None:
         return None
     with blamed(scope.source, word.location, "bad-flag"):
-        return Digest.parse(scope.value(word))
+        return parse_checksum(scope.value(word))
 
 
 class Bringer:
@@ -116,7 +120,8 @@ class Bringer:
 
     def _chart(self, tree: Tree, word: Word, order: Order) -> Tree:
         with blamed(order.source, word.location, "bad-source"):
-            name, blob = self._workshop.charts.fetch(word.text, order.checksum, why=f"APP in {word.location}")
+            checksum = _plain(order.checksum)
+            name, blob = self._workshop.charts.fetch(word.text, checksum, why=f"APP in {word.location}")
         return self._put(tree, word, order, name, File(0o644, blob.size, blob.digest))
 
     def _fetch(self, tree: Tree, word: Word, order: Order) -> Tree:
@@ -127,7 +132,8 @@ class Bringer:
             if not name:
                 fix = "give the whole address of a file"
                 raise BundlerError(f"{_shown(word.text)} names no file", code=ExitCode.INPUT, fix=fix)
-            blob = self._workshop.fetcher.fetch(word.text, order.checksum)
+            why = f"{order.keyword} in {word.location}"
+            blob = take(word.text, name, order.checksum, why, self._workshop)
         mode = 0o644 if order.mode is None else order.mode
         return self._put(tree, word, order, name, File(mode, blob.size, blob.digest))
 
@@ -197,7 +203,7 @@ class Bringer:
     @staticmethod
     def _check(file: File, word: Word, order: Order) -> None:
         """--checksum holds for files of the build context too."""
-        if order.checksum not in {None, file.digest}:
+        if _plain(order.checksum) not in {None, file.digest}:
             raise BundlerError(
                 f"{word.text} is not what --checksum says",
                 where=word.location,
@@ -205,6 +211,17 @@ class Bringer:
                 code=ExitCode.INTEGRITY,
                 fix="look what changed the file; correct the checksum if the change is right",
             )
+
+
+def _plain(checksum: Checksum | None) -> Digest | None:
+    """A digest that is written out. Raises BundlerError (INPUT) for a file of checksums."""
+    if isinstance(checksum, SumsFile):
+        raise BundlerError(
+            "a file of checksums is for a file by https://, http:// or file://",
+            code=ExitCode.INPUT,
+            fix="write the digest out: --checksum=sha256:<64 hex digits>",
+        )
+    return checksum
 
 
 def _shown(source: str) -> str:

@@ -37,11 +37,20 @@ def run(instruction: Run, tree: Tree, env: Mapping[str, str], workshop: Workshop
     if (kept := _recall(key, workshop)) is not None:
         workshop.progress.log(f"{instruction.location}: RUN {instruction.text} (cached)")
         return kept
-    workshop.progress.say(f"{instruction.location}: RUN {_short(instruction.text)}")
-    with workshop.store.scratch() as scratch:
-        result = _execute(instruction, tree, variables, workshop, scratch)
-    workshop.store.remember(_KIND, key, result.to_json())
-    return result
+    told = f"{instruction.location}: RUN {_short(instruction.text)}"
+
+    def waiting() -> None:
+        workshop.progress.say(f"{told} (another build is at it, its result is waited for)")
+
+    with workshop.store.alone(_KIND, key, waiting):
+        if (kept := _recall(key, workshop)) is not None:
+            workshop.progress.log(f"{told} (done by the other build)")
+            return kept
+        workshop.progress.say(told)
+        with workshop.store.scratch() as scratch:
+            result = _execute(instruction, tree, variables, workshop, scratch)
+        workshop.store.remember(_KIND, key, result.to_json())
+        return result
 
 
 def _key(instruction: Run, tree: Tree, variables: Mapping[str, str], platform: str) -> str:

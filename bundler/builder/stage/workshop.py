@@ -51,11 +51,21 @@ class NoCharts:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenFile:
+    """A file that was fetched by its URL; why: who asked for it."""
+
+    url: str
+    blob: Blob
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Workshop:
     """Tools and settings of one build.
 
     platform: `linux/amd64`. build_args: --build-arg. log_file: where the whole story of the build is written,
-    told when a RUN fails.
+    told when a RUN fails. pinned_files: by URL, what a lock says that they are. `files` grows with each that
+    is fetched; a lock records them.
     """
 
     store: Store
@@ -66,3 +76,5 @@ class Workshop:
     progress: Progress = field(default_factory=Silent)
     log_file: Path | None = None
     charts: Charts = field(default_factory=NoCharts)
+    pinned_files: Mapping[str, Digest] = field(default_factory=dict)
+    files: list[TakenFile] = field(default_factory=list)

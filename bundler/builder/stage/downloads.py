@@ -1,0 +1,75 @@
+"""Files by URL for ADD and APP: checked against a digest, a file of checksums, or what a lock says."""
+
+from dataclasses import dataclass
+
+from bundler.builder.http import display
+from bundler.builder.stage.sums import MAX_SUMS, find_sum
+from bundler.builder.stage.workshop import TakenFile, Workshop
+from bundler.builder.store import Blob
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
+
+SUMS_SCHEMES = ("https://", "http://", "file://")
+
+
+@dataclass(frozen=True, slots=True)
+class SumsFile:
+    """`--checksum=sha256:URL`: the digest stands in that file."""
+
+    url: str
+
+
+Checksum = Digest | SumsFile
+
+
+def parse_checksum(text: str) -> Checksum:
+    """Read `sha256:<64 hex digits>` or `sha256:URL`. Raises BundlerError (INPUT)."""
+    rest = text.removeprefix("sha256:")
+    if rest != text and rest.startswith(SUMS_SCHEMES):
+        return SumsFile(rest)
+    return Digest.parse(text)
+
+
+def take(url: str, name: str, checksum: Checksum | None, why: str, workshop: Workshop) -> Blob:
+    """The file in the store, and noted down; name: its own, as a file of checksums has it.
+
+    A digest in the Kubefile counts more than the lock, the lock more than a file of checksums, which is not
+    even asked for then. Raises BundlerError (NOT_FOUND, NETWORK, INTEGRITY, INPUT, SPACE).
+    """
+    pin = workshop.pinned_files.get(url)
+    match checksum:
+        case Digest():
+            expected: Digest | None = checksum
+        case SumsFile() if pin is None:
+            expected = _promised(checksum, name, workshop)
+        case _:
+            expected = pin
+    try:
+        blob = workshop.fetcher.fetch(url, expected)
+    except BundlerError as error:
+        if error.code is not ExitCode.INTEGRITY or expected is not pin:
+            raise
+        raise BundlerError(
+            "the file is not what the lock says",
+            where=error.where,
+            why=error.why,
+            code=error.code,
+            fix=f"find out why it changed; if the change is right: bundler update {display(url)}",
+        ) from error
+    promise = f", checksum from {display(checksum.url)}" if isinstance(checksum, SumsFile) else ""
+    workshop.files.append(TakenFile(url, blob, why + promise))
+    return blob
+
+
+def _promised(sums: SumsFile, name: str, workshop: Workshop) -> Digest:
+    blob = workshop.fetcher.fetch(sums.url)
+    where = display(sums.url)
+    if blob.size > MAX_SUMS:
+        raise BundlerError(
+            f"{blob.size} bytes are too many for a file of checksums",
+            where=where,
+            code=ExitCode.INPUT,
+            fix="name the file of checksums, not the download itself",
+        )
+    text = b"".join(workshop.store.chunks(blob, name=where)).decode("utf-8", errors="replace")
+    return find_sum(text, name, where)
