@@ -74,11 +74,10 @@ def measure(runs: int) -> int:
             for image in images
         )
         mine = f"{sys.executable} -m tests.bench.pull {_AGAIN} {registry.host} {folder} {' '.join(images)}"
-        return subprocess.run(
-            ["hyperfine", "--warmup", "1", "--runs", str(runs),
-             "--prepare", f"rm -rf {folder} && mkdir {folder}", "--command-name", "bundler", mine, "--command-name", "skopeo copy --all", copies],
-            check=False,
-        ).returncode  # fmt: skip
+        fresh = f"rm -rf {folder} && mkdir {folder}"
+        compare = ["--command-name", "bundler", mine, "--command-name", "skopeo copy --all", copies]
+        command = ["hyperfine", "--warmup", "1", "--runs", str(runs), "--prepare", fresh, *compare]
+        return subprocess.run(command, check=False).returncode
 
 
 def main() -> int:
