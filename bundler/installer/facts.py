@@ -1,4 +1,4 @@
-"""What was found on the hosts before anything is decided: plain data, gathered by `gather`, read by `plan`."""
+"""What was found on the hosts before anything is decided: plain data, from `gather` for `plan`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
