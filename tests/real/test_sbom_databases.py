@@ -1,0 +1,104 @@
+"""The databases of real package managers, read as they themselves read them: dpkg, rpm, pip, Go."""
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bundler.builder.sbom.examine import examine
+from bundler.builder.sbom.model import Kind
+from bundler.builder.sbom.tarstream import Content
+from bundler.core.digest import read_chunks
+
+pytestmark = pytest.mark.real
+
+SPEC = """
+Name: {name}
+Epoch: {epoch}
+Version: 1.2
+Release: 3
+Summary: a package of a test
+License: MIT and GPLv2+
+BuildArch: noarch
+%description
+Holds nothing.
+%files
+"""
+
+
+def command(*argv: str) -> str:
+    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120).stdout
+
+
+def found(place: str, path: Path, scratch: Path, mode: int = 0o644):
+    """The packages that a file of this machine tells of when an image has it at `place`."""
+    with path.open("rb") as stream:
+        fact = examine(place, mode, Content(read_chunks(stream), path.stat().st_size), scratch)
+    return fact.packages
+
+
+def test_dpkgs_own_list(tmp_path):
+    listed = command(
+        "dpkg-query", "-W", "-f", "${db:Status-Status}\t${Package}\t${Version}\t${Architecture}\n"
+    )
+    rows = [line.split("\t") for line in listed.splitlines()]
+    expected = {(name, version, arch) for status, name, version, arch in rows if status == "installed"}
+    packages = found("var/lib/dpkg/status", Path("/var/lib/dpkg/status"), tmp_path)
+    assert {(each.name, each.version, each.architecture) for each in packages} == expected
+
+
+def test_pips_own_list(tmp_path):
+    checked = 0
+    for each in importlib.metadata.distributions():
+        metadata = (
+            Path(str(each.locate_file("")))
+            / f"{each.name.replace('-', '_')}-{each.version}.dist-info/METADATA"
+        )
+        if metadata.is_file():
+            (package,) = found(f"opt/{metadata.parent.name}/METADATA", metadata, tmp_path)
+            assert package.name == re.sub(r"[-_.]+", "-", each.name).lower()
+            assert package.version == each.version
+            checked += 1
+    assert checked > 10
+
+
+@pytest.fixture(scope="module")
+def rpms(tmp_path_factory):
+    if shutil.which("rpmbuild") is None:
+        pytest.skip("rpmbuild is not installed (Debian package rpm)")
+    folder = tmp_path_factory.mktemp("rpms")
+    for name, epoch in (("first", 0), ("second", 4)):
+        spec = folder / f"{name}.spec"
+        spec.write_text(SPEC.format(name=name, epoch=epoch))
+        command("rpmbuild", "-bb", "--define", f"_topdir {folder}", str(spec))
+    return sorted(map(str, (folder / "RPMS").rglob("*.rpm")))
+
+
+def test_rpms_own_list(rpms, tmp_path):
+    """In SQLite's form; Debian's rpm can't write ndb, the unit tests make that one."""
+    root = tmp_path / "root"
+    options = ("--root", str(root), "--dbpath", "/var/lib/rpm", "--define", "_db_backend sqlite")
+    command("rpm", *options, "--initdb")
+    command("rpm", *options, "-i", "--justdb", "--nodeps", "--noscripts", *rpms)
+    form = "%{NAME}|%|EPOCH?{%{EPOCH}}:{0}||%{VERSION}-%{RELEASE}|%{ARCH}|%{LICENSE}\n"
+    rows = [line.split("|") for line in command("rpm", *options, "-qa", "--qf", form).splitlines()]
+    expected = {
+        (name, f"{epoch}:{version}" if epoch != "0" else version, arch, (licence,))
+        for name, epoch, version, arch, licence in rows
+    }
+    assert len(expected) == 2
+    packages = found("var/lib/rpm/rpmdb.sqlite", root / "var/lib/rpm/rpmdb.sqlite", tmp_path)
+    assert {(each.name, each.version, each.architecture, each.licences) for each in packages} == expected
+
+
+def test_a_program_that_the_go_tool_chain_made(tmp_path):
+    program = shutil.which("skopeo")
+    if program is None:
+        pytest.skip("skopeo, a program of Go's, is not installed")
+    packages = found("usr/bin/skopeo", Path(program), tmp_path, 0o755)
+    assert packages[0].kind is Kind.GO
+    assert packages[0].name == "stdlib"
+    assert f"go{packages[0].version}".encode() in Path(program).read_bytes()
