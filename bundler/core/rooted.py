@@ -145,6 +145,19 @@ class Root:
         with os.fdopen(fd, "rb") as stream:
             yield stream
 
+    def remove(self, path: RootedPath) -> None:
+        """Take a file away, and the folders above it that are empty then; nothing when it isn't there."""
+        with contextlib.suppress(OSError), self._parent(path, make=False) as parent:
+            os.unlink(path.name, dir_fd=parent)
+        self.prune(path)
+
+    def prune(self, path: RootedPath) -> None:
+        """Take the folders above `path` away that are empty."""
+        for depth in range(len(path.parts) - 1, 0, -1):
+            folder = RootedPath(path.parts[:depth])
+            with contextlib.suppress(OSError), self._parent(folder, make=False) as parent:
+                os.rmdir(folder.name, dir_fd=parent)
+
     @contextlib.contextmanager
     def _parent(self, path: RootedPath, *, make: bool) -> Iterator[int]:
         """The descriptor of the folder that holds `path`."""

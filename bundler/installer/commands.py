@@ -13,6 +13,7 @@ from bundler.installer import session as sessions
 from bundler.installer import show
 from bundler.installer.cli import NAME, RUN_FILE
 from bundler.installer.connect import Access
+from bundler.installer.handout.commands import register as register_handout
 from bundler.installer.progress import view
 from bundler.installer.schedule import Limits
 from bundler.installer.session import Session, say
@@ -195,3 +196,6 @@ def _write_report(path: Path | None, text: str) -> None:
         raise BundlerError(
             "the report can't be written", where=path, why=str(error.strerror), code=ExitCode.INPUT
         ) from None
+
+
+register_handout(app, _run_file)
