@@ -8,20 +8,12 @@ from pathlib import Path
 
 from bundler import __version__
 from bundler.builder.progress import Progress
-from bundler.builder.sbom import examine
-from bundler.builder.sbom.bill import Found, compile_bill
-from bundler.builder.sbom.charts import charts
-from bundler.builder.sbom.cyclonedx import cyclonedx
-from bundler.builder.sbom.provenance import provenance
-from bundler.builder.sbom.scans import Scanner
-from bundler.builder.sbom.spdx import spdx
+from bundler.builder.sbom.model import CYCLONEDX, FORM, PROVENANCE, SPDX
 from bundler.builder.spec import BundleSpec, Content
 from bundler.builder.store import Blob, Store
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import canonical
-
-CYCLONEDX, SPDX, PROVENANCE = "sbom/bom.cdx.json", "sbom/bom.spdx.json", "sbom/provenance.json"
 
 _KIND = "sbom"
 _LATEST = 253402300799  # seconds; the end of the year 9999
@@ -47,7 +39,12 @@ def accounted(
     key = _key(spec, installer, lock, created)
     documents = _recalled(store, key)
     if documents is None:
-        documents = tuple(_made(spec, store, installer, progress, lock=lock, created=created))
+        from bundler.builder.sbom.compose import composed  # noqa: PLC0415  (a warm build needs no reader)
+
+        written = composed(spec, store, installer, progress, lock=lock, created=created)
+        documents = tuple(
+            Content(path, store.add((text,), digest=None, size=None, name=path)) for path, text in written
+        )
         store.remember(
             _KIND, key, json.dumps([json.loads(each.blob.to_json()) for each in documents]).encode()
         )
@@ -69,54 +66,10 @@ def source_date() -> int | None:
     return int(text)
 
 
-def _made(
-    spec: BundleSpec,
-    store: Store,
-    installer: Digest,
-    progress: Progress,
-    *,
-    lock: Digest | None,
-    created: int | None,
-) -> tuple[Content, ...]:
-    bill = compile_bill(
-        spec, _found(spec, store, progress), installer=installer, version=__version__, created=created
-    )
-    for part in bill.parts:
-        for gap in part.gaps:
-            progress.log(f"the bill of materials lacks what could not be read in {part.name}: {gap}")
-    bills = (
-        _kept(CYCLONEDX, cyclonedx(bill, version=__version__), store),
-        _kept(SPDX, spdx(bill, version=__version__), store),
-    )
-    statement = provenance(spec, bill, bills, version=__version__, lock=lock)
-    return (*bills, _kept(PROVENANCE, statement, store))
-
-
-def _found(spec: BundleSpec, store: Store, progress: Progress) -> Found:
-    scanner = Scanner(store, progress)
-    contents = {content.path: content for content in spec.contents}
-    layers = {image.name: scanner.layers_of(image, contents) for image in spec.images}
-    inside = scanner.packages(spec.packages, contents)
-    known, gaps = charts(spec.apps, spec.contents, store)
-    return Found(
-        images=scanner.images(layers),
-        layers={name: [layer.digest for layer in each] for name, each in layers.items()},
-        staged=scanner.staged(spec.contents),
-        packages=inside.finds,
-        licences=inside.licences,
-        charts=known,
-        chart_gaps=gaps,
-    )
-
-
-def _kept(path: str, data: bytes, store: Store) -> Content:
-    return Content(path, store.add((data,), digest=None, size=None, name=path))
-
-
 def _key(spec: BundleSpec, installer: Digest, lock: Digest | None, created: int | None) -> str:
     """Names everything that the documents are made of."""
     contents = [[each.path, each.blob.digest.hex, each.blob.size, each.mode] for each in spec.contents]
-    made_by = [__version__, examine.FORM, installer.hex, lock.hex if lock else "", created]
+    made_by = [__version__, FORM, installer.hex, lock.hex if lock else "", created]
     return Digest.of(canonical([made_by, spec.index().to_json().decode(), contents])).hex
 
 

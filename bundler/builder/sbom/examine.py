@@ -16,8 +16,6 @@ from bundler.builder.sbom.unpacking import BrokenError
 # What readers raise on content that isn't what its name says.
 UNREADABLE = (BrokenError, ValueError, LookupError, RecursionError, OverflowError, struct.error)
 
-FORM = 1  # raised when a scan of the same bytes would bring something else
-
 _MOST_TEXT = 32 << 20  # bytes of a package database; a large Debian's has 5 MB
 _MOST_MANIFEST = 4 << 20
 _MOST_SPOOLED = 2 << 30  # bytes of a program, jar or database that is read from disk

@@ -7,6 +7,10 @@ Whether it is still there in an image is decided later (`merge`), when all layer
 from dataclasses import dataclass
 from enum import StrEnum
 
+CYCLONEDX, SPDX, PROVENANCE = "sbom/bom.cdx.json", "sbom/bom.spdx.json", "sbom/provenance.json"
+
+FORM = 1  # raised when a scan of the same bytes, or a bill of the same scans, would be another one
+
 
 def readable(text: str) -> str:
     """Text that may hold lone surrogates, from a path or a JSON escape, as text that can be written."""

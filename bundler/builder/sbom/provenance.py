@@ -4,12 +4,12 @@ It says what went in and what did the work, and nothing that differs from one bu
 host, no path. So it is not signed on its own: the bundle's seal covers it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
 from bundler.builder.sbom.bill import Bill, Part, Sort
-from bundler.builder.spec import BundleSpec, Content
+from bundler.builder.spec import BundleSpec
 from bundler.core.digest import Digest
 from bundler.core.index import canonical
 
@@ -21,13 +21,13 @@ LOCK = "Kubefile.lock"
 
 
 def provenance(
-    spec: BundleSpec, bill: Bill, documents: Iterable[Content], *, version: str, lock: Digest | None
+    spec: BundleSpec, bill: Bill, documents: Mapping[str, Digest], *, version: str, lock: Digest | None
 ) -> bytes:
-    """The statement about all members and `documents`, the bills themselves.
+    """The statement about all members and `documents`: the bills' digests by their paths.
 
     version: bundler's. lock: the digest of the Kubefile.lock that the build followed, if it did.
     """
-    members = (*spec.contents, *documents)
+    members = {content.path: content.blob.digest for content in spec.contents} | dict(documents)
     statement = {
         "_type": STATEMENT,
         "subject": [_named(f"{spec.identity.name}-{spec.identity.version}", listing_digest(members))],
@@ -45,9 +45,9 @@ def provenance(
     return canonical(statement) + b"\n"
 
 
-def listing_digest(members: Iterable[Content]) -> Digest:
+def listing_digest(members: Mapping[str, Digest]) -> Digest:
     """The digest of what `sha256sum` would write about these files, sorted by path (LC_ALL=C)."""
-    lines = sorted((content.path.encode(), content.blob.digest.hex.encode()) for content in members)
+    lines = sorted((path.encode(), digest.hex.encode()) for path, digest in members.items())
     return Digest(sha256(b"".join(b"%s  %s\n" % (digest, path) for path, digest in lines)).hexdigest())
 
 
@@ -65,7 +65,11 @@ def _dependencies(spec: BundleSpec, bill: Bill, lock: Digest | None) -> Iterator
     if lock is not None:
         yield _named(LOCK, lock)
     bundled = {package.path for package in spec.packages}
-    files = [c for c in spec.contents if not c.path.startswith("images/") and c.path not in bundled]
+    files = {
+        content.path: content.blob.digest
+        for content in spec.contents
+        if not content.path.startswith("images/") and content.path not in bundled
+    }
     yield _named("files", listing_digest(files))
     for part in bill.parts:
         if part.digest is not None and part.sort is not Sort.FILE:

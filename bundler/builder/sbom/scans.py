@@ -12,7 +12,7 @@ from bundler.builder.progress import Progress, Transfer, transferring
 from bundler.builder.sbom import examine, records
 from bundler.builder.sbom.layer import Layer, scan
 from bundler.builder.sbom.merge import completed, merged, stated_licences
-from bundler.builder.sbom.model import Finds, Gap, Packages
+from bundler.builder.sbom.model import FORM, Finds, Gap, Packages
 from bundler.builder.sbom.readers.deb import data_tar
 from bundler.builder.sbom.tarstream import Content as Stream
 from bundler.builder.sbom.unpacking import most
@@ -139,7 +139,7 @@ class Scanner:
 
 
 def _key(what: object) -> str:
-    return canonical([examine.FORM, what]).decode()
+    return canonical([FORM, what]).decode()
 
 
 def _counted(chunks: Iterable[bytes], told: Transfer) -> Iterator[bytes]:

@@ -13,7 +13,8 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 
 from bundler.builder.progress import Silent
 from bundler.builder.sbom import scans
-from bundler.builder.sbom.account import CYCLONEDX, PROVENANCE, SPDX, accounted, source_date
+from bundler.builder.sbom.account import accounted, source_date
+from bundler.builder.sbom.model import CYCLONEDX, PROVENANCE, SPDX
 from bundler.builder.sbom.provenance import listing_digest
 from bundler.builder.spec import BundleSpec, Content, Identity
 from bundler.builder.store import Store
@@ -212,7 +213,7 @@ def test_the_statement_names_the_lock_the_inputs_and_all_members(documents, spec
     lock = Digest.of(b"lock")
     _, _, statement = documents(lock=lock)
     made = accounted(spec, store, runtime=runtime, progress=Silent(), lock=lock)
-    members = [content for content in made.contents if content.path != PROVENANCE]
+    members = {c.path: c.blob.digest for c in made.contents if c.path != PROVENANCE}
     (subject,) = statement["subject"]
     assert subject == {"name": "shop-2.0", "digest": {"sha256": listing_digest(members).hex}}
     definition = statement["predicate"]["buildDefinition"]
