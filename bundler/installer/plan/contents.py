@@ -144,8 +144,7 @@ class Contents:
 
     def _digests(self, names: Sequence[str]) -> Iterator[Digest]:
         for name in names:
-            yield from self.images[name].manifests
-            yield from self.images[name].blobs
+            yield from self.images[name].digests
 
     def required(self, path: str) -> Member:
         """A member that must be there. Raises BundlerError (INTEGRITY) when it is not."""

@@ -7,6 +7,7 @@ from bundler.installer.plan.contents import TREE, deliver
 from bundler.installer.plan.context import Context, content_digest, node_name
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.kubeadm import ENDPOINT
+from bundler.installer.plan.packages import packages_first
 from bundler.installer.site import Host
 from bundler.installer.steps import Deliver, Exec, Phase, Step, Write
 
@@ -56,7 +57,7 @@ def _one(context: Context, host: Host, facts: HostFacts, everyone: str) -> tuple
             host=host.address,
             phase=Phase.DISTRIBUTE,
             reason=f"a {_role(host)} runs these programs",
-            after=(ids.prepare,),
+            after=(ids.prepare, *packages_first(context, host)),
             files=tuple(
                 deliver(member, f"{paths.PROGRAMS}/{_base(member)}", 0o755)
                 for member in _programs(context, host)

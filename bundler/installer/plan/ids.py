@@ -22,6 +22,11 @@ class Ids:
         return ident(Phase.HOST, self.host, "prepare")
 
     @property
+    def package_files(self) -> str:
+        """The OS packages that the host lacks have arrived."""
+        return ident(Phase.DISTRIBUTE, self.host, "packages")
+
+    @property
     def packages(self) -> str:
         """OS packages are installed."""
         return ident(Phase.HOST, self.host, "packages")

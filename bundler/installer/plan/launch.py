@@ -59,6 +59,7 @@ def helm_steps(context: Context) -> tuple[Step, ...]:
         host=host,
         phase=Phase.DISTRIBUTE,
         reason="charts are installed by Helm's own code, on the control plane",
+        after=(ident(Phase.DISTRIBUTE, host, "app-images"),),  # nothing waits for it as early as for those
         files=(
             deliver(library, paths.HELM_LIBRARY, 0o755),
             Delivery(RUNTIME_MEMBER, paths.RUNTIME_ARCHIVE, 0o600),

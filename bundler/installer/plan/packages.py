@@ -5,7 +5,7 @@ from bundler.installer.facts import HostFacts
 from bundler.installer.plan import paths, templates
 from bundler.installer.plan.contents import deliver
 from bundler.installer.plan.context import Context, content_digest
-from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.ids import Ids
 from bundler.installer.site import Host
 from bundler.installer.steps import Deliver, Delivery, Exec, Phase, Step
 
@@ -20,19 +20,28 @@ def suite_of(facts: HostFacts) -> str:
     return f"{facts.os_id}:{facts.os_codename}"
 
 
-def _one(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
+def packages_first(context: Context, host: Host) -> tuple[str, ...]:
+    """What larger deliveries to this host come after: installing takes longest, so its files go first."""
+    return (Ids(host.address).package_files,) if _requested(context, context.of(host)) else ()
+
+
+def _requested(context: Context, facts: HostFacts) -> tuple[str, ...]:
     packages = context.contents.suites.get(suite_of(facts), ())
-    names = tuple(package.name for package in packages if package.requested)
+    return tuple(package.name for package in packages if package.requested)
+
+
+def _one(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
+    names = _requested(context, facts)
     if not names:
         return ()
+    packages = context.contents.suites[suite_of(facts)]
     ids = Ids(host.address)
     folder = suite_of(facts).replace(":", "-")
     pool = f"{paths.PACKAGES}/{folder}"
     content = content_digest("".join(f"{package.path} {package.version}\n" for package in packages))
-    delivery_id = ident(Phase.DISTRIBUTE, host.address, "packages")
     return (
         Deliver(
-            id=delivery_id,
+            id=ids.package_files,
             host=host.address,
             phase=Phase.DISTRIBUTE,
             means=True,  # its files follow from what the host has now, so its own stamp could not be compared
@@ -44,7 +53,7 @@ def _one(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
             host=host.address,
             phase=Phase.HOST,
             reason=f"the bundle asks for {', '.join(names)}",
-            after=(delivery_id, ids.prepare),
+            after=(ids.package_files, ids.prepare),
             script=templates.script("packages.sh", pool=pool, names=" ".join(names), inputs=content),
             timeout=900.0,
         ),

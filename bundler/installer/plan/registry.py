@@ -8,6 +8,7 @@ from bundler.installer import secrets as site_secrets
 from bundler.installer.plan import paths, templates
 from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.packages import packages_first
 from bundler.installer.steps import Await, Deliver, Exec, Phase, Step, Write
 
 
@@ -51,12 +52,22 @@ def links(image: Image) -> tuple[str, ...]:
     """
     reference = Reference.parse(image.name)
     base = f"{store_name(reference.registry)}/{reference.repository}"
-    layers = (f"{base}/_layers/sha256/{blob.hex} {blob.hex}" for blob in image.blobs)
-    revisions = (f"{base}/_manifests/revisions/sha256/{m.hex} {m.hex}" for m in image.manifests)
-    if reference.tag is None:
-        return (*layers, *revisions)
-    tag, top = f"{base}/_manifests/tags/{reference.tag}", image.digest.hex
-    return (*layers, *revisions, f"{tag}/current {top}", f"{tag}/index/sha256/{top} {top}")
+    own = [(reference.tag, image.digest)] if reference.tag is not None else []
+    beside = image.attached
+    blobs = dict.fromkeys((*image.blobs, *(blob for one in beside for blob in one.blobs)))
+    manifests = dict.fromkeys((*image.manifests, *(each for one in beside for each in one.manifests)))
+    layers = (f"{base}/_layers/sha256/{blob.hex} {blob.hex}" for blob in blobs)
+    revisions = (f"{base}/_manifests/revisions/sha256/{m.hex} {m.hex}" for m in manifests)
+    tags = (
+        line
+        for tag, top in (*own, *((one.tag, one.digest) for one in beside))
+        for line in _tag_links(f"{base}/_manifests/tags/{tag}", top.hex)
+    )
+    return (*layers, *revisions, *tags)
+
+
+def _tag_links(folder: str, top: str) -> tuple[str, str]:
+    return f"{folder}/current {top}", f"{folder}/index/sha256/{top} {top}"
 
 
 def _delivered(context: Context, what: str) -> str:
@@ -78,7 +89,9 @@ def _image_steps(
             host=host,
             phase=Phase.DISTRIBUTE,
             reason=f"the site's registry serves {len(names)} images from here",
-            after=(_delivered(context, "images"),) if besides else (),
+            after=(_delivered(context, "images"),)
+            if besides
+            else packages_first(context, context.site.control_plane),
             files=context.contents.image_deliveries(names, besides=besides),
         ),
         Exec(

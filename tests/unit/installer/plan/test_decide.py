@@ -242,3 +242,26 @@ def test_three_thousand_hosts(capsys: pytest.CaptureFixture[str]) -> None:
         print(f"\n3000 hosts: {len(made.steps)} steps decided in {seconds:.1f} s")  # noqa: T201  (a figure)
     assert len(made.steps) > 3000 * 10
     assert seconds < 60
+
+
+def test_large_deliveries_let_the_packages_go_first() -> None:
+    made = kit.steps(kit.plan())
+    for name in (
+        "distribute/10.0.0.2/programs",
+        "distribute/10.0.0.2/images",
+        "distribute/10.0.0.3/programs",
+    ):
+        host = name.split("/")[1]
+        assert f"distribute/{host}/packages" in made[name].after
+
+
+def test_a_host_whose_suite_asks_for_no_package_waits_for_none() -> None:
+    archive = {"root/cri/containerd-1.7.0-linux-amd64.tar.gz": 30}
+    made = kit.steps(kit.plan(bundle=kit.index(packages=(), files=archive)))
+    assert "distribute/10.0.0.2/packages" not in made
+    start = made["runtime/10.0.0.2/start"]
+    assert "runtime/10.0.0.2/unpack" in start.after
+    unit = made["runtime/10.0.0.2/unit"]
+    assert isinstance(unit, Write)
+    assert unit.path == "/etc/systemd/system/containerd.service"
+    assert "ExecStart=/usr/local/bin/containerd --config /etc/bundler/containerd.toml" in unit.content
