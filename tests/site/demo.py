@@ -1,5 +1,6 @@
 """`make demo`: the product's main job, from a Kubefile to a web page on an air-gapped site, on one screen."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class _Demo:
                         why=text,
                     )
                 sentence = next(line for line in text.splitlines() if image in line)
-                self.say(f"http://{machine.address}:{port}/  {sentence}")
+                self.say(f"http://{machine.address}:{port}/  {re.sub('<[^>]*>', '', sentence)}")
         left = watch.seen(self.spec)
         self.say(f"Packets and name look-ups that tried to leave the site: {len(left)}")
 
@@ -73,10 +74,10 @@ def demo(spec: SiteSpec, output: Path, say: Say) -> None:
 def _look_around(spec: SiteSpec, say: Say) -> None:
     first = spec.machines[0]
     say("\nLook around:")
-    say(f"  {_tool(spec, 'shell')} 1      # then: kubectl get pods -A")
+    say(f"  {_tool(spec, 'shell')} 1 -- kubectl --kubeconfig /etc/kubernetes/admin.conf get pods -A")
     say(f"  curl http://{first.address}:30080/")
     say(f"  {_tool(spec, 'leaks')}        # what tried to leave the site")
-    say("  make demo-down                         # takes it all away")
+    say("  make demo-down                              # takes it all away")
 
 
 def _tool(spec: SiteSpec, command: str) -> str:
