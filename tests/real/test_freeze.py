@@ -7,12 +7,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from run_kit import make_run
 
 import bundler
 from bundler.builder.freeze import freeze, helm_library
 from bundler.builder.store import default_root
 from bundler.core.errors import BundlerError, ExitCode
+from tests.real.run_kit import make_run
 from tests.site.root import base_root
 
 pytestmark = pytest.mark.real

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_kit import make_run
 
 from bundler.core.archive import Bundle
 from bundler.core.archive.signature import read
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.sshkey import PublicKey
 from bundler.core.sshsig import Signature
+from tests.real.run_kit import make_run
 
 pytestmark = pytest.mark.real
 

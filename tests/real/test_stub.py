@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_kit import make_run
 
 from bundler.core.archive import Seal
 from bundler.core.errors import ExitCode
+from tests.real.run_kit import make_run
 
 pytestmark = pytest.mark.real
 

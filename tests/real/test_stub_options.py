@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_kit import START, make_run
 
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import ExitCode
+from tests.real.run_kit import START, make_run
 
 pytestmark = pytest.mark.real
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from bundle_kit import STUB, Make, meta
 
 from bundler.core.archive import BundleWriter, Seal
 from bundler.core.digest import Digest
 from bundler.core.index import Index
+from tests.unit.core.archive.bundle_kit import STUB, Make, meta
 
 
 @pytest.fixture
