@@ -12,7 +12,7 @@ from bundler.builder.charts.supply import ChartSupply
 from bundler.builder.fetch import Fetcher
 from bundler.builder.frames import StoredFrames
 from bundler.builder.freeze import freeze, helm_library, stub_template
-from bundler.builder.images.discover import discover
+from bundler.builder.images.discover import Discovery, discover
 from bundler.builder.images.layout import Layout, lay_out
 from bundler.builder.images.model import ImageRequest, parse_source
 from bundler.builder.images.registry import RegistryOptions
@@ -20,6 +20,10 @@ from bundler.builder.images.resolve import resolve_images
 from bundler.builder.images.staged import take_images
 from bundler.builder.images.told import remarks, rules_for
 from bundler.builder.kubefile.catalogue import Catalogue
+from bundler.builder.lock.collect import Taking, collect
+from bundler.builder.lock.compare import changes
+from bundler.builder.lock.model import Inputs, Lock, place
+from bundler.builder.lock.pins import Pins, pins
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
 from bundler.builder.progress import ByName, Counted, Progress, transferring
@@ -28,12 +32,13 @@ from bundler.builder.sbom.account import accounted
 from bundler.builder.signer import Signer
 from bundler.builder.spec import HELM_LIBRARY, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
-from bundler.builder.stage.load import load_chain
+from bundler.builder.stage.load import Loaded, load_chain
 from bundler.builder.stage.state import ImageWish, PackageWish, Staged
+from bundler.builder.stage.tree import Tree
 from bundler.builder.stage.workshop import Workshop
 from bundler.builder.store import Blob, Store
 from bundler.core.archive import BundleWriter
-from bundler.core.digest import read_chunks
+from bundler.core.digest import Digest, read_chunks
 from bundler.core.errors import BundlerError, Problem, Problems
 from bundler.core.index import AppKind
 from bundler.core.oci import Platform
@@ -46,12 +51,14 @@ class Order:
     context: the folder that COPY takes from. target: the .run, or None for NAME.run in the current
     folder.
     platform: `linux/amd64`. insecure: registries (`HOST:PORT`) that are spoken to over plain HTTP.
-    ignored: patterns of images that manifests name and the bundle shall not have.
+    ignored: patterns of images that manifests name and the bundle shall not have. signatures: bring what
+    registries keep beside images.
     debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen installer (.tar.gz)
     to use in place of one made here. jobs: transfers at once. offline: use nothing but the cache.
     refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told when a
     RUN fails. signer: whose signature the .run gets, None for none. created: the date in the bills of
-    materials, seconds since the epoch, None for none.
+    materials, seconds since the epoch, None for none. lock: what inputs are pinned to, lock_digest: of its
+    file. locked: fail where the lock doesn't say exactly what the build takes.
     """
 
     kubefile: Path
@@ -63,6 +70,7 @@ class Order:
     insecure: frozenset[str] = frozenset()
     mirrors: Mirrors = field(default_factory=Mirrors)
     ignored: tuple[str, ...] = ()
+    signatures: bool = False
     debian_mirror: str = ""
     runtime: Path | None = None
     jobs: int = 4
@@ -71,18 +79,57 @@ class Order:
     log_file: Path | None = None
     signer: Signer | None = None
     created: int | None = None
+    lock: Lock = field(default_factory=Lock)
+    lock_digest: Digest | None = None
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """All that was decided and brought into the store.
+
+    tree: the stage, images taken out. inputs: what a lock says of this build.
+    """
+
+    spec: BundleSpec
+    tree: Tree
+    inputs: Inputs
+    found: Discovery
+    packages: tuple[SuitePackages, ...]
 
 
 def make(order: Order, store: Store, progress: Progress) -> Made:
     """Build a .run. Raises BundlerError and Problems; the target is then left as it was."""
-    clock = _Clock(progress)
-    platform = Platform.parse(order.platform)
+    clock = Clock(progress)
     check(order)
     with clock.phase("installer"):  # first: where it can't be made, that shall be known before a long RUN
         runtime = order.runtime or freeze(order.platform, store.root, log=progress.log)
+    spec = _as_locked(order, resolve(order, store, progress, clock), progress).spec
+    with clock.phase("bill of materials"):
+        spec = accounted(
+            spec,
+            store,
+            runtime=runtime,
+            progress=progress,
+            lock=order.lock_digest,
+            created=order.created,
+        )
+    target = order.target or Path(f"{spec.identity.name}.run")
+    with clock.phase("assemble"):
+        size = write(spec, target, runtime=runtime, store=store, progress=progress, signer=order.signer)
+    return Made(target, size, spec, tuple(clock.phases))
+
+
+def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> Resolved:
+    """Decide what the bundle will be, and bring all of it into the store. Raises BundlerError, Problems."""
+    platform = Platform.parse(order.platform)
+    chain = check(order)
+    pinned = pins(order.lock.inputs(order.platform))
     with Fetcher(store, mirrors=order.mirrors, progress=progress, offline=order.offline) as fetcher:
+        charts = ChartSupply(store, fetcher, _registries(order), SdkHelm(), progress, pinned.charts)
+        workshop = _workshop(order, charts, pinned)
         with clock.phase("stage"):
-            staged = evaluate(order.kubefile, order.context, _workshop(order, store, fetcher, progress))
+            staged = evaluate(order.kubefile, order.context, workshop)
             identity = identify(staged.labels, order.context.resolve().name)
         with clock.phase("images"):
             supplied, tree = take_images(staged.tree, store, platform)
@@ -104,12 +151,13 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
                 registries=_registries(order),
                 progress=ByName(progress),
                 supplied=supplied,
+                pinned=pinned.images,
             )
             for line in remarks(found, asked, images, order.kubefile):
                 progress.say(line)
             layout = lay_out(images, store)
         with clock.phase("packages"):
-            packages = _packages(order, staged.packages, store, fetcher, progress)
+            packages = _packages(order, staged.packages, workshop, fetcher, pinned)
     contents = (*tree_contents(tree), *_image_files(layout), *_package_files(packages), *_helm(staged, store))
     spec = BundleSpec(
         identity=identity,
@@ -124,17 +172,27 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
         packages=tuple(package for each in packages for package in each.packages),
         contents=tuple(sorted(contents, key=lambda content: content.path)),
     )
-    with clock.phase("bill of materials"):
-        spec = accounted(spec, store, runtime=runtime, progress=progress, created=order.created)
-    target = order.target or Path(f"{identity.name}.run")
-    with clock.phase("assemble"):
-        size = write(spec, target, runtime=runtime, store=store, progress=progress, signer=order.signer)
-    return Made(target, size, spec, tuple(clock.phases))
+    taking = Taking(workshop.files, charts, images, found.found, packages, staged.packages)
+    return Resolved(spec, tree, collect(chain, order.catalogue.root, taking), found, packages)
 
 
-def check(order: Order) -> None:
+def _as_locked(order: Order, resolved: Resolved, progress: Progress) -> Resolved:
+    """See how the build fits its lock. Raises Problems where it must fit and doesn't."""
+    path = place(order.kubefile)
+    different = changes(order.lock.inputs(order.platform), resolved.inputs)
+    if order.locked and different:
+        raise Problems(tuple(change.problem(str(path)) for change in different))
+    if order.lock.platforms and different:
+        progress.say(
+            f"warning: {path} differs from this build in {len(different)} inputs; "
+            "`bundler lock` brings it up to date"
+        )
+    return resolved
+
+
+def check(order: Order) -> tuple[Loaded, ...]:
     """Read the Kubefile and its bases, so that a slip costs no time. Raises BundlerError and Problems."""
-    load_chain(
+    return load_chain(
         order.kubefile,
         order.context,
         order.catalogue,
@@ -174,21 +232,28 @@ def write(
     return seal.file_size
 
 
-def _workshop(order: Order, store: Store, fetcher: Fetcher, progress: Progress) -> Workshop:
+def _workshop(order: Order, charts: ChartSupply, pinned: Pins) -> Workshop:
     return Workshop(
-        store=store,
-        fetcher=fetcher,
+        store=charts.store,
+        fetcher=charts.fetcher,
         catalogue=order.catalogue,
         platform=order.platform,
         build_args=order.build_args,
-        progress=progress,
+        progress=charts.progress,
         log_file=order.log_file,
-        charts=ChartSupply(store, fetcher, _registries(order), SdkHelm(), progress),
+        charts=charts,
+        pinned_files=pinned.files,
     )
 
 
 def _registries(order: Order) -> RegistryOptions:
-    return RegistryOptions(order.insecure, at_once=order.jobs, offline=order.offline, mirrors=order.mirrors)
+    return RegistryOptions(
+        order.insecure,
+        at_once=order.jobs,
+        offline=order.offline,
+        mirrors=order.mirrors,
+        signatures=order.signatures,
+    )
 
 
 def _asked(wishes: Iterable[ImageWish]) -> tuple[ImageRequest, ...]:
@@ -201,18 +266,19 @@ def _asked(wishes: Iterable[ImageWish]) -> tuple[ImageRequest, ...]:
         except BundlerError as error:
             problems.append(Problem(wish.location, "image-name", error.what, error.fix, wish.line))
             continue
-        requests.append(ImageRequest(source, (f"IMAGE in {wish.location}",), wish.location))
+        why = (f"IMAGE in {wish.location}",)
+        requests.append(ImageRequest(source, why, wish.location, wish.signatures))
     if problems:
         raise Problems(tuple(problems))
     return tuple(requests)
 
 
 def _packages(
-    order: Order, wishes: Iterable[PackageWish], store: Store, fetcher: Fetcher, progress: Progress
+    order: Order, wishes: Iterable[PackageWish], workshop: Workshop, fetcher: Fetcher, pinned: Pins
 ) -> tuple[SuitePackages, ...]:
     return resolve_packages(
         tuple(PackageRequest(wish.suite, (wish.name,), wish.location, wish.line) for wish in wishes),
-        store=store,
+        store=workshop.store,
         fetcher=fetcher,
         options=PackageOptions(
             platform=order.platform,
@@ -221,8 +287,9 @@ def _packages(
             offline=order.offline,
             refresh=order.refresh,
             at_once=order.jobs,
+            pinned=pinned.closures,
         ),
-        progress=progress,
+        progress=workshop.progress,
     )
 
 
@@ -248,7 +315,7 @@ def _package_files(packages: Iterable[SuitePackages]) -> Iterator[Content]:
     return (Content(path, blob) for each in packages for path, blob in each.files)
 
 
-class _Clock:
+class Clock:
     """Tells each phase to the progress, and keeps how long it took."""
 
     def __init__(self, progress: Progress) -> None:
@@ -257,6 +324,7 @@ class _Clock:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
+        """The time within counts for `name`."""
         self._progress.begin(name)
         start = time.monotonic()
         yield
