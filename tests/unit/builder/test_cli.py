@@ -82,6 +82,7 @@ def test_make_makes_and_inspect_shows(call: Call, project: Path, runtime: Path, 
         "stage",
         "images",
         "packages",
+        "bill of materials",
         "assemble",
     ]
     log = Path(next(line for line in out.splitlines() if "log:" in line).split("log: ")[1])
