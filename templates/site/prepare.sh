@@ -12,8 +12,16 @@ for folder in $folders; do ledger_dir "$folder"; done
 ledger_new /run/xtables.lock
 ledger_block /etc/hosts site
 
+# What is built into the kernel is not always known to modprobe.
+there() {
+    case $1 in
+    overlay) grep -qw overlay /proc/filesystems ;;
+    br_netfilter) [ -e /proc/sys/net/bridge ] ;;
+    *) false ;;
+    esac
+}
 for module in $modules; do
-    modprobe "$module" || {
+    modprobe "$module" || there "$module" || {
         echo "the kernel module $module can't be loaded: install the kernel's module package" >&2
         exit 1
     }

@@ -3,7 +3,7 @@
 from bundler.installer.plan import paths, templates
 from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids, ident
-from bundler.installer.plan.kubeadm import init_config, skipped_phases
+from bundler.installer.plan.kubeadm import ignored_checks, init_config, skipped_phases
 from bundler.installer.steps import Exec, Phase, Step, Write
 
 
@@ -13,7 +13,7 @@ def control_plane_steps(context: Context) -> tuple[Step, ...]:
     ids = Ids(host)
     config = init_config(context)
     config_id = ident(Phase.CONTROL_PLANE, host, "config")
-    phases = ",".join(skipped_phases(context, joining=False))
+    phases = ",".join(skipped_phases(context, context.site.control_plane))
     write = Write(
         id=config_id,
         host=host,
@@ -31,7 +31,11 @@ def control_plane_steps(context: Context) -> tuple[Step, ...]:
         reason=f"Kubernetes {context.contents.version.text} is to run here",
         after=(ids.kubelet_started, ids.images),
         script=templates.script(
-            "init.sh", config=paths.KUBEADM_CONFIG, phases=phases, inputs=content_digest(config)
+            "init.sh",
+            config=paths.KUBEADM_CONFIG,
+            phases=phases,
+            ignored=",".join(ignored_checks(context, context.site.control_plane)),
+            inputs=content_digest(config),
         ),
         timeout=600.0,
     )

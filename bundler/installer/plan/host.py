@@ -8,6 +8,7 @@ from bundler.installer.plan.context import Context, content_digest, node_name
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.kubeadm import ENDPOINT
 from bundler.installer.plan.packages import packages_first
+from bundler.installer.plan.settings import in_container
 from bundler.installer.site import Host
 from bundler.installer.steps import Deliver, Exec, Phase, Step, Write
 
@@ -100,13 +101,7 @@ def _base(member: Member) -> str:
 
 def _modules(facts: HostFacts) -> str:
     """In a container the kernel is its host's, modules too."""
-    loadable = "modprobe" in facts.commands and facts.virtualisation in {
-        "",
-        "none",
-        "kvm",
-        "vmware",
-        "microsoft",
-    }
+    loadable = "modprobe" in facts.commands and not in_container(facts)
     return "overlay br_netfilter" if loadable else ""
 
 

@@ -14,7 +14,7 @@ from bundler.installer.facts import HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.contents import KUBEADM_FILE
 from bundler.installer.plan.context import Context, node_name
-from bundler.installer.plan.settings import node_settings
+from bundler.installer.plan.settings import in_container, node_settings
 from bundler.installer.site import Host, Role
 
 # Every node finds the API under this name, by /etc/hosts; so a cluster can grow more control planes behind
@@ -33,6 +33,21 @@ _GROUPS: Final = {
     "KubeletConfiguration": "kubelet.config.k8s.io/",
     "KubeProxyConfiguration": "kubeproxy.config.k8s.io/",
 }
+
+_JOIN_TRACES: Final = (
+    "Port-10250",
+    "FileAvailable--etc-kubernetes-kubelet.conf",
+    "FileAvailable--etc-kubernetes-bootstrap-kubelet.conf",
+    "FileAvailable--etc-kubernetes-pki-ca.crt",
+)
+_INIT_TRACES: Final = (
+    *(f"Port-{port}" for port in (API_PORT, 2379, 2380, 10250, 10257, 10259)),
+    *(
+        f"FileAvailable--etc-kubernetes-manifests-{name}.yaml"
+        for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+    ),
+    "DirAvailable--var-lib-etcd",
+)
 
 Document = Mapping[str, Any]
 
@@ -81,14 +96,24 @@ def discovery_config() -> str:
     return yaml.safe_dump(document, sort_keys=True)
 
 
-def skipped_phases(context: Context, *, joining: bool) -> tuple[str, ...]:
+def skipped_phases(context: Context, host: Host) -> tuple[str, ...]:
     """Phases that can't work here (checks without crictl, CoreDNS without its image) or were done before."""
     contents = context.contents
-    checks = contents.version.preflight_needs_crictl and not contents.has_crictl
-    skipped = ("preflight",) if checks else ()
-    if joining:
+    blind = contents.version.preflight_needs_crictl and not contents.has_crictl
+    # In a container kubeadm finds neither the kernel's configuration nor its modules.
+    skipped = ("preflight",) if blind or in_container(context.of(host)) else ()
+    if not host.is_control_plane:
         return skipped
     return (*skipped, "kubelet-start", *(() if contents.has_coredns else ("addon/coredns",)))
+
+
+def ignored_checks(context: Context, host: Host) -> tuple[str, ...]:
+    """kubeadm's checks that must not end a run that goes on where an earlier one was cut.
+
+    They ask for a host without any trace of Kubernetes. Our own checks look at that, before anything is done.
+    """
+    swap = () if context.cluster.fail_swap_on else ("Swap",)
+    return (*(_INIT_TRACES if host.is_control_plane else _JOIN_TRACES), *swap)
 
 
 def subnets(context: Context) -> tuple[str, str]:

@@ -1,8 +1,26 @@
 """Settings of a node that follow from what its host is."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from bundler.installer.facts import CgroupVersion, Facts, HostFacts
+
+# What systemd-detect-virt --container may say.
+_CONTAINERS: Final = frozenset(
+    [
+        "openvz",
+        "lxc",
+        "lxc-libvirt",
+        "systemd-nspawn",
+        "docker",
+        "podman",
+        "rkt",
+        "wsl",
+        "proot",
+        "pouch",
+        "container-other",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +43,11 @@ class ClusterSettings:
 
     fail_swap_on: bool
     conntrack_writable: bool
+
+
+def in_container(host: HostFacts) -> bool:
+    """Whether the host is a container: the kernel and its modules are somebody else's."""
+    return host.virtualisation in _CONTAINERS
 
 
 def node_settings(host: HostFacts) -> NodeSettings:

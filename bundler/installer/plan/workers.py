@@ -3,7 +3,7 @@
 from bundler.installer.plan import paths, templates
 from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids, ident
-from bundler.installer.plan.kubeadm import discovery_config, join_config, skipped_phases
+from bundler.installer.plan.kubeadm import discovery_config, ignored_checks, join_config, skipped_phases
 from bundler.installer.site import Host
 from bundler.installer.steps import Exec, Phase, Step, Write
 
@@ -49,7 +49,8 @@ def _one(context: Context, host: Host) -> tuple[Step, ...]:
             "join.sh",
             config=paths.JOIN_CONFIG,
             discovery=paths.DISCOVERY,
-            phases=",".join(skipped_phases(context, joining=True)),
+            phases=",".join(skipped_phases(context, host)),
+            ignored=",".join(ignored_checks(context, host)),
             inputs=content_digest(config.content),
         ),
         timeout=420.0,

@@ -177,3 +177,32 @@ def test_an_unknown_document_in_the_bundles_file_is_told_with_its_line() -> None
     with pytest.raises(Problems) as caught:
         decide(of, kit.facts(of), bundle, kit.SECRETS, files)
     assert str(caught.value.problems[0].location) == "root/etc/kubeadm.yml:1:7"
+
+
+def test_in_a_container_kubeadms_own_checks_are_skipped_there_only() -> None:
+    of = kit.site()
+    bundle = kit.index(kubernetes="v1.34.4", images=(*kit.IMAGES, "registry.k8s.io/coredns/coredns:v1.12.1"))
+    made = kit.steps(kit.plan(of, kit.facts(of, worker={"virtualisation": "systemd-nspawn"}), bundle))
+    init, join = made["control-plane/10.0.0.2/init"], made["workers/10.0.0.3/join"]
+    assert isinstance(init, Exec)
+    assert isinstance(join, Exec)
+    assert "phases=kubelet-start\n" in init.script
+    assert "phases=preflight\n" in join.script
+
+
+def test_a_run_that_goes_on_is_not_ended_by_what_the_cut_one_left() -> None:
+    of = kit.site()
+    made = kit.steps(kit.plan(of, kit.facts(of, worker={"swap": True})))
+    init, join = made["control-plane/10.0.0.2/init"], made["workers/10.0.0.3/join"]
+    assert isinstance(init, Exec)
+    assert isinstance(join, Exec)
+    ignored = {
+        step.id: next(line for line in step.script.splitlines() if line.startswith("ignored="))
+        for step in (init, join)
+    }
+    assert {"Port-10250", "Port-6443", "DirAvailable--var-lib-etcd", "Swap"} <= set(
+        ignored[init.id].removeprefix("ignored=").split(",")
+    )
+    assert {"Port-10250", "FileAvailable--etc-kubernetes-kubelet.conf", "Swap"} <= set(
+        ignored[join.id].removeprefix("ignored=").split(",")
+    )
