@@ -173,7 +173,7 @@ def _short(image: Image) -> str:
 
 
 def _image_size(image: Image, index: Index) -> int:
-    members = (index.member(f"{_BLOBS}sha256/{digest.hex}") for digest in {*image.manifests, *image.blobs})
+    members = (index.member(f"{_BLOBS}sha256/{digest.hex}") for digest in image.digests)
     return sum(member.size for member in members if member is not None)
 
 

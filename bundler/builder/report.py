@@ -74,13 +74,13 @@ def _costs(spec: BundleSpec) -> Sequence[tuple[str, int]]:
 def _times_used(images: Sequence[Image]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for image in images:
-        for digest in {*image.manifests, *image.blobs}:
+        for digest in image.digests:
             counts[digest.hex] = counts.get(digest.hex, 0) + 1
     return counts
 
 
 def _own(image: Image, shared: dict[str, int]) -> Iterator[str]:
-    return (digest.hex for digest in {*image.manifests, *image.blobs} if shared[digest.hex] == 1)
+    return (digest.hex for digest in image.digests if shared[digest.hex] == 1)
 
 
 def _blob(hex_: str) -> str:

@@ -54,6 +54,19 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """What is kept beside an image under a tag of its repository: signatures, attestations, SBOMs.
+
+    digest: of the manifest or index that the tag means; manifests and blobs as those of `Image`.
+    """
+
+    tag: str
+    digest: Digest
+    manifests: tuple[Digest, ...]
+    blobs: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """One container image, in the OCI layout under `images/`.
 
@@ -69,6 +82,13 @@ class Image:
     size: int
     manifests: tuple[Digest, ...]
     blobs: tuple[Digest, ...]
+    attached: tuple[Attached, ...] = ()
+
+    @property
+    def digests(self) -> tuple[Digest, ...]:
+        """All that belongs to it, each once."""
+        beside = (digest for one in self.attached for digest in (*one.manifests, *one.blobs))
+        return tuple(dict.fromkeys((*self.manifests, *self.blobs, *beside)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +196,7 @@ def canonical(document: Any) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
-_Data = Index | App | Image | Member | OsPackage
+_Data = Index | App | Attached | Image | Member | OsPackage
 
 
 def _keys(kind: type[_Data]) -> frozenset[str]:
@@ -193,7 +213,7 @@ def _plain(value: object) -> object:
             return [_plain(entry) for entry in value]
         case Mapping():
             return {name: _plain(entry) for name, entry in value.items()}
-        case Index() | App() | Image() | Member() | OsPackage():
+        case Index() | App() | Attached() | Image() | Member() | OsPackage():
             return {name: _plain(getattr(value, name)) for name in _keys(type(value))}
         case _:
             return value
@@ -220,6 +240,17 @@ def _image(where: str, value: object) -> Image:
         size=image.number("size"),
         manifests=image.many("manifests", read_digest),
         blobs=image.many("blobs", read_digest),
+        attached=image.many("attached", _attached),
+    )
+
+
+def _attached(where: str, value: object) -> Attached:
+    attached = Fields.of(where, value, _keys(Attached))
+    return Attached(
+        tag=attached.text("tag"),
+        digest=attached.digest("digest"),
+        manifests=attached.many("manifests", read_digest),
+        blobs=attached.many("blobs", read_digest),
     )
 
 

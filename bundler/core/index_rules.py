@@ -12,6 +12,7 @@ from bundler.core.rooted import RootedPath
 # These three are written into the stub, the seal and folder names, so they hold nothing that a shell could
 # take for more than a word.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")  # the OCI distribution specification's
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
 _PLATFORM = re.compile(r"[a-z0-9]{1,20}/[a-z0-9]{1,20}(/[a-z0-9]{1,20})?")
 
@@ -77,7 +78,10 @@ def _places(members: tuple[Member, ...], archive_length: int) -> Iterator[str]:
 def _image(image: Image, index: Index) -> Iterator[str]:
     if image.digest not in image.manifests:
         yield f"image {image.name!r}: its digest is not among its manifests"
-    for digest in (*image.manifests, *image.blobs):
+    for one in image.attached:
+        if one.digest not in one.manifests or not _TAG.fullmatch(one.tag):
+            yield f"image {image.name!r}: {one.tag[:140]!r} is not what is kept beside it"
+    for digest in image.digests:
         if not _blob_is_there(digest, index):
             yield f"image {image.name!r}: no member holds its blob {digest}"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bundler.builder.images.model import ResolvedImage
 from bundler.builder.store import Blob, Store
-from bundler.core.index import Image, canonical
+from bundler.core.index import Attached, Image, canonical
 from bundler.core.oci import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
 
 ROOT = "images"
@@ -49,6 +49,7 @@ def lay_out(images: Iterable[ResolvedImage], store: Store) -> Layout:
             path = _path(part)
             files[path] = LayoutFile(path, Blob(part.digest, part.size), compressed)
         entries += _entries(image, files, store)
+        entries += _attached(image, files)
     listing = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
     for name, document in (("oci-layout", {"imageLayoutVersion": "1.0.0"}), ("index.json", listing)):
         path = f"{ROOT}/{name}"
@@ -64,6 +65,17 @@ def _entries(image: ResolvedImage, files: dict[str, LayoutFile], store: Store) -
     wrapper = _wrap(image.manifests[-1], store)
     files[_path(wrapper)] = LayoutFile(_path(wrapper), Blob(wrapper.digest, wrapper.size), compressed=False)
     return [{**wrapper.to_json(), "annotations": name}, *(part.to_json() for part in image.manifests[:-1])]
+
+
+def _attached(image: ResolvedImage, files: dict[str, LayoutFile]) -> list[dict[str, object]]:
+    """Signatures and the like: their files, and their entries under their tags of the same repository."""
+    for one in image.attached:
+        for part in (*one.manifests, *one.blobs):
+            files[_path(part)] = LayoutFile(_path(part), Blob(part.digest, part.size), compressed=False)
+    return [
+        {**one.root.to_json(), "annotations": {_REF_NAME: f"{image.reference.name}:{one.tag}"}}
+        for one in image.attached
+    ]
 
 
 def _wrap(manifest: Descriptor, store: Store) -> Descriptor:
@@ -89,4 +101,13 @@ def _indexed(image: ResolvedImage) -> Image:
         size=image.root.size,
         manifests=tuple(part.digest for part in image.manifests),
         blobs=tuple(dict.fromkeys(part.digest for part in image.blobs)),
+        attached=tuple(
+            Attached(
+                one.tag,
+                one.root.digest,
+                tuple(part.digest for part in one.manifests),
+                tuple(dict.fromkeys(part.digest for part in one.blobs)),
+            )
+            for one in image.attached
+        ),
     )

@@ -40,11 +40,26 @@ class ImageRequest:
     """One image, or the images of one archive, that the bundle needs.
 
     why: who asks, for a person: "Kubefile:12", "Deployment/web in chart shop". location: where, for messages.
+    signatures: with what its registry keeps beside it (signatures, attestations, SBOMs).
     """
 
     source: Reference | LocalSource
     why: tuple[str, ...] = ()
     location: Location | None = None
+    signatures: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What is kept beside an image under a tag of its repository: a signature, an SBOM, a list of such.
+
+    root: what the tag means; manifests: it and those that it lists; blobs: all of theirs, in the store.
+    """
+
+    tag: str
+    root: Descriptor
+    manifests: tuple[Descriptor, ...]
+    blobs: tuple[Descriptor, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,7 @@ class ResolvedImage:
     why: tuple[str, ...] = ()
     top: str = ""
     local: bool = False
+    attached: tuple[Attachment, ...] = ()
 
     @property
     def name(self) -> str:

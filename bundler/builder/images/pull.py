@@ -39,9 +39,12 @@ class Source(Protocol):
         """Bring a blob into the store. Raises BundlerError."""
 
 
-def resolve(source: Source, ref: Reference, platform: Platform, store: Store) -> ResolvedImage:
+def resolve(
+    source: Source, ref: Reference, platform: Platform, store: Store, *, keep_list: bool = False
+) -> ResolvedImage:
     """Find the image's manifest for the platform, and its config; both are in the store afterwards.
 
+    keep_list: where the name means an index, keep that as what it means, as for one pinned by digest.
     Layers are named but not fetched. What is known by digest is taken from the store without a request.
     Raises BundlerError: (NOT_FOUND) where there is none for the platform, and what the source raises.
     """
@@ -49,8 +52,8 @@ def resolve(source: Source, ref: Reference, platform: Platform, store: Store) ->
     manifest = _for_platform(source, ref, top, platform, store)
     config = _config(source, ref, manifest.config, store)
     check_config(config, ref, len(manifest.layers), platform)
-    pinned_list = ref.digest is not None and isinstance(top, ManifestIndex)
-    kept = (top, manifest) if pinned_list else (manifest,)
+    listed = (keep_list or ref.digest is not None) and isinstance(top, ManifestIndex)
+    kept = (top, manifest) if listed else (manifest,)
     if ref.digest is None:
         store.remember(_TAGS, str(ref), f"{top.descriptor.digest} {top.media_type}".encode())
     return ResolvedImage(
@@ -86,10 +89,11 @@ def _top(source: Source, ref: Reference, store: Store) -> RawManifest:
     if ref.digest is None:
         return _kept(source.manifest(ref, ref.wanted), ref, store)
     size = store.size(ref.digest)
-    return _by_digest(source, ref, Descriptor("", ref.digest, size or 0), store)
+    return manifest_by_digest(source, ref, Descriptor("", ref.digest, size or 0), store)
 
 
-def _by_digest(source: Source, ref: Reference, what: Descriptor, store: Store) -> RawManifest:
+def manifest_by_digest(source: Source, ref: Reference, what: Descriptor, store: Store) -> RawManifest:
+    """A manifest by its digest: the store's, else the source's, which the store has afterwards."""
     if store.find(what.digest, what.size) is None or what.size > MAX_MANIFEST:
         return _kept(source.manifest(ref, str(what.digest)), ref, store)
     chunks = store.chunks(Blob(what.digest, what.size), name=str(ref))
@@ -114,7 +118,7 @@ def _for_platform(
     if chosen is None:
         offered = ", ".join(str(one) for one in top.platforms) or "nothing that names its platform"
         _wrong_platform(ref, platform, f"it is offered for {offered}")
-    found = _parsed(_by_digest(source, ref, chosen, store), ref)
+    found = _parsed(manifest_by_digest(source, ref, chosen, store), ref)
     if len(found.raw) != chosen.size or not isinstance(found, Manifest):
         raise BundlerError(
             "the image's index is wrong about its manifest",

@@ -28,7 +28,7 @@ from bundler.builder.mirrors import Mirrors
 from bundler.builder.store import Blob, Partial, Store
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.oci import MANIFEST_TYPES, MAX_MANIFEST, Descriptor
+from bundler.core.oci import MANIFEST_TYPES, MAX_MANIFEST, OCI_INDEX, Descriptor
 from bundler.core.reference import DEFAULT_REGISTRY, Reference
 
 T = TypeVar("T")
@@ -47,6 +47,7 @@ class RegistryOptions:
     insecure: `HOST:PORT` of registries that are spoken to over plain HTTP, because the user said so.
     keychain: where logins are looked up; where Podman, Skopeo and Docker do, if nothing else is said.
     at_once: blobs fetched at the same time.
+    signatures: bring what registries keep beside each image, whether its request says so or not.
     offline: no request is made; a tag means what it meant when it was last resolved here.
     mirrors: which repositories are asked for in other places (a mirrors file, registries.conf); names and
     digests stay what they are, and logins and `insecure` are those of the mirror.
@@ -57,6 +58,7 @@ class RegistryOptions:
     at_once: int = BLOBS_AT_ONCE
     offline: bool = False
     mirrors: Mirrors = field(default_factory=Mirrors)
+    signatures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,30 @@ class RegistryClient:
             on_bytes(part.size)
             self._somewhere(ref, lambda target, login: self._blob(target, what, part, login, on_bytes))
             return part.commit(what.size, name=f"{ref} ({what.digest})")
+
+    def referrers(self, ref: Reference, subject: Digest) -> bytes | None:
+        """The image index of what refers to a manifest, None where the registry has no referrers API.
+
+        Raises BundlerError as `manifest` does.
+        """
+        headers = {"Accept": OCI_INDEX, "Accept-Encoding": "identity"}
+        try:
+            return self._somewhere(ref, lambda target, login: self._listing(target, subject, headers | login))
+        except BundlerError as error:
+            if error.code is ExitCode.NOT_FOUND:
+                return None
+            raise
+
+    def _listing(self, target: _Target, subject: Digest, headers: Mapping[str, str]) -> bytes:
+        url = self._url(target, "referrers", str(subject))
+        for attempt in retrying():
+            with attempt:
+                request = self._client.build_request("GET", url, headers=headers)
+                with opened(self._client, request) as answer:
+                    if answer.status_code != 200:
+                        self._refused(target, "its referrers", answer, headers)
+                    return _bounded(target, answer)
+        raise AssertionError("retrying ends by returning or raising")
 
     def _somewhere(self, ref: Reference, work: Callable[[_Target, dict[str, str]], T]) -> T:
         """Do the work at the first mirror that can, else at the place itself."""
@@ -249,17 +275,22 @@ def _about(target: _Target) -> Iterator[None]:
 
 def _checked(target: _Target, wanted: str, answer: Answer) -> RawManifest:
     """Read the body, bounded, and hold it against every digest that is known of it."""
-    raw = b""
-    for chunk in answer.iter_raw():
-        raw += chunk
-        if len(raw) > MAX_MANIFEST:
-            _wrong(target, f"its manifest is larger than {MAX_MANIFEST} bytes")
+    raw = _bounded(target, answer)
     found = Digest.of(raw)
     told = answer.headers.get("Docker-Content-Digest", "")
     for expected in (wanted if ":" in wanted else "", told if told.startswith("sha256:") else ""):
         if expected and expected != str(found):
             _wrong(target, f"expected {expected}, got {found}")
     return RawManifest(raw, found, answer.headers.get("Content-Type", ""))
+
+
+def _bounded(target: _Target, answer: Answer) -> bytes:
+    raw = b""
+    for chunk in answer.iter_raw():
+        raw += chunk
+        if len(raw) > MAX_MANIFEST:
+            _wrong(target, f"its manifest is larger than {MAX_MANIFEST} bytes")
+    return raw
 
 
 def _message(answer: Answer) -> str:

@@ -3,11 +3,12 @@
 Every image that can't be had is named before the build fails; none stops the others from being tried.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
+from bundler.builder.images.attached import find_attached
 from bundler.builder.images.local import read_local
 from bundler.builder.images.model import ImageRequest, LocalSource, Progress, ResolvedImage
 from bundler.builder.images.offline import Offline
@@ -73,7 +74,9 @@ def _by_reference(requests: Iterable[ImageRequest]) -> dict[Reference, ImageRequ
         first = merged.get(request.source)
         why = (*first.why, *request.why) if first else request.why
         location = first.location if first and first.location else request.location
-        merged[request.source] = ImageRequest(request.source, tuple(dict.fromkeys(why)), location)
+        signatures = request.signatures or (first is not None and first.signatures)
+        told = tuple(dict.fromkeys(why))
+        merged[request.source] = ImageRequest(request.source, told, location, signatures)
     return merged
 
 
@@ -149,8 +152,16 @@ def _pull(
         return [], []
     client = None if registries.offline else RegistryClient(registries)
     source: Source = Pinned(client or Offline(store), pinned, store)
+
+    def find(request: ImageRequest, ref: Reference) -> ResolvedImage:
+        signatures = request.signatures or registries.signatures
+        image = resolve(source, ref, platform, store, keep_list=signatures)
+        if not signatures:
+            return image
+        return replace(image, attached=find_attached(source, client, image, store))
+
     try:
-        return _pull_from(source, wanted, store, platform, registries.at_once, progress)
+        return _pull_from(source, find, wanted, store, registries.at_once, progress)
     finally:
         if client is not None:
             client.close()
@@ -158,14 +169,14 @@ def _pull(
 
 def _pull_from(
     source: Source,
+    find: Callable[[ImageRequest, Reference], ResolvedImage],
     wanted: Mapping[Reference, ImageRequest],
     store: Store,
-    platform: Platform,
     at_once: int,
     progress: Progress,
 ) -> tuple[list[ResolvedImage], list[tuple[BundlerError, Location | None]]]:
     stop = Stop()
-    finding = [partial(resolve, source, ref, platform, store) for ref in wanted]
+    finding = [partial(find, request, ref) for ref, request in wanted.items()]
     found = dict(zip(wanted, run_all(finding, at_once, stop), strict=True))
     images = [image for image in found.values() if isinstance(image, ResolvedImage)]
     transfers = plan_transfers(images, store)

@@ -140,9 +140,10 @@ class Cmds(_Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image(_Instruction):
-    """IMAGE reference…"""
+    """IMAGE [--with-signatures] reference…"""
 
     references: tuple[Word, ...]
+    signatures: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,14 +145,18 @@ def _only_heredoc(text: str) -> bool:
 
 
 def image(reader: Reader) -> Image | None:
-    """IMAGE reference…"""
-    reader.check_flags((), {"platform": "the bundle's platform decides: bundler make --platform"})
+    """IMAGE [--with-signatures] reference…"""
+    reader.check_flags(
+        ("with-signatures",), {"platform": "the bundle's platform decides: bundler make --platform"}
+    )
     words = reader.words()
     if not words:
         reader.missing("a reference", "IMAGE docker.io/library/nginx:1.27")
         return None
     return Image(
-        location=reader.stated.location, references=tuple(w for w in words if _good_image(w, reader))
+        location=reader.stated.location,
+        references=tuple(w for w in words if _good_image(w, reader)),
+        signatures=_switch(reader, "with-signatures"),
     )
 
 

@@ -130,8 +130,10 @@ def _told(
             return replace(state, commands=(*state.commands, *lines))
         case KubeVersion():
             return replace(state, kube_versions=(*state.kube_versions, _range(instruction, step.scope)))
-        case Image(references=words):
-            images = tuple(ImageWish(value(w), step.context, w.location, _line(w, step.scope)) for w in words)
+        case Image(references=words, signatures=signed):
+            images = tuple(
+                ImageWish(value(w), step.context, w.location, _line(w, step.scope), signed) for w in words
+            )
             return replace(state, images=(*state.images, *images))
         case Package(suite=suite, names=words):
             packages = tuple(

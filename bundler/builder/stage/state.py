@@ -20,13 +20,15 @@ BUILD_ONLY = ".build"
 class ImageWish:
     """One word of IMAGE.
 
-    context: the folder that paths in it count from. line: the source line, for messages.
+    context: the folder that paths in it count from. line: the source line, for messages. signatures: with
+    what its registry keeps beside it.
     """
 
     reference: str
     context: Path
     location: Location
     line: str
+    signatures: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _image(image: Image, index: Index) -> str:
-    blobs = (index.member(f"images/blobs/sha256/{digest.hex}") for digest in {*image.manifests, *image.blobs})
+    blobs = (index.member(f"images/blobs/sha256/{digest.hex}") for digest in image.digests)
     size = sum(blob.size for blob in blobs if blob is not None)
     return f"{human(size):>9}  {image.name}  {image.digest}"
 
