@@ -15,6 +15,7 @@ from bundler.installer.cli import NAME, RUN_FILE
 from bundler.installer.connect import Access
 from bundler.installer.handout.commands import register as register_handout
 from bundler.installer.progress import view
+from bundler.installer.push.commands import register as register_push
 from bundler.installer.schedule import Limits
 from bundler.installer.session import Session, say
 from bundler.installer.site import Secret
@@ -199,3 +200,4 @@ def _write_report(path: Path | None, text: str) -> None:
 
 
 register_handout(app, _run_file)
+register_push(app, _run_file)

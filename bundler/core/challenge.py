@@ -1,0 +1,34 @@
+"""What a registry asks for when it wants a login: the WWW-Authenticate header, read."""
+
+import re
+from dataclasses import dataclass
+
+_CHALLENGE = re.compile(r"\s*(?P<scheme>[A-Za-z]+)(?:\s+(?P<rest>.*))?", re.DOTALL)
+_PARAMETER = re.compile(
+    r'\s*,?\s*(?P<key>[A-Za-z_]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s,"]+))'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a registry asks for: `scheme` in lower case, and for `bearer` where to get a token."""
+
+    scheme: str
+    realm: str = ""
+    service: str = ""
+    scope: str = ""
+
+
+def parse_challenge(header: str) -> Challenge:
+    """Read a WWW-Authenticate header (RFC 9110, 11.6.1) with one challenge; unknown parameters are left."""
+    found = _CHALLENGE.match(header)
+    if found is None:
+        return Challenge("")
+    parameters: dict[str, str] = {}
+    rest, place = found["rest"] or "", 0
+    while pair := _PARAMETER.match(rest, place):
+        value = pair["token"] if pair["quoted"] is None else re.sub(r"\\(.)", r"\1", pair["quoted"])
+        parameters.setdefault(pair["key"].lower(), value)
+        place = pair.end()
+    known = {key: parameters.get(key, "") for key in ("realm", "service", "scope")}
+    return Challenge(found["scheme"].lower(), **known)

@@ -1,0 +1,1 @@
+"""Pushing a bundle's images into a registry, over the OCI distribution API."""

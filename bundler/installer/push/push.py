@@ -1,0 +1,164 @@
+"""Pushing: every blob once, then the manifests, each asked for before it is sent."""
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from bundler.core.archive.reader import Bundle
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import MAX_MANIFEST, ManifestIndex, parse_manifest
+from bundler.installer.push.names import Placed
+from bundler.installer.push.registry import Registry
+
+AT_ONCE: Final = 4
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+@dataclass(slots=True)
+class Pushed:
+    """What a push did: blobs that were sent (and their bytes), mounted, there before; images put, there."""
+
+    sent: int = 0
+    size: int = 0
+    mounted: int = 0
+    there: int = 0
+    images: int = 0
+    images_there: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, name: str, count: int = 1) -> None:
+        """Count something."""
+        with self.lock:
+            setattr(self, name, getattr(self, name) + count)
+
+
+def push(bundle: Bundle, placed: Iterable[Placed], registry: Registry, tell: Callable[[str], None]) -> Pushed:
+    """Push the images; what the registry has already is not sent.
+
+    Raises BundlerError: NETWORK, TRUST, INTEGRITY when the bundle is damaged or the registry has something
+    else.
+    """
+    work = _Push(bundle, registry, tell)
+    images = tuple(placed)
+    missing = [image for image, there in zip(images, _all(work.is_there, images), strict=True) if not there]
+    work.done.add("images_there", len(images) - len(missing))
+    homes: dict[Digest, list[str]] = {}
+    for image in missing:
+        for digest in image.image.blobs:
+            homes.setdefault(digest, []).append(image.repository)
+    largest = sorted(homes.items(), key=lambda item: -work.size(item[0]))
+    _all(lambda item: work.blob(item[0], tuple(dict.fromkeys(item[1]))), largest)
+    _all(work.manifests, missing)
+    return work.done
+
+
+class _Push:
+    def __init__(self, bundle: Bundle, registry: Registry, tell: Callable[[str], None]) -> None:
+        self.done = Pushed()
+        self._bundle = bundle
+        self._registry = registry
+        self._tell = tell
+
+    def size(self, digest: Digest) -> int:
+        return self._bundle.member(_path(digest)).size
+
+    def is_there(self, placed: Placed) -> bool:
+        """Whether the name means this image there already, so that all its blobs are there too."""
+        told = self._registry.manifest_digest(placed.repository, placed.wanted)
+        return told in {str(placed.image.digest), str(self._carried(placed)[0])}
+
+    def blob(self, digest: Digest, repositories: tuple[str, ...]) -> None:
+        """See that each repository has the blob; it is sent at most once, into the first."""
+        member = self._bundle.member(_path(digest))
+        for repository in repositories:
+            if self._registry.has_blob(repository, digest):
+                self.done.add("there")
+            elif repository != repositories[0] and self._registry.mount(repository, digest, repositories[0]):
+                self.done.add("mounted")
+            else:
+                self._registry.upload(repository, digest, member.size, lambda: self._bundle.chunks(member))
+                self.done.add("sent")
+                self.done.add("size", member.size)
+
+    def manifests(self, placed: Placed) -> None:
+        """Put the image's manifests, and see that its name means it then."""
+        where = f"{self._registry.host}/{placed.repository}:{placed.wanted}"
+        top, whole = self._carried(placed)
+        for digest in reversed(placed.image.manifests):
+            if digest not in {top, placed.image.digest}:
+                self._put(placed, digest, str(digest))
+        final = placed.image.digest
+        if not whole:
+            self._put(placed, top, str(top))
+        if not self._put(placed, final, placed.wanted, refusable=not whole):
+            final = top
+            self._put(placed, final, placed.wanted if ":" not in placed.wanted else str(final))
+            self._tell(
+                f"{where}: the registry takes no list with platforms that aren't there, so it is {top}"
+            )
+        found = self._registry.manifest_digest(
+            placed.repository, placed.wanted if ":" not in placed.wanted else str(final)
+        )
+        if found not in {str(final), ""}:
+            raise BundlerError(
+                "the registry has something else under this name",
+                where=where,
+                why=f"sent {final}, it has {found}",
+                code=ExitCode.INTEGRITY,
+                fix="see that nobody else pushes it now, and that the tag may be replaced",
+            )
+        self.done.add("images")
+        self._tell(f"{where}  {final}")
+
+    def _carried(self, placed: Placed) -> tuple[Digest, bool]:
+        """The manifest to fall back to, and whether everything that the image lists is in the bundle."""
+        image = placed.image
+        parsed = parse_manifest(self._read(image.digest), image.media_type, image.name)
+        if not isinstance(parsed, ManifestIndex):
+            return image.digest, True
+        carried = frozenset(image.manifests)
+        listed = [entry.digest for entry in parsed.manifests]
+        top = next((digest for digest in listed if digest in carried), image.digest)
+        return top, carried.issuperset(listed)
+
+    def _put(self, placed: Placed, digest: Digest, wanted: str, *, refusable: bool = False) -> bool:
+        data = self._read(digest)
+        known = placed.image.media_type if digest == placed.image.digest else ""
+        media_type = parse_manifest(data, known, placed.image.name).media_type
+        if self._registry.put_manifest(placed.repository, wanted, data, media_type):
+            return True
+        if refusable:
+            return False
+        raise BundlerError(
+            "the registry refuses the manifest",
+            where=f"{self._registry.host}/{placed.repository}:{wanted}",
+            why=f"its type is {media_type}",
+            code=ExitCode.NETWORK,
+            fix="see which kinds of images it takes",
+        )
+
+    def _read(self, digest: Digest) -> bytes:
+        return self._bundle.read(self._bundle.member(_path(digest)), limit=MAX_MANIFEST)
+
+
+def _path(digest: Digest) -> str:
+    return f"images/blobs/sha256/{digest.hex}"
+
+
+def _all(do: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
+    """Do it for all, four at once, in the order given; the first failure keeps what waits from starting."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures = [pool.submit(do, item) for item in items]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+            failed = next((f for f in futures if f.done() and not f.cancelled() and f.exception()), None)
+            if failed is not None:
+                failed.result()
+            return [future.result() for future in futures]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

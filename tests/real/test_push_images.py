@@ -1,0 +1,169 @@
+"""push-images into a real docker-registry, with and without TLS and a login; skopeo reads what came."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bundler.core.errors import ExitCode
+from bundler.installer.cli import main
+from bundler.installer.push.http import Client
+from tests.real.image_run_kit import Images, layer, usual, write_run
+from tests.real.registry_kit import PASSWORD, USER, Registry, login, missing, running, skopeo
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(bool(missing()), reason=missing() or "all there"),
+    pytest.mark.usefixtures("product"),
+]
+
+
+@pytest.fixture
+def images() -> Images:
+    return usual()
+
+
+@pytest.fixture
+def product(tmp_path: Path, images: Images, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "demo.run"
+    write_run(path, images, {})
+    monkeypatch.setenv("BUNDLER_RUN_FILE", str(path))
+    return path
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    with running(tmp_path / "registry") as started:
+        yield started
+
+
+def inspect(host: str, name: str, *options: str, certificate: Path | None = None) -> dict[str, object]:
+    verify = "--tls-verify=true" if certificate else "--tls-verify=false"
+    told = skopeo("inspect", "--raw", verify, *options, f"docker://{host}/{name}", certificate=certificate)
+    found: dict[str, object] = json.loads(told)
+    return found
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """The method and the bytes of each request that follows."""
+    sent: list[tuple[str, int]] = []
+    real = Client.send
+
+    def send(self: Client, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> object:
+        sent.append((method, int(headers.get("Content-Length", 0)) or (len(body) if body else 0)))
+        return real(self, method, url, headers, body)
+
+    monkeypatch.setattr(Client, "send", send)
+    return sent
+
+
+def test_images_keep_their_registry_in_their_name_and_digest(
+    images: Images, registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["push-images", f"{registry.host}/mirror", "--insecure-registry"]) == ExitCode.OK
+    told = capsys.readouterr().err
+    assert "4 images pushed, 0 were there; blobs: 9 sent" in told
+    assert "1 mounted" in told  # the layer that two share; nine others, configs among them
+    for name in ("docker.io/library/web:1", "quay.io/acme/db:2.0", "localhost-5000/old:3"):
+        assert inspect(registry.host, f"mirror/{name}")["schemaVersion"] == 2
+    (web, _, old, many) = images.images
+    assert inspect(registry.host, f"mirror/docker.io/library/web@{web.digest}")
+    assert inspect(registry.host, f"mirror/localhost-5000/old@{old.digest}")["mediaType"] == old.media_type
+    assert "the registry takes no list with platforms that aren't there" in told
+    assert inspect(registry.host, f"mirror/registry.k8s.io/many@{many.manifests[1]}")
+    skopeo(
+        "copy", "--quiet", "--src-tls-verify=false",
+        f"docker://{registry.host}/mirror/quay.io/acme/db:2.0", f"dir:{tmp_path}/db",
+    )  # fmt: skip
+
+
+def test_a_second_push_sends_nothing(
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["push-images", registry.host, "--insecure-registry"]
+    assert main(words) == ExitCode.OK
+    sent = counted(monkeypatch)
+    capsys.readouterr()
+    assert main(words) == ExitCode.OK
+    assert sent == [("HEAD", 0)] * 4
+    assert "0 images pushed, 4 were there; blobs: 0 sent (0 B), 0 mounted" in capsys.readouterr().err
+
+
+def test_a_lost_tag_needs_its_manifest_only(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["push-images", registry.host, "--insecure-registry"]
+    assert main(words) == ExitCode.OK
+    tags = registry.storage / "docker/registry/v2/repositories/docker.io/library/web/_manifests/tags"
+    (tags / "1/current/link").unlink()
+    sent = counted(monkeypatch)
+    assert main(words) == ExitCode.OK
+    assert [method for method, size in sent if method != "HEAD"] == ["PUT"]
+    assert sum(size for _, size in sent) < 10_000
+
+
+def test_names_without_their_registry(registry: Registry) -> None:
+    assert main(["push-images", registry.host, "--insecure-registry", "--flatten"]) == ExitCode.OK
+    assert inspect(registry.host, "library/web:1")
+    assert inspect(registry.host, "acme/db:2.0")
+
+
+def test_two_images_never_get_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = Images()
+    images.image("docker.io/a/b:1", layer("x", b"x"))
+    images.image("quay.io/a/b:1", layer("y", b"y"))
+    write_run(tmp_path / "demo.run", images, {})
+    monkeypatch.setenv("BUNDLER_RUN_FILE", str(tmp_path / "demo.run"))
+    assert main(["push-images", "127.0.0.1:1", "--flatten"]) == ExitCode.INPUT
+    assert "docker.io/a/b:1 and quay.io/a/b:1" in capsys.readouterr().err
+
+
+def test_tls_and_a_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(f"{PASSWORD}\n")
+    with running(tmp_path / "tls", tls=True, password=True) as registry:
+        words = ["push-images", registry.host]
+        assert main(words) == ExitCode.TRUST
+        assert "certificate isn't trusted" in capsys.readouterr().err
+        words += ["--ca", str(registry.certificate)]
+        assert main(words) == ExitCode.TRUST
+        assert "asks for a user and password" in capsys.readouterr().err
+        words += ["--username", USER]
+        assert main(words) == ExitCode.USAGE
+        monkeypatch.setenv("BUNDLER_REGISTRY_PASSWORD", "wrong")
+        assert main(words) == ExitCode.TRUST
+        assert "wrong" not in capsys.readouterr().err.replace("wrong login", "")
+        assert main([*words, "--password-file", str(secret)]) == ExitCode.OK
+        options = ("--authfile", str(login(tmp_path / "auth.json", registry.host)))
+        assert inspect(registry.host, "docker.io/library/web:1", *options, certificate=registry.certificate)
+
+
+def test_plain_http_is_never_tried_unasked(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bundler.installer.push.registry.PAUSE", 0.0)
+    assert main(["push-images", registry.host]) == ExitCode.NETWORK
+    assert "--insecure-registry" in capsys.readouterr().err
+
+
+def test_a_damaged_layer_never_becomes_a_blob(product: Path, images: Images, registry: Registry) -> None:
+    data = product.read_bytes()
+    large = max(images.blobs.values(), key=len)
+    place = data.index(large[1_000_000:1_000_064])
+    with product.open("r+b") as file:
+        file.seek(place)
+        file.write(bytes(64))
+    assert main(["push-images", registry.host, "--insecure-registry"]) == ExitCode.INTEGRITY
+    stored = registry.storage / "docker/registry/v2/blobs/sha256"
+    names = {path.parent.name for path in stored.rglob("data")}
+    assert not any(digest.hex in names for digest, blob in images.blobs.items() if blob == large)
+
+
+@pytest.mark.parametrize("where", ["https://x", "", "a b", "x/UPPER", "-x"])
+def test_what_is_no_registry_is_told(where: str) -> None:
+    assert main(["push-images", "--", where]) == ExitCode.USAGE
