@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bundler.builder import options as opt
+from bundler.builder.lock.cli import lock_command, update_command, why_command
 from bundler.core.errors import BundlerError, ExitCode
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
     cache: opt.Cache = None,
     jobs: opt.Jobs = 4,
     offline: opt.Offline = False,
+    locked: opt.Locked = False,
     refresh: opt.Refresh = False,
     sign: opt.Sign = "",
     passphrase_file: opt.PassphraseFile = None,
@@ -52,8 +54,8 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
 
     session.build(
         session.Wanted(
-            kubefile=kubefile_of(directory, file),
-            context=directory if directory.is_dir() else directory.parent,
+            kubefile=opt.kubefile_of(directory, file),
+            context=opt.context_of(directory),
             output=output,
             platform=platform,
             build_args=tuple(build_arg or ()),
@@ -71,8 +73,14 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
             log=log,
             sign=sign,
             passphrase_file=passphrase_file,
+            locked=locked,
         )
     )
+
+
+app.command("lock")(lock_command)
+app.command("update")(update_command)
+app.command("why")(why_command)
 
 
 @app.command("lint")
@@ -88,7 +96,7 @@ def lint_command(
     from bundler.builder.kubefile.lint import lint  # noqa: PLC0415  (as above)
     from bundler.builder.kubefile.render import as_json, as_sarif, as_text  # noqa: PLC0415  (as above)
 
-    report = lint(kubefile_of(directory, file), Catalogue(default_catalogue()))
+    report = lint(opt.kubefile_of(directory, file), Catalogue(default_catalogue()))
     match form:
         case opt.LintFormat.TEXT:
             typer.echo(as_text(report), nl=False)
@@ -171,13 +179,6 @@ def _options(
     ] = False,
 ) -> None:
     pass
-
-
-def kubefile_of(directory: Path, file: Path | None) -> Path:
-    """The Kubefile that DIR and -f mean."""
-    if file is not None:
-        return file
-    return directory if directory.is_file() else directory / "Kubefile"
 
 
 def main() -> NoReturn:

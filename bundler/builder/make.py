@@ -101,6 +101,7 @@ class Resolved:
 def make(order: Order, store: Store, progress: Progress) -> Made:
     """Build a .run. Raises BundlerError and Problems; the target is then left as it was."""
     clock = Clock(progress)
+    Platform.parse(order.platform)
     check(order)
     with clock.phase("installer"):  # first: where it can't be made, that shall be known before a long RUN
         runtime = order.runtime or freeze(order.platform, store.root, log=progress.log)

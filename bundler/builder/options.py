@@ -115,6 +115,12 @@ Jobs = Annotated[
 Offline = Annotated[
     bool, typer.Option("--offline", help="Use the cache only, and no network.", rich_help_panel=_NETWORK)
 ]
+Locked = Annotated[
+    bool,
+    typer.Option(
+        "--locked", help="Fail where Kubefile.lock differs from the build.", rich_help_panel=_INPUTS
+    ),
+]
 Refresh = Annotated[
     bool,
     typer.Option(
@@ -175,3 +181,15 @@ Log = Annotated[
         "--log", metavar="FILE", help="The log file; one in the cache if not named.", rich_help_panel=_OUTPUT
     ),
 ]
+
+
+def kubefile_of(directory: Path, file: Path | None) -> Path:
+    """The Kubefile that DIR and -f mean."""
+    if file is not None:
+        return file
+    return directory if directory.is_file() else directory / "Kubefile"
+
+
+def context_of(directory: Path) -> Path:
+    """The build context that DIR means."""
+    return directory if directory.is_dir() else directory.parent

@@ -5,25 +5,32 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from rich.console import Console
 
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
+from bundler.builder.lock import relock
+from bundler.builder.lock.cli import missing
+from bundler.builder.lock.compare import Change
+from bundler.builder.lock.model import Lock, place
+from bundler.builder.lock.text import read as read_lock
 from bundler.builder.make import Order, make
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.progress import Progress
 from bundler.builder.registries import Registries
-from bundler.builder.report import Made, summary
+from bundler.builder.report import summary
 from bundler.builder.sbom.account import source_date
 from bundler.builder.signer import Signer, find_signer
 from bundler.builder.store import Store
 from bundler.builder.view import Bars, Display, Lines, View, log_path
 from bundler.core.errors import BundlerError, ExitCode
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,7 @@ class Wanted:
     log: Path | None
     sign: str = ""
     passphrase_file: Path | None = None
+    locked: bool = False
 
 
 def build(wanted: Wanted) -> None:
@@ -59,10 +67,30 @@ def build(wanted: Wanted) -> None:
         path = wanted.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
         with _opened(path) as log:
             view = View(_display(), log, verbose=wanted.verbose, quiet=wanted.quiet)
-            made = _made(wanted, signer, path, store, view)
+            made = _watched(lambda: make(order_of(wanted, path, signer), store, view), view)
             log.write(summary(made) + "\n")
     if not wanted.quiet:
         sys.stdout.write(f"{summary(made)}\n  log: {path}\n")
+
+
+def lock(wanted: Wanted, updated: tuple[str, ...] | None) -> None:
+    """Write the lock and tell what changed in it. Raises BundlerError and Problems.
+
+    updated: what to resolve anew, () for everything; None: what isn't locked yet.
+    """
+    with Store(wanted.cache) as store:
+        path = wanted.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
+        with _opened(path) as log:
+            view = View(_display(), log, verbose=wanted.verbose, quiet=wanted.quiet)
+            different = _watched(lambda: _relocked(order_of(wanted, path), updated, store, view), view)
+    told = "\n".join(str(change) for change in different)
+    sys.stdout.write(f"{told}\n" if told else f"{place(wanted.kubefile)} is up to date\n")
+
+
+def _relocked(order: Order, updated: tuple[str, ...] | None, store: Store, view: View) -> tuple[Change, ...]:
+    if updated is None:
+        return relock.lock(order, store, view)
+    return relock.update(order, updated, store, view)
 
 
 def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Order:
@@ -81,6 +109,9 @@ def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Or
             code=ExitCode.NOT_FOUND,
             fix="name a runtime/*.tar.gz out of the cache of a machine of that architecture",
         )
+    found = read_lock(place(wanted.kubefile))
+    if found is None and wanted.locked:
+        raise missing(place(wanted.kubefile))
     return Order(
         kubefile=wanted.kubefile,
         context=wanted.context,
@@ -102,6 +133,9 @@ def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Or
         log_file=log_file,
         created=source_date(),
         signer=signer,
+        lock=found[0] if found else Lock(),
+        lock_digest=found[1] if found else None,
+        locked=wanted.locked,
     )
 
 
@@ -120,11 +154,11 @@ def build_args(pairs: tuple[str, ...], environment: Mapping[str, str]) -> dict[s
     return found
 
 
-def _made(wanted: Wanted, signer: Signer | None, log_file: Path, store: Store, view: View) -> Made:
-    """The build itself; what goes wrong is in the log, too."""
+def _watched(work: Callable[[], _T], view: View) -> _T:
+    """The work itself; what goes wrong is in the log, too."""
     with view, _retries_told(view):
         try:
-            return make(order_of(wanted, log_file, signer), store, view)
+            return work()
         except BundlerError as error:
             view.note(str(error))
             raise
