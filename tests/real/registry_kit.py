@@ -62,15 +62,18 @@ def skopeo(*words: str, certificate: Path | None = None) -> str:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, tls: bool = False, password: bool = False) -> Iterator[Registry]:
-    """Start a registry, wait until it listens, and end it by its process id."""
+def running(
+    folder: Path, *, tls: bool = False, password: bool = False, auth: dict[str, object] | None = None
+) -> Iterator[Registry]:
+    """A registry that listens, ended by its process id; auth: as its config.yml has it."""
     folder.mkdir(parents=True, exist_ok=True)
     port = _free_port()
     http: dict[str, object] = {"addr": f"127.0.0.1:{port}"}
     certificate = None
     if tls:
         certificate = folder / "tls.crt"
-        _certify(certificate, folder / "tls.key")
+        if not certificate.exists():
+            certify(certificate, folder / "tls.key")
         http["tls"] = {"certificate": str(certificate), "key": str(folder / "tls.key")}
     config: dict[str, object] = {
         "version": "0.1",
@@ -82,6 +85,8 @@ def running(folder: Path, *, tls: bool = False, password: bool = False) -> Itera
         line = f"{USER}:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}\n"
         (folder / "htpasswd").write_text(line)
         config["auth"] = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
+    if auth is not None:
+        config["auth"] = auth
     (folder / "config.yml").write_text(json.dumps(config))  # JSON is YAML
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -126,7 +131,7 @@ def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(f"no registry after {_START} s: {log.read_text()}")
 
 
-def _certify(certificate: Path, key: Path) -> None:
+def certify(certificate: Path, key: Path) -> None:
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test registry")])
     now = dt.datetime.now(dt.UTC)
