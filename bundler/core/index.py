@@ -168,7 +168,7 @@ class Index:
         value = parse(data)
         if isinstance(value, dict) and type(value.get("format")) is int and value["format"] > FORMAT:
             raise BundlerError(
-                f"the bundle has format {value['format']}, this program reads up to {FORMAT}",
+                f"the bundle has format {str(value['format'])[:20]}, this program reads up to {FORMAT}",
                 code=ExitCode.UNSUPPORTED,
                 fix="use a newer bundler, or the commands of the .run itself",
             )
@@ -187,7 +187,7 @@ class Index:
             packages=index.many("packages", _package),
             members=index.many("members", _member),
             kube_versions=index.many("kube_versions", read_text),
-            format=index.number("format", most=FORMAT),
+            format=index.number("format", least=FORMAT, most=FORMAT),
         )
 
 

@@ -15,6 +15,7 @@ from bundler.core.errors import BundlerError, ExitCode
 MAX_INDEX = 64 << 20  # bytes of JSON; about 300,000 members
 MAX_ENTRIES = 500_000  # of any one list
 MAX_TEXT = 1 << 20  # characters of any one string
+MAX_VALUES = 3_000_000  # of any kind; a few bytes of JSON can become a hundred in memory
 MAX_NUMBER = 1 << 62  # sizes and offsets; far above any disk, far below trouble with 64-bit signs
 
 T = TypeVar("T")
@@ -34,6 +35,9 @@ def parse(data: bytes) -> Any:  # any JSON value; `Fields` gives it types
     """JSON text to values; refuses duplicate keys, NaN and what is too large or too deep."""
     if len(data) > MAX_INDEX:
         refuse(f"it has {len(data)} bytes, more than {MAX_INDEX}")
+    # Each value but the first stands behind one of these; counting them costs less than parsing.
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        refuse(f"it has more than {MAX_VALUES} values")
     try:
         return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -72,11 +76,11 @@ class Fields:
         """A string."""
         return _text(f"{self.where}.{key}", self.values[key])
 
-    def number(self, key: str, *, most: int = MAX_NUMBER) -> int:
-        """A whole number from 0 to `most`."""
+    def number(self, key: str, *, least: int = 0, most: int = MAX_NUMBER) -> int:
+        """A whole number from `least` to `most`."""
         value = self.values[key]
-        if type(value) is not int or not 0 <= value <= most:
-            refuse(f"{self.where}.{key} is not a whole number from 0 to {most}")
+        if type(value) is not int or not least <= value <= most:
+            refuse(f"{self.where}.{key} is not a whole number from {least} to {most}")
         return value
 
     def truth(self, key: str) -> bool:
@@ -95,7 +99,7 @@ class Fields:
         where, value = f"{self.where}.{key}", self.values[key]
         if not isinstance(value, dict) or len(value) > MAX_ENTRIES:
             refuse(f"{where} is not an object of strings")
-        return {_text(where, name): _text(f"{where}.{name}", entry) for name, entry in value.items()}
+        return {_text(where, name): _text(f"{where}[{name[:80]!r}]", entry) for name, entry in value.items()}
 
     def many(self, key: str, read: Callable[[str, object], T]) -> tuple[T, ...]:
         """A list, each entry read by `read(where, entry)`."""

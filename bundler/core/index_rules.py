@@ -7,6 +7,7 @@ from itertools import pairwise
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError
 from bundler.core.index import App, Image, Index, Member, OsPackage
+from bundler.core.index_names import name_faults
 from bundler.core.rooted import RootedPath
 
 # These three are written into the stub, the seal and folder names, so they hold nothing that a shell could
@@ -20,6 +21,7 @@ _PLATFORM = re.compile(r"[a-z0-9]{1,20}/[a-z0-9]{1,20}(/[a-z0-9]{1,20})?")
 def faults(index: Index, *, archive_length: int) -> Iterator[str]:
     """Everything wrong with an index whose archive has `archive_length` bytes; nothing when it is right."""
     yield from _heading(index)
+    yield from name_faults(index)
     yield from _paths(index.members)
     yield from _places(index.members, archive_length)
     yield from _repeated("image", (image.name for image in index.images))

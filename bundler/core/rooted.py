@@ -20,7 +20,10 @@ MAX_PATH = 4095  # bytes, Linux PATH_MAX without its NUL
 MAX_DEPTH = 128  # parts; checks that walk up a path stay cheap
 MAX_PART = 255  # bytes, NAME_MAX of every file system in use
 
-_CONTROL = frozenset(map(chr, [*range(0x20), 0x7F]))
+# What a terminal obeys, what ends a line, and what turns the direction of text so that a name
+# looks like another.
+_OBEYED = (range(0x20), range(0x7F, 0xA0), range(0x2028, 0x202F), range(0x2066, 0x206A))
+_CONTROL = frozenset(chr(code) for codes in _OBEYED for code in codes)
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -14,6 +14,8 @@ import zstandard
 LEVEL = 8  # the next ones up take twice the time for 1% (docs/format.md)
 MAX_WINDOW = 8 << 20  # bytes a reader must be ready to look back; bounds its memory
 
+HEAD = 18  # bytes; no frame's header is longer
+
 _MAGIC = 0xFD2FB528
 _DESCRIPTOR = 0xC0  # eight bytes of content size; not single-segment, no checksum, no dictionary
 _WINDOW = 7 << 3  # 128 KiB
@@ -52,6 +54,23 @@ class NoCache:
 def is_compressed(head: bytes) -> bool:
     """Whether content that starts with these bytes (32 are enough) is compressed already."""
     return head.startswith(_PACKED_HEADS)
+
+
+def content_size(head: bytes) -> int | None:
+    """The size in a frame's header, in bytes; None for what no writer of a .run makes.
+
+    That is no frame, one to be skipped, one that needs a dictionary or a window over `MAX_WINDOW`, or one
+    that names no size. head: the frame's first `HEAD` bytes, fewer where it has fewer.
+    """
+    if not head.startswith(_MAGIC.to_bytes(4, "little")):
+        return None
+    try:
+        told = zstandard.get_frame_parameters(head)
+    except zstandard.ZstdError:
+        return None
+    if told.dict_id or told.window_size > MAX_WINDOW or told.content_size == zstandard.CONTENTSIZE_UNKNOWN:
+        return None
+    return int(told.content_size)
 
 
 def stored_length(size: int) -> int:

@@ -12,7 +12,7 @@ import zstandard
 
 from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
-from bundler.core.archive.frames import MAX_WINDOW
+from bundler.core.archive.frames import HEAD, MAX_WINDOW, content_size
 from bundler.core.archive.seal import Seal, Section
 from bundler.core.digest import CHUNK, Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
@@ -145,6 +145,9 @@ class Bundle:
 
     def _content(self, member: Member, name: str) -> Iterator[bytes]:
         """What the member's frame unpacks to, one bounded read at a time."""
+        head = os.pread(self._fd, min(HEAD, member.length), self._archive.offset + member.offset)
+        if content_size(head) != member.size:
+            _damaged(name, "no frame of the size that the index names is at its place")
         frame = cast("IO[bytes]", _Stretch(self._fd, self._archive.offset + member.offset, member.length))
         unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
         try:
@@ -209,7 +212,7 @@ def _telling(path: Path) -> Iterator[None]:
 def _read_seal(fd: int) -> Seal:
     size = os.fstat(fd).st_size
     if size < seals.LENGTH:
-        _damaged("the file", f"it has only {size} bytes")
+        _damaged(None, f"the file has only {size} bytes")
     return Seal.parse(os.pread(fd, seals.TEXT, size - seals.LENGTH), file_size=size)
 
 
@@ -219,7 +222,7 @@ def _read_index(fd: int, seal: Seal) -> Index:
         refuse(f"it has {section.length} bytes, more than {MAX_INDEX}")
     data = b"".join(_stretch(fd, section))
     if Digest.of(data) != section.digest:
-        _damaged("the index", "its sha256 is not what the seal says")
+        _damaged(None, "the index's sha256 is not what the seal says")
     index = Index.from_json(data)
     if index.to_json() != data:
         refuse("it is not in its one valid form")
@@ -230,10 +233,10 @@ def _read_index(fd: int, seal: Seal) -> Index:
     return index
 
 
-def _damaged(name: str, why: str) -> NoReturn:
+def _damaged(where: object, why: str) -> NoReturn:
     raise BundlerError(
         "the bundle is damaged",
-        where=name,
+        where=where,
         why=why,
         code=ExitCode.INTEGRITY,
         fix="copy the file again from where it came from",
