@@ -49,6 +49,10 @@ def _dispatch(words: list[str]) -> int:
             except PackageNotFoundError:  # a frozen program may come without its metadata
                 sys.stdout.write("bundler\n")
             return ExitCode.OK
+        case ["--verify-sig", *rest]:
+            from bundler.installer.commands import invoke  # noqa: PLC0415
+
+            return invoke(["verify-sig", *rest])
         case ["helm-agent"]:
             from bundler.installer.helm_agent import main as helm_agent  # noqa: PLC0415
 

@@ -8,7 +8,9 @@ from typing import Annotated, Final
 
 import typer
 
+from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer import options as opt
 from bundler.installer import session as sessions
 from bundler.installer import show
 from bundler.installer.cli import NAME, RUN_FILE
@@ -71,11 +73,15 @@ def invoke(words: list[str]) -> int:
 
 
 @app.command()
-def apply(
+def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     *,
     clusterfile: Clusterfile,
     accept_new: AcceptNew = False,
     ask_password: AskPassword = False,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
     log: Log = None,
     report: ReportFile = None,
@@ -83,11 +89,14 @@ def apply(
 ) -> None:
     """Make the site what the Clusterfile says: install, or go on with an install."""
     access = _access(accept_new=accept_new, ask_password=ask_password)
-    with sessions.opened(_run_file(), clusterfile, access, parallel=parallel, tell=say) as session:
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
+    with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
         plan = session.plan()
         if not plan.steps:
+            session.record()
             say(f"{plan.title}: nothing to do")
             return
+        session.settle()
         with sessions.logged(session, _log_path(log, session, "apply")) as written:
             told = sessions.carry_out(session, plan, written, view(detail=verbose), _limits(parallel))
         told.nodes = session.nodes()
@@ -96,27 +105,35 @@ def apply(
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913  (as above)
     *,
     clusterfile: Clusterfile,
     accept_new: AcceptNew = False,
     ask_password: AskPassword = False,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
     as_json: AsJson = False,
 ) -> None:
     """Show what apply would do, and do nothing."""
     access = _access(accept_new=accept_new, ask_password=ask_password)
-    with sessions.opened(_run_file(), clusterfile, access, parallel=parallel, tell=say) as session:
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
+    with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
         decided = session.plan()
     sys.stdout.write(f"{show.plan_json(decided) if as_json else show.plan_text(decided)}\n")
 
 
 @app.command()
-def delete(
+def delete(  # noqa: PLR0913  (as above)
     *,
     clusterfile: Clusterfile,
     accept_new: AcceptNew = False,
     ask_password: AskPassword = False,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
     parallel: Parallel = 32,
     log: Log = None,
     report: ReportFile = None,
@@ -125,7 +142,8 @@ def delete(
 ) -> None:
     """Take the cluster down, with all its data, and leave the machines as they were found."""
     access = _access(accept_new=accept_new, ask_password=ask_password)
-    with sessions.opened(_run_file(), clusterfile, access, parallel=parallel, tell=say) as session:
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
+    with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
         decided = session.removal()
         if not yes:
             _confirm(session)
@@ -141,14 +159,29 @@ def facts(
     clusterfile: Clusterfile,
     accept_new: AcceptNew = False,
     ask_password: AskPassword = False,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
     parallel: Parallel = 32,
     as_json: AsJson = False,
 ) -> None:
     """Show what the hosts are, and change nothing."""
     access = _access(accept_new=accept_new, ask_password=ask_password)
-    with sessions.opened(_run_file(), clusterfile, access, parallel=parallel, tell=say) as session:
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
+    with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
         found = session.facts
     sys.stdout.write(f"{show.facts_json(found) if as_json else show.facts_text(found)}\n")
+
+
+@app.command("verify-sig", hidden=True)
+def verify_sig(*, trust: opt.Trust = None) -> None:
+    """Verify every byte and the signature; what --verify-sig does where there is no ssh-keygen."""
+    with Bundle.open(_run_file()) as bundle:
+        bundle.check()
+        verdict = opt.gate(trust, unsigned=False, new_key=False).judge(bundle)
+    release = verdict.release
+    sys.stdout.write(f"{release.name} {release.version}: every byte is as it was sealed\n")
+    sys.stdout.write(f"signed by {', '.join(dict.fromkeys((verdict.who, release.key)))}\n")
 
 
 def _run_file() -> Path:

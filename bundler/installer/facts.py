@@ -46,6 +46,7 @@ class HostFacts:
     kubelet_config: bool = False  # /etc/kubernetes/kubelet.conf exists: this host is a node
     admin_config: bool = False  # /etc/kubernetes/admin.conf exists: a control plane
     foreign_cluster: bool = False  # it is a node, but not by this product
+    releases: tuple[str, ...] = ()  # lines of the record of bundles, on the control plane
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ tell ports; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 tell commands; for name in {" ".join(COMMANDS)}; do command -v "$name" >/dev/null && echo "$name"; done
 tell packages; dpkg-query -W -f '${{db:Status-Abbrev}}|${{Package}}|${{Version}}\\n' 2>/dev/null
 tell journal; cat {journal.JOURNAL} 2>/dev/null
+tell releases; cat {journal.RELEASES} 2>/dev/null
 tell ours; [ ! -d {journal.STATE} ] || echo yes
 tell apparmor; cat /sys/module/apparmor/parameters/enabled 2>/dev/null
 tell oom; file=/proc/self/oom_score_adj
@@ -145,6 +146,7 @@ def _facts(address: str, sections: Mapping[str, list[str]], asked_at: float) -> 
         kubelet_config="kubelet" in nodes,
         admin_config="admin" in nodes,
         foreign_cluster=bool(nodes) and not sections["ours"],
+        releases=tuple(sections.get("releases", ())),
     )
 
 

@@ -13,6 +13,7 @@ from bundler.installer.steps import Phase, Step, fingerprint
 
 STATE: Final = "/var/lib/bundler"
 JOURNAL: Final = f"{STATE}/journal"
+RELEASES: Final = f"{STATE}/releases"  # which bundles the site has had: `NAME VERSION KEY`, see trust.Release
 
 _LINE = re.compile(r"([0-9a-f]{64}) (\S+)")
 

@@ -4,7 +4,7 @@ import contextlib
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Final
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.actions import Captures, Desk
+from bundler.installer.admit import Gate, WholeCheck
 from bundler.installer.clusterfile.read import read_file
 from bundler.installer.connect import Access, connect_all, password_of
 from bundler.installer.deliver import BundleSource
@@ -20,6 +21,7 @@ from bundler.installer.events import Sink, tee
 from bundler.installer.execute import close_all, execute
 from bundler.installer.facts import Facts
 from bundler.installer.gather import gather
+from bundler.installer.journal import RELEASES, STATE
 from bundler.installer.logfile import LogFile, redact
 from bundler.installer.plan import decide, decide_removal, wanted_files
 from bundler.installer.plan.contents import MAX_TEXT
@@ -30,12 +32,17 @@ from bundler.installer.secrets import READ_SCRIPT, Secrets, renew
 from bundler.installer.site import Secret, Site
 from bundler.installer.steps import Plan
 from bundler.installer.transport import Transport
+from bundler.installer.trust import Allowed, Release, Verdict, check_site
 
 _NODES: Final = (  # kubectl's cache stays below our own folder: `delete` takes it along
     "kubectl --kubeconfig /etc/kubernetes/admin.conf --cache-dir /var/lib/bundler/cache/kubectl"
     " get nodes -o wide"
 )
 _TIMEOUT: Final = 60.0
+_RECORD: Final = f"""
+umask 077
+mkdir -p -m 0700 {STATE} && cat >{RELEASES}.new && mv -f {RELEASES}.new {RELEASES}
+"""
 
 
 @dataclass(slots=True)
@@ -48,10 +55,17 @@ class Session:
     transports: dict[str, Transport]
     facts: Facts
     captures: Captures
+    verdict: Verdict
+    allowed: Allowed
+    whole: WholeCheck
     secrets: Secrets | None = None
 
     def plan(self) -> Plan:
-        """What has to be done to make the site what its Clusterfile says. Raises what `decide` does."""
+        """What has to be done to make the site what its Clusterfile says.
+
+        Raises what `check_site` and `decide` do.
+        """
+        check_site(self.verdict, self._releases(), self.allowed)
         index = self.bundle.index
         found = self._on_control_plane(READ_SCRIPT)
         self.secrets = renew(found=found, site=self.site, now=datetime.now(UTC))
@@ -59,6 +73,24 @@ class Session:
             path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)
         }
         return decide(self.site, self.facts, index, self.secrets, files)
+
+    def settle(self) -> None:
+        """The last thing before hosts are changed: every byte of the file is right, and its version is noted.
+
+        The note comes first of all steps, so that an upgrade that was broken off counts, too.
+        Raises BundlerError (INTEGRITY).
+        """
+        self.whole.wait()
+        self.record()
+
+    def record(self) -> None:
+        """Note on the control plane which release the site has. Raises BundlerError (STEP)."""
+        release = self.verdict.release
+        if release in self._releases():
+            return
+        others = (each for each in self._releases() if each.name != release.name)
+        text = "".join(f"{each.line()}\n" for each in (*others, release))
+        self._on_control_plane(_RECORD, [text.encode()])
 
     def removal(self) -> Plan:
         """What has to be done to leave the machines as they were. Raises what `decide_removal` does."""
@@ -86,8 +118,12 @@ class Session:
             found.update((self.secrets.ca_key, self.secrets.registry_key, self.secrets.htpasswd))
         return frozenset(found - {""})
 
-    def _on_control_plane(self, script: str) -> str:
-        outcome = self.transports[self.site.control_plane.address].run(script, timeout=_TIMEOUT)
+    def _releases(self) -> tuple[Release, ...]:
+        return Release.parse(self.facts.hosts[self.site.control_plane.address].releases)
+
+    def _on_control_plane(self, script: str, stdin: Iterable[bytes] = ()) -> str:
+        transport = self.transports[self.site.control_plane.address]
+        outcome = transport.run(script, stdin=stdin, timeout=_TIMEOUT)
         if outcome.status:
             raise BundlerError(
                 "the control plane could not be asked",
@@ -100,13 +136,20 @@ class Session:
 
 @contextlib.contextmanager
 def opened(
-    run_file: Path, clusterfile: Path, access: Access, *, parallel: int, tell: Callable[[str], None]
+    run_file: Path,
+    clusterfile: Path,
+    access: Access,
+    gate: Gate,
+    *,
+    parallel: int,
+    tell: Callable[[str], None],
 ) -> Iterator[Session]:
-    """Open the .run, read the Clusterfile, connect to every host and ask it for its facts.
+    """Open the .run if it may be trusted, read the Clusterfile, connect to every host and ask for its facts.
 
     Raises BundlerError: what is wrong with the file, the Clusterfile or the hosts.
     """
-    with Bundle.open(run_file) as bundle:
+    with Bundle.open(run_file) as bundle, WholeCheck(bundle) as whole:
+        verdict = gate.admit(bundle, tell)
         site = read_file(clusterfile)
         for notice in site.notices:
             tell(f"note: {notice}")
@@ -114,7 +157,7 @@ def opened(
         transports = connect_all(site, access, parallel=parallel)
         try:
             facts = gather(transports, parallel=parallel)
-            yield Session(site, bundle, access, transports, facts, Captures())
+            yield Session(site, bundle, access, transports, facts, Captures(), verdict, gate.allowed, whole)
         finally:
             close_all(transports)
 

@@ -61,7 +61,12 @@ def demo(spec: SiteSpec, output: Path, say: Say) -> None:
     plan = (
         (Stretch("build", "bundler make templates/catalog/demo -o dist/demo.run", 460), job.build),
         (Stretch("site", "Boot an air-gapped site: two machines, a bridge, no way out", 95), job.boot),
-        (Stretch("carry", "Copy demo.run, site.yaml and a key to node-1, nothing else", 3), job.carry),
+        (
+            Stretch(
+                "carry", "Copy demo.run, site.yaml, a login key and the vendor's public key to node-1", 3
+            ),
+            job.carry,
+        ),
         (Stretch("install", "On node-1: ./demo.run --clusterfile site.yaml", 75), job.install),
         (Stretch("show", "Look at it from outside", 3), job.show),
     )

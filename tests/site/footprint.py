@@ -22,6 +22,7 @@ EXCEPT: Mapping[str, str] = {
     r"/var/lib/dpkg/(statoverride|diversions|alternatives)(-old|/.*)?": "dpkg's backups of its tables",
     r"/var/lib/apt/(extended_states|lists/.*|periodic/.*|mirrors/.*)": "apt's memory of what was automatic",
     r"/etc/(ld\.so\.cache|passwd-|group-|shadow-|gshadow-|subuid-|subgid-)": "caches and Debian's backups",
+    r"/root/\.config(/bundler(/.*)?)?": "the engineer's machine remembers who signed the product",
     r"/root/\.ssh(/.*)?": "ssh writes known_hosts where the engineer logs in",
     # The .run's own program, unpacked where it is started; it stays until a restart, as --help says.
     r"/var/tmp/bundler-0(/.*)?": "the .run's, not the cluster's",  # noqa: S108  (a pattern)

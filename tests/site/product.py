@@ -1,6 +1,7 @@
 """The product as its users meet it: make the demo's .run, carry it to the first machine, run it there."""
 
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -11,12 +12,13 @@ from pathlib import Path
 from bundler.core.errors import BundlerError, ExitCode
 from tests.site import ssh
 from tests.site.identity import Identity
-from tests.site.spec import Machine, SiteSpec
+from tests.site.spec import Machine, SiteSpec, cache_root
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "templates/catalog/demo"
 PAGES = {30080: "docker.io/demo/web:1.0", 30081: "quay.io/demo/web:1.0"}  # NodePort -> the image that answers
 # A cache of its own: what looking at the cluster leaves is not what the product left.
+TRUSTED = "/etc/bundler/trust.d"  # on the engineer's machine
 _KUBECTL = "KUBECONFIG=/etc/kubernetes/admin.conf kubectl --cache-dir /tmp/kubectl"
 
 
@@ -30,17 +32,35 @@ class Page:
 
 
 def make(output: Path, *, quiet: bool = False) -> None:
-    """`bundler make` of the demo; its progress goes to this terminal unless `quiet`.
+    """`bundler make` of the demo, signed by its vendor; its progress goes to this terminal unless `quiet`.
 
     Raises BundlerError (BUILD) when it fails.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
+    _bundler("make", str(DEMO), "-o", str(output), "--sign", str(vendor_key()), quiet=quiet)
+
+
+def vendor_key() -> Path:
+    """The demo's vendor's private key, with NAME.pub beside it; made when it is first asked for.
+
+    Raises BundlerError (BUILD).
+    """
+    key = cache_root() / "demo-vendor" / "vendor"
+    if not key.with_suffix(".pub").exists():
+        key.parent.mkdir(parents=True, exist_ok=True)
+        _bundler(
+            "keygen", str(key), "--comment", "the demo's vendor", "--passphrase-file", os.devnull, quiet=True
+        )
+    return key
+
+
+def _bundler(*words: str, quiet: bool) -> None:
     program = "import sys; from bundler.builder.cli import main; sys.exit(main())"
-    argv = [sys.executable, "-c", program, "make", str(DEMO), "-o", str(output)]
+    argv = [sys.executable, "-c", program, *words]
     done = subprocess.run(argv, cwd=REPOSITORY, check=False, capture_output=quiet, text=True)
     if done.returncode:
         raise BundlerError(
-            f"`bundler make {DEMO.name}` failed with exit code {done.returncode}",
+            f"`bundler {words[0]}` of the {DEMO.name} failed with exit code {done.returncode}",
             code=ExitCode.BUILD,
             why=(done.stderr or "")[-3000:],
         )
@@ -65,12 +85,14 @@ def clusterfile(spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "r
 
 
 def carry(spec: SiteSpec, run_file: Path) -> None:
-    """Copy the .run, a site.yaml and the engineer's key to the first machine, and nothing else."""
+    """Copy the .run, a site.yaml, the engineer's key and the vendor's public one to the first machine."""
     first, identity = spec.machines[0], Identity(spec.run_dir)
     described = spec.run_dir / "site.yaml"
     described.write_text(clusterfile(spec))
     ssh.put(spec, first, [run_file, described, identity.key], "/root/")
     ssh.put(spec, first, [identity.known_hosts], "/root/.ssh/")
+    ssh.on(spec, first, f"umask 022 && mkdir -p {TRUSTED}")
+    ssh.put(spec, first, [vendor_key().with_suffix(".pub")], f"{TRUSTED}/demo.pub")
 
 
 def run(

@@ -1,0 +1,181 @@
+"""No .run gets past the gate unasked: the real command line over real signed files."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bundler.builder.keygen import keygen
+from bundler.builder.sign import sign_file
+from bundler.builder.signer import find_signer
+from bundler.core.archive import Bundle
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.sshkey import PublicKey
+from bundler.installer.actions import Captures
+from bundler.installer.admit import WholeCheck
+from bundler.installer.cli import main
+from bundler.installer.connect import Access
+from bundler.installer.session import Session
+from bundler.installer.transport import Outcome
+from bundler.installer.trust import UNSIGNED, Allowed, Release, Verdict
+from tests.real.run_kit import make_run
+from tests.unit.installer.fakes import OK, MemoryTransport
+from tests.unit.installer.plan import kit
+
+Call = Callable[..., tuple[int, str, str]]
+PAST = ExitCode.NOT_FOUND  # of a Clusterfile that is not there: the file was taken
+
+
+@pytest.fixture
+def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "demo.run"
+    make_run(path)
+    monkeypatch.setenv("BUNDLER_RUN_FILE", str(path))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    return path
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> PublicKey:
+    return keygen(tmp_path / "vendor", b"", "the vendor")
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    def run(*words: object) -> tuple[int, str, str]:
+        code = main([str(word) for word in words])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+def sign(product: Path, name: str = "vendor") -> None:
+    sign_file(product, find_signer(str(product.parent / name)))
+
+
+@pytest.mark.parametrize("command", ["apply", "plan", "delete", "facts"])
+def test_every_command_refuses_an_unsigned_file(call: Call, product: Path, command: str) -> None:
+    code, _, err = call(command, "-f", "/nowhere")
+    assert code == ExitCode.TRUST
+    assert f"{product}: demo 1.0.0 is not trusted" in err
+    assert "--allow-unsigned" in err
+    code, _, err = call(command, "-f", "/nowhere", "--allow-unsigned")
+    assert (code, "note: demo 1.0.0 is not signed" in err) == (PAST, True)
+    assert call(command, "-f", "/nowhere")[0] == ExitCode.TRUST  # nothing of that was remembered
+
+
+def test_a_trusted_key_is_remembered_and_another_is_refused(
+    call: Call, product: Path, key: PublicKey, tmp_path: Path
+) -> None:
+    sign(product)
+    plain = ("apply", "-f", "/nowhere")
+    code, _, err = call(
+        *plain, "--allow-unsigned"
+    )  # one word for one thing: it is signed, by nobody knows whom
+    assert (code, key.fingerprint in err) == (ExitCode.TRUST, True)
+    assert call(*plain, "--trust", tmp_path / "vendor.pub")[0] == PAST
+    assert call(*plain)[0] == PAST
+    make_run(product, files={"new": b"version"})
+    sign(product)
+    assert call(*plain)[0] == PAST
+    other = keygen(tmp_path / "other", b"", "")
+    sign(product, "other")
+    code, _, err = call(*plain, "--trust", other.fingerprint)
+    assert (code, key.fingerprint in err, "--accept-new-key" in err) == (ExitCode.TRUST, True, True)
+    assert call(*plain, "--trust", other.fingerprint, "--accept-new-key")[0] == PAST
+    assert call(*plain)[0] == PAST
+    sign(product)
+    assert call(*plain)[0] == ExitCode.TRUST
+
+
+def test_the_users_trust_folder_counts(call: Call, product: Path, key: PublicKey, tmp_path: Path) -> None:
+    sign(product)
+    folder = tmp_path / "home/.config/bundler/trust.d"
+    folder.mkdir(parents=True)
+    (folder / "vendor.pub").write_text(f"{key} the vendor\n")
+    code, out, _ = call("--verify-sig")
+    assert (code, f"signed by the vendor, {key.fingerprint}" in out) == (0, True)
+    assert not (folder.parent / "known-products").exists()
+    assert call("apply", "-f", "/nowhere")[0] == PAST
+    assert (folder.parent / "known-products").read_text() == f"demo {key.fingerprint}\n"
+
+
+def test_the_signature_of_another_file_is_wrong(call: Call, product: Path, key: PublicKey) -> None:
+    sign(product)
+    signature = product.read_bytes()[-4096:]
+    make_run(product, files={"other": b"content"})
+    product.write_bytes(product.read_bytes()[:-4096] + signature)
+    code, _, err = call("apply", "-f", "/nowhere", "--trust", key.fingerprint, "--allow-unsigned")
+    assert (code, "signature is wrong" in err) == (ExitCode.TRUST, True)
+
+
+def test_verify_sig_names_what_is_damaged(call: Call, product: Path, key: PublicKey) -> None:
+    sign(product)
+    with Bundle.open(product) as bundle:
+        place = bundle.seal.section("archive").offset
+    data = bytearray(product.read_bytes())
+    data[place] ^= 1
+    product.write_bytes(data)
+    code, _, err = call("--verify-sig", "--trust", key.fingerprint)
+    assert (code, "damaged: archive" in err) == (ExitCode.INTEGRITY, True)
+
+
+@contextlib.contextmanager
+def session(product: Path, releases: tuple[str, ...], host: MemoryTransport) -> Iterator[Session]:
+    """Version 2 of demo on a site that has these records."""
+    site = kit.site()
+    found = kit.facts(site, control_plane={"releases": releases})
+    verdict = Verdict(Release("demo", "2", UNSIGNED), "")
+    access, hosts = Access(Path("/nonexistent"), {}), {kit.CONTROL_PLANE: host}
+    with Bundle.open(product) as bundle, WholeCheck(bundle) as whole:
+        yield Session(site, bundle, access, hosts, found, Captures(), verdict, Allowed(), whole)
+
+
+def settled(product: Path, releases: tuple[str, ...]) -> list[bytes]:
+    """What the control plane is given before it is changed."""
+    given: list[bytes] = []
+
+    def answer(_script: str, stdin: bytes) -> Outcome:
+        given.append(stdin)
+        return OK
+
+    with session(product, releases, MemoryTransport(kit.CONTROL_PLANE, answer)) as opened:
+        opened.settle()
+    return given
+
+
+def test_the_site_remembers_its_releases(product: Path) -> None:
+    assert settled(product, ()) == [b"demo 2 unsigned\n"]
+    before = ("other 5 unsigned", "demo 1 unsigned")
+    assert settled(product, before) == [b"other 5 unsigned\ndemo 2 unsigned\n"]
+    assert settled(product, ("demo 2 unsigned",)) == []
+
+
+def test_a_damaged_file_changes_no_host(product: Path) -> None:
+    with Bundle.open(product) as bundle:
+        place = bundle.seal.section("archive").offset
+    data = bytearray(product.read_bytes())
+    data[place] ^= 1
+    product.write_bytes(data)
+    host = MemoryTransport(kit.CONTROL_PLANE)
+    with (
+        session(product, (), host) as opened,
+        pytest.raises(BundlerError, match="damaged: archive") as caught,
+    ):
+        opened.settle()
+    assert caught.value.code is ExitCode.INTEGRITY
+    assert host.scripts == []
+
+
+def test_an_older_bundle_is_not_planned(product: Path) -> None:
+    host = MemoryTransport(kit.CONTROL_PLANE)
+    with (
+        session(product, ("demo 3 unsigned",), host) as opened,
+        pytest.raises(BundlerError, match="older than 3") as caught,
+    ):
+        opened.plan()
+    assert caught.value.code is ExitCode.TRUST
+    assert host.scripts == []
