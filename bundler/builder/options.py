@@ -71,6 +71,14 @@ IgnoredImages = Annotated[
         rich_help_panel=_INPUTS,
     ),
 ]
+WithSignatures = Annotated[
+    bool,
+    typer.Option(
+        "--with-signatures",
+        help="Bring signatures, attestations and SBOMs that registries keep beside images.",
+        rich_help_panel=_INPUTS,
+    ),
+]
 InsecureRegistries = Annotated[
     list[str] | None,
     typer.Option(

@@ -45,6 +45,7 @@ class Wanted:
     runtime: Path | None
     insecure: frozenset[str]
     ignored: tuple[str, ...]
+    signatures: bool
     debian_mirror: str
     mirrors: Path | None
     cache: Path | None
@@ -125,6 +126,7 @@ def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Or
             registries=Registries.of(os.environ),
         ),
         ignored=wanted.ignored,
+        signatures=wanted.signatures,
         debian_mirror=wanted.debian_mirror,
         runtime=wanted.runtime,
         jobs=wanted.jobs,
