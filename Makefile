@@ -69,6 +69,6 @@ packages-test:
 $(STAMP): .requirements/dev.txt pyproject.toml
 	@echo "Making $(V) …"
 	$(PYTHON) -m venv $(V)
-	$(V)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .requirements/dev.txt
-	$(V)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(V)/bin/pip install -qq --disable-pip-version-check --require-hashes -r .requirements/dev.txt
+	$(V)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
