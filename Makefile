@@ -3,12 +3,13 @@
 PYTHON ?= /usr/bin/python3
 CACHE  ?= $(or $(BUNDLER_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bundler)
 SITE   ?= demo
+FUZZ_SECONDS ?= 60
 V      := .venv
 PY     := $(V)/bin/python
 STAMP  := $(V)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo demo-down check test test-unit test-real test-site bench-site lock format clean
+.PHONY: help setup setup-test demo demo-down check test test-unit test-real test-site bench-site fuzz lock format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,10 @@ test-site: setup-test ## tests on machines that are booted here: needs root and 
 
 bench-site: setup-test ## the site's bring-up beside the same cluster brought up by hand; prints a table
 	$(PY) -m tests.site.floor
+
+fuzz: $(STAMP) ## throw bytes at what reads files of strangers, FUZZ_SECONDS=60 at each reader
+	@for target in run kubefile reference manifest yaml; do \
+		$(PY) -m tests.fuzz $$target -max_total_time=$(FUZZ_SECONDS) || exit; done
 
 format: $(STAMP) ## let ruff format everything
 	$(V)/bin/ruff format .

@@ -31,6 +31,7 @@ _LAYER = re.compile(
     r"application/vnd\.(oci\.image\.layer\.v1\.tar(\+gzip|\+zstd)?"
     r"|docker\.image\.rootfs\.diff\.tar(\.gzip|\.zstd)?)"
 )
+_WORD = re.compile(r"[A-Za-z0-9_.+-]{0,100}")  # of a platform; they are shown to people
 _ELSEWHERE = re.compile(r"nondistributable|foreign")
 
 MAX_MANIFEST = 4 << 20  # bytes; registries need not take more
@@ -177,7 +178,7 @@ def parse_manifest(raw: bytes, media_type: str, where: object) -> Manifest | Man
         return ManifestIndex(raw, kind, tuple(_descriptor(entry, where) for entry in entries))
     config = _descriptor(document.get("config"), where)
     if config.media_type not in _CONFIG_TYPES:
-        _unsupported(where, f"it is no container image, but {config.media_type[:120]}")
+        _unsupported(where, f"it is no container image, but {config.media_type[:120]!r}")
     layers = tuple(_descriptor(e, where) for e in _entries(document, "layers", MAX_LAYERS, where))
     for layer in layers:
         _check_layer(layer, where)
@@ -243,7 +244,7 @@ def _kind(document: Mapping[str, Any], told: str, where: object) -> str:
         _broken(where, "it is no manifest: schemaVersion is not 2")
     known = _INDEX_TYPES | _IMAGE_TYPES
     if own and told in known and own != told:
-        _broken(where, f"it was announced as {told}, but says it is {own[:120]}")
+        _broken(where, f"it was announced as {told}, but says it is {own[:120]!r}")
     kind = told if told in known else own or _guess(document)
     if kind not in known:
         _unsupported(where, f"its media type is {kind[:120]!r}")
@@ -289,7 +290,7 @@ def _entry_platform(value: object, where: object) -> Platform | None:
 
 def _platform(fields: Mapping[str, Any], where: object) -> Platform:
     system, architecture, variant = (fields.get(key, "") for key in ("os", "architecture", "variant"))
-    if not all(isinstance(text, str) for text in (system, architecture, variant)):
+    if not all(isinstance(text, str) and _WORD.fullmatch(text) for text in (system, architecture, variant)):
         _broken(where, "its platform is not well-formed")
     return Platform(system, _ARCHITECTURES.get(architecture, architecture), variant)
 
@@ -312,7 +313,7 @@ def _digest(value: object, where: object) -> Digest:
 def _check_layer(layer: Descriptor, where: object) -> None:
     if _ELSEWHERE.search(layer.media_type):
         _unsupported(
-            where, f"layer {layer.digest} may not be passed on by registries ({layer.media_type[:120]})"
+            where, f"layer {layer.digest} may not be passed on by registries ({layer.media_type[:120]!r})"
         )
     if not _LAYER.fullmatch(layer.media_type):
         _unsupported(where, f"layer {layer.digest} is of type {layer.media_type[:120]!r}")
