@@ -19,6 +19,7 @@ from bundler.installer.handout.commands import register as register_handout
 from bundler.installer.progress import view
 from bundler.installer.push.commands import register as register_push
 from bundler.installer.schedule import Limits
+from bundler.installer.serve.commands import register as register_serve
 from bundler.installer.session import Session, say
 from bundler.installer.site import Secret
 
@@ -234,3 +235,4 @@ def _write_report(path: Path | None, text: str) -> None:
 
 register_handout(app, _run_file)
 register_push(app, _run_file)
+register_serve(app, _run_file)

@@ -80,8 +80,7 @@ def stored_length(size: int) -> int:
 
 def stored(chunks: Iterable[bytes], size: int) -> Iterator[bytes | memoryview]:
     """One frame of raw blocks; `chunks` must hold exactly `size` bytes."""
-    head = _MAGIC.to_bytes(4, "little") + bytes((_DESCRIPTOR, _WINDOW)) + size.to_bytes(8, "little")
-    yield head
+    yield stored_head(size)
     left = size
     for block in _blocks(chunks):
         left -= len(block)
@@ -89,6 +88,20 @@ def stored(chunks: Iterable[bytes], size: int) -> Iterator[bytes | memoryview]:
         yield block
     if size == 0:
         yield _block_head(0, last=True)
+
+
+def stored_head(size: int) -> bytes:
+    """The first bytes of the stored frame of `size` bytes of content."""
+    return _MAGIC.to_bytes(4, "little") + bytes((_DESCRIPTOR, _WINDOW)) + size.to_bytes(8, "little")
+
+
+def stored_spans(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Where the content's bytes from `start` to `stop` stand in its stored frame: (offset, length) each."""
+    while start < stop:
+        block = start // _BLOCK
+        length = min(stop, (block + 1) * _BLOCK) - start
+        yield _STORED_HEAD + start + 3 * (block + 1), length
+        start += length
 
 
 def compressed(chunks: Iterable[bytes], size: int, *, level: int = LEVEL) -> Iterator[bytes]:

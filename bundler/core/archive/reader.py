@@ -10,6 +10,7 @@ from typing import IO, NoReturn, Self, cast
 
 import zstandard
 
+from bundler.core.archive import frames
 from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
 from bundler.core.archive.frames import HEAD, MAX_WINDOW, content_size
@@ -90,6 +91,21 @@ class Bundle:
                 code=ExitCode.INTEGRITY,
             )
         return b"".join(self.chunks(member))
+
+    def fileno(self) -> int:
+        """The open file, for sendfile(2) and pread(2) at the places that `spans` tells."""
+        return self._fd
+
+    def spans(self, member: Member, start: int, stop: int) -> Iterator[tuple[int, int]] | None:
+        """Where in the file the content's bytes from `start` to `stop` stand: (offset, length) each.
+
+        None where the member is compressed. What is read there is not verified.
+        """
+        place = self._archive.offset + member.offset
+        head = frames.stored_head(member.size)
+        if member.length != frames.stored_length(member.size) or os.pread(self._fd, len(head), place) != head:
+            return None
+        return ((place + offset, length) for offset, length in frames.stored_spans(start, stop))
 
     def section(self, name: str) -> Iterator[bytes]:
         """A section's bytes, verified; `runtime` is the frozen installer's .tar.gz. Raises like `chunks`."""

@@ -1,0 +1,135 @@
+"""What is served under which address, decided once when serving starts.
+
+Images keep their full names (`docker.io/library/web`), charts are artifacts at `charts/NAME:VERSION` as Helm
+pushes them, and every file of the bundle stands under its own path.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from bundler.core.archive.reader import Bundle
+from bundler.core.digest import Digest
+from bundler.core.index import Image, Member, canonical
+from bundler.core.oci import MAX_MANIFEST, OCI_MANIFEST, ManifestIndex, parse_manifest
+from bundler.core.reference import DEFAULT_REGISTRY, Reference
+from bundler.installer.handout import repository
+from bundler.installer.handout.charts import charts, pack
+
+CHARTS: Final = "charts"
+BINARY: Final = "application/octet-stream"
+_CHART_CONFIG: Final = "application/vnd.cncf.helm.config.v1+json"
+_CHART_LAYER: Final = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something to send: a member of the bundle, or a few bytes that were made from it."""
+
+    media_type: str
+    content: Member | bytes
+    digest: Digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return self.content.size if isinstance(self.content, Member) else len(self.content)
+
+
+@dataclass(slots=True)
+class Repository:
+    """A repository of the registry: tags to digests, manifests and blobs by digest."""
+
+    tags: dict[str, Digest] = field(default_factory=dict)
+    manifests: dict[Digest, Entry] = field(default_factory=dict)
+    blobs: dict[Digest, Entry] = field(default_factory=dict)
+
+    def manifest(self, wanted: str) -> Entry | None:
+        """What a tag or a digest means."""
+        if wanted in self.tags:
+            return self.manifests[self.tags[wanted]]
+        return next((entry for digest, entry in self.manifests.items() if str(digest) == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Everything that is served."""
+
+    repositories: Mapping[str, Repository]
+    files: Mapping[str, Entry]
+
+    def repository(self, name: str, registry: str) -> Repository | None:
+        """The repository with this name.
+
+        `registry`: whose mirror is meant, where the client says so (containerd's `ns`). Without it, a name
+        that isn't there is looked for as Docker asks its mirrors: without `docker.io/` in front.
+        """
+        tried = (f"{registry}/{name}" if registry else name, name, f"{DEFAULT_REGISTRY}/{name}")
+        return next((self.repositories[each] for each in tried if each in self.repositories), None)
+
+
+def contents(bundle: Bundle) -> Contents:
+    """What a bundle has to serve. Raises BundlerError when it is damaged."""
+    repositories: dict[str, Repository] = {}
+    for image in bundle.index.images:
+        reference = Reference.parse(image.name)
+        home = repositories.setdefault(reference.name, Repository())
+        _add_image(bundle, image, home)
+        if reference.tag is not None:
+            home.tags[reference.tag] = image.digest
+    files = {member.path: Entry(BINARY, member, member.digest) for member in bundle.index.members}
+    _add_charts(bundle, repositories, files)
+    return Contents(repositories, files)
+
+
+def _add_image(bundle: Bundle, image: Image, home: Repository) -> None:
+    for digest in image.manifests:
+        member = bundle.member(_path(digest))
+        known = image.media_type if digest == image.digest else ""
+        parsed = parse_manifest(bundle.read(member, limit=MAX_MANIFEST), known, image.name)
+        home.manifests[digest] = Entry(parsed.media_type, member, digest)
+        if isinstance(parsed, ManifestIndex):
+            continue
+        for part in (parsed.config, *parsed.layers):
+            blob = bundle.index.member(_path(part.digest))
+            if blob is not None:
+                home.blobs[part.digest] = Entry(BINARY, blob, part.digest)
+
+
+def _add_charts(bundle: Bundle, repositories: dict[str, Repository], files: dict[str, Entry]) -> None:
+    """Charts as artifacts, and as a chart repository at `charts/index.yaml`."""
+    listed = []
+    for chart in charts(bundle):
+        packed = pack(bundle, chart)
+        layer, config = _made("application/gzip", packed), _made(BINARY, canonical(_plain(chart.about)))
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": _descriptor(config, _CHART_CONFIG),
+            "layers": [_descriptor(layer, _CHART_LAYER)],
+        }
+        top = _made(OCI_MANIFEST, canonical(manifest))
+        home = repositories.setdefault(f"{CHARTS}/{chart.name}", Repository())
+        home.manifests[top.digest] = top
+        home.blobs |= {layer.digest: layer, config.digest: config}
+        home.tags[chart.version.replace("+", "_")] = top.digest  # as Helm does: a tag can't hold a plus
+        files[f"{CHARTS}/{chart.file}"] = layer
+        listed.append((chart, layer.digest))
+    if listed:
+        files[f"{CHARTS}/{repository.FILE}"] = _made("text/yaml", repository.index_yaml(listed))
+
+
+def _made(media_type: str, data: bytes) -> Entry:
+    return Entry(media_type, data, Digest.of(data))
+
+
+def _plain(about: Mapping[str, object]) -> dict[str, object]:
+    return {str(key): value for key, value in about.items()}
+
+
+def _descriptor(entry: Entry, media_type: str) -> dict[str, object]:
+    return {"mediaType": media_type, "digest": str(entry.digest), "size": entry.size}
+
+
+def _path(digest: Digest) -> str:
+    return f"images/blobs/sha256/{digest.hex}"
