@@ -10,6 +10,7 @@ from bundler.builder.charts.reference import ChartReference
 from bundler.builder.charts.repository import look_up
 from bundler.builder.charts.values import Values, read_values
 from bundler.builder.fetch import Fetcher
+from bundler.builder.http import display
 from bundler.builder.images.offline import Offline
 from bundler.builder.images.pull import Source, fetch_manifest
 from bundler.builder.images.registry import RegistryClient, RegistryOptions
@@ -163,7 +164,9 @@ class ChartSupply:
         if (pin := self.pins.charts.get(str(chart))) is not None and pin.url:
             return replace(pin, blob=self.fetcher.fetch(pin.url, pin.blob.digest, size=pin.blob.size))
         entry = look_up(chart, self.fetcher, self.store)
-        return Taken(chart, self.fetcher.fetch(entry.url, entry.digest or checksum), url=entry.url)
+        expected = pin.blob.digest if pin else entry.digest or checksum
+        shown = entry.url if display(entry.url) == entry.url else ""  # a lock holds no password
+        return Taken(chart, self.fetcher.fetch(entry.url, expected), url=shown)
 
     def _pull(self, chart: ChartReference) -> Taken:
         if self.registries.offline:

@@ -1,6 +1,7 @@
 """Files by URL for ADD and APP: checked against a digest, a file of checksums, or what a lock says."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
 
 from bundler.builder.http import display
 from bundler.builder.stage.sums import MAX_SUMS, find_sum
@@ -30,13 +31,20 @@ def parse_checksum(text: str) -> Checksum:
     return Digest.parse(text)
 
 
+def lockable(url: str) -> str:
+    """A URL as a lock has it: without what may be secret; of a query, a digest tells it from others."""
+    parts = urlsplit(url)
+    query = Digest.of(parts.query.encode()).hex[:16] if parts.query else ""
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+
+
 def take(url: str, name: str, checksum: Checksum | None, why: str, workshop: Workshop) -> Blob:
     """The file in the store, and noted down; name: its own, as a file of checksums has it.
 
     A digest in the Kubefile counts more than the lock, the lock more than a file of checksums, which is not
     even asked for then. Raises BundlerError (NOT_FOUND, NETWORK, INTEGRITY, INPUT, SPACE).
     """
-    pin = workshop.pinned_files.get(url)
+    pin = workshop.pinned_files.get(lockable(url))
     match checksum:
         case Digest():
             expected: Digest | None = checksum
@@ -54,10 +62,10 @@ def take(url: str, name: str, checksum: Checksum | None, why: str, workshop: Wor
             where=error.where,
             why=error.why,
             code=error.code,
-            fix=f"find out why it changed; if the change is right: bundler update {display(url)}",
+            fix=f"find out why it changed; if the change is right: bundler update {name}",
         ) from error
     promise = f", checksum from {display(checksum.url)}" if isinstance(checksum, SumsFile) else ""
-    workshop.files.append(TakenFile(url, blob, why + promise))
+    workshop.files.append(TakenFile(lockable(url), blob, why + promise))
     return blob
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bundler.builder.stage.process import run_command
+from bundler.builder.store import Store
 from bundler.core.errors import BundlerError, ExitCode
 
 
@@ -244,3 +245,52 @@ def _awaited(path):
             return text
         time.sleep(0.05)
     pytest.fail(f"{path} did not appear")
+
+
+def test_two_builds_at_once_do_a_run_once(site):
+    outside = site.context.parent
+    until = f"for i in $(seq 300); do [ -e {outside}/waiting ] && break; sleep 0.1; done"
+    command = f"{until}; printf x >> {outside}/counter; echo done > made"
+    site.write({"Kubefile": f"FROM scratch\nRUN {command}\n"})
+    script = (
+        "import sys\nfrom pathlib import Path\n"
+        "from bundler.builder.fetch import Fetcher\n"
+        "from bundler.builder.kubefile.catalogue import Catalogue\n"
+        "from bundler.builder.stage.evaluate import evaluate\n"
+        "from bundler.builder.stage.workshop import Workshop\nfrom bundler.builder.store import Store\n"
+        "context, root = map(Path, sys.argv[1:])\n"
+        "class Told:\n"
+        "    def say(self, line):\n"
+        "        print(line)\n"
+        "        if 'another build' in line:\n            (context.parent / 'waiting').touch()\n"
+        "    log = say\n"
+        "with Store(root) as store:\n"
+        "    tools = Workshop(store, Fetcher(store), Catalogue(context), 'linux/amd64', progress=Told())\n"
+        "    print(evaluate(context / 'Kubefile', context, tools).tree.digest)\n"
+    )
+    argv = [sys.executable, "-c", script, site.context, site.context.parent / "shared"]
+    both = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate(timeout=60)[0].splitlines() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert (site.context.parent / "counter").read_text() == "x"
+    assert told[0][-1] == told[1][-1]
+    waited = [lines for lines in told if any("another build is at it" in line for line in lines)]
+    assert len(waited) == 1, told
+    assert any("done by the other build" in line for line in waited[0])
+
+
+def test_a_run_whose_builder_was_killed_is_done_by_the_one_that_waits(site):
+    holder = (
+        "import sys, time\nfrom pathlib import Path\nfrom bundler.builder.store import Store\n"
+        "with Store(Path(sys.argv[1])).alone('run', 'k'):\n"
+        "    print('held', flush=True)\n    time.sleep(60)\n"
+    )
+    argv = [sys.executable, "-c", holder, site.context.parent / "shared"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        waited = []
+        with Store(site.context.parent / "shared") as store:
+            with store.alone("run", "k", lambda: (waited.append(True), process.kill())):
+                assert waited == [True]
+            with store.alone("run", "k", lambda: waited.append(False)):
+                assert waited == [True], "what was let go is free"
