@@ -16,7 +16,7 @@ def reasons(lock: Lock, name: str) -> str:
     """
     told: list[str] = []
     missing: BundlerError | None = None
-    for platform, inputs in sorted(lock.platforms.items()):
+    for platform, inputs in sorted((lock.platforms or {"": Inputs()}).items()):
         try:
             found = matching(inputs, name)
         except BundlerError as error:
@@ -26,7 +26,7 @@ def reasons(lock: Lock, name: str) -> str:
             told += [f"{kind} {pin.name} ({platform})", f"  {pin.pinned}", *_lines(inputs, pin)]
     if missing is not None and not told:
         raise missing
-    return "\n".join(dict.fromkeys(told) if len(lock.platforms) == 1 else told)
+    return "\n".join(told)
 
 
 def listed(lock: Lock) -> str:
