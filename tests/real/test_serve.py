@@ -97,11 +97,10 @@ def serving(path: Path, *options: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    path = tmp_path_factory.mktemp("serve") / "demo.run"
-    images = usual()
-    write_run(
-        path, images, CHART_FILES | {"files/packed.gz": PACKED, "files/plain": PLAIN, "files/none": b""}
-    )
+    folder = tmp_path_factory.mktemp("serve")
+    path, images = folder / "demo.run", usual()
+    files = {"files/packed.gz": PACKED, "files/plain": PLAIN, "files/none": b""}
+    write_run(path, images, CHART_FILES | files | apt_repository(folder))
     with serving(path) as host:
         yield Served(host, images, path)
 

@@ -92,7 +92,7 @@ def _found(entry: Entry | None, code: str, headers: Mapping[str, str]) -> Reply:
 def _content(entry: Entry, headers: Mapping[str, str], more: Mapping[str, str]) -> Reply:
     """The whole content, or the range that is asked for, or 304 or 416."""
     tag = f'"{entry.digest}"'
-    told = {"ETag": tag, "Accept-Ranges": "bytes", "Cache-Control": "max-age=31536000", **more}
+    told = {"ETag": tag, "Accept-Ranges": "bytes", **more}
     if headers.get("if-none-match") in {tag, "*"}:
         return Reply(304, entry, 0, 0, told)
     asked = headers.get("range", "")
