@@ -61,7 +61,10 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 def test_images_keep_their_registry_in_their_name_and_digest(
     images: Images, registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["push-images", f"{registry.host}/mirror", "--insecure-registry"]) == ExitCode.OK
+    assert (
+        main(["push-images", "--allow-unsigned", f"{registry.host}/mirror", "--insecure-registry"])
+        == ExitCode.OK
+    )
     told = capsys.readouterr().err
     assert "4 images pushed, 0 were there; blobs: 9 sent" in told
     assert "1 mounted" in told  # the layer that two share; nine others, configs among them
@@ -83,7 +86,7 @@ def test_a_second_push_sends_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = ["push-images", registry.host, "--insecure-registry"]
+    words = ["push-images", "--allow-unsigned", registry.host, "--insecure-registry"]
     assert main(words) == ExitCode.OK
     sent = counted(monkeypatch)
     capsys.readouterr()
@@ -93,7 +96,7 @@ def test_a_second_push_sends_nothing(
 
 
 def test_a_lost_tag_needs_its_manifest_only(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["push-images", registry.host, "--insecure-registry"]
+    words = ["push-images", "--allow-unsigned", registry.host, "--insecure-registry"]
     assert main(words) == ExitCode.OK
     tags = registry.storage / "docker/registry/v2/repositories/docker.io/library/web/_manifests/tags"
     (tags / "1/current/link").unlink()
@@ -104,7 +107,10 @@ def test_a_lost_tag_needs_its_manifest_only(registry: Registry, monkeypatch: pyt
 
 
 def test_names_without_their_registry(registry: Registry) -> None:
-    assert main(["push-images", registry.host, "--insecure-registry", "--flatten"]) == ExitCode.OK
+    assert (
+        main(["push-images", "--allow-unsigned", registry.host, "--insecure-registry", "--flatten"])
+        == ExitCode.OK
+    )
     assert inspect(registry.host, "library/web:1")
     assert inspect(registry.host, "acme/db:2.0")
 
@@ -117,7 +123,7 @@ def test_two_images_never_get_one_name(
     images.image("quay.io/a/b:1", layer("y", b"y"))
     write_run(tmp_path / "demo.run", images, {})
     monkeypatch.setenv("BUNDLER_RUN_FILE", str(tmp_path / "demo.run"))
-    assert main(["push-images", "127.0.0.1:1", "--flatten"]) == ExitCode.INPUT
+    assert main(["push-images", "--allow-unsigned", "127.0.0.1:1", "--flatten"]) == ExitCode.INPUT
     assert "docker.io/a/b:1 and quay.io/a/b:1" in capsys.readouterr().err
 
 
@@ -127,7 +133,7 @@ def test_tls_and_a_login(
     secret = tmp_path / "password"
     secret.write_text(f"{PASSWORD}\n")
     with running(tmp_path / "tls", tls=True, password=True) as registry:
-        words = ["push-images", registry.host]
+        words = ["push-images", "--allow-unsigned", registry.host]
         assert main(words) == ExitCode.TRUST
         assert "certificate isn't trusted" in capsys.readouterr().err
         words += ["--ca", str(registry.certificate)]
@@ -147,7 +153,7 @@ def test_plain_http_is_never_tried_unasked(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("bundler.installer.push.registry.PAUSE", 0.0)
-    assert main(["push-images", registry.host]) == ExitCode.NETWORK
+    assert main(["push-images", "--allow-unsigned", registry.host]) == ExitCode.NETWORK
     assert "--insecure-registry" in capsys.readouterr().err
 
 
@@ -158,7 +164,9 @@ def test_a_damaged_layer_never_becomes_a_blob(product: Path, images: Images, reg
     with product.open("r+b") as file:
         file.seek(place)
         file.write(bytes(64))
-    assert main(["push-images", registry.host, "--insecure-registry"]) == ExitCode.INTEGRITY
+    assert (
+        main(["push-images", "--allow-unsigned", registry.host, "--insecure-registry"]) == ExitCode.INTEGRITY
+    )
     stored = registry.storage / "docker/registry/v2/blobs/sha256"
     names = {path.parent.name for path in stored.rglob("data")}
     assert not any(digest.hex in names for digest, blob in images.blobs.items() if blob == large)
@@ -166,4 +174,4 @@ def test_a_damaged_layer_never_becomes_a_blob(product: Path, images: Images, reg
 
 @pytest.mark.parametrize("where", ["https://x", "", "a b", "x/UPPER", "-x"])
 def test_what_is_no_registry_is_told(where: str) -> None:
-    assert main(["push-images", "--", where]) == ExitCode.USAGE
+    assert main(["push-images", "--allow-unsigned", "--", where]) == ExitCode.USAGE

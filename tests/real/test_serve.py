@@ -81,7 +81,8 @@ class Served:
 def serving(path: Path, *options: str) -> Iterator[str]:
     """`serve` in a process of its own, ended by Ctrl-C, on which it must end well."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bundler.installer.cli", "serve", "--allow-unsigned", "--listen", "127.0.0.1:0", *options],
+        [sys.executable, "-m", "bundler.installer.cli", "serve",
+         "--allow-unsigned", "--listen", "127.0.0.1:0", *options],
         stdout=subprocess.PIPE, text=True, cwd=ROOT, env=dict(os.environ) | {"BUNDLER_RUN_FILE": str(path)},
     )  # fmt: skip
     assert process.stdout is not None

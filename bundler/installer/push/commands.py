@@ -10,6 +10,7 @@ import typer
 from bundler.core.archive.reader import Bundle
 from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer import options as opt
 from bundler.installer.handout.commands import say
 from bundler.installer.push.http import Client
 from bundler.installer.push.names import Destination, place
@@ -31,7 +32,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
     """Add the command; `run_file` tells where the .run is."""
 
     @app.command("push-images")
-    def push_images(
+    def push_images(  # noqa: PLR0913  (a command has as many parameters as options)
         where: Where,
         *,
         insecure: Insecure = False,
@@ -39,13 +40,18 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         username: User = "",
         password_file: PasswordFile = None,
         flatten: Flatten = False,
+        trust: opt.Trust = None,
+        allow_unsigned: opt.AllowUnsigned = False,
+        accept_new_key: opt.AcceptNewKey = False,
     ) -> None:
         """Push the images into a registry. What is there already is not sent again."""
         destination = Destination.parse(where)
         login = _login(username, password_file)
+        gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
         client = Client(authority=authority)
         try:
             with Bundle.open(run_file()) as bundle:
+                gate.admit(bundle, say)
                 placed = place(bundle.index.images, destination, flatten=flatten)
                 registry = Registry(destination.registry, client, login, plain=insecure)
                 done = push(bundle, placed, registry, say)

@@ -4,7 +4,7 @@ import contextlib
 import re
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,9 @@ import typer
 
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer import options as opt
+from bundler.installer.admit import Gate
+from bundler.installer.handout.commands import say
 from bundler.installer.serve.contents import contents
 from bundler.installer.serve.server import Server
 
@@ -28,17 +31,36 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
     """Add the command; `run_file` tells where the .run is."""
 
     @app.command("serve")
-    def serve(*, listen: Listen = "127.0.0.1:5000", certificate: Certificate = None, key: Key = None) -> None:
+    def serve(
+        *,
+        listen: Listen = "127.0.0.1:5000",
+        certificate: Certificate = None,
+        key: Key = None,
+        trust: opt.Trust = None,
+        allow_unsigned: opt.AllowUnsigned = False,
+        accept_new_key: opt.AcceptNewKey = False,
+    ) -> None:
         """Serve images, charts, packages and files out of this file, read-only, until Ctrl-C."""
         address = parse_address(listen)
         context = _context(certificate, key)
-        with Bundle.open(run_file()) as bundle, _listening(address, bundle, context) as server:
+        gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
+        with (
+            _admitted(run_file(), gate) as bundle,
+            _listening(address, bundle, context) as server,
+        ):
             scheme = "http" if context is None else "https"
             host = f"[{address[0]}]" if ":" in address[0] else address[0]
             sys.stdout.write(f"serving at {scheme}://{host}:{server.server_address[1]}\n")
             sys.stdout.flush()
             with contextlib.suppress(KeyboardInterrupt):
                 server.serve_forever()
+
+
+@contextlib.contextmanager
+def _admitted(run_file: Path, gate: Gate) -> Iterator[Bundle]:
+    with Bundle.open(run_file) as bundle:
+        gate.admit(bundle, say)
+        yield bundle
 
 
 def parse_address(text: str) -> tuple[str, int]:

@@ -67,6 +67,12 @@ def test_every_command_refuses_an_unsigned_file(call: Call, product: Path, comma
     assert call(command, "-f", "/nowhere")[0] == ExitCode.TRUST  # nothing of that was remembered
 
 
+@pytest.mark.parametrize("words", [["serve", "--listen", "127.0.0.1:0"], ["push-images", "127.0.0.1:1"]])
+def test_nothing_unsigned_is_handed_to_others(call: Call, product: Path, words: list[str]) -> None:
+    code, _, err = call(*words)
+    assert (code, f"{product}: demo 1.0.0 is not trusted" in err) == (ExitCode.TRUST, True)
+
+
 def test_a_trusted_key_is_remembered_and_another_is_refused(
     call: Call, product: Path, key: PublicKey, tmp_path: Path
 ) -> None:
