@@ -117,6 +117,7 @@ def _images(
             digest=Digest.parse(image.top) if image.top else image.root.digest,
             manifest=_manifest(image),
             why=_image_whys(names, image, by_name.get(image.name, ())),
+            attached=tuple(sorted(f"{each.tag} {each.root.digest}" for each in image.attached)),
         )
         for image in images
     )

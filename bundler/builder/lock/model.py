@@ -116,7 +116,8 @@ class ImagePin:
     """An image.
 
     reference: its full name. source: `registry`, or `file` for an archive of the build context. digest: what
-    the name led to, mostly an index of several platforms; manifest: the image for this platform.
+    the name led to, mostly an index of several platforms; manifest: the image for this platform. attached:
+    signatures and the like that are carried along, each as `TAG DIGEST`.
     """
 
     reference: str
@@ -124,6 +125,7 @@ class ImagePin:
     digest: Digest
     manifest: Digest
     why: tuple[str, ...] = ()
+    attached: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -132,9 +134,9 @@ class ImagePin:
 
     @property
     def pinned(self) -> str:
-        """The digest of what the name led to, and of the manifest where that is another."""
-        same = self.digest == self.manifest
-        return str(self.digest) if same else f"{self.digest} ({self.manifest})"
+        """The digest of what the name led to; of the manifest where that is another; what is attached."""
+        manifest = () if self.digest == self.manifest else (f"({self.manifest})",)
+        return " ".join((str(self.digest), *manifest, *(f"+ {each}" for each in self.attached)))
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -166,6 +166,7 @@ def _image(given: Fields) -> ImagePin:
         digest=given.digest("digest"),
         manifest=given.digest("manifest"),
         why=_why(given),
+        attached=given.many("attached", read_text),
     )
 
 
