@@ -255,9 +255,9 @@ def test_clients_that_say_nothing_keep_nobody_waiting(served: Served) -> None:
 def test_many_pull_at_once(served: Served) -> None:
     largest = max(served.images.blobs.values(), key=len)
     target = f"/v2/docker.io/library/web/blobs/{Digest.of(largest)}"
+    code = (
         f"import http.client as h, hashlib; c = h.HTTPConnection('{served.host}'); "
         f"c.request('GET', '{target}'); "
-        f"import http.client as h, hashlib; c = h.HTTPConnection('{served.host}'); c.request('GET', '{target}'); "
         "print(hashlib.sha256(c.getresponse().read()).hexdigest())"
     )
     clients = [
