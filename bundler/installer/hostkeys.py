@@ -1,4 +1,4 @@
-"""Which host keys are trusted: known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT) and fingerprints.
+"""Which host keys are trusted: known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
 
 Deciding is pure; `KnownHosts` reads the files and remembers a key that was accepted out loud.
 """
@@ -6,10 +6,8 @@ Deciding is pure; `KnownHosts` reads the files and remembers a key that was acce
 import base64
 import binascii
 import fcntl
-import hashlib
 import hmac
 import os
-import re
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +16,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
-FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _SSH_PORT: Final = 22
 
 
@@ -55,11 +52,6 @@ class Entry:
 def host_name(address: str, port: int) -> str:
     """How known_hosts names a host: with its port when that isn't 22."""
     return address if port == _SSH_PORT else f"[{address}]:{port}"
-
-
-def fingerprint(key: bytes) -> str:
-    """`SHA256:…` as `ssh-keygen -l` prints it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
 def parse(text: str) -> Iterator[Entry]:

@@ -12,6 +12,7 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.sshkey import fingerprint
 from bundler.installer import hostkeys
 from bundler.installer.hostkeys import KnownHosts, Verdict
 from bundler.installer.site import Host, Secret
@@ -104,7 +105,7 @@ def _pinned(host: Host) -> paramiko.Transport:
             transport = _greet(host, (kind,))
         except _NoSuchKindError:
             continue
-        seen.append(hostkeys.fingerprint(transport.get_remote_server_key().asbytes()))
+        seen.append(fingerprint(transport.get_remote_server_key().asbytes()))
         if seen[-1] == host.login.fingerprint:
             return transport
         transport.close()
@@ -164,7 +165,7 @@ def _unreachable(host: Host, why: str, fix: str) -> BundlerError:
 
 def _check(host: Host, name: str, key: paramiko.PKey, trust: Trust) -> None:
     """Take the key or raise BundlerError (TRUST)."""
-    seen = hostkeys.fingerprint(key.asbytes())
+    seen = fingerprint(key.asbytes())
     match hostkeys.judge(trust.known.entries, name, key.asbytes()):
         case Verdict.KNOWN:
             return

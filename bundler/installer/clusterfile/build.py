@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
+from bundler.core.sshkey import FINGERPRINT
 from bundler.core.yamldoc import Document
 from bundler.installer.clusterfile import addresses, schema
 from bundler.installer.clusterfile.faults import UNSUPPORTED, Path
-from bundler.installer.hostkeys import FINGERPRINT
 from bundler.installer.site import (
     REGISTRY_DOMAIN,
     REGISTRY_PORT,

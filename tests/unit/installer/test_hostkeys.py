@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.installer.hostkeys import KnownHosts, Verdict, fingerprint, host_name, judge, kinds, parse
+from bundler.core.sshkey import fingerprint
+from bundler.installer.hostkeys import KnownHosts, Verdict, host_name, judge, kinds, parse
 
 KEY = b"key one"
 OTHER = b"key two"
