@@ -1,9 +1,10 @@
 """What the user sees of a run: bars on a terminal, plain lines anywhere else."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self, TextIO
 
 from bundler.installer.events import (
@@ -144,6 +145,13 @@ class BarProgress(AbstractContextManager["BarProgress"]):
 
 
 def view(stream: TextIO | None = None, *, detail: bool) -> AbstractContextManager[Sink]:
-    """The view that suits where the output goes."""
+    """The view that suits where the output goes, and what was asked for in front of the command."""
     where = stream or sys.stderr
-    return BarProgress(where) if where.isatty() and not detail else PlainProgress(where, detail=detail)
+    if os.environ.get("BUNDLER_QUIET"):
+        return nullcontext(_nothing)
+    moving = where.isatty() and not detail and not os.environ.get("BUNDLER_NOPROGRESS")
+    return BarProgress(where) if moving else PlainProgress(where, detail=detail)
+
+
+def _nothing(_event: Event) -> None:
+    """Shows nothing: errors have their own way."""

@@ -1,6 +1,7 @@
 """From a .run and a Clusterfile to what a command works with: site, facts, plan, and a run of it."""
 
 import contextlib
+import os
 import sys
 import tempfile
 import traceback
@@ -203,5 +204,6 @@ def log_path(asked: Path | None, name: str) -> Path:
 
 
 def say(text: str) -> None:
-    """A line for the user, on standard error: standard output is for results."""
-    sys.stderr.write(f"{text}\n")
+    """A line for the user, on standard error: standard output is for results. Nothing with --quiet."""
+    if not os.environ.get("BUNDLER_QUIET"):
+        sys.stderr.write(f"{text}\n")

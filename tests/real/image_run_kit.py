@@ -112,11 +112,12 @@ def usual() -> Images:
     return images
 
 
-def write_run(target: Path, images: Images, files: dict[str, bytes]) -> None:
-    """The bundle of these images and files."""
+def write_run(target: Path, images: Images, files: dict[str, bytes], *, frozen: Path | None = None) -> None:
+    """The bundle of these images and files; `frozen` takes the place of the stand-in for the installer."""
     described = plain_index("linux/amd64")
     values = {name: getattr(described, name) for name in Index.__slots__ if not name.startswith("_")}
-    with BundleWriter(target, stub=stub_template(), runtime=runtime(target.parent / "rt.tar.gz")) as writer:
+    packed = frozen or runtime(target.parent / "rt.tar.gz")
+    with BundleWriter(target, stub=stub_template(), runtime=packed) as writer:
         members = {f"images/blobs/sha256/{d.hex}": data for d, data in images.blobs.items()} | files
         for path, data in members.items():
             writer.add(path, [data], size=len(data), digest=Digest.of(data))
