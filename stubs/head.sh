@@ -89,30 +89,74 @@ choose_sha256() {
     case $sum in e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855*) openssl=yes ;; esac
 }
 
-check() {
+# Every question about the content of a file that was cut would get half an answer.
+whole() {
+    need ls
     # shellcheck disable=SC2046  # split into words on purpose: ls prints the size as the fifth
     set -- $(ls -lnL "$self")
     [ "$5" = $file_size ] || fail $integrity "the file is not whole: it has $5 bytes and should have $file_size" \
         "" "copy it again"
-    bad='' seen=''
+}
+
+# Whether WORD is a number as the seal writes it. Nothing else may reach $(( )), where some shells would run it.
+number() {
+    case $1 in '' | 0?* | *[!0-9]* | ???????????????????*) return 1 ;; esac
+}
+
+# Take a section's line of the seal apart: sets part_name offset length digest. Gives 1 for what is no such line.
+section() {
+    case $1 in *[!a-z0-9:!\ -]*) return 1 ;; esac
+    # shellcheck disable=SC2086  # split into words on purpose
+    set -- "$1" $1
+    [ $# -eq 5 ] && [ "$1" = "$2 $3 $4 $5" ] && number "$3" && number "$4" || return 1
+    part_name=$2 offset=$3 length=$4 digest=$5
+    [ "$offset" -eq "$expected" ] && [ "$length" -le $((seal_offset - offset)) ] || return 1
+    expected=$(((offset + length + block - 1) / block * block))
+}
+
+# Verify a section and the gap behind it: adds to bad what is damaged.
+check_section() {
+    seen="$seen $part_name"
+    found=sha256:$(part "$offset" "$length" | sha256)
+    gap=$(dirt $((offset + length)))
+    if [ "$found" = "$digest" ] && [ "$gap" -eq 0 ]; then
+        tell "$part_name: OK"
+    else
+        tell "$part_name: DAMAGED"
+        bad="$bad $part_name"
+    fi
+}
+
+# Read the seal from standard input: exactly its one valid text, and every section as its line says.
+check_seal() {
+    bad='' seen='' text='' ended='' expected=0
+    for want in 'bundler-run 1' "name $name" "version $version" "platform $platform"; do
+        IFS= read -r line
+        [ "$line" = "$want" ] || { bad=' seal' && return; }
+        text=$text$line
+    done
+    while IFS= read -r line; do
+        text=$text$line
+        [ -n "$line" ] || { ended=yes && continue; }
+        if [ -n "$ended" ] || ! section "$line"; then
+            bad="$bad seal"
+            return
+        fi
+        check_section
+    done
+    case $seen in
+    ' stub runtime archive index info list'*) ;;
+    *) bad="$bad seal" ;;
+    esac
+    # A shell passes over NUL; counting does not.
+    [ "$expected" -eq $seal_offset ] && [ "$(part $seal_offset 4096 | tr -d '\n' | wc -c)" -eq ${#text} ] ||
+        bad="$bad seal"
+}
+
+check() {
     part $seal_offset 4096 | {
-        while read -r part_name offset length digest; do
-            case $digest in sha256:*) ;; *) continue ;; esac
-            seen="$seen $part_name"
-            found=sha256:$(part "$offset" "$length" | sha256)
-            gap=$(dirt $((offset + length)))
-            if [ "$found" = "$digest" ] && [ "$gap" -eq 0 ]; then
-                tell "$part_name: OK"
-            else
-                tell "$part_name: DAMAGED"
-                bad="$bad $part_name"
-            fi
-        done
-        case $seen in
-        " stub runtime archive index info list"*) ;;
-        *) bad="$bad seal" ;;
-        esac
-        case $(part $seal_offset $((2 * 4096)) | tail -c 4096 | tr -d '\n' | head -c 29) in
+        check_seal
+        case $(part $seal_offset $((2 * 4096)) | tail -c 4096 | tr -d '\n' | head -c 29 | tr '\000' '?') in
         '') ;;
         '-----BEGIN SSH SIGNATURE-----') tell "signature: there is one; --verify-sig checks it" ;;
         *) bad="$bad signature" ;;
@@ -422,12 +466,13 @@ help | h) help && exit ;;
 version) echo "$name $version" && exit ;;
 esac
 need dd head
+[ -z "$ask" ] || whole
 case $ask$json in
 info) part $info_offset $info_length; exit ;;
 list) part $list_offset $list_length; exit ;;
 listyes) part $index_offset $index_length; exit ;;
 check)
-    need sha256sum tail tr wc ls
+    need sha256sum tail tr wc
     choose_sha256
     check
     exit
@@ -440,6 +485,7 @@ if [ "${1:-}" = --verify-sig ] && [ -n "$(command -v ssh-keygen)" ]; then
     trap clean EXIT
     trap 'exit $interrupted' HUP INT TERM
     choose_sha256
+    whole
     check
     shift
     verify_sig "$@"

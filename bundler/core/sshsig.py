@@ -137,7 +137,7 @@ def _key(blob: bytes) -> PublicKey:
     except BundlerError as error:
         if error.code is ExitCode.UNSUPPORTED:
             raise
-        raise ValueError(str(error)) from None
+        raise ValueError(f"{error.what}: {error.why}") from None
 
 
 def _refuse(why: str) -> NoReturn:

@@ -1,7 +1,7 @@
 """`python -m tests.fuzz TARGET [libFuzzer's options]`: throw bytes at a reader until it breaks a promise.
 
-What was found worth keeping goes to build/fuzz/TARGET, and comes back as a start for the next run; what breaks
-a promise is written to build/fuzz/TARGET-crash-…, and `python -m tests.fuzz TARGET FILE` shows it again.
+What was worth keeping goes to build/fuzz/TARGET, and comes back as a start for the next run; what breaks a
+promise is written to build/fuzz/TARGET-crash-…, and `python -m tests.fuzz TARGET FILE` shows it again.
 """
 
 import sys

@@ -346,6 +346,7 @@ def make_sparse(path: Path, seal: Seal, more: int) -> Path:
     cut = seal.section("index").offset
     head, tail = data[:cut], data[cut:]
     stub = head[: seal.section("stub").length].decode()
+    stub = stub.replace(f"file_size={seal.file_size}", f"file_size={seal.file_size + more}")
     for name in ("info", "list"):
         old = seal.section(name).offset
         stub = stub.replace(f"{name}_offset={old}", f"{name}_offset={old + more}")
