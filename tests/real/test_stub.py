@@ -278,8 +278,10 @@ def test_many_starts_at_once_agree(shell: list[str], product: Path, private: dic
     assert sorted(path.name for path in only.iterdir()) == ["start"]
 
 
-def test_an_interrupt_leaves_nothing(shell: list[str], tmp_path: Path, private: dict[str, str]) -> None:
-    """A runtime of 300 MB takes long enough to be interrupted while it unpacks."""
+def unpacking(
+    shell: list[str], folder: Path, private: dict[str, str]
+) -> tuple[subprocess.Popen[bytes], Path]:
+    """A start that is unpacking a runtime of 300 MB, long enough to be ended; and where it does."""
     raw = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1) as packed,
@@ -289,9 +291,9 @@ def test_an_interrupt_leaves_nothing(shell: list[str], tmp_path: Path, private: 
         info.size = 300_000_000
         with Path("/dev/zero").open("rb") as zeros:
             tar.addfile(info, zeros)
-    frozen = tmp_path / "large.tar.gz"
+    frozen = folder / "large.tar.gz"
     frozen.write_bytes(raw.getvalue())
-    path = tmp_path / "demo.run"
+    path = folder / "demo.run"
     make_run(path, frozen=frozen)
     env = {"PATH": os.environ["PATH"]} | private
     start = subprocess.Popen([*shell, str(path)], env=env, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -299,9 +301,27 @@ def test_an_interrupt_leaves_nothing(shell: list[str], tmp_path: Path, private: 
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and not list(home.glob(".new.*/app")):
         time.sleep(0.005)
+    assert list(home.glob(".new.*/app"))
+    return start, home
+
+
+def test_an_interrupt_leaves_nothing(shell: list[str], tmp_path: Path, private: dict[str, str]) -> None:
+    start, home = unpacking(shell, tmp_path, private)
     os.killpg(start.pid, signal.SIGINT)
     assert start.wait(20) == ExitCode.INTERRUPTED
     assert list(home.iterdir()) == []
+
+
+def test_the_start_after_kill_9_cleans_up(shell: list[str], tmp_path: Path, private: dict[str, str]) -> None:
+    start, home = unpacking(shell, tmp_path, private)
+    os.killpg(start.pid, signal.SIGKILL)
+    start.wait(20)
+    (left,) = home.iterdir()
+    assert left.name.startswith(".new.")
+    make_run(tmp_path / "next.run")
+    assert call(shell, tmp_path / "next.run", env=private).returncode == 7
+    assert not left.exists()
+    assert len(list(home.iterdir())) == 1
 
 
 def sh(script: str) -> str:
