@@ -60,6 +60,8 @@ lock: ## pin all Python dependencies with their digests into .requirements/dev.t
 	build/lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra dev \
 		--output-file .requirements/dev.txt pyproject.toml
+	# pip-compile forgets for which machines an extra's packages are.
+	sed -i 's/^atheris==[^ ]*/& ; platform_machine == "x86_64"/' .requirements/dev.txt
 
 clean: ## remove what was built here; the cache stays
 	rm -rf $(V) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

@@ -202,6 +202,8 @@ class Reader:
             where, message = self.stated.at(offset), "too deeply nested"
         except json.JSONDecodeError as error:
             where, message = self.stated.at(offset + error.pos), f"not a JSON list: {error.msg}"
+        except ValueError:  # Python reads no numbers of thousands of digits
+            where, message = self.stated.at(offset), "not a list of strings"
         else:
             where, message = self.stated.at(offset), "not a list of strings"
         self.fault(where, "bad-json", message, f"write {example}")

@@ -273,6 +273,12 @@ def test_any_text_is_understood_or_refused_with_places(text):
     assert reading.kubefile.instructions is not None
 
 
+@pytest.mark.parametrize("line", ["LAUNCH [{}]", "CMDS [{}]", "APPCMDS web [{}]"])
+def test_a_number_too_long_to_read_is_no_list_of_strings(line):
+    (finding,) = (f for f in read(line.format("9" * 5000), "K").findings if f.problem.rule == "bad-json")
+    assert "not a list of strings" in finding.problem.message
+
+
 SEALER_STYLE = {
     "base files": """\
 FROM scratch
