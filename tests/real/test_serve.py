@@ -225,6 +225,18 @@ def test_addresses(served: Served, target: str, status: int) -> None:
     assert served.get(target)[0] == status
 
 
+def test_a_long_catalogue_comes_in_pages(served: Served) -> None:
+    target, names = "/v2/_catalog?n=2", []
+    for _ in range(9):
+        _, headers, body = served.get(target)
+        names += json.loads(body)["repositories"]
+        if "Link" not in headers:
+            break
+        target = headers["Link"].removeprefix("<").partition(">")[0]
+    images = {image.name.rpartition(":")[0] for image in served.images.images}
+    assert names == sorted({*images, "charts/web"})
+
+
 def test_referrers_are_an_empty_index(served: Served) -> None:
     digest = served.images.images[0].digest
     body = json.loads(served.get(f"/v2/docker.io/library/web/referrers/{digest}")[2])

@@ -6,9 +6,9 @@ Follows the OCI distribution specification 1.1 (the pulling part) and RFC 9110 (
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from bundler.core.digest import Digest
 from bundler.core.oci import OCI_INDEX
@@ -114,11 +114,16 @@ def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
 
 
 def _page(key: str, names: list[str], query: Mapping[str, list[str]], more: Mapping[str, str]) -> Reply:
-    """A list, from `last` on and at most `n` of it."""
+    """A list, from `last` on and at most `n` of it, with the address of the rest."""
     after, asked = (next(iter(query.get(name, [])), "") for name in ("last", "n"))
     left = [name for name in names if name > after]
     count = min(int(asked), MAX_PAGE) if re.fullmatch(r"[0-9]{1,9}", asked) else MAX_PAGE
-    return _text(json.dumps({**more, key: left[:count]}), _JSON)
+    page = left[:count]
+    headers = dict(_API)
+    if page and len(left) > count:
+        where = f"/v2/{more['name']}/tags/list" if "name" in more else "/v2/_catalog"
+        headers["Link"] = f'<{where}?{urlencode({"n": count, "last": page[-1]})}>; rel="next"'
+    return replace(_text(json.dumps({**more, key: page}), _JSON), headers=headers)
 
 
 def _folder(contents: Contents, path: str) -> Reply:
