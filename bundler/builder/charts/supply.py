@@ -162,7 +162,7 @@ class ChartSupply:
 
     def _download(self, chart: ChartReference, checksum: Digest | None) -> Taken:
         if (pin := self.pins.charts.get(str(chart))) is not None and pin.url:
-            return replace(pin, blob=self.fetcher.fetch(pin.url, pin.blob.digest, size=pin.blob.size))
+            return replace(pin, blob=self.fetcher.fetch(pin.url, pin.blob.digest))
         entry = look_up(chart, self.fetcher, self.store)
         expected = pin.blob.digest if pin else entry.digest or checksum
         shown = entry.url if display(entry.url) == entry.url else ""  # a lock holds no password

@@ -4,12 +4,13 @@ import gzip
 import io
 import json
 import tarfile
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from bundler.builder.charts.helm import RenderRequest, SdkHelm
-from bundler.builder.charts.supply import ChartSupply
+from bundler.builder.charts.supply import ChartPins, ChartSupply
 from bundler.builder.fetch import Fetcher
 from bundler.builder.images.auth import Keychain
 from bundler.builder.images.registry import RegistryOptions
@@ -346,3 +347,50 @@ def test_mirrors_hold_for_charts(server, supply):
     _, blob = supply(mirrors=mirrors).fetch("chart+https://charts.example/web:1.2.3")
     assert blob.digest == Digest.of(data)
     assert Tree() == supply().complete(Tree(), "nothing", no_folders)
+
+
+def test_a_pinned_chart_of_a_repository_is_not_looked_up_again(supply, server, store):
+    base = offer(server, ("web", "1.2.3", packed("web", "1.2.3")))
+    first = supply()
+    _, blob = first.fetch(f"{base}/web:1.2.3")
+    offer(server, ("web", "1.2.3", packed("web", "1.2.3", {"templates/x.yaml": "moved"})))
+    seen = len(server.seen)
+    again = replace(supply(), pins=ChartPins({f"{base}/web:1.2.3": first.taken[0]}))
+    assert again.fetch(f"{base}/web:1.2.3")[1] == blob
+    assert len(server.seen) == seen, "neither the index nor the chart, which is in the cache"
+    store.discard(blob.digest)
+    with pytest.raises(BundlerError) as caught:
+        again.fetch(f"{base}/web:1.2.3")
+    assert caught.value.code is ExitCode.INTEGRITY
+
+
+def test_a_pinned_chart_of_a_registry_stays_what_it_was(supply, registry):
+    name = put(registry, "charts/web", "1.2.3", packed("web", "1.2.3"))
+    first = supply()
+    _, blob = first.fetch(name)
+    put(registry, "charts/web", "1.2.3", packed("web", "1.2.3", {"templates/x.yaml": "moved"}))
+    assert supply().fetch(name)[1] != blob
+    assert replace(supply(), pins=ChartPins({name: first.taken[0]})).fetch(name)[1] == blob
+    assert replace(supply(offline=True), pins=ChartPins({name: first.taken[0]})).fetch(name)[1] == blob
+
+
+def test_a_settled_range_is_not_resolved_again(supply, server, store):
+    base = offer(server, *((("db", version, packed("db", version))) for version in ("1.1.0", "1.2.0")))
+    chart = tree_of(
+        store,
+        {
+            "Chart.yaml": "{apiVersion: v2, name: shop, version: 0.1.0, dependencies: "
+            f"[{{name: db, version: ^1.0, repository: {base.removeprefix('chart+')}}}]}}"
+        },
+    )
+    first = supply()
+    made = first.complete(chart, "shop", lambda _: Tree())
+    assert first.settled == {f"{base.removeprefix('chart+')}/db:^1.0": "1.2.0"}
+    older = dict.fromkeys(first.settled, "1.1.0")
+    pinned = replace(supply(), pins=ChartPins(ranges=older))
+    assert set(pinned.complete(chart, "shop", lambda _: Tree()).entries) == {
+        "Chart.yaml",
+        "charts/db-1.1.0.tgz",
+    }
+    assert pinned.settled == older
+    assert "charts/db-1.2.0.tgz" in made.entries
