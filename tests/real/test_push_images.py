@@ -11,6 +11,7 @@ from bundler.installer.cli import main
 from bundler.installer.push.http import Client
 from tests.real.image_run_kit import Images, layer, usual, write_run
 from tests.real.registry_kit import PASSWORD, USER, Registry, login, missing, running, skopeo
+from tests.real.token_kit import serving_tokens
 
 pytestmark = [
     pytest.mark.real,
@@ -147,6 +148,23 @@ def test_tls_and_a_login(
         assert main([*words, "--password-file", str(secret)]) == ExitCode.OK
         options = ("--authfile", str(login(tmp_path / "auth.json", registry.host)))
         assert inspect(registry.host, "docker.io/library/web:1", *options, certificate=registry.certificate)
+
+
+def test_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A registry that sends its clients to a token server."""
+    with (
+        serving_tokens(tmp_path / "tokens") as tokens,
+        running(tokens.folder, tls=True, auth=tokens.auth) as registry,
+    ):
+        words = ["push-images", "--allow-unsigned", registry.host, "--ca", str(registry.certificate)]
+        assert main(words) == ExitCode.TRUST  # a token is given to anybody, but the right to push isn't
+        monkeypatch.setenv("BUNDLER_REGISTRY_PASSWORD", PASSWORD)
+        words += ["--username", USER]
+        assert main(words) == ExitCode.OK
+        assert "4 images pushed" in capsys.readouterr().err
+        assert main(words) == ExitCode.OK
+        assert "0 images pushed, 4 were there" in capsys.readouterr().err
+        assert {each["scope"].rpartition(":")[2] for each in tokens.asked} <= {"pull,push", "pull"}
 
 
 def test_plain_http_is_never_tried_unasked(
