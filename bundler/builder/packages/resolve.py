@@ -253,7 +253,7 @@ def _gone(deb: Deb, why: str) -> BundlerError:
         why=why,
         code=ExitCode.NOT_FOUND,
         fix="`bundler update` takes the version that it has; "
-        "or name a mirror that keeps old ones with --debian-mirror, as snapshot.debian.org does",
+        "or name a mirror that keeps old ones with --debian-mirror, as Debian's snapshot service does",
     )
 
 
