@@ -67,10 +67,10 @@ def lay(base: Base, case: Case, folder: Path) -> Path:
 
 # What the stub's own check can know: the seal and what it covers. The stub itself stays as it was.
 _SPOILED = [
-    *(name for name in CORPUS if name.startswith("flip-seal-") and int(name[10:]) % 8 == 0),
-    *(name for name in CORPUS if name.startswith("flip-padding-") and int(name[13:]) % 5 == 0),
-    *(f"flip-{name}-{step}" for name in ("runtime", "archive", "index", "info", "list") for step in (0, 15)),
-    *(f"flip-gap-{name}-3" for name in ("stub", "archive", "list")),
+    *(name for name in CORPUS if name.startswith("flip-seal-") and int(name[10:]) % 20 == 0),
+    *(name for name in CORPUS if name.startswith("flip-padding-") and int(name[13:]) % 8 == 0),
+    *(f"flip-{name}-{step}" for name, step in (("runtime", 0), ("archive", 15), ("index", 7), ("list", 15))),
+    *(f"flip-gap-{name}-3" for name in ("stub", "list")),
     *("cut-at-5+0", "cut-at-9+1", "cut-by-1", "cut-by-8192", "behind-zeros-1", "behind-another-run"),
     *("seal-nul", "seal-tabs", "seal-comment", "seal-blank-between", "seal-name-another", "seal-format-2"),
     *("seal-without-line-5", "seal-swapped-5", "seal-twice-6", "seal-hash-of-nothing", "seal-windows-lines"),
@@ -168,9 +168,7 @@ def test_plan_ends_with_its_code_for_every_file(
     site.write_text("kind: Cluster\n")
     monkeypatch.setenv(cli.RUN_FILE, str(path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    for case in CORPUS.values():
-        if case.name.startswith(("flip-", "cut-", "place-")) and not case.name.endswith(("7", "1")):
-            continue  # of these there are hundreds alike
+    for case in tuple(CORPUS.values())[::4]:  # some of every kind; all go through the reader elsewhere
         path.write_bytes(case.make(base))
         code = cli.main(["plan", "--clusterfile", str(site)])
         text = capsys.readouterr().err
