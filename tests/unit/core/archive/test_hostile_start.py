@@ -17,7 +17,7 @@ from bundler.core.archive.seal import ALIGN, TEXT
 from bundler.core.errors import ExitCode
 from bundler.installer import cli
 from tests.unit.core.archive.hostile_cases import corpus
-from tests.unit.core.archive.hostile_kit import Base, Case, is_clear, make_base, room_of
+from tests.unit.core.archive.hostile_kit import Base, Case, is_clear, left_whole, make_base, room_of
 
 CORPUS = {case.name: case for case in corpus()}
 START = f'#!/bin/sh\nPYTHONPATH={os.getcwd()} exec {sys.executable} -m bundler.installer.cli "$@"\n'  # noqa: PTH109
@@ -175,3 +175,21 @@ def test_plan_ends_with_its_code_for_every_file(
         assert code in case.codes | {ExitCode.TRUST}, (case.name, text)
         assert is_clear(text), (case.name, text)
         assert {each.name for each in tmp_path.iterdir()} == {"x.run", "site.yaml"}
+
+
+def test_extract_takes_out_what_is_right_or_nothing(
+    base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bit may be wrong where nothing is taken from; what is taken out is right, and lies inside."""
+    path, out = tmp_path / "x.run", tmp_path / "out"
+    monkeypatch.setenv(cli.RUN_FILE, str(path))
+    lying = [case for case in CORPUS.values() if case.name.startswith(("frame-", "member-", "flip-archive-"))]
+    for case in lying[::2]:
+        path.write_bytes(case.make(base))
+        code = cli.main(["extract", "*", "--target", str(out)])
+        text = capsys.readouterr().err
+        assert code in case.codes | {ExitCode.OK}, (case.name, text)
+        assert out.exists() == (code == ExitCode.OK), case.name
+        assert left_whole(out), case.name
+        shutil.rmtree(out, ignore_errors=True)
+        assert {each.name for each in tmp_path.iterdir()} == {"x.run"}
