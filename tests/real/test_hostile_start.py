@@ -19,6 +19,8 @@ from bundler.installer import cli
 from tests.unit.core.archive.hostile_cases import corpus
 from tests.unit.core.archive.hostile_kit import Base, Case, is_clear, left_whole, make_base, room_of
 
+pytestmark = pytest.mark.real
+
 CORPUS = {case.name: case for case in corpus()}
 START = f'#!/bin/sh\nPYTHONPATH={os.getcwd()} exec {sys.executable} -m bundler.installer.cli "$@"\n'  # noqa: PTH109
 SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
