@@ -88,7 +88,10 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     report: ReportFile = None,
     verbose: Verbose = False,
 ) -> None:
-    """Make the site what the Clusterfile says: install, or go on with an install."""
+    """Install, or go on with an install.
+
+    Makes the site what the Clusterfile says; what is done already is left out.
+    """
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
@@ -141,7 +144,10 @@ def delete(  # noqa: PLR0913  (as above)
     verbose: Verbose = False,
     yes: Yes = False,
 ) -> None:
-    """Take the cluster down, with all its data, and leave the machines as they were found."""
+    """Take the cluster down, data and all.
+
+    Leaves the machines as they were found.
+    """
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:

@@ -28,7 +28,10 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
 
     @app.command("extract")
     def extract_command(names: Names, *, target: Target = Path()) -> None:
-        """Take files out, verified: each is hashed while it is written."""
+        """Take files out, verified.
+
+        Each is hashed while it is written.
+        """
         mask = caller_umask()
         with Bundle.open(run_file()) as bundle:
             files = select(bundle.index, names)
@@ -38,7 +41,10 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
 
     @app.command("export")
     def export_command(what: What, folder: Folder) -> None:
-        """Take images (OCI layout), charts, packages (apt repository) or the SBOM out, verified."""
+        """Take images, charts, packages or SBOM out.
+
+        Images become an OCI layout, packages an apt repository; everything is verified.
+        """
         mask = caller_umask()
         with Bundle.open(run_file()) as bundle:
             count = export(bundle, what, folder, umask=mask, progress=lambda _count: None)

@@ -40,7 +40,10 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         allow_unsigned: opt.AllowUnsigned = False,
         accept_new_key: opt.AcceptNewKey = False,
     ) -> None:
-        """Serve images, charts, packages and files out of this file, read-only, until Ctrl-C."""
+        """Serve the content, read-only, till Ctrl-C.
+
+        Images, charts, packages and files come straight out of this file.
+        """
         address = parse_address(listen)
         context = _context(certificate, key)
         gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
