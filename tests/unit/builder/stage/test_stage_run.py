@@ -220,7 +220,7 @@ def test_interrupted_and_killed_builds_leave_nothing_for_long(number, tmp_path, 
     status = build.wait(timeout=30)
     if number is signal.SIGINT:
         assert status == 130
-        assert not Path(f"/proc/{pid}").exists()
+        _await_end(pid)  # killed before the build ended; whoever inherits it may take a moment to reap it
         assert list((tmp_path / "cache" / "temp").iterdir()) == []
     else:
         _await_end(pid)
