@@ -19,6 +19,7 @@ from bundler.core.errors import ExitCode
 from tests.site import lifecycle, product, ssh, watch
 from tests.site.floor import wait_for_pages
 from tests.site.footprint import differences, footprint
+from tests.site.identity import Identity
 from tests.site.spec import SiteSpec
 
 pytestmark = pytest.mark.site
@@ -85,6 +86,44 @@ def test_an_unknown_host_key_is_not_trusted(story: Story) -> None:
     ssh.on(story.spec, first, "mv /root/.ssh/aside /root/.ssh/known_hosts")
     assert done.returncode == ExitCode.TRUST, done.stderr
     assert "--accept-new-host-keys" in done.stderr
+
+
+def test_a_file_of_an_unknown_vendor_is_not_taken(story: Story) -> None:
+    first, key = story.spec.machines[0], f"{product.TRUSTED}/demo.pub"
+    ssh.on(story.spec, first, f"mv {key} /root/aside.pub")
+    done = product.run(story.spec, _APPLY)
+    ssh.on(story.spec, first, f"mv /root/aside.pub {key}")
+    assert done.returncode == ExitCode.TRUST, done.stderr
+    assert "--trust" in done.stderr
+
+
+LOGINS = {
+    "ops, by key, sudo without a password": "user: ops, pk: /root/id_ed25519",
+    "clerk, by password, sudo with it": "user: clerk, passwordFile: /root/password",
+}
+
+
+def log_in_as(story: Story, login: str) -> None:
+    """Put other.yaml beside site.yaml: the same site with another login."""
+    first = story.spec.machines[0]
+    ssh.put(story.spec, first, [Identity(story.spec.run_dir).password], "/root/")
+    ssh.on(story.spec, first, f"cd /root && sed 's|ssh: {{.*}}|ssh: {{{login}}}|' site.yaml > other.yaml")
+
+
+def forget_login(story: Story) -> None:
+    ssh.on(story.spec, story.spec.machines[0], "rm -f /root/password /root/other.yaml")
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_users_other_than_root_work_through_sudo(story: Story, login: str) -> None:
+    log_in_as(story, LOGINS[login])
+    done = product.run(story.spec, "facts --json --clusterfile other.yaml")
+    forget_login(story)
+    assert done.returncode == 0, done.stderr
+    password = Identity(story.spec.run_dir).password.read_text()
+    assert password not in done.stdout + done.stderr
+    hosts = json.loads(done.stdout)["hosts"]
+    assert hosts[str(story.spec.machines[1].address)]["sudo"] is True
 
 
 def test_plan_shows_and_does_nothing(story: Story) -> None:
@@ -162,9 +201,11 @@ def test_delete_leaves_the_machines_as_they_were_found(story: Story) -> None:
     assert not left, "\n".join(left)
 
 
-def test_it_comes_up_again_after_delete(story: Story) -> None:
+def test_it_comes_up_again_after_delete_by_a_user_whose_sudo_asks(story: Story) -> None:
     _require_installed(story)
-    done = product.run(story.spec, _APPLY)
+    log_in_as(story, LOGINS["clerk, by password, sudo with it"])
+    done = product.run(story.spec, "--clusterfile other.yaml")
+    forget_login(story)
     assert done.returncode == 0, done.stderr + done.stdout[-3000:]
     assert product.ready_nodes(story.spec) == {"node-1": True, "node-2": True}
     assert watch.seen(story.spec, _INSIDE) == ()
