@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bundler.builder import options as opt
-from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def pull_command(
         from bundler.builder.artifact import work  # noqa: PLC0415  (as above)
 
         target, artifact, moved = work.pull(source, output, around)
-    typer.echo(f"{target}: {artifact.digest}, {human(artifact.size)}; {_told(moved, 'fetched')}")
+    typer.echo(f"{target}: {artifact.digest}, {_size(artifact.size)}; {_told(moved, 'fetched')}")
 
 
 def save_command(
@@ -109,7 +108,7 @@ def load_command(
         from bundler.builder.artifact import work  # noqa: PLC0415  (as above)
 
         target, artifact = work.load(layout, name, output, around)
-    typer.echo(f"{target}: {artifact.digest}, {human(artifact.size)}")
+    typer.echo(f"{target}: {artifact.digest}, {_size(artifact.size)}")
 
 
 def tag_command(
@@ -167,5 +166,11 @@ def _to_stderr(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
+def _size(count: int) -> str:
+    from bundler.core.archive.text import human  # noqa: PLC0415  (--help does without the archive's code)
+
+    return human(count)
+
+
 def _told(moved: "Moved", verb: str) -> str:
-    return f"{moved.parts} parts {verb} ({human(moved.size)}), {moved.there} were there"
+    return f"{moved.parts} parts {verb} ({_size(moved.size)}), {moved.there} were there"

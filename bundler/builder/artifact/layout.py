@@ -143,7 +143,8 @@ def _write(path: Path, chunks: Iterable[bytes], on_bytes: OnBytes) -> None:
 
 
 def _none_or_many(place: Path, wanted: str, listed: Iterable[Descriptor]) -> NoReturn:
-    names = ", ".join(sorted(filter(None, (entry.annotation(_REF_NAME)[:200] for entry in listed))))
+    known = (entry.annotation(_REF_NAME)[:200] for entry in listed)
+    names = ", ".join(sorted(repr(name) for name in known if name))  # as text: they are a stranger's
     raise BundlerError(
         f"there is no bundle {wanted!r} in it" if wanted else "it isn't clear which bundle is meant",
         where=place,

@@ -77,11 +77,14 @@ class _Send:
         if self._uploader.has_blob(part.digest):
             self._transfer.advance(part.size)
             return False
-        self._uploader.upload(part.digest, part.size, lambda: self._read(part))
+        counted = Counted(self._transfer)
+        self._uploader.upload(part.digest, part.size, lambda: self._read(part, counted))
         return True
 
-    def _read(self, part: Descriptor) -> Iterator[bytes]:
-        for chunk in Counted(self._transfer).passed(self._parts.chunks(part)):
+    def _read(self, part: Descriptor, counted: Counted) -> Iterator[bytes]:
+        self._transfer.advance(-counted.bytes)  # what an earlier try has sent is sent again
+        counted.bytes = 0
+        for chunk in counted.passed(self._parts.chunks(part)):
             self._stop.check()
             yield chunk
 

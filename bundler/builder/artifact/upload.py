@@ -3,15 +3,13 @@
 HTTPS always, but for registries that the user named as insecure. A login goes to the registry itself only.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
 from bundler.builder.http import Answer, Client, explained, make_client, raise_busy, retrying
-from bundler.builder.images.registry import RegistryOptions
+from bundler.builder.images.registry import RegistryOptions, own_words
 from bundler.builder.images.tokens import Tokens
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -20,7 +18,6 @@ from bundler.core.reference import DEFAULT_REGISTRY, Reference
 
 _API_OF_DEFAULT: Final = "registry-1.docker.io"  # where docker.io answers
 _LOGINS: Final = 3  # answers with 401 to one request before it counts as refused
-_MAX_MESSAGE: Final = 64 << 10  # bytes of an error's body that are read
 _THERE: Final = frozenset({200, 307})  # some keep blobs elsewhere and point there
 
 Body = bytes | Callable[[], Iterable[bytes]]  # the latter gives the content once for each try
@@ -130,7 +127,7 @@ class Uploader:
         if answer.status_code in accepted:
             location, digest = (answer.headers.get(n, "") for n in ("Location", "Docker-Content-Digest"))
             return _Said(answer.status_code, location, digest)
-        why = f"HTTP {answer.status_code} from {answer.request.url.host}{_message(answer)}"
+        why = f"HTTP {answer.status_code} from {answer.request.url.host}{own_words(answer)}"
         if answer.status_code in {401, 403}:
             raise self._denied(why)
         raise self._failed(why)
@@ -169,17 +166,3 @@ def _plain(ref: Reference, options: RegistryOptions) -> bool:
     """Whether the user, or registries.conf, lets this registry be spoken to over plain HTTP."""
     places = options.mirrors.places(ref)
     return ref.registry in options.insecure or any(p.insecure and p.name == ref.name for p in places)
-
-
-def _message(answer: Answer) -> str:
-    """What the registry says for itself, as far as a terminal may show it."""
-    body = b""
-    for chunk in answer.iter_raw():
-        body += chunk
-        if len(body) > _MAX_MESSAGE:
-            return ""
-    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        errors = json.loads(body)["errors"]
-        said = "; ".join(f"{error['code']}: {error.get('message', '')}" for error in errors[:3])
-        return ", which says: " + "".join(char for char in said[:300] if char.isprintable())
-    return ""
