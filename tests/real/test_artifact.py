@@ -5,8 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx2
@@ -14,18 +17,23 @@ import pytest
 
 from bundler.builder import cli
 from bundler.builder.artifact.model import ARTIFACT, EMPTY_CONFIG
+from bundler.builder.artifact.runfile import packed
 from bundler.builder.sign import sign_file
 from bundler.builder.signer import find_signer
 from bundler.core.archive import Bundle
 from bundler.core.errors import ExitCode
+from bundler.core.oci import OCI_MANIFEST
 from tests.real.image_run_kit import Images, layer, usual, write_run
 from tests.real.registry_kit import Registry, login, missing, running, skopeo
 from tests.real.token_kit import serving_tokens
+from tests.unit.builder.servers import content, in_turn, serving, status
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(bool(missing()), reason=missing() or "all there"),
 ]
+
+ROOT = Path(__file__).parents[2]
 
 Call = Callable[..., tuple[int, str, str]]
 Requests = list[tuple[str, str]]
@@ -123,13 +131,19 @@ def test_what_is_pulled_after_skopeo_carried_it_on_is_what_was_pushed(
 def test_the_layers_one_behind_another_are_the_file(
     call: Call, product: Path, registry: Registry, tmp_path: Path
 ) -> None:
-    """What docs/cli-bundler.md tells those who have skopeo but no bundler."""
+    """With the command that docs/cli-bundler.md has for those who have no bundler."""
     assert call("push", product, f"{registry.host}/demo:1", *plain(registry))[0] == 0
-    folder = tmp_path / "dir"
-    skopeo("copy", "--quiet", "--src-tls-verify=false", f"docker://{registry.host}/demo:1", f"dir:{folder}")
-    layers = json.loads((folder / "manifest.json").read_text())["layers"]
-    joined = b"".join((folder / part["digest"].removeprefix("sha256:")).read_bytes() for part in layers)
-    assert sha256(joined).hexdigest() == digest(product)
+    skopeo(
+        "copy",
+        "--quiet",
+        "--src-tls-verify=false",
+        f"docker://{registry.host}/demo:1",
+        f"dir:{tmp_path}/shop",
+    )
+    told = (ROOT / "docs/cli-bundler.md").read_text().splitlines()
+    (joining,) = (line for line in told if line.startswith("jq "))
+    subprocess.run(["sh", "-euc", joining], cwd=tmp_path, check=True, timeout=60)
+    assert digest(tmp_path / "shop.run") == digest(product)
 
 
 def test_a_second_push_asks_once_and_sends_nothing(
@@ -195,6 +209,52 @@ def test_a_cut_pull_goes_on_where_it_stopped(
     out = tmp_path / "back.run"
     assert call("pull", f"{registry.host}/demo:1", "-o", out, "--cache", cache, *plain(registry))[0] == 0
     assert ranges == ["bytes=1000000-"]
+    assert digest(out) == digest(product)
+
+
+def test_a_pull_that_was_killed_leaves_no_file_and_the_next_one_goes_on(
+    call: Call, product: Path, tmp_path: Path
+) -> None:
+    """kill -9 in the middle of the largest part; what had arrived is not asked for again."""
+    with packed(product) as (artifact, parts):
+        blobs = {part.digest: b"".join(parts.chunks(part)) for part in artifact.blobs}
+    largest = max(blobs, key=lambda one: len(blobs[one]))
+    arrived, goes_on = threading.Event(), threading.Event()
+
+    def stalls(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(blobs[largest])))
+        handler.end_headers()
+        handler.wfile.write(blobs[largest][:2_000_000])
+        arrived.set()
+        goes_on.wait(30)
+
+    with serving() as server:
+        place = "/v2/demo"
+        server.answers |= {f"{place}/blobs/{one}": content(data) for one, data in blobs.items()}
+        server.answers[f"{place}/manifests/1"] = status(200, {"Content-Type": OCI_MANIFEST}, artifact.raw)
+        server.answers[f"{place}/blobs/{largest}"] = in_turn(stalls, content(blobs[largest]))
+        host = server.base.removeprefix("http://")
+        out, cache = tmp_path / "out" / "back.run", tmp_path / "other"
+        out.parent.mkdir()
+        words = ["pull", f"{host}/demo:1", "-o", str(out), "--cache", str(cache), "--insecure-registry", host]
+        child = subprocess.Popen([sys.executable, "-m", "bundler.builder", *words], cwd=ROOT)
+        try:
+            assert arrived.wait(30)
+            half = cache / "partial" / largest.hex
+            deadline = time.monotonic() + 30
+            while half.stat().st_size < 1_900_000 and time.monotonic() < deadline:
+                time.sleep(0.02)
+        finally:
+            child.kill()
+            child.wait(10)
+            goes_on.set()
+        assert half.stat().st_size >= 1_900_000
+        assert list(out.parent.iterdir()) == []
+        assert call(*words)[0] == 0
+        asked = [headers.get("Range", "") for path, headers in server.seen if path.endswith(str(largest))]
+    assert len(asked) == 2
+    assert int(asked[1].removeprefix("bytes=").removesuffix("-")) >= 1_900_000
     assert digest(out) == digest(product)
 
 

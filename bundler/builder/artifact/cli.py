@@ -43,6 +43,8 @@ TagSource = Annotated[
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The name to give.")]
 Remove = Annotated[bool, typer.Option("--remove", help="Forget the name in place of giving one.")]
 
+_TAG_WAYS = frozenset({(False, False, False), (True, True, False), (True, False, True)})
+
 
 def push_command(
     source: Source,
@@ -120,7 +122,7 @@ def tag_command(
     quiet: opt.Quiet = False,
 ) -> None:
     """Give a .run a name in the cache, list the names, or forget one."""
-    if bool(name) == remove and (name or remove or source):
+    if (bool(source), bool(name), remove) not in _TAG_WAYS:
         raise BundlerError(
             "tag takes FILE|NAME and NAME, or --remove and NAME, or nothing",
             code=ExitCode.USAGE,
