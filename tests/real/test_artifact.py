@@ -18,6 +18,7 @@ import pytest
 from bundler.builder import cli
 from bundler.builder.artifact.model import ARTIFACT, EMPTY_CONFIG
 from bundler.builder.artifact.runfile import packed
+from bundler.builder.artifact.upload import Uploader
 from bundler.builder.sign import sign_file
 from bundler.builder.signer import find_signer
 from bundler.core.archive import Bundle
@@ -286,6 +287,24 @@ def test_a_damaged_file_is_not_pushed(
     assert code == ExitCode.INTEGRITY
     assert "damaged" in error
     assert requests == []
+
+
+def test_a_file_that_changes_while_it_is_pushed_gets_no_name(
+    call: Call, product: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Uploader.manifest_digest
+
+    def altered(self: Uploader) -> str:
+        with product.open("r+b") as file:
+            file.seek(product.stat().st_size // 2)
+            file.write(b"changed")
+        return real(self)
+
+    monkeypatch.setattr(Uploader, "manifest_digest", altered)
+    code, _, error = call("push", product, f"{registry.host}/demo:1", *plain(registry))
+    assert code == ExitCode.INTEGRITY
+    assert str(product) in error
+    assert httpx2.get(f"http://{registry.host}/v2/demo/manifests/1").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["layout", "layout.tar"])
