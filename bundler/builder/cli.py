@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bundler.builder import options as opt
+from bundler.builder.artifact.cli import load_command, pull_command, push_command, save_command, tag_command
 from bundler.builder.lock.cli import lock_command, update_command, why_command
 from bundler.core.errors import BundlerError, ExitCode
 
@@ -83,6 +84,11 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
 app.command("lock")(lock_command)
 app.command("update")(update_command)
 app.command("why")(why_command)
+app.command("push")(push_command)
+app.command("pull")(pull_command)
+app.command("save")(save_command)
+app.command("load")(load_command)
+app.command("tag")(tag_command)
 
 
 @app.command("lint")

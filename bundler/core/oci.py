@@ -125,6 +125,7 @@ class Artifact:
     config: Descriptor
     layers: tuple[Descriptor, ...]
     subject: Descriptor | None
+    annotations: tuple[tuple[str, str], ...] = ()
 
     @property
     def descriptor(self) -> Descriptor:
@@ -204,6 +205,7 @@ def parse_artifact(raw: bytes, media_type: str, where: object) -> Artifact:
         config=config,
         layers=layers,
         subject=None if subject is None else _descriptor(subject, where),
+        annotations=_annotations(document.get("annotations"), where),
     )
 
 
@@ -299,7 +301,7 @@ def _annotations(value: object, where: object) -> tuple[tuple[str, str], ...]:
     if value is None:
         return ()
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        _broken(where, "a descriptor's annotations are malformed")
+        _broken(where, "its annotations, or those of a descriptor, are malformed")
     return tuple(sorted(value.items()))
 
 

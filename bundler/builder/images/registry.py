@@ -233,7 +233,7 @@ class RegistryClient:
             self._tokens.renew(target.at.registry, target.at.repository, refused, answer)
             raise _UnauthorisedError
         raise_busy(answer)
-        why = f"HTTP {answer.status_code} from {answer.request.url.host}{_message(answer)}"
+        why = f"HTTP {answer.status_code} from {answer.request.url.host}{own_words(answer)}"
         if answer.status_code == 404:
             raise BundlerError(
                 f"the registry doesn't have {what}",
@@ -293,7 +293,7 @@ def _bounded(target: _Target, answer: Answer) -> bytes:
     return raw
 
 
-def _message(answer: Answer) -> str:
+def own_words(answer: Answer) -> str:
     """What the registry says for itself, as text for one line: the distribution API's errors, or nothing."""
     body = b""
     for chunk in answer.iter_raw():

@@ -58,7 +58,9 @@ def test_version_is_the_projects(call: Call) -> None:
     assert call("--version") == (0, f"bundler {bundler.__version__}\n", "")
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["make", "--help"], ["lint", "-h"], ["inspect", "-h"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["make", "--help"], ["lint", "-h"], ["inspect", "-h"], ["push", "-h"]]
+)
 def test_help_is_quick_and_loads_nothing_heavy(argv: list[str]) -> None:
     script = (
         "import sys\nfrom bundler.builder.cli import app\n"
@@ -128,6 +130,19 @@ def test_lint_in_three_forms(call: Call, project: Path) -> None:
         (["lint", "/nowhere"], 4, "Kubefile"),
         (["inspect", "/nowhere"], 4, "/nowhere"),
         (["inspect", "SHOP/file"], 6, "damaged"),
+        (["push", "/nowhere", "x.example/a:1"], 4, "bundler pull"),
+        (["push", "x.example/a:1"], 4, "bundler pull"),
+        (["push", "SHOP/file", "x.example/a:1"], 6, "damaged"),
+        (["push", "SHOP/file", "x.example/A:1"], 3, "capital letters"),
+        (["push", "SHOP/file", f"x.example/a@sha256:{'0' * 64}"], 2, "digest"),
+        (["pull", "A B"], 3, "not an image name"),
+        (["save", "SHOP/file", "-o", "SHOP/out"], 6, "damaged"),
+        (["load", "/nowhere"], 4, "/nowhere"),
+        (["load", "SHOP"], 4, "index.json"),
+        (["load", "SHOP/file"], 6, "damaged"),
+        (["tag", "SHOP/file"], 2, "bundler tag FILE"),
+        (["tag", "--remove"], 2, "bundler tag FILE"),
+        (["tag", "--remove", "x.example/a:1"], 4, "lists"),
     ],
 )
 def test_errors_have_their_code_and_a_way_out(

@@ -1,0 +1,87 @@
+"""From a .run to the parts of its artifact, and from parts to the file again."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from bundler.builder.artifact.cut import Stretch, cut
+from bundler.builder.artifact.model import PART, Parts, RunArtifact
+from bundler.core.archive import Bundle
+from bundler.core.archive.newfile import NewFile
+from bundler.core.digest import CHUNK, Digest, verified
+from bundler.core.errors import BundlerError
+from bundler.core.oci import Descriptor
+
+OnBytes = Callable[[int], None]
+
+
+class RunParts:
+    """The parts of an open .run, read at their places."""
+
+    def __init__(self, bundle: Bundle, places: Mapping[Digest, Stretch]) -> None:
+        self._bundle = bundle
+        self._places = places
+
+    def chunks(self, part: Descriptor) -> Iterator[bytes]:
+        """A part's content, verified: the file may have changed since it was cut. Raises BundlerError."""
+        read = _read(self._bundle.fileno(), self._places[part.digest])
+        return verified(read, digest=part.digest, size=part.size, name=str(self._bundle.path))
+
+
+@contextlib.contextmanager
+def packed(path: Path, on_bytes: OnBytes = lambda _: None) -> Iterator[tuple[RunArtifact, RunParts]]:
+    """Verify a .run, and cut it. on_bytes: told of bytes that were hashed.
+
+    Raises BundlerError as `Bundle.open` and `Bundle.check` do: nobody passes on a damaged file.
+    """
+    with Bundle.open(path) as bundle:
+        bundle.check()
+        whole = hashlib.sha256()
+        places: dict[Digest, Stretch] = {}
+        parts = []
+        for stretch in cut(bundle.seal, bundle.index.members):
+            hasher = hashlib.sha256()
+            for chunk in _read(bundle.fileno(), stretch):
+                hasher.update(chunk)
+                whole.update(chunk)
+                on_bytes(len(chunk))
+            part = Descriptor(PART, Digest(hasher.hexdigest()), stretch.length)
+            places[part.digest] = stretch
+            parts.append(part)
+        artifact = RunArtifact.of(bundle.seal, Digest(whole.hexdigest()), tuple(parts))
+        yield artifact, RunParts(bundle, places)
+
+
+def assemble(
+    artifact: RunArtifact, parts: Parts, target: Path, *, where: object, on_bytes: OnBytes = lambda _: None
+) -> None:
+    """Write the file that the parts make; it appears at `target` when it is whole and a .run.
+
+    where: where the parts come from, for messages. Raises BundlerError (INTEGRITY, SPACE, USAGE), and what
+    `parts` raises.
+    """
+    chunks = (chunk for part in artifact.parts for chunk in parts.chunks(part))
+    with NewFile(target) as out:
+        for chunk in verified(chunks, digest=artifact.digest, size=artifact.size, name=str(where)):
+            out.write(chunk)
+            on_bytes(len(chunk))
+        _check(out.fd, where)
+        out.commit(0o777)
+
+
+def _check(fd: int, where: object) -> None:
+    """See that what came is a .run at all; the manifest only says that it came as it was sent."""
+    try:
+        Bundle.open(Path(f"/proc/self/fd/{fd}")).close()
+    except BundlerError as error:
+        error.where = where
+        raise
+
+
+def _read(fd: int, stretch: Stretch) -> Iterator[bytes]:
+    offset, end = stretch.offset, stretch.offset + stretch.length
+    while offset < end and (chunk := os.pread(fd, min(CHUNK, end - offset), offset)):
+        offset += len(chunk)
+        yield chunk
