@@ -360,4 +360,4 @@ def test_the_archive_is_one_tar_that_python_reads_too(build: Callable[..., Path]
     with tarfile.open(fileobj=io.BytesIO(unpacked)) as tar:
         names = tar.getnames()
     assert names == sorted(names)
-    assert all(name.split("/")[0] in {"root", "images", "packages", "runtime"} for name in names)
+    assert all(name.split("/")[0] in {"root", "images", "packages", "runtime", "sbom"} for name in names)
