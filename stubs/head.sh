@@ -73,7 +73,7 @@ blocks() {
         piece $((at / piece_blocks))
         take=$((piece_blocks - at % piece_blocks))
         [ "$take" -le "$left" ] || take=$left
-        quiet dd if="$piece" bs=$block skip=$((at % piece_blocks)) count=$take
+        quiet dd if="$piece" bs=$block skip=$((at % piece_blocks)) count="$take"
         at=$((at + take)) left=$((left - take))
     done
 }

@@ -104,10 +104,10 @@ def _copy_out(path: Path, output: Path, limit: int) -> None:
 
 def _cut(path: Path, each: int, count: int, tell: Tell) -> None:
     """Move one part after another off the file's end."""
-    taken = [part for number in range(1, count) if os.path.lexists(part := part_path(path, number))]
+    taken = [part for number in range(1, count + 1) if os.path.lexists(part := part_path(path, number))]
     if taken:
         raise BundlerError(
-            "there is a file already where a part has to go",
+            "there is a file already that would be taken for a part",
             where=taken[0],
             code=ExitCode.USAGE,
             fix="remove it, or split to another folder with -o",

@@ -36,7 +36,7 @@ def whole(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=[ALIGN, 2 * ALIGN, 5 * ALIGN])
 def product(whole: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """The same in parts; with the smallest ones, the runtime, the index and the seal lie in others than the stub."""
+    """The same in parts; with the smallest ones, the stub is alone in the first."""
     path = tmp_path / "stick" / whole.name
     path.parent.mkdir()
     split.split(whole, request.param + 1, path)

@@ -86,6 +86,7 @@ class NewParts:
                 self._target, [(file.target, hex_) for file, hex_ in zip(self._files, hexes, strict=True)]
             )
         self._files[0].commit(mode)
+        self._remove_surplus()
 
     def _begin(self) -> None:
         if len(self._files) == MAX_PARTS:
@@ -99,6 +100,16 @@ class NewParts:
         self._files.append(self._stack.enter_context(file))
         self._hashers.append(hashlib.sha256())
         self._left = self._each
+
+    def _remove_surplus(self) -> None:
+        """Take away what an earlier .run of this name had more: `cat NAME NAME.???` would join it to ours."""
+        for number in range(len(self._files), MAX_PARTS):
+            try:
+                part_path(self._target, number).unlink()
+            except FileNotFoundError:
+                break
+        if len(self._files) == 1:
+            sums.sums_path(self._target).unlink(missing_ok=True)
 
     def _hash_first(self) -> None:
         offset = 0

@@ -18,7 +18,7 @@ from bundler.core.errors import BundlerError, ExitCode
 MAX_PARTS: Final = 1000  # the first, and .001 to .999
 
 _CLAIM: Final = re.compile(rb"^seal_offset=\d{1,18} file_size=(?P<size>[1-9]\d{0,17})$", re.MULTILINE)
-_SIZE: Final = re.compile(r"(?P<number>[1-9]\d{0,17})(?P<unit>[kKMGT]?)(?P<binary>i?)B?")
+_SIZE: Final = re.compile(r"(?P<number>[1-9]\d{0,17})(?P<unit>[kKMGT]?)(?P<binary>i?)B?", re.ASCII)
 _POWERS: Final = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -137,7 +137,7 @@ class Parts:
 
 
 def claimed_size(fd: int) -> int | None:
-    """The size that the stub of an open file says the whole has, None where it says none; not to be trusted."""
+    """The whole's size as the stub of an open file claims it, None where it claims none; not to be trusted."""
     match = _CLAIM.search(os.pread(fd, ALIGN, 0))
     return int(match["size"]) if match else None
 

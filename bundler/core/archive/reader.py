@@ -10,10 +10,9 @@ from typing import IO, NoReturn, Self, cast
 
 import zstandard
 
-from bundler.core.archive import frames
+from bundler.core.archive import frames, sums
 from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
-from bundler.core.archive import sums
 from bundler.core.archive.frames import HEAD, MAX_WINDOW, content_size
 from bundler.core.archive.parts import Parts, Span
 from bundler.core.archive.seal import Seal, Section

@@ -25,7 +25,7 @@ Write = Callable[..., Seal]
 
 
 @pytest.fixture
-def write(tmp_path: Path, runtime: Path) -> Write:
+def write(runtime: Path) -> Write:
     """Writes a .run at `target`, in parts of less than `split` bytes."""
 
     def run(target: Path, split: int | None = None, files: Mapping[str, bytes] = FILES) -> Seal:
@@ -82,7 +82,19 @@ def test_nothing_is_written_twice(write: Write, tmp_path: Path, monkeypatch: pyt
     assert written == seal.file_size + sums_path(tmp_path / "a.run").stat().st_size
 
 
-def test_a_failure_leaves_no_part(write: Write, tmp_path: Path, runtime: Path) -> None:
+@pytest.mark.parametrize("limit", [16 * ALIGN, 1 << 30])
+def test_no_part_of_an_earlier_file_stays(write: Write, tmp_path: Path, limit: int) -> None:
+    write(tmp_path / "one.run")
+    write(tmp_path / "a.run", 4 * ALIGN)
+    before = len(parts_of(tmp_path / "a.run"))
+    write(tmp_path / "a.run", limit)
+    parts = parts_of(tmp_path / "a.run")
+    assert len(parts) < before
+    assert b"".join(part.read_bytes() for part in parts) == (tmp_path / "one.run").read_bytes()
+    assert sums_path(tmp_path / "a.run").exists() == (len(parts) > 1)
+
+
+def test_a_failure_leaves_no_part(tmp_path: Path, runtime: Path) -> None:
     with (
         pytest.raises(BundlerError),
         BundleWriter(tmp_path / "a.run", stub=SIZED, runtime=runtime, split=4 * ALIGN) as writer,
@@ -133,7 +145,7 @@ def test_a_damaged_part_is_named(write: Write, tmp_path: Path, number: int, *, s
     assert not sums or named == [part.name]
 
 
-def test_a_hostile_size_opens_no_million_of_files(write: Write, tmp_path: Path) -> None:
+def test_a_hostile_size_opens_no_million_of_files(tmp_path: Path) -> None:
     path = tmp_path / "a.run"
     path.write_bytes(b"#!/bin/sh\nseal_offset=1 file_size=999999999999999999\n".ljust(ALIGN, b"\n"))
     with pytest.raises(BundlerError) as caught:
@@ -182,7 +194,9 @@ def test_sizes(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1", "1.5G", "4 GiB", "4iB", "GiB", "131071", "4PiB", "١GiB"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "1.5G", "4 GiB", "4iB", "GiB", "131071", "4PiB", "1\u0661GiB"]
+)
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(BundlerError) as caught:
         parse_size(text)
