@@ -137,7 +137,7 @@ class Parts:
 
 
 def claimed_size(fd: int) -> int | None:
-    """The whole's size as the stub of an open file claims it, None where it claims none; not to be trusted."""
+    """The whole's size as the stub of an open file claims it, None where there is no claim; not trusted."""
     match = _CLAIM.search(os.pread(fd, ALIGN, 0))
     return int(match["size"]) if match else None
 
