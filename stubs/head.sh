@@ -62,8 +62,12 @@ need() {
 
 # Which piece of the file is number N: sets piece. The file itself, FILE.001, FILE.002, ...
 piece() {
-    piece=$self
-    [ "$1" -eq 0 ] || piece=$self.$(printf %03d "$1")
+    case $1 in
+    0) piece=$self ;;
+    ?) piece=$self.00$1 ;;
+    ??) piece=$self.0$1 ;;
+    *) piece=$self.$1 ;;
+    esac
 }
 
 # Print COUNT blocks from block FIRST on, out of as many pieces as they lie in. dd seeks there, however large they are.
@@ -121,23 +125,31 @@ whole() {
     fail $integrity "the file is not whole: it has $size bytes and should have $file_size" "" "copy it again"
 }
 
-# Whether all pieces are there and of the right size; SIZE is that of the first.
+# Whether all pieces are there and of the right size, EACH being that of the first. One ls asks for all, and tells
+# them in order, as they only differ in three digits.
 all_there() {
-    lost='' wrong='' number=1
+    each=$1 lost='' number=1
+    set --
     while [ $number -lt $pieces ]; do
         piece $number
-        want=$((file_size - number * $1))
-        [ $want -lt "$1" ] || want=$1
-        if [ ! -e "$piece" ]; then
-            lost="$lost ${piece##*/}"
-        elif [ "$(size_of "$piece")" != "$want" ]; then
-            wrong="$wrong ${piece##*/}"
-        fi
+        [ -e "$piece" ] || lost="$lost ${piece##*/}"
+        set -- "$@" "$piece"
         number=$((number + 1))
     done
-    [ -z "$lost" ] || fail $absent "missing:$lost" "this is the first $1 bytes of $file_size: it was cut, or its parts are elsewhere" \
+    [ -z "$lost" ] || fail $absent "missing:$lost" \
+        "this is the first $each bytes of $file_size: it was cut, or its parts are elsewhere" \
         "put all parts into one folder, under the names that they were made with"
-    [ -z "$wrong" ] || fail $integrity "damaged:$wrong" "the size is wrong" "copy it again"
+    ls -lndL "$@" | {
+        wrong='' number=0
+        while read -r _ _ _ _ has _; do
+            number=$((number + 1))
+            want=$((file_size - number * each))
+            [ $want -lt "$each" ] || want=$each
+            piece $number
+            [ "$has" = "$want" ] || wrong="$wrong ${piece##*/}"
+        done
+        [ -z "$wrong" ] || fail $integrity "damaged:$wrong" "the size is wrong" "copy it again"
+    } || exit
 }
 
 size_of() {
