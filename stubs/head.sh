@@ -20,6 +20,7 @@ list_offset=@LIST_OFFSET@ list_length=@LIST_LENGTH@
 index_offset=@INDEX_OFFSET@ index_length=@INDEX_LENGTH@
 seal_offset=@SEAL_OFFSET@ file_size=@FILE_SIZE@
 block=65536
+pieces=1 piece_blocks=$((file_size / block + 1))  # of a file that is whole
 
 # The exit codes are those of docs/exit-codes.md.
 usage=2 absent=4 integrity=6 trust=7 space=8 unsupported=14 interrupted=130
@@ -59,18 +60,40 @@ need() {
         "they are needed to read this file" "install them (coreutils, tar, gzip), or put busybox on PATH"
 }
 
-# Print LENGTH bytes of this file from OFFSET, a multiple of 65536. dd seeks there, however large the file is.
+# Which piece of the file is number N: sets piece. The file itself, FILE.001, FILE.002, ...
+piece() {
+    case $1 in
+    0) piece=$self ;;
+    ?) piece=$self.00$1 ;;
+    ??) piece=$self.0$1 ;;
+    *) piece=$self.$1 ;;
+    esac
+}
+
+# Print COUNT blocks from block FIRST on, out of as many pieces as they lie in. dd seeks there, however large they are.
+blocks() {
+    at=$1 left=$2
+    while [ "$left" -gt 0 ]; do
+        piece $((at / piece_blocks))
+        take=$((piece_blocks - at % piece_blocks))
+        [ "$take" -le "$left" ] || take=$left
+        quiet dd if="$piece" bs=$block skip=$((at % piece_blocks)) count="$take"
+        at=$((at + take)) left=$((left - take))
+    done
+}
+
+# Print LENGTH bytes of this file from OFFSET, a multiple of 65536.
 part() {
     first=$(($1 / block)) whole=$(($2 / block)) rest=$(($2 % block))
-    [ "$whole" -eq 0 ] || quiet dd if="$self" bs=$block skip=$first count=$whole
-    [ "$rest" -eq 0 ] || quiet dd if="$self" bs=$block skip=$((first + whole)) count=1 | head -c $rest
+    blocks $first $whole
+    [ "$rest" -eq 0 ] || blocks $((first + whole)) 1 | head -c $rest
 }
 
 # How many bytes from OFFSET to the next multiple of 65536 are not zero.
 dirt() {
     rest=$(($1 % block))
     [ "$rest" -eq 0 ] && echo 0 && return
-    quiet dd if="$self" bs=$block skip=$(($1 / block)) count=1 | tail -c $((block - rest)) | tr -d '\000' | wc -c
+    blocks $(($1 / block)) 1 | tail -c $((block - rest)) | tr -d '\000' | wc -c
 }
 
 # Print the sha256 of standard input. OpenSSL is several times as fast as most sha256sums, where it is and works.
@@ -89,13 +112,62 @@ choose_sha256() {
     case $sum in e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855*) openssl=yes ;; esac
 }
 
-# Every question about the content of a file that was cut would get half an answer.
+# Every question about the content of a file that was cut would get half an answer. Split into pieces it is whole.
 whole() {
     need ls
+    size=$(size_of "$self")
+    [ "$size" != $file_size ] || return 0
+    if [ "$size" -lt $file_size ] && [ "$size" -gt 0 ] && [ $((size % block)) -eq 0 ]; then
+        pieces=$(((file_size + size - 1) / size))
+        piece_blocks=$((size / block))
+        [ $pieces -gt 1000 ] || { all_there "$size" && return; }
+    fi
+    fail $integrity "the file is not whole: it has $size bytes and should have $file_size" "" "copy it again"
+}
+
+# Whether all pieces are there and of the right size, EACH being that of the first. One ls asks for all, and tells
+# them in order, as they only differ in three digits.
+all_there() {
+    each=$1 lost='' number=1
+    set --
+    while [ $number -lt $pieces ]; do
+        piece $number
+        [ -e "$piece" ] || lost="$lost ${piece##*/}"
+        set -- "$@" "$piece"
+        number=$((number + 1))
+    done
+    [ -z "$lost" ] || fail $absent "missing:$lost" \
+        "this is the first $each bytes of $file_size: it was cut, or its parts are elsewhere" \
+        "put all parts into one folder, under the names that they were made with"
+    ls -lndL "$@" | {
+        wrong='' number=0
+        while read -r _ _ _ _ has _; do
+            number=$((number + 1))
+            want=$((file_size - number * each))
+            [ $want -lt "$each" ] || want=$each
+            piece $number
+            [ "$has" = "$want" ] || wrong="$wrong ${piece##*/}"
+        done
+        [ -z "$wrong" ] || fail $integrity "damaged:$wrong" "the size is wrong" "copy it again"
+    } || exit
+}
+
+size_of() {
     # shellcheck disable=SC2046  # split into words on purpose: ls prints the size as the fifth
-    set -- $(ls -lnL "$self")
-    [ "$5" = $file_size ] || fail $integrity "the file is not whole: it has $5 bytes and should have $file_size" \
-        "" "copy it again"
+    set -- $(ls -lnL "$1")
+    echo "$5"
+}
+
+# Print which pieces are not what FILE.sha256 says, where that is there: " (in FILE.002)".
+blame() {
+    [ $pieces -gt 1 ] && [ -f "$self.sha256" ] || return 0
+    number=0 blamed=''
+    while [ $number -lt $pieces ] && read -r sum line; do
+        piece $number
+        [ "$(sha256 <"$piece")" = "$sum" ] || blamed="$blamed ${piece##*/}"
+        number=$((number + 1))
+    done <"$self.sha256"
+    [ -z "$blamed" ] || printf %s " (in$blamed)"
 }
 
 # Whether WORD is a number as the seal writes it. Nothing else may reach $(( )), where some shells would run it.
@@ -161,7 +233,7 @@ check() {
         '-----BEGIN SSH SIGNATURE-----') tell "signature: there is one; --verify-sig checks it" ;;
         *) bad="$bad signature" ;;
         esac
-        [ -z "$bad" ] || fail $integrity "damaged:$bad" "the bytes are not what the seal says" "copy it again"
+        [ -z "$bad" ] || fail $integrity "damaged:$bad$(blame)" "the bytes are not what the seal says" "copy it again"
     } || exit
     tell "$name $version: every byte is as it was sealed"
 }
@@ -333,7 +405,7 @@ unpack() {
     }
     choose_sha256
     [ "$(part $runtime_offset $runtime_length | sha256)" = $runtime_sha256 ] ||
-        fail $integrity "the installer in this file is damaged" "its sha256 is wrong" "copy the file again"
+        fail $integrity "the installer in this file is damaged$(blame)" "its sha256 is wrong" "copy the file again"
     fresh=$home/.new.$host.$$
     if mkdir "$fresh" && part $runtime_offset $runtime_length | gzip -dc | tar -xof - -C "$fresh"; then
         # For this start alone: it stays under the name by which a later start knows what a killed one left.
@@ -466,7 +538,7 @@ help | h) help && exit ;;
 version) echo "$name $version" && exit ;;
 esac
 need dd head
-[ -z "$ask" ] || whole
+whole
 case $ask$json in
 info) part $info_offset $info_length; exit ;;
 list) part $list_offset $list_length; exit ;;
@@ -485,7 +557,6 @@ if [ "${1:-}" = --verify-sig ] && [ -n "$(command -v ssh-keygen)" ]; then
     trap clean EXIT
     trap 'exit $interrupted' HUP INT TERM
     choose_sha256
-    whole
     check
     shift
     verify_sig "$@"

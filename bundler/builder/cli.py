@@ -47,6 +47,7 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
     refresh: opt.Refresh = False,
     sign: opt.Sign = "",
     passphrase_file: opt.PassphraseFile = None,
+    split: opt.Split = "",
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     log: opt.Log = None,
@@ -77,6 +78,7 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
             sign=sign,
             passphrase_file=passphrase_file,
             locked=locked,
+            split=split,
         )
     )
 
@@ -158,6 +160,24 @@ def sign_command(
     else:
         made = sign.sign_file(file, find_signer(key, passphrase_file))
     typer.echo(f"{file}: signed by {made.key.fingerprint}")
+
+
+@app.command("split")
+def split_command(file: opt.RunFile, *, size: opt.Size, output: opt.SplitOutput = None) -> None:
+    """Cut a .run into parts, for a stick that takes no large files."""
+    from bundler.builder import split  # noqa: PLC0415  (--help does without the archive's code)
+    from bundler.core.archive.parts import parse_size  # noqa: PLC0415  (as above)
+
+    for part in split.split(file, parse_size(size), output):
+        typer.echo(f"{part}: {part.stat().st_size} bytes")
+
+
+@app.command("join")
+def join_command(file: opt.FirstPart, *, output: opt.JoinOutput = None) -> None:
+    """Make one .run out of its parts again, or go on where a split or a join was interrupted."""
+    from bundler.builder import split  # noqa: PLC0415  (--help does without the archive's code)
+
+    typer.echo(f"{split.join(file, output)}: whole, every byte is as it was sealed")
 
 
 @app.command("diff")

@@ -38,6 +38,7 @@ from bundler.builder.stage.tree import Tree
 from bundler.builder.stage.workshop import Workshop
 from bundler.builder.store import Blob, Store
 from bundler.core.archive import BundleWriter
+from bundler.core.archive.parts import part_size
 from bundler.core.digest import Digest, read_chunks
 from bundler.core.errors import BundlerError, Problem, Problems
 from bundler.core.index import AppKind
@@ -58,7 +59,8 @@ class Order:
     refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told when a
     RUN fails. signer: whose signature the .run gets, None for none. created: the date in the bills of
     materials, seconds since the epoch, None for none. lock: what inputs are pinned to, lock_digest: of its
-    file. locked: fail where the lock doesn't say exactly what the build takes.
+    file. locked: fail where the lock doesn't say exactly what the build takes. split: make parts of less than
+    that many bytes, None for one file.
     """
 
     kubefile: Path
@@ -82,6 +84,7 @@ class Order:
     lock: Lock = field(default_factory=Lock)
     lock_digest: Digest | None = None
     locked: bool = False
+    split: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,17 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
         )
     target = order.target or Path(f"{spec.identity.name}.run")
     with clock.phase("assemble"):
-        size = write(spec, target, runtime=runtime, store=store, progress=progress, signer=order.signer)
-    return Made(target, size, spec, tuple(clock.phases))
+        size = write(
+            spec,
+            target,
+            runtime=runtime,
+            store=store,
+            progress=progress,
+            signer=order.signer,
+            split=order.split,
+        )
+    parts = 1 if order.split is None else -(-size // part_size(order.split))
+    return Made(target, size, spec, tuple(clock.phases), parts)
 
 
 def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> Resolved:
@@ -210,11 +222,14 @@ def write(
     store: Store,
     progress: Progress,
     signer: Signer | None = None,
+    split: int | None = None,
 ) -> int:
     """Write the .run and give its size in bytes. Raises BundlerError (INTEGRITY, SPACE, INPUT, TRUST)."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
-        BundleWriter(target, stub=stub_template(), runtime=runtime, frames=StoredFrames(store)) as writer,
+        BundleWriter(
+            target, stub=stub_template(), runtime=runtime, frames=StoredFrames(store), split=split
+        ) as writer,
         transferring(progress, target.name, spec.size) as transfer,
     ):
         for content in spec.contents:

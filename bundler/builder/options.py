@@ -31,6 +31,29 @@ Output = Annotated[
     typer.Option("-o", "--output", metavar="NAME.run", help="The file to make; NAME.run if not named."),
 ]
 RunFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .run.")]
+FirstPart = Annotated[Path, typer.Argument(metavar="FILE", help="The first part: the one without number.")]
+Split = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        metavar="SIZE",
+        help="Make parts NAME.run, NAME.run.001, … of less than SIZE: `4GiB` for FAT32.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Size = Annotated[
+    str, typer.Option("--size", metavar="SIZE", help="Parts are smaller than this: `4GiB` for FAT32.")
+]
+SplitOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="NAME.run", help="The first part to make; FILE itself if not named."
+    ),
+]
+JoinOutput = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="NAME.run", help="The file to make; FILE itself if not named."),
+]
 OldRun = Annotated[Path, typer.Argument(metavar="OLD", help="The .run that was there before.")]
 NewRun = Annotated[Path, typer.Argument(metavar="NEW", help="The .run that it is compared to.")]
 DiffJson = Annotated[bool, typer.Option("--json", help="For programs; the form is told in docs/sbom.md.")]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.builder.spec import ROOT, BundleSpec
+from bundler.core.archive.parts import part_path
 from bundler.core.archive.text import human
 from bundler.core.index import Image
 
@@ -21,12 +22,15 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A finished .run: where it lies, its size in bytes, what is in it and how long it took."""
+    """A finished .run: where it lies, its size in bytes, what is in it and how long it took.
+
+    parts: how many files it is split into."""
 
     path: Path
     size: int
     spec: BundleSpec
     phases: tuple[Phase, ...]
+    parts: int = 1
 
 
 def summary(made: Made) -> str:
@@ -44,6 +48,8 @@ def _summary(made: Made) -> Iterator[str]:
         (len(spec.contents), "file"),
     )
     held = ", ".join(_counted(number, noun) for number, noun in counts)
+    if made.parts > 1:
+        yield f"  in {made.parts} parts: {made.path.name}, {part_path(made.path, 1).name}, …"
     yield f"  {human(made.size)} from {human(spec.size)} of content: {held}"
     slowest = sorted(made.phases, key=lambda phase: -phase.seconds)[:3]
     parts = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in slowest if phase.seconds >= 0.05)

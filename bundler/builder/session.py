@@ -28,6 +28,7 @@ from bundler.builder.sbom.account import source_date
 from bundler.builder.signer import Signer, find_signer
 from bundler.builder.store import Store
 from bundler.builder.view import Bars, Display, Lines, View, log_path
+from bundler.core.archive.parts import parse_size
 from bundler.core.errors import BundlerError, ExitCode
 
 _T = TypeVar("_T")
@@ -58,6 +59,7 @@ class Wanted:
     sign: str = ""
     passphrase_file: Path | None = None
     locked: bool = False
+    split: str = ""
 
 
 def build(wanted: Wanted) -> None:
@@ -138,6 +140,7 @@ def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Or
         lock=found[0] if found else Lock(),
         lock_digest=found[1] if found else None,
         locked=wanted.locked,
+        split=parse_size(wanted.split) if wanted.split else None,
     )
 
 

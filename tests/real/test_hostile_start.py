@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bundler.builder.freeze import stub_template
-from bundler.core.archive.seal import ALIGN, TEXT
+from bundler.core.archive.seal import ALIGN, LENGTH, TEXT
 from bundler.core.errors import ExitCode
 from bundler.installer import cli
 from tests.unit.core.archive.hostile_cases import corpus
@@ -73,7 +73,7 @@ _SPOILED = [
     *(name for name in CORPUS if name.startswith("flip-padding-") and int(name[13:]) % 8 == 0),
     *(f"flip-{name}-{step}" for name, step in (("runtime", 0), ("archive", 15), ("index", 7), ("list", 15))),
     *(f"flip-gap-{name}-3" for name in ("stub", "list")),
-    *("cut-at-5+0", "cut-at-9+1", "cut-by-1", "cut-by-8192", "behind-zeros-1", "behind-another-run"),
+    *("cut-at-5+0", "cut-at-9+1", "cut-by-1", "behind-zeros-1", "behind-another-run"),
     *("seal-nul", "seal-tabs", "seal-comment", "seal-blank-between", "seal-name-another", "seal-format-2"),
     *("seal-without-line-5", "seal-swapped-5", "seal-twice-6", "seal-hash-of-nothing", "seal-windows-lines"),
     *("place-archive-offset-0x10", "place-archive-length-nothing", "place-info-offset--1"),
@@ -116,11 +116,22 @@ def test_the_stub_finds_what_is_no_signature(base: Base, tmp_path: Path, room: b
 @pytest.mark.parametrize("question", ["--list", "--info", "--check"])
 def test_a_cut_file_gives_no_half_answers(base: Base, tmp_path: Path, question: str) -> None:
     path = tmp_path / "x.run"
-    for size in (ALIGN, ALIGN * 2 + 5, len(base.data) - 1):
+    for size in (ALIGN + 1, ALIGN * 2 + 5, len(base.data) - 1):
         path.write_bytes(base.data[:size])
         told = call(path, question)
         assert (told.returncode, told.stdout) == (ExitCode.INTEGRITY, "")
         assert f"it has {size} bytes" in told.stderr
+
+
+@pytest.mark.parametrize("question", ["--list", "--info", "--check"])
+def test_a_file_cut_where_a_part_may_end_lacks_parts(base: Base, tmp_path: Path, question: str) -> None:
+    path = tmp_path / "x.run"
+    for size in (ALIGN, ALIGN * 2, len(base.data) - LENGTH):
+        path.write_bytes(base.data[:size])
+        told = call(path, question)
+        assert (told.returncode, told.stdout) == (ExitCode.NOT_FOUND, "")
+        assert "x.run.001" in told.stderr
+        assert f"the first {size} bytes of {len(base.data)}: it was cut, or" in told.stderr
 
 
 def test_the_good_file_answers(base: Base, tmp_path: Path, place: Path) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from bundler.builder.split import split
+from bundler.core.archive.seal import ALIGN
 from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode
 from bundler.installer.cli import main
@@ -104,6 +106,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     write_run(path, images, CHART_FILES | files | apt_repository(folder))
     with serving(path) as host:
         yield Served(host, images, path)
+
+
+@pytest.mark.parametrize("path", ["files/packed.gz", "files/plain"])
+def test_it_serves_out_of_parts(served: Served, tmp_path: Path, path: str) -> None:
+    first = tmp_path / "demo.run"
+    assert len(split(served.path, 3 * ALIGN + 1, first)) > 5
+    with serving(first) as host:
+        parted = Served(host, served.images, first)
+        for range_ in ("bytes=0-", "bytes=190000-400000"):
+            one, other = served.get(f"/{path}", Range=range_), parted.get(f"/{path}", Range=range_)
+            assert (other[0], other[2]) == (one[0], one[2])
+            assert len(other[2]) > 200_000
 
 
 @pytest.mark.parametrize(

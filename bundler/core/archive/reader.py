@@ -3,17 +3,18 @@
 import contextlib
 import hashlib
 import io
-import os
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, NoReturn, Self, cast
 
 import zstandard
 
-from bundler.core.archive import frames
+from bundler.core.archive import frames, sums
 from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
 from bundler.core.archive.frames import HEAD, MAX_WINDOW, content_size
+from bundler.core.archive.parts import Parts, Span
 from bundler.core.archive.seal import Seal, Section
 from bundler.core.digest import CHUNK, Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
@@ -26,38 +27,38 @@ Progress = Callable[[str, int], None]  # (section's name, bytes of it that were 
 
 
 class Bundle:
-    """An open .run. Its methods may be called by several threads at once.
+    """An open .run, of one file or of parts. Its methods may be called by several threads at once.
 
     `seal` and `index` were held against each other when it was opened; members are verified as they are read.
     """
 
-    def __init__(self, path: Path, fd: int, seal: Seal, index: Index) -> None:
+    def __init__(self, path: Path, parts: Parts, seal: Seal, index: Index) -> None:
         self.path = path
         self.seal = seal
         self.index = index
-        self._fd = fd
+        self._parts = parts
         self._archive = seal.section("archive")
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a .run: reads its seal and its index, however large the rest is.
 
-        Raises BundlerError: NOT_FOUND, INTEGRITY when it is no whole .run, UNSUPPORTED for a newer format.
+        Raises BundlerError: NOT_FOUND for it or a part of it, INTEGRITY when it is no whole .run,
+        UNSUPPORTED for a newer format.
         """
-        fd = _open(path)
+        with _telling(path):
+            parts = Parts.open(path)
         try:
             with _telling(path):
-                seal = _read_seal(fd)
-                return cls(path, fd, seal, _read_index(fd, seal))
+                seal = _read_seal(parts)
+                return cls(path, parts, seal, _read_index(parts, seal))
         except BaseException:
-            os.close(fd)
+            parts.close()
             raise
 
     def close(self) -> None:
         """Let go of the file; no method may be running or be called after."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._parts.close()
 
     def __enter__(self) -> Self:
         return self
@@ -92,26 +93,31 @@ class Bundle:
             )
         return b"".join(self.chunks(member))
 
-    def fileno(self) -> int:
-        """The open file, for sendfile(2) and pread(2) at the places that `spans` tells."""
-        return self._fd
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that it is made of."""
+        return self._parts.paths
 
-    def spans(self, member: Member, start: int, stop: int) -> Iterator[tuple[int, int]] | None:
-        """Where in the file the content's bytes from `start` to `stop` stand: (offset, length) each.
+    def spans(self, member: Member, start: int, stop: int) -> Iterator[Span] | None:
+        """Where the content's bytes from `start` to `stop` stand, for sendfile(2) and pread(2).
 
         None where the member is compressed. What is read there is not verified.
         """
         place = self._archive.offset + member.offset
         head = frames.stored_head(member.size)
-        if member.length != frames.stored_length(member.size) or os.pread(self._fd, len(head), place) != head:
+        if member.length != frames.stored_length(member.size) or self._parts.pread(len(head), place) != head:
             return None
-        return ((place + offset, length) for offset, length in frames.stored_spans(start, stop))
+        return chain.from_iterable(
+            self._parts.spans(place + offset, length) for offset, length in frames.stored_spans(start, stop)
+        )
 
     def section(self, name: str) -> Iterator[bytes]:
         """A section's bytes, verified; `runtime` is the frozen installer's .tar.gz. Raises like `chunks`."""
         section = self.seal.section(name)
         where = f"{self.path}: {name}"
-        return verified(_stretch(self._fd, section), digest=section.digest, size=section.length, name=where)
+        return verified(
+            _stretch(self._parts, section), digest=section.digest, size=section.length, name=where
+        )
 
     def signature(self) -> Signature | None:
         """The signature over `seal.to_bytes()`, not verified; None where the file isn't signed.
@@ -119,37 +125,51 @@ class Bundle:
         Raises BundlerError: INTEGRITY when it can't be read, UNSUPPORTED for keys other than Ed25519.
         """
         with _telling(self.path):
-            return signatures.read(self._fd, self.seal)
+            return signatures.read(self._parts, self.seal)
 
     def check(self, progress: Progress = lambda _name, _count: None, *, signature: bool = True) -> None:
         """Verify every byte of the file against the seal, and that a signature is one, where that is asked.
 
         Raises BundlerError (INTEGRITY) that names all the sections that are damaged.
         """
-        damaged = [each.name for each in self.seal.sections if not self._is_right(each, progress)]
+        damaged = [
+            (each.name, each.offset, each.length)
+            for each in self.seal.sections
+            if not self._is_right(each, progress)
+        ]
         damaged += [
-            f"the gap at {offset}" for offset, length in self.seal.gaps() if self._dirty(offset, length)
+            (f"the gap at {offset}", offset, length)
+            for offset, length in self.seal.gaps()
+            if self._dirty(offset, length)
         ]
         if signature and not self._signature_is_clean():
-            damaged.append("signature")
+            damaged.append(("signature", self.seal.offset, seals.LENGTH))
         if damaged:
             raise BundlerError(
-                f"damaged: {', '.join(damaged)}",
+                f"damaged: {', '.join(name for name, _, _ in damaged)}{self._blamed(damaged)}",
                 where=self.path,
                 why="the bytes are not what the seal at the file's end says",
                 code=ExitCode.INTEGRITY,
                 fix="copy the file again from where it came from",
             )
 
+    def _blamed(self, damaged: list[tuple[str, int, int]]) -> str:
+        """The parts to copy again: by their sums, or else all that hold something of what is damaged."""
+        if len(self.paths) == 1:
+            return ""
+        touched = {path for _, start, length in damaged for path in self._parts.touched(start, length)}
+        blamed = set(sums.differing(self.path, self.paths)) or touched
+        return f" (in {', '.join(sorted(path.name for path in blamed))})"
+
     def _is_right(self, section: Section, progress: Progress) -> bool:
         hasher = hashlib.sha256()
-        for chunk in _stretch(self._fd, section):
+        for chunk in _stretch(self._parts, section):
             hasher.update(chunk)
             progress(section.name, len(chunk))
         return hasher.hexdigest() == section.digest.hex
 
     def _dirty(self, offset: int, length: int) -> bool:
-        return os.pread(self._fd, length, offset) != bytes(length)
+        return self._parts.pread(length, offset) != bytes(length)
 
     def _signature_is_clean(self) -> bool:
         """Nothing but a signature, or nothing at all, stands in the room for it."""
@@ -161,10 +181,10 @@ class Bundle:
 
     def _content(self, member: Member, name: str) -> Iterator[bytes]:
         """What the member's frame unpacks to, one bounded read at a time."""
-        head = os.pread(self._fd, min(HEAD, member.length), self._archive.offset + member.offset)
+        head = self._parts.pread(min(HEAD, member.length), self._archive.offset + member.offset)
         if content_size(head) != member.size:
             _damaged(name, "no frame of the size that the index names is at its place")
-        frame = cast("IO[bytes]", _Stretch(self._fd, self._archive.offset + member.offset, member.length))
+        frame = cast("IO[bytes]", _Stretch(self._parts, self._archive.offset + member.offset, member.length))
         unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
         try:
             with unpacker.stream_reader(frame, read_size=CHUNK, read_across_frames=False) as content:
@@ -177,9 +197,9 @@ class Bundle:
 class _Stretch(io.RawIOBase):
     """A part of a file as a stream of its own; reads by position, so threads don't disturb each other."""
 
-    def __init__(self, fd: int, offset: int, length: int) -> None:
+    def __init__(self, parts: Parts, offset: int, length: int) -> None:
         super().__init__()
-        self._fd = fd
+        self._parts = parts
         self._offset = offset
         self.left = length
 
@@ -189,26 +209,16 @@ class _Stretch(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes, fewer at the end."""
-        data = os.pread(self._fd, self.left if size < 0 else min(size, self.left), self._offset)
+        data = self._parts.pread(self.left if size < 0 else min(size, self.left), self._offset)
         self._offset += len(data)
         self.left -= len(data)
         return data
 
 
-def _stretch(fd: int, section: Section) -> Iterator[bytes]:
-    stretch = _Stretch(fd, section.offset, section.length)
+def _stretch(parts: Parts, section: Section) -> Iterator[bytes]:
+    stretch = _Stretch(parts, section.offset, section.length)
     while chunk := stretch.read(CHUNK):
         yield chunk
-
-
-def _open(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.INPUT
-        raise BundlerError(
-            "the file can't be opened", where=path, why=error.strerror or str(error), code=code
-        ) from error
 
 
 @contextlib.contextmanager
@@ -225,18 +235,18 @@ def _telling(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _read_seal(fd: int) -> Seal:
-    size = os.fstat(fd).st_size
+def _read_seal(parts: Parts) -> Seal:
+    size = parts.size
     if size < seals.LENGTH:
         _damaged(None, f"the file has only {size} bytes")
-    return Seal.parse(os.pread(fd, seals.TEXT, size - seals.LENGTH), file_size=size)
+    return Seal.parse(parts.pread(seals.TEXT, size - seals.LENGTH), file_size=size)
 
 
-def _read_index(fd: int, seal: Seal) -> Index:
+def _read_index(parts: Parts, seal: Seal) -> Index:
     section = seal.section("index")
     if section.length > MAX_INDEX:
         refuse(f"it has {section.length} bytes, more than {MAX_INDEX}")
-    data = b"".join(_stretch(fd, section))
+    data = b"".join(_stretch(parts, section))
     if Digest.of(data) != section.digest:
         _damaged(None, "the index's sha256 is not what the seal says")
     index = Index.from_json(data)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from bundler.core.archive.newfile import NewFile
+from bundler.core.archive.newparts import Out
 from bundler.core.archive.seal import Section, aligned
 from bundler.core.digest import CHUNK, Digest
 
@@ -11,7 +11,7 @@ from bundler.core.digest import CHUNK, Digest
 class SectionStream:
     """One section that is being written at the file's end; collects small pieces into large writes."""
 
-    def __init__(self, name: str, offset: int, out: NewFile) -> None:
+    def __init__(self, name: str, offset: int, out: Out) -> None:
         self._name = name
         self._offset = offset
         self._out = out

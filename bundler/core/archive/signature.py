@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from bundler.core.archive import seal as seals
+from bundler.core.archive import sums
+from bundler.core.archive.parts import Parts
 from bundler.core.archive.seal import Seal
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.sshsig import Signature
@@ -41,9 +43,9 @@ def fill(signature: Signature) -> bytes:
     return armor.ljust(seals.TEXT, b"\n")
 
 
-def read(fd: int, seal: Seal) -> Signature | None:
+def read(parts: Parts, seal: Seal) -> Signature | None:
     """The signature of an open .run. Raises like `parse`."""
-    return parse(os.pread(fd, seals.TEXT, seal.offset + seals.TEXT))
+    return parse(parts.pread(seals.TEXT, seal.offset + seals.TEXT))
 
 
 def write(path: Path, seal: Seal, signature: Signature) -> None:
@@ -55,15 +57,19 @@ def write(path: Path, seal: Seal, signature: Signature) -> None:
     """
     room = fill(signature)
     try:
-        with path.open("r+b", buffering=0) as file:
+        with Parts.open(path) as parts:
+            size, parted = parts.size, parts.paths
+            last, start = parts.place(seal.offset)
+        with last.open("r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            size = os.fstat(file.fileno()).st_size
-            if size != seal.file_size or os.pread(file.fileno(), seals.TEXT, seal.offset) != seal.to_bytes():
+            if size != seal.file_size or os.pread(file.fileno(), seals.TEXT, start) != seal.to_bytes():
                 raise BundlerError(
                     "the file has changed meanwhile", where=path, code=ExitCode.INTEGRITY, fix="sign it again"
                 )
-            os.pwrite(file.fileno(), room, seal.offset + seals.TEXT)
+            os.pwrite(file.fileno(), room, start + seals.TEXT)
             os.fsync(file.fileno())
+            if len(parted) > 1:
+                sums.refresh(path, parted, last)
     except OSError as error:
         raise BundlerError(
             "the signature can't be written",

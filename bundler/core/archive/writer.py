@@ -9,7 +9,7 @@ from typing import Self
 
 from bundler.core.archive import frames, signature, stub, tarhead, text
 from bundler.core.archive.frames import FrameCache, NoCache
-from bundler.core.archive.newfile import NewFile
+from bundler.core.archive.newparts import new_file
 from bundler.core.archive.seal import ALIGN, Seal, Section
 from bundler.core.archive.sections import SectionStream
 from bundler.core.digest import Digest, read_chunks, verified
@@ -29,7 +29,8 @@ class BundleWriter:
     the size of the members. The same calls give the same bytes on every machine.
 
     stub: the template (stubs/head.sh). runtime: the frozen installer, a .tar.gz. frames: keeps compressed
-    frames for the next build. mtime: of all members in the tar, seconds since the epoch.
+    frames for the next build. mtime: of all members in the tar, seconds since the epoch. split: make parts of
+    less than that many bytes; they appear one by one, the first one last.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class BundleWriter:
         frames: FrameCache | None = None,
         level: int = frames.LEVEL,
         mtime: int = 0,
+        split: int | None = None,
     ) -> None:
-        self._file = NewFile(target)
+        self._file = new_file(target, split)
         self._template = stub
         self._runtime = runtime
         self._cache = frames or NoCache()

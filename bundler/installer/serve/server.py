@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
+from bundler.core.archive.parts import Span
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError
 from bundler.core.index import Member
@@ -124,27 +125,26 @@ class Handler(BaseHTTPRequestHandler):
                 for piece in _unpacked(self.server.bundle, content, found.start, found.stop):
                     self.wfile.write(piece)
             elif self.server.context is None:
-                _hand_over(self.connection, self.server.bundle.fileno(), spans)
+                _hand_over(self.connection, spans)
             else:
                 self._read(spans)
         except BundlerError:
             self.close_connection = True  # damaged: the client sees that the end is missing
 
-    def _read(self, spans: Iterable[tuple[int, int]]) -> None:
-        source = self.server.bundle.fileno()
-        for offset, length in spans:
-            self.wfile.write(os.pread(source, length, offset))
+    def _read(self, spans: Iterable[Span]) -> None:
+        for span in spans:
+            self.wfile.write(os.pread(span.fd, span.length, span.offset))
 
 
-def _hand_over(connection: socket.socket, source: int, spans: Iterable[tuple[int, int]]) -> None:
+def _hand_over(connection: socket.socket, spans: Iterable[Span]) -> None:
     """Let the kernel send stretches of the file, whole, within the connection's time limit."""
     target = connection.fileno()
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-    for start, length in spans:
-        offset, left = start, length
+    for span in spans:
+        offset, left = span.offset, span.length
         while left:
             try:
-                sent = os.sendfile(target, source, offset, left)
+                sent = os.sendfile(target, span.fd, offset, left)
             except BlockingIOError:
                 _await_room(connection)
                 continue

@@ -95,6 +95,20 @@ def test_make_makes_and_inspect_shows(call: Call, project: Path, runtime: Path, 
     assert json.loads(out)["members"][0]["path"] == "root/etc/file"
 
 
+def test_make_splits(call: Call, project: Path, runtime: Path, tmp_path: Path) -> None:
+    target, whole = tmp_path / "shop.run", tmp_path / "whole.run"
+    assert call("make", project, "-o", whole, "--runtime", runtime)[0] == 0
+    code, out, _ = call("make", project, "-o", target, "--runtime", runtime, "--split", "192KiB")
+    assert (code, "parts: shop.run, shop.run.001" in out) == (0, True)
+    sizes = [part.stat().st_size for part in sorted(tmp_path.glob("shop.run.00*"))]
+    assert max(sizes) < 192 * 1024
+    assert call("join", target)[0] == 0
+    assert target.read_bytes() == whole.read_bytes()
+    code, out, _ = call("split", target, "--size", "192KiB")
+    assert (code, f"{target}.001: {128 * 1024} bytes" in out) == (0, True)
+    assert call("inspect", target)[0] == 0
+
+
 def test_quiet_is_quiet(call: Call, project: Path, runtime: Path, tmp_path: Path) -> None:
     assert call("make", project, "-q", "-o", tmp_path / "x.run", "--runtime", runtime) == (0, "", "")
 
@@ -117,6 +131,7 @@ def test_lint_in_three_forms(call: Call, project: Path) -> None:
         (["mkae"], 2, "make"),
         (["make", "--nope"], 2, "--nope"),
         (["make", "-j", "0"], 2, "jobs"),
+        (["make", "SHOP", "--split", "4 floppies"], 2, "no size"),
         (["make", "SHOP", "--platform", "amd64"], 2, "OS/ARCHITECTURE"),
         (["make", "SHOP", "--build-arg", "X"], 2, "NAME=VALUE"),
         (["make", "SHOP", "--build-arg", "X=1"], 3, "ARG X"),
