@@ -26,6 +26,7 @@ from bundler.builder.lock.model import Inputs, Lock, place
 from bundler.builder.lock.pins import Pins, pins
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
+from bundler.builder.packages.inherited import Kept, keep
 from bundler.builder.progress import ByName, Counted, Progress, transferring
 from bundler.builder.report import Made, Phase
 from bundler.builder.sbom.account import accounted
@@ -33,7 +34,7 @@ from bundler.builder.signer import Signer
 from bundler.builder.spec import HELM_LIBRARY, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
 from bundler.builder.stage.load import Loaded, load_chain
-from bundler.builder.stage.state import ImageWish, PackageWish, Staged
+from bundler.builder.stage.state import ImageWish, Staged
 from bundler.builder.stage.tree import Tree
 from bundler.builder.stage.workshop import Workshop
 from bundler.builder.store import Blob, Store
@@ -151,15 +152,22 @@ def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> R
                 platform=platform,
                 registries=_registries(order),
                 progress=ByName(progress),
-                supplied=supplied,
+                supplied=(*staged.inherited.images, *supplied),
                 pinned=pinned.images,
             )
             for line in remarks(found, asked, images, order.kubefile):
                 progress.say(line)
             layout = lay_out(images, store)
         with clock.phase("packages"):
-            packages = _packages(order, staged.packages, workshop, fetcher, pinned)
-    contents = (*tree_contents(tree), *_image_files(layout), *_package_files(packages), *_helm(staged, store))
+            kept = _kept(staged, progress)
+            packages = _packages(order, kept.requests, workshop, fetcher, pinned)
+    contents = (
+        *tree_contents(tree),
+        *_image_files(layout),
+        *(Content(path, blob) for path, blob in kept.files),
+        *_package_files(packages),
+        *_helm(staged, store),
+    )
     spec = BundleSpec(
         identity=identity,
         platform=order.platform,
@@ -170,7 +178,7 @@ def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> R
         commands=staged.commands,
         kube_versions=staged.kube_versions,
         images=layout.images,
-        packages=tuple(package for each in packages for package in each.packages),
+        packages=(*kept.packages, *(package for each in packages for package in each.packages)),
         contents=tuple(sorted(contents, key=lambda content: content.path)),
     )
     taking = Taking(workshop.files, charts, images, found.found, packages, staged.packages)
@@ -274,11 +282,21 @@ def _asked(wishes: Iterable[ImageWish]) -> tuple[ImageRequest, ...]:
     return tuple(requests)
 
 
+def _kept(staged: Staged, progress: Progress) -> Kept:
+    """What stays of the packages of a .run that the Kubefile is FROM."""
+    base = staged.inherited
+    asked = (PackageRequest(wish.suite, (wish.name,), wish.location, wish.line) for wish in staged.packages)
+    kept = keep(base.packages, base.package_files, tuple(asked))
+    for suite in kept.anew:
+        progress.say(f"note: PACKAGE {suite} adds to {base.name}, so all of {suite} is resolved anew")
+    return kept
+
+
 def _packages(
-    order: Order, wishes: Iterable[PackageWish], workshop: Workshop, fetcher: Fetcher, pinned: Pins
+    order: Order, requests: tuple[PackageRequest, ...], workshop: Workshop, fetcher: Fetcher, pinned: Pins
 ) -> tuple[SuitePackages, ...]:
     return resolve_packages(
-        tuple(PackageRequest(wish.suite, (wish.name,), wish.location, wish.line) for wish in wishes),
+        requests,
         store=workshop.store,
         fetcher=fetcher,
         options=PackageOptions(

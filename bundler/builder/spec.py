@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bundler.builder.partial import Blob
-from bundler.builder.stage.state import Staged
+from bundler.builder.stage.state import KUBERNETES_LABEL, Staged
 from bundler.builder.stage.tree import File, Symlink, Tree
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.index import App, Image, Index, OsPackage
@@ -15,7 +15,6 @@ HELM_LIBRARY = "runtime/helm/libhelm_c.so"  # Helm itself, where a bundle has ch
 
 TITLE_LABEL = "org.opencontainers.image.title"
 VERSION_LABEL = "org.opencontainers.image.version"
-KUBERNETES_LABEL = "io.kubernetes.version"
 
 _NO_VERSION = "0.0.0"
 _KUBERNETES = re.compile(r"v?(\d+\.\d+\.\d+\S*)")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.builder.kubefile.catalogue import Catalogue, KubefileBase, LaterBase, UnknownBase
+from bundler.builder.kubefile.catalogue import Catalogue, KubefileBase, LaterBase, RunBase, UnknownBase
 from bundler.builder.kubefile.instructions import (
     Add,
     App,
@@ -19,6 +19,7 @@ from bundler.builder.kubefile.instructions import (
     Launch,
 )
 from bundler.builder.kubefile.parser import Reading, read
+from bundler.builder.kubefile.runfile import read_run
 from bundler.builder.kubefile.source import Finding, Findings, Severity, did_you_mean
 from bundler.builder.kubefile.variables import check_variables
 from bundler.builder.kubefile.words import Word, expand, variables
@@ -124,6 +125,8 @@ def _inherited(
             fault(word.location, "from-cycle", f"FROM {word.text} leads back to this file")
         case KubefileBase() as base if len(chain) < _MAX_BASES:
             return _of_base(base, catalogue, (*chain, base.path))
+        case RunBase(run):
+            return _of_run(run, word, fault)
         case UnknownBase(hint):
             fault(word.location, "from-unknown", f"there is no {word.text}", hint)
         case LaterBase(kind):
@@ -133,6 +136,15 @@ def _inherited(
         case _:
             pass
     return Inherited({}, frozenset())
+
+
+def _of_run(path: Path, word: Word, fault: Callable[..., None]) -> Inherited:
+    try:
+        run = read_run(path)
+    except BundlerError as error:
+        fault(word.location, "from-damaged", f"{word.text}: {error.what} ({error.why})", error.fix)
+        return Inherited({}, frozenset(), complete=False)
+    return Inherited(run.apps, frozenset(run.index.env))
 
 
 def _base_word(instructions: tuple[Instruction, ...]) -> Word:

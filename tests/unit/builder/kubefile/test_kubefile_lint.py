@@ -27,6 +27,7 @@ def catalogue(tmp_path):
 def linted(text, tmp_path, catalogue):
     path = tmp_path / "ctx" / "Kubefile"
     path.parent.mkdir(exist_ok=True)
+    (tmp_path / "torn.run").write_bytes(b"#!/bin/sh\n")
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return lint(path, catalogue, name="Kubefile")
 
@@ -81,7 +82,8 @@ TABLE = [
     ("FROM bsae\n", [("from-unknown", "error", 1, 6)]),
     ("FROM ./nothing\n", [("from-unknown", "error", 1, 6)]),
     ("FROM kubernetes:v1.20\n", [("from-unsupported", "warning", 1, 6)]),
-    ("FROM other.run\n", [("from-unsupported", "warning", 1, 6)]),
+    ("FROM other.run\n", [("from-unknown", "error", 1, 6)]),
+    ("FROM ../torn.run\n", [("from-damaged", "error", 1, 6)]),
     ("FROM .\n", [("from-cycle", "error", 1, 6)]),
     (F + "APP a local://a\nLAUNCH a\nENV X=1\n", [("launch-not-last", "error", 3, 1)]),
     (F + "APP a local://a\nLAUNCH a\nLAUNCH a\n", [("launch-twice", "error", 4, 1)]),
@@ -122,6 +124,8 @@ AT_BUILD = {
     "chart-dependencies",
     "chart-values",
     "bad-platform",
+    "from-platform",
+    "kube-version-unfit",
     "unused-build-arg",
     "app-kind-unknown",
     "source-not-found",

@@ -24,9 +24,9 @@ from bundler.builder.kubefile.instructions import (
 )
 from bundler.builder.kubefile.parser import parse, read
 from bundler.builder.kubefile.source import Severity
-from bundler.builder.kubefile.versions import valid_range
 from bundler.core.errors import Problems
 from bundler.core.index import AppRole
+from bundler.core.versions import valid_range
 
 
 def one(text):
