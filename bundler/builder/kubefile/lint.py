@@ -129,6 +129,7 @@ def _inherited(
             return _of_run(run, word, fault)
         case UnknownBase(hint):
             fault(word.location, "from-unknown", f"there is no {word.text}", hint)
+            return Inherited({}, frozenset(), complete=False)
         case LaterBase(kind):
             hint = "for now, write FROM kubernetes-debian, FROM kubernetes or FROM a folder"
             fault(word.location, "from-unsupported", f"FROM {kind} is not supported yet", hint)

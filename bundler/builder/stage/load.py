@@ -71,7 +71,8 @@ def _load(
 ) -> Loaded:
     reading = read(read_kubefile(path), shown)
     findings = (*reading.findings, *check(reading.kubefile, catalogue, path))
-    raise_errors(findings)
+    # a damaged base is told by `_run`, with the exit code that this has
+    raise_errors(finding for finding in findings if finding.problem.rule != "from-damaged")
     warnings = tuple(finding for finding in findings if finding.severity is Severity.WARNING)
     scope = Scope(reading.kubefile.source, platform_variables(platform), build_args)
     instructions = reading.kubefile.instructions
