@@ -50,7 +50,7 @@ class Order:
     """What is to be built.
 
     context: the folder that COPY takes from. target: the .run, or None for NAME.run in the current
-    folder.
+    folder; suffix: behind that NAME, `-arm64` where there are several.
     platform: `linux/amd64`. insecure: registries (`HOST:PORT`) that are spoken to over plain HTTP.
     ignored: patterns of images that manifests name and the bundle shall not have. signatures: bring what
     registries keep beside images.
@@ -83,6 +83,7 @@ class Order:
     lock: Lock = field(default_factory=Lock)
     lock_digest: Digest | None = None
     locked: bool = False
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
             lock=order.lock_digest,
             created=order.created,
         )
-    target = order.target or Path(f"{spec.identity.name}.run")
+    target = order.target or Path(f"{spec.identity.name}{order.suffix}.run")
     with clock.phase("assemble"):
         size = write(spec, target, runtime=runtime, store=store, progress=progress, signer=order.signer)
     return Made(target, size, spec, tuple(clock.phases))

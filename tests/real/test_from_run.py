@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -231,7 +233,7 @@ def test_what_is_in_the_cache_is_not_read_again(project: Project, monkeypatch: p
 def test_the_lock_pins_the_base(project: Project) -> None:
     project.built("platform")
     with Store(project.folder / "cache") as store:
-        relock.lock(project.ordered("shop"), store, Silent())
+        relock.lock([project.ordered("shop")], store, Silent())
     locked = json.loads((project.folder / "shop/Kubefile.lock").read_text())["platforms"]["linux/amd64"]
     with Bundle.open(project.folder / "platform.run") as bundle:
         seal = sha256(bundle.seal.to_bytes()).hexdigest()
@@ -387,3 +389,93 @@ def test_the_child_starts_as_any_other_run(project: Project) -> None:
         ["sh", project.built("shop"), "--check"], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+ARM = MadeImage(b"for arm", platform="linux/arm64")
+
+
+def bundler(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bundler.builder", *map(str, words)]
+    where = {"BUNDLER_CACHE": str(folder / "cache"), "PATH": os.environ["PATH"]}
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=120, env={**os.environ, **where}
+    )
+
+
+def for_both(folder: Path) -> tuple[object, ...]:
+    """Options for two platforms, each with a runtime."""
+    runtime = run_kit.runtime(folder / "both.tar.gz")
+    both = ("--runtime", f"linux/amd64={runtime}", "--runtime", f"linux/arm64={runtime}", "-q")
+    return ("--platform", "linux/amd64,linux/arm64", *both)
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Path:
+    """platform/ and shop/ with one image for two platforms; shop is FROM platform's .run of its own."""
+    files = layout_files({"quay.io/acme/two:1": SHARED}) | layout_files({"": ARM})
+    listed = index_of(SHARED, ARM)
+    digest = sha256(listed).hexdigest()
+    files[f"blobs/sha256/{digest}"] = listed
+    note = {"annotations": {"org.opencontainers.image.ref.name": "quay.io/acme/two:1"}}
+    kind = "application/vnd.oci.image.index.v1+json"
+    entry = {"mediaType": kind, "digest": f"sha256:{digest}", "size": len(listed)} | note
+    files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()
+    registry_kit.write_layout(tmp_path / "platform/layout", files)
+    (tmp_path / "platform/Kubefile").write_text("FROM scratch\nIMAGE oci:layout:quay.io/acme/two:1\n")
+    (tmp_path / "shop").mkdir()
+    text = "FROM ../platform-$TARGETARCH.run\nRUN echo $TARGETARCH > arch\n"
+    (tmp_path / "shop/Kubefile").write_text(text)
+    return tmp_path
+
+
+def test_several_platforms_are_a_run_each_and_a_base_is_found_for_each(both: Path) -> None:
+    for name in ("platform", "shop"):
+        done = bundler(both, "make", both / name, *for_both(both), "-o", both / f"{name}.run")
+        assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in both.glob("*.run")) == [
+        "platform-amd64.run",
+        "platform-arm64.run",
+        "shop-amd64.run",
+        "shop-arm64.run",
+    ]
+    for architecture, image in (("amd64", SHARED), ("arm64", ARM)):
+        index = index_of_run(both / f"shop-{architecture}.run")
+        assert index.platform == f"linux/{architecture}"
+        assert [str(one.digest) for one in index.images] == [image.digest]
+        with Bundle.open(both / f"shop-{architecture}.run") as bundle:
+            assert bundle.read(bundle.member("root/arch")).decode() == f"{architecture}\n"
+
+
+def test_one_lock_holds_all_platforms(both: Path) -> None:
+    platforms = ("--platform", "linux/amd64,linux/arm64")
+    done = bundler(both, "make", both / "platform", *for_both(both), "-o", both / "platform.run")
+    assert done.returncode == 0, done.stderr
+    done = bundler(both, "lock", both / "shop", *platforms, "-q")
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.endswith(":")] == [
+        "linux/amd64:",
+        "linux/arm64:",
+    ]
+    lock = both / "shop/Kubefile.lock"
+    locked = json.loads(lock.read_text())["platforms"]
+    assert {name: each["images"][0]["manifest"] for name, each in locked.items()} == {
+        "linux/amd64": SHARED.digest,
+        "linux/arm64": ARM.digest,
+    }
+    done = bundler(both, "make", both / "shop", *for_both(both), "--locked", "-o", both / "shop.run")
+    assert done.returncode == 0, done.stderr
+    before = lock.read_bytes()
+    (both / "platform-arm64.run").unlink()  # the second of the two can't be resolved: neither is written
+    done = bundler(both, "update", "-C", both / "shop", *platforms, "-q")
+    assert done.returncode == ExitCode.INPUT
+    assert "from-unknown" in done.stderr
+    assert lock.read_bytes() == before
+
+
+def test_a_platform_without_an_installer_is_told_before_anything_is_made(both: Path) -> None:
+    runtime = run_kit.runtime(both / "one.tar.gz")
+    platforms = ("--platform", "linux/amd64,linux/s390x", "--runtime", f"linux/amd64={runtime}")
+    done = bundler(both, "make", both / "platform", *platforms, "-o", both / "platform.run")
+    assert done.returncode == ExitCode.UNSUPPORTED
+    assert "there is no frozen installer for linux/s390x" in done.stderr
+    assert list(both.glob("*.run")) == []
