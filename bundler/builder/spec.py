@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bundler.builder.partial import Blob
-from bundler.builder.stage.state import KUBERNETES_LABEL, Staged
+from bundler.builder.stage.state import Staged, kubernetes_label
 from bundler.builder.stage.tree import File, Symlink, Tree
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.index import App, Image, Index, OsPackage
@@ -93,12 +93,12 @@ def identify(labels: Mapping[str, str], folder: str) -> Identity:
     Raises BundlerError (INPUT) for a Kubernetes version that is none.
     """
     name = labels.get(TITLE_LABEL) or re.sub(r"[^A-Za-z0-9._-]+", "-", folder).strip("-._") or "product"
-    kubernetes = labels.get(KUBERNETES_LABEL, "")
+    label, kubernetes = kubernetes_label(labels)
     found = _KUBERNETES.fullmatch(kubernetes)
     if kubernetes and not found:
         raise BundlerError(
             f"not a version of Kubernetes: {kubernetes!r}",
-            where=f"LABEL {KUBERNETES_LABEL}",
+            where=f"LABEL {label}",
             code=ExitCode.INPUT,
             fix="write it as v1.20.2",
         )

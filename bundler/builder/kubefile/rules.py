@@ -90,6 +90,7 @@ RULES = _table(
     Rule("no-checksum", "A download without --checksum may change behind your back.", warning=True),
     Rule("plain-http", "Plain http lets anybody on the way change the file.", warning=True),
     Rule("add-archive", "ADD unpacks an archive only with --unpack.", warning=True),
+    Rule("host-path", "Programs go to bin/: the bundle has its own tree, not the hosts'.", warning=True),
     Rule("undefined-variable", "A variable that nothing defines expands to nothing.", warning=True),
     Rule("secret-in-kubefile", "Whoever has the bundle can read ENV and APPENV.", warning=True),
     Rule("unused-build-arg", "--build-arg names an ARG of the Kubefile or of its base."),

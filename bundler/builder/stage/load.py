@@ -132,7 +132,7 @@ def _base(loaded: Loaded, catalogue: Catalogue, seen: frozenset[Path]) -> Base:
                 f"FROM {text}: {kind} as a base is not supported yet",
                 where=where,
                 code=ExitCode.UNSUPPORTED,
-                fix=f"use one of the catalogue ({', '.join(catalogue.names())}), a folder, or scratch",
+                fix=f"use one of the catalogue ({', '.join(catalogue.names())}), a folder or a .run",
             )
     raise Problems((problem,))
 

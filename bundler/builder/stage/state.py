@@ -16,6 +16,7 @@ from bundler.core.index import App, OsPackage
 from bundler.core.versions import is_version, matches
 
 KUBERNETES_LABEL = "io.kubernetes.version"
+_SEALER = "cluster.alpha.sealer.io/cluster-runtime"  # Sealer's bases say it in two labels, -type and -version
 
 # A folder for what only RUN needs, of this Kubefile and of those that build on it: it is in no bundle.
 BUILD_ONLY = ".build"
@@ -105,6 +106,13 @@ class State:
     inherited: Inherited = field(default_factory=Inherited)
 
 
+def kubernetes_label(labels: Mapping[str, str]) -> tuple[str, str]:
+    """Which label says what Kubernetes a bundle installs, and its version, "" where it installs none."""
+    if KUBERNETES_LABEL not in labels and labels.get(f"{_SEALER}-type") == "kubernetes":
+        return f"{_SEALER}-version", labels.get(f"{_SEALER}-version", "")
+    return KUBERNETES_LABEL, labels.get(KUBERNETES_LABEL, "")
+
+
 def staged(state: State, env: Mapping[str, str], source: Source) -> Staged:
     """Close the books: every app gets its kind, LAUNCH its order. Raises Problems with all that is wrong."""
     results = [finished(draft, state.tree) for draft in state.apps.values()]
@@ -135,7 +143,7 @@ def staged(state: State, env: Mapping[str, str], source: Source) -> Staged:
 
 def _unfit(state: State, source: Source) -> Iterator[Problem]:
     """KUBEVERSION lines that leave out the Kubernetes that the bundle installs."""
-    version = state.labels.get(KUBERNETES_LABEL, "")
+    _, version = kubernetes_label(state.labels)
     if not is_version(version):
         return  # there is none, or it is told where the label is read
     told = f"the bundle installs Kubernetes {version}, which is not"
