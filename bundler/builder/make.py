@@ -20,6 +20,7 @@ from bundler.builder.images.resolve import resolve_images
 from bundler.builder.images.staged import take_images
 from bundler.builder.images.told import remarks, rules_for
 from bundler.builder.kubefile.catalogue import Catalogue
+from bundler.builder.kubefile.runfile import RunFile
 from bundler.builder.lock.collect import Taking, collect
 from bundler.builder.lock.compare import changes
 from bundler.builder.lock.model import Inputs, Lock, place
@@ -31,7 +32,7 @@ from bundler.builder.progress import ByName, Counted, Progress, transferring
 from bundler.builder.report import Made, Phase
 from bundler.builder.sbom.account import accounted
 from bundler.builder.signer import Signer
-from bundler.builder.spec import HELM_LIBRARY, BundleSpec, Content, identify, placed, tree_contents
+from bundler.builder.spec import HELM_LIBRARY, Base, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
 from bundler.builder.stage.load import Loaded, load_chain
 from bundler.builder.stage.state import ImageWish, Staged
@@ -181,6 +182,7 @@ def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> R
         images=layout.images,
         packages=(*kept.packages, *(package for each in packages for package in each.packages)),
         contents=tuple(sorted(contents, key=lambda content: content.path)),
+        base=_base(chain[0].base),
     )
     taking = Taking(workshop.files, charts, images, found.found, packages, staged.packages)
     return Resolved(spec, tree, collect(chain, order.catalogue.root, taking), found, packages)
@@ -281,6 +283,10 @@ def _asked(wishes: Iterable[ImageWish]) -> tuple[ImageRequest, ...]:
     if problems:
         raise Problems(tuple(problems))
     return tuple(requests)
+
+
+def _base(run: RunFile | None) -> Base | None:
+    return None if run is None else Base(run.index.name, run.index.version, run.seal)
 
 
 def _kept(staged: Staged, progress: Progress) -> Kept:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from bundler.builder.partial import Blob
 from bundler.builder.stage.state import Staged, kubernetes_label
 from bundler.builder.stage.tree import File, Symlink, Tree
+from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.index import App, Image, Index, OsPackage
 
@@ -48,8 +49,20 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """The bundle that this one is FROM; seal: digest of its seal's text."""
+
+    name: str
+    version: str
+    seal: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class BundleSpec:
-    """A whole bundle but for the places of its members; `contents` are in the order they are written."""
+    """A whole bundle but for the places of its members; `contents` are in the order they are written.
+
+    base: None where it is FROM no .run.
+    """
 
     identity: Identity
     platform: str
@@ -62,6 +75,7 @@ class BundleSpec:
     images: tuple[Image, ...]
     packages: tuple[OsPackage, ...]
     contents: tuple[Content, ...]
+    base: Base | None = None
 
     @property
     def size(self) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bundler.builder.keygen import keygen
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.kubefile.lint import lint
 from bundler.builder.lock import relock
@@ -21,13 +22,23 @@ from bundler.builder.lock.why import reasons
 from bundler.builder.make import Order, make
 from bundler.builder.packages import suite as suites
 from bundler.builder.progress import Silent
-from bundler.builder.sbom.model import CYCLONEDX
+from bundler.builder.sbom.model import CYCLONEDX, PROVENANCE
+from bundler.builder.sign import sign_file
+from bundler.builder.signer import find_signer
 from bundler.builder.store import Store
 from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import Index
 from tests.real import debian_kit, registry_kit, run_kit
-from tests.unit.builder.images.parts import MadeImage, index_of, layout_files
+from tests.unit.builder.images.parts import (
+    OCI,
+    MadeImage,
+    StubRegistry,
+    described,
+    digest_of,
+    index_of,
+    layout_files,
+)
 
 LACKS = debian_kit.missing() or registry_kit.missing()
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(LACKS), reason=LACKS or "all there")]
@@ -183,6 +194,11 @@ def test_the_base_is_the_start_of_the_bundle(project: Project) -> None:
         assert bundle.read(bundle.member("root/etc/copied")) == b"conf\n"
         assert bundle.read(bundle.member("root/etc/tier")) == b"gold"
         sbom = json.loads(b"".join(bundle.chunks(bundle.member(CYCLONEDX))))
+        statement = json.loads(bundle.read(bundle.member(PROVENANCE)))
+    with Bundle.open(project.folder / "platform.run") as bundle:
+        seal = sha256(bundle.seal.to_bytes()).hexdigest()
+    taken = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert {"name": "platform 3", "digest": {"sha256": seal}} in taken
     names = {part["name"] for part in sbom["components"]}
     assert {"quay.io/acme/shared:1", "server", "tool"} <= names
 
@@ -194,7 +210,10 @@ def test_a_base_out_of_a_run_gives_what_the_kubefile_itself_gives(project: Proje
     by_kubefile = index_of_run(project.built("shop"))
     project.write("shop", CHILD)
     by_run = index_of_run(project.built("shop"))
-    assert by_run == by_kubefile
+    assert digests(by_run, "sbom/").keys() == digests(by_kubefile, "sbom/").keys()
+    for below in ("root/", "images/", "packages/"):
+        assert digests(by_run, below) == digests(by_kubefile, below)
+    assert replace(by_run, members=()) == replace(by_kubefile, members=())
 
 
 def test_bundles_with_one_base_share_its_blobs(project: Project) -> None:
@@ -322,6 +341,76 @@ def test_an_image_pinned_to_a_list_keeps_its_list(project: Project) -> None:
     child = index_of_run(project.built("shop", cache="other", offline=True))
     assert child.images == base.images
     assert len(child.images[0].manifests) == 2
+
+
+@dataclass(frozen=True)
+class Signed:
+    """An image of Docker's media types, with a signature as cosign's and a list of referrers beside it."""
+
+    name: str
+    host: str
+
+
+@pytest.fixture
+def signed() -> Iterator[Signed]:
+    image = MadeImage(b"of docker's own types", docker=True)
+    with StubRegistry() as registry:
+        try:
+            name = registry.put("acme/signed:1", image)
+            tag = image.digest.replace(":", "-")
+            _attach(registry, f"{tag}.sig", b"a signature")
+            listed = _attach(registry, "bom", b"a bill")
+            listing = {"schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": [listed]}
+            registry.put_index(f"acme/signed:{tag}", json.dumps(listing).encode())
+            yield Signed(name, registry.host)
+        finally:
+            registry.shutdown()
+
+
+def _attach(registry: StubRegistry, tag: str, data: bytes) -> dict[str, object]:
+    """Put an artifact there; what a list of referrers says of it."""
+    config, layer = described(b"{}", "application/vnd.oci.empty.v1+json"), described(data, "text/plain")
+    kind = f"{OCI}.manifest.v1+json"
+    raw = json.dumps(
+        {"schemaVersion": 2, "mediaType": kind, "artifactType": "x/y", "config": config, "layers": [layer]}
+    ).encode()
+    for blob in (b"{}", data):
+        registry.content[f"/v2/acme/signed/blobs/{digest_of(blob)}"] = ("application/octet-stream", blob)
+    for wanted in (tag, digest_of(raw)):
+        registry.content[f"/v2/acme/signed/manifests/{wanted}"] = (kind, raw)
+    return described(raw, kind)
+
+
+def test_signatures_and_dockers_own_types_come_along(project: Project, signed: Signed) -> None:
+    project.write("platform", f"FROM scratch\nIMAGE --with-signatures {signed.name}\n")
+    base = index_of_run(project.built("platform", insecure=frozenset({signed.host})))
+    assert len(base.images[0].attached) == 2
+    project.write("shop", "FROM ../platform.run\n")
+    child = index_of_run(project.built("shop", cache="other", offline=True))
+    assert child.images == base.images
+    assert digests(child, "images/") == digests(base, "images/")
+
+
+def test_a_signature_on_the_base_changes_nothing(project: Project) -> None:
+    run = project.built("platform")
+    with Store(project.folder / "cache") as store:
+        relock.lock([project.ordered("shop")], store, Silent())
+    first = project.built("shop", locked=True).read_bytes()
+    keygen(project.folder / "key", b"", "vendor")
+    sign_file(run, find_signer(str(project.folder / "key")))
+    assert project.built("shop", locked=True).read_bytes() == first
+
+
+def test_a_base_of_a_base_may_be_a_run(project: Project) -> None:
+    project.built("platform")
+    project.write("middle", "FROM ../platform.run\nENV MIDDLE=1\nRUN rm etc/conf\n")
+    project.write("shop", 'FROM ../middle\nRUN test "$TIER$MIDDLE" = gold1\n')
+    child = index_of_run(project.built("shop"))
+    assert (dict(child.env), child.launch) == ({"TIER": "gold", "MIDDLE": "1"}, ("net",))
+    assert child.member("root/etc/conf") is None
+    project.write("middle", "FROM scratch\n")
+    project.write("shop", "FROM ../shop.run\n")
+    assert index_of_run(project.built("shop", target=project.folder / "last.run")).env == child.env
 
 
 def damaged_content(run: Path) -> None:
