@@ -142,8 +142,13 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def this_platform() -> str:
+    """What installers frozen on this machine are for: `linux/amd64`."""
+    return f"linux/{_ARCHITECTURES.get(machine.machine(), machine.machine())}"
+
+
 def _check_platform(platform: str) -> None:
-    here = f"linux/{_ARCHITECTURES.get(machine.machine(), machine.machine())}"
+    here = this_platform()
     if platform != here:
         raise BundlerError(
             f"the installer for {platform} can't be made on this machine, which is {here}",

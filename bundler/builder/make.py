@@ -20,20 +20,22 @@ from bundler.builder.images.resolve import resolve_images
 from bundler.builder.images.staged import take_images
 from bundler.builder.images.told import remarks, rules_for
 from bundler.builder.kubefile.catalogue import Catalogue
+from bundler.builder.kubefile.runfile import RunFile
 from bundler.builder.lock.collect import Taking, collect
 from bundler.builder.lock.compare import changes
 from bundler.builder.lock.model import Inputs, Lock, place
 from bundler.builder.lock.pins import Pins, pins
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
+from bundler.builder.packages.inherited import Kept, keep
 from bundler.builder.progress import ByName, Counted, Progress, transferring
 from bundler.builder.report import Made, Phase
 from bundler.builder.sbom.account import accounted
 from bundler.builder.signer import Signer
-from bundler.builder.spec import HELM_LIBRARY, BundleSpec, Content, identify, placed, tree_contents
+from bundler.builder.spec import HELM_LIBRARY, Base, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
 from bundler.builder.stage.load import Loaded, load_chain
-from bundler.builder.stage.state import ImageWish, PackageWish, Staged
+from bundler.builder.stage.state import ImageWish, Staged
 from bundler.builder.stage.tree import Tree
 from bundler.builder.stage.workshop import Workshop
 from bundler.builder.store import Blob, Store
@@ -50,7 +52,7 @@ class Order:
     """What is to be built.
 
     context: the folder that COPY takes from. target: the .run, or None for NAME.run in the current
-    folder.
+    folder; suffix: behind that NAME, `-arm64` where there are several.
     platform: `linux/amd64`. insecure: registries (`HOST:PORT`) that are spoken to over plain HTTP.
     ignored: patterns of images that manifests name and the bundle shall not have. signatures: bring what
     registries keep beside images.
@@ -85,6 +87,7 @@ class Order:
     lock_digest: Digest | None = None
     locked: bool = False
     split: int | None = None
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
             lock=order.lock_digest,
             created=order.created,
         )
-    target = order.target or Path(f"{spec.identity.name}.run")
+    target = order.target or Path(f"{spec.identity.name}{order.suffix}.run")
     with clock.phase("assemble"):
         size = write(
             spec,
@@ -163,15 +166,22 @@ def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> R
                 platform=platform,
                 registries=_registries(order),
                 progress=ByName(progress),
-                supplied=supplied,
+                supplied=(*staged.inherited.images, *supplied),
                 pinned=pinned.images,
             )
             for line in remarks(found, asked, images, order.kubefile):
                 progress.say(line)
             layout = lay_out(images, store)
         with clock.phase("packages"):
-            packages = _packages(order, staged.packages, workshop, fetcher, pinned)
-    contents = (*tree_contents(tree), *_image_files(layout), *_package_files(packages), *_helm(staged, store))
+            kept = _kept(staged, progress)
+            packages = _packages(order, kept.requests, workshop, fetcher, pinned)
+    contents = (
+        *tree_contents(tree),
+        *_image_files(layout),
+        *(Content(path, blob) for path, blob in kept.files),
+        *_package_files(packages),
+        *_helm(staged, store),
+    )
     spec = BundleSpec(
         identity=identity,
         platform=order.platform,
@@ -182,8 +192,9 @@ def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> R
         commands=staged.commands,
         kube_versions=staged.kube_versions,
         images=layout.images,
-        packages=tuple(package for each in packages for package in each.packages),
+        packages=(*kept.packages, *(package for each in packages for package in each.packages)),
         contents=tuple(sorted(contents, key=lambda content: content.path)),
+        base=_base(chain[0].base),
     )
     taking = Taking(workshop.files, charts, images, found.found, packages, staged.packages)
     return Resolved(spec, tree, collect(chain, order.catalogue.root, taking), found, packages)
@@ -289,11 +300,25 @@ def _asked(wishes: Iterable[ImageWish]) -> tuple[ImageRequest, ...]:
     return tuple(requests)
 
 
+def _base(run: RunFile | None) -> Base | None:
+    return None if run is None else Base(run.index.name, run.index.version, run.seal)
+
+
+def _kept(staged: Staged, progress: Progress) -> Kept:
+    """What stays of the packages of a .run that the Kubefile is FROM."""
+    base = staged.inherited
+    asked = (PackageRequest(wish.suite, (wish.name,), wish.location, wish.line) for wish in staged.packages)
+    kept = keep(base.packages, base.package_files, tuple(asked))
+    for suite in kept.anew:
+        progress.say(f"note: PACKAGE {suite} adds to {base.name}, so all of {suite} is resolved anew")
+    return kept
+
+
 def _packages(
-    order: Order, wishes: Iterable[PackageWish], workshop: Workshop, fetcher: Fetcher, pinned: Pins
+    order: Order, requests: tuple[PackageRequest, ...], workshop: Workshop, fetcher: Fetcher, pinned: Pins
 ) -> tuple[SuitePackages, ...]:
     return resolve_packages(
-        tuple(PackageRequest(wish.suite, (wish.name,), wish.location, wish.line) for wish in wishes),
+        requests,
         store=workshop.store,
         fetcher=fetcher,
         options=PackageOptions(

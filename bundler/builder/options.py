@@ -63,7 +63,10 @@ Format = Annotated[LintFormat, typer.Option("--format", help="How to report.")]
 PlatformName = Annotated[
     str,
     typer.Option(
-        "--platform", metavar="OS/ARCH", help="What the site's machines are.", rich_help_panel=_INPUTS
+        "--platform",
+        metavar="OS/ARCH,…",
+        help="What the site's machines are. Several, with commas, are a .run each.",
+        rich_help_panel=_INPUTS,
     ),
 ]
 BuildArgs = Annotated[
@@ -75,12 +78,12 @@ BuildArgs = Annotated[
         rich_help_panel=_INPUTS,
     ),
 ]
-Runtime = Annotated[
-    Path | None,
+Runtimes = Annotated[
+    list[str] | None,
     typer.Option(
         "--runtime",
-        metavar="FILE",
-        help="A frozen installer (.tar.gz) made on a machine of another architecture.",
+        metavar="[OS/ARCH=]FILE",
+        help="A frozen installer (.tar.gz) made on a machine of that platform. May be repeated.",
         rich_help_panel=_INPUTS,
     ),
 ]

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,17 +13,19 @@ from typing import TextIO, TypeVar
 
 from rich.console import Console
 
+from bundler.builder.freeze import this_platform
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.lock import relock
 from bundler.builder.lock.cli import missing
 from bundler.builder.lock.compare import Change
 from bundler.builder.lock.model import Lock, place
 from bundler.builder.lock.text import read as read_lock
-from bundler.builder.make import Order, make
+from bundler.builder.make import Order, check, make
 from bundler.builder.mirrors import Mirrors
+from bundler.builder.platforms import Target, check_runtimes, targets
 from bundler.builder.progress import Progress
 from bundler.builder.registries import Registries
-from bundler.builder.report import summary
+from bundler.builder.report import Made, summary
 from bundler.builder.sbom.account import source_date
 from bundler.builder.signer import Signer, find_signer
 from bundler.builder.store import Store
@@ -43,7 +45,7 @@ class Wanted:
     output: Path | None
     platform: str
     build_args: tuple[str, ...]
-    runtime: Path | None
+    runtimes: tuple[str, ...]
     insecure: frozenset[str]
     ignored: tuple[str, ...]
     signatures: bool
@@ -63,17 +65,28 @@ class Wanted:
 
 
 def build(wanted: Wanted) -> None:
-    """Make the .run and tell the summary. Raises BundlerError and Problems."""
+    """Make the .run, or one for each platform, and tell the summary. Raises BundlerError and Problems.
+
+    All that can be known of each is checked before the first is made; one that is made stays when a later one
+    fails.
+    """
     # First of all: a key that isn't there shall be known, and its passphrase be asked for, before the work.
     signer = find_signer(wanted.sign, wanted.passphrase_file) if wanted.sign else None
     with Store(wanted.cache) as store:
         path = wanted.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
         with _opened(path) as log:
             view = View(_display(), log, verbose=wanted.verbose, quiet=wanted.quiet)
-            made = _watched(lambda: make(order_of(wanted, path, signer), store, view), view)
-            log.write(summary(made) + "\n")
+            made = _watched(lambda: _made(orders_of(wanted, path, signer), store, view), view)
+            told = "\n".join(map(summary, made))
+            log.write(f"{told}\n")
     if not wanted.quiet:
-        sys.stdout.write(f"{summary(made)}\n  log: {path}\n")
+        sys.stdout.write(f"{told}\n  log: {path}\n")
+
+
+def _made(orders: tuple[Order, ...], store: Store, view: View) -> list[Made]:
+    for order in orders:
+        check(order)
+    return [make(order, store, view) for order in orders]
 
 
 def lock(wanted: Wanted, updated: tuple[str, ...] | None) -> None:
@@ -85,32 +98,49 @@ def lock(wanted: Wanted, updated: tuple[str, ...] | None) -> None:
         path = wanted.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
         with _opened(path) as log:
             view = View(_display(), log, verbose=wanted.verbose, quiet=wanted.quiet)
-            different = _watched(lambda: _relocked(order_of(wanted, path), updated, store, view), view)
-    told = "\n".join(str(change) for change in different)
-    sys.stdout.write(f"{told}\n" if told else f"{place(wanted.kubefile)} is up to date\n")
+            asked = targets(wanted.platform)
+            orders = [_order(wanted, target, path) for target in asked]
+            different = _watched(lambda: _relocked(orders, updated, store, view), view)
+    sys.stdout.write(_told(different) or f"{place(wanted.kubefile)} is up to date\n")
 
 
-def _relocked(order: Order, updated: tuple[str, ...] | None, store: Store, view: View) -> tuple[Change, ...]:
+def _relocked(
+    orders: Sequence[Order], updated: tuple[str, ...] | None, store: Store, view: View
+) -> Mapping[str, tuple[Change, ...]]:
     if updated is None:
-        return relock.lock(order, store, view)
-    return relock.update(order, updated, store, view)
+        return relock.lock(orders, store, view)
+    return relock.update(orders, updated, store, view)
 
 
-def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Order:
-    """What the options mean. Raises BundlerError (USAGE) for those that mean nothing."""
+def _told(different: Mapping[str, tuple[Change, ...]]) -> str:
+    """The changes, under their platforms where there are several."""
+    lines: list[str] = []
+    for platform, changes in different.items():
+        if changes and len(different) > 1:
+            lines.append(f"{platform}:")
+        lines += map(str, changes)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def orders_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> tuple[Order, ...]:
+    """What the options mean, a .run for each platform.
+
+    Raises BundlerError: USAGE for what means nothing, NOT_FOUND, UNSUPPORTED where one of several platforms
+    lacks a frozen installer.
+    """
+    asked = targets(wanted.platform, wanted.runtimes)
+    if len(asked) > 1:
+        check_runtimes(asked, this_platform())
+    return tuple(_order(wanted, target, log_file, signer) for target in asked)
+
+
+def _order(wanted: Wanted, target: Target, log_file: Path, signer: Signer | None = None) -> Order:
     if wanted.output is not None and wanted.output.is_dir():
         raise BundlerError(
             "the file to make is a folder",
             where=wanted.output,
             code=ExitCode.USAGE,
             fix="name the file: -o FOLDER/NAME.run",
-        )
-    if wanted.runtime is not None and not wanted.runtime.is_file():
-        raise BundlerError(
-            "there is no such frozen installer",
-            where=wanted.runtime,
-            code=ExitCode.NOT_FOUND,
-            fix="name a runtime/*.tar.gz out of the cache of a machine of that architecture",
         )
     found = read_lock(place(wanted.kubefile))
     if found is None and wanted.locked:
@@ -119,8 +149,9 @@ def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Or
         kubefile=wanted.kubefile,
         context=wanted.context,
         catalogue=Catalogue(default_catalogue()),
-        target=wanted.output,
-        platform=wanted.platform,
+        target=target.named(wanted.output),
+        suffix=target.suffix,
+        platform=target.platform,
         build_args=build_args(wanted.build_args, os.environ),
         insecure=wanted.insecure,
         mirrors=replace(
@@ -130,7 +161,7 @@ def order_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> Or
         ignored=wanted.ignored,
         signatures=wanted.signatures,
         debian_mirror=wanted.debian_mirror,
-        runtime=wanted.runtime,
+        runtime=target.runtime,
         jobs=wanted.jobs,
         offline=wanted.offline,
         refresh=wanted.refresh,

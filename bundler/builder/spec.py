@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bundler.builder.partial import Blob
-from bundler.builder.stage.state import Staged
+from bundler.builder.stage.state import Staged, kubernetes_label
 from bundler.builder.stage.tree import File, Symlink, Tree
+from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.index import App, Image, Index, OsPackage
 
@@ -15,7 +16,6 @@ HELM_LIBRARY = "runtime/helm/libhelm_c.so"  # Helm itself, where a bundle has ch
 
 TITLE_LABEL = "org.opencontainers.image.title"
 VERSION_LABEL = "org.opencontainers.image.version"
-KUBERNETES_LABEL = "io.kubernetes.version"
 
 _NO_VERSION = "0.0.0"
 _KUBERNETES = re.compile(r"v?(\d+\.\d+\.\d+\S*)")
@@ -49,8 +49,20 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """The bundle that this one is FROM; seal: digest of its seal's text."""
+
+    name: str
+    version: str
+    seal: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class BundleSpec:
-    """A whole bundle but for the places of its members; `contents` are in the order they are written."""
+    """A whole bundle but for the places of its members; `contents` are in the order they are written.
+
+    base: None where it is FROM no .run.
+    """
 
     identity: Identity
     platform: str
@@ -63,6 +75,7 @@ class BundleSpec:
     images: tuple[Image, ...]
     packages: tuple[OsPackage, ...]
     contents: tuple[Content, ...]
+    base: Base | None = None
 
     @property
     def size(self) -> int:
@@ -94,12 +107,12 @@ def identify(labels: Mapping[str, str], folder: str) -> Identity:
     Raises BundlerError (INPUT) for a Kubernetes version that is none.
     """
     name = labels.get(TITLE_LABEL) or re.sub(r"[^A-Za-z0-9._-]+", "-", folder).strip("-._") or "product"
-    kubernetes = labels.get(KUBERNETES_LABEL, "")
+    label, kubernetes = kubernetes_label(labels)
     found = _KUBERNETES.fullmatch(kubernetes)
     if kubernetes and not found:
         raise BundlerError(
             f"not a version of Kubernetes: {kubernetes!r}",
-            where=f"LABEL {KUBERNETES_LABEL}",
+            where=f"LABEL {label}",
             code=ExitCode.INPUT,
             fix="write it as v1.20.2",
         )

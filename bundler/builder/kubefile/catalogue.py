@@ -1,10 +1,11 @@
-"""What FROM means: nothing, a ready Kubefile of the catalogue, a path; the rest is told by name."""
+"""What FROM means: nothing, a ready Kubefile, another .run; what can't be read yet is told by name."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import bundler
+from bundler.builder.kubefile.runfile import ENDING
 from bundler.builder.kubefile.source import did_you_mean
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -28,6 +29,13 @@ class KubefileBase:
 
 
 @dataclass(frozen=True, slots=True)
+class RunBase:
+    """FROM another .run."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class LaterBase:
     """FROM something that this version can't read yet; `kind` says what it is."""
 
@@ -41,7 +49,7 @@ class UnknownBase:
     hint: str
 
 
-Base = Scratch | KubefileBase | LaterBase | UnknownBase
+Base = Scratch | KubefileBase | RunBase | LaterBase | UnknownBase
 
 
 def default_catalogue() -> Path:
@@ -70,13 +78,16 @@ class Catalogue:
         path = folder / text
         if (path / "Kubefile").is_file():
             return KubefileBase((path / "Kubefile").resolve())
-        if path.is_file() and not text.endswith(".run"):
-            return KubefileBase(path.resolve())
+        if path.is_file():
+            return RunBase(path.resolve()) if text.endswith(ENDING) else KubefileBase(path.resolve())
         return self._absent(text)
 
     def _absent(self, text: str) -> Base:
-        if text.endswith(".run"):
-            return LaterBase("another .run")
+        if text.endswith(ENDING):
+            return UnknownBase(
+                "make it first; the path is taken from the Kubefile's own folder, "
+                "and an ARG before FROM lets --build-arg name another one"
+            )
         if text.startswith(("/", "./", "../")) or text in {".", ".."}:
             return UnknownBase(
                 "there is no Kubefile at this path; it is taken from the Kubefile's own folder"

@@ -1,10 +1,11 @@
 """All that can be told about a Kubefile without building it: parse errors, faults between lines, advice."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.builder.kubefile.catalogue import Catalogue, KubefileBase, LaterBase, UnknownBase
+from bundler.builder.kubefile.catalogue import Catalogue, KubefileBase, LaterBase, RunBase, UnknownBase
 from bundler.builder.kubefile.instructions import (
     Add,
     App,
@@ -12,6 +13,7 @@ from bundler.builder.kubefile.instructions import (
     AppEnv,
     Arg,
     Cmds,
+    Copy,
     Env,
     From,
     Instruction,
@@ -19,6 +21,7 @@ from bundler.builder.kubefile.instructions import (
     Launch,
 )
 from bundler.builder.kubefile.parser import Reading, read
+from bundler.builder.kubefile.runfile import read_run
 from bundler.builder.kubefile.source import Finding, Findings, Severity, did_you_mean
 from bundler.builder.kubefile.variables import check_variables
 from bundler.builder.kubefile.words import Word, expand, variables
@@ -27,6 +30,7 @@ from bundler.core.index import AppRole
 
 _MAX_BASES = 32
 _DOWNLOADS = ("http://", "https://", "oci://", "chart+")
+_HOST_PROGRAMS = re.compile(r"/?usr/(?:local/)?s?bin(?:/|$)")
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst", ".txz")
 
 
@@ -93,8 +97,16 @@ def check(kubefile: Kubefile, catalogue: Catalogue, path: Path) -> tuple[Finding
     for instruction in kubefile.instructions:
         if isinstance(instruction, Add | App):
             _check_downloads(instruction, findings)
+        if isinstance(instruction, Add | Copy):
+            _check_destination(instruction.destination, findings)
     check_variables(kubefile.instructions, inherited.env if inherited.complete else None, findings)
     return tuple(findings.found)
+
+
+def _check_destination(word: Word, findings: Findings) -> None:
+    if _HOST_PROGRAMS.match(word.text):
+        message = f"{word.text} is a folder of the bundle, which no host looks into for programs"
+        findings.add(word.location, "host-path", message, "write bin/")
 
 
 def _check_from(kubefile: Kubefile, catalogue: Catalogue, path: Path, findings: Findings) -> Inherited:
@@ -124,15 +136,30 @@ def _inherited(
             fault(word.location, "from-cycle", f"FROM {word.text} leads back to this file")
         case KubefileBase() as base if len(chain) < _MAX_BASES:
             return _of_base(base, catalogue, (*chain, base.path))
+        case RunBase(run):
+            return _of_run(run, word, fault)
         case UnknownBase(hint):
             fault(word.location, "from-unknown", f"there is no {word.text}", hint)
+            return Inherited({}, frozenset(), complete=False)
         case LaterBase(kind):
-            hint = "for now, write FROM kubernetes-debian, FROM kubernetes or FROM a folder"
+            hint = (
+                "write FROM kubernetes-debian or FROM kubernetes where it is Kubernetes, "
+                "else FROM its folder, or FROM a .run that is made of it"
+            )
             fault(word.location, "from-unsupported", f"FROM {kind} is not supported yet", hint)
             return Inherited({}, frozenset(), complete=False)
         case _:
             pass
     return Inherited({}, frozenset())
+
+
+def _of_run(path: Path, word: Word, fault: Callable[..., None]) -> Inherited:
+    try:
+        run = read_run(path)
+    except BundlerError as error:
+        fault(word.location, "from-damaged", f"{word.text}: {error.what} ({error.why})", error.fix)
+        return Inherited({}, frozenset(), complete=False)
+    return Inherited(run.apps, frozenset(run.index.env))
 
 
 def _base_word(instructions: tuple[Instruction, ...]) -> Word:

@@ -20,8 +20,8 @@ from bundler.builder.kubefile.instructions import (
 )
 from bundler.builder.kubefile.lexer import logical_lines
 from bundler.builder.kubefile.source import Finding, Findings, did_you_mean, raise_errors, read_source
-from bundler.builder.kubefile.versions import RANGE_HINT, valid_range
 from bundler.builder.kubefile.words import Word
+from bundler.core.versions import RANGE_HINT, valid_range
 
 _SUITE = re.compile(r"[a-z][a-z0-9]*:[a-z0-9][a-z0-9.-]*")
 

@@ -61,6 +61,7 @@ RULES = _table(
     Rule(
         "bad-kube-version", "KUBEVERSION takes a range of versions: >=1.20 <1.30, 1.22 - 1.24, ~1.20, ^1.2."
     ),
+    Rule("kube-version-unfit", "The Kubernetes that a bundle installs is in every KUBEVERSION range."),
     Rule("bad-platform", "The base has the platform of the whole bundle, `bundler make --platform` sets it."),
     Rule("old-env-form", "Write NAME=value; without `=` the rest of the line is one value.", warning=True),
     Rule("maintainer-old", "MAINTAINER is the old form of LABEL maintainer=.", warning=True),
@@ -68,8 +69,10 @@ RULES = _table(
     # the whole file
     Rule("no-from", "A Kubefile starts with FROM; only ARG may stand before it."),
     Rule("from-twice", "A Kubefile has one FROM."),
-    Rule("from-unknown", "FROM names scratch, a catalogue entry, or a folder or Kubefile that is there."),
-    Rule("from-unsupported", "FROM an image or another .run is not supported yet.", warning=True),
+    Rule("from-unknown", "FROM names scratch, a catalogue entry, a folder, a Kubefile or a .run."),
+    Rule("from-unsupported", "FROM an image in a registry is not supported yet.", warning=True),
+    Rule("from-damaged", "A .run in FROM is whole, and of a form that this bundler reads."),
+    Rule("from-platform", "A .run in FROM has the platform of the bundle that is made."),
     Rule("from-cycle", "A Kubefile can't be FROM itself."),
     Rule("launch-not-last", "LAUNCH or CMDS is the last instruction."),
     Rule("launch-twice", "There is one LAUNCH or one CMDS."),
@@ -87,6 +90,7 @@ RULES = _table(
     Rule("no-checksum", "A download without --checksum may change behind your back.", warning=True),
     Rule("plain-http", "Plain http lets anybody on the way change the file.", warning=True),
     Rule("add-archive", "ADD unpacks an archive only with --unpack.", warning=True),
+    Rule("host-path", "Programs go to bin/: the bundle has its own tree, not the hosts'.", warning=True),
     Rule("undefined-variable", "A variable that nothing defines expands to nothing.", warning=True),
     Rule("secret-in-kubefile", "Whoever has the bundle can read ENV and APPENV.", warning=True),
     Rule("unused-build-arg", "--build-arg names an ARG of the Kubefile or of its base."),

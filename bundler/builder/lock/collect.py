@@ -68,7 +68,7 @@ def collect(chain: Sequence[Loaded], catalogue: Path, taking: Taking) -> Inputs:
     """The inputs, sorted; `catalogue`: its folder. Raises OSError for a base that vanished meanwhile."""
     names = Names.of(chain, catalogue)
     return Inputs(
-        kubefiles=tuple(sorted(_bases(names, chain))),
+        kubefiles=tuple(sorted(_bases(names, chain, catalogue))),
         files=tuple(_file(names, url, each) for url, each in _grouped(taking.files, lambda one: one.url)),
         charts=tuple(
             _chart(names, name, each)
@@ -80,8 +80,11 @@ def collect(chain: Sequence[Loaded], catalogue: Path, taking: Taking) -> Inputs:
     )
 
 
-def _bases(names: Names, chain: Sequence[Loaded]) -> Iterator[KubefilePin]:
+def _bases(names: Names, chain: Sequence[Loaded], catalogue: Path) -> Iterator[KubefilePin]:
     called = dict(names.pairs)
+    if (run := chain[0].base) is not None:
+        name = _name(run.path, chain[-1].path.resolve().parent, catalogue.resolve())
+        yield KubefilePin(name, run.seal, (names.told(f"FROM in {chain[0].rest[0].location}"),))
     for one, builds_on in pairwise(chain):
         base = called[one.kubefile.source.file].removesuffix("/Kubefile")
         start = builds_on.rest[0].location

@@ -30,7 +30,10 @@ class Pin(Protocol):
 
 @dataclass(frozen=True, slots=True, order=True)
 class KubefilePin:
-    """A base that the Kubefile is FROM: a name of the catalogue, or a path from the Kubefile's folder."""
+    """A base that the Kubefile is FROM: a name of the catalogue, or a path from the Kubefile's folder.
+
+    digest: of the Kubefile; of a .run, of its seal's text, which covers all but the signature.
+    """
 
     base: str
     digest: Digest
@@ -43,7 +46,7 @@ class KubefilePin:
 
     @property
     def pinned(self) -> str:
-        """The Kubefile's digest."""
+        """The digest."""
         return str(self.digest)
 
 

@@ -1,6 +1,6 @@
 """`bundler lock` and `bundler update`: resolve, and write down what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bundler.builder.lock.compare import Change, changes
@@ -11,24 +11,53 @@ from bundler.builder.lock.text import write
 from bundler.builder.make import Clock, Order, resolve
 from bundler.builder.progress import Progress
 from bundler.builder.store import Store
+from bundler.core.errors import BundlerError
+
+Changes = Mapping[str, tuple[Change, ...]]  # by platform
 
 
-def lock(order: Order, store: Store, progress: Progress) -> tuple[Change, ...]:
+def lock(orders: Sequence[Order], store: Store, progress: Progress) -> Changes:
     """Lock what isn't yet, and drop what nothing needs any more; what is locked stays what it is.
 
-    Gives what changed. Raises as `resolve` does; the lock is then left as it was.
+    orders: one Kubefile for several platforms. Gives what changed. Raises as `resolve` does; the lock is then
+    left as it was, for all platforms.
     """
-    return _relocked(order, order.lock.inputs(order.platform), store, progress)
+    kept = {order.platform: order.lock.inputs(order.platform) for order in orders}
+    return _relocked(orders, kept, store, progress)
 
 
-def update(order: Order, names: Sequence[str], store: Store, progress: Progress) -> tuple[Change, ...]:
+def update(orders: Sequence[Order], names: Sequence[str], store: Store, progress: Progress) -> Changes:
     """Resolve anew what the names stand for, everything where there are none, and lock that.
 
-    Gives what changed. Raises BundlerError (NOT_FOUND) for a name that nothing has.
+    Gives what changed. Raises BundlerError (NOT_FOUND) for a name that none of the platforms has.
     """
-    before = order.lock.inputs(order.platform)
-    kept = without(before, names) if names else Inputs()
-    return _relocked(replace(order, refresh=True), kept, store, progress)
+    kept = {order.platform: Inputs() for order in orders}
+    if names:
+        kept = remaining({order.platform: order.lock.inputs(order.platform) for order in orders}, names)
+    return _relocked([replace(order, refresh=True) for order in orders], kept, store, progress)
+
+
+def remaining(before: Mapping[str, Inputs], names: Sequence[str]) -> dict[str, Inputs]:
+    """Each platform's inputs but for those of these names. Raises BundlerError (NOT_FOUND), as `update`."""
+    known = {name: tuple(_with(before, name)) for name in names}
+    return {
+        platform: without(inputs, [name for name, having in known.items() if platform in having])
+        for platform, inputs in before.items()
+    }
+
+
+def _with(before: Mapping[str, Inputs], name: str) -> Iterator[str]:
+    """The platforms that have inputs of this name."""
+    failures: list[BundlerError] = []
+    for platform, inputs in before.items():
+        try:
+            matching(inputs, name)
+        except BundlerError as error:
+            failures.append(error)
+        else:
+            yield platform
+    if len(failures) == len(before):
+        raise failures[0]
 
 
 def without(inputs: Inputs, names: Sequence[str]) -> Inputs:
@@ -52,10 +81,17 @@ def without(inputs: Inputs, names: Sequence[str]) -> Inputs:
     )
 
 
-def _relocked(order: Order, kept: Inputs, store: Store, progress: Progress) -> tuple[Change, ...]:
-    before = order.lock.inputs(order.platform)
-    asked = replace(order, lock=order.lock.having(order.platform, kept))
-    resolved = resolve(asked, store, progress, Clock(progress))
-    inputs = explained(resolved.inputs, resolved.tree, resolved.found.found, resolved.packages, store)
-    write(order.lock.having(order.platform, inputs), place(order.kubefile))
-    return changes(before, inputs)
+def _relocked(
+    orders: Sequence[Order], kept: Mapping[str, Inputs], store: Store, progress: Progress
+) -> Changes:
+    lock = before = orders[0].lock
+    for order in orders:
+        asked = replace(order, lock=before.having(order.platform, kept[order.platform]))
+        resolved = resolve(asked, store, progress, Clock(progress))
+        inputs = explained(resolved.inputs, resolved.tree, resolved.found.found, resolved.packages, store)
+        lock = lock.having(order.platform, inputs)
+    write(lock, place(orders[0].kubefile))
+    return {
+        order.platform: changes(before.inputs(order.platform), lock.inputs(order.platform))
+        for order in orders
+    }

@@ -69,7 +69,8 @@ def source_date() -> int | None:
 def _key(spec: BundleSpec, installer: Digest, lock: Digest | None, created: int | None) -> str:
     """Names everything that the documents are made of."""
     contents = [[each.path, each.blob.digest.hex, each.blob.size, each.mode] for each in spec.contents]
-    made_by = [__version__, FORM, installer.hex, lock.hex if lock else "", created]
+    base = [spec.base.name, spec.base.version, spec.base.seal.hex] if spec.base else []
+    made_by = [__version__, FORM, installer.hex, lock.hex if lock else "", created, base]
     return Digest.of(canonical([made_by, spec.index().to_json().decode(), contents])).hex
 
 

@@ -61,9 +61,11 @@ def _parameters(spec: BundleSpec, lock: Digest | None) -> dict[str, Any]:
 
 
 def _dependencies(spec: BundleSpec, bill: Bill, lock: Digest | None) -> Iterator[dict[str, Any]]:
-    """The lock; the files together; images, OS packages and the installer one by one."""
+    """The lock; the base's seal; the files together; images, OS packages and the installer one by one."""
     if lock is not None:
         yield _named(LOCK, lock)
+    if spec.base is not None:
+        yield _named(f"{spec.base.name} {spec.base.version}", spec.base.seal)
     bundled = {package.path for package in spec.packages}
     files = {
         content.path: content.blob.digest

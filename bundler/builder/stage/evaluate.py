@@ -24,18 +24,19 @@ from bundler.builder.kubefile.instructions import (
 )
 from bundler.builder.kubefile.scope import Scope
 from bundler.builder.kubefile.source import did_you_mean
-from bundler.builder.kubefile.versions import RANGE_HINT, valid_range
 from bundler.builder.kubefile.words import Word
 from bundler.builder.stage.apps import Draft, draft
 from bundler.builder.stage.blame import blamed
 from bundler.builder.stage.bring import Bringer, ordered
 from bundler.builder.stage.chart_apps import chart_app, value_sets
+from bundler.builder.stage.from_run import begin_from
 from bundler.builder.stage.load import Loaded, load_chain
 from bundler.builder.stage.run import run
-from bundler.builder.stage.state import ImageWish, PackageWish, Staged, State, staged
+from bundler.builder.stage.state import ImageWish, KubeWish, PackageWish, Staged, State, staged
 from bundler.builder.stage.tree import Tree
 from bundler.builder.stage.workshop import Workshop
 from bundler.core.errors import ExitCode, Problem, Problems
+from bundler.core.versions import RANGE_HINT, valid_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,14 @@ def evaluate(path: Path, context: Path, workshop: Workshop) -> Staged:
     )
     for finding in chain[-1].warnings:
         workshop.progress.say(f"{finding.severity}: {finding.problem}")
-    scope = chain[0].scope
+    base = chain[0].base
+    scope = chain[0].scope if base is None else chain[0].scope.with_env(base.index.env)
     files: list[list[_Step]] = []
     for loaded in chain:
         steps, scope = _steps(loaded, scope, workshop)
         files.append(steps)
     _check_sources([step for steps in files for step in steps])
-    state = State()
+    state = State() if base is None else begin_from(base, f"FROM in {chain[0].rest[0].location}", workshop)
     for steps in files:
         state = replace(state, launch=(), commands=())  # these are not inherited
         for step in steps:
@@ -129,7 +131,8 @@ def _told(
         case Cmds(lines=lines):
             return replace(state, commands=(*state.commands, *lines))
         case KubeVersion():
-            return replace(state, kube_versions=(*state.kube_versions, _range(instruction, step.scope)))
+            wish = KubeWish(_range(instruction, step.scope), instruction.range.location, step.scope.source)
+            return replace(state, kube_versions=(*state.kube_versions, wish))
         case Image(references=words, signatures=signed):
             images = tuple(
                 ImageWish(value(w), step.context, w.location, _line(w, step.scope), signed) for w in words

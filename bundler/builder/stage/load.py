@@ -1,23 +1,37 @@
 """A Kubefile and all it is FROM, read and checked before anything is done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler.builder.kubefile.catalogue import Catalogue, KubefileBase, LaterBase, Scratch, UnknownBase
+from bundler.builder.kubefile.catalogue import (
+    Base,
+    Catalogue,
+    KubefileBase,
+    LaterBase,
+    RunBase,
+    Scratch,
+    UnknownBase,
+)
 from bundler.builder.kubefile.instructions import Arg, From, Instruction, Kubefile
 from bundler.builder.kubefile.lint import check, read_kubefile
 from bundler.builder.kubefile.parser import read
+from bundler.builder.kubefile.runfile import RunFile, read_run
 from bundler.builder.kubefile.scope import Scope, platform_variables
 from bundler.builder.kubefile.source import Finding, Severity, did_you_mean, raise_errors
+from bundler.builder.stage.blame import blamed
 from bundler.core.errors import BundlerError, ExitCode, Problems
+from bundler.core.oci import Platform
 
 MAX_BASES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """One Kubefile of the chain; `scope`: what its ARGs before FROM say; `rest`: from FROM on."""
+    """One Kubefile of the chain; `scope`: what its ARGs before FROM say; `rest`: from FROM on.
+
+    base: the .run that it is FROM, None where it is FROM anything else.
+    """
 
     path: Path
     context: Path
@@ -25,16 +39,17 @@ class Loaded:
     scope: Scope
     rest: tuple[Instruction, ...]
     warnings: tuple[Finding, ...]
+    base: RunFile | None = None
 
 
 def load_chain(
     path: Path, context: Path, catalogue: Catalogue, *, platform: str, build_args: Mapping[str, str]
 ) -> tuple[Loaded, ...]:
-    """The Kubefile at `path` last, its bases before it, the one FROM scratch first.
+    """The Kubefile at `path` last, its bases before it, the one FROM scratch or FROM a .run first.
 
     Raises Problems with all errors of the first file that has any, BundlerError (NOT_FOUND) for a file that
     isn't there, (UNSUPPORTED) for a base that can't be read yet, (INPUT) for a cycle or an unknown
-    --build-arg.
+    --build-arg, (INTEGRITY) for a .run that is damaged.
     """
     chain: list[Loaded] = []
     at: KubefileBase | None = KubefileBase(path.resolve())
@@ -42,8 +57,11 @@ def load_chain(
     while at is not None:
         loaded = _load(at.path, context if not chain else at.context, shown, catalogue, platform, build_args)
         chain.insert(0, loaded)
-        at = _base(loaded, catalogue, frozenset(link.path for link in chain))
+        base = _base(loaded, catalogue, frozenset(link.path for link in chain))
+        at = base if isinstance(base, KubefileBase) else None
         shown = str(at.path) if at else ""
+        if isinstance(base, RunBase):
+            chain[0] = replace(loaded, base=_run(loaded, base, platform))
     _check_build_args(chain, build_args)
     return tuple(chain)
 
@@ -53,7 +71,8 @@ def _load(
 ) -> Loaded:
     reading = read(read_kubefile(path), shown)
     findings = (*reading.findings, *check(reading.kubefile, catalogue, path))
-    raise_errors(findings)
+    # a damaged base is told by `_run`, with the exit code that this has
+    raise_errors(finding for finding in findings if finding.problem.rule != "from-damaged")
     warnings = tuple(finding for finding in findings if finding.severity is Severity.WARNING)
     scope = Scope(reading.kubefile.source, platform_variables(platform), build_args)
     instructions = reading.kubefile.instructions
@@ -74,15 +93,32 @@ def _check_platform(start: Instruction, scope: Scope, platform: str) -> None:
     raise Problems((scope.source.problem(start.platform.location, "bad-platform", message, hint),))
 
 
-def _base(loaded: Loaded, catalogue: Catalogue, seen: frozenset[Path]) -> KubefileBase | None:
+def _start(loaded: Loaded) -> From:
     start = loaded.rest[0]
     if not isinstance(start, From):
         raise TypeError("the lint rules let a Kubefile without FROM pass")
+    return start
+
+
+def _run(loaded: Loaded, base: RunBase, platform: str) -> RunFile:
+    """The .run, which must be for the bundle's platform."""
+    where, source = _start(loaded).base.location, loaded.kubefile.source
+    with blamed(source, where, "from-damaged"):
+        run = read_run(base.path)
+    if Platform.parse(run.index.platform).usual == Platform.parse(platform).usual:
+        return run
+    message = f"{base.path.name} is for {run.index.platform}, the bundle is made for {platform}"
+    hint = f"make it for {platform}; $TARGETARCH in its name chooses one of several"
+    raise Problems((source.problem(where, "from-platform", message, hint),))
+
+
+def _base(loaded: Loaded, catalogue: Catalogue, seen: frozenset[Path]) -> Base:
+    start = _start(loaded)
     text = loaded.scope.value(start.base)
     where, source = start.base.location, loaded.kubefile.source
     match catalogue.base(text, loaded.path.parent):
-        case Scratch():
-            return None
+        case Scratch() | RunBase() as base:
+            return base
         case KubefileBase() as base if base.path not in seen and len(seen) < MAX_BASES:
             return base
         case KubefileBase():
@@ -96,7 +132,7 @@ def _base(loaded: Loaded, catalogue: Catalogue, seen: frozenset[Path]) -> Kubefi
                 f"FROM {text}: {kind} as a base is not supported yet",
                 where=where,
                 code=ExitCode.UNSUPPORTED,
-                fix=f"use one of the catalogue ({', '.join(catalogue.names())}), a folder, or scratch",
+                fix=f"use one of the catalogue ({', '.join(catalogue.names())}), a folder or a .run",
             )
     raise Problems((problem,))
 

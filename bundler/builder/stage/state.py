@@ -1,16 +1,22 @@
 """What has come together up to a line of a Kubefile, and what a whole one comes to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.builder.charts.values import ValueSet
+from bundler.builder.images.model import ResolvedImage
 from bundler.builder.kubefile.source import Source, did_you_mean
 from bundler.builder.kubefile.words import Word
 from bundler.builder.stage.apps import Draft, finished, launch_order, plugin_choice
 from bundler.builder.stage.tree import Tree
+from bundler.builder.store import Blob
 from bundler.core.errors import Location, Problem, Problems
-from bundler.core.index import App
+from bundler.core.index import App, OsPackage
+from bundler.core.versions import is_version, matches
+
+KUBERNETES_LABEL = "io.kubernetes.version"
+_SEALER = "cluster.alpha.sealer.io/cluster-runtime"  # Sealer's bases say it in two labels, -type and -version
 
 # A folder for what only RUN needs, of this Kubefile and of those that build on it: it is in no bundle.
 BUILD_ONLY = ".build"
@@ -42,6 +48,29 @@ class PackageWish:
 
 
 @dataclass(frozen=True, slots=True)
+class KubeWish:
+    """A KUBEVERSION; `source`: the file, for messages."""
+
+    range: str
+    location: Location
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What a .run as base brings besides its files; all of it lies in the store.
+
+    name: the file's. package_files: all members below packages/, by path.
+    """
+
+    name: str = ""
+    images: tuple[ResolvedImage, ...] = ()
+    packages: tuple[OsPackage, ...] = ()
+    package_files: tuple[tuple[str, Blob], ...] = ()
+    kube_versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Staged:
     """What a Kubefile comes to.
 
@@ -59,6 +88,7 @@ class Staged:
     packages: tuple[PackageWish, ...]
     kube_versions: tuple[str, ...]
     value_sets: Mapping[str, tuple[ValueSet, ...]] = field(default_factory=dict)
+    inherited: Inherited = field(default_factory=Inherited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +102,15 @@ class State:
     commands: tuple[str, ...] = ()
     images: tuple[ImageWish, ...] = ()
     packages: tuple[PackageWish, ...] = ()
-    kube_versions: tuple[str, ...] = ()
+    kube_versions: tuple[KubeWish, ...] = ()
+    inherited: Inherited = field(default_factory=Inherited)
+
+
+def kubernetes_label(labels: Mapping[str, str]) -> tuple[str, str]:
+    """Which label says what Kubernetes a bundle installs, and its version, "" where it installs none."""
+    if KUBERNETES_LABEL not in labels and labels.get(f"{_SEALER}-type") == "kubernetes":
+        return f"{_SEALER}-version", labels.get(f"{_SEALER}-version", "")
+    return KUBERNETES_LABEL, labels.get(KUBERNETES_LABEL, "")
 
 
 def staged(state: State, env: Mapping[str, str], source: Source) -> Staged:
@@ -80,6 +118,7 @@ def staged(state: State, env: Mapping[str, str], source: Source) -> Staged:
     results = [finished(draft, state.tree) for draft in state.apps.values()]
     problems = [result for result in results if isinstance(result, Problem)]
     problems += _unknown(state, source)
+    problems += _unfit(state, source)
     if (choice := plugin_choice(state.apps, {word.text for word in state.launch})) is not None:
         problems.append(choice)
     if problems:
@@ -94,9 +133,29 @@ def staged(state: State, env: Mapping[str, str], source: Source) -> Staged:
         commands=state.commands,
         images=state.images,
         packages=state.packages,
-        kube_versions=state.kube_versions,
+        kube_versions=tuple(
+            dict.fromkeys((*state.inherited.kube_versions, *(wish.range for wish in state.kube_versions)))
+        ),
         value_sets={draft.path: draft.also for draft in state.apps.values() if draft.also},
+        inherited=state.inherited,
     )
+
+
+def _unfit(state: State, source: Source) -> Iterator[Problem]:
+    """KUBEVERSION lines that leave out the Kubernetes that the bundle installs."""
+    _, version = kubernetes_label(state.labels)
+    if not is_version(version):
+        return  # there is none, or it is told where the label is read
+    told = f"the bundle installs Kubernetes {version}, which is not"
+    hint = "take a base with a version that fits, or change the range"
+    for text in state.inherited.kube_versions:
+        if not matches(text, version):
+            where = Location(source.file, 1)
+            message = f"{told} in {text}, the KUBEVERSION of {state.inherited.name}"
+            yield source.problem(where, "kube-version-unfit", message, hint)
+    for wish in state.kube_versions:
+        if not matches(wish.range, version):
+            yield wish.source.problem(wish.location, "kube-version-unfit", f"{told} in {wish.range}", hint)
 
 
 def _unknown(state: State, source: Source) -> list[Problem]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bundler.core.errors import ExitCode, Location, Problem, Problems
+from bundler.core.versions import matches
 from bundler.installer.facts import Facts, HostFacts
 from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, node_name
@@ -153,6 +154,11 @@ def _bundle(context: Context) -> Iterator[Problem]:
     if "containerd" not in packaged and not contents.runtime_archives:
         fix = "the Kubefile needs PACKAGE … containerd, or containerd's archive in cri/"
         yield _problem(contents.index.name, "bundle", "the bundle has no containerd", fix)
+    for text in contents.index.kube_versions:
+        if not matches(text, contents.version.text):
+            message = f"the bundle installs Kubernetes {contents.version.text}, and is made for {text}"
+            fix = "use a .run whose base has a version that fits; its KUBEVERSION says which"
+            yield _problem(contents.index.name, "kube-version", message, fix)
 
 
 def _names(context: Context) -> Iterator[Problem]:

@@ -118,3 +118,16 @@ def test_identity(labels: dict[str, str], folder: str, expected: tuple[str, str,
 def test_a_kubernetes_version_that_is_none() -> None:
     with pytest.raises(BundlerError, match="not a version of Kubernetes"):
         identify({"io.kubernetes.version": "latest"}, "x")
+
+
+def test_sealers_labels_say_the_version_where_ours_does_not():
+    theirs = {
+        "cluster.alpha.sealer.io/cluster-runtime-type": "kubernetes",
+        "cluster.alpha.sealer.io/cluster-runtime-version": "v1.22.15",
+    }
+    assert identify(theirs, "x").kubernetes == "v1.22.15"
+    assert identify({**theirs, "io.kubernetes.version": "1.24.1"}, "x").kubernetes == "v1.24.1"
+    assert identify({**theirs, "cluster.alpha.sealer.io/cluster-runtime-type": "k0s"}, "x").kubernetes == ""
+    with pytest.raises(BundlerError, match="latest") as caught:
+        identify({**theirs, "cluster.alpha.sealer.io/cluster-runtime-version": "latest"}, "x")
+    assert caught.value.where == "LABEL cluster.alpha.sealer.io/cluster-runtime-version"

@@ -11,6 +11,7 @@ from bundler.builder.kubefile.lint import check, lint
 from bundler.builder.kubefile.render import as_json, as_sarif, as_text
 from bundler.builder.kubefile.rules import RULES
 from bundler.core.errors import BundlerError, ExitCode
+from tests.unit.builder.kubefile.sealer_style import SEALER_STYLE
 
 DOC = Path(__file__).parents[4] / "docs" / "kubefile.md"
 SUM = "sha256:" + "a" * 64
@@ -27,6 +28,7 @@ def catalogue(tmp_path):
 def linted(text, tmp_path, catalogue):
     path = tmp_path / "ctx" / "Kubefile"
     path.parent.mkdir(exist_ok=True)
+    (tmp_path / "torn.run").write_bytes(b"#!/bin/sh\n")
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return lint(path, catalogue, name="Kubefile")
 
@@ -81,7 +83,8 @@ TABLE = [
     ("FROM bsae\n", [("from-unknown", "error", 1, 6)]),
     ("FROM ./nothing\n", [("from-unknown", "error", 1, 6)]),
     ("FROM kubernetes:v1.20\n", [("from-unsupported", "warning", 1, 6)]),
-    ("FROM other.run\n", [("from-unsupported", "warning", 1, 6)]),
+    ("FROM other.run\n", [("from-unknown", "error", 1, 6)]),
+    ("FROM ../torn.run\n", [("from-damaged", "error", 1, 6)]),
     ("FROM .\n", [("from-cycle", "error", 1, 6)]),
     (F + "APP a local://a\nLAUNCH a\nENV X=1\n", [("launch-not-last", "error", 3, 1)]),
     (F + "APP a local://a\nLAUNCH a\nLAUNCH a\n", [("launch-twice", "error", 4, 1)]),
@@ -100,6 +103,7 @@ TABLE = [
     (F + "APPENV a B=1\n", [("app-unknown", "error", 2, 8)]),
     (F + "ADD https://h/f x\n", [("no-checksum", "warning", 2, 5)]),
     (F + f"ADD --checksum={SUM} http://h/f x\n", [("plain-http", "warning", 2, 5 + 11 + len(SUM) + 1)]),
+    (F + "COPY helm /usr/bin\n", [("host-path", "warning", 2, 11)]),
     (F + "ADD a.tar.gz x/\n", [("add-archive", "warning", 2, 5)]),
     (F + "COPY $VERSON x\n", [("undefined-variable", "warning", 2, 6)]),
     (F + "ENV DB_PASSWORD=hunter2\n", [("secret-in-kubefile", "warning", 2, 5)]),
@@ -122,6 +126,8 @@ AT_BUILD = {
     "chart-dependencies",
     "chart-values",
     "bad-platform",
+    "from-platform",
+    "kube-version-unfit",
     "unused-build-arg",
     "app-kind-unknown",
     "source-not-found",
@@ -272,3 +278,15 @@ def test_the_documented_example_is_without_fault(tmp_path):
     base.write_text("FROM scratch\n")
     report = linted(example, tmp_path, Catalogue(tmp_path / "catalog"))
     assert as_text(report) == "0 errors, 0 warnings\n"
+
+
+# Told of them, and each with what to write instead; nothing here stops a build but the base.
+ADVICE = {"from-unsupported", "cmd-old-form", "maintainer-old", "no-checksum", "add-archive"}
+
+
+@pytest.mark.parametrize("name", sorted(SEALER_STYLE))
+def test_kubefiles_in_the_style_of_sealers_own_lint_as_they_stand(name, tmp_path, catalogue):
+    report = linted(SEALER_STYLE[name], tmp_path, catalogue)
+    assert as_text(report).splitlines()[-1].startswith("0 errors")
+    assert {finding.problem.rule for finding in report.findings} <= ADVICE
+    assert all(finding.problem.hint for finding in report.findings)

@@ -28,7 +28,7 @@ from bundler.builder.lock.model import (
 )
 from bundler.builder.lock.naming import matching
 from bundler.builder.lock.pins import pins
-from bundler.builder.lock.relock import without
+from bundler.builder.lock.relock import remaining, without
 from bundler.builder.lock.why import listed, reasons
 from bundler.builder.packages.closure import SuiteIndex
 from bundler.core.digest import Digest
@@ -243,3 +243,13 @@ def test_places_are_told_by_names_wherever_the_files_lie() -> None:
     assert names.told("ADD in /srv/my product/Kubefile:12:5, more") == "ADD in Kubefile:12, more"
     assert names.told("FROM in /opt/base/Kubefile:1:1") == "FROM in base/Kubefile:1"
     assert names.told("application/apps/web depends on it") == "application/apps/web depends on it"
+
+
+def test_what_one_of_several_platforms_has_is_taken_out_of_that_one() -> None:
+    before = {PLATFORM: INPUTS, "linux/arm64": replace(INPUTS, images=(SIDE,))}
+    kept = remaining(before, ["nginx", "tool", "server"])
+    assert [each.images for each in kept.values()] == [(SIDE,), (SIDE,)]
+    assert [each.suites for each in kept.values()] == [(), ()]
+    with pytest.raises(BundlerError, match="nothing of that name") as caught:
+        remaining(before, ["nginx", "nothing-like-it"])
+    assert caught.value.code is ExitCode.NOT_FOUND

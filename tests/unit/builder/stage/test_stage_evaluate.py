@@ -293,7 +293,7 @@ def test_bases_by_path_and_their_cycles(site):
     assert rules(caught) == [("from-cycle", 1, 6)]
 
 
-@pytest.mark.parametrize("base", ["kubernetes:v1.22", "quay.io/a/b@sha256:" + "0" * 64, "old.run"])
+@pytest.mark.parametrize("base", ["kubernetes:v1.22", "quay.io/a/b@sha256:" + "0" * 64])
 def test_bases_that_cannot_be_read_yet_are_refused_by_name(base, site):
     with pytest.raises(BundlerError, match="not supported yet") as caught:
         site.build(f"FROM {base}\n")
@@ -312,3 +312,17 @@ def test_required_variables_stop_the_build(site):
     with pytest.raises(Problems, match="VERSION is not set: say which") as caught:
         site.build('FROM scratch\nARG VERSION\nLABEL v="${VERSION:?say which}"\n')
     assert rules(caught) == [("bad-expansion", 3, 10)]
+
+
+def test_the_kubernetes_that_is_installed_is_held_against_kubeversion(site):
+    site.write({"b/Kubefile": "FROM scratch\nKUBEVERSION >=1.22\nLABEL io.kubernetes.version=v1.24.1\n"})
+    assert site.build("FROM ctx/b\nKUBEVERSION ~1.24\n").kube_versions == (">=1.22", "~1.24")
+    with pytest.raises(Problems, match=r"installs Kubernetes v1.24.1, which is not in >=1.25") as caught:
+        site.build("FROM ctx/b\nKUBEVERSION >=1.22\nKUBEVERSION >=1.25\n")
+    assert rules(caught) == [("kube-version-unfit", 3, 13)]
+    with pytest.raises(Problems) as caught:
+        site.build("FROM ctx/b\nLABEL io.kubernetes.version=1.20.2\n")
+    assert [(p.rule, p.location.file.endswith("b/Kubefile")) for p in caught.value.problems] == [
+        ("kube-version-unfit", True)
+    ]
+    assert site.build("FROM scratch\nKUBEVERSION >=1.25\n").kube_versions == (">=1.25",)

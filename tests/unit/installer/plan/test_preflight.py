@@ -1,6 +1,7 @@
 """What makes a host unfit, and that every fault of every host is told at once."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -121,3 +122,13 @@ def test_nothing_is_taken_from_a_cluster_that_is_not_ours() -> None:
     with pytest.raises(Problems) as caught:
         decide_removal(of, kit.facts(of, worker={"foreign_cluster": True}), kit.index())
     assert faults(caught.value) == [(kit.WORKER, "foreign-cluster")]
+
+
+def test_a_bundle_whose_kubernetes_its_apps_are_not_made_for_is_refused() -> None:
+    of = kit.site()
+    fits = replace(kit.index(), kube_versions=(">=1.20 <1.30", "~1.20"))
+    assert kit.plan(of, kit.facts(of), fits).steps
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, kit.facts(of), replace(fits, kube_versions=("~1.20", ">=1.22")))
+    assert (caught.value.code, faults(caught.value)) == (ExitCode.PREFLIGHT, [("demo", "kube-version")])
+    assert "installs Kubernetes v1.20.2, and is made for >=1.22" in caught.value.problems[0].message

@@ -1,0 +1,106 @@
+"""`--platform` and `--runtime`: what is made for which machines, and what each .run is called."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import Platform
+
+_ENDING = ".run"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One .run to make.
+
+    platform: as it was written. runtime: the frozen installer that was given for it, None to make one here.
+    suffix: what its name gets, `-amd64`, "" where it is the only one.
+    """
+
+    platform: str
+    runtime: Path | None = None
+    suffix: str = ""
+
+    def named(self, output: Path | None) -> Path | None:
+        """The file to make where `-o` says `output`: `shop.run` becomes `shop-amd64.run`."""
+        if output is None or not self.suffix:
+            return output
+        ending = _ENDING if output.name.endswith(_ENDING) else ""
+        return output.with_name(f"{output.name.removesuffix(ending)}{self.suffix}{ending}")
+
+
+def targets(platforms: str, runtimes: Sequence[str] = ()) -> tuple[Target, ...]:
+    """What `--platform linux/amd64,linux/arm64` and `--runtime [PLATFORM=]FILE`… come to, in their order.
+
+    Raises BundlerError: USAGE for what can't be meant, NOT_FOUND for a runtime that isn't there.
+    """
+    names = tuple(name.strip() for name in platforms.split(","))
+    parsed = [Platform.parse(name).usual for name in names]
+    twice = next((name for at, name in enumerate(names) if parsed[at] in parsed[:at]), None)
+    if twice is not None:
+        raise _wrong(f"{twice} is asked for twice", f"--platform {platforms}", "name each platform once")
+    given = _given(runtimes, dict(zip(parsed, names, strict=True)))
+    several = len(names) > 1
+    return tuple(
+        Target(name, given.get(name), _suffix(Platform.parse(name)) if several else "") for name in names
+    )
+
+
+def check_runtimes(asked: Sequence[Target], here: str) -> None:
+    """See that each .run has a frozen installer; `here`: the platform that this machine makes them for.
+
+    Raises BundlerError (UNSUPPORTED) that names all that lack one.
+    """
+    own = Platform.parse(here).usual
+    lacking = [one for one in asked if one.runtime is None and Platform.parse(one.platform).usual != own]
+    if lacking:
+        raise BundlerError(
+            f"there is no frozen installer for {', '.join(one.platform for one in lacking)}",
+            why=f"this machine is {here}, and can't make one for another platform",
+            code=ExitCode.UNSUPPORTED,
+            fix="make one on such a machine, and name it: "
+            + " ".join(f"--runtime {one.platform}=FILE" for one in lacking),
+        )
+
+
+def _given(runtimes: Sequence[str], names: Mapping[Platform, str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for text in runtimes:
+        name, path = _runtime(text, names)
+        if name in found:
+            raise _wrong(f"{name} has two runtimes", f"--runtime {text}", "name one for each platform")
+        if not path.is_file():
+            raise BundlerError(
+                "there is no such frozen installer",
+                where=path,
+                code=ExitCode.NOT_FOUND,
+                fix="name a runtime/*.tar.gz out of the cache of a machine of that architecture",
+            )
+        found[name] = path
+    return found
+
+
+def _runtime(text: str, names: Mapping[Platform, str]) -> tuple[str, Path]:
+    """Which platform a runtime is for; a file alone is for the only one."""
+    before, equals, after = text.partition("=")
+    if not equals or "/" not in before or Path(text).is_file():
+        if len(names) > 1:
+            fix = f"write --runtime {next(iter(names.values()))}=FILE"
+            raise _wrong("which platform is the runtime for?", f"--runtime {text}", fix)
+        return next(iter(names.values())), Path(text)
+    name = names.get(Platform.parse(before).usual)
+    if name is None:
+        fix = f"name one of {', '.join(names.values())}"
+        raise _wrong(f"nothing is made for {before}", f"--runtime {text}", fix)
+    return name, Path(after)
+
+
+def _suffix(platform: Platform) -> str:
+    """`-arm64`, `-armv7`; the operating system where it isn't Linux."""
+    system = "" if platform.os == "linux" else f"{platform.os}-"
+    return f"-{system}{platform.architecture}{platform.variant}"
+
+
+def _wrong(what: str, where: str, fix: str) -> BundlerError:
+    return BundlerError(what, where=where, code=ExitCode.USAGE, fix=fix)
