@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from bundler.builder.artifact.cut import Stretch, cut
 from bundler.builder.artifact.model import PART, Parts, RunArtifact
 from bundler.core.archive import Bundle
 from bundler.core.archive.newfile import NewFile
-from bundler.core.digest import CHUNK, Digest, verified
+from bundler.core.digest import Digest, verified
 from bundler.core.errors import BundlerError
 from bundler.core.oci import Descriptor
 
@@ -26,7 +25,8 @@ class RunParts:
 
     def chunks(self, part: Descriptor) -> Iterator[bytes]:
         """A part's content, verified: the file may have changed since it was cut. Raises BundlerError."""
-        read = _read(self._bundle.fileno(), self._places[part.digest])
+        stretch = self._places[part.digest]
+        read = self._bundle.raw(stretch.offset, stretch.length)
         return verified(read, digest=part.digest, size=part.size, name=str(self._bundle.path))
 
 
@@ -43,7 +43,7 @@ def packed(path: Path, on_bytes: OnBytes = lambda _: None) -> Iterator[tuple[Run
         parts = []
         for stretch in cut(bundle.seal, bundle.index.members):
             hasher = hashlib.sha256()
-            for chunk in _read(bundle.fileno(), stretch):
+            for chunk in bundle.raw(stretch.offset, stretch.length):
                 hasher.update(chunk)
                 whole.update(chunk)
                 on_bytes(len(chunk))
@@ -78,10 +78,3 @@ def _check(fd: int, where: object) -> None:
     except BundlerError as error:
         error.where = where
         raise
-
-
-def _read(fd: int, stretch: Stretch) -> Iterator[bytes]:
-    offset, end = stretch.offset, stretch.offset + stretch.length
-    while offset < end and (chunk := os.pread(fd, min(CHUNK, end - offset), offset)):
-        offset += len(chunk)
-        yield chunk

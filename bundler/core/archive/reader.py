@@ -111,6 +111,13 @@ class Bundle:
             self._parts.spans(place + offset, length) for offset, length in frames.stored_spans(start, stop)
         )
 
+    def raw(self, offset: int, length: int) -> Iterator[bytes]:
+        """Bytes of the file as they stand, whatever parts they lie in; not verified."""
+        end = offset + length
+        while offset < end and (chunk := self._parts.pread(min(CHUNK, end - offset), offset)):
+            offset += len(chunk)
+            yield chunk
+
     def section(self, name: str) -> Iterator[bytes]:
         """A section's bytes, verified; `runtime` is the frozen installer's .tar.gz. Raises like `chunks`."""
         section = self.seal.section(name)
