@@ -89,10 +89,14 @@ def test_an_unknown_host_key_is_not_trusted(story: Story) -> None:
 
 
 def test_a_file_of_an_unknown_vendor_is_not_taken(story: Story) -> None:
+    """Neither in the trust folder nor remembered from the runs before."""
     first, key = story.spec.machines[0], f"{product.TRUSTED}/demo.pub"
-    ssh.on(story.spec, first, f"mv {key} /root/aside.pub")
+    remembered = "/root/.config/bundler"
+    ssh.on(story.spec, first, f"mv {key} /root/aside.pub; mv {remembered} /root/aside.known")
     done = product.run(story.spec, _APPLY)
-    ssh.on(story.spec, first, f"mv /root/aside.pub {key}")
+    ssh.on(
+        story.spec, first, f"mv /root/aside.pub {key}; rm -rf {remembered}; mv /root/aside.known {remembered}"
+    )
     assert done.returncode == ExitCode.TRUST, done.stderr
     assert "--trust" in done.stderr
 
