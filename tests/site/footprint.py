@@ -26,6 +26,7 @@ EXCEPT: Mapping[str, str] = {
     r"/root/\.ssh(/.*)?": "ssh writes known_hosts where the engineer logs in",
     # The .run's own program, unpacked where it is started; it stays until a restart, as --help says.
     r"/var/tmp/bundler-0(/.*)?": "the .run's, not the cluster's",  # noqa: S108  (a pattern)
+    r"/home/[^/]+/\.sudo_as_admin_successful": "sudo's own note that its user has used it",
     r"/var/(spool|mail|backups)(/.*)?": "backups that dpkg's daily timer makes",
 }
 
