@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from bundler.builder.diff import Change, Difference, How, Side
-from bundler.core.archive.text import human
+from bundler.core.archive.text import human, tame
 
 _SIGNS = {How.ADDED: "+", How.REMOVED: "-", How.CHANGED: "~"}
 _LONGEST = 100  # characters of a value
@@ -47,7 +47,7 @@ def _side(side: Side) -> dict[str, object]:
 def _lines(difference: Difference) -> Iterator[str]:
     for section, changes in groupby(difference.changes, key=lambda change: change.section):
         yield f"{section}:"
-        yield from (f"  {_SIGNS[change.how]} {_tame(_line(change))}" for change in changes)
+        yield from (f"  {_SIGNS[change.how]} {tame(_line(change))}" for change in changes)
     old, new = difference.old.size, difference.new.size
     yield f"size: {human(old)} -> {human(new)} ({_signed(new - old)}), {human(difference.fresh)} of it new"
 
@@ -64,8 +64,3 @@ def _short(text: str) -> str:
 
 def _signed(count: int) -> str:
     return f"{'-' if count < 0 else '+'}{human(abs(count))}"
-
-
-def _tame(text: str) -> str:
-    """Without anything that a terminal would obey."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -79,10 +79,11 @@ def human(size: int) -> str:
 
 def _lines(lines: Iterable[str]) -> str:
     """One line each, without anything that a terminal would obey."""
-    return "".join(f"{_tame(line)}\n" for line in lines)
+    return "".join(f"{tame(line)}\n" for line in lines)
 
 
-def _tame(line: str) -> str:
+def tame(line: str) -> str:
+    """The line without anything that a terminal would obey: such characters are written out."""
     if line.isprintable():
         return line
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
