@@ -48,6 +48,9 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
     sign: opt.Sign = "",
     passphrase_file: opt.PassphraseFile = None,
     split: opt.Split = "",
+    base: opt.BaseRun = None,
+    recompress: opt.Recompress = False,
+    level: opt.Level = 8,
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     log: opt.Log = None,
@@ -79,6 +82,9 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
             passphrase_file=passphrase_file,
             locked=locked,
             split=split,
+            base=base,
+            recompress=recompress,
+            level=level,
         )
     )
 

@@ -3,7 +3,7 @@
 import importlib.metadata
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,9 @@ from bundler.builder.packages.inherited import Kept, keep
 from bundler.builder.progress import ByName, Counted, Progress, transferring
 from bundler.builder.report import Made, Phase
 from bundler.builder.sbom.account import accounted
+from bundler.builder.shrink.model import Layer, Shrunk
+from bundler.builder.shrink.shrink import shrink
+from bundler.builder.shrink.told import saving
 from bundler.builder.signer import Signer
 from bundler.builder.spec import HELM_LIBRARY, Base, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
@@ -40,6 +43,9 @@ from bundler.builder.stage.tree import Tree
 from bundler.builder.stage.workshop import Workshop
 from bundler.builder.store import Blob, Store
 from bundler.core.archive import BundleWriter
+from bundler.core.archive.bases import opened
+from bundler.core.archive.deflate import inflated
+from bundler.core.archive.frames import LEVEL
 from bundler.core.archive.parts import part_size
 from bundler.core.digest import Digest, read_chunks
 from bundler.core.errors import BundlerError, Problem, Problems
@@ -62,7 +68,8 @@ class Order:
     RUN fails. signer: whose signature the .run gets, None for none. created: the date in the bills of
     materials, seconds since the epoch, None for none. lock: what inputs are pinned to, lock_digest: of its
     file. locked: fail where the lock doesn't say exactly what the build takes. split: make parts of less than
-    that many bytes, None for one file.
+    that many bytes, None for one file. base: a .run that the site has; only what changed since goes in.
+    recompress: layers without their gzip, where that can be made again. level: zstd's.
     """
 
     kubefile: Path
@@ -88,6 +95,9 @@ class Order:
     locked: bool = False
     split: int | None = None
     suffix: str = ""
+    base: Path | None = None
+    recompress: bool = False
+    level: int = LEVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +132,20 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
             created=order.created,
         )
     target = order.target or Path(f"{spec.identity.name}{order.suffix}.run")
+    shrunk = _shrunk(order, spec, store, progress, clock)
     with clock.phase("assemble"):
-        size = write(
-            spec,
-            target,
-            runtime=runtime,
-            store=store,
-            progress=progress,
-            signer=order.signer,
-            split=order.split,
-        )
-    parts = 1 if order.split is None else -(-size // part_size(order.split))
-    return Made(target, size, spec, tuple(clock.phases), parts)
+        form = Form(target, runtime, order.level, order.split, order.signer)
+        written = write(spec, shrunk, form, store=store, progress=progress)
+    parts = 1 if order.split is None else -(-written.size // part_size(order.split))
+    return Made(target, written.size, spec, tuple(clock.phases), parts, saving(shrunk, written.layers))
+
+
+def _shrunk(order: Order, spec: BundleSpec, store: Store, progress: Progress, clock: "Clock") -> Shrunk:
+    if order.base is None and not order.recompress:
+        return Shrunk.whole(spec)
+    with clock.phase("shrink"), ExitStack() as stack:
+        base = stack.enter_context(opened(order.base)) if order.base else None
+        return shrink(spec, store, progress, base=base, recompress=order.recompress)
 
 
 def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> Resolved:
@@ -225,25 +237,42 @@ def check(order: Order) -> tuple[Loaded, ...]:
     )
 
 
-def write(
-    spec: BundleSpec,
-    target: Path,
-    *,
-    runtime: Path,
-    store: Store,
-    progress: Progress,
-    signer: Signer | None = None,
-    split: int | None = None,
-) -> int:
-    """Write the .run and give its size in bytes. Raises BundlerError (INTEGRITY, SPACE, INPUT, TRUST)."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a .run is written, and where to; runtime: the frozen installer. The others are as in `Order`."""
+
+    target: Path
+    runtime: Path
+    level: int = LEVEL
+    split: int | None = None
+    signer: Signer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Bytes of the .run, and of the frames of its recompressed layers."""
+
+    size: int
+    layers: int
+
+
+def write(spec: BundleSpec, shrunk: Shrunk, form: Form, *, store: Store, progress: Progress) -> Written:
+    """Write the .run. Raises BundlerError (INTEGRITY, SPACE, INPUT, TRUST)."""
+    form.target.parent.mkdir(parents=True, exist_ok=True)
+    layers = 0
     with (
         BundleWriter(
-            target, stub=stub_template(), runtime=runtime, frames=StoredFrames(store), split=split
+            form.target,
+            stub=stub_template(),
+            runtime=form.runtime,
+            frames=StoredFrames(store),
+            level=form.level,
+            split=form.split,
+            base=shrunk.base,
         ) as writer,
-        transferring(progress, target.name, spec.size) as transfer,
+        transferring(progress, form.target.name, shrunk.size) as transfer,
     ):
-        for content in spec.contents:
+        for content in shrunk.contents:
             counted = Counted(transfer)
             with store.reading(content.blob, name=content.path) as stream:
                 writer.add(
@@ -255,8 +284,29 @@ def write(
                     compressed=content.compressed,
                 )
             transfer.advance(content.blob.size - counted.bytes)  # what the cache had compressed already
-        seal = writer.finish(spec.index(), sign=signer)
-    return seal.file_size
+        for layer in shrunk.layers:
+            layers += _write_layer(layer, writer, store)
+            transfer.advance(layer.content.size)
+        for each in shrunk.derived:
+            blob = each.content.blob
+            writer.derive(
+                each.content.path, each.recipe, size=blob.size, digest=blob.digest, mode=each.content.mode
+            )
+        seal = writer.finish(spec.index(), sign=form.signer)
+    return Written(seal.file_size, layers)
+
+
+def _write_layer(layer: Layer, writer: BundleWriter, store: Store) -> int:
+    """The bytes that a layer takes without its gzip."""
+    content = inflated(store.chunks(layer.packed, name=layer.path), layer.path)
+    return writer.add(
+        layer.path,
+        content,
+        size=layer.content.size,
+        digest=layer.content.digest,
+        compressed=False,
+        long=True,
+    ).length
 
 
 def _workshop(order: Order, charts: ChartSupply, pinned: Pins) -> Workshop:

@@ -41,6 +41,27 @@ Split = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+BaseRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--base",
+        metavar="OLD.run",
+        help="A .run that the sites have: put in only what changed since.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Recompress = Annotated[
+    bool,
+    typer.Option(
+        "--recompress",
+        help="Compress layers better than gzip, where it can be made again bit for bit; costs sites time.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Level = Annotated[
+    int,
+    typer.Option("--level", min=1, max=19, help="How hard zstd tries.", rich_help_panel=_OUTPUT),
+]
 Size = Annotated[
     str, typer.Option("--size", metavar="SIZE", help="Parts are smaller than this: `4GiB` for FAT32.")
 ]

@@ -24,13 +24,14 @@ class Phase:
 class Made:
     """A finished .run: where it lies, its size in bytes, what is in it and how long it took.
 
-    parts: how many files it is split into."""
+    parts: how many files it is split into. saving: lines of what made it smaller."""
 
     path: Path
     size: int
     spec: BundleSpec
     phases: tuple[Phase, ...]
     parts: int = 1
+    saving: tuple[str, ...] = ()
 
 
 def summary(made: Made) -> str:
@@ -51,6 +52,7 @@ def _summary(made: Made) -> Iterator[str]:
     if made.parts > 1:
         yield f"  in {made.parts} parts: {made.path.name}, {part_path(made.path, 1).name}, …"
     yield f"  {human(made.size)} from {human(spec.size)} of content: {held}"
+    yield from (f"  {line}" for line in made.saving)
     slowest = sorted(made.phases, key=lambda phase: -phase.seconds)[:3]
     parts = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in slowest if phase.seconds >= 0.05)
     yield f"  {seconds:.1f} s" + (f": {parts}" if parts else "")

@@ -30,6 +30,7 @@ from bundler.builder.sbom.account import source_date
 from bundler.builder.signer import Signer, find_signer
 from bundler.builder.store import Store
 from bundler.builder.view import Bars, Display, Lines, View, log_path
+from bundler.core.archive.frames import LEVEL
 from bundler.core.archive.parts import parse_size
 from bundler.core.errors import BundlerError, ExitCode
 
@@ -62,6 +63,9 @@ class Wanted:
     passphrase_file: Path | None = None
     locked: bool = False
     split: str = ""
+    base: Path | None = None
+    recompress: bool = False
+    level: int = LEVEL
 
 
 def build(wanted: Wanted) -> None:
@@ -172,6 +176,9 @@ def _order(wanted: Wanted, target: Target, log_file: Path, signer: Signer | None
         lock_digest=found[1] if found else None,
         locked=wanted.locked,
         split=parse_size(wanted.split) if wanted.split else None,
+        base=wanted.base,
+        recompress=wanted.recompress,
+        level=wanted.level,
     )
 
 

@@ -1,7 +1,8 @@
 """What must hold between the parts of an index, for its writer and for the reader who doubts it."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
 from bundler.core.digest import Digest
@@ -18,12 +19,19 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
 _PLATFORM = re.compile(r"[a-z0-9]{1,20}/[a-z0-9]{1,20}(/[a-z0-9]{1,20})?")
 
 
-def faults(index: Index, *, archive_length: int) -> Iterator[str]:
-    """Everything wrong with an index whose archive has `archive_length` bytes; nothing when it is right."""
+def faults(index: Index, *, archive_length: int, made: AbstractSet[str] = frozenset()) -> Iterator[str]:
+    """Everything wrong with an index whose archive has `archive_length` bytes; nothing when it is right.
+
+    made: paths of members that recipes make, and that so have no frame.
+    """
     yield from _heading(index)
     yield from name_faults(index)
     yield from _paths(index.members)
-    yield from _places(index.members, archive_length)
+    for member in index.members:
+        if not 0 <= member.mode <= 0o777:
+            yield f"member {member.path!r} has mode {member.mode:o}"
+    yield from _places([member for member in index.members if member.path not in made], archive_length)
+    yield from _placeless(member for member in index.members if member.path in made)
     yield from _repeated("image", (image.name for image in index.images))
     for image in index.images:
         yield from _image(image, index)
@@ -65,16 +73,20 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _places(members: tuple[Member, ...], archive_length: int) -> Iterator[str]:
+def _places(members: Sequence[Member], archive_length: int) -> Iterator[str]:
     """Frames stand in the archive in the index's order, inside it and apart from each other."""
     for member in members:
-        if not 0 <= member.mode <= 0o777:
-            yield f"member {member.path!r} has mode {member.mode:o}"
         if member.length == 0 or member.offset + member.length > archive_length:
             yield f"member {member.path!r} lies outside of the archive"
     for before, after in pairwise(members):
         if before.offset + before.length > after.offset:
             yield f"members {before.path!r} and {after.path!r} overlap or are out of order"
+
+
+def _placeless(members: Iterable[Member]) -> Iterator[str]:
+    for member in members:
+        if member.offset or member.length:
+            yield f"member {member.path!r} has a place, and a recipe that makes it"
 
 
 def _image(image: Image, index: Index) -> Iterator[str]:

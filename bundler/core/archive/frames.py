@@ -13,6 +13,7 @@ import zstandard
 
 LEVEL = 8  # the next ones up take twice the time for 1% (docs/format.md)
 MAX_WINDOW = 8 << 20  # bytes a reader must be ready to look back; bounds its memory
+LONG_WINDOW = 64 << 20  # the same for what recipes take from: layers that were compressed together
 
 HEAD = 18  # bytes; no frame's header is longer
 
@@ -56,10 +57,10 @@ def is_compressed(head: bytes) -> bool:
     return head.startswith(_PACKED_HEADS)
 
 
-def content_size(head: bytes) -> int | None:
+def content_size(head: bytes, window: int = MAX_WINDOW) -> int | None:
     """The size in a frame's header, in bytes; None for what no writer of a .run makes.
 
-    That is no frame, one to be skipped, one that needs a dictionary or a window over `MAX_WINDOW`, or one
+    That is no frame, one to be skipped, one that needs a dictionary or a larger `window`, or one
     that names no size. head: the frame's first `HEAD` bytes, fewer where it has fewer.
     """
     if not head.startswith(_MAGIC.to_bytes(4, "little")):
@@ -68,7 +69,7 @@ def content_size(head: bytes) -> int | None:
         told = zstandard.get_frame_parameters(head)
     except zstandard.ZstdError:
         return None
-    if told.dict_id or told.window_size > MAX_WINDOW or told.content_size == zstandard.CONTENTSIZE_UNKNOWN:
+    if told.dict_id or told.window_size > window or told.content_size == zstandard.CONTENTSIZE_UNKNOWN:
         return None
     return int(told.content_size)
 
@@ -104,12 +105,20 @@ def stored_spans(start: int, stop: int) -> Iterator[tuple[int, int]]:
         start += length
 
 
-def compressed(chunks: Iterable[bytes], size: int, *, level: int = LEVEL) -> Iterator[bytes]:
-    """One compressed frame; `chunks` must hold exactly `size` bytes."""
+def compressed(
+    chunks: Iterable[bytes], size: int, *, level: int = LEVEL, long: bool = False
+) -> Iterator[bytes]:
+    """One compressed frame; `chunks` must hold exactly `size` bytes.
+
+    long: with a window of `LONG_WINDOW`, for what recipes take from.
+    """
     # One worker gives the same bytes as many, but not the same as none: so the size alone decides.
-    threads = (os.cpu_count() or 1) if size >= _MANY_THREADS_FROM else 0
+    threads = (os.cpu_count() or 1) if size >= _MANY_THREADS_FROM and not long else 0
+    far = (
+        {"window_log": LONG_WINDOW.bit_length() - 1, "enable_ldm": True} if long and size > MAX_WINDOW else {}
+    )
     parameters = zstandard.ZstdCompressionParameters.from_level(
-        level, source_size=size, threads=threads, write_content_size=True
+        level, source_size=size, threads=threads, write_content_size=True, **far
     )
     compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj(size=size)
     for chunk in chunks:
@@ -123,9 +132,10 @@ def small(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=3, write_content_size=True).compress(data)
 
 
-def cache_key(digest: str, level: int) -> str:
+def cache_key(digest: str, level: int, *, long: bool = False) -> str:
     """What a compressed frame is made of, apart from bundler's own doing."""
-    return f"frame 1 zstd {'.'.join(map(str, zstandard.ZSTD_VERSION))} level {level} {digest}"
+    kind = "long" if long else "level"
+    return f"frame 1 zstd {'.'.join(map(str, zstandard.ZSTD_VERSION))} {kind} {level} {digest}"
 
 
 def _block_head(size: int, *, last: bool) -> bytes:

@@ -6,15 +6,16 @@ import io
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, NoReturn, Self, cast
+from typing import IO, NoReturn, Protocol, Self, cast
 
 import zstandard
 
-from bundler.core.archive import frames, sums
+from bundler.core.archive import deflate, frames, rebuild, sums
 from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
-from bundler.core.archive.frames import HEAD, MAX_WINDOW, content_size
+from bundler.core.archive.frames import HEAD, content_size
 from bundler.core.archive.parts import Parts, Span
+from bundler.core.archive.recipes import SECTION, Needed, Recipes, Source, recipe_faults
 from bundler.core.archive.seal import Seal, Section
 from bundler.core.digest import CHUNK, Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
@@ -26,17 +27,27 @@ from bundler.core.sshsig import Signature
 Progress = Callable[[str, int], None]  # (section's name, bytes of it that were just read)
 
 
+class Base(Protocol):
+    """What a bundle rests on that has only what changed: another one, or a site that has it."""
+
+    def stream(self, path: str, *, inflate: bool) -> Iterator[bytes]:
+        """A member's content from its start, or what it unpacks to. Raises BundlerError (NOT_FOUND)."""
+
+
 class Bundle:
     """An open .run, of one file or of parts. Its methods may be called by several threads at once.
 
     `seal` and `index` were held against each other when it was opened; members are verified as they are read.
     """
 
-    def __init__(self, path: Path, parts: Parts, seal: Seal, index: Index) -> None:
+    def __init__(self, path: Path, parts: Parts, seal: Seal, index: Index, recipes: Recipes) -> None:
         self.path = path
         self.seal = seal
         self.index = index
+        self.recipes = recipes
+        self._base: Base | None = None
         self._parts = parts
+        self._long = recipes.own_sources
         self._archive = seal.section("archive")
 
     @classmethod
@@ -51,7 +62,9 @@ class Bundle:
         try:
             with _telling(path):
                 seal = _read_seal(parts)
-                return cls(path, parts, seal, _read_index(parts, seal))
+                recipes = _read_recipes(parts, seal)
+                index = _read_index(parts, seal, recipes)
+                return cls(path, parts, seal, index, recipes)
         except BaseException:
             parts.close()
             raise
@@ -78,7 +91,38 @@ class Bundle:
         Raises BundlerError (INTEGRITY) when it isn't what the index says, maybe after the last chunk.
         """
         name = f"{self.path}: {member.path}"
-        return verified(self._content(member, name), digest=member.digest, size=member.size, name=name)
+        recipe = self.recipes.members.get(member.path)
+        content = (
+            self._content(member, name) if recipe is None else rebuild.rebuilt(recipe, self._begin, name)
+        )
+        return verified(content, digest=member.digest, size=member.size, name=name)
+
+    def stream(self, path: str, *, inflate: bool) -> Iterator[bytes]:
+        """A member's content, or what it unpacks to where it is a gzip file; the latter isn't verified.
+
+        So a bundle is a `Base`. Raises BundlerError (NOT_FOUND, INTEGRITY).
+        """
+        member = self.member(path)
+        if not inflate:
+            return self.chunks(member)
+        recipe = self.recipes.members.get(path)
+        if recipe is not None and recipe.gzip is not None:
+            return rebuild.unpacked(recipe, self._begin, f"{self.path}: {path}")
+        return deflate.inflated(self.chunks(member), f"{self.path}: {path}")
+
+    def rest_on(self, base: Base) -> None:
+        """Take from `base` what this bundle has left out; to be said before anything is read."""
+        self._base = base
+
+    @property
+    def needed(self) -> Needed:
+        """What a bundle that rests on this one says of it."""
+        return Needed(self.seal.name, self.seal.version, Digest.of(self.seal.to_bytes()))
+
+    @property
+    def needs(self) -> Needed | None:
+        """The bundle that this one rests on, and that nobody has named yet."""
+        return self.recipes.base if self._base is None else None
 
     def read(self, member: Member, *, limit: int = CHUNK) -> bytes:
         """A small member's whole content.
@@ -186,13 +230,26 @@ class Bundle:
             return False
         return True
 
+    def _begin(self, source: Source) -> Iterator[bytes]:
+        """The content of a recipe's source."""
+        if not source.base:
+            return self.stream(source.path, inflate=True) if source.inflate else self._own(source.path)
+        if self._base is None:
+            raise _rests_on(self.path, self.recipes.base)
+        return self._base.stream(source.path, inflate=source.inflate)
+
+    def _own(self, path: str) -> Iterator[bytes]:
+        """A member for a recipe: what is made of it is verified, so it isn't."""
+        return self._content(self.member(path), f"{self.path}: {path}")
+
     def _content(self, member: Member, name: str) -> Iterator[bytes]:
         """What the member's frame unpacks to, one bounded read at a time."""
         head = self._parts.pread(min(HEAD, member.length), self._archive.offset + member.offset)
-        if content_size(head) != member.size:
+        window = frames.LONG_WINDOW if member.path in self._long else frames.MAX_WINDOW
+        if content_size(head, window) != member.size:
             _damaged(name, "no frame of the size that the index names is at its place")
         frame = cast("IO[bytes]", _Stretch(self._parts, self._archive.offset + member.offset, member.length))
-        unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+        unpacker = zstandard.ZstdDecompressor(max_window_size=window)
         try:
             with unpacker.stream_reader(frame, read_size=CHUNK, read_across_frames=False) as content:
                 while chunk := content.read(CHUNK):
@@ -249,21 +306,47 @@ def _read_seal(parts: Parts) -> Seal:
     return Seal.parse(parts.pread(seals.TEXT, size - seals.LENGTH), file_size=size)
 
 
-def _read_index(parts: Parts, seal: Seal) -> Index:
-    section = seal.section("index")
-    if section.length > MAX_INDEX:
-        refuse(f"it has {section.length} bytes, more than {MAX_INDEX}")
-    data = b"".join(_stretch(parts, section))
-    if Digest.of(data) != section.digest:
-        _damaged(None, "the index's sha256 is not what the seal says")
+def _read_recipes(parts: Parts, seal: Seal) -> Recipes:
+    section = next((each for each in seal.sections if each.name == SECTION), None)
+    return Recipes() if section is None else Recipes.from_json(_document(parts, section, "recipes"))
+
+
+def _read_index(parts: Parts, seal: Seal, recipes: Recipes) -> Index:
+    data = _document(parts, seal.section("index"), "index")
     index = Index.from_json(data)
     if index.to_json() != data:
         refuse("it is not in its one valid form")
     if (index.name, index.version, index.platform) != (seal.name, seal.version, seal.platform):
         refuse("its name, version or platform are not those of the seal")
-    if fault := next(faults(index, archive_length=seal.section("archive").length), None):
+    made = frozenset(recipes.members)
+    length = seal.section("archive").length
+    if fault := next(
+        chain(faults(index, archive_length=length, made=made), recipe_faults(recipes, index)), None
+    ):
         refuse(fault)
     return index
+
+
+def _document(parts: Parts, section: Section, what: str) -> bytes:
+    """A section that is read whole."""
+    if section.length > MAX_INDEX:
+        refuse(f"the {what} has {section.length} bytes, more than {MAX_INDEX}")
+    data = b"".join(_stretch(parts, section))
+    if Digest.of(data) != section.digest:
+        _damaged(None, f"the {what}'s sha256 is not what the seal says")
+    return data
+
+
+def _rests_on(path: Path, base: Needed | None) -> BundlerError:
+    named = "another bundle" if base is None else f"{base.name} {base.version}"
+    seal = "" if base is None else f", the one with the seal {base.seal}"
+    return BundlerError(
+        f"this bundle has only what changed since {named}",
+        where=path,
+        why=f"the rest is in {named}{seal}, and that is neither beside it nor on the site",
+        code=ExitCode.NOT_FOUND,
+        fix="put that .run into the same folder, or name it with --base",
+    )
 
 
 def _damaged(where: object, why: str) -> NoReturn:

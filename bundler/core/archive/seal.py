@@ -17,6 +17,7 @@ TEXT = 4096  # bytes of the seal's text, and of the room for its signature
 LENGTH = 2 * TEXT
 
 REQUIRED = ("stub", "runtime", "archive", "index", "info", "list")
+UNDERSTOOD = frozenset({"recipes!"})  # sections that change what the others mean, and that this program knows
 
 _HEAD = "bundler-run 1"
 _SECTION_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}!?")
@@ -165,7 +166,7 @@ def _check_places(seal: Seal) -> None:
     names = tuple(section.name for section in seal.sections)
     if names[: len(REQUIRED)] != REQUIRED or len(set(names)) != len(names):
         _refuse("the seal's sections are not those of a .run")
-    if unknown := [name for name in names[len(REQUIRED) :] if name.endswith("!")]:
+    if unknown := [name for name in names[len(REQUIRED) :] if name.endswith("!") and name not in UNDERSTOOD]:
         raise BundlerError(
             f"the file has a part that this program does not know: {unknown[0]}",
             code=ExitCode.UNSUPPORTED,

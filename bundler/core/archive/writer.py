@@ -10,6 +10,7 @@ from typing import Self
 from bundler.core.archive import frames, signature, stub, tarhead, text
 from bundler.core.archive.frames import FrameCache, NoCache
 from bundler.core.archive.newparts import new_file
+from bundler.core.archive.recipes import SECTION, Needed, Recipe, Recipes, recipe_faults
 from bundler.core.archive.seal import ALIGN, Seal, Section
 from bundler.core.archive.sections import SectionStream
 from bundler.core.digest import Digest, read_chunks, verified
@@ -30,7 +31,8 @@ class BundleWriter:
 
     stub: the template (stubs/head.sh). runtime: the frozen installer, a .tar.gz. frames: keeps compressed
     frames for the next build. mtime: of all members in the tar, seconds since the epoch. split: make parts of
-    less than that many bytes; they appear one by one, the first one last.
+    less than that many bytes; they appear one by one, the first one last. base: the bundle that recipes may
+    take from.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class BundleWriter:
         level: int = frames.LEVEL,
         mtime: int = 0,
         split: int | None = None,
+        base: Needed | None = None,
     ) -> None:
         self._file = new_file(target, split)
         self._template = stub
@@ -52,6 +55,8 @@ class BundleWriter:
         self._mtime = mtime
         self._sections: list[Section] = []
         self._members: dict[str, Member] = {}
+        self._recipes: dict[str, Recipe] = {}
+        self._base = base
         self._gap = b""  # padding that the next small frame starts with
 
     def __enter__(self) -> Self:
@@ -81,23 +86,31 @@ class BundleWriter:
         digest: Digest,
         mode: int = 0o644,
         compressed: bool | None = None,
+        long: bool = False,
     ) -> Member:
         """Append one file; `chunks` is verified on its way, and not read where the cache has its frame.
 
         compressed: true when the content is compressed already and shall only be stored; None: judged by its
-        first bytes.
+        first bytes. long: compress it with the long window that is open to what recipes take from.
         Raises BundlerError: INPUT for a path that is no path or is there already, INTEGRITY, SPACE.
         """
-        RootedPath.parse(path)
-        if path in self._members:
-            raise BundlerError("a file is there twice", where=path, code=ExitCode.INPUT)
+        self._check_path(path)
         header = tarhead.header(path, size=size, mode=mode, mtime=self._mtime)
         self._archive.write(frames.small(self._gap + header))
         offset = self._archive.length
-        length = self._archive.write_all(self._frame(path, chunks, size, digest, compressed=compressed))
+        length = self._archive.write_all(
+            self._frame(path, chunks, size, digest, compressed=compressed, long=long)
+        )
         self._gap = tarhead.padding(size)
         member = Member(path, size, digest, mode, offset, length)
         self._members[path] = member
+        return member
+
+    def derive(self, path: str, recipe: Recipe, *, size: int, digest: Digest, mode: int = 0o644) -> Member:
+        """Add a file that is not in the archive: the recipe makes it. Raises as `add` does for paths."""
+        self._check_path(path)
+        self._recipes[path] = recipe
+        member = self._members[path] = Member(path, size, digest, mode, 0, 0)
         return member
 
     def finish(self, meta: Index, *, sign: Signer | None = None) -> Seal:
@@ -108,18 +121,33 @@ class BundleWriter:
         self._archive.write(frames.small(self._gap + tarhead.end()))
         archive = self._close(self._archive)
         index = replace(meta, members=tuple(self._members.values()))
-        _check(index, archive)
+        recipes = Recipes(self._recipes, self._base)
+        _check(index, archive, recipes)
         index_section = self._add_section("index", [index.to_json()])
         self._add_section("info", [text.info(index, archive, index_section).encode()])
         self._add_section("list", [text.listing(index).encode()])
+        if recipes:
+            self._add_section(SECTION, [recipes.to_json()])
         seal = self._write_stub(index)
         text_bytes = seal.to_bytes()
         self._file.write(text_bytes + (signature.fill(sign(text_bytes)) if sign else signature.EMPTY))
         self._file.commit(0o777)
         return seal
 
+    def _check_path(self, path: str) -> None:
+        RootedPath.parse(path)
+        if path in self._members:
+            raise BundlerError("a file is there twice", where=path, code=ExitCode.INPUT)
+
     def _frame(
-        self, path: str, chunks: Iterable[bytes], size: int, digest: Digest, *, compressed: bool | None
+        self,
+        path: str,
+        chunks: Iterable[bytes],
+        size: int,
+        digest: Digest,
+        *,
+        compressed: bool | None,
+        long: bool,
     ) -> Iterator[bytes | memoryview]:
         checked = verified(chunks, digest=digest, size=size, name=path)
         if compressed is None:
@@ -127,8 +155,8 @@ class BundleWriter:
             compressed, checked = frames.is_compressed(first), chain([first], checked)
         if compressed:
             return frames.stored(checked, size)
-        key = frames.cache_key(str(digest), self._level)
-        return self._cache.frame(key, lambda: frames.compressed(checked, size, level=self._level))
+        key = frames.cache_key(str(digest), self._level, long=long)
+        return self._cache.frame(key, lambda: frames.compressed(checked, size, level=self._level, long=long))
 
     def _add_section(self, name: str, chunks: Iterable[bytes]) -> Section:
         stream = SectionStream(name, self._offset, self._file)
@@ -151,8 +179,9 @@ class BundleWriter:
         return replace(seal, sections=(written, *self._sections))
 
 
-def _check(index: Index, archive: Section) -> None:
-    if fault := next(faults(index, archive_length=archive.length), None):
+def _check(index: Index, archive: Section, recipes: Recipes) -> None:
+    wrong = faults(index, archive_length=archive.length, made=frozenset(recipes.members))
+    if fault := next(chain(wrong, recipe_faults(recipes, index)), None):
         raise BundlerError(
             "the bundle's parts do not fit together",
             why=fault,
