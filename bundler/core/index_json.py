@@ -101,6 +101,13 @@ class Fields:
             refuse(f"{where} is not an object of strings")
         return {_text(where, name): _text(f"{where}[{name[:80]!r}]", entry) for name, entry in value.items()}
 
+    def objects(self, key: str, read: Callable[[str, object], T]) -> Mapping[str, T]:
+        """An object whose values are read by `read(where, value)`."""
+        where, value = f"{self.where}.{key}", self.values[key]
+        if not isinstance(value, dict) or len(value) > MAX_ENTRIES:
+            refuse(f"{where} is not an object of at most {MAX_ENTRIES} entries")
+        return {_text(where, name): read(f"{where}[{name[:80]!r}]", entry) for name, entry in value.items()}
+
     def many(self, key: str, read: Callable[[str, object], T]) -> tuple[T, ...]:
         """A list, each entry read by `read(where, entry)`."""
         return read_many(f"{self.where}.{key}", self.values[key], read)

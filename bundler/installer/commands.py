@@ -79,6 +79,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     clusterfile: Clusterfile,
     accept_new: AcceptNew = False,
     ask_password: AskPassword = False,
+    base: opt.Bases = None,
     trust: opt.Trust = None,
     allow_unsigned: opt.AllowUnsigned = False,
     accept_new_key: opt.AcceptNewKey = False,
@@ -94,7 +95,9 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     """
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
-    with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
+    with sessions.opened(
+        _run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
+    ) as session:
         plan = session.plan()
         if not plan.steps:
             session.record()
@@ -114,6 +117,7 @@ def plan(  # noqa: PLR0913  (as above)
     clusterfile: Clusterfile,
     accept_new: AcceptNew = False,
     ask_password: AskPassword = False,
+    base: opt.Bases = None,
     trust: opt.Trust = None,
     allow_unsigned: opt.AllowUnsigned = False,
     accept_new_key: opt.AcceptNewKey = False,
@@ -124,7 +128,9 @@ def plan(  # noqa: PLR0913  (as above)
     """Show what apply would do, and do nothing."""
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
-    with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
+    with sessions.opened(
+        _run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
+    ) as session:
         decided = session.plan()
     sys.stdout.write(f"{show.plan_json(decided) if as_json else show.plan_text(decided)}\n")
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bundler.core.archive.reader import Bundle
+from bundler.core.archive.recipes import Content
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer import journal
+from bundler.installer.site_base import SiteBase
 from bundler.installer.steps import RUNTIME_MEMBER, Deliver, Delivery
 from bundler.installer.transport import Outcome, Transport
 
@@ -69,10 +71,14 @@ class Probe:
 
 
 class BundleSource:
-    """Deliveries out of an open .run; implements `Source`."""
+    """Deliveries out of an open .run; implements `Source`.
 
-    def __init__(self, bundle: Bundle) -> None:
+    site: where the .run has only what changed and rests on the site: what is there already comes from there.
+    """
+
+    def __init__(self, bundle: Bundle, site: SiteBase | None = None) -> None:
         self._bundle = bundle
+        self._site = site
 
     def describe(self, delivery: Delivery) -> tuple[Digest, int]:
         """Digest and size in bytes. Raises BundlerError (NOT_FOUND) for a member that the bundle lacks."""
@@ -86,7 +92,12 @@ class BundleSource:
         """The content, verified while it is read. Raises BundlerError (INTEGRITY)."""
         if delivery.member == RUNTIME_MEMBER:
             return self._bundle.section("runtime")
-        return self._bundle.chunks(self._bundle.member(delivery.member))
+        member = self._bundle.member(delivery.member)
+        if self._site is not None and member.length == 0:
+            content = Content(member.digest, member.size)
+            if content.digest in self._site.digests():  # made before, for this host or another one
+                return self._site.chunks(content)
+        return self._bundle.chunks(member)
 
 
 def items(step: Deliver, source: Source) -> tuple[Item, ...]:
@@ -185,9 +196,11 @@ while read -r n size hex mode path <&3; do
     stage
     case $path in {journal.STATE}/*) ;; *) ledger_file "$path" || exit 1 ;; esac
     folder
-    chmod "$mode" "$staged" && mv -fT "$staged" "$path" || exit 1
+    chmod "$mode" "$staged" && echo "$hex $path" >>{journal.CONTENTS} && mv -fT "$staged" "$path" || exit 1
 done {_here(unplaced)}
-while read -r n size hex mode path <&3; do chmod "$mode" "$path" || exit 1; done {_here(placed)}
+while read -r n size hex mode path <&3; do
+    chmod "$mode" "$path" && echo "$hex $path" >>{journal.CONTENTS} || exit 1
+done {_here(placed)}
 rm -rf "$box" "$box.lock"
 {journal.record(step)}
 """

@@ -13,6 +13,7 @@ from bundler.installer.steps import Phase, Step, fingerprint
 
 STATE: Final = "/var/lib/bundler"
 JOURNAL: Final = f"{STATE}/journal"
+CONTENTS: Final = f"{STATE}/contents"  # which files were put there out of bundles: `<sha256 in hex> PATH`
 RELEASES: Final = f"{STATE}/releases"  # which bundles the site has had: `NAME VERSION KEY`, see trust.Release
 
 _LINE = re.compile(r"([0-9a-f]{64}) (\S+)")

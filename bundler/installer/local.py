@@ -61,7 +61,7 @@ class LocalTransport(remote.Runner):
 
     def _finish(self, running: remote.Running, script: bytes, stdin: Iterable[bytes], timeout: float) -> int:
         process = self._start(remote.command(script))
-        readers = [_drain(process.stdout, running.stdout.add), _drain(process.stderr, running.add_error)]
+        readers = [_drain(process.stdout, running.take_output), _drain(process.stderr, running.add_error)]
         timer = threading.Timer(timeout, self._expire, (running,))
         timer.daemon = True
         timer.start()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,16 @@ AcceptNewKey = Annotated[
 ]
 AllowDowngrade = Annotated[
     bool, typer.Option("--allow-downgrade", help="Go back to an older version than the site has.")
+]
+
+
+Bases = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--base",
+        metavar="OLD.run",
+        help="What this .run rests on, where it has only what changed; else it is looked for beside it.",
+    ),
 ]
 
 

@@ -83,8 +83,13 @@ class Tail:
 class Running:
     """One script under way: what it has said so far and, once it told, its process group."""
 
-    def __init__(self, on_output: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        on_output: Callable[[str], None] | None = None,
+        on_bytes: Callable[[bytes], None] | None = None,
+    ) -> None:
         self.stdout = Tail(STDOUT_LIMIT, on_output)
+        self.take_output = on_bytes or self.stdout.add
         self.stderr = Tail(STDERR_LIMIT, on_output)
         self.group: int | None = None
         self.late = False  # its time is over and it was ended for that
@@ -124,9 +129,10 @@ class Runner(ABC):
         stdin: Iterable[bytes] = (),
         timeout: float,
         on_output: Callable[[str], None] | None = None,
+        on_bytes: Callable[[bytes], None] | None = None,
     ) -> Outcome:
         """Run a script as root; see `Transport.run`."""
-        running = Running(on_output)
+        running = Running(on_output, on_bytes)
         with self._lock:
             if self._closed:
                 raise stopped(self._address)

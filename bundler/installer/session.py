@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from bundler.core.archive.bases import opened as open_bundle
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.actions import Captures, Desk
@@ -31,6 +32,7 @@ from bundler.installer.report import Report
 from bundler.installer.schedule import Limits
 from bundler.installer.secrets import READ_SCRIPT, Secrets, renew
 from bundler.installer.site import Secret, Site
+from bundler.installer.site_base import SiteBase, check_base
 from bundler.installer.steps import Plan
 from bundler.installer.transport import Transport
 from bundler.installer.trust import Allowed, Release, Verdict, check_site
@@ -59,6 +61,7 @@ class Session:
     verdict: Verdict
     allowed: Allowed
     whole: WholeCheck
+    base: SiteBase | None = None
     secrets: Secrets | None = None
 
     def plan(self) -> Plan:
@@ -73,7 +76,10 @@ class Session:
         files = {
             path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)
         }
-        return decide(self.site, self.facts, index, self.secrets, files)
+        decided = decide(self.site, self.facts, index, self.secrets, files)
+        if self.base is not None:
+            check_base(decided, self.bundle, self.base)
+        return decided
 
     def settle(self) -> None:
         """The last thing before hosts are changed: every byte of the file is right, and its version is noted.
@@ -99,7 +105,7 @@ class Session:
 
     def run(self, plan: Plan, sink: Sink, *, limits: Limits) -> None:
         """Carry a plan out. Raises what `execute` does."""
-        desk = Desk(BundleSource(self.bundle), load("ledger.sh"), self.captures)
+        desk = Desk(BundleSource(self.bundle, self.base), load("ledger.sh"), self.captures)
         execute(plan, self.transports, desk, sink, limits=limits)
 
     def nodes(self) -> str:
@@ -144,12 +150,14 @@ def opened(
     *,
     parallel: int,
     tell: Callable[[str], None],
+    bases: Iterable[Path] = (),
 ) -> Iterator[Session]:
     """Open the .run if it may be trusted, read the Clusterfile, connect to every host and ask for its facts.
 
+    bases: what the .run may rest on; else a .run beside it is looked for, else the site has to have it.
     Raises BundlerError: what is wrong with the file, the Clusterfile or the hosts.
     """
-    with Bundle.open(run_file) as bundle, WholeCheck(bundle) as whole:
+    with open_bundle(run_file, bases) as bundle, WholeCheck(bundle) as whole:
         verdict = gate.admit(bundle, tell)
         site = read_file(clusterfile)
         for notice in site.notices:
@@ -158,9 +166,21 @@ def opened(
         transports = connect_all(site, access, parallel=parallel)
         try:
             facts = gather(transports, parallel=parallel)
-            yield Session(site, bundle, access, transports, facts, Captures(), verdict, gate.allowed, whole)
+            base = _site_base(bundle, transports[site.control_plane.address])
+            yield Session(
+                site, bundle, access, transports, facts, Captures(), verdict, gate.allowed, whole, base
+            )
         finally:
             close_all(transports)
+
+
+def _site_base(bundle: Bundle, control_plane: Transport) -> SiteBase | None:
+    """The site itself, where the .run has only what changed and no other .run was found that has the rest."""
+    if (needed := bundle.needs) is None:
+        return None
+    base = SiteBase(control_plane, needed)
+    bundle.rest_on(base)
+    return base
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ class SshTransport(remote.Runner):
     def _finish(self, running: remote.Running, script: bytes, stdin: Iterable[bytes], timeout: float) -> int:
         channel = self._start(remote.command(script), running)
         readers = [
-            _drain(channel.recv, running.stdout.add),
+            _drain(channel.recv, running.take_output),
             _drain(channel.recv_stderr, running.add_error),
         ]
         timer = threading.Timer(timeout, self._expire, (running, channel))

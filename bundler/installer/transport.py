@@ -28,10 +28,12 @@ class Transport(Protocol):
         stdin: Iterable[bytes] = (),
         timeout: float,
         on_output: Callable[[str], None] | None = None,
+        on_bytes: Callable[[bytes], None] | None = None,
     ) -> Outcome:
         """Run a POSIX sh script as root and wait for its end.
 
-        The script itself never stands in an argv. `stdin` is streamed, one chunk at a time.
+        The script itself never stands in an argv. `stdin` is streamed, one chunk at a time. on_output: gets
+        each line of output. on_bytes: gets standard output as it is, which then is not kept.
         Raises BundlerError (HOST) when the connection is lost and (STEP) when `timeout` seconds pass.
         """
 

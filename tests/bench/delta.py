@@ -1,10 +1,11 @@
-"""Measure what an upgrade carries: the payload with 5% of the bytes of its layers changed, with and without a base.
+"""Measure what an upgrade carries: the payload with 5% of the bytes of its layers changed.
 
     python -m tests.bench.delta [--share 0.05]
 
-Three upgrades: one image's layer changed, in one place; one image's layers changed all over; all images' layers
-changed all over. Changed bytes are noise, in files of the layer. Prints the size of the full bundle, of the delta,
-and the share; each delta is applied, and every byte of the images compared. Work is done below $TMPDIR.
+Three upgrades: one image's largest layer changed in one place; the same layer changed all over; all layers of
+all images changed all over. Changed bytes are noise, which no compression makes smaller. Prints the size of the
+full bundle, of the delta, and the share; each delta is applied, and every content verified. Work is done below
+$TMPDIR.
 """
 
 import argparse
@@ -112,7 +113,7 @@ def _make(folder: Path, name: str, layout: Path, version: int, *options: str) ->
 
 
 def _applied(delta: Path, full: Path) -> float:
-    """Seconds that it takes to make all contents again. Raises ValueError where they are not those of `full`."""
+    """Seconds that it takes to make all contents again. Raises ValueError where `full` has others."""
     start = time.monotonic()
     with opened(delta) as bundle, opened(full) as other:
         for member in other.index.members:

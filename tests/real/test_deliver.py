@@ -92,6 +92,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         made = Place(server, tmp_path)
         monkeypatch.setattr(journal, "STATE", str(made.state))
         monkeypatch.setattr(journal, "JOURNAL", str(made.state / "journal"))
+        monkeypatch.setattr(journal, "CONTENTS", str(made.state / "contents"))
         yield made
 
 

@@ -21,7 +21,8 @@ from bundler.builder.spec import BundleSpec, Content
 from bundler.builder.store import Store
 from bundler.core.archive.frames import is_compressed
 from bundler.core.archive.reader import Bundle
-from bundler.core.archive.recipes import Range, Recipe, Source
+from bundler.core.archive.recipes import Content as MemberContent
+from bundler.core.archive.recipes import Needed, Range, Recipe, Source
 from bundler.core.errors import BundlerError
 from bundler.core.index import Member
 
@@ -49,7 +50,15 @@ def shrink(
         if isinstance(outcome, BundlerError):
             raise outcome
     whole = _joined(each for each in found if isinstance(each, Shrunk))
-    return replace(whole, base=base.needed if base else None)
+    return replace(whole, base=_needed(base, whole) if base else None)
+
+
+def _needed(base: Bundle, whole: Shrunk) -> Needed:
+    """The base, with the contents that are taken from it."""
+    sources = {source.path for each in whole.derived for source in each.recipe.sources if source.base}
+    members = map(base.member, sorted(sources))
+    contents = {member.path: MemberContent(member.digest, member.size) for member in members}
+    return replace(base.needed, contents=contents)
 
 
 def _joined(parts: Iterable[Shrunk]) -> Shrunk:

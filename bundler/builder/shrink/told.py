@@ -31,6 +31,6 @@ def _saving(shrunk: Shrunk, layers: int) -> Iterator[str]:
     if shrunk.stubborn:
         size = sum(each.blob.size for each in shrunk.stubborn)
         yield (
-            f"{len(shrunk.stubborn)} contents ({human(size)}) stay as they are: their compression can't be made "
-            "again bit for bit"
+            f"{len(shrunk.stubborn)} contents ({human(size)}) stay as they are: "
+            "their compression can't be made again bit for bit"
         )

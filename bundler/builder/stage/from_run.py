@@ -17,6 +17,7 @@ from bundler.builder.stage.tree import Entry, File, Tree, normal_mode
 from bundler.builder.stage.workshop import Workshop
 from bundler.builder.store import Blob, Store
 from bundler.core.archive import Bundle
+from bundler.core.archive.bases import opened
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Location
 from bundler.core.index import App, Attached, Image, Index, Member
@@ -45,7 +46,7 @@ def begin_from(base: RunFile, why: str, workshop: Workshop) -> State:
     Raises BundlerError (INTEGRITY, SPACE, NOT_FOUND) for a file that is damaged, or not the one that was read
     before.
     """
-    with Bundle.open(base.path) as bundle:
+    with opened(base.path) as bundle:
         _check_same(base, run_file(bundle))
         _bring(bundle, workshop.store, workshop.progress)
     index = base.index

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from bundler.core.archive.deflate import MAX_HEADER, Gzip
 from bundler.core.digest import Digest
-from bundler.core.index import Index, canonical
+from bundler.core.index import Index, Member, canonical
 from bundler.core.index_json import Fields, parse, read_many, refuse
 
 SECTION: Final = "recipes!"
@@ -83,12 +83,24 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
-    """The bundle that another one rests on; seal: digest of its seal's text."""
+class Content:
+    """A member of another bundle: sha256 and size in bytes."""
 
-    name: str
-    version: str
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """The bundle that another one rests on; seal: digest of its seal's text, which alone tells it.
+
+    contents: by path, its members that recipes take from; a site that has it may have them, too.
+    """
+
+    name: str = field(compare=False)
+    version: str = field(compare=False)
     seal: Digest
+    contents: Mapping[str, Content] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +122,15 @@ class Recipes:
 
     def to_json(self) -> bytes:
         """The canonical bytes."""
-        base = self.base and {**_named(self.base), "seal": str(self.base.seal)}
         members = {path: _recipe_json(recipe) for path, recipe in self.members.items()}
-        return canonical({"base": base, "members": members}) + b"\n"
+        return canonical({"base": self.base and _needed_json(self.base), "members": members}) + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Read what `to_json` wrote. Raises BundlerError (INTEGRITY) for anything else."""
         top = Fields.of("recipes", parse(data), frozenset({"base", "members"}))
-        members = top.values["members"]
-        if not isinstance(members, dict):
-            refuse("recipes.members is not an object")
-        found = cls(
-            {path: _read_recipe(f"recipes[{path[:80]!r}]", value) for path, value in members.items()},
-            None if top.values["base"] is None else _read_needed(top.values["base"]),
-        )
+        base = top.values["base"]
+        found = cls(top.objects("members", _read_recipe), None if base is None else _read_needed(base))
         if found.to_json() != data:
             refuse("the recipes are not in their one valid form")
         return found
@@ -166,19 +172,23 @@ def _faults(piece: Piece, recipes: Recipes, index: Index) -> Iterator[str]:
 
 def _range_faults(taken: Range, recipes: Recipes, index: Index) -> Iterator[str]:
     source = taken.source
+    content = _content(source, recipes, index)
+    if content is None:
+        yield f"it takes from {source.path[:200]!r}, which is not there"
+    elif not source.inflate and taken.stop > content.size:
+        yield f"it takes bytes up to {taken.stop} of {source.path!r}, which has {content.size}"
+
+
+def _content(source: Source, recipes: Recipes, index: Index) -> Content | Member | None:
+    """What a source is; a member that is made by a recipe itself is none."""
     if source.base:
-        if recipes.base is None:
-            yield "it takes from another bundle, and none is named"
-        return
-    member = index.member(source.path)
-    if member is None or source.path in recipes.members:
-        yield f"it takes from {source.path[:200]!r}, which has no content of its own"
-    elif not source.inflate and taken.stop > member.size:
-        yield f"it takes bytes up to {taken.stop} of {source.path!r}, which has {member.size}"
+        return recipes.base.contents.get(source.path) if recipes.base else None
+    return None if source.path in recipes.members else index.member(source.path)
 
 
-def _named(base: Needed) -> dict[str, str]:
-    return {"name": base.name, "version": base.version}
+def _needed_json(base: Needed) -> dict[str, Any]:
+    contents = {path: {"digest": str(it.digest), "size": it.size} for path, it in base.contents.items()}
+    return {"contents": contents, "name": base.name, "seal": str(base.seal), "version": base.version}
 
 
 def _recipe_json(recipe: Recipe) -> dict[str, Any]:
@@ -213,8 +223,14 @@ def _range_json(taken: Range) -> dict[str, Any]:
 
 
 def _read_needed(value: object) -> Needed:
-    base = Fields.of("recipes.base", value, frozenset({"name", "version", "seal"}))
-    return Needed(base.text("name"), base.text("version"), base.digest("seal"))
+    base = Fields.of("recipes.base", value, frozenset({"contents", "name", "seal", "version"}))
+    contents = base.objects("contents", _read_content)
+    return Needed(base.text("name"), base.text("version"), base.digest("seal"), contents)
+
+
+def _read_content(where: str, value: object) -> Content:
+    content = Fields.of(where, value, frozenset({"digest", "size"}))
+    return Content(content.digest("digest"), content.number("size"))
 
 
 def _read_recipe(where: str, value: object) -> Recipe:

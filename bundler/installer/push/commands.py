@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from bundler.core.archive.reader import Bundle
+from bundler.core.archive.bases import opened
 from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer import options as opt
@@ -40,6 +40,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         username: User = "",
         password_file: PasswordFile = None,
         flatten: Flatten = False,
+        base: opt.Bases = None,
         trust: opt.Trust = None,
         allow_unsigned: opt.AllowUnsigned = False,
         accept_new_key: opt.AcceptNewKey = False,
@@ -50,7 +51,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
         client = Client(authority=authority)
         try:
-            with Bundle.open(run_file()) as bundle:
+            with opened(run_file(), base or ()) as bundle:
                 gate.admit(bundle, say)
                 placed = place(bundle.index.images, destination, flatten=flatten)
                 registry = Registry(destination.registry, client, login, plain=insecure)

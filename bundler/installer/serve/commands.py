@@ -4,12 +4,13 @@ import contextlib
 import re
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bundler.core.archive.bases import opened
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer import options as opt
@@ -36,6 +37,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         listen: Listen = "127.0.0.1:5000",
         certificate: Certificate = None,
         key: Key = None,
+        base: opt.Bases = None,
         trust: opt.Trust = None,
         allow_unsigned: opt.AllowUnsigned = False,
         accept_new_key: opt.AcceptNewKey = False,
@@ -48,7 +50,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         context = _context(certificate, key)
         gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
         with (
-            _admitted(run_file(), gate) as bundle,
+            _admitted(run_file(), base or (), gate) as bundle,
             _listening(address, bundle, context) as server,
         ):
             scheme = "http" if context is None else "https"
@@ -60,8 +62,8 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
 
 
 @contextlib.contextmanager
-def _admitted(run_file: Path, gate: Gate) -> Iterator[Bundle]:
-    with Bundle.open(run_file) as bundle:
+def _admitted(run_file: Path, bases: Iterable[Path], gate: Gate) -> Iterator[Bundle]:
+    with opened(run_file, bases) as bundle:
         gate.admit(bundle, say)
         yield bundle
 

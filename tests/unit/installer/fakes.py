@@ -42,6 +42,7 @@ class MemoryTransport:
         stdin: Iterable[bytes] = (),
         timeout: float,
         on_output: Callable[[str], None] | None = None,
+        on_bytes: Callable[[bytes], None] | None = None,
     ) -> Outcome:
         assert timeout > 0
         data = b"".join(stdin)
@@ -53,6 +54,9 @@ class MemoryTransport:
         outcome = self._answer(script, data)
         with self._lock:
             self._now -= 1
+        if on_bytes is not None:
+            on_bytes(outcome.stdout.encode())
+            return Outcome(outcome.status, "", outcome.stderr)
         if on_output is not None:
             for line in outcome.stdout.splitlines():
                 on_output(line)

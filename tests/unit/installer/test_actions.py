@@ -68,6 +68,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = Bench(tmp_path)
     monkeypatch.setattr(journal, "STATE", str(made.state))
     monkeypatch.setattr(journal, "JOURNAL", str(made.state / "journal"))
+    monkeypatch.setattr(journal, "CONTENTS", str(made.state / "contents"))
     return made
 
 
