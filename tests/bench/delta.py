@@ -2,9 +2,9 @@
 
     python -m tests.bench.delta [--share 0.05]
 
-Three upgrades: one image's largest layer changed in one place; the same layer changed all over; all layers of
-all images changed all over. Changed bytes are noise, which no compression makes smaller. Prints the size of the
-full bundle, of the delta, and the share; each delta is applied, and every content verified. Work is done below
+Three upgrades: one image's largest layer changed in one place; the same changed all over; all layers of all
+images changed all over. Changed bytes are noise, which no compression makes smaller. Prints the size of the
+full bundle, of the delta, and the share; each delta is applied, and every content verified. Works below
 $TMPDIR.
 """
 

@@ -81,17 +81,19 @@ class Patcher:
 
     def _whole(self, segment: bytes, matches: list[Match]) -> Range | None:
         """The segment as one range of one source, where it is just that."""
-        if not matches or matches[0].at:
+        if not matches:
             return None
         first, old = matches[0], self.olds[matches[0].source]
-        if first.start + len(segment) > old.size or not self._reachable(first.source, first.start):
+        start, stop = first.start - first.at, first.start - first.at + len(segment)
+        if start < 0 or stop > old.size or first.length < _MOSTLY * len(segment):
             return None
-        if first.length < len(segment) - SEGMENT // 2:
+        if (
+            not self._reachable(first.source, start)
+            or self._read(first.source, start, len(segment)) != segment
+        ):
             return None
-        if self._read(first.source, first.start, len(segment)) != segment:
-            return None
-        old.guess = first.start + len(segment)
-        return Range(old.source, first.start, len(segment))
+        old.guess = stop
+        return Range(old.source, start, len(segment))
 
     def _dictionary(self, segment: bytes, matches: list[Match]) -> list[tuple[int, int, int]]:
         """Ranges (number of the source, start, stop) in the order in which they are read."""
