@@ -95,11 +95,9 @@ class Patcher:
         old.guess = stop
         return Range(old.source, start, len(segment))
 
-    def _dictionary(self, segment: bytes, matches: list[Match]) -> list[tuple[int, int, int]]:
+    def _dictionary(self, segment: bytes, matches: Sequence[Match]) -> list[tuple[int, int, int]]:
         """Ranges (number of the source, start, stop) in the order in which they are read."""
-        spans = [
-            (match.source, match.start - _MARGIN, match.start + match.length + _MARGIN) for match in matches
-        ]
+        spans = list(_around(matches, len(segment)))
         for number, old in enumerate(self.olds):
             if old.guess < old.size and not any(match.source == number for match in matches):
                 spans.append((number, old.guess - _AROUND, old.guess + len(segment) + _AROUND))
@@ -134,6 +132,16 @@ class Patcher:
         if number not in self._cursors:
             self._cursors[number] = Cursor(old.begin, old.source.path)
         return self._cursors[number].read(start, length)
+
+
+def _around(matches: Sequence[Match], size: int) -> Iterator[tuple[int, int, int]]:
+    """Where to look for a segment of `size` bytes: at its matches, and as far beside them as it has none."""
+    before = 0  # where in the segment the match before ends
+    afters = [*(each.at for each in matches), size][1:]
+    for match, after in zip(matches, afters, strict=False):
+        start = match.start - (match.at - before) - _MARGIN
+        yield match.source, start, match.start + match.length + (after - match.stop) + _MARGIN
+        before = match.stop
 
 
 def _joined(spans: Iterable[tuple[int, int, int]], sizes: Sequence[int]) -> Iterator[tuple[int, int, int]]:
