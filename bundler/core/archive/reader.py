@@ -15,6 +15,8 @@ from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
 from bundler.core.archive.frames import HEAD, MAX_WINDOW, content_size
 from bundler.core.archive.parts import Parts, Span
+from bundler.core.archive.platforms import choose, own_section, platforms_of
+from bundler.core.archive.platforms import faults as between
 from bundler.core.archive.seal import Seal, Section
 from bundler.core.digest import CHUNK, Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
@@ -30,11 +32,16 @@ class Bundle:
     """An open .run, of one file or of parts. Its methods may be called by several threads at once.
 
     `seal` and `index` were held against each other when it was opened; members are verified as they are read.
+    indexes: of all its platforms, the first one first; `index` is that of the first, or of the one that `of`
+    was asked for.
     """
 
-    def __init__(self, path: Path, parts: Parts, seal: Seal, index: Index) -> None:
+    def __init__(
+        self, path: Path, parts: Parts, seal: Seal, indexes: tuple[Index, ...], index: Index
+    ) -> None:
         self.path = path
         self.seal = seal
+        self.indexes = indexes
         self.index = index
         self._parts = parts
         self._archive = seal.section("archive")
@@ -51,7 +58,8 @@ class Bundle:
         try:
             with _telling(path):
                 seal = _read_seal(parts)
-                return cls(path, parts, seal, _read_index(parts, seal))
+                indexes = _read_indexes(parts, seal)
+                return cls(path, parts, seal, indexes, indexes[0])
         except BaseException:
             parts.close()
             raise
@@ -65,6 +73,31 @@ class Bundle:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """What it is for: one platform, or all of a universal .run."""
+        return tuple(index.platform for index in self.indexes)
+
+    def of(self, wanted: str) -> Self:
+        """The same open file with another platform's index: `linux/arm64`, or `arm64` alone.
+
+        Raises BundlerError (NOT_FOUND).
+        """
+        found = choose(self.platforms, wanted)
+        if found is None:
+            raise BundlerError(
+                f"there is nothing for {wanted[:80]!r} in the bundle",
+                where=self.path,
+                code=ExitCode.NOT_FOUND,
+                fix=f"name one of {', '.join(self.platforms)}",
+            )
+        index = self.indexes[self.platforms.index(found)]
+        return type(self)(self.path, self._parts, self.seal, self.indexes, index)
+
+    def own(self, part: str) -> Section:
+        """The section `runtime`, `index`, `info` or `list` of the platform that `index` is for."""
+        return self.seal.section(own_section(self.seal, part, self.index.platform))
 
     def member(self, path: str) -> Member:
         """The member with this path. Raises BundlerError (NOT_FOUND)."""
@@ -249,8 +282,16 @@ def _read_seal(parts: Parts) -> Seal:
     return Seal.parse(parts.pread(seals.TEXT, size - seals.LENGTH), file_size=size)
 
 
-def _read_index(parts: Parts, seal: Seal) -> Index:
-    section = seal.section("index")
+def _read_indexes(parts: Parts, seal: Seal) -> tuple[Index, ...]:
+    """Each platform's; a further one is doubted like the first."""
+    indexes = tuple(_read_index(parts, seal, platform) for platform in platforms_of(seal))
+    if fault := next(between(indexes), None):
+        refuse(fault)
+    return indexes
+
+
+def _read_index(parts: Parts, seal: Seal, platform: str) -> Index:
+    section = seal.section(own_section(seal, "index", platform))
     if section.length > MAX_INDEX:
         refuse(f"it has {section.length} bytes, more than {MAX_INDEX}")
     data = b"".join(_stretch(parts, section))
@@ -259,7 +300,7 @@ def _read_index(parts: Parts, seal: Seal) -> Index:
     index = Index.from_json(data)
     if index.to_json() != data:
         refuse("it is not in its one valid form")
-    if (index.name, index.version, index.platform) != (seal.name, seal.version, seal.platform):
+    if (index.name, index.version, index.platform) != (seal.name, seal.version, platform):
         refuse("its name, version or platform are not those of the seal")
     if fault := next(faults(index, archive_length=seal.section("archive").length), None):
         refuse(fault)

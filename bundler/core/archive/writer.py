@@ -1,8 +1,9 @@
 """Writing a .run: members stream in, the finished file appears at its place."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Self
@@ -10,6 +11,8 @@ from typing import Self
 from bundler.core.archive import frames, signature, stub, tarhead, text
 from bundler.core.archive.frames import FrameCache, NoCache
 from bundler.core.archive.newparts import new_file
+from bundler.core.archive.platforms import Edition, section_name
+from bundler.core.archive.platforms import faults as between
 from bundler.core.archive.seal import ALIGN, Seal, Section
 from bundler.core.archive.sections import SectionStream
 from bundler.core.digest import Digest, read_chunks, verified
@@ -52,6 +55,7 @@ class BundleWriter:
         self._mtime = mtime
         self._sections: list[Section] = []
         self._members: dict[str, Member] = {}
+        self._unpacked: list[int] = []  # bytes of each runtime, as `_sections` has them
         self._gap = b""  # padding that the next small frame starts with
 
     def __enter__(self) -> Self:
@@ -59,10 +63,7 @@ class BundleWriter:
         try:
             self._file.write(bytes(ALIGN))  # the stub comes last, into this room
             self._offset = ALIGN
-            with self._runtime.open("rb") as stream:
-                self._add_section("runtime", read_chunks(stream))
-                stream.seek(-min(4, stream.tell()), os.SEEK_END)
-                self._runtime_unpacked = stub.unpacked_size(stream.read())
+            self._add_runtime(self._runtime, "runtime")
             self._archive = SectionStream("archive", self._offset, self._file)
         except BaseException:
             self._file.__exit__()
@@ -100,19 +101,32 @@ class BundleWriter:
         self._members[path] = member
         return member
 
-    def finish(self, meta: Index, *, sign: Signer | None = None) -> Seal:
+    def finish(
+        self,
+        meta: Index,
+        *,
+        sign: Signer | None = None,
+        names: Mapping[str, str] | None = None,
+        further: Sequence[Edition] = (),
+    ) -> Seal:
         """Write the index (`meta` with the members that were added), the texts, the stub and the seal.
 
+        names, further: of a universal .run, the first platform's paths and their names in the tar, which are
+        what `add` was told, and the platforms behind it.
         Raises BundlerError: INPUT when the parts of the index don't fit together, SPACE; what `sign` raises.
         """
         self._archive.write(frames.small(self._gap + tarhead.end()))
         archive = self._close(self._archive)
-        index = replace(meta, members=tuple(self._members.values()))
-        _check(index, archive)
-        index_section = self._add_section("index", [index.to_json()])
-        self._add_section("info", [text.info(index, archive, index_section).encode()])
-        self._add_section("list", [text.listing(index).encode()])
-        seal = self._write_stub(index)
+        index = replace(meta, members=self._indexed(names))
+        others = tuple(replace(each.meta, members=self._indexed(each.names)) for each in further)
+        indexes = (index, *others)
+        _check(indexes, archive)
+        self._add_texts(index, archive, indexes, lambda part: part)
+        for edition, other in zip(further, others, strict=True):
+            named = partial(section_name, platform=other.platform)
+            self._add_runtime(edition.runtime, named("runtime"))
+            self._add_texts(other, archive, indexes, named)
+        seal = self._write_stub(indexes)
         text_bytes = seal.to_bytes()
         self._file.write(text_bytes + (signature.fill(sign(text_bytes)) if sign else signature.EMPTY))
         self._file.commit(0o777)
@@ -130,6 +144,29 @@ class BundleWriter:
         key = frames.cache_key(str(digest), self._level)
         return self._cache.frame(key, lambda: frames.compressed(checked, size, level=self._level))
 
+    def _indexed(self, names: Mapping[str, str] | None) -> tuple[Member, ...]:
+        """The members of one platform under their own paths, in the order they lie in."""
+        if names is None:
+            return tuple(self._members.values())
+        paths = {name: path for path, name in names.items()}
+        return tuple(
+            replace(member, path=paths[name]) for name, member in self._members.items() if name in paths
+        )
+
+    def _add_runtime(self, path: Path, name: str) -> None:
+        with path.open("rb") as stream:
+            self._add_section(name, read_chunks(stream))
+            stream.seek(-min(4, stream.tell()), os.SEEK_END)
+            self._unpacked.append(stub.unpacked_size(stream.read()))
+
+    def _add_texts(
+        self, index: Index, archive: Section, indexes: Sequence[Index], named: Callable[[str], str]
+    ) -> None:
+        platforms = [each.platform for each in indexes]
+        section = self._add_section(named("index"), [index.to_json()])
+        self._add_section(named("info"), [text.info(index, archive, section, platforms).encode()])
+        self._add_section(named("list"), [text.listing(index).encode()])
+
     def _add_section(self, name: str, chunks: Iterable[bytes]) -> Section:
         stream = SectionStream(name, self._offset, self._file)
         stream.write_all(chunks)
@@ -141,18 +178,21 @@ class BundleWriter:
         self._offset = Seal("", "", "", (section,)).offset
         return section
 
-    def _write_stub(self, index: Index) -> Seal:
+    def _write_stub(self, indexes: Sequence[Index]) -> Seal:
         """Fill the stub in from the sections' places, and give the seal the stub's digest."""
+        index = indexes[0]
         room = Section("stub", 0, 1, Digest.of(b""))
         seal = Seal(index.name, index.version, index.platform, (room, *self._sections))
-        data = stub.render(self._template, index, seal, runtime_unpacked=self._runtime_unpacked)
+        unpacked = {each.platform: size for each, size in zip(indexes, self._unpacked, strict=True)}
+        data = stub.render(self._template, seal, unpacked)
         self._file.write_at(0, data)
         written = Section("stub", 0, len(data), Digest.of(data))
         return replace(seal, sections=(written, *self._sections))
 
 
-def _check(index: Index, archive: Section) -> None:
-    if fault := next(faults(index, archive_length=archive.length), None):
+def _check(indexes: Sequence[Index], archive: Section) -> None:
+    alone = (faults(index, archive_length=archive.length) for index in indexes)
+    if fault := next(chain(*alone, between(indexes)), None):
         raise BundlerError(
             "the bundle's parts do not fit together",
             why=fault,
