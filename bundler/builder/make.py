@@ -1,6 +1,5 @@
 """The pipeline: one Kubefile in, one .run out. Each step hands its result to the next."""
 
-import importlib.metadata
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +10,8 @@ from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.charts.supply import ChartSupply
 from bundler.builder.fetch import Fetcher
 from bundler.builder.frames import StoredFrames
-from bundler.builder.freeze import freeze, helm_library, stub_template
+from bundler.builder.freeze import freeze, stub_template
+from bundler.builder.helmlib import helm_content
 from bundler.builder.images.discover import Discovery, discover
 from bundler.builder.images.layout import Layout, lay_out
 from bundler.builder.images.model import ImageRequest, parse_source
@@ -28,17 +28,17 @@ from bundler.builder.lock.pins import Pins, pins
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
 from bundler.builder.packages.inherited import Kept, keep
-from bundler.builder.progress import ByName, Counted, Progress, transferring
+from bundler.builder.progress import ByName, Counted, Progress, Transfer, transferring
 from bundler.builder.report import Made, Phase
 from bundler.builder.sbom.account import accounted
 from bundler.builder.signer import Signer
-from bundler.builder.spec import HELM_LIBRARY, Base, BundleSpec, Content, identify, placed, tree_contents
+from bundler.builder.spec import Base, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
 from bundler.builder.stage.load import Loaded, load_chain
 from bundler.builder.stage.state import ImageWish, Staged
 from bundler.builder.stage.tree import Tree
 from bundler.builder.stage.workshop import Workshop
-from bundler.builder.store import Blob, Store
+from bundler.builder.store import Store
 from bundler.core.archive import BundleWriter
 from bundler.core.archive.parts import part_size
 from bundler.core.digest import Digest, read_chunks
@@ -57,12 +57,12 @@ class Order:
     ignored: patterns of images that manifests name and the bundle shall not have. signatures: bring what
     registries keep beside images.
     debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen installer (.tar.gz)
-    to use in place of one made here. jobs: transfers at once. offline: use nothing but the cache.
-    refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told when a
-    RUN fails. signer: whose signature the .run gets, None for none. created: the date in the bills of
-    materials, seconds since the epoch, None for none. lock: what inputs are pinned to, lock_digest: of its
-    file. locked: fail where the lock doesn't say exactly what the build takes. split: make parts of less than
-    that many bytes, None for one file.
+    to use in place of one made here. helm: Helm's library in place of the one that is installed here.
+    jobs: transfers at once. offline: use nothing but the cache. refresh: resolve OS packages anew, however
+    fresh the cache is. log_file: the whole story, told when a RUN fails. signer: whose signature the .run
+    gets, None for none. created: the date in the bills of materials, seconds since the epoch, None for none.
+    lock: what inputs are pinned to, lock_digest: of its file. locked: fail where the lock doesn't say exactly
+    what the build takes. split: make parts of less than that many bytes, None for one file.
     """
 
     kubefile: Path
@@ -77,6 +77,7 @@ class Order:
     signatures: bool = False
     debian_mirror: str = ""
     runtime: Path | None = None
+    helm: Path | None = None
     jobs: int = 4
     offline: bool = False
     refresh: bool = False
@@ -110,17 +111,10 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
     Platform.parse(order.platform)
     check(order)
     with clock.phase("installer"):  # first: where it can't be made, that shall be known before a long RUN
-        runtime = order.runtime or freeze(order.platform, store.root, log=progress.log)
-    spec = _as_locked(order, resolve(order, store, progress, clock), progress).spec
+        runtime = installer(order, store, progress)
+    spec = as_locked(order, resolve(order, store, progress, clock), progress).spec
     with clock.phase("bill of materials"):
-        spec = accounted(
-            spec,
-            store,
-            runtime=runtime,
-            progress=progress,
-            lock=order.lock_digest,
-            created=order.created,
-        )
+        spec = account(order, spec, runtime, store, progress)
     target = order.target or Path(f"{spec.identity.name}{order.suffix}.run")
     with clock.phase("assemble"):
         size = write(
@@ -132,8 +126,24 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
             signer=order.signer,
             split=order.split,
         )
-    parts = 1 if order.split is None else -(-size // part_size(order.split))
-    return Made(target, size, spec, tuple(clock.phases), parts)
+    return Made(target, size, spec, tuple(clock.phases), parts_of(size, order.split))
+
+
+def installer(order: Order, store: Store, progress: Progress) -> Path:
+    """The frozen installer. Raises what `freeze` does."""
+    return order.runtime or freeze(order.platform, store.root, log=progress.log)
+
+
+def account(order: Order, spec: BundleSpec, runtime: Path, store: Store, progress: Progress) -> BundleSpec:
+    """The spec with its bills of materials. Raises what `accounted` does."""
+    return accounted(
+        spec, store, runtime=runtime, progress=progress, lock=order.lock_digest, created=order.created
+    )
+
+
+def parts_of(size: int, split: int | None) -> int:
+    """How many parts a .run of so many bytes has."""
+    return 1 if split is None else -(-size // part_size(split))
 
 
 def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> Resolved:
@@ -180,7 +190,7 @@ def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> R
         *_image_files(layout),
         *(Content(path, blob) for path, blob in kept.files),
         *_package_files(packages),
-        *_helm(staged, store),
+        *_helm(staged, order, store),
     )
     spec = BundleSpec(
         identity=identity,
@@ -200,7 +210,7 @@ def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> R
     return Resolved(spec, tree, collect(chain, order.catalogue.root, taking), found, packages)
 
 
-def _as_locked(order: Order, resolved: Resolved, progress: Progress) -> Resolved:
+def as_locked(order: Order, resolved: Resolved, progress: Progress) -> Resolved:
     """See how the build fits its lock. Raises Problems where it must fit and doesn't."""
     path = place(order.kubefile)
     different = changes(order.lock.inputs(order.platform), resolved.inputs)
@@ -243,20 +253,25 @@ def write(
         ) as writer,
         transferring(progress, target.name, spec.size) as transfer,
     ):
-        for content in spec.contents:
-            counted = Counted(transfer)
-            with store.reading(content.blob, name=content.path) as stream:
-                writer.add(
-                    content.path,
-                    counted.passed(read_chunks(stream)),
-                    size=content.blob.size,
-                    digest=content.blob.digest,
-                    mode=content.mode,
-                    compressed=content.compressed,
-                )
-            transfer.advance(content.blob.size - counted.bytes)  # what the cache had compressed already
+        add_contents(writer, spec.contents, store, transfer)
         seal = writer.finish(spec.index(), sign=signer)
     return seal.file_size
+
+
+def add_contents(writer: BundleWriter, contents: Iterable[Content], store: Store, transfer: Transfer) -> None:
+    """Add each to the archive. Raises BundlerError (INTEGRITY, SPACE)."""
+    for content in contents:
+        counted = Counted(transfer)
+        with store.reading(content.blob, name=content.path) as stream:
+            writer.add(
+                content.path,
+                counted.passed(read_chunks(stream)),
+                size=content.blob.size,
+                digest=content.blob.digest,
+                mode=content.mode,
+                compressed=content.compressed,
+            )
+        transfer.advance(content.blob.size - counted.bytes)  # what the cache had compressed already
 
 
 def _workshop(order: Order, charts: ChartSupply, pinned: Pins) -> Workshop:
@@ -334,18 +349,10 @@ def _packages(
     )
 
 
-def _helm(staged: Staged, store: Store) -> Iterator[Content]:
-    """Helm itself, where there is a chart to install; hashed once for each version of it."""
-    if not any(app.kind is AppKind.HELM for app in staged.apps):
-        return
-    path = helm_library()
-    key = f"{importlib.metadata.version('helm-python-sdk')} {path.stat().st_size}"
-    known = store.recall("helm", key)
-    blob = Blob.from_json(known) if known else None
-    if blob is None or store.find(blob.digest, blob.size) is None:
-        blob = store.add_file(path, name=path.name)
-        store.remember("helm", key, blob.to_json())
-    yield Content(HELM_LIBRARY, blob, 0o755)
+def _helm(staged: Staged, order: Order, store: Store) -> Iterator[Content]:
+    """Helm itself, where there is a chart to install."""
+    if any(app.kind is AppKind.HELM for app in staged.apps):
+        yield helm_content(order.platform, order.helm, store)
 
 
 def _image_files(layout: Layout) -> Iterator[Content]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from bundler.core.archive.platforms import choose
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.actions import Captures, Desk
@@ -73,7 +74,8 @@ class Session:
         files = {
             path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)
         }
-        return decide(self.site, self.facts, index, self.secrets, files)
+        platforms = self.bundle.platforms
+        return decide(self.site, self.facts, index, self.secrets, files, platforms=platforms)
 
     def settle(self) -> None:
         """The last thing before hosts are changed: every byte of the file is right, and its version is noted.
@@ -158,9 +160,16 @@ def opened(
         transports = connect_all(site, access, parallel=parallel)
         try:
             facts = gather(transports, parallel=parallel)
-            yield Session(site, bundle, access, transports, facts, Captures(), verdict, gate.allowed, whole)
+            of = _fitting(bundle, facts.hosts[site.control_plane.address].architecture)
+            yield Session(site, of, access, transports, facts, Captures(), verdict, gate.allowed, whole)
         finally:
             close_all(transports)
+
+
+def _fitting(bundle: Bundle, architecture: str) -> Bundle:
+    """What of the file is for the hosts, not for this machine; preflight tells where nothing of it is."""
+    platform = choose(bundle.platforms, architecture)
+    return bundle if platform is None else bundle.of(platform)
 
 
 @contextlib.contextmanager

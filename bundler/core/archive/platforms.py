@@ -16,6 +16,7 @@ from bundler.core.index import Index
 
 PARTS: Final = ("runtime", "index", "info", "list")  # of each further platform, in this order
 FOLDER: Final = "platforms"  # of the tar; what can't lie at its own path is in FOLDER/linux-arm64/
+IMAGES: Final = "images/platforms.json"  # of the tar; names image indexes where platforms have other images
 _LONGEST: Final = 23  # characters of a platform that the name of a section has room for
 
 _Same = TypeVar("_Same")
@@ -37,6 +38,11 @@ class Edition:
 def section_name(part: str, platform: str) -> str:
     """The section of a further platform: `runtime-linux-arm64!`."""
     return f"{part}-{_slug(platform)}!"
+
+
+def folder_of(platform: str) -> str:
+    """Where in the tar the members of a further platform are that can't lie at their own paths."""
+    return f"{FOLDER}/{_slug(platform)}"
 
 
 def platforms_of(seal: Seal) -> tuple[str, ...]:
@@ -113,7 +119,7 @@ def tar_names(
     named = []
     for platform, members in zip(platforms, contents, strict=True):
         names = {
-            path: path if _fits(path, same, taken, folders) else f"{FOLDER}/{_slug(platform)}/{path}"
+            path: path if _fits(path, same, taken, folders) else f"{folder_of(platform)}/{path}"
             for path, same in members.items()
         }
         taken |= {name: members[path] for path, name in names.items()}

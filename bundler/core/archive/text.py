@@ -6,9 +6,7 @@ from bundler.core.archive.seal import Section
 from bundler.core.index import FORMAT, Image, Index, OsPackage
 
 
-def info(
-    index: Index, archive: Section, index_section: Section, platforms: Sequence[str] = ()
-) -> str:
+def info(index: Index, archive: Section, index_section: Section, platforms: Sequence[str] = ()) -> str:
     """Name, version, platform and contents; one `key: value` a line.
 
     platforms: all that the file is for, where they are several.

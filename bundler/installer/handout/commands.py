@@ -12,6 +12,7 @@ from bundler.core.archive.extract import extract, select
 from bundler.core.archive.reader import Bundle
 from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer import options as opt
 from bundler.installer.handout.export import Kind, export
 
 QUIET: Final = "BUNDLER_QUIET"  # set by the stub for --quiet
@@ -27,27 +28,29 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
     """Add the commands; `run_file` tells where the .run is."""
 
     @app.command("extract")
-    def extract_command(names: Names, *, target: Target = Path()) -> None:
+    def extract_command(names: Names, *, target: Target = Path(), platform: opt.OfPlatform = "") -> None:
         """Take files out, verified.
 
         Each is hashed while it is written.
         """
         mask = caller_umask()
         with Bundle.open(run_file()) as bundle:
-            files = select(bundle.index, names)
-            extract(bundle, files, target, umask=mask)
+            of = opt.edition(bundle, platform, say)
+            files = select(of.index, names)
+            extract(of, files, target, umask=mask)
         size = sum(taken.member.size for taken in files)
         say(f"{len(files)} files, {human(size)}, verified, in {target}")
 
     @app.command("export")
-    def export_command(what: What, folder: Folder) -> None:
+    def export_command(what: What, folder: Folder, *, platform: opt.OfPlatform = "") -> None:
         """Take images, charts, packages or SBOM out.
 
         Images become an OCI layout, packages an apt repository; everything is verified.
         """
         mask = caller_umask()
         with Bundle.open(run_file()) as bundle:
-            count = export(bundle, what, folder, umask=mask, progress=lambda _count: None)
+            of = opt.edition(bundle, platform, say)
+            count = export(of, what, folder, umask=mask, progress=lambda _count: None)
         say(f"{count} files, verified, in {folder}")
 
 

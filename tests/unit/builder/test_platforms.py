@@ -44,7 +44,12 @@ def test_several_are_told_apart_by_their_names(runtime: Path) -> None:
         ("linux/arm64,linux/arm64/v8", (), ExitCode.USAGE, "linux/arm64/v8 is asked for twice"),
         ("linux/amd64,linux/arm64", ("RUNTIME",), ExitCode.USAGE, "write --runtime linux/amd64=FILE"),
         ("linux/amd64", ("linux/arm64=RUNTIME",), ExitCode.USAGE, "nothing is made for linux/arm64"),
-        ("linux/arm64", ("RUNTIME", "linux/arm64=RUNTIME"), ExitCode.USAGE, "has two runtimes"),
+        (
+            "linux/arm64",
+            ("RUNTIME", "linux/arm64=RUNTIME"),
+            ExitCode.USAGE,
+            "has more than one frozen installer",
+        ),
         ("linux/arm64", ("linux/arm64=gone.tar.gz",), ExitCode.NOT_FOUND, "gone.tar.gz: there is no such"),
         ("linux/arm64", ("arm64=gone.tar.gz",), ExitCode.NOT_FOUND, "arm64=gone.tar.gz: there is no such"),
     ],
