@@ -38,7 +38,7 @@ def offered(bundle: Bundle) -> tuple[Image, ...]:
     )
 
 
-def blob(bundle: Bundle, digest: Digest) -> Member:
+def blob_member(bundle: Bundle, digest: Digest) -> Member:
     """Where a manifest or blob of any platform is. Raises BundlerError (NOT_FOUND)."""
     path = f"images/blobs/sha256/{digest.hex}"
     found = (member for index in bundle.indexes if (member := index.member(path)) is not None)
@@ -58,7 +58,7 @@ def _listed(
     """The image as the index that lists it for each platform."""
     if (top := made.get(image.name)) is None:
         raise _contradicts(image.name)
-    raw = bundle.read(blob(bundle, top.digest), limit=MAX_MANIFEST)
+    raw = bundle.read(blob_member(bundle, top.digest), limit=MAX_MANIFEST)
     index = parse_manifest(raw, OCI_INDEX, image.name)
     for platform, of in variants:
         chosen = index.choose(platform) if isinstance(index, ManifestIndex) else None

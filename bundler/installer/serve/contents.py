@@ -16,7 +16,7 @@ from bundler.core.oci import MAX_MANIFEST, OCI_MANIFEST, ManifestIndex, parse_ma
 from bundler.core.reference import DEFAULT_REGISTRY, Reference
 from bundler.installer.handout import repository
 from bundler.installer.handout.charts import Chart, charts, pack
-from bundler.installer.handout.images import blob, offered
+from bundler.installer.handout.images import blob_member, offered
 
 CHARTS: Final = "charts"
 BINARY: Final = "application/octet-stream"
@@ -96,7 +96,7 @@ def _files(bundle: Bundle) -> dict[str, Entry]:
 
 def _add_image(bundle: Bundle, image: Image, home: Repository) -> None:
     for digest in image.manifests:
-        member = blob(bundle, digest)
+        member = blob_member(bundle, digest)
         known = image.media_type if digest == image.digest else ""
         parsed = parse_manifest(bundle.read(member, limit=MAX_MANIFEST), known, image.name)
         home.manifests[digest] = Entry(parsed.media_type, member, digest)
@@ -104,7 +104,7 @@ def _add_image(bundle: Bundle, image: Image, home: Repository) -> None:
             continue
         for part in (parsed.config, *parsed.layers):
             if part.digest in image.blobs:
-                home.blobs[part.digest] = Entry(BINARY, blob(bundle, part.digest), part.digest)
+                home.blobs[part.digest] = Entry(BINARY, blob_member(bundle, part.digest), part.digest)
 
 
 def _add_charts(bundle: Bundle, repositories: dict[str, Repository], files: dict[str, Entry]) -> None:
