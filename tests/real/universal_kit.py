@@ -65,6 +65,7 @@ def project(folder: Path) -> Path:
         "amd64/kubelet": "kubelet of amd64\n",
         "arm64/kubelet": "kubelet of arm64\n",
         "arm64/only": "only there\n",
+        **{f"arm64/{name}": f"{name} of arm64\n" for name in ("kubeadm", "kubectl", "registry")},
     }.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
