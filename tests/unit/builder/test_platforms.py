@@ -36,6 +36,14 @@ def test_several_are_told_apart_by_their_names(runtime: Path) -> None:
     assert made[1].named(Path("shop.v2")) == Path("shop.v2-arm64")
 
 
+def test_together_they_need_no_suffix_and_have_each_its_files(runtime: Path) -> None:
+    words = (f"linux/arm64={runtime}",)
+    made = targets("linux/amd64,linux/arm64", words, helms=words, together=True)
+    assert made == (Target("linux/amd64"), Target("linux/arm64", runtime, runtime))
+    with pytest.raises(BundlerError, match="which platform is the library of Helm for"):
+        targets("linux/amd64,linux/arm64", helms=(str(runtime),))
+
+
 @pytest.mark.parametrize(
     ("platforms", "runtimes", "code", "told"),
     [
