@@ -18,6 +18,8 @@ runtime_sha256=@RUNTIME_SHA256@
 info_offset=@INFO_OFFSET@ info_length=@INFO_LENGTH@
 list_offset=@LIST_OFFSET@ list_length=@LIST_LENGTH@
 index_offset=@INDEX_OFFSET@ index_length=@INDEX_LENGTH@
+# Further platforms, a + between two: their names, places and lengths of runtime, index, info and list, KiB, sha256.
+others='@OTHERS@'
 seal_offset=@SEAL_OFFSET@ file_size=@FILE_SIZE@
 block=65536
 pieces=1 piece_blocks=$((file_size / block + 1))  # of a file that is whole
@@ -323,11 +325,53 @@ architecture() {
     esac
 }
 
+# Print all platforms of this file.
+platforms() {
+    all=$platform left=$others
+    while [ -n "$left" ]; do
+        all="$all, ${left%%:*}"
+        case $left in *+*) left=${left#*+} ;; *) left= ;; esac
+    done
+    echo "$all"
+}
+
+# Make the places those of PLATFORM, or of the platform with this ARCHITECTURE: sets edition. Gives 1 where there is none.
+take() {
+    edition=$platform left=$others
+    case $platform in "$1" | */"$1" | */"$1"/*) return 0 ;; esac
+    while [ -n "$left" ]; do
+        one=${left%%+*}
+        case ${one%%:*} in "$1" | */"$1" | */"$1"/*) places "$one" && return ;; esac
+        case $left in *+*) left=${left#*+} ;; *) left= ;; esac
+    done
+    return 1
+}
+
+places() {
+    old=$IFS IFS=:
+    # shellcheck disable=SC2086  # split into words on purpose
+    set -- $1
+    IFS=$old
+    edition=$1
+    runtime_offset=$2 runtime_length=$3 index_offset=$4 index_length=$5
+    info_offset=$6 info_length=$7 list_offset=$8 list_length=$9
+    shift 9
+    runtime_kib=$1 runtime_sha256=$2
+}
+
+# What the answers are about: the platform that was asked for, else this machine's where the file has it, else the first.
+choose_platform() {
+    if [ -n "$wanted" ]; then
+        take "$wanted" || fail $absent "there is nothing for $wanted in this file" "" "name one of $(platforms)"
+    elif [ -n "$others" ] && [ -n "$(command -v uname)" ]; then
+        take "$(architecture)" || return 0
+    fi
+}
+
 fit_architecture() {
-    want=${platform#*/}
-    want=${want%%/*}
     here=$(uname -s)/$(architecture)
-    [ "$here" = "Linux/$want" ] || fail $unsupported "this file is for $platform, this machine is $here" \
+    case $here in Linux/*) ! take "${here#*/}" || return 0 ;; esac
+    fail $unsupported "this file is for $(platforms), this machine is $here" \
         "" "get the build of $name for this machine"
 }
 
@@ -404,10 +448,10 @@ unpack() {
         note "$home: $((runtime_kib / 1024 + 1)) MiB are needed, $((have / 1024)) MiB are free" && return 1
     }
     choose_sha256
-    [ "$(part $runtime_offset $runtime_length | sha256)" = $runtime_sha256 ] ||
+    [ "$(part "$runtime_offset" "$runtime_length" | sha256)" = "$runtime_sha256" ] ||
         fail $integrity "the installer in this file is damaged$(blame)" "its sha256 is wrong" "copy the file again"
     fresh=$home/.new.$host.$$
-    if mkdir "$fresh" && part $runtime_offset $runtime_length | gzip -dc | tar -xof - -C "$fresh"; then
+    if mkdir "$fresh" && part "$runtime_offset" "$runtime_length" | gzip -dc | tar -xof - -C "$fresh"; then
         # For this start alone: it stays under the name by which a later start knows what a killed one left.
         [ -z "$private" ] || { runtime=$fresh && return 0; }
         # Where another start was quicker, ours lands inside of its folder and goes again.
@@ -480,7 +524,7 @@ place() {
 
 # No here-document: some shells write those to /tmp, which may be full.
 help() {
-    printf '%s\n' "$name $version for $platform" '' \
+    printf '%s\n' "$name $version for $(platforms)" '' \
         "  ./${0##*/} --clusterfile site.yaml    bring it up on your machines, over ssh; again: go on" \
         "  ./${0##*/} COMMAND --help             everything about a command:" \
         '      apply plan delete facts        the site' \
@@ -491,7 +535,8 @@ help() {
         '  --list [--json]    what is inside' \
         '  --check            verify every byte' \
         '  --verify-sig       and that a trusted key has signed it; --trust FILE|KEY names more keys' \
-        '  --version          name and version' '' \
+        '  --version          name and version' \
+        '  --platform OS/ARCH which of its platforms is meant, where it is for several; also with --noexec' '' \
         'In front of a command' \
         '  --target DIR       unpack the installer to DIR for this start, and remove it again' \
         '  --keep             leave it there' \
@@ -504,7 +549,7 @@ help() {
         "TMPDIR=DIR says where to unpack ($((runtime_kib / 1024 + 1)) MiB; stays there until the machine restarts)."
 }
 
-ask='' silent='' json='' target='' keep='' nostart='' nodiskspace='' private='' made=''
+ask='' silent='' json='' wanted='' target='' keep='' nostart='' nodiskspace='' private='' made=''
 while [ $# -gt 0 ]; do
     case $1 in
     --help | -h | --version | --info | --list | --check)
@@ -524,6 +569,12 @@ while [ $# -gt 0 ]; do
         target=$2
         shift
         ;;
+    --platform=?*) wanted=${1#*=} ;;
+    --platform)
+        [ -n "${2:-}" ] || fail $usage "--platform needs one of $(platforms)"
+        wanted=$2
+        shift
+        ;;
     --) shift && break ;;
     *) break ;;
     esac
@@ -539,10 +590,11 @@ version) echo "$name $version" && exit ;;
 esac
 need dd head
 whole
+[ -z "$ask" ] || choose_platform
 case $ask$json in
-info) part $info_offset $info_length; exit ;;
-list) part $list_offset $list_length; exit ;;
-listyes) part $index_offset $index_length; exit ;;
+info) part "$info_offset" "$info_length"; exit ;;
+list) part "$list_offset" "$list_length"; exit ;;
+listyes) part "$index_offset" "$index_length"; exit ;;
 check)
     need sha256sum tail tr wc
     choose_sha256
@@ -563,11 +615,13 @@ if [ "${1:-}" = --verify-sig ] && [ -n "$(command -v ssh-keygen)" ]; then
     exit
 fi
 
+[ -z "$wanted" ] || [ -n "$nostart" ] ||
+    fail $usage "--platform is for --info, --list and --noexec" "" "some commands take it: extract --platform $wanted ..."
 need cat chmod gzip id ls mkdir mv rm rmdir sha256sum tail tar uname
 fit_architecture
 if [ -n "$nostart" ]; then
     [ $# -eq 0 ] || fail $usage "--noexec starts nothing, but there is a command: $1"
-    set -- extract '*' --target "${target:-$PWD/$name-$version}"
+    set -- extract '*' ${wanted:+--platform "$wanted"} --target "${target:-$PWD/$name-$version}"
     target=''
 fi
 trap clean EXIT
@@ -576,7 +630,8 @@ place "$target"
 BUNDLER_RUN_FILE=$self
 BUNDLER_RUNTIME=$runtime
 BUNDLER_ARGV0=$0
-export BUNDLER_RUN_FILE BUNDLER_RUNTIME BUNDLER_ARGV0 BUNDLER_UMASK
+BUNDLER_PLATFORM=$edition
+export BUNDLER_RUN_FILE BUNDLER_RUNTIME BUNDLER_ARGV0 BUNDLER_UMASK BUNDLER_PLATFORM
 [ -n "$private" ] || exec "$runtime/start" "$@"
 "$runtime/start" "$@"
 exit  # behind this line the file is no script

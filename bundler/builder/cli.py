@@ -34,7 +34,9 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
     output: opt.Output = None,
     platform: opt.PlatformName = "linux/amd64",
     build_arg: opt.BuildArgs = None,
+    universal: opt.Universal = False,
     runtime: opt.Runtimes = None,
+    helm_library: opt.HelmLibraries = None,
     ignore_image: opt.IgnoredImages = None,
     with_signatures: opt.WithSignatures = False,
     insecure_registry: opt.InsecureRegistries = None,
@@ -85,6 +87,8 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
             base=base,
             recompress=recompress,
             level=level,
+            universal=universal,
+            helms=tuple(helm_library or ()),
         )
     )
 
@@ -124,11 +128,11 @@ def lint_command(
 
 
 @app.command("inspect")
-def inspect_command(file: opt.RunFile, *, as_json: opt.AsJson = False) -> None:
+def inspect_command(file: opt.RunFile, *, platform: opt.OfPlatform = "", as_json: opt.AsJson = False) -> None:
     """Show what is in a .run, without running it."""
     from bundler.builder.inspect import describe  # noqa: PLC0415  (--help does without the archive's code)
 
-    typer.echo(describe(file, as_json=as_json), nl=False)
+    typer.echo(describe(file, as_json=as_json, platform=platform), nl=False)
 
 
 @app.command("keygen")
@@ -189,9 +193,9 @@ def join_command(file: opt.FirstPart, *, output: opt.JoinOutput = None) -> None:
 @app.command("diff")
 def diff_command(old: opt.OldRun, new: opt.NewRun, *, as_json: opt.DiffJson = False) -> None:
     """Show what changed from one .run to another; exits with 1 when something did."""
-    from bundler.builder import diff, diff_render  # noqa: PLC0415  (--help does without the archive's code)
+    from bundler.builder import diff_platforms, diff_render  # noqa: PLC0415  (--help does without the archive's code)
 
-    difference = diff.compare(old, new)
+    difference = diff_platforms.compare(old, new)
     render = diff_render.as_json if as_json else diff_render.as_text
     typer.echo(render(difference), nl=False)
     raise typer.Exit(1 if difference.changes else ExitCode.OK)

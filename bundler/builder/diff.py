@@ -1,12 +1,11 @@
-"""What differs between two bundles. Pure but for `compare` and `side_of`, which read.
+"""What differs between two bundles for one platform. Pure but for `side_of`, which reads.
 
 Blobs are compared by digest, never byte by byte: two bundles of many gigabytes are compared in no time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from bundler.core.archive import Bundle
@@ -45,7 +44,7 @@ class Change:
     """One difference.
 
     old, new: in words, None where there is none. grown: bytes by which it became larger, None where it has
-    no size of its own.
+    no size of its own. platforms: where it is so on some of the bundles' platforms only, these; else none.
     """
 
     section: Section
@@ -54,12 +53,14 @@ class Change:
     old: str | None
     new: str | None
     grown: int | None = None
+    platforms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two bundles. size: bytes of the file. charts: `NAME VERSION` by the chart's folder. values:
-    flat, by `FILE: KEY.KEY`.
+    """One of the two bundles, for one platform.
+
+    size: bytes of the file. charts: `NAME VERSION` by the chart's folder. values: flat, by `FILE: KEY.KEY`.
     """
 
     index: Index
@@ -72,13 +73,16 @@ class Side:
 class Difference:
     """All changes, by section and name; the bundles' sizes in bytes, and what the new one alone holds.
 
-    fresh: bytes of members that the old one has no member with the same digest for.
+    fresh: bytes of members that the old one has no member with the same digest for. old, new: of several
+    platforms the first one; old_platforms, new_platforms: all.
     """
 
     old: Side
     new: Side
     changes: tuple[Change, ...]
     fresh: int
+    old_platforms: tuple[str, ...] = ()
+    new_platforms: tuple[str, ...] = ()
 
 
 def diff(old: Side, new: Side) -> Difference:
@@ -92,9 +96,14 @@ def diff(old: Side, new: Side) -> Difference:
         (Section.FILES, _files(old.index), _files(new.index)),
     )
     changes = [change for section, one, other in sections for change in _compared(section, one, other)]
-    known = {member.digest for member in old.index.members}
-    fresh = {member.digest: member.size for member in new.index.members if member.digest not in known}
-    return Difference(old, new, tuple(changes), sum(fresh.values()))
+    return Difference(old, new, tuple(changes), fresh_bytes((old,), (new,)))
+
+
+def fresh_bytes(old: Sequence[Side], new: Sequence[Side]) -> int:
+    """Bytes of members that the new one's platforms have, and none of the old one's."""
+    known = {member.digest for side in old for member in side.index.members}
+    members = (member for side in new for member in side.index.members)
+    return sum({member.digest: member.size for member in members if member.digest not in known}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +210,6 @@ def _files(index: Index) -> dict[str, _Thing]:
 
 def _told(member: Member) -> str:
     return f"{member.size} bytes, {member.mode:o} ({member.digest.hex[:12]})"
-
-
-def compare(old: Path, new: Path) -> Difference:
-    """Read two .runs and compare them.
-
-    Raises BundlerError: NOT_FOUND, INTEGRITY when one is no whole .run, UNSUPPORTED for a newer format.
-    """
-    with Bundle.open(old) as one, Bundle.open(new) as other:
-        return diff(side_of(one), side_of(other))
 
 
 def side_of(bundle: Bundle) -> Side:

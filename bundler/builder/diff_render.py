@@ -19,10 +19,10 @@ def as_text(difference: Difference) -> str:
 
 
 def as_json(difference: Difference) -> str:
-    """`{"old": …, "new": …, "fresh_bytes": N, "changes": [{section, how, name, old, new, grown}]}`."""
+    """`{"old": …, "new": …, "fresh_bytes": N, "changes": [{section, how, name, old, new, …}]}`."""
     document = {
-        "old": _side(difference.old),
-        "new": _side(difference.new),
+        "old": _side(difference.old, difference.old_platforms),
+        "new": _side(difference.new, difference.new_platforms),
         "fresh_bytes": difference.fresh,
         "changes": [
             {
@@ -32,6 +32,7 @@ def as_json(difference: Difference) -> str:
                 "old": change.old,
                 "new": change.new,
                 "grown": change.grown,
+                "platforms": list(change.platforms),
             }
             for change in difference.changes
         ],
@@ -39,9 +40,10 @@ def as_json(difference: Difference) -> str:
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
-def _side(side: Side) -> dict[str, object]:
+def _side(side: Side, platforms: tuple[str, ...]) -> dict[str, object]:
     index = side.index
-    return {"name": index.name, "version": index.version, "platform": index.platform, "size": side.size}
+    told = {"name": index.name, "version": index.version, "platform": index.platform, "size": side.size}
+    return told | {"platforms": list(platforms or (index.platform,))}
 
 
 def _lines(difference: Difference) -> Iterator[str]:
@@ -55,7 +57,8 @@ def _lines(difference: Difference) -> Iterator[str]:
 def _line(change: Change) -> str:
     parts = [_short(text) for text in (change.old, change.new) if text is not None]
     grown = f"  ({_signed(change.grown)})" if change.grown else ""
-    return f"{change.name}: {' -> '.join(parts)}{grown}"
+    where = f"  [{', '.join(change.platforms)}]" if change.platforms else ""
+    return f"{change.name}: {' -> '.join(parts)}{grown}{where}"
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The one fact of an ELF file that freezing needs: which loader it asks for (PT_INTERP)."""
+"""Two facts of an ELF file: which loader it asks for (PT_INTERP), and what it runs on."""
 
 import struct
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from bundler.core.errors import BundlerError, ExitCode
 
 _PT_INTERP = 3
+_MACHINES = {3: "386", 21: "ppc64le", 22: "s390x", 40: "arm", 62: "amd64", 183: "arm64", 243: "riscv64"}
 
 
 def interpreter(path: Path) -> Path:
@@ -33,3 +34,13 @@ def interpreter(path: Path) -> Path:
         code=ExitCode.UNSUPPORTED,
         fix="build with the distribution's own Python, such as Debian's /usr/bin/python3",
     )
+
+
+def architecture(path: Path) -> str:
+    """What an ELF file runs on, as OCI names it; "" for another file or a machine that isn't known."""
+    with path.open("rb") as file:
+        head = file.read(20)
+    if len(head) < 20 or head[:4] != b"\x7fELF":
+        return ""
+    order = ">" if head[5] == 2 else "<"
+    return _MACHINES.get(int(struct.unpack_from(f"{order}H", head, 18)[0]), "")

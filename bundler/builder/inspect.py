@@ -6,16 +6,15 @@ from bundler.core.archive import Bundle
 from bundler.core.archive.text import info, listing
 
 
-def describe(path: Path, *, as_json: bool) -> str:
+def describe(path: Path, *, as_json: bool, platform: str = "") -> str:
     """The text that `./product.run --info` and `--list` show, or the index itself.
 
+    platform: which of several, "" for the first.
     Raises BundlerError: NOT_FOUND, INTEGRITY when it is no whole .run, UNSUPPORTED for a newer format.
     """
-    bundle = Bundle.open(path)
-    try:
+    with Bundle.open(path) as bundle:
+        of = bundle.of(platform or bundle.index.platform)
         if as_json:
-            return bundle.index.to_json().decode()
-        archive, index = bundle.seal.section("archive"), bundle.seal.section("index")
-        return info(bundle.index, archive, index) + "\n" + listing(bundle.index)
-    finally:
-        bundle.close()
+            return of.index.to_json().decode()
+        archive = bundle.seal.section("archive")
+        return info(of.index, archive, of.own("index"), bundle.platforms) + "\n" + listing(of.index)

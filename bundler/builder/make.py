@@ -1,6 +1,5 @@
 """The pipeline: one Kubefile in, one .run out. Each step hands its result to the next."""
 
-import importlib.metadata
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -11,7 +10,8 @@ from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.charts.supply import ChartSupply
 from bundler.builder.fetch import Fetcher
 from bundler.builder.frames import StoredFrames
-from bundler.builder.freeze import freeze, helm_library, stub_template
+from bundler.builder.freeze import freeze, stub_template
+from bundler.builder.helmlib import helm_content
 from bundler.builder.images.discover import Discovery, discover
 from bundler.builder.images.layout import Layout, lay_out
 from bundler.builder.images.model import ImageRequest, parse_source
@@ -28,20 +28,20 @@ from bundler.builder.lock.pins import Pins, pins
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
 from bundler.builder.packages.inherited import Kept, keep
-from bundler.builder.progress import ByName, Counted, Progress, transferring
+from bundler.builder.progress import ByName, Counted, Progress, Transfer, transferring
 from bundler.builder.report import Made, Phase
 from bundler.builder.sbom.account import accounted
 from bundler.builder.shrink.model import Layer, Shrunk
 from bundler.builder.shrink.shrink import shrink
 from bundler.builder.shrink.told import saving
 from bundler.builder.signer import Signer
-from bundler.builder.spec import HELM_LIBRARY, Base, BundleSpec, Content, identify, placed, tree_contents
+from bundler.builder.spec import Base, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
 from bundler.builder.stage.load import Loaded, load_chain
 from bundler.builder.stage.state import ImageWish, Staged
 from bundler.builder.stage.tree import Tree
 from bundler.builder.stage.workshop import Workshop
-from bundler.builder.store import Blob, Store
+from bundler.builder.store import Store
 from bundler.core.archive import BundleWriter
 from bundler.core.archive.bases import opened
 from bundler.core.archive.deflate import inflated
@@ -63,13 +63,14 @@ class Order:
     ignored: patterns of images that manifests name and the bundle shall not have. signatures: bring what
     registries keep beside images.
     debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen installer (.tar.gz)
-    to use in place of one made here. jobs: transfers at once. offline: use nothing but the cache.
-    refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told when a
-    RUN fails. signer: whose signature the .run gets, None for none. created: the date in the bills of
-    materials, seconds since the epoch, None for none. lock: what inputs are pinned to, lock_digest: of its
-    file. locked: fail where the lock doesn't say exactly what the build takes. split: make parts of less than
-    that many bytes, None for one file. base: a .run that the site has; only what changed since goes in.
-    recompress: layers without their gzip, where that can be made again. level: zstd's.
+    to use in place of one made here. helm: Helm's library in place of the one that is installed here.
+    jobs: transfers at once. offline: use nothing but the cache. refresh: resolve OS packages anew, however
+    fresh the cache is. log_file: the whole story, told when a RUN fails. signer: whose signature the .run
+    gets, None for none. created: the date in the bills of materials, seconds since the epoch, None for none.
+    lock: what inputs are pinned to, lock_digest: of its file. locked: fail where the lock doesn't say exactly
+    what the build takes. split: make parts of less than that many bytes, None for one file. base: a .run that
+    the site has; only what changed since goes in. recompress: layers without their gzip, where that can be
+    made again. level: zstd's.
     """
 
     kubefile: Path
@@ -84,6 +85,7 @@ class Order:
     signatures: bool = False
     debian_mirror: str = ""
     runtime: Path | None = None
+    helm: Path | None = None
     jobs: int = 4
     offline: bool = False
     refresh: bool = False
@@ -120,23 +122,16 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
     Platform.parse(order.platform)
     check(order)
     with clock.phase("installer"):  # first: where it can't be made, that shall be known before a long RUN
-        runtime = order.runtime or freeze(order.platform, store.root, log=progress.log)
-    spec = _as_locked(order, resolve(order, store, progress, clock), progress).spec
+        runtime = installer(order, store, progress)
+    spec = as_locked(order, resolve(order, store, progress, clock), progress).spec
     with clock.phase("bill of materials"):
-        spec = accounted(
-            spec,
-            store,
-            runtime=runtime,
-            progress=progress,
-            lock=order.lock_digest,
-            created=order.created,
-        )
+        spec = account(order, spec, runtime, store, progress)
     target = order.target or Path(f"{spec.identity.name}{order.suffix}.run")
     shrunk = _shrunk(order, spec, store, progress, clock)
     with clock.phase("assemble"):
         form = Form(target, runtime, order.level, order.split, order.signer)
         written = write(spec, shrunk, form, store=store, progress=progress)
-    parts = 1 if order.split is None else -(-written.size // part_size(order.split))
+    parts = parts_of(written.size, order.split)
     return Made(target, written.size, spec, tuple(clock.phases), parts, saving(shrunk, written.layers))
 
 
@@ -144,8 +139,25 @@ def _shrunk(order: Order, spec: BundleSpec, store: Store, progress: Progress, cl
     if order.base is None and not order.recompress:
         return Shrunk.whole(spec)
     with clock.phase("shrink"), ExitStack() as stack:
-        base = stack.enter_context(opened(order.base)) if order.base else None
+        base = stack.enter_context(opened(order.base)).of(order.platform) if order.base else None
         return shrink(spec, store, progress, base=base, recompress=order.recompress)
+
+
+def installer(order: Order, store: Store, progress: Progress) -> Path:
+    """The frozen installer. Raises what `freeze` does."""
+    return order.runtime or freeze(order.platform, store.root, log=progress.log)
+
+
+def account(order: Order, spec: BundleSpec, runtime: Path, store: Store, progress: Progress) -> BundleSpec:
+    """The spec with its bills of materials. Raises what `accounted` does."""
+    return accounted(
+        spec, store, runtime=runtime, progress=progress, lock=order.lock_digest, created=order.created
+    )
+
+
+def parts_of(size: int, split: int | None) -> int:
+    """How many parts a .run of so many bytes has."""
+    return 1 if split is None else -(-size // part_size(split))
 
 
 def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> Resolved:
@@ -192,7 +204,7 @@ def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> R
         *_image_files(layout),
         *(Content(path, blob) for path, blob in kept.files),
         *_package_files(packages),
-        *_helm(staged, store),
+        *_helm(staged, order, store),
     )
     spec = BundleSpec(
         identity=identity,
@@ -212,7 +224,7 @@ def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> R
     return Resolved(spec, tree, collect(chain, order.catalogue.root, taking), found, packages)
 
 
-def _as_locked(order: Order, resolved: Resolved, progress: Progress) -> Resolved:
+def as_locked(order: Order, resolved: Resolved, progress: Progress) -> Resolved:
     """See how the build fits its lock. Raises Problems where it must fit and doesn't."""
     path = place(order.kubefile)
     different = changes(order.lock.inputs(order.platform), resolved.inputs)
@@ -272,18 +284,7 @@ def write(spec: BundleSpec, shrunk: Shrunk, form: Form, *, store: Store, progres
         ) as writer,
         transferring(progress, form.target.name, shrunk.size) as transfer,
     ):
-        for content in shrunk.contents:
-            counted = Counted(transfer)
-            with store.reading(content.blob, name=content.path) as stream:
-                writer.add(
-                    content.path,
-                    counted.passed(read_chunks(stream)),
-                    size=content.blob.size,
-                    digest=content.blob.digest,
-                    mode=content.mode,
-                    compressed=content.compressed,
-                )
-            transfer.advance(content.blob.size - counted.bytes)  # what the cache had compressed already
+        add_contents(writer, shrunk.contents, store, transfer)
         for layer in shrunk.layers:
             layers += _write_layer(layer, writer, store)
             transfer.advance(layer.content.size)
@@ -307,6 +308,22 @@ def _write_layer(layer: Layer, writer: BundleWriter, store: Store) -> int:
         compressed=False,
         long=True,
     ).length
+
+
+def add_contents(writer: BundleWriter, contents: Iterable[Content], store: Store, transfer: Transfer) -> None:
+    """Add each to the archive. Raises BundlerError (INTEGRITY, SPACE)."""
+    for content in contents:
+        counted = Counted(transfer)
+        with store.reading(content.blob, name=content.path) as stream:
+            writer.add(
+                content.path,
+                counted.passed(read_chunks(stream)),
+                size=content.blob.size,
+                digest=content.blob.digest,
+                mode=content.mode,
+                compressed=content.compressed,
+            )
+        transfer.advance(content.blob.size - counted.bytes)  # what the cache had compressed already
 
 
 def _workshop(order: Order, charts: ChartSupply, pinned: Pins) -> Workshop:
@@ -384,18 +401,10 @@ def _packages(
     )
 
 
-def _helm(staged: Staged, store: Store) -> Iterator[Content]:
-    """Helm itself, where there is a chart to install; hashed once for each version of it."""
-    if not any(app.kind is AppKind.HELM for app in staged.apps):
-        return
-    path = helm_library()
-    key = f"{importlib.metadata.version('helm-python-sdk')} {path.stat().st_size}"
-    known = store.recall("helm", key)
-    blob = Blob.from_json(known) if known else None
-    if blob is None or store.find(blob.digest, blob.size) is None:
-        blob = store.add_file(path, name=path.name)
-        store.remember("helm", key, blob.to_json())
-    yield Content(HELM_LIBRARY, blob, 0o755)
+def _helm(staged: Staged, order: Order, store: Store) -> Iterator[Content]:
+    """Helm itself, where there is a chart to install."""
+    if any(app.kind is AppKind.HELM for app in staged.apps):
+        yield helm_content(order.platform, order.helm, store)
 
 
 def _image_files(layout: Layout) -> Iterator[Content]:

@@ -78,6 +78,10 @@ JoinOutput = Annotated[
 OldRun = Annotated[Path, typer.Argument(metavar="OLD", help="The .run that was there before.")]
 NewRun = Annotated[Path, typer.Argument(metavar="NEW", help="The .run that it is compared to.")]
 DiffJson = Annotated[bool, typer.Option("--json", help="For programs; the form is told in docs/sbom.md.")]
+OfPlatform = Annotated[
+    str,
+    typer.Option("--platform", metavar="OS/ARCH", help="Of a .run for several platforms, which; the first."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="The whole index, as it stands in the file.")]
 Format = Annotated[LintFormat, typer.Option("--format", help="How to report.")]
 
@@ -86,7 +90,7 @@ PlatformName = Annotated[
     typer.Option(
         "--platform",
         metavar="OS/ARCH,…",
-        help="What the site's machines are. Several, with commas, are a .run each.",
+        help="What the site's machines are. Several, with commas, are a .run each, or one with --universal.",
         rich_help_panel=_INPUTS,
     ),
 ]
@@ -106,6 +110,22 @@ Runtimes = Annotated[
         metavar="[OS/ARCH=]FILE",
         help="A frozen installer (.tar.gz) made on a machine of that platform. May be repeated.",
         rich_help_panel=_INPUTS,
+    ),
+]
+
+HelmLibraries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--helm-library",
+        metavar="[OS/ARCH=]FILE",
+        help="Helm's libhelm_c.so for that platform, where there are charts. May be repeated.",
+        rich_help_panel=_INPUTS,
+    ),
+]
+Universal = Annotated[
+    bool,
+    typer.Option(
+        "--universal", help="Make one .run for all platforms, not one for each.", rich_help_panel=_INPUTS
     ),
 ]
 

@@ -11,15 +11,36 @@ _ENDING = ".run"
 
 
 @dataclass(frozen=True, slots=True)
+class _Option:
+    """An option that gives a file for a platform; what that is, and where to get one."""
+
+    name: str
+    what: str
+    fix: str
+
+
+_RUNTIME = _Option(
+    "--runtime",
+    "frozen installer",
+    "name a runtime/*.tar.gz out of the cache of a machine of that architecture",
+)
+_HELM = _Option(
+    "--helm-library", "library of Helm", "name the libhelm_c.so of that platform's helm-python-sdk"
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One .run to make.
 
     platform: as it was written. runtime: the frozen installer that was given for it, None to make one here.
-    suffix: what its name gets, `-amd64`, "" where it is the only one.
+    helm: Helm's library for it, None for the one that is installed here. suffix: what its name gets,
+    `-amd64`, "" where it is the only one.
     """
 
     platform: str
     runtime: Path | None = None
+    helm: Path | None = None
     suffix: str = ""
 
     def named(self, output: Path | None) -> Path | None:
@@ -30,9 +51,12 @@ class Target:
         return output.with_name(f"{output.name.removesuffix(ending)}{self.suffix}{ending}")
 
 
-def targets(platforms: str, runtimes: Sequence[str] = ()) -> tuple[Target, ...]:
+def targets(
+    platforms: str, runtimes: Sequence[str] = (), *, helms: Sequence[str] = (), together: bool = False
+) -> tuple[Target, ...]:
     """What `--platform linux/amd64,linux/arm64` and `--runtime [PLATFORM=]FILE`… come to, in their order.
 
+    helms: words of --helm-library. together: they will be one .run, whose name needs no suffix.
     Raises BundlerError: USAGE for what can't be meant, NOT_FOUND for a runtime that isn't there.
     """
     names = tuple(name.strip() for name in platforms.split(","))
@@ -40,10 +64,12 @@ def targets(platforms: str, runtimes: Sequence[str] = ()) -> tuple[Target, ...]:
     twice = next((name for at, name in enumerate(names) if parsed[at] in parsed[:at]), None)
     if twice is not None:
         raise _wrong(f"{twice} is asked for twice", f"--platform {platforms}", "name each platform once")
-    given = _given(runtimes, dict(zip(parsed, names, strict=True)))
-    several = len(names) > 1
+    known = dict(zip(parsed, names, strict=True))
+    given, helm = _given(runtimes, known, _RUNTIME), _given(helms, known, _HELM)
+    apart = len(names) > 1 and not together
     return tuple(
-        Target(name, given.get(name), _suffix(Platform.parse(name)) if several else "") for name in names
+        Target(name, given.get(name), helm.get(name), _suffix(Platform.parse(name)) if apart else "")
+        for name in names
     )
 
 
@@ -64,35 +90,33 @@ def check_runtimes(asked: Sequence[Target], here: str) -> None:
         )
 
 
-def _given(runtimes: Sequence[str], names: Mapping[Platform, str]) -> dict[str, Path]:
+def _given(texts: Sequence[str], names: Mapping[Platform, str], option: _Option) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for text in runtimes:
-        name, path = _runtime(text, names)
+    for text in texts:
+        name, path = _one(text, names, option)
         if name in found:
-            raise _wrong(f"{name} has two runtimes", f"--runtime {text}", "name one for each platform")
+            fix = "name one for each platform"
+            raise _wrong(f"{name} has more than one {option.what}", f"{option.name} {text}", fix)
         if not path.is_file():
             raise BundlerError(
-                "there is no such frozen installer",
-                where=path,
-                code=ExitCode.NOT_FOUND,
-                fix="name a runtime/*.tar.gz out of the cache of a machine of that architecture",
+                f"there is no such {option.what}", where=path, code=ExitCode.NOT_FOUND, fix=option.fix
             )
         found[name] = path
     return found
 
 
-def _runtime(text: str, names: Mapping[Platform, str]) -> tuple[str, Path]:
-    """Which platform a runtime is for; a file alone is for the only one."""
+def _one(text: str, names: Mapping[Platform, str], option: _Option) -> tuple[str, Path]:
+    """Which platform a file is for; a file alone is for the only one."""
     before, equals, after = text.partition("=")
     if not equals or "/" not in before or Path(text).is_file():
         if len(names) > 1:
-            fix = f"write --runtime {next(iter(names.values()))}=FILE"
-            raise _wrong("which platform is the runtime for?", f"--runtime {text}", fix)
+            fix = f"write {option.name} {next(iter(names.values()))}=FILE"
+            raise _wrong(f"which platform is the {option.what} for?", f"{option.name} {text}", fix)
         return next(iter(names.values())), Path(text)
     name = names.get(Platform.parse(before).usual)
     if name is None:
         fix = f"name one of {', '.join(names.values())}"
-        raise _wrong(f"nothing is made for {before}", f"--runtime {text}", fix)
+        raise _wrong(f"nothing is made for {before}", f"{option.name} {text}", fix)
     return name, Path(after)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bundler.builder.spec import ROOT, BundleSpec
 from bundler.core.archive.parts import part_path
+from bundler.core.archive.platforms import FOLDER
 from bundler.core.archive.text import human
 from bundler.core.index import Image
 
@@ -73,7 +74,11 @@ def _costs(spec: BundleSpec) -> Sequence[tuple[str, int]]:
     common = sum(sizes.get(_blob(hex_), 0) for hex_, count in shared.items() if count > 1)
     costs.append(("layers that images share", common))
     costs.append(("OS packages", sum(sizes.get(package.path, 0) for package in spec.packages)))
-    costs += [(path, size) for path, size in sizes.items() if path.startswith((f"{ROOT}/", "runtime/"))]
+    costs += [
+        (path, size)
+        for path, size in sizes.items()
+        if path.startswith((f"{ROOT}/", "runtime/", f"{FOLDER}/"))
+    ]
     return [(name, size) for name, size in sorted(costs, key=lambda cost: (-cost[1], cost[0])) if size][
         :_COSTLIEST
     ]

@@ -29,6 +29,7 @@ from bundler.builder.report import Made, summary
 from bundler.builder.sbom.account import source_date
 from bundler.builder.signer import Signer, find_signer
 from bundler.builder.store import Store
+from bundler.builder.universal import make_universal
 from bundler.builder.view import Bars, Display, Lines, View, log_path
 from bundler.core.archive.frames import LEVEL
 from bundler.core.archive.parts import parse_size
@@ -66,11 +67,14 @@ class Wanted:
     base: Path | None = None
     recompress: bool = False
     level: int = LEVEL
+    universal: bool = False
+    helms: tuple[str, ...] = ()
 
 
 def build(wanted: Wanted) -> None:
-    """Make the .run, or one for each platform, and tell the summary. Raises BundlerError and Problems.
+    """Make the .run, one for each platform or one for all, and tell the summary.
 
+    Raises BundlerError and Problems.
     All that can be known of each is checked before the first is made; one that is made stays when a later one
     fails.
     """
@@ -80,14 +84,22 @@ def build(wanted: Wanted) -> None:
         path = wanted.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
         with _opened(path) as log:
             view = View(_display(), log, verbose=wanted.verbose, quiet=wanted.quiet)
-            made = _watched(lambda: _made(orders_of(wanted, path, signer), store, view), view)
+            made = _watched(lambda: _made(wanted, orders_of(wanted, path, signer), store, view), view)
             told = "\n".join(map(summary, made))
             log.write(f"{told}\n")
     if not wanted.quiet:
         sys.stdout.write(f"{told}\n  log: {path}\n")
 
 
-def _made(orders: tuple[Order, ...], store: Store, view: View) -> list[Made]:
+def _made(wanted: Wanted, orders: tuple[Order, ...], store: Store, view: View) -> list[Made]:
+    if wanted.universal and (wanted.base is not None or wanted.recompress):
+        raise BundlerError(
+            "--universal goes neither with --base nor with --recompress",
+            code=ExitCode.USAGE,
+            fix="leave --universal out: a .run is made for each platform",
+        )
+    if wanted.universal and len(orders) > 1:
+        return [make_universal(orders, store, view)]
     for order in orders:
         check(order)
     return [make(order, store, view) for order in orders]
@@ -132,7 +144,7 @@ def orders_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> t
     Raises BundlerError: USAGE for what means nothing, NOT_FOUND, UNSUPPORTED where one of several platforms
     lacks a frozen installer.
     """
-    asked = targets(wanted.platform, wanted.runtimes)
+    asked = targets(wanted.platform, wanted.runtimes, helms=wanted.helms, together=wanted.universal)
     if len(asked) > 1:
         check_runtimes(asked, this_platform())
     return tuple(_order(wanted, target, log_file, signer) for target in asked)
@@ -166,6 +178,7 @@ def _order(wanted: Wanted, target: Target, log_file: Path, signer: Signer | None
         signatures=wanted.signatures,
         debian_mirror=wanted.debian_mirror,
         runtime=target.runtime,
+        helm=target.helm,
         jobs=wanted.jobs,
         offline=wanted.offline,
         refresh=wanted.refresh,

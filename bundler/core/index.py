@@ -6,8 +6,8 @@ between the parts is checked by `index_rules`.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
@@ -189,6 +189,20 @@ class Index:
             kube_versions=index.many("kube_versions", read_text),
             format=index.number("format", least=FORMAT, most=FORMAT),
         )
+
+
+def united(images: Iterable[Image]) -> tuple[Image, ...]:
+    """Each name once, with all that belongs to it on any platform; it means what the first one means."""
+    found: dict[str, Image] = {}
+    for image in images:
+        one = found.setdefault(image.name, image)
+        found[image.name] = replace(
+            one,
+            manifests=tuple(dict.fromkeys((*one.manifests, *image.manifests))),
+            blobs=tuple(dict.fromkeys((*one.blobs, *image.blobs))),
+            attached=tuple(dict.fromkeys((*one.attached, *image.attached))),
+        )
+    return tuple(found.values())
 
 
 def canonical(document: Any) -> bytes:

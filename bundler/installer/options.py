@@ -1,12 +1,13 @@
 """The options that every command has which uses the .run: whose file is taken."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bundler.core.archive.reader import Bundle
 from bundler.installer.admit import Gate
 from bundler.installer.keyring import Keyring
 from bundler.installer.trust import Allowed
@@ -26,6 +27,23 @@ AcceptNewKey = Annotated[
 AllowDowngrade = Annotated[
     bool, typer.Option("--allow-downgrade", help="Go back to an older version than the site has.")
 ]
+
+OfPlatform = Annotated[
+    str,
+    typer.Option(
+        "--platform", metavar="OS/ARCH", help="Of a file for several platforms, which; else this machine's."
+    ),
+]
+PLATFORM = "BUNDLER_PLATFORM"  # the stub tells us in it which platform's installer this is
+
+
+def edition(bundle: Bundle, wanted: str, tell: Callable[[str], None]) -> Bundle:
+    """The platform that is wanted, else this machine's. Raises BundlerError (NOT_FOUND)."""
+    of = bundle.of(wanted or os.environ.get(PLATFORM, "") or bundle.index.platform)
+    if len(bundle.platforms) > 1 and not wanted:
+        others = ", ".join(each for each in bundle.platforms if each != of.index.platform)
+        tell(f"note: this is what is for {of.index.platform}; --platform takes {others}")
+    return of
 
 
 Bases = Annotated[

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bundler.core.archive.bases import opened as open_bundle
+from bundler.core.archive.platforms import choose
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.actions import Captures, Desk
@@ -76,7 +77,8 @@ class Session:
         files = {
             path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)
         }
-        decided = decide(self.site, self.facts, index, self.secrets, files)
+        platforms = self.bundle.platforms
+        decided = decide(self.site, self.facts, index, self.secrets, files, platforms=platforms)
         if self.base is not None:
             check_base(decided, self.bundle, self.base)
         return decided
@@ -167,9 +169,8 @@ def opened(
         try:
             facts = gather(transports, parallel=parallel)
             base = _site_base(bundle, transports[site.control_plane.address])
-            yield Session(
-                site, bundle, access, transports, facts, Captures(), verdict, gate.allowed, whole, base
-            )
+            of = _fitting(bundle, facts.hosts[site.control_plane.address].architecture)
+            yield Session(site, of, access, transports, facts, Captures(), verdict, gate.allowed, whole, base)
         finally:
             close_all(transports)
 
@@ -181,6 +182,12 @@ def _site_base(bundle: Bundle, control_plane: Transport) -> SiteBase | None:
     base = SiteBase(control_plane, needed)
     bundle.rest_on(base)
     return base
+
+
+def _fitting(bundle: Bundle, architecture: str) -> Bundle:
+    """What of the file is for the hosts, not for this machine; preflight tells where nothing of it is."""
+    platform = choose(bundle.platforms, architecture)
+    return bundle if platform is None else bundle.of(platform)
 
 
 @contextlib.contextmanager

@@ -93,15 +93,16 @@ def _key(home: Path, keyring: Path) -> Path:
 
 
 def _suite(root: Path, codename: str, packages: Sequence[Package], home: Path, build: Path) -> None:
-    index = "\n".join(_deb(root, package, build) for package in packages).encode()
+    stanzas = [(package.architecture, _deb(root, package, build)) for package in packages]
+    architectures = sorted({each for each, _ in stanzas} - {"all"})
     dists = root / "dists" / codename
-    folder = dists / "main" / "binary-amd64"
-    folder.mkdir(parents=True)
-    files = {
-        "main/binary-amd64/Packages": index,
-        "main/binary-amd64/Packages.gz": gzip.compress(index, mtime=0),
-    }
+    files = {}
+    for own in architectures:
+        index = "\n".join(text for of, text in stanzas if of in {own, "all"}).encode()
+        files[f"main/binary-{own}/Packages"] = index
+        files[f"main/binary-{own}/Packages.gz"] = gzip.compress(index, mtime=0)
     for name, data in files.items():
+        (dists / name).parent.mkdir(parents=True, exist_ok=True)
         (dists / name).write_bytes(data)
     sums = "".join(
         f" {hashlib.sha256(data).hexdigest()} {len(data)} {name}\n" for name, data in files.items()
@@ -109,14 +110,14 @@ def _suite(root: Path, codename: str, packages: Sequence[Package], home: Path, b
     (dists / "Release").write_text(
         f"Origin: Test\nLabel: Test\nSuite: stable\nCodename: {codename}\n"
         f"Date: Thu, 01 Jan 2026 00:00:00 UTC\n"
-        f"Architectures: amd64\nComponents: main\nSHA256:\n{sums}"
+        f"Architectures: {' '.join(architectures)}\nComponents: main\nSHA256:\n{sums}"
     )
     _gpg(home, "--clearsign", "-o", dists / "InRelease", dists / "Release")
 
 
 def _deb(root: Path, package: Package, build: Path) -> str:
     """Build one package into the pool; gives its stanza of the index."""
-    tree = build / package.name
+    tree = build / f"{package.name}_{package.architecture}"
     (tree / "DEBIAN").mkdir(parents=True)
     (tree / "DEBIAN" / "control").write_text(package.control())
     share = tree / "usr" / "share" / package.name

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bundler.builder.freeze import stub_template
 from bundler.core.archive import BundleWriter, Seal
+from bundler.core.archive.platforms import Edition, tar_names
 from bundler.core.digest import Digest
 from bundler.core.index import Image, Index
 
@@ -68,3 +69,24 @@ def make_run(
         for path, data in (files or {"root/bin/kubelet": b"kubelet", "n" * 150: b"long"}).items():
             writer.add(path, [data], size=len(data), digest=Digest.of(data), mode=0o755)
         return writer.finish(index(platform))
+
+
+def make_universal(target: Path, *, further: str = "linux/arm64", start: str = START) -> Seal:
+    """Write a .run for linux/amd64 and a further platform, whose stand-in says `of FURTHER` first."""
+    blob, first = Digest.of(LAYER), "linux/amd64"
+    shared = {f"images/blobs/sha256/{blob.hex}": LAYER, "root/etc/shop.conf": b"the same"}
+    contents = (
+        {**shared, "root/bin/kubelet": b"kubelet of amd64"},
+        {**shared, "root/bin/kubelet": b"kubelet of arm64", "root/bin/more": b"more of arm64"},
+    )
+    names = tar_names((first, further), contents)
+    other = runtime(target.parent / "other.tar.gz", f"#!/bin/sh\necho of {further}\n{start}")
+    own = runtime(target.parent / "runtime.tar.gz", start)
+    with BundleWriter(target, stub=stub_template(), runtime=own) as writer:
+        files = {
+            name: files[path] for of, files in zip(names, contents, strict=True) for path, name in of.items()
+        }
+        for name, data in files.items():
+            writer.add(name, [data], size=len(data), digest=Digest.of(data), mode=0o755)
+        edition = Edition(index(further), other, names[1])
+        return writer.finish(index(first), names=names[0], further=(edition,))

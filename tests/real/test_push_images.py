@@ -59,6 +59,18 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return sent
 
 
+def test_a_list_that_is_whole_comes_with_every_manifest(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = Images()
+    image = images.image("quay.io/acme/one:1", layer("one", b"one"), listed=1)
+    write_run(tmp_path / "list.run", images, {})
+    monkeypatch.setenv("BUNDLER_RUN_FILE", str(tmp_path / "list.run"))
+    assert main(["push-images", "--allow-unsigned", registry.host, "--insecure-registry"]) == ExitCode.OK
+    assert inspect(registry.host, f"quay.io/acme/one@{image.manifests[1]}")["schemaVersion"] == 2
+    assert inspect(registry.host, "quay.io/acme/one:1")["mediaType"] == image.media_type
+
+
 def test_images_keep_their_registry_in_their_name_and_digest(
     images: Images, registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

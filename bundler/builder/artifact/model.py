@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NoReturn, Protocol, Self
 
+from bundler.core.archive.platforms import platforms_of
 from bundler.core.archive.seal import Seal
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -37,7 +38,11 @@ class Parts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunArtifact:
-    """A .run in parts. raw: the manifest; digest: of the file that the parts make, one behind another."""
+    """A .run in parts.
+
+    raw: the manifest. platform: `linux/amd64`, several with commas. digest: of the file that the parts make,
+    one behind another.
+    """
 
     raw: bytes
     name: str
@@ -64,6 +69,7 @@ class RunArtifact:
     @classmethod
     def of(cls, seal: Seal, digest: Digest, parts: tuple[Descriptor, ...]) -> Self:
         """The artifact of a file; the same file always has the same manifest."""
+        platforms = ",".join(platforms_of(seal))
         document = {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
@@ -73,11 +79,11 @@ class RunArtifact:
             "annotations": {
                 _TITLE: seal.name,
                 _VERSION: seal.version,
-                _PLATFORM: seal.platform,
+                _PLATFORM: platforms,
                 _DIGEST: str(digest),
             },
         }
-        return cls(canonical(document), seal.name, seal.version, seal.platform, digest, parts)
+        return cls(canonical(document), seal.name, seal.version, platforms, digest, parts)
 
     @classmethod
     def parse(cls, raw: bytes, media_type: str, where: object) -> Self:

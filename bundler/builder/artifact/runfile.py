@@ -41,7 +41,8 @@ def packed(path: Path, on_bytes: OnBytes = lambda _: None) -> Iterator[tuple[Run
         whole = hashlib.sha256()
         places: dict[Digest, Stretch] = {}
         parts = []
-        for stretch in cut(bundle.seal, bundle.index.members):
+        members = {member for index in bundle.indexes for member in index.members}
+        for stretch in cut(bundle.seal, members):
             hasher = hashlib.sha256()
             for chunk in bundle.raw(stretch.offset, stretch.length):
                 hasher.update(chunk)

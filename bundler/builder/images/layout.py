@@ -14,7 +14,7 @@ from bundler.core.index import Attached, Image, canonical
 from bundler.core.oci import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
 
 ROOT = "images"
-_REF_NAME = "org.opencontainers.image.ref.name"
+REF_NAME = "org.opencontainers.image.ref.name"
 _PLAIN = frozenset({OCI_LAYER, "application/vnd.docker.image.rootfs.diff.tar"})  # layers worth compressing
 
 
@@ -59,7 +59,7 @@ def lay_out(images: Iterable[ResolvedImage], store: Store) -> Layout:
 
 def _entries(image: ResolvedImage, files: dict[str, LayoutFile], store: Store) -> list[dict[str, object]]:
     """What index.json says of an image: an entry with its name, and one without for Docker's list type."""
-    name = {_REF_NAME: image.name}
+    name = {REF_NAME: image.name}
     if image.root.media_type in {OCI_MANIFEST, OCI_INDEX}:
         return [{**image.root.to_json(), "annotations": name}]
     wrapper = _wrap(image.manifests[-1], store)
@@ -73,7 +73,7 @@ def _attached(image: ResolvedImage, files: dict[str, LayoutFile]) -> list[dict[s
         for part in (*one.manifests, *one.blobs):
             files[_path(part)] = LayoutFile(_path(part), Blob(part.digest, part.size), compressed=False)
     return [
-        {**one.root.to_json(), "annotations": {_REF_NAME: f"{image.reference.name}:{one.tag}"}}
+        {**one.root.to_json(), "annotations": {REF_NAME: f"{image.reference.name}:{one.tag}"}}
         for one in image.attached
     ]
 

@@ -48,7 +48,7 @@ def begin_from(base: RunFile, why: str, workshop: Workshop) -> State:
     """
     with opened(base.path) as bundle:
         _check_same(base, run_file(bundle))
-        _bring(bundle, workshop.store, workshop.progress)
+        _bring(bundle.of(base.index.platform), workshop.store, workshop.progress)
     index = base.index
     taken = _Taken(base, workshop.store, Platform.parse(workshop.platform))
     return State(

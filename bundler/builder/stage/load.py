@@ -16,12 +16,11 @@ from bundler.builder.kubefile.catalogue import (
 from bundler.builder.kubefile.instructions import Arg, From, Instruction, Kubefile
 from bundler.builder.kubefile.lint import check, read_kubefile
 from bundler.builder.kubefile.parser import read
-from bundler.builder.kubefile.runfile import RunFile, read_run
+from bundler.builder.kubefile.runfile import RunFile, is_for, read_run
 from bundler.builder.kubefile.scope import Scope, platform_variables
 from bundler.builder.kubefile.source import Finding, Severity, did_you_mean, raise_errors
 from bundler.builder.stage.blame import blamed
 from bundler.core.errors import BundlerError, ExitCode, Problems
-from bundler.core.oci import Platform
 
 MAX_BASES = 32
 
@@ -104,10 +103,10 @@ def _run(loaded: Loaded, base: RunBase, platform: str) -> RunFile:
     """The .run, which must be for the bundle's platform."""
     where, source = _start(loaded).base.location, loaded.kubefile.source
     with blamed(source, where, "from-damaged"):
-        run = read_run(base.path)
-    if Platform.parse(run.index.platform).usual == Platform.parse(platform).usual:
+        run = read_run(base.path, platform)
+    if is_for(run.index, platform):
         return run
-    message = f"{base.path.name} is for {run.index.platform}, the bundle is made for {platform}"
+    message = f"{base.path.name} is for {', '.join(run.platforms)}, the bundle is made for {platform}"
     hint = f"make it for {platform}; $TARGETARCH in its name chooses one of several"
     raise Problems((source.problem(where, "from-platform", message, hint),))
 

@@ -32,8 +32,9 @@ def opened(path: Path, bases: Iterable[Path] = ()) -> Iterator[Bundle]:
             base = _found(needs, named, bundle.path)
             if base is None:
                 break
-            bundle.rest_on(stack.enter_context(base))
-            bundle = base
+            of = stack.enter_context(base).of(bundle.index.platform)
+            bundle.rest_on(of)
+            bundle = of
         if named and bundle.needs is not None:
             raise _none_fits(bundle.needs, named)
         yield first

@@ -15,8 +15,10 @@ from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
 from bundler.core.archive.frames import HEAD, content_size
 from bundler.core.archive.parts import Parts, Span
-from bundler.core.archive.recipes import SECTION, Needed, Recipes, Source, recipe_faults
-from bundler.core.archive.seal import Seal, Section
+from bundler.core.archive.platforms import choose, own_section, platforms_of
+from bundler.core.archive.platforms import faults as between
+from bundler.core.archive.recipes import Needed, Recipes, Source, recipe_faults
+from bundler.core.archive.seal import RECIPES, Seal, Section
 from bundler.core.digest import CHUNK, Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Index, Member
@@ -38,12 +40,23 @@ class Bundle:
     """An open .run, of one file or of parts. Its methods may be called by several threads at once.
 
     `seal` and `index` were held against each other when it was opened; members are verified as they are read.
+    indexes: of all its platforms, the first one first; `index` is that of the first, or of the one that `of`
+    was asked for.
     """
 
-    def __init__(self, path: Path, parts: Parts, seal: Seal, index: Index, recipes: Recipes) -> None:
+    def __init__(
+        self,
+        path: Path,
+        parts: Parts,
+        seal: Seal,
+        indexes: tuple[Index, ...],
+        recipes: Recipes,
+        index: Index | None = None,
+    ) -> None:
         self.path = path
         self.seal = seal
-        self.index = index
+        self.indexes = indexes
+        self.index = index or indexes[0]
         self.recipes = recipes
         self._base: Base | None = None
         self._parts = parts
@@ -63,8 +76,7 @@ class Bundle:
             with _telling(path):
                 seal = _read_seal(parts)
                 recipes = _read_recipes(parts, seal)
-                index = _read_index(parts, seal, recipes)
-                return cls(path, parts, seal, index, recipes)
+                return cls(path, parts, seal, _read_indexes(parts, seal, recipes), recipes)
         except BaseException:
             parts.close()
             raise
@@ -78,6 +90,34 @@ class Bundle:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """What it is for: one platform, or all of a universal .run."""
+        return tuple(index.platform for index in self.indexes)
+
+    def of(self, wanted: str) -> Self:
+        """The same open file with another platform's index: `linux/arm64`, or `arm64` alone.
+
+        Raises BundlerError (NOT_FOUND).
+        """
+        found = choose(self.platforms, wanted)
+        if found is None:
+            raise BundlerError(
+                f"there is nothing for {wanted[:80]!r} in the bundle",
+                where=self.path,
+                code=ExitCode.NOT_FOUND,
+                fix=f"name one of {', '.join(self.platforms)}",
+            )
+        index = self.indexes[self.platforms.index(found)]
+        of = type(self)(self.path, self._parts, self.seal, self.indexes, self.recipes, index)
+        if self._base is not None:
+            of.rest_on(self._base)
+        return of
+
+    def own(self, part: str) -> Section:
+        """The section `runtime`, `index`, `info` or `list` of the platform that `index` is for."""
+        return self.seal.section(own_section(self.seal, part, self.index.platform))
 
     def member(self, path: str) -> Member:
         """The member with this path. Raises BundlerError (NOT_FOUND)."""
@@ -307,16 +347,28 @@ def _read_seal(parts: Parts) -> Seal:
 
 
 def _read_recipes(parts: Parts, seal: Seal) -> Recipes:
-    section = next((each for each in seal.sections if each.name == SECTION), None)
-    return Recipes() if section is None else Recipes.from_json(_document(parts, section, "recipes"))
+    section = next((each for each in seal.sections if each.name == RECIPES), None)
+    if section is None:
+        return Recipes()
+    if len(platforms_of(seal)) > 1:
+        refuse("there are recipes in a file for several platforms")
+    return Recipes.from_json(_document(parts, section, "recipes"))
 
 
-def _read_index(parts: Parts, seal: Seal, recipes: Recipes) -> Index:
-    data = _document(parts, seal.section("index"), "index")
+def _read_indexes(parts: Parts, seal: Seal, recipes: Recipes) -> tuple[Index, ...]:
+    """Each platform's; a further one is doubted like the first."""
+    indexes = tuple(_read_index(parts, seal, platform, recipes) for platform in platforms_of(seal))
+    if fault := next(between(indexes), None):
+        refuse(fault)
+    return indexes
+
+
+def _read_index(parts: Parts, seal: Seal, platform: str, recipes: Recipes) -> Index:
+    data = _document(parts, seal.section(own_section(seal, "index", platform)), "index")
     index = Index.from_json(data)
     if index.to_json() != data:
         refuse("it is not in its one valid form")
-    if (index.name, index.version, index.platform) != (seal.name, seal.version, seal.platform):
+    if (index.name, index.version, index.platform) != (seal.name, seal.version, platform):
         refuse("its name, version or platform are not those of the seal")
     made = frozenset(recipes.members)
     length = seal.section("archive").length

@@ -16,8 +16,6 @@ from bundler.core.digest import Digest
 from bundler.core.index import Index, Member, canonical
 from bundler.core.index_json import Fields, parse, read_many, refuse
 
-SECTION: Final = "recipes!"
-
 MAX_PATCHED: Final = 8 << 20  # bytes that one patch makes; it is made in memory
 MAX_DICTIONARY: Final = 32 << 20  # bytes that one patch may look at
 MAX_PATCH: Final = MAX_PATCHED + (1 << 20)  # bytes of its frame

@@ -17,7 +17,13 @@ TEXT = 4096  # bytes of the seal's text, and of the room for its signature
 LENGTH = 2 * TEXT
 
 REQUIRED = ("stub", "runtime", "archive", "index", "info", "list")
-UNDERSTOOD = frozenset({"recipes!"})  # sections that change what the others mean, and that this program knows
+
+RECIPES = "recipes!"  # how members that aren't in the archive are made (`recipes`)
+# What a further platform brings along (`platforms`).
+OF_PLATFORM = re.compile(
+    r"(?P<part>runtime|index|info|list)-(?P<platform>[a-z0-9]{1,20}(-[a-z0-9]{1,20}){1,2})!"
+)
+_UNDERSTOOD = (re.compile(RECIPES), OF_PLATFORM)  # all names with a `!` that this program knows
 
 _HEAD = "bundler-run 1"
 _SECTION_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}!?")
@@ -99,15 +105,15 @@ class Seal:
         lines = _decoded(text).rstrip("\n").split("\n")
         _check_version(lines[0])
         if len(lines) < 4 + len(REQUIRED):
-            _refuse("the seal is cut short")
+            refuse("the seal is cut short")
         heads = zip(("name", "version", "platform"), lines[1:4], strict=True)
         name, version, platform = (_word(key, line) for key, line in heads)
         seal = cls(name, version, platform, tuple(_section(line) for line in lines[4:]))
         _check_places(seal)
         if seal.to_bytes() != text:
-            _refuse("the seal is not in its one valid form")
+            refuse("the seal is not in its one valid form")
         if seal.file_size != file_size:
-            _refuse(f"the file has {file_size} bytes, its seal says {seal.file_size}")
+            refuse(f"the file has {file_size} bytes, its seal says {seal.file_size}")
         return seal
 
 
@@ -116,7 +122,8 @@ def aligned(offset: int) -> int:
     return -(-offset // ALIGN) * ALIGN
 
 
-def _refuse(why: str) -> NoReturn:
+def refuse(why: str) -> NoReturn:
+    """Raise BundlerError (INTEGRITY): this is no seal of ours."""
     raise BundlerError(
         "this is not a whole .run file",
         why=why,
@@ -129,13 +136,13 @@ def _decoded(text: bytes) -> str:
     try:
         return text.decode("ascii")
     except UnicodeDecodeError:
-        _refuse("there is no seal at its end")
+        refuse("there is no seal at its end")
 
 
 def _check_version(line: str) -> None:
     kind, _, version = line.partition(" ")
     if kind != "bundler-run" or not version.isdigit():
-        _refuse("there is no seal at its end")
+        refuse("there is no seal at its end")
     if line != _HEAD:
         raise BundlerError(
             f"the file has format {version[:20]}, this program reads format 1",
@@ -147,26 +154,31 @@ def _check_version(line: str) -> None:
 def _word(key: str, line: str) -> str:
     found, _, value = line.partition(" ")
     if found != key or not _WORD.fullmatch(value):
-        _refuse(f"the seal's line for {key} is wrong")
+        refuse(f"the seal's line for {key} is wrong")
     return value
 
 
 def _section(line: str) -> Section:
     match = _LINE.fullmatch(line)
     if match is None or not _SECTION_NAME.fullmatch(match["name"]):
-        _refuse(f"the seal has a wrong line: {line[:100]!r}")
+        refuse(f"the seal has a wrong line: {line[:100]!r}")
     try:
         digest = Digest.parse(match["digest"])
     except BundlerError:
-        _refuse(f"the seal has a wrong digest: {line[:100]!r}")
+        refuse(f"the seal has a wrong digest: {line[:100]!r}")
     return Section(match["name"], int(match["offset"]), int(match["length"]), digest)
+
+
+def _is_understood(name: str) -> bool:
+    """Whether a reader may go on that finds a section with this name."""
+    return not name.endswith("!") or any(form.fullmatch(name) for form in _UNDERSTOOD)
 
 
 def _check_places(seal: Seal) -> None:
     names = tuple(section.name for section in seal.sections)
     if names[: len(REQUIRED)] != REQUIRED or len(set(names)) != len(names):
-        _refuse("the seal's sections are not those of a .run")
-    if unknown := [name for name in names[len(REQUIRED) :] if name.endswith("!") and name not in UNDERSTOOD]:
+        refuse("the seal's sections are not those of a .run")
+    if unknown := [name for name in names[len(REQUIRED) :] if not _is_understood(name)]:
         raise BundlerError(
             f"the file has a part that this program does not know: {unknown[0]}",
             code=ExitCode.UNSUPPORTED,
@@ -175,5 +187,5 @@ def _check_places(seal: Seal) -> None:
     expected = 0
     for section in seal.sections:
         if section.offset != expected:
-            _refuse(f"section {section.name} starts at {section.offset} instead of {expected}")
+            refuse(f"section {section.name} starts at {section.offset} instead of {expected}")
         expected = aligned(section.end)

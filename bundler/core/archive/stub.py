@@ -1,31 +1,37 @@
 """Filling in the stub: the shell head of a .run gets its numbers once everything else has its place."""
 
 import re
+from collections.abc import Mapping
 
+from bundler.core.archive.platforms import PARTS, own_section
 from bundler.core.archive.seal import ALIGN, Seal
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.index import Index
 
 _SLOT = re.compile(r"@([A-Z0-9_]+)@")
 _SAFE = re.compile(r"[A-Za-z0-9._+~/:-]*")  # means itself in any shell, in quotes or not
 
 
-def render(template: str, index: Index, seal: Seal, *, runtime_unpacked: int) -> bytes:
-    """The stub's bytes; `seal` gives the places of all sections but the stub, `runtime_unpacked` is in bytes.
+def render(template: str, seal: Seal, unpacked: Mapping[str, int]) -> bytes:
+    """The stub's bytes.
 
+    seal: gives the places of all sections but the stub. unpacked: each platform's runtime in bytes, the
+    first platform first.
     Raises ValueError when the template asks for a value that isn't there or that a shell could misread, or
     when the stub outgrows its room: these are faults of the template.
     """
     values = {
-        "NAME": index.name,
-        "VERSION": index.version,
-        "PLATFORM": index.platform,
-        "RUNTIME_KIB": str(-(-runtime_unpacked // 1024)),
+        "NAME": seal.name,
+        "VERSION": seal.version,
+        "PLATFORM": seal.platform,
+        "OTHERS": "+".join(
+            _numbers(seal, platform, size) for platform, size in unpacked.items() if platform != seal.platform
+        ),
+        "RUNTIME_KIB": str(_kib(unpacked[seal.platform])),
         "RUNTIME_SHA256": seal.section("runtime").digest.hex,
         "SEAL_OFFSET": str(seal.offset),
         "FILE_SIZE": str(seal.file_size),
     }
-    for name in ("runtime", "info", "list", "index"):
+    for name in PARTS:
         section = seal.section(name)
         values[f"{name.upper()}_OFFSET"] = str(section.offset)
         values[f"{name.upper()}_LENGTH"] = str(section.length)
@@ -33,6 +39,17 @@ def render(template: str, index: Index, seal: Seal, *, runtime_unpacked: int) ->
     if len(text) > ALIGN:
         raise ValueError(f"the stub has {len(text)} bytes, more than {ALIGN}")
     return text
+
+
+def _numbers(seal: Seal, platform: str, unpacked: int) -> str:
+    """A further platform as the stub's `take` reads it: its name, its sections' places, its runtime."""
+    sections = [seal.section(own_section(seal, part, platform)) for part in PARTS]
+    places = [str(number) for each in sections for number in (each.offset, each.length)]
+    return ":".join((platform, *places, str(_kib(unpacked)), sections[0].digest.hex))
+
+
+def _kib(size: int) -> int:
+    return -(-size // 1024)
 
 
 def _safe(name: str, values: dict[str, str]) -> str:

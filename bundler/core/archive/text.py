@@ -1,19 +1,23 @@
 """What `--info` and `--list` print, written when the bundle is made so that a shell can show it at once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from bundler.core.archive.seal import Section
 from bundler.core.index import FORMAT, Image, Index, OsPackage
 
 
-def info(index: Index, archive: Section, index_section: Section) -> str:
-    """Name, version, platform and contents; one `key: value` a line."""
+def info(index: Index, archive: Section, index_section: Section, platforms: Sequence[str] = ()) -> str:
+    """Name, version, platform and contents; one `key: value` a line.
+
+    platforms: all that the file is for, where they are several.
+    """
     content = sum(member.size for member in index.members)
     suites = ", ".join(sorted({package.suite for package in index.packages}))
     pairs: list[tuple[str, object]] = [
         ("name", index.name),
         ("version", index.version),
         ("platform", index.platform),
+        *((("platforms", ", ".join(platforms)),) if len(platforms) > 1 else ()),
         ("kubernetes", index.kubernetes or "none"),
         ("launches", ", ".join(index.launch) or f"{len(index.commands)} commands"),
         ("apps", len(index.apps)),

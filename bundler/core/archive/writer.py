@@ -1,8 +1,9 @@
 """Writing a .run: members stream in, the finished file appears at its place."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Self
@@ -10,8 +11,10 @@ from typing import Self
 from bundler.core.archive import frames, signature, stub, tarhead, text
 from bundler.core.archive.frames import FrameCache, NoCache
 from bundler.core.archive.newparts import new_file
-from bundler.core.archive.recipes import SECTION, Needed, Recipe, Recipes, recipe_faults
-from bundler.core.archive.seal import ALIGN, Seal, Section
+from bundler.core.archive.platforms import Edition, section_name
+from bundler.core.archive.platforms import faults as between
+from bundler.core.archive.recipes import Needed, Recipe, Recipes, recipe_faults
+from bundler.core.archive.seal import ALIGN, RECIPES, Seal, Section
 from bundler.core.archive.sections import SectionStream
 from bundler.core.digest import Digest, read_chunks, verified
 from bundler.core.errors import BundlerError, ExitCode
@@ -57,6 +60,7 @@ class BundleWriter:
         self._members: dict[str, Member] = {}
         self._recipes: dict[str, Recipe] = {}
         self._base = base
+        self._unpacked: list[int] = []  # bytes of each runtime, as `_sections` has them
         self._gap = b""  # padding that the next small frame starts with
 
     def __enter__(self) -> Self:
@@ -64,10 +68,7 @@ class BundleWriter:
         try:
             self._file.write(bytes(ALIGN))  # the stub comes last, into this room
             self._offset = ALIGN
-            with self._runtime.open("rb") as stream:
-                self._add_section("runtime", read_chunks(stream))
-                stream.seek(-min(4, stream.tell()), os.SEEK_END)
-                self._runtime_unpacked = stub.unpacked_size(stream.read())
+            self._add_runtime(self._runtime, "runtime")
             self._archive = SectionStream("archive", self._offset, self._file)
         except BaseException:
             self._file.__exit__()
@@ -113,22 +114,35 @@ class BundleWriter:
         member = self._members[path] = Member(path, size, digest, mode, 0, 0)
         return member
 
-    def finish(self, meta: Index, *, sign: Signer | None = None) -> Seal:
+    def finish(
+        self,
+        meta: Index,
+        *,
+        sign: Signer | None = None,
+        names: Mapping[str, str] | None = None,
+        further: Sequence[Edition] = (),
+    ) -> Seal:
         """Write the index (`meta` with the members that were added), the texts, the stub and the seal.
 
+        names, further: of a universal .run, the first platform's paths and their names in the tar, which are
+        what `add` was told, and the platforms behind it.
         Raises BundlerError: INPUT when the parts of the index don't fit together, SPACE; what `sign` raises.
         """
         self._archive.write(frames.small(self._gap + tarhead.end()))
         archive = self._close(self._archive)
-        index = replace(meta, members=tuple(self._members.values()))
+        index = replace(meta, members=self._indexed(names))
+        others = tuple(replace(each.meta, members=self._indexed(each.names)) for each in further)
+        indexes = (index, *others)
         recipes = Recipes(self._recipes, self._base)
-        _check(index, archive, recipes)
-        index_section = self._add_section("index", [index.to_json()])
-        self._add_section("info", [text.info(index, archive, index_section).encode()])
-        self._add_section("list", [text.listing(index).encode()])
+        _check(indexes, archive, recipes)
+        self._add_texts(index, archive, indexes, lambda part: part)
         if recipes:
-            self._add_section(SECTION, [recipes.to_json()])
-        seal = self._write_stub(index)
+            self._add_section(RECIPES, [recipes.to_json()])
+        for edition, other in zip(further, others, strict=True):
+            named = partial(section_name, platform=other.platform)
+            self._add_runtime(edition.runtime, named("runtime"))
+            self._add_texts(other, archive, indexes, named)
+        seal = self._write_stub(indexes)
         text_bytes = seal.to_bytes()
         self._file.write(text_bytes + (signature.fill(sign(text_bytes)) if sign else signature.EMPTY))
         self._file.commit(0o777)
@@ -158,6 +172,29 @@ class BundleWriter:
         key = frames.cache_key(str(digest), self._level, long=long)
         return self._cache.frame(key, lambda: frames.compressed(checked, size, level=self._level, long=long))
 
+    def _indexed(self, names: Mapping[str, str] | None) -> tuple[Member, ...]:
+        """The members of one platform under their own paths, in the order they lie in."""
+        if names is None:
+            return tuple(self._members.values())
+        paths = {name: path for path, name in names.items()}
+        return tuple(
+            replace(member, path=paths[name]) for name, member in self._members.items() if name in paths
+        )
+
+    def _add_runtime(self, path: Path, name: str) -> None:
+        with path.open("rb") as stream:
+            self._add_section(name, read_chunks(stream))
+            stream.seek(-min(4, stream.tell()), os.SEEK_END)
+            self._unpacked.append(stub.unpacked_size(stream.read()))
+
+    def _add_texts(
+        self, index: Index, archive: Section, indexes: Sequence[Index], named: Callable[[str], str]
+    ) -> None:
+        platforms = [each.platform for each in indexes]
+        section = self._add_section(named("index"), [index.to_json()])
+        self._add_section(named("info"), [text.info(index, archive, section, platforms).encode()])
+        self._add_section(named("list"), [text.listing(index).encode()])
+
     def _add_section(self, name: str, chunks: Iterable[bytes]) -> Section:
         stream = SectionStream(name, self._offset, self._file)
         stream.write_all(chunks)
@@ -169,19 +206,22 @@ class BundleWriter:
         self._offset = Seal("", "", "", (section,)).offset
         return section
 
-    def _write_stub(self, index: Index) -> Seal:
+    def _write_stub(self, indexes: Sequence[Index]) -> Seal:
         """Fill the stub in from the sections' places, and give the seal the stub's digest."""
+        index = indexes[0]
         room = Section("stub", 0, 1, Digest.of(b""))
         seal = Seal(index.name, index.version, index.platform, (room, *self._sections))
-        data = stub.render(self._template, index, seal, runtime_unpacked=self._runtime_unpacked)
+        unpacked = {each.platform: size for each, size in zip(indexes, self._unpacked, strict=True)}
+        data = stub.render(self._template, seal, unpacked)
         self._file.write_at(0, data)
         written = Section("stub", 0, len(data), Digest.of(data))
         return replace(seal, sections=(written, *self._sections))
 
 
-def _check(index: Index, archive: Section, recipes: Recipes) -> None:
-    wrong = faults(index, archive_length=archive.length, made=frozenset(recipes.members))
-    if fault := next(chain(wrong, recipe_faults(recipes, index)), None):
+def _check(indexes: Sequence[Index], archive: Section, recipes: Recipes) -> None:
+    made = frozenset(recipes.members)
+    alone = (faults(index, archive_length=archive.length, made=made) for index in indexes)
+    if fault := next(chain(*alone, between(indexes), recipe_faults(recipes, indexes[0])), None):
         raise BundlerError(
             "the bundle's parts do not fit together",
             why=fault,

@@ -12,8 +12,8 @@ from bundler.core.archive.bases import opened
 from bundler.core.archive.extract import extract, select
 from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer import options as opt
 from bundler.installer.handout.export import Kind, export
-from bundler.installer.options import Bases
 
 QUIET: Final = "BUNDLER_QUIET"  # set by the stub for --quiet
 UMASK: Final = "BUNDLER_UMASK"  # the caller's; the stub works with 077
@@ -28,27 +28,37 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
     """Add the commands; `run_file` tells where the .run is."""
 
     @app.command("extract")
-    def extract_command(names: Names, *, target: Target = Path(), base: Bases = None) -> None:
+    def extract_command(
+        names: Names,
+        *,
+        target: Target = Path(),
+        platform: opt.OfPlatform = "",
+        base: opt.Bases = None,
+    ) -> None:
         """Take files out, verified.
 
         Each is hashed while it is written.
         """
         mask = caller_umask()
         with opened(run_file(), base or ()) as bundle:
-            files = select(bundle.index, names)
-            extract(bundle, files, target, umask=mask)
+            of = opt.edition(bundle, platform, say)
+            files = select(of.index, names)
+            extract(of, files, target, umask=mask)
         size = sum(taken.member.size for taken in files)
         say(f"{len(files)} files, {human(size)}, verified, in {target}")
 
     @app.command("export")
-    def export_command(what: What, folder: Folder, *, base: Bases = None) -> None:
+    def export_command(
+        what: What, folder: Folder, *, platform: opt.OfPlatform = "", base: opt.Bases = None
+    ) -> None:
         """Take images, charts, packages or SBOM out.
 
         Images become an OCI layout, packages an apt repository; everything is verified.
         """
         mask = caller_umask()
         with opened(run_file(), base or ()) as bundle:
-            count = export(bundle, what, folder, umask=mask, progress=lambda _count: None)
+            of = opt.edition(bundle, platform, say)
+            count = export(of, what, folder, umask=mask, progress=lambda _count: None)
         say(f"{count} files, verified, in {folder}")
 
 

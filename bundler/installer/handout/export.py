@@ -4,6 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bundler.core.archive.extract import Progress, below, extract, new_folder
+from bundler.core.archive.platforms import IMAGES
 from bundler.core.archive.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -28,7 +29,8 @@ def export(bundle: Bundle, kind: Kind, target: Path, *, umask: int, progress: Pr
     """
     if kind is Kind.CHARTS:
         return _export_charts(bundle, target, umask)
-    files = below(bundle.index, kind)
+    # One platform's images are taken out, so what chooses between several would point to nothing.
+    files = tuple(each for each in below(bundle.index, kind) if each.member.path != IMAGES)
     if not files:
         raise _none(kind)
     extract(bundle, files, target, umask=umask, progress=progress)

@@ -32,15 +32,17 @@ def decide(
     secrets: Secrets,
     files: Mapping[str, bytes],
     *,
+    platforms: tuple[str, ...] = (),
     limits: Limits = DEFAULT_LIMITS,
 ) -> Plan:
     """The plan that makes this site what its Clusterfile says.
 
-    files: the contents of the members that `wanted_files(index)` names. limits: what a host needs at least.
+    files: the contents of the members that `wanted_files(index)` names. platforms: all that the file is
+    for, where they are several. limits: what a host needs at least.
     Raises Problems (PREFLIGHT) with everything that is unfit on any host, BundlerError (INPUT, UNSUPPORTED)
     for a bundle or a Clusterfile that asks for what can't be done.
     """
-    contents = Contents(index, files)
+    contents = Contents(index, files, platforms)
     context = Context(site, facts, contents, secrets, cluster_settings(facts))
     steps = (
         *host_steps(context),

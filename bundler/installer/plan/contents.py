@@ -28,10 +28,14 @@ _NODE_IMAGES: Final = frozenset({"kube-proxy", "coredns", "pause"})
 
 @dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
 class Contents:
-    """A view of the index. files: contents of the members that `wanted_files` named."""
+    """A view of the index.
+
+    files: contents of the members that `wanted_files` named. platforms: as `decide` has them.
+    """
 
     index: Index
     files: Mapping[str, bytes]
+    platforms: tuple[str, ...] = ()
 
     @cached_property
     def version(self) -> KubernetesVersion:

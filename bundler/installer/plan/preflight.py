@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bundler.core.archive.platforms import choose
 from bundler.core.errors import ExitCode, Location, Problem, Problems
 from bundler.core.versions import matches
 from bundler.installer.facts import Facts, HostFacts
@@ -102,11 +103,27 @@ def _access(_context: Context, _host: Host, facts: HostFacts, _limits: Limits) -
         yield _problem(facts.address, "missing-command", f"the host lacks {', '.join(missing)}", fix)
 
 
-def _system(context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
-    architecture = context.contents.index.platform.partition("/")[2].partition("/")[0]
-    if facts.architecture != architecture:
-        message = f"the host is {facts.architecture}, the bundle is for {architecture}"
+def _architecture(context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+    """What of a file for several platforms is installed is that of the control plane."""
+    own = context.contents.index.platform
+    platforms = context.contents.platforms or (own,)
+    theirs = choose(platforms, facts.architecture)
+    if theirs == own:
+        return
+    if theirs is None:
+        message = f"the host is {facts.architecture}, the bundle is for {', '.join(map(_machine, platforms))}"
         yield _problem(facts.address, "architecture", message, f"use the .run for {facts.architecture}")
+    else:
+        message = f"the host is {facts.architecture}, the control plane is {_machine(own)}"
+        fix = "all hosts of a site are of one architecture: write a Clusterfile for those of each"
+        yield _problem(facts.address, "architecture", message, fix)
+
+
+def _machine(platform: str) -> str:
+    return platform.split("/")[1]
+
+
+def _system(context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
     suites = context.contents.suites
     if suites and suite_of(facts) not in suites:
         message = f"the host is {suite_of(facts)}; the bundle has packages for {', '.join(sorted(suites))}"
@@ -141,7 +158,7 @@ def _ports(context: Context, host: Host, facts: HostFacts, _limits: Limits) -> I
             )
 
 
-_CHECKS: Final[tuple[Check, ...]] = (_access, _system, _size, _ports)
+_CHECKS: Final[tuple[Check, ...]] = (_access, _architecture, _system, _size, _ports)
 
 
 def _bundle(context: Context) -> Iterator[Problem]:

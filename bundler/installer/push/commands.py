@@ -12,6 +12,7 @@ from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer import options as opt
 from bundler.installer.handout.commands import say
+from bundler.installer.handout.images import offered
 from bundler.installer.push.http import Client
 from bundler.installer.push.names import Destination, place
 from bundler.installer.push.push import push
@@ -53,7 +54,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         try:
             with opened(run_file(), base or ()) as bundle:
                 gate.admit(bundle, say)
-                placed = place(bundle.index.images, destination, flatten=flatten)
+                placed = place(offered(bundle), destination, flatten=flatten)
                 registry = Registry(destination.registry, client, login, plain=insecure)
                 done = push(bundle, placed, registry, say)
         finally:

@@ -10,6 +10,7 @@ from bundler.core.archive.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import MAX_MANIFEST, ManifestIndex, parse_manifest
+from bundler.installer.handout.images import blob_member
 from bundler.installer.push.names import Placed
 from bundler.installer.push.registry import Registry
 
@@ -65,7 +66,7 @@ class _Push:
         self._tell = tell
 
     def size(self, digest: Digest) -> int:
-        return self._bundle.member(_path(digest)).size
+        return blob_member(self._bundle, digest).size
 
     def is_there(self, placed: Placed) -> bool:
         """Whether the name means this image there already, so that all its blobs are there too."""
@@ -74,7 +75,7 @@ class _Push:
 
     def blob(self, digest: Digest, repositories: tuple[str, ...]) -> None:
         """See that each repository has the blob; it is sent at most once, into the first."""
-        member = self._bundle.member(_path(digest))
+        member = blob_member(self._bundle, digest)
         for repository in repositories:
             if self._registry.has_blob(repository, digest):
                 self.done.add("there")
@@ -90,11 +91,9 @@ class _Push:
         where = f"{self._registry.host}/{placed.repository}:{placed.wanted}"
         top, whole = self._carried(placed)
         for digest in reversed(placed.image.manifests):
-            if digest not in {top, placed.image.digest}:
+            if digest != placed.image.digest:
                 self._put(placed, digest, str(digest))
         final = placed.image.digest
-        if not whole:
-            self._put(placed, top, str(top))
         if not self._put(placed, final, placed.wanted, refusable=not whole):
             final = top
             self._put(placed, final, placed.wanted if ":" not in placed.wanted else str(final))
@@ -143,11 +142,7 @@ class _Push:
         )
 
     def _read(self, digest: Digest) -> bytes:
-        return self._bundle.read(self._bundle.member(_path(digest)), limit=MAX_MANIFEST)
-
-
-def _path(digest: Digest) -> str:
-    return f"images/blobs/sha256/{digest.hex}"
+        return self._bundle.read(blob_member(self._bundle, digest), limit=MAX_MANIFEST)
 
 
 def _all(do: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:

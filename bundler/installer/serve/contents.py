@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from bundler.core.archive.platforms import folder_of
 from bundler.core.archive.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.index import Image, Member, canonical
 from bundler.core.oci import MAX_MANIFEST, OCI_MANIFEST, ManifestIndex, parse_manifest
 from bundler.core.reference import DEFAULT_REGISTRY, Reference
 from bundler.installer.handout import repository
-from bundler.installer.handout.charts import charts, pack
+from bundler.installer.handout.charts import Chart, charts, pack
+from bundler.installer.handout.images import blob_member, offered
 
 CHARTS: Final = "charts"
 BINARY: Final = "application/octet-stream"
@@ -71,35 +73,44 @@ class Contents:
 def contents(bundle: Bundle) -> Contents:
     """What a bundle has to serve. Raises BundlerError when it is damaged."""
     repositories: dict[str, Repository] = {}
-    for image in bundle.index.images:
+    for image in offered(bundle):
         reference = Reference.parse(image.name)
         home = repositories.setdefault(reference.name, Repository())
         _add_image(bundle, image, home)
         if reference.tag is not None:
             home.tags[reference.tag] = image.digest
-    files = {member.path: Entry(BINARY, member, member.digest) for member in bundle.index.members}
+    files = _files(bundle)
     _add_charts(bundle, repositories, files)
     return Contents(repositories, files)
 
 
+def _files(bundle: Bundle) -> dict[str, Entry]:
+    """Every file under its path; of several platforms, each's at `platforms/linux-arm64/` too."""
+    found = {member.path: Entry(BINARY, member, member.digest) for member in bundle.index.members}
+    if len(bundle.indexes) > 1:
+        for index in bundle.indexes:
+            above = folder_of(index.platform)
+            found |= {f"{above}/{each.path}": Entry(BINARY, each, each.digest) for each in index.members}
+    return found
+
+
 def _add_image(bundle: Bundle, image: Image, home: Repository) -> None:
     for digest in image.manifests:
-        member = bundle.member(_path(digest))
+        member = blob_member(bundle, digest)
         known = image.media_type if digest == image.digest else ""
         parsed = parse_manifest(bundle.read(member, limit=MAX_MANIFEST), known, image.name)
         home.manifests[digest] = Entry(parsed.media_type, member, digest)
         if isinstance(parsed, ManifestIndex):
             continue
         for part in (parsed.config, *parsed.layers):
-            blob = bundle.index.member(_path(part.digest))
-            if blob is not None:
-                home.blobs[part.digest] = Entry(BINARY, blob, part.digest)
+            if part.digest in image.blobs:
+                home.blobs[part.digest] = Entry(BINARY, blob_member(bundle, part.digest), part.digest)
 
 
 def _add_charts(bundle: Bundle, repositories: dict[str, Repository], files: dict[str, Entry]) -> None:
     """Charts as artifacts, and as a chart repository at `charts/index.yaml`."""
     listed = []
-    for chart in charts(bundle):
+    for chart in _charts(bundle):
         packed = pack(bundle, chart)
         layer, config = _made("application/gzip", packed), _made(BINARY, canonical(_plain(chart.about)))
         manifest = {
@@ -119,6 +130,12 @@ def _add_charts(bundle: Bundle, repositories: dict[str, Repository], files: dict
         files[f"{CHARTS}/{repository.FILE}"] = _made("text/yaml", repository.index_yaml(listed))
 
 
+def _charts(bundle: Bundle) -> tuple[Chart, ...]:
+    """Those of all platforms, by name and version; of equal ones the first platform's."""
+    found = {chart.file: chart for each in reversed(bundle.platforms) for chart in charts(bundle.of(each))}
+    return tuple(found[name] for name in sorted(found))
+
+
 def _made(media_type: str, data: bytes) -> Entry:
     return Entry(media_type, data, Digest.of(data))
 
@@ -129,7 +146,3 @@ def _plain(about: Mapping[str, object]) -> dict[str, object]:
 
 def _descriptor(entry: Entry, media_type: str) -> dict[str, object]:
     return {"mediaType": media_type, "digest": str(entry.digest), "size": entry.size}
-
-
-def _path(digest: Digest) -> str:
-    return f"images/blobs/sha256/{digest.hex}"

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from bundler.builder.cli import app
 from bundler.builder.diff import Change, How, Section, Side, diff, side_of
+from bundler.builder.diff_platforms import diff_all
 from bundler.builder.diff_render import as_json, as_text
 from bundler.core.archive import Bundle, BundleWriter
 from bundler.core.digest import Digest
@@ -178,3 +179,41 @@ def test_values_that_are_no_yaml_are_told_as_files_only(tmp_path):
     files = {f"{folder}/Chart.yaml": b"name: web\nversion: 1\n", f"{folder}/values.yaml": b"a: [\n"}
     with Bundle.open(write(tmp_path / "a.run", files, apps=(shop,))) as bundle:
         assert side_of(bundle).values == {}
+
+
+ARM = {"platform": "linux/arm64"}
+
+
+def test_what_changed_on_all_platforms_is_told_once_and_the_rest_by_platform():
+    old = (side(members=(member("a", b"1"), member("b", b"1"))), side(members=(member("a", b"1"),), **ARM))
+    new = (
+        side(members=(member("a", b"22"), member("b", b"1"))),
+        side(members=(member("a", b"22"), member("c", b"3")), **ARM),
+    )
+    found = diff_all(old, new)
+    assert [(change.name, change.platforms) for change in found.changes] == [
+        ("a", ()),
+        ("c", ("linux/arm64",)),
+    ]
+    assert found.fresh == 3, "bytes that neither platform had before, each once"
+    assert as_text(found).splitlines()[2].endswith("  [linux/arm64]")
+    told = json.loads(as_json(found))
+    assert told["new"]["platforms"] == ["linux/amd64", "linux/arm64"]
+    assert [change["platforms"] for change in told["changes"]] == [[], ["linux/arm64"]]
+
+
+def test_a_platform_comes_or_goes():
+    both, one = (side(), side(**ARM)), (side(),)
+    assert diff_all(one, both).changes == (
+        Change(Section.BUNDLE, How.ADDED, "platform linux/arm64", None, "linux/arm64"),
+    )
+    assert diff_all(both, one).changes == (
+        Change(Section.BUNDLE, How.REMOVED, "platform linux/arm64", "linux/arm64", None),
+    )
+    assert diff_all(both, both).changes == ()
+
+
+def test_bundles_of_other_platforms_are_compared_as_they_are():
+    assert diff_all((side(),), (side(**ARM),)).changes == (
+        Change(Section.BUNDLE, How.CHANGED, "platform", "linux/amd64", "linux/arm64"),
+    )

@@ -36,6 +36,14 @@ def test_several_are_told_apart_by_their_names(runtime: Path) -> None:
     assert made[1].named(Path("shop.v2")) == Path("shop.v2-arm64")
 
 
+def test_together_they_need_no_suffix_and_have_each_its_files(runtime: Path) -> None:
+    words = (f"linux/arm64={runtime}",)
+    made = targets("linux/amd64,linux/arm64", words, helms=words, together=True)
+    assert made == (Target("linux/amd64"), Target("linux/arm64", runtime, runtime))
+    with pytest.raises(BundlerError, match="which platform is the library of Helm for"):
+        targets("linux/amd64,linux/arm64", helms=(str(runtime),))
+
+
 @pytest.mark.parametrize(
     ("platforms", "runtimes", "code", "told"),
     [
@@ -44,7 +52,12 @@ def test_several_are_told_apart_by_their_names(runtime: Path) -> None:
         ("linux/arm64,linux/arm64/v8", (), ExitCode.USAGE, "linux/arm64/v8 is asked for twice"),
         ("linux/amd64,linux/arm64", ("RUNTIME",), ExitCode.USAGE, "write --runtime linux/amd64=FILE"),
         ("linux/amd64", ("linux/arm64=RUNTIME",), ExitCode.USAGE, "nothing is made for linux/arm64"),
-        ("linux/arm64", ("RUNTIME", "linux/arm64=RUNTIME"), ExitCode.USAGE, "has two runtimes"),
+        (
+            "linux/arm64",
+            ("RUNTIME", "linux/arm64=RUNTIME"),
+            ExitCode.USAGE,
+            "has more than one frozen installer",
+        ),
         ("linux/arm64", ("linux/arm64=gone.tar.gz",), ExitCode.NOT_FOUND, "gone.tar.gz: there is no such"),
         ("linux/arm64", ("arm64=gone.tar.gz",), ExitCode.NOT_FOUND, "arm64=gone.tar.gz: there is no such"),
     ],

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -13,10 +13,11 @@ from bundler.core import sshwire
 from bundler.core.archive import Bundle, BundleWriter, Seal, frames
 from bundler.core.archive import signature as room
 from bundler.core.archive.extract import extract, select
+from bundler.core.archive.platforms import FOLDER, Edition, section_name
 from bundler.core.archive.seal import ALIGN, TEXT, aligned
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.index import App, AppKind, AppRole, Image, OsPackage
+from bundler.core.index import App, AppKind, AppRole, Image, Index, OsPackage
 from bundler.core.sshkey import ED25519, PublicKey
 from bundler.core.sshsig import Signature
 from tests.unit.core.archive.bundle_kit import STUB, meta
@@ -38,10 +39,14 @@ Document = dict[str, Any]  # the index's JSON
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A .run taken apart. sections: their bytes, in order; head: the seal's first lines."""
+    """A .run taken apart.
+
+    sections: their bytes, in order. head: the seal's first lines. at: which of the indexes lies.
+    """
 
     sections: Mapping[str, bytes]
     head: str = "bundler-run 1\nname demo\nversion 1.0.0\nplatform linux/amd64\n"
+    at: str = "index"
 
     def build(self, edit: Callable[[bytes], bytes] = lambda text: text) -> bytes:
         """The file, sealed by whoever spoiled it; `edit` changes the seal's text first."""
@@ -55,16 +60,20 @@ class Parts:
         """The same with other sections."""
         return replace(self, sections={**self.sections, **sections})
 
+    def text(self, data: bytes) -> "Parts":
+        """The same with another index."""
+        return self.put(**{self.at: data})
+
     @property
     def document(self) -> Document:
         """The index."""
-        found: Document = json.loads(self.sections["index"])
+        found: Document = json.loads(self.sections[self.at])
         return found
 
     def index(self, document: Any) -> "Parts":
         """The same with another index, in canonical JSON."""
         text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-        return self.put(index=text.encode() + b"\n")
+        return self.text(text.encode() + b"\n")
 
     def member(self, number: int, **fields: Any) -> "Parts":
         """The same with a member that says other things of itself."""
@@ -82,15 +91,17 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A good, signed .run."""
+    """A good, signed .run. at: which of its indexes is spoiled."""
 
     data: bytes
     seal: Seal
+    at: str = "index"
 
     @property
     def parts(self) -> Parts:
         """What it is made of."""
-        return Parts({each.name: self.data[each.offset : each.end] for each in self.seal.sections})
+        sections = {each.name: self.data[each.offset : each.end] for each in self.seal.sections}
+        return Parts(sections, at=self.at)
 
     def flipped(self, offset: int, bit: int) -> bytes:
         """The file with one bit turned over."""
@@ -110,20 +121,43 @@ class Case:
 
 def make_base(target: Path, runtime: Path, stub: str = STUB) -> Base:
     """Write a good .run with one of everything that an index names."""
+    with BundleWriter(target, stub=stub, runtime=runtime) as writer:
+        _add(writer, {path: path for path in FILES})
+        seal = writer.finish(_index(), sign=_sign)
+    return Base(target.read_bytes(), seal)
+
+
+SECOND: Final = "linux/arm64"
+
+
+def make_universal(target: Path, runtime: Path, stub: str = STUB) -> Base:
+    """The same for two platforms, each with members of its own; the second's index is the one to spoil."""
+    first = {path: path for path in FILES}
+    second = {path: f"{FOLDER}/linux-arm64/{path}" for path in FILES}
+    with BundleWriter(target, stub=stub, runtime=runtime) as writer:
+        _add(writer, first)
+        _add(writer, second)
+        edition = Edition(_index(platform=SECOND), runtime, second)
+        seal = writer.finish(_index(), sign=_sign, names=first, further=(edition,))
+    return Base(target.read_bytes(), seal, section_name("index", SECOND))
+
+
+def _add(writer: BundleWriter, names: Mapping[str, str]) -> None:
+    for path, data in FILES.items():
+        writer.add(names[path], [data], size=len(data), digest=_DIGESTS[path])
+
+
+def _index(platform: str = "linux/amd64") -> Index:
     blob = Digest.of(LAYER)
     package = "packages/debian-bookworm/jq_1.6_amd64.deb"
-    index = meta(
+    return meta(
+        platform=platform,
         labels={"maintainer": "me"},
         apps=(App("web", AppKind.KUBE, AppRole.APP, "application/apps/web", (("true",),), {"A": "b"}),),
         launch=("web",),
         images=(Image("docker.io/library/web:1", blob, "application/x", len(LAYER), (blob,), ()),),
         packages=(OsPackage("debian:bookworm", "jq", "1.6", "amd64", package, requested=True),),
     )
-    with BundleWriter(target, stub=stub, runtime=runtime) as writer:
-        for path, data in FILES.items():
-            writer.add(path, [data], size=len(data), digest=_DIGESTS[path])
-        seal = writer.finish(index, sign=_sign)
-    return Base(target.read_bytes(), seal)
 
 
 def _sign(text: bytes) -> Signature:
@@ -136,12 +170,15 @@ def _wire(raw: bytes) -> bytes:
 
 
 def consume(path: Path, folder: Path) -> None:
-    """What may be done with a .run: open, check, verify who signed it, take all out into `folder`."""
+    """What may be done with a .run: open, check, verify who signed it, take all out into `folder`.
+
+    Of several platforms, what the last one has.
+    """
     with Bundle.open(path) as bundle:
         bundle.check()
         if (signature := bundle.signature()) is not None:
             signature.verify(bundle.seal.to_bytes())
-        take_out(bundle, folder)
+        take_out(bundle.of(bundle.platforms[-1]), folder)
 
 
 def take_out(bundle: Bundle, folder: Path) -> None:

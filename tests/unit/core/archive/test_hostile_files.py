@@ -14,6 +14,7 @@ from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index_json import MAX_INDEX
 from bundler.core.rooted import RootedPath
+from tests.unit.core.archive import hostile_platforms
 from tests.unit.core.archive.hostile_cases import BAD_PATHS, corpus
 from tests.unit.core.archive.hostile_kit import (
     FILES,
@@ -23,19 +24,30 @@ from tests.unit.core.archive.hostile_kit import (
     is_clear,
     left_whole,
     make_base,
+    make_universal,
     refusal,
     take_out,
 )
 
 CORPUS = corpus()
+SECOND = hostile_platforms.corpus()
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    folder = tmp_path_factory.mktemp("good")
-    runtime = folder / "runtime.tar.gz"
-    runtime.write_bytes(b"\x1f\x8b" + bytes(range(200)))
-    return make_base(folder / "good.run", runtime)
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("good") / "runtime.tar.gz"
+    path.write_bytes(b"\x1f\x8b" + bytes(range(200)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def base(runtime: Path) -> Base:
+    return make_base(runtime.with_name("good.run"), runtime)
+
+
+@pytest.fixture(scope="module")
+def universal(runtime: Path) -> Base:
+    return make_universal(runtime.with_name("universal.run"), runtime)
 
 
 @pytest.fixture
@@ -46,8 +58,12 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_the_good_file_is_taken(base: Base, tmp_path: Path, folder: Path) -> None:
+@pytest.mark.parametrize("kind", ["base", "universal"])
+def test_the_good_file_is_taken(
+    request: pytest.FixtureRequest, tmp_path: Path, folder: Path, kind: str
+) -> None:
     """Else every refusal below would prove nothing; so would a kit that can't put a file together."""
+    base: Base = request.getfixturevalue(kind)
     path = tmp_path / "good.run"
     path.write_bytes(base.data)
     consume(path, folder)
@@ -61,10 +77,22 @@ def test_the_good_file_is_taken(base: Base, tmp_path: Path, folder: Path) -> Non
 
 def test_there_are_hundreds_and_each_has_its_name() -> None:
     assert len({case.name for case in CORPUS}) == len(CORPUS) > 700
+    assert len({case.name for case in SECOND}) == len(SECOND) > 500
 
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.name)
 def test_a_hostile_file_is_refused(base: Base, tmp_path: Path, folder: Path, case: Case) -> None:
+    _see_refused(base, tmp_path, folder, case)
+
+
+@pytest.mark.parametrize("case", SECOND, ids=lambda case: case.name)
+def test_a_hostile_second_platform_is_refused(
+    universal: Base, tmp_path: Path, folder: Path, case: Case
+) -> None:
+    _see_refused(universal, tmp_path, folder, case)
+
+
+def _see_refused(base: Base, tmp_path: Path, folder: Path, case: Case) -> None:
     path = tmp_path / "x.run"
     data = case.make(base)
     assert data != base.data

@@ -161,10 +161,11 @@ def plan(
     found: Facts | None = None,
     bundle: Index | None = None,
     secrets: Secrets = SECRETS,
+    platforms: tuple[str, ...] = (),
 ) -> Plan:
     of = of or site()
     bundle = bundle or index()
-    return decide(of, found or facts(of), bundle, secrets, files_of(bundle))
+    return decide(of, found or facts(of), bundle, secrets, files_of(bundle), platforms=platforms)
 
 
 def steps(made: Plan) -> dict[str, Step]:

@@ -44,6 +44,26 @@ def test_control_plane(change: Mapping[str, object], rule: str, message: str, fi
     assert fix in problem.hint
 
 
+@pytest.mark.parametrize(
+    ("control_plane", "worker", "told"),
+    [
+        ("riscv64", "amd64", {kit.CONTROL_PLANE: "the host is riscv64, the bundle is for amd64, arm64"}),
+        ("amd64", "arm64", {kit.WORKER: "the host is arm64, the control plane is amd64"}),
+        ("amd64", "riscv64", {kit.WORKER: "the host is riscv64, the bundle is for amd64, arm64"}),
+    ],
+)
+def test_of_several_platforms_one_is_for_all_hosts(
+    control_plane: str, worker: str, told: dict[str, str]
+) -> None:
+    of = kit.site()
+    found = kit.facts(of, control_plane={"architecture": control_plane}, worker={"architecture": worker})
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, found, platforms=("linux/amd64", "linux/arm64"))
+    assert {problem.location.file: problem.message for problem in caught.value.problems} == told
+    assert {problem.rule for problem in caught.value.problems} == {"architecture"}
+    assert kit.plan(of, kit.facts(of), platforms=("linux/amd64", "linux/arm64")).steps
+
+
 @pytest.mark.parametrize("port", [6443, 2379, 5000])
 def test_a_worker_may_use_the_control_planes_ports(port: int) -> None:
     of = kit.site()

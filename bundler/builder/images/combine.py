@@ -1,0 +1,81 @@
+"""One name, an image for each platform: the image indexes from which clients of a registry choose theirs.
+
+Each platform's own index names its own manifest. What a registry offers out of a .run for several platforms
+is an OCI image index of these; it is made here, so that its digest is sealed like everything else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bundler.builder.images.layout import REF_NAME, ROOT
+from bundler.builder.spec import BundleSpec, Content
+from bundler.builder.store import Blob, Store
+from bundler.core.archive.platforms import IMAGES
+from bundler.core.digest import Digest
+from bundler.core.index import Image, canonical
+from bundler.core.oci import OCI_INDEX, Descriptor, Platform, parse_manifest
+
+_EMPTY: Final[Mapping[str, object]] = {"schemaVersion": 2, "mediaType": OCI_INDEX}
+
+
+def combined(specs: Sequence[BundleSpec], store: Store) -> tuple[Content, ...]:
+    """Image indexes for the names that mean different images, and the file that lists them.
+
+    Both are in the store then. Empty where all platforms have the same images.
+    """
+    made = [
+        (name, _put({**_EMPTY, "manifests": [_entry(name, each, store) for each in of]}, name, store))
+        for name, of in sorted(_by_name(specs).items())
+        if len({each.image.digest for each in of}) > 1
+    ]
+    if not made:
+        return ()
+    entries = [
+        {**Descriptor(OCI_INDEX, blob.digest, blob.size).to_json(), "annotations": {REF_NAME: name}}
+        for name, blob in made
+    ]
+    listing = _put({**_EMPTY, "manifests": entries}, IMAGES, store)
+    blobs = dict.fromkeys(blob for _, blob in made)
+    return (*(Content(_path(blob.digest), blob) for blob in blobs), Content(IMAGES, listing))
+
+
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    """What a name means on one platform. blobs: of that platform, by path."""
+
+    platform: Platform
+    image: Image
+    blobs: Mapping[str, Blob]
+
+
+def _by_name(specs: Sequence[BundleSpec]) -> Mapping[str, list[_Variant]]:
+    found: dict[str, list[_Variant]] = {}
+    for spec in specs:
+        blobs = {content.path: content.blob for content in spec.contents if content.path.startswith(ROOT)}
+        for image in spec.images:
+            variant = _Variant(Platform.parse(spec.platform), image, blobs)
+            found.setdefault(image.name, []).append(variant)
+    return found
+
+
+def _entry(name: str, variant: _Variant, store: Store) -> dict[str, object]:
+    image = variant.image
+    digest = image.manifests[-1]  # where the name means a list, what was chosen of it
+    raw = b"".join(store.chunks(variant.blobs[_path(digest)], name=name))
+    manifest = parse_manifest(raw, image.media_type if digest == image.digest else "", name)
+    return {**manifest.descriptor.to_json(), "platform": dict(_platform(variant.platform))}
+
+
+def _platform(platform: Platform) -> Iterator[tuple[str, str]]:
+    yield from (("os", platform.os), ("architecture", platform.architecture))
+    if platform.variant:
+        yield "variant", platform.variant
+
+
+def _put(document: object, name: str, store: Store) -> Blob:
+    return store.add((canonical(document),), digest=None, size=None, name=name)
+
+
+def _path(digest: Digest) -> str:
+    return f"{ROOT}/blobs/sha256/{digest.hex}"

@@ -1,0 +1,127 @@
+"""One .run for several platforms: each is resolved like a bundle of its own, then all are written as one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bundler.builder import make
+from bundler.builder.frames import StoredFrames
+from bundler.builder.freeze import stub_template
+from bundler.builder.images.combine import combined
+from bundler.builder.make import Clock, Order
+from bundler.builder.progress import Progress, transferring
+from bundler.builder.report import Made
+from bundler.builder.spec import BundleSpec, Content
+from bundler.builder.store import Store
+from bundler.core.archive import BundleWriter
+from bundler.core.archive.platforms import Edition, check_platforms, tar_names
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.index import united
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """All platforms together. contents: under their names in the tar; names: of each platform, by path."""
+
+    specs: tuple[BundleSpec, ...]
+    contents: tuple[Content, ...]
+    names: tuple[dict[str, str], ...]
+
+    @property
+    def whole(self) -> BundleSpec:
+        """All as if it were one bundle, to tell people what it holds."""
+        packages = dict.fromkeys(package for spec in self.specs for package in spec.packages)
+        return replace(
+            self.specs[0],
+            platform=", ".join(spec.platform for spec in self.specs),
+            images=united(image for spec in self.specs for image in spec.images),
+            packages=tuple(packages),
+            contents=self.contents,
+        )
+
+
+def make_universal(orders: Sequence[Order], store: Store, progress: Progress) -> Made:
+    """Build one .run for all orders, which differ in platform, runtime and Helm's library only.
+
+    Raises BundlerError and Problems; the target is then left as it was.
+    """
+    clock = Clock(progress)
+    check_platforms([order.platform for order in orders])
+    for order in orders:
+        make.check(order)
+    with clock.phase("installer"):
+        runtimes = [make.installer(order, store, progress) for order in orders]
+    specs = [_resolved(order, store, progress, clock) for order in orders]
+    check_alike(specs)
+    shared = combined(specs, store)
+    with clock.phase("bill of materials"):
+        specs = [
+            make.account(order, having(spec, shared), runtime, store, progress)
+            for order, spec, runtime in zip(orders, specs, runtimes, strict=True)
+        ]
+    first, joined = orders[0], join(specs)
+    target = first.target or Path(f"{specs[0].identity.name}.run")
+    with clock.phase("assemble"):
+        size = _write(joined, target, runtimes, first, store, progress)
+    return Made(target, size, joined.whole, tuple(clock.phases), make.parts_of(size, first.split))
+
+
+def _resolved(order: Order, store: Store, progress: Progress, clock: Clock) -> BundleSpec:
+    progress.log(f"for {order.platform}:")
+    return make.as_locked(order, make.resolve(order, store, progress, clock), progress).spec
+
+
+def check_alike(specs: Sequence[BundleSpec]) -> None:
+    """See that all are one product. Raises BundlerError (INPUT)."""
+    first, *others = specs
+    for spec in others:
+        one, other = first.identity, spec.identity
+        if (one.name, one.version) != (other.name, other.version):
+            raise BundlerError(
+                f"one file can't be {one.name} {one.version} and {other.name} {other.version}",
+                why=f"that is what the labels say for {first.platform} and for {spec.platform}",
+                code=ExitCode.INPUT,
+                fix="let title and version be the same for all platforms, or leave --universal out",
+            )
+
+
+def having(spec: BundleSpec, more: Sequence[Content]) -> BundleSpec:
+    """The spec with further contents."""
+    contents = sorted((*spec.contents, *more), key=lambda content: content.path)
+    return replace(spec, contents=tuple(contents))
+
+
+def join(specs: Sequence[BundleSpec]) -> Joined:
+    """What is written: the first platform's contents, then what each further one has besides."""
+    platforms = [spec.platform for spec in specs]
+    known = [{each.path: (each.blob.digest, each.mode) for each in spec.contents} for spec in specs]
+    names = tar_names(platforms, known)
+    contents: dict[str, Content] = {}
+    for spec, of in zip(specs, names, strict=True):
+        for each in spec.contents:
+            contents.setdefault(of[each.path], replace(each, path=of[each.path]))
+    return Joined(tuple(specs), tuple(contents.values()), names)
+
+
+def _write(
+    joined: Joined, target: Path, runtimes: Sequence[Path], order: Order, store: Store, progress: Progress
+) -> int:
+    """Write the .run and give its size in bytes. Raises as `make.write` does."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    further = tuple(
+        Edition(spec.index(), runtime, names)
+        for spec, runtime, names in zip(joined.specs[1:], runtimes[1:], joined.names[1:], strict=True)
+    )
+    frames = StoredFrames(store)
+    size = sum(each.blob.size for each in joined.contents)
+    with (
+        BundleWriter(
+            target, stub=stub_template(), runtime=runtimes[0], frames=frames, split=order.split
+        ) as writer,
+        transferring(progress, target.name, size) as transfer,
+    ):
+        make.add_contents(writer, joined.contents, store, transfer)
+        seal = writer.finish(
+            joined.specs[0].index(), sign=order.signer, names=joined.names[0], further=further
+        )
+    return seal.file_size
