@@ -20,6 +20,8 @@ list_offset=@LIST_OFFSET@ list_length=@LIST_LENGTH@
 index_offset=@INDEX_OFFSET@ index_length=@INDEX_LENGTH@
 # Further platforms, a + between two: their names, places and lengths of runtime, index, info and list, KiB, sha256.
 others='@OTHERS@'
+# What this file rests on where it has only what changed; an empty runtime is that one's.
+base_name='@BASE_NAME@' base_version='@BASE_VERSION@'
 seal_offset=@SEAL_OFFSET@ file_size=@FILE_SIZE@
 block=65536
 pieces=1 piece_blocks=$((file_size / block + 1))  # of a file that is whole
@@ -441,17 +443,68 @@ free() {
     case ${4:-} in '' | *[!0-9]*) echo 999999999 ;; *) echo "$4" ;; esac
 }
 
+# Print LENGTH bytes of another whole file from OFFSET, a multiple of 65536.
+elsewhere() {
+    quiet dd if="$1" bs=$block skip=$(($2 / block)) count=$((($3 + block - 1) / block)) | head -c "$3"
+}
+
+# Print the installer: this file's own, or the one that was found elsewhere.
+installer() {
+    case $lender in
+    '') part "$runtime_offset" "$runtime_length" ;;
+    *) elsewhere "$lender" "$lender_offset" "$lender_length" ;;
+    esac
+}
+
+# Whether FILE, a .run, has the installer that this file has left out: sets lender and its place.
+lend() {
+    [ -f "$1" ] && size=$(size_of "$1") && number "$size" && [ $((size % block)) -eq 8192 ] || return 1
+    found=$(elsewhere "$1" $((size - 8192)) 4096 | while read -r section offset length digest; do
+        case $section:$digest in runtime*:"sha256:$runtime_sha256") echo "$offset $length" && break ;; esac
+    done)
+    # shellcheck disable=SC2086  # split into words on purpose
+    set -- "$1" $found
+    [ $# -eq 3 ] && number "$2" && number "$3" && [ $(($2 % block)) -eq 0 ] || return 1
+    lender=$1 lender_offset=$2 lender_length=$3
+    [ "$(installer | sha256)" = "$runtime_sha256" ] || { lender='' && return 1; }
+}
+
+# Find the installer that this file has left out: in the .run of --base, in one beside it, on a control plane.
+borrow() {
+    choose_sha256
+    taken=''
+    for word in "$@"; do
+        case $taken$word in
+        yes*) lend "$word" && return ;;
+        --base=?*) lend "${word#*=}" && return ;;
+        esac
+        [ "$word" = --base ] && taken=yes || taken=''
+    done
+    for candidate in "${self%/*}"/*.run; do
+        lend "$candidate" && return
+    done
+    candidate=/var/lib/bundler/runtime.tar.gz
+    if [ -r $candidate ]; then
+        lender=$candidate lender_offset=0 lender_length=$(size_of $candidate)
+        [ "$(installer | sha256)" = "$runtime_sha256" ] || lender=''
+    fi
+}
+
 # Unpack the runtime below $home, so that it appears whole or not at all; gives 1 when there is no room.
 unpack() {
     have=$(free "$home")
     [ -n "$nodiskspace" ] || [ "$have" -ge $((runtime_kib + 1024)) ] || {
         note "$home: $((runtime_kib / 1024 + 1)) MiB are needed, $((have / 1024)) MiB are free" && return 1
     }
+    [ "$runtime_length" -ne 0 ] || [ -n "$lender" ] ||
+        fail $absent "this file has only what changed since $base_name $base_version, and no installer" \
+            "neither the .run of $base_name $base_version nor what it put on a control plane is here" \
+            "put that .run into the same folder, or name it with --base FILE, or start this on the control plane"
     choose_sha256
-    [ "$(part "$runtime_offset" "$runtime_length" | sha256)" = "$runtime_sha256" ] ||
+    [ "$(installer | sha256)" = "$runtime_sha256" ] ||
         fail $integrity "the installer in this file is damaged$(blame)" "its sha256 is wrong" "copy the file again"
     fresh=$home/.new.$host.$$
-    if mkdir "$fresh" && part "$runtime_offset" "$runtime_length" | gzip -dc | tar -xof - -C "$fresh"; then
+    if mkdir "$fresh" && installer | gzip -dc | tar -xof - -C "$fresh"; then
         # For this start alone: it stays under the name by which a later start knows what a killed one left.
         [ -z "$private" ] || { runtime=$fresh && return 0; }
         # Where another start was quicker, ours lands inside of its folder and goes again.
@@ -626,6 +679,8 @@ if [ -n "$nostart" ]; then
 fi
 trap clean EXIT
 trap 'exit $interrupted' HUP INT TERM
+lender=''
+[ "$runtime_length" -ne 0 ] || borrow "$@"
 place "$target"
 BUNDLER_RUN_FILE=$self
 BUNDLER_RUNTIME=$runtime

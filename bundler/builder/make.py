@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bundler.builder.charts.helm import SdkHelm
@@ -47,6 +47,7 @@ from bundler.core.archive.bases import opened
 from bundler.core.archive.deflate import inflated
 from bundler.core.archive.frames import LEVEL
 from bundler.core.archive.parts import part_size
+from bundler.core.archive.recipes import Content as MemberContent
 from bundler.core.digest import Digest, read_chunks
 from bundler.core.errors import BundlerError, Problem, Problems
 from bundler.core.index import AppKind
@@ -69,7 +70,8 @@ class Order:
     gets, None for none. created: the date in the bills of materials, seconds since the epoch, None for none.
     lock: what inputs are pinned to, lock_digest: of its file. locked: fail where the lock doesn't say exactly
     what the build takes. split: make parts of less than that many bytes, None for one file. base: a .run that
-    the site has; only what changed since goes in. recompress: layers without their gzip, where that can be
+    the site has; only what changed since goes in. with_installer: and the installer, even where that has the
+    same. recompress: layers without their gzip, where that can be
     made again. level: zstd's.
     """
 
@@ -98,6 +100,7 @@ class Order:
     split: int | None = None
     suffix: str = ""
     base: Path | None = None
+    with_installer: bool = False
     recompress: bool = False
     level: int = LEVEL
 
@@ -127,7 +130,7 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
     with clock.phase("bill of materials"):
         spec = account(order, spec, runtime, store, progress)
     target = order.target or Path(f"{spec.identity.name}{order.suffix}.run")
-    shrunk = _shrunk(order, spec, store, progress, clock)
+    shrunk = _shrunk(order, spec, runtime, store, progress, clock)
     with clock.phase("assemble"):
         form = Form(target, runtime, order.level, order.split, order.signer)
         written = write(spec, shrunk, form, store=store, progress=progress)
@@ -135,12 +138,21 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
     return Made(target, written.size, spec, tuple(clock.phases), parts, saving(shrunk, written.layers))
 
 
-def _shrunk(order: Order, spec: BundleSpec, store: Store, progress: Progress, clock: "Clock") -> Shrunk:
+def _shrunk(
+    order: Order, spec: BundleSpec, runtime: Path, store: Store, progress: Progress, clock: "Clock"
+) -> Shrunk:
     if order.base is None and not order.recompress:
         return Shrunk.whole(spec)
     with clock.phase("shrink"), ExitStack() as stack:
         base = stack.enter_context(opened(order.base)).of(order.platform) if order.base else None
-        return shrink(spec, store, progress, base=base, recompress=order.recompress)
+        shrunk = shrink(spec, store, progress, base=base, recompress=order.recompress)
+        borrow = base is not None and not order.with_installer and _is_same(base.runtime, runtime)
+        return replace(shrunk, borrow=borrow)
+
+
+def _is_same(there: MemberContent, file: Path) -> bool:
+    with file.open("rb") as stream:
+        return Digest.of_file(stream) == there.digest
 
 
 def installer(order: Order, store: Store, progress: Progress) -> Path:
@@ -281,6 +293,7 @@ def write(spec: BundleSpec, shrunk: Shrunk, form: Form, *, store: Store, progres
             level=form.level,
             split=form.split,
             base=shrunk.base,
+            borrow=shrunk.borrow,
         ) as writer,
         transferring(progress, form.target.name, shrunk.size) as transfer,
     ):

@@ -50,6 +50,14 @@ BaseRun = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+WithInstaller = Annotated[
+    bool,
+    typer.Option(
+        "--with-installer",
+        help="With --base: put the installer in even where OLD has the same, so that it starts anywhere.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Recompress = Annotated[
     bool,
     typer.Option(

@@ -65,6 +65,7 @@ class Wanted:
     locked: bool = False
     split: str = ""
     base: Path | None = None
+    with_installer: bool = False
     recompress: bool = False
     level: int = LEVEL
     universal: bool = False
@@ -190,6 +191,7 @@ def _order(wanted: Wanted, target: Target, log_file: Path, signer: Signer | None
         locked=wanted.locked,
         split=parse_size(wanted.split) if wanted.split else None,
         base=wanted.base,
+        with_installer=wanted.with_installer,
         recompress=wanted.recompress,
         level=wanted.level,
     )

@@ -40,6 +40,14 @@ class Digest:
         """The digest of bytes already in memory (manifests, small files)."""
         return cls(hashlib.sha256(data).hexdigest())
 
+    @classmethod
+    def of_file(cls, stream: BinaryIO) -> Self:
+        """The digest of the rest of a file."""
+        hasher = hashlib.sha256()
+        for chunk in read_chunks(stream):
+            hasher.update(chunk)
+        return cls(hasher.hexdigest())
+
     def __str__(self) -> str:
         return f"sha256:{self.hex}"
 

@@ -83,15 +83,15 @@ class BundleSource:
     def describe(self, delivery: Delivery) -> tuple[Digest, int]:
         """Digest and size in bytes. Raises BundlerError (NOT_FOUND) for a member that the bundle lacks."""
         if delivery.member == RUNTIME_MEMBER:
-            section = self._bundle.own("runtime")
-            return section.digest, section.length
+            runtime = self._bundle.runtime
+            return runtime.digest, runtime.size
         member = self._bundle.member(delivery.member)
         return member.digest, member.size
 
     def chunks(self, delivery: Delivery) -> Iterator[bytes]:
         """The content, verified while it is read. Raises BundlerError (INTEGRITY)."""
         if delivery.member == RUNTIME_MEMBER:
-            return self._bundle.section(self._bundle.own("runtime").name)
+            return self._bundle.installer()
         member = self._bundle.member(delivery.member)
         if self._site is not None and member.length == 0:
             content = Content(member.digest, member.size)

@@ -7,6 +7,7 @@ file that has changed since is not taken: it is hashed on the host before, and h
 import queue
 import threading
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +17,7 @@ from bundler.core.archive.recipes import Content, Needed
 from bundler.core.digest import Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.journal import CONTENTS
-from bundler.installer.steps import Deliver, Plan
+from bundler.installer.steps import RUNTIME_MEMBER, Deliver, Plan
 from bundler.installer.transport import Transport
 
 _ABSENT: Final = 66  # exit status where no such file is left (EX_NOINPUT)
@@ -47,6 +48,10 @@ class SiteBase:
         content = self.needed.contents[path]
         chunks = self.chunks(content)
         return inflated(chunks, self._name(content)) if inflate else chunks
+
+    def lend(self, runtime: Content) -> Iterator[bytes]:
+        """The frozen installer. Raises as `stream` does."""
+        return self.chunks(runtime)
 
     def chunks(self, content: Content) -> Iterator[bytes]:
         """A content that lies on the host under whatever path, verified. Raises as `stream` does."""
@@ -101,14 +106,7 @@ class SiteBase:
 def check_base(plan: Plan, bundle: Bundle, base: SiteBase) -> None:
     """Whether the site has what the plan's files are made of. Raises BundlerError (NOT_FOUND)."""
     there = base.digests()
-    missing = {
-        base.needed.contents[source.path].digest
-        for path in _derived(plan, bundle)
-        if bundle.member(path).digest not in there
-        for source in bundle.recipes.members[path].sources
-        if source.base
-    } - there
-    if missing:
+    if missing := _taken(plan, bundle, base.needed, there) - there:
         needed, first = base.needed, min(missing)
         raise BundlerError(
             f"this bundle has only what changed since {needed.name} {needed.version}, which the site lacks",
@@ -119,11 +117,20 @@ def check_base(plan: Plan, bundle: Bundle, base: SiteBase) -> None:
         )
 
 
-def _derived(plan: Plan, bundle: Bundle) -> Iterator[str]:
-    """Members that the plan brings to hosts, and that are made by recipes."""
-    for step in plan.steps:
-        if isinstance(step, Deliver):
-            yield from (file.member for file in step.files if file.member in bundle.recipes.members)
+def _taken(plan: Plan, bundle: Bundle, needed: Needed, there: AbstractSet[Digest]) -> frozenset[Digest]:
+    """What of the older bundle goes into what the plan brings to hosts, and is not there already."""
+    members = {file.member for step in plan.steps if isinstance(step, Deliver) for file in step.files}
+    recipes, runtime = bundle.recipes.members, bundle.recipes.runtime
+    found = {
+        needed.contents[source.path].digest
+        for path in members & recipes.keys()
+        if bundle.member(path).digest not in there
+        for source in recipes[path].sources
+        if source.base
+    }
+    if runtime is not None and RUNTIME_MEMBER in members:
+        found.add(runtime.digest)
+    return frozenset(found)
 
 
 def _script(digest: Digest) -> str:

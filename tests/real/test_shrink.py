@@ -184,6 +184,49 @@ def test_a_damaged_base_is_found_out(alone: Path, old: Path, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+def test_the_installer_comes_from_the_base_beside_it_or_named(alone: Path, old: Path, tmp_path: Path) -> None:
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+
+    def start(*words: str) -> subprocess.CompletedProcess[str]:
+        argv = ["sh", str(alone), *words]
+        return subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=60)
+
+    refused = start("plan")
+    assert refused.returncode == ExitCode.NOT_FOUND
+    assert "only what changed since shop 1, and no installer" in refused.stderr
+    assert "name it with --base FILE" in refused.stderr
+    for words in (["plan", "--base", str(old)], ["plan", f"--base={old}"]):
+        shutil.rmtree(next(tmp_path.glob("bundler-*")))
+        started = start(*words)
+        assert (started.returncode, started.stdout.splitlines()[0]) == (7, "plan"), started.stderr
+    assert start("plan").returncode == 7  # it is unpacked already
+    shutil.rmtree(next(tmp_path.glob("bundler-*")))
+    shutil.copy(old, alone.parent / "a base.run")
+    assert start("plan").returncode == 7
+
+
+def test_another_installer_is_not_borrowed(alone: Path, old: Path, tmp_path: Path) -> None:
+    """Whose sha256 is another, or which is damaged."""
+    with Bundle.open(old) as bundle:
+        runtime = bundle.seal.section("runtime")
+    spoiled = alone.parent / "old.run"
+    shutil.copy(old, spoiled)
+    with spoiled.open("r+b") as file:
+        file.seek(runtime.offset + runtime.length // 2)
+        file.write(b"spoiled")
+    argv = ["sh", str(alone), "plan"]
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    told = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=60)
+    assert told.returncode == ExitCode.NOT_FOUND
+
+
+def test_the_installer_is_put_in_on_request(product: Product, old: Path) -> None:
+    made = product.make("2", NEWER, NEWER_TOOL, "--base", str(old), "--with-installer", name="starts")
+    with Bundle.open(made) as bundle:
+        assert bundle.seal.section("runtime").length == bundle.runtime.size > 0
+        assert bundle.recipes.runtime is None
+
+
 def test_skopeo_reads_images_that_were_exported_out_of_a_delta(delta: Path, tmp_path: Path) -> None:
     told = installer(delta, "export", "images", str(tmp_path / "out"))
     assert told.returncode == 0, told.stderr

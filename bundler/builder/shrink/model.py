@@ -29,7 +29,8 @@ class Shrunk:
     """All that is written, or a part of it.
 
     stubborn: contents that might be smaller, but are packed in a way that can't be made again bit for bit.
-    base: what the recipes may take from besides; None where they need no other.
+    base: what the recipes may take from besides; None where they need no other. borrow: leave the installer
+    out, as the base has the same.
     """
 
     contents: tuple[Content, ...] = ()
@@ -37,6 +38,7 @@ class Shrunk:
     derived: tuple[Derived, ...] = ()
     stubborn: tuple[Content, ...] = ()
     base: Needed | None = None
+    borrow: bool = False
 
     @property
     def size(self) -> int:

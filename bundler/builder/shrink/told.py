@@ -22,6 +22,8 @@ def _saving(shrunk: Shrunk, layers: int) -> Iterator[str]:
             f"rests on {shrunk.base.name} {shrunk.base.version}: {len(others)} contents ({human(left)}) "
             f"come out of it, with {human(sum(each.blob.size for each in data))} of changes"
         )
+        if shrunk.borrow:
+            yield "its installer is that of its base; --with-installer puts it in"
     if shrunk.layers:
         before = sum(layer.packed.size for layer in shrunk.layers)
         yield (

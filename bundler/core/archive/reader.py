@@ -17,7 +17,7 @@ from bundler.core.archive.frames import HEAD, content_size
 from bundler.core.archive.parts import Parts, Span
 from bundler.core.archive.platforms import choose, own_section, platforms_of
 from bundler.core.archive.platforms import faults as between
-from bundler.core.archive.recipes import Needed, Recipes, Source, recipe_faults
+from bundler.core.archive.recipes import Content, Needed, Recipes, Source, recipe_faults
 from bundler.core.archive.seal import RECIPES, Seal, Section
 from bundler.core.digest import CHUNK, Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
@@ -34,6 +34,9 @@ class Base(Protocol):
 
     def stream(self, path: str, *, inflate: bool) -> Iterator[bytes]:
         """A member's content from its start, or what it unpacks to. Raises BundlerError (NOT_FOUND)."""
+
+    def lend(self, runtime: Content) -> Iterator[bytes]:
+        """The frozen installer, verified. Raises BundlerError (NOT_FOUND)."""
 
 
 class Bundle:
@@ -118,6 +121,26 @@ class Bundle:
     def own(self, part: str) -> Section:
         """The section `runtime`, `index`, `info` or `list` of the platform that `index` is for."""
         return self.seal.section(own_section(self.seal, part, self.index.platform))
+
+    @property
+    def runtime(self) -> Content:
+        """The frozen installer, a .tar.gz: that of the platform that `index` is for."""
+        own = self.own("runtime")
+        return self.recipes.runtime or Content(own.digest, own.length)
+
+    def installer(self) -> Iterator[bytes]:
+        """The frozen installer's bytes, verified. Raises like `chunks`."""
+        if self.recipes.runtime is None:
+            return self.section(self.own("runtime").name)
+        if self._base is None:
+            raise _rests_on(self.path, self.recipes.base)
+        return self._base.lend(self.recipes.runtime)
+
+    def lend(self, runtime: Content) -> Iterator[bytes]:
+        """The installer for a bundle that rests on this one. Raises BundlerError (NOT_FOUND, INTEGRITY)."""
+        if runtime != self.runtime:
+            raise BundlerError("the bundle has another installer", where=self.path, code=ExitCode.NOT_FOUND)
+        return self.installer()
 
     def member(self, path: str) -> Member:
         """The member with this path. Raises BundlerError (NOT_FOUND)."""
@@ -352,7 +375,10 @@ def _read_recipes(parts: Parts, seal: Seal) -> Recipes:
         return Recipes()
     if len(platforms_of(seal)) > 1:
         refuse("there are recipes in a file for several platforms")
-    return Recipes.from_json(_document(parts, section, "recipes"))
+    recipes = Recipes.from_json(_document(parts, section, "recipes"))
+    if (recipes.runtime is not None) != (seal.section("runtime").length == 0):
+        refuse("the installer is neither in the file nor left to another one")
+    return recipes
 
 
 def _read_indexes(parts: Parts, seal: Seal, recipes: Recipes) -> tuple[Index, ...]:

@@ -103,13 +103,18 @@ class Needed:
 
 @dataclass(frozen=True, slots=True)
 class Recipes:
-    """All recipes of a bundle, by the member's path. base: None where it rests on no other."""
+    """All recipes of a bundle, by the member's path.
+
+    base: what it rests on, None where that is no other bundle. runtime: the frozen installer, where this
+    bundle leaves it to its base.
+    """
 
     members: Mapping[str, Recipe] = field(default_factory=lambda: MappingProxyType({}))
     base: Needed | None = None
+    runtime: Content | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.members)
+        return bool(self.members) or self.runtime is not None
 
     @property
     def own_sources(self) -> frozenset[str]:
@@ -121,14 +126,19 @@ class Recipes:
     def to_json(self) -> bytes:
         """The canonical bytes."""
         members = {path: _recipe_json(recipe) for path, recipe in self.members.items()}
-        return canonical({"base": self.base and _needed_json(self.base), "members": members}) + b"\n"
+        base, runtime = self.base and _needed_json(self.base), self.runtime and _content_json(self.runtime)
+        return canonical({"base": base, "members": members, "runtime": runtime}) + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Read what `to_json` wrote. Raises BundlerError (INTEGRITY) for anything else."""
-        top = Fields.of("recipes", parse(data), frozenset({"base", "members"}))
-        base = top.values["base"]
-        found = cls(top.objects("members", _read_recipe), None if base is None else _read_needed(base))
+        top = Fields.of("recipes", parse(data), frozenset({"base", "members", "runtime"}))
+        base, runtime = top.values["base"], top.values["runtime"]
+        found = cls(
+            top.objects("members", _read_recipe),
+            None if base is None else _read_needed(base),
+            None if runtime is None else _read_content("recipes.runtime", runtime),
+        )
         if found.to_json() != data:
             refuse("the recipes are not in their one valid form")
         return found
@@ -146,6 +156,8 @@ def ranges(piece: Piece) -> Iterator[Range]:
 
 def recipe_faults(recipes: Recipes, index: Index) -> Iterator[str]:
     """Everything wrong with recipes for the members of this index; nothing when they are right."""
+    if recipes.runtime is not None and recipes.base is None:
+        yield "there is neither an installer nor a bundle that has it"
     for path, recipe in recipes.members.items():
         member = index.member(path)
         if member is None:
@@ -185,7 +197,7 @@ def _content(source: Source, recipes: Recipes, index: Index) -> Content | Member
 
 
 def _needed_json(base: Needed) -> dict[str, Any]:
-    contents = {path: {"digest": str(it.digest), "size": it.size} for path, it in base.contents.items()}
+    contents = {path: _content_json(content) for path, content in base.contents.items()}
     return {"contents": contents, "name": base.name, "seal": str(base.seal), "version": base.version}
 
 
@@ -218,6 +230,10 @@ def _range_json(taken: Range) -> dict[str, Any]:
         "path": source.path,
         "start": taken.start,
     }
+
+
+def _content_json(content: Content) -> dict[str, Any]:
+    return {"digest": str(content.digest), "size": content.size}
 
 
 def _read_needed(value: object) -> Needed:

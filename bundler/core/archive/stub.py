@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from bundler.core.archive.platforms import PARTS, own_section
+from bundler.core.archive.recipes import Recipes
 from bundler.core.archive.seal import ALIGN, Seal
 from bundler.core.errors import BundlerError, ExitCode
 
@@ -11,14 +12,15 @@ _SLOT = re.compile(r"@([A-Z0-9_]+)@")
 _SAFE = re.compile(r"[A-Za-z0-9._+~/:-]*")  # means itself in any shell, in quotes or not
 
 
-def render(template: str, seal: Seal, unpacked: Mapping[str, int]) -> bytes:
+def render(template: str, seal: Seal, unpacked: Mapping[str, int], recipes: Recipes) -> bytes:
     """The stub's bytes.
 
     seal: gives the places of all sections but the stub. unpacked: each platform's runtime in bytes, the
-    first platform first.
+    first platform first. recipes: tell where an installer is that this file leaves out.
     Raises ValueError when the template asks for a value that isn't there or that a shell could misread, or
     when the stub outgrows its room: these are faults of the template.
     """
+    runtime, base = recipes.runtime, recipes.base
     values = {
         "NAME": seal.name,
         "VERSION": seal.version,
@@ -27,7 +29,9 @@ def render(template: str, seal: Seal, unpacked: Mapping[str, int]) -> bytes:
             _numbers(seal, platform, size) for platform, size in unpacked.items() if platform != seal.platform
         ),
         "RUNTIME_KIB": str(_kib(unpacked[seal.platform])),
-        "RUNTIME_SHA256": seal.section("runtime").digest.hex,
+        "RUNTIME_SHA256": (runtime or seal.section("runtime")).digest.hex,
+        "BASE_NAME": base.name if base else "",
+        "BASE_VERSION": base.version if base else "",
         "SEAL_OFFSET": str(seal.offset),
         "FILE_SIZE": str(seal.file_size),
     }

@@ -13,7 +13,7 @@ from bundler.core.archive.frames import FrameCache, NoCache
 from bundler.core.archive.newparts import new_file
 from bundler.core.archive.platforms import Edition, section_name
 from bundler.core.archive.platforms import faults as between
-from bundler.core.archive.recipes import Needed, Recipe, Recipes, recipe_faults
+from bundler.core.archive.recipes import Content, Needed, Recipe, Recipes, recipe_faults
 from bundler.core.archive.seal import ALIGN, RECIPES, Seal, Section
 from bundler.core.archive.sections import SectionStream
 from bundler.core.digest import Digest, read_chunks, verified
@@ -35,10 +35,10 @@ class BundleWriter:
     stub: the template (stubs/head.sh). runtime: the frozen installer, a .tar.gz. frames: keeps compressed
     frames for the next build. mtime: of all members in the tar, seconds since the epoch. split: make parts of
     less than that many bytes; they appear one by one, the first one last. base: the bundle that recipes may
-    take from.
+    take from. borrow: leave the installer out, as `base` has it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (a file is made in many ways, each named)
         self,
         target: Path,
         *,
@@ -49,6 +49,7 @@ class BundleWriter:
         mtime: int = 0,
         split: int | None = None,
         base: Needed | None = None,
+        borrow: bool = False,
     ) -> None:
         self._file = new_file(target, split)
         self._template = stub
@@ -60,6 +61,8 @@ class BundleWriter:
         self._members: dict[str, Member] = {}
         self._recipes: dict[str, Recipe] = {}
         self._base = base
+        self._borrow = borrow
+        self._lent: Content | None = None
         self._unpacked: list[int] = []  # bytes of each runtime, as `_sections` has them
         self._gap = b""  # padding that the next small frame starts with
 
@@ -133,7 +136,7 @@ class BundleWriter:
         index = replace(meta, members=self._indexed(names))
         others = tuple(replace(each.meta, members=self._indexed(each.names)) for each in further)
         indexes = (index, *others)
-        recipes = Recipes(self._recipes, self._base)
+        recipes = Recipes(self._recipes, self._base, self._lent)
         _check(indexes, archive, recipes)
         self._add_texts(index, archive, indexes, lambda part: part)
         if recipes:
@@ -142,7 +145,7 @@ class BundleWriter:
             named = partial(section_name, platform=other.platform)
             self._add_runtime(edition.runtime, named("runtime"))
             self._add_texts(other, archive, indexes, named)
-        seal = self._write_stub(indexes)
+        seal = self._write_stub(indexes, recipes)
         text_bytes = seal.to_bytes()
         self._file.write(text_bytes + (signature.fill(sign(text_bytes)) if sign else signature.EMPTY))
         self._file.commit(0o777)
@@ -183,7 +186,11 @@ class BundleWriter:
 
     def _add_runtime(self, path: Path, name: str) -> None:
         with path.open("rb") as stream:
-            self._add_section(name, read_chunks(stream))
+            if self._borrow:
+                self._lent = Content(Digest.of_file(stream), stream.tell())
+                self._add_section(name, [])
+            else:
+                self._add_section(name, read_chunks(stream))
             stream.seek(-min(4, stream.tell()), os.SEEK_END)
             self._unpacked.append(stub.unpacked_size(stream.read()))
 
@@ -206,13 +213,13 @@ class BundleWriter:
         self._offset = Seal("", "", "", (section,)).offset
         return section
 
-    def _write_stub(self, indexes: Sequence[Index]) -> Seal:
+    def _write_stub(self, indexes: Sequence[Index], recipes: Recipes) -> Seal:
         """Fill the stub in from the sections' places, and give the seal the stub's digest."""
         index = indexes[0]
         room = Section("stub", 0, 1, Digest.of(b""))
         seal = Seal(index.name, index.version, index.platform, (room, *self._sections))
         unpacked = {each.platform: size for each, size in zip(indexes, self._unpacked, strict=True)}
-        data = stub.render(self._template, seal, unpacked)
+        data = stub.render(self._template, seal, unpacked, recipes)
         self._file.write_at(0, data)
         written = Section("stub", 0, len(data), Digest.of(data))
         return replace(seal, sections=(written, *self._sections))
