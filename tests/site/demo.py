@@ -39,6 +39,7 @@ class _Demo:
 
     def show(self) -> None:
         self.say(product.kubectl(self.spec, "get nodes -o wide").rstrip())
+        product.wait_for_pages(self.spec)  # kube-proxy is a moment behind
         for machine in self.spec.machines:
             for port, image in product.PAGES.items():
                 text = product.page(machine, port).text

@@ -22,7 +22,6 @@ from tests.site.lifecycle import Say
 from tests.site.spec import Machine, SiteSpec
 
 _SPEC = SiteSpec("floor", IPv4Network("10.79.210.0/24"), 2)
-_PAGE_LIMIT = 60.0  # seconds for every node to answer
 
 Times = Mapping[str, float]  # phase -> seconds, in order
 
@@ -38,7 +37,7 @@ def by_hand(spec: SiteSpec, run_file: Path, say: Say) -> Times:
         say("By hand: sh byhand/up.sh on node-1 …")
         addresses = " ".join(str(worker.address) for worker in workers)
         answer = ssh.on(spec, first, f"sh /root/byhand/up.sh {addresses}", timeout=600)
-        return {**parse_phases(answer), "page on every node": wait_for_pages(spec)}
+        return {**parse_phases(answer), "page on every node": product.wait_for_pages(spec)}
 
 
 def by_product(spec: SiteSpec, run_file: Path, say: Say) -> tuple[Times, float]:
@@ -53,7 +52,7 @@ def by_product(spec: SiteSpec, run_file: Path, say: Say) -> tuple[Times, float]:
         done = product.run(spec, "--clusterfile site.yaml --report report.json", name=run_file.name)
         if done.returncode:
             raise BundlerError("the .run failed", code=ExitCode.STEP, why=done.stderr[-3000:])
-        pages = wait_for_pages(spec)
+        pages = product.wait_for_pages(spec)
         took = time.monotonic() - began
         report = json.loads(ssh.on(spec, spec.machines[0], "cat /root/report.json"))
         phases = {name: float(seconds) for name, seconds in report["phases"].items()}
@@ -65,18 +64,6 @@ def parse_phases(text: str) -> dict[str, float]:
     lines = (line for line in text.splitlines() if line.startswith("phase "))
     rows = (line.removeprefix("phase ").rsplit(" ", 1) for line in lines)
     return {name: float(seconds) for name, seconds in rows}
-
-
-def wait_for_pages(spec: SiteSpec) -> float:
-    """Seconds until every node answers with every page. Raises BundlerError (NOT_READY)."""
-    began = time.monotonic()
-    wanted = [(machine, port) for machine in spec.machines for port in product.PAGES]
-    while wanted:
-        wanted = [(machine, port) for machine, port in wanted if not _shows(machine, port)]
-        if time.monotonic() - began > _PAGE_LIMIT:
-            raise BundlerError(f"no page from {wanted}", code=ExitCode.NOT_READY)
-        time.sleep(0.1)
-    return time.monotonic() - began
 
 
 def table(hand: Times, run: Times, took: float) -> str:
@@ -126,13 +113,6 @@ def _let_in(spec: SiteSpec, machine: Machine) -> None:
     identity = Identity(spec.run_dir)
     ssh.put(spec, machine, [identity.key], "/root/")
     ssh.put(spec, machine, [identity.known_hosts], "/root/.ssh/")
-
-
-def _shows(machine: Machine, port: int) -> bool:
-    try:
-        return product.PAGES[port] in product.page(machine, port).text
-    except OSError:
-        return False
 
 
 def _number(name: str, seconds: float) -> str:

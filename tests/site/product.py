@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from tests.site.spec import Machine, SiteSpec, cache_root
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "templates/catalog/demo"
+_PAGE_LIMIT = 60.0  # seconds for every node to answer
 PAGES = {30080: "docker.io/demo/web:1.0", 30081: "quay.io/demo/web:1.0"}  # NodePort -> the image that answers
 # A cache of its own: what looking at the cluster leaves is not what the product left.
 TRUSTED = "/etc/bundler/trust.d"  # on the engineer's machine
@@ -31,13 +34,27 @@ class Page:
     text: str
 
 
-def make(output: Path, *, quiet: bool = False) -> None:
+def make(output: Path, *options: str, context: Path = DEMO, quiet: bool = False) -> None:
     """`bundler make` of the demo, signed by its vendor; its progress goes to this terminal unless `quiet`.
 
     Raises BundlerError (BUILD) when it fails.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
-    _bundler("make", str(DEMO), "-o", str(output), "--sign", str(vendor_key()), quiet=quiet)
+    _bundler("make", str(context), "-o", str(output), "--sign", str(vendor_key()), *options, quiet=quiet)
+
+
+def upgraded(folder: Path) -> Path:
+    """The demo's next version: images under another tag, and a kubectl that is a byte longer."""
+    context = folder / "demo"
+    shutil.copytree(DEMO, context)
+    for name in ("Kubefile", "web/values.yaml", "status/status.yaml"):
+        path = context / name
+        path.write_text(
+            path.read_text().replace("web:1.0", "web:1.1").replace("version=1.0.0", "version=1.1.0")
+        )
+    with (context / "Kubefile").open("a") as kubefile:
+        kubefile.write("RUN printf ' ' >>bin/kubectl\n")
+    return context
 
 
 def vendor_key() -> Path:
@@ -60,7 +77,7 @@ def _bundler(*words: str, quiet: bool) -> None:
     done = subprocess.run(argv, cwd=REPOSITORY, check=False, capture_output=quiet, text=True)
     if done.returncode:
         raise BundlerError(
-            f"`bundler {words[0]}` of the {DEMO.name} failed with exit code {done.returncode}",
+            f"`bundler {' '.join(words[:2])}` failed with exit code {done.returncode}",
             code=ExitCode.BUILD,
             why=(done.stderr or "")[-3000:],
         )
@@ -125,6 +142,25 @@ def ready_nodes(spec: SiteSpec) -> dict[str, bool]:
         )
         for node in nodes
     }
+
+
+def wait_for_pages(spec: SiteSpec) -> float:
+    """Seconds until every node answers with every page. Raises BundlerError (NOT_READY)."""
+    began = time.monotonic()
+    wanted = [(machine, port) for machine in spec.machines for port in PAGES]
+    while wanted:
+        wanted = [(machine, port) for machine, port in wanted if not _shows(machine, port)]
+        if time.monotonic() - began > _PAGE_LIMIT:
+            raise BundlerError(f"no page from {wanted}", code=ExitCode.NOT_READY)
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+def _shows(machine: Machine, port: int) -> bool:
+    try:
+        return PAGES[port] in page(machine, port).text
+    except OSError:
+        return False
 
 
 def page(machine: Machine, port: int) -> Page:

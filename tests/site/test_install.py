@@ -17,7 +17,6 @@ import pytest
 
 from bundler.core.errors import ExitCode
 from tests.site import lifecycle, product, ssh, watch
-from tests.site.floor import wait_for_pages
 from tests.site.footprint import differences, footprint
 from tests.site.identity import Identity
 from tests.site.spec import SiteSpec
@@ -154,7 +153,7 @@ def _require_installed(story: Story) -> None:
 def test_every_node_answers_with_the_pages_of_both_registries(story: Story) -> None:
     """Two images of one path and tag in two registries stay two images."""
     _require_installed(story)
-    wait_for_pages(story.spec)
+    product.wait_for_pages(story.spec)
     for machine in story.spec.machines:
         texts = {port: product.page(machine, port).text for port in product.PAGES}
         assert all(image in texts[port] for port, image in product.PAGES.items())
@@ -184,6 +183,34 @@ def test_a_second_run_finds_nothing_to_do(story: Story) -> None:
     assert done.returncode == 0, done.stderr
     assert "nothing to do" in (done.stdout + done.stderr).lower()
     assert took < 15, f"{took:.1f} s for nothing"
+
+
+def test_an_upgrade_carries_what_changed_and_takes_the_rest_from_the_site(
+    story: Story, tmp_path: Path
+) -> None:
+    """Nothing of the first .run is at hand any more: neither the file nor its unpacked installer."""
+    _require_installed(story)
+    first = story.spec.machines[0]
+    delta = tmp_path / "upgrade.run"
+    product.make(delta, "--base", str(story.run_file), context=product.upgraded(tmp_path), quiet=True)
+    assert delta.stat().st_size < story.run_file.stat().st_size / 20
+    ssh.put(story.spec, first, [delta], "/root/")
+    ssh.on(story.spec, first, "mv /root/demo.run /root/aside; rm -rf /var/tmp/bundler-0")
+    try:
+        done = product.run(story.spec, _APPLY, name="upgrade.run")
+        assert done.returncode == 0, done.stderr + done.stdout[-3000:]
+        again = product.run(story.spec, _APPLY, name="upgrade.run")
+        assert "nothing to do" in again.stderr
+        older = product.run(story.spec, f"{_APPLY} --base /root/aside", name="upgrade.run")
+        assert "nothing to do" in older.stderr
+    finally:
+        ssh.on(story.spec, first, "mv /root/aside /root/demo.run; rm -f /root/upgrade.run")
+    for machine in story.spec.machines:
+        for port, image in product.PAGES.items():
+            assert image.replace("1.0", "1.1") in product.page(machine, port).text
+    back = product.run(story.spec, _APPLY)
+    assert back.returncode == ExitCode.TRUST
+    assert "--allow-downgrade" in back.stderr
 
 
 def test_nothing_tried_to_leave_the_site(story: Story) -> None:
