@@ -52,8 +52,8 @@ def upgraded(folder: Path) -> Path:
         path.write_text(
             path.read_text().replace("web:1.0", "web:1.1").replace("version=1.0.0", "version=1.1.0")
         )
-    with (context / "Kubefile").open("a") as kubefile:
-        kubefile.write("RUN printf ' ' >>bin/kubectl\n")
+    kubefile = context / "Kubefile"
+    kubefile.write_text(kubefile.read_text().replace("APP web", "RUN printf ' ' >>bin/kubectl\nAPP web"))
     return context
 
 
