@@ -130,7 +130,7 @@ class _Push:
         data = self._read(digest)
         known = placed.image.media_type if digest == placed.image.digest else ""
         media_type = parse_manifest(data, known, placed.image.name).media_type
-        if self._registry.put_manifest(placed.repository, wanted, data, media_type):
+        if self._registry.put_manifest(placed.repository, wanted, data, media_type) is not None:
             return True
         if refusable:
             return False
