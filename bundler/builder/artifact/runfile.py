@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from bundler.builder.artifact.arriving import Arriving
 from bundler.builder.artifact.cut import Stretch, cut
 from bundler.builder.artifact.model import PART, Parts, RunArtifact
 from bundler.core.archive import Bundle
@@ -69,6 +70,53 @@ def assemble(
             on_bytes(len(chunk))
         _check(out.fd, where)
         out.commit(0o777)
+
+
+def adopt(file: Arriving, old: Path, on_bytes: OnBytes = lambda _: None) -> None:
+    """Take the parts that an older .run has in common with the one that is arriving.
+
+    on_bytes: told of bytes that were taken. A file that is no .run has none.
+    """
+    wanted: dict[int, list[Descriptor]] = {}
+    for part in file.artifact.blobs:
+        wanted.setdefault(part.size, []).append(part)
+    try:
+        bundle = Bundle.open(old)
+    except BundlerError:
+        return
+    with bundle:
+        for stretch in cut(bundle.seal, bundle.index.members):
+            for part in wanted.get(stretch.length, ()):
+                if part.digest not in file.there and _is(bundle, stretch, part):
+                    slot = file.slot(part)
+                    if not slot.whole:
+                        slot.fill(bundle.raw(stretch.offset, stretch.length))
+                    slot.settle(str(old))
+                    on_bytes(part.size)
+
+
+def _is(bundle: Bundle, stretch: Stretch, part: Descriptor) -> bool:
+    hasher = hashlib.sha256()
+    for chunk in bundle.raw(stretch.offset, stretch.length):
+        hasher.update(chunk)
+    return hasher.hexdigest() == part.digest.hex
+
+
+def finish(file: Arriving, target: Path, *, where: object, on_bytes: OnBytes = lambda _: None) -> None:
+    """Verify the file as a whole once all parts are there; then it appears at `target`.
+
+    where, on_bytes and errors are those of `assemble`; what isn't right is removed.
+    """
+    artifact = file.artifact
+    try:
+        chunks = file.chunks(0, artifact.size)
+        for chunk in verified(chunks, digest=artifact.digest, size=artifact.size, name=str(where)):
+            on_bytes(len(chunk))
+        _check(file.fd, where)
+    except BundlerError:
+        file.discard()
+        raise
+    file.commit(target)
 
 
 def _check(fd: int, where: object) -> None:

@@ -28,7 +28,7 @@ from bundler.core.oci import (
     Manifest,
     ManifestIndex,
     Platform,
-    parse_artifact,
+    parse_any,
     parse_manifest,
 )
 from bundler.core.reference import Reference
@@ -163,16 +163,7 @@ class _Taken:
         return Attachment(one.tag, root, tuple(part.descriptor for part in parts), tuple(blobs))
 
     def _part(self, digest: Digest, where: str) -> Artifact | ManifestIndex:
-        raw = self._raw(digest, MAX_MANIFEST, where)
-        try:
-            return parse_artifact(raw, "", where)
-        except BundlerError as error:
-            if error.code is not ExitCode.UNSUPPORTED:
-                raise
-        index = parse_manifest(raw, "", where)
-        if not isinstance(index, ManifestIndex):
-            raise _contradicts(where)
-        return index
+        return parse_any(self._raw(digest, MAX_MANIFEST, where), "", where)
 
     def _check(self, needed: set[Digest], listed: Iterable[Digest], where: str) -> None:
         if not needed <= set(listed):
