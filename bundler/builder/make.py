@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bundler.builder.artifact.bases import RegistryBases
 from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.charts.supply import ChartSupply
 from bundler.builder.fetch import Fetcher
@@ -20,7 +21,7 @@ from bundler.builder.images.resolve import resolve_images
 from bundler.builder.images.staged import take_images
 from bundler.builder.images.told import remarks, rules_for
 from bundler.builder.kubefile.catalogue import Catalogue
-from bundler.builder.kubefile.runfile import RunFile
+from bundler.builder.kubefile.runfile import Bases, RunFile
 from bundler.builder.lock.collect import Taking, collect
 from bundler.builder.lock.compare import changes
 from bundler.builder.lock.model import Inputs, Lock, place
@@ -139,12 +140,15 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
 def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> Resolved:
     """Decide what the bundle will be, and bring all of it into the store. Raises BundlerError, Problems."""
     platform = Platform.parse(order.platform)
-    chain = check(order)
     pinned = pins(order.lock.inputs(order.platform))
-    with Fetcher(store, mirrors=order.mirrors, progress=progress, offline=order.offline) as fetcher:
+    with (
+        Fetcher(store, mirrors=order.mirrors, progress=progress, offline=order.offline) as fetcher,
+        RegistryBases(store, _registries(order), pinned.bases, progress) as bases,
+    ):
         charts = ChartSupply(store, fetcher, _registries(order), SdkHelm(), progress, pinned.charts)
-        workshop = _workshop(order, charts, pinned)
+        workshop = _workshop(order, charts, bases, pinned)
         with clock.phase("stage"):
+            chain = check(order, bases)
             staged = evaluate(order.kubefile, order.context, workshop)
             identity = identify(staged.labels, order.context.resolve().name)
         with clock.phase("images"):
@@ -214,14 +218,18 @@ def _as_locked(order: Order, resolved: Resolved, progress: Progress) -> Resolved
     return resolved
 
 
-def check(order: Order) -> tuple[Loaded, ...]:
-    """Read the Kubefile and its bases, so that a slip costs no time. Raises BundlerError and Problems."""
+def check(order: Order, bases: Bases | None = None) -> tuple[Loaded, ...]:
+    """Read the Kubefile and its bases, so that a slip costs no time. Raises BundlerError and Problems.
+
+    bases: brings those that lie in registries; without, nobody is asked.
+    """
     return load_chain(
         order.kubefile,
         order.context,
         order.catalogue,
         platform=order.platform,
         build_args=order.build_args,
+        bases=bases,
     )
 
 
@@ -259,7 +267,7 @@ def write(
     return seal.file_size
 
 
-def _workshop(order: Order, charts: ChartSupply, pinned: Pins) -> Workshop:
+def _workshop(order: Order, charts: ChartSupply, bases: Bases, pinned: Pins) -> Workshop:
     return Workshop(
         store=charts.store,
         fetcher=charts.fetcher,
@@ -269,6 +277,7 @@ def _workshop(order: Order, charts: ChartSupply, pinned: Pins) -> Workshop:
         progress=charts.progress,
         log_file=order.log_file,
         charts=charts,
+        bases=bases,
         pinned_files=pinned.files,
     )
 

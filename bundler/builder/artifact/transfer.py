@@ -3,18 +3,28 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from bundler.builder.artifact.arriving import Arriving, Slot
 from bundler.builder.artifact.model import EMPTY, EMPTY_CONFIG, Parts, RunArtifact, chosen
 from bundler.builder.artifact.upload import Uploader
+from bundler.builder.http import Sink
 from bundler.builder.images.pull import Source, fetch_manifest, manifest_by_digest
-from bundler.builder.images.registry import RegistryClient
 from bundler.builder.parallel import Stop, run_all
 from bundler.builder.progress import Counted, Progress, Transfer, transferring
 from bundler.builder.store import Blob, Store
 from bundler.core.errors import BundlerError
 from bundler.core.oci import Descriptor, ManifestIndex, Platform, parse_any
 from bundler.core.reference import Reference
+
+
+class Streams(Protocol):
+    """Gives what a sink lacks of a blob (`RegistryClient` does)."""
+
+    def stream(
+        self, ref: Reference, what: Descriptor, sink: Sink, on_bytes: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Append it; whether it is right, the sink's owner looks. Raises BundlerError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,7 @@ def fetch(
 
 
 def receive(
-    client: RegistryClient,
+    client: Streams,
     ref: Reference,
     file: Arriving,
     parts: Sequence[Descriptor],
@@ -117,7 +127,7 @@ def receive(
 
 class _Receive:
     def __init__(
-        self, client: RegistryClient, ref: Reference, file: Arriving, store: Store, transfer: Transfer
+        self, client: Streams, ref: Reference, file: Arriving, store: Store, transfer: Transfer
     ) -> None:
         self.stop = Stop()
         self._client = client

@@ -83,8 +83,10 @@ def collect(chain: Sequence[Loaded], catalogue: Path, taking: Taking) -> Inputs:
 def _bases(names: Names, chain: Sequence[Loaded], catalogue: Path) -> Iterator[KubefilePin]:
     called = dict(names.pairs)
     if (run := chain[0].base) is not None:
-        name = _name(run.path, chain[-1].path.resolve().parent, catalogue.resolve())
-        yield KubefilePin(name, run.seal, (names.told(f"FROM in {chain[0].rest[0].location}"),))
+        top = chain[-1].path.resolve().parent
+        name = _name(run.origin, top, catalogue.resolve()) if isinstance(run.origin, Path) else run.name
+        why = names.told(f"FROM in {chain[0].rest[0].location}")
+        yield KubefilePin(name, run.seal, (why,), str(run.manifest) if run.manifest else "")
     for one, builds_on in pairwise(chain):
         base = called[one.kubefile.source.file].removesuffix("/Kubefile")
         start = builds_on.rest[0].location

@@ -30,14 +30,16 @@ class Pin(Protocol):
 
 @dataclass(frozen=True, slots=True, order=True)
 class KubefilePin:
-    """A base that the Kubefile is FROM: a name of the catalogue, or a path from the Kubefile's folder.
+    """A base that the Kubefile is FROM: a name of the catalogue, a path from the Kubefile's folder, oci://….
 
-    digest: of the Kubefile; of a .run, of its seal's text, which covers all but the signature.
+    digest: of the Kubefile; of a .run, of its seal's text, which covers all but the signature. manifest: what
+    a registry has of it for this platform, "" for what is in none.
     """
 
     base: str
     digest: Digest
     why: tuple[str, ...] = ()
+    manifest: str = ""
 
     @property
     def name(self) -> str:
@@ -46,8 +48,8 @@ class KubefilePin:
 
     @property
     def pinned(self) -> str:
-        """The digest."""
-        return str(self.digest)
+        """The digest; and the manifest's where there is one."""
+        return f"{self.digest} ({self.manifest})" if self.manifest else str(self.digest)
 
 
 @dataclass(frozen=True, slots=True, order=True)

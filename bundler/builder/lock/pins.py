@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bundler.builder.charts.reference import ChartReference
 from bundler.builder.charts.supply import ChartPins, Taken
+from bundler.builder.kubefile.runfile import REGISTRY
 from bundler.builder.lock.model import Inputs, PackagePin, SuitePin
 from bundler.builder.packages.closure import Closure
 from bundler.builder.packages.repository import Deb
@@ -14,8 +15,13 @@ from bundler.core.digest import Digest
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """files: by URL. images: by full name, but for those out of local archives. closures: by suite."""
+    """What a lock settles.
 
+    bases: manifests of bundles in registries, by full name. files: by URL. images: by full name, but for
+    those out of local archives. closures: by suite.
+    """
+
+    bases: Mapping[str, Digest] = field(default_factory=dict)
     files: Mapping[str, Digest] = field(default_factory=dict)
     charts: ChartPins = field(default_factory=ChartPins)
     images: Mapping[str, Digest] = field(default_factory=dict)
@@ -34,6 +40,11 @@ def pins(inputs: Inputs) -> Pins:
         for pin in inputs.charts
     }
     return Pins(
+        bases={
+            pin.base.removeprefix(REGISTRY): Digest.parse(pin.manifest)
+            for pin in inputs.kubefiles
+            if pin.manifest
+        },
         files={pin.url: pin.digest for pin in inputs.files},
         charts=ChartPins(charts, {pin.range: pin.version for pin in inputs.ranges}),
         images={pin.reference: pin.digest for pin in inputs.images if pin.source == "registry"},

@@ -137,7 +137,8 @@ def _why(given: Fields) -> tuple[str, ...]:
 
 
 def _kubefile(given: Fields) -> KubefilePin:
-    return KubefilePin(given.text("base"), given.digest("digest"), _why(given))
+    manifest = str(given.digest("manifest")) if given.text("manifest") else ""
+    return KubefilePin(given.text("base"), given.digest("digest"), _why(given), manifest)
 
 
 def _file(given: Fields) -> FilePin:

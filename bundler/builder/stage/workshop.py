@@ -1,17 +1,23 @@
 """What evaluating a Kubefile works with, handed in by the pipeline."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from bundler.builder.charts.values import Values
 from bundler.builder.kubefile.catalogue import Catalogue
+from bundler.builder.kubefile.runfile import Bases, RunFile
 from bundler.builder.progress import Progress, Silent
 from bundler.builder.stage.tree import Tree
 from bundler.builder.store import Blob, Store
+from bundler.core.archive import Bundle
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.index import Member
+from bundler.core.oci import Platform
+from bundler.core.reference import Reference
 
 
 class Fetches(Protocol):
@@ -50,6 +56,18 @@ class NoCharts:
         return chart
 
 
+class NoBases:
+    """For builds that take no bases from registries."""
+
+    def find(self, ref: Reference, platform: Platform) -> RunFile:  # noqa: ARG002  (the protocol's signature)
+        """Raises BundlerError (UNSUPPORTED)."""
+        raise BundlerError("bases can't be pulled here", where=ref, code=ExitCode.UNSUPPORTED)
+
+    def opened(self, base: RunFile, members: Sequence[Member]) -> AbstractContextManager[Bundle]:  # noqa: ARG002  (as above)
+        """Raises BundlerError (UNSUPPORTED)."""
+        raise BundlerError("bases can't be pulled here", where=base.name, code=ExitCode.UNSUPPORTED)
+
+
 @dataclass(frozen=True, slots=True)
 class TakenFile:
     """A file that was fetched by its URL; why: who asked for it."""
@@ -76,5 +94,6 @@ class Workshop:
     progress: Progress = field(default_factory=Silent)
     log_file: Path | None = None
     charts: Charts = field(default_factory=NoCharts)
+    bases: Bases = field(default_factory=NoBases)
     pinned_files: Mapping[str, Digest] = field(default_factory=dict)
     files: list[TakenFile] = field(default_factory=list)

@@ -1,0 +1,132 @@
+"""FROM oci://…: bundles in registries as bases. Only what the store lacks is fetched, nothing is kept twice.
+
+A bundle's seal and index are parts of their own, which the store keeps. They tell which members are missing
+and in which parts these lie; those come to their places in a file of the cache, as they do when a bundle is
+pulled, and the file goes once its members are in the store. So bundles that share content share it here, too.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import Self
+
+from bundler.builder.artifact.arriving import Arriving
+from bundler.builder.artifact.model import RunArtifact
+from bundler.builder.artifact.transfer import fetch, locate, receive
+from bundler.builder.images.offline import Offline
+from bundler.builder.images.pinned import Pinned
+from bundler.builder.images.registry import RegistryClient, RegistryOptions
+from bundler.builder.kubefile.runfile import RunFile
+from bundler.builder.progress import Progress
+from bundler.builder.store import Store
+from bundler.core.archive import Bundle
+from bundler.core.archive import seal as seals
+from bundler.core.archive.parts import Parts
+from bundler.core.archive.reader import checked_index
+from bundler.core.archive.seal import Seal
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.index import Member
+from bundler.core.index_json import MAX_INDEX, refuse
+from bundler.core.oci import Descriptor, Platform
+from bundler.core.reference import Reference
+
+_KIND = "base-run"  # kind of lock: who fetches this bundle
+
+
+class RegistryBases:
+    """The bases of one build; what a name means is asked once. A context manager, which ends all connections.
+
+    pins: what a lock has settled: manifests by the bundle's full name.
+    """
+
+    def __init__(
+        self, store: Store, options: RegistryOptions, pins: Mapping[str, Digest], progress: Progress
+    ) -> None:
+        self._store = store
+        self._jobs = options.at_once
+        self._progress = progress
+        self._client = None if options.offline else RegistryClient(options)
+        self._streams = self._client or Offline(store)
+        self._source = Pinned(self._streams, pins, store)
+        self._found: dict[tuple[Reference, Platform], RunFile] = {}
+        self._known: dict[Digest, tuple[RunArtifact, Seal]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def find(self, ref: Reference, platform: Platform) -> RunFile:
+        """See `Bases.find`. Raises BundlerError (NOT_FOUND, NETWORK, TRUST, INTEGRITY, UNSUPPORTED)."""
+        if (ref, platform) not in self._found:
+            self._found[ref, platform] = self._read(ref, locate(self._source, ref, platform, self._store))
+        return self._found[ref, platform]
+
+    @contextmanager
+    def opened(self, base: RunFile, members: Sequence[Member]) -> Iterator[Bundle]:
+        """See `Bases.opened`. Builds that need one bundle at the same time fetch it one after the other."""
+        manifest, ref = base.manifest, base.origin
+        if manifest is None or not isinstance(ref, Reference):
+            raise TypeError("not a bundle of a registry")
+        artifact, seal = self._known[manifest]
+        with self._store.alone(_KIND, manifest.hex, lambda: self._progress.say(f"another build has {ref}")):
+            missing = [each for each in members if self._store.find(each.digest, each.size) is None]
+            archive = seal.section("archive").offset
+            parts = _covering(artifact, [(archive + each.offset, each.length) for each in missing])
+            with Arriving(self._store.root / "partial" / f"{manifest.hex}.run", artifact) as file:
+                receive(self._streams, ref, file, _unique(parts), self._store, self._jobs, self._progress)
+                with Bundle(file.path, Parts.open(file.path), seal, base.index) as bundle:
+                    yield bundle
+                file.discard()
+
+    def _read(self, ref: Reference, artifact: RunArtifact) -> RunFile:
+        """What its last bytes say of it."""
+        try:
+            text = self._bytes(ref, artifact, artifact.size - seals.LENGTH, seals.TEXT)
+            seal = Seal.parse(text, file_size=artifact.size)
+            section = seal.section("index")
+            if section.length > MAX_INDEX:
+                refuse(f"it has {section.length} bytes, more than {MAX_INDEX}")
+            index = checked_index(self._bytes(ref, artifact, section.offset, section.length), seal)
+        except BundlerError as error:
+            error.where = error.where or ref
+            raise
+        manifest = artifact.descriptor.digest
+        self._known[manifest] = artifact, seal
+        return RunFile(ref, index, Digest.of(seal.to_bytes()), manifest)
+
+    def _bytes(self, ref: Reference, artifact: RunArtifact, offset: int, length: int) -> bytes:
+        """A few bytes of the file; the parts that hold them are in the store then."""
+        if offset < 0 or offset + length > artifact.size:
+            raise BundlerError(
+                "the bundle is damaged",
+                where=ref,
+                why=f"it has only {artifact.size} bytes",
+                code=ExitCode.INTEGRITY,
+                fix="push it again from the .run that it was made of",
+            )
+        parts = _covering(artifact, [(offset, length)])
+        fetch(self._source, ref, _unique(parts), self._store, self._jobs, self._progress)
+        data = b""
+        for start, part in parts.items():
+            with self._store.open(part.digest) as stream:
+                stream.seek(max(0, offset - start))
+                data += stream.read(length - len(data))
+        return data
+
+
+def _covering(artifact: RunArtifact, stretches: Sequence[tuple[int, int]]) -> dict[int, Descriptor]:
+    """The parts that hold any of these bytes (offset, length), by where they start."""
+    starts = list(accumulate((part.size for part in artifact.parts[:-1]), initial=0))
+    numbers: set[int] = set()
+    for offset, length in stretches:
+        numbers.update(range(bisect_right(starts, offset) - 1, bisect_left(starts, offset + length)))
+    return {starts[number]: artifact.parts[number] for number in sorted(numbers)}
+
+
+def _unique(parts: dict[int, Descriptor]) -> tuple[Descriptor, ...]:
+    return tuple({part.digest: part for part in parts.values()}.values())
