@@ -4,14 +4,21 @@ Images keep their full names (`docker.io/library/web`), charts are artifacts at 
 pushes them, and every file of the bundle stands under its own path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from bundler.core.archive.reader import Bundle
 from bundler.core.digest import Digest
-from bundler.core.index import Image, Member, canonical
-from bundler.core.oci import MAX_MANIFEST, OCI_MANIFEST, ManifestIndex, parse_manifest
+from bundler.core.index import Attached, Image, Member, canonical
+from bundler.core.oci import (
+    MAX_MANIFEST,
+    OCI_MANIFEST,
+    Descriptor,
+    ManifestIndex,
+    parse_any,
+    parse_manifest,
+)
 from bundler.core.reference import DEFAULT_REGISTRY, Reference
 from bundler.installer.handout import repository
 from bundler.installer.handout.charts import charts, pack
@@ -38,11 +45,15 @@ class Entry:
 
 @dataclass(slots=True)
 class Repository:
-    """A repository of the registry: tags to digests, manifests and blobs by digest."""
+    """A repository of the registry: tags to digests, manifests and blobs by digest.
+
+    referrers: by a manifest's digest, the entries of what refers to it, as an image index lists them.
+    """
 
     tags: dict[str, Digest] = field(default_factory=dict)
     manifests: dict[Digest, Entry] = field(default_factory=dict)
     blobs: dict[Digest, Entry] = field(default_factory=dict)
+    referrers: dict[Digest, dict[Digest, dict[str, object]]] = field(default_factory=dict)
 
     def manifest(self, wanted: str) -> Entry | None:
         """What a tag or a digest means."""
@@ -77,6 +88,8 @@ def contents(bundle: Bundle) -> Contents:
         _add_image(bundle, image, home)
         if reference.tag is not None:
             home.tags[reference.tag] = image.digest
+        for one in image.attached:
+            _add_attached(bundle, one, home)
     files = {member.path: Entry(BINARY, member, member.digest) for member in bundle.index.members}
     _add_charts(bundle, repositories, files)
     return Contents(repositories, files)
@@ -88,12 +101,31 @@ def _add_image(bundle: Bundle, image: Image, home: Repository) -> None:
         known = image.media_type if digest == image.digest else ""
         parsed = parse_manifest(bundle.read(member, limit=MAX_MANIFEST), known, image.name)
         home.manifests[digest] = Entry(parsed.media_type, member, digest)
+        if not isinstance(parsed, ManifestIndex):
+            _add_blobs(bundle, (parsed.config, *parsed.layers), home)
+
+
+def _add_blobs(bundle: Bundle, parts: Iterable[Descriptor], home: Repository) -> None:
+    for part in parts:
+        blob = bundle.index.member(_path(part.digest))
+        if blob is not None:
+            home.blobs[part.digest] = Entry(BINARY, blob, part.digest)
+
+
+def _add_attached(bundle: Bundle, one: Attached, home: Repository) -> None:
+    """Signatures and the like: under their tags, and as referrers of what they are about."""
+    for digest in one.manifests:
+        member = bundle.member(_path(digest))
+        parsed = parse_any(bundle.read(member, limit=MAX_MANIFEST), "", one.tag)
+        home.manifests[digest] = Entry(parsed.media_type, member, digest)
         if isinstance(parsed, ManifestIndex):
             continue
-        for part in (parsed.config, *parsed.layers):
-            blob = bundle.index.member(_path(part.digest))
-            if blob is not None:
-                home.blobs[part.digest] = Entry(BINARY, blob, part.digest)
+        _add_blobs(bundle, (parsed.config, *parsed.layers), home)
+        if parsed.subject is not None:
+            about = {"annotations": dict(parsed.annotations)} if parsed.annotations else {}
+            entry = {**parsed.descriptor.to_json(), "artifactType": parsed.kind, **about}
+            home.referrers.setdefault(parsed.subject.digest, {})[digest] = entry
+    home.tags[one.tag] = one.digest
 
 
 def _add_charts(bundle: Bundle, repositories: dict[str, Repository], files: dict[str, Entry]) -> None:
