@@ -57,6 +57,13 @@ JoinOutput = Annotated[
 OldRun = Annotated[Path, typer.Argument(metavar="OLD", help="The .run that was there before.")]
 NewRun = Annotated[Path, typer.Argument(metavar="NEW", help="The .run that it is compared to.")]
 DiffJson = Annotated[bool, typer.Option("--json", help="For programs; the form is told in docs/sbom.md.")]
+SignatureOnly = Annotated[bool, typer.Option("--signature", help="Only who signed it.")]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE|KEY", help="A key that should have signed it; else it ends with 7. Repeatable."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="The whole index, as it stands in the file.")]
 Format = Annotated[LintFormat, typer.Option("--format", help="How to report.")]
 
