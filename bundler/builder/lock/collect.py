@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bundler.builder.charts.supply import ChartSupply, Taken
+from bundler.builder.images.attached import pins_of
 from bundler.builder.images.discover import FoundImage
 from bundler.builder.images.model import ResolvedImage
 from bundler.builder.lock.model import (
@@ -122,7 +123,8 @@ def _images(
             digest=Digest.parse(image.top) if image.top else image.root.digest,
             manifest=_manifest(image),
             why=_image_whys(names, image, by_name.get(image.name, ())),
-            attached=tuple(sorted(f"{each.tag} {each.root.digest}" for each in image.attached)),
+            attached=tuple(f"{tag} {digest}" for tag, digest in pins_of(image)),
+            signatures=image.signatures,
         )
         for image in images
     )

@@ -122,7 +122,8 @@ class ImagePin:
 
     reference: its full name. source: `registry`, or `file` for an archive of the build context. digest: what
     the name led to, mostly an index of several platforms; manifest: the image for this platform. attached:
-    signatures and the like that are carried along, each as `TAG DIGEST`.
+    signatures and the like that are carried along, each as `TAG DIGEST`, of the artifact under the tag or
+    listed under it. signatures: they were asked for, so that there are no others.
     """
 
     reference: str
@@ -131,6 +132,7 @@ class ImagePin:
     manifest: Digest
     why: tuple[str, ...] = ()
     attached: tuple[str, ...] = ()
+    signatures: bool = False
 
     @property
     def name(self) -> str:
