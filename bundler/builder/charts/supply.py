@@ -75,13 +75,13 @@ class ChartSupply:
         """
         return self._fetch(ChartReference.parse(text), checksum, why or text)
 
-    def values(self, text: bytes, file: str) -> Values:
-        """The values of a file, as Helm reads them. Raises Problems and BundlerError."""
-        key = str(Digest.of(text))
+    def values(self, text: bytes, file: str, *, own: bool = False) -> Values:
+        """The values of a file, as Helm reads them; own and errors as `read_values` has them."""
+        key = f"{Digest.of(text)}{' own' if own else ''}"
         if (known := self.store.recall(_VALUES, key)) is not None:
             remembered: Values = json.loads(known)
             return remembered
-        values = read_values(text, file, self.helm)
+        values = read_values(text, file, self.helm, own=own)
         self.store.remember(_VALUES, key, json.dumps(values).encode())
         return values
 

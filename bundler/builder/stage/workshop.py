@@ -33,8 +33,8 @@ class Charts(Protocol):
     def fetch(self, text: str, checksum: Digest | None = None, *, why: str = "") -> tuple[str, Blob]:
         """File name and .tgz of `oci://…` or `chart+https://…`. Raises BundlerError."""
 
-    def values(self, text: bytes, file: str) -> Values:
-        """The values of one file. Raises Problems and BundlerError."""
+    def values(self, text: bytes, file: str, *, own: bool = False) -> Values:
+        """The values of one file. own: the chart's, in which Helm's reading counts. Raises BundlerError."""
 
     def complete(self, chart: Tree, where: str, local: Callable[[str], Tree]) -> Tree:
         """The chart with its dependencies; `local` gives those of file://. Raises BundlerError."""
@@ -47,7 +47,7 @@ class NoCharts:
         """Raises BundlerError (UNSUPPORTED)."""
         raise BundlerError("charts can't be fetched here", where=text, code=ExitCode.UNSUPPORTED)
 
-    def values(self, text: bytes, file: str) -> Values:  # noqa: ARG002  (as above)
+    def values(self, text: bytes, file: str, *, own: bool = False) -> Values:  # noqa: ARG002  (as above)
         """Raises BundlerError (UNSUPPORTED)."""
         raise BundlerError("values of charts can't be read here", where=file, code=ExitCode.UNSUPPORTED)
 
