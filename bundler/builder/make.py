@@ -26,6 +26,7 @@ from bundler.builder.lock.collect import Taking, collect
 from bundler.builder.lock.compare import changes
 from bundler.builder.lock.model import Inputs, Lock, place
 from bundler.builder.lock.pins import Pins, pins
+from bundler.builder.logins import Logins
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
 from bundler.builder.packages.inherited import Kept, keep
@@ -52,15 +53,14 @@ from bundler.core.oci import Platform
 class Order:
     """What is to be built.
 
-    context: the folder that COPY takes from. target: the .run, or None for NAME.run in the current
-    folder; suffix: behind that NAME, `-arm64` where there are several.
-    platform: `linux/amd64`. insecure: registries (`HOST:PORT`) that are spoken to over plain HTTP.
-    ignored: patterns of images that manifests name and the bundle shall not have. signatures: bring what
-    registries keep beside images.
-    debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen installer (.tar.gz)
-    to use in place of one made here. jobs: transfers at once. offline: use nothing but the cache.
-    refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told when a
-    RUN fails. signer: whose signature the .run gets, None for none. created: the date in the bills of
+    context: the folder that COPY takes from. target: the .run, or None for NAME.run in the current folder;
+    suffix: behind that NAME, `-arm64` where there are several. platform: `linux/amd64`. insecure: registries
+    (`HOST:PORT`) that are spoken to over plain HTTP. logins: for files and chart repositories. ignored:
+    patterns of images that manifests name and the bundle shall not have. signatures: bring what registries
+    keep beside images. debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen
+    installer (.tar.gz) to use in place of one made here. jobs: transfers at once. offline: use nothing but
+    the cache. refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told
+    when a RUN fails. signer: whose signature the .run gets, None for none. created: the date in the bills of
     materials, seconds since the epoch, None for none. lock: what inputs are pinned to, lock_digest: of its
     file. locked: fail where the lock doesn't say exactly what the build takes. split: make parts of less than
     that many bytes, None for one file.
@@ -74,6 +74,7 @@ class Order:
     build_args: Mapping[str, str] = field(default_factory=dict)
     insecure: frozenset[str] = frozenset()
     mirrors: Mirrors = field(default_factory=Mirrors)
+    logins: Logins = field(default_factory=Logins)
     ignored: tuple[str, ...] = ()
     signatures: bool = False
     debian_mirror: str = ""
@@ -142,7 +143,13 @@ def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> R
     platform = Platform.parse(order.platform)
     pinned = pins(order.lock.inputs(order.platform))
     with (
-        Fetcher(store, mirrors=order.mirrors, progress=progress, offline=order.offline) as fetcher,
+        Fetcher(
+            store,
+            mirrors=order.mirrors,
+            progress=progress,
+            offline=order.offline,
+            logins=order.logins,
+        ) as fetcher,
         RegistryBases(store, _registries(order), pinned.bases, progress) as bases,
     ):
         charts = ChartSupply(store, fetcher, _registries(order), SdkHelm(), progress, pinned.charts)

@@ -61,6 +61,9 @@ class Helm(Protocol):
         (NETWORK) with Helm's own words, (UNSUPPORTED) without Helm.
         """
 
+    def newest(self, versions: Sequence[str], wanted: str, where: object) -> str:
+        """The newest of these versions in the range `wanted`, "" for none. Raises BundlerError (INPUT)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SdkHelm:
@@ -121,6 +124,29 @@ class SdkHelm:
                     why=why,
                     fix="check the repositories in Chart.yaml and the network",
                     code=ExitCode.NETWORK,
+                )
+            case answer:
+                raise _unusable(answer, where)
+
+    def newest(self, versions: Sequence[str], wanted: str, where: object) -> str:
+        """See `Helm.newest`."""
+        order = {
+            "task": "newest",
+            "versions": list(versions),
+            "range": wanted,
+            "memory": self.memory,
+            "output": MAX_RENDERED,
+        }
+        match self._asked(order, self.timeout, where):
+            case {"newest": str(version)}:
+                return version
+            case {"error": str(why)}:
+                raise BundlerError(
+                    f"not a range of versions: {wanted[:80]!r}",
+                    where=where,
+                    why=why,
+                    fix="correct the version in Chart.yaml",
+                    code=ExitCode.INPUT,
                 )
             case answer:
                 raise _unusable(answer, where)
