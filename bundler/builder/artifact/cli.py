@@ -92,6 +92,7 @@ def save_command(
     source: SaveSource,
     *,
     output: LayoutOutput,
+    platform: RunPlatform = "",
     insecure_registry: opt.InsecureRegistries = None,
     cache: opt.Cache = None,
     jobs: opt.Jobs = 4,
@@ -101,7 +102,7 @@ def save_command(
     with _around(cache, insecure_registry, jobs, quiet=quiet) as around:
         from bundler.builder.artifact import work  # noqa: PLC0415  (as above)
 
-        artifact = work.save(source, output, around)
+        artifact = work.save(source, output, platform, around)
     typer.echo(f"{output}: {artifact.descriptor.digest}")
 
 

@@ -98,12 +98,12 @@ def pull(
     return target, artifact, moved
 
 
-def save(source: str, target: Path, around: Around) -> RunArtifact:
-    """Write a .run, a named bundle, or one that is in a registry as an OCI layout.
+def save(source: str, target: Path, platform: str, around: Around) -> RunArtifact:
+    """Write a .run, a named bundle, or one that is in a registry as an OCI layout. platform: as for `pull`.
 
     Raises BundlerError as `layout.save` does, and as `pull` does.
     """
-    with _opened(source, around, fetch=True) as held:
+    with _opened(source, around, fetch=True, platform=platform) as held:
         name = str(held.name) if held.name else re.sub(r"[^A-Za-z0-9._-]", "-", held.artifact.version)
         around.progress.begin(f"save to {target}")
         with transferring(around.progress, target.name, held.artifact.size) as told:
@@ -146,7 +146,7 @@ def untag(name: str, around: Around) -> Reference:
 
 
 @contextlib.contextmanager
-def _opened(source: str, around: Around, *, fetch: bool = False) -> Iterator[Held]:
+def _opened(source: str, around: Around, *, fetch: bool = False, platform: str = "") -> Iterator[Held]:
     """A file where there is one of this name, else the bundle that the cache, or a registry, has."""
     path = Path(source)
     if path.is_file():
@@ -164,16 +164,18 @@ def _opened(source: str, around: Around, *, fetch: bool = False) -> Iterator[Hel
     known = Names(around.store).find(ref)
     if known is None and not fetch:
         raise _unknown(source)
-    yield Held(known or _fetched(ref, around), StoredParts(around.store, ref), ref)
+    yield Held(known or _fetched(ref, platform, around), StoredParts(around.store, ref), ref)
 
 
-def _fetched(ref: Reference, around: Around) -> RunArtifact:
-    """A bundle of a registry, all of its parts in the cache, where it has its name now."""
+def _fetched(ref: Reference, platform: str, around: Around) -> RunArtifact:
+    """A bundle of a registry, all of its parts in the cache; there it has its name, if that means no others."""
     around.progress.begin(f"pull {ref}")
     with _client(around) as client:
-        artifact = transfer.locate(client, ref, None, around.store)
+        wanted = Platform.parse(platform) if platform else None
+        artifact = transfer.locate(client, ref, wanted, around.store)
         transfer.fetch(client, ref, artifact.blobs, around.store, around.options.at_once, around.progress)
-    Names(around.store).put(ref, artifact)
+    if not platform:
+        Names(around.store).put(ref, artifact)
     return artifact
 
 

@@ -1,8 +1,8 @@
 """Logins for registries, from the files that `docker login`, `podman login`, `skopeo login` and Helm write.
 
-The files are containers-auth.json(5), Docker's config.json and Helm's; they share one form. Credential helpers
-(`docker-credential-NAME`) are asked as Docker asks them: the registry goes in on standard input, so nothing
-secret is ever in an argv. A secret is shown by no repr and no message.
+The files are containers-auth.json(5), Docker's config.json and Helm's; they share one form. Credential
+helpers (`docker-credential-NAME`) are asked as Docker asks them: the registry goes in on standard input, so
+nothing secret is ever in an argv. A secret is shown by no repr and no message.
 """
 
 import base64
