@@ -57,7 +57,8 @@ class Arriving:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.fd)
+        fd, self.fd = self.fd, -1  # a thread that comes late must find no other file under this number
+        os.close(fd)
 
     def slot(self, part: Descriptor) -> "Slot":
         """The place of a part, with what has arrived of it."""
@@ -222,5 +223,5 @@ def _remove_unused(path: Path) -> None:
     """Remove what no process holds any more."""
     with contextlib.suppress(OSError):
         if (fd := open_alone(path)) is not None:
-            path.unlink()
             os.close(fd)
+            path.unlink()

@@ -8,6 +8,7 @@ pulled, and the file goes once its members are in the store. So bundles that sha
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import accumulate
 from typing import Self
 
@@ -19,7 +20,7 @@ from bundler.builder.images.pinned import Pinned
 from bundler.builder.images.registry import RegistryClient, RegistryOptions
 from bundler.builder.kubefile.runfile import RunFile
 from bundler.builder.progress import Progress
-from bundler.builder.store import Store
+from bundler.builder.store import Blob, Store
 from bundler.core.archive import Bundle
 from bundler.core.archive import seal as seals
 from bundler.core.archive.parts import Parts
@@ -45,11 +46,10 @@ class RegistryBases:
         self, store: Store, options: RegistryOptions, pins: Mapping[str, Digest], progress: Progress
     ) -> None:
         self._store = store
-        self._jobs = options.at_once
+        self._options = options
+        self._pins = pins
         self._progress = progress
-        self._client = None if options.offline else RegistryClient(options)
-        self._streams = self._client or Offline(store)
-        self._source = Pinned(self._streams, pins, store)
+        self._client: RegistryClient | None = None
         self._found: dict[tuple[Reference, Platform], RunFile] = {}
         self._known: dict[Digest, tuple[RunArtifact, Seal]] = {}
 
@@ -59,6 +59,18 @@ class RegistryBases:
     def __exit__(self, *_: object) -> None:
         if self._client is not None:
             self._client.close()
+
+    @cached_property
+    def _streams(self) -> RegistryClient | Offline:
+        """Made when it is needed: most builds have no base in a registry, and certificates take time."""
+        if self._options.offline:
+            return Offline(self._store)
+        self._client = RegistryClient(self._options)
+        return self._client
+
+    @property
+    def _source(self) -> Pinned:
+        return Pinned(self._streams, self._pins, self._store)
 
     def find(self, ref: Reference, platform: Platform) -> RunFile:
         """See `Bases.find`. Raises BundlerError (NOT_FOUND, NETWORK, TRUST, INTEGRITY, UNSUPPORTED)."""
@@ -78,7 +90,15 @@ class RegistryBases:
             archive = seal.section("archive").offset
             parts = _covering(artifact, [(archive + each.offset, each.length) for each in missing])
             with Arriving(self._store.root / "partial" / f"{manifest.hex}.run", artifact) as file:
-                receive(self._streams, ref, file, _unique(parts), self._store, self._jobs, self._progress)
+                receive(
+                    self._streams,
+                    ref,
+                    file,
+                    _unique(parts),
+                    self._store,
+                    self._options.at_once,
+                    self._progress,
+                )
                 with Bundle(file.path, Parts.open(file.path), seal, base.index) as bundle:
                     yield bundle
                 file.discard()
@@ -110,12 +130,15 @@ class RegistryBases:
                 fix="push it again from the .run that it was made of",
             )
         parts = _covering(artifact, [(offset, length)])
-        fetch(self._source, ref, _unique(parts), self._store, self._jobs, self._progress)
+        missing = [each for each in _unique(parts) if self._store.find(each.digest, each.size) is None]
+        if missing:
+            fetch(self._source, ref, missing, self._store, self._options.at_once, self._progress)
         data = b""
         for start, part in parts.items():
-            with self._store.open(part.digest) as stream:
-                stream.seek(max(0, offset - start))
-                data += stream.read(length - len(data))
+            place = start  # parts may be large, where somebody else has cut the file
+            for chunk in self._store.chunks(Blob(part.digest, part.size), name=f"{ref} ({part.digest})"):
+                data += chunk[max(0, offset - place) : max(0, offset + length - place)]
+                place += len(chunk)
         return data
 
 

@@ -72,27 +72,18 @@ def assemble(
         out.commit(0o777)
 
 
-def adopt(file: Arriving, old: Path, on_bytes: OnBytes = lambda _: None) -> None:
-    """Take the parts that an older .run has in common with the one that is arriving.
-
-    on_bytes: told of bytes that were taken. A file that is no .run has none.
-    """
+def adopt(file: Arriving, old: Bundle) -> None:
+    """Take the parts that an older .run has in common with the one that is arriving."""
     wanted: dict[int, list[Descriptor]] = {}
     for part in file.artifact.blobs:
         wanted.setdefault(part.size, []).append(part)
-    try:
-        bundle = Bundle.open(old)
-    except BundlerError:
-        return
-    with bundle:
-        for stretch in cut(bundle.seal, bundle.index.members):
-            for part in wanted.get(stretch.length, ()):
-                if part.digest not in file.there and _is(bundle, stretch, part):
-                    slot = file.slot(part)
-                    if not slot.whole:
-                        slot.fill(bundle.raw(stretch.offset, stretch.length))
-                    slot.settle(str(old))
-                    on_bytes(part.size)
+    for stretch in cut(old.seal, old.index.members):
+        for part in wanted.get(stretch.length, ()):
+            if part.digest not in file.there and _is(old, stretch, part):
+                slot = file.slot(part)
+                if not slot.whole:
+                    slot.fill(old.raw(stretch.offset, stretch.length))
+                slot.settle(str(old.path))
 
 
 def _is(bundle: Bundle, stretch: Stretch, part: Descriptor) -> bool:

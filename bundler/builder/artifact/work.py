@@ -15,8 +15,10 @@ from bundler.builder.artifact.runfile import adopt, assemble, finish, packed
 from bundler.builder.artifact.transfer import Moved
 from bundler.builder.artifact.upload import Uploader
 from bundler.builder.images.registry import RegistryClient, RegistryOptions
+from bundler.builder.kubefile.runfile import read_run
 from bundler.builder.progress import Progress, transferring
 from bundler.builder.store import Store
+from bundler.core.archive import Bundle
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import OCI_INDEX, Platform
@@ -42,8 +44,7 @@ class Held:
 
 
 def push(sources: Sequence[str], target: str, around: Around) -> tuple[Reference, Digest, Moved]:
-    """Push a .run, or a bundle that has a name; `target` "": under that name. The digest is what it means
-    there.
+    """Push a .run, or a bundle that has a name; `target` "": under that name. Gives what that means now.
 
     Several, for several platforms, get one name by an image index. Raises BundlerError (NOT_FOUND, USAGE,
     NETWORK, TRUST, INTEGRITY).
@@ -87,8 +88,7 @@ def pull(
         target = output or Path(f"{artifact.name}.run")
         _check_target(target)
         with Arriving.beside(target, artifact) as file:
-            for other in (target, *([old] if old else ())):
-                adopt(file, other)
+            _take_over(file, target, old, around)
             moved = transfer.receive(
                 client, ref, file, artifact.blobs, around.store, around.options.at_once, around.progress
             )
@@ -168,7 +168,7 @@ def _opened(source: str, around: Around, *, fetch: bool = False, platform: str =
 
 
 def _fetched(ref: Reference, platform: str, around: Around) -> RunArtifact:
-    """A bundle of a registry, all of its parts in the cache; there it has its name, if that means no others."""
+    """A bundle of a registry, whole in the cache; there it has its name, unless that means others, too."""
     around.progress.begin(f"pull {ref}")
     with _client(around) as client:
         wanted = Platform.parse(platform) if platform else None
@@ -202,6 +202,19 @@ def _client(around: Around) -> Iterator[RegistryClient]:
         yield client
     finally:
         client.close()
+
+
+def _take_over(file: Arriving, target: Path, old: Path | None, around: Around) -> None:
+    """What the file that is replaced, if it is a .run, and the earlier one that was named have in common."""
+    earlier = [old] if old is not None else []
+    if target.is_file():
+        with contextlib.suppress(BundlerError):  # anything may be replaced
+            read_run(target)
+            earlier.append(target)
+    for path in earlier:
+        around.progress.begin(f"compare with {path}")
+        with Bundle.open(path) as bundle:
+            adopt(file, bundle)
 
 
 def _check_target(target: Path) -> None:
