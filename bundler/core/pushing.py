@@ -69,9 +69,10 @@ class Repository:
         return Request("GET", self._url(f"manifests/{wanted}"), frozenset({200, 404}), headers)
 
     def referrers(self, subject: Digest) -> Request:
-        """The image index of what refers to a manifest; 404 where a registry keeps none."""
+        """The image index of what refers to a manifest; not 200 where a registry knows no such address."""
         headers = {"Accept": OCI_INDEX}
-        return Request("GET", self._url(f"referrers/{subject}"), frozenset({200, 404, 405}), headers)
+        accepted = frozenset({200, 400, 404, 405, 501})
+        return Request("GET", self._url(f"referrers/{subject}"), accepted, headers)
 
     def blob(self, digest: Digest) -> Request:
         """Is this blob there?"""
