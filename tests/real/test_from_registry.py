@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -204,6 +205,23 @@ def test_the_cache_holds_everything_once(project: Project) -> None:
     run = project.folder / "platform.run"
     stored = sum(path.stat().st_blocks * 512 for path in files_below(cache / "blobs"))
     assert stored < 1.2 * run.stat().st_size  # with what the child made: its bills, its small files
+
+
+def test_two_builds_at_once_fetch_it_once(project: Project, requests: Requests) -> None:
+    project.prepared()
+    for name in ("one", "two"):
+        project.write(name, {"Kubefile": CHILD.format(base=f"oci://{project.base}")})
+    del requests[:]
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda name: project.built(name, cache="other"), ("one", "two")))
+    one, two = map(index_of_run, runs)
+    assert contents(one) == contents(two)
+    manifest = json.loads(skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{project.base}"))
+    largest = max(manifest["layers"], key=lambda part: part["size"])["digest"]
+    assert [path for _, path, _ in requests if path.endswith(largest)] == [
+        f"/v2/acme/platform/blobs/{largest}"
+    ]
+    assert files_below(project.folder / "other/partial") == []
 
 
 def test_a_fetch_that_was_cut_goes_on(project: Project, requests: Requests) -> None:

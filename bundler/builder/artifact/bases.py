@@ -8,8 +8,10 @@ pulled, and the file goes once its members are in the store. So bundles that sha
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
+from pathlib import Path
 from typing import Self
 
 from bundler.builder.artifact.arriving import Arriving
@@ -18,22 +20,28 @@ from bundler.builder.artifact.transfer import fetch, locate, receive
 from bundler.builder.images.offline import Offline
 from bundler.builder.images.pinned import Pinned
 from bundler.builder.images.registry import RegistryClient, RegistryOptions
-from bundler.builder.kubefile.runfile import RunFile
+from bundler.builder.kubefile.runfile import RunFile, run_file
 from bundler.builder.progress import Progress
 from bundler.builder.store import Blob, Store
 from bundler.core.archive import Bundle
 from bundler.core.archive import seal as seals
-from bundler.core.archive.parts import Parts
-from bundler.core.archive.reader import checked_index
 from bundler.core.archive.seal import Seal
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Member
-from bundler.core.index_json import MAX_INDEX, refuse
 from bundler.core.oci import Descriptor, Platform
 from bundler.core.reference import Reference
 
 _KIND = "base-run"  # kind of lock: who fetches this bundle
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What says what a bundle holds. parts: of its seal and its index; archive: where members count from."""
+
+    artifact: RunArtifact
+    parts: dict[int, Descriptor]
+    archive: int
 
 
 class RegistryBases:
@@ -51,7 +59,7 @@ class RegistryBases:
         self._progress = progress
         self._client: RegistryClient | None = None
         self._found: dict[tuple[Reference, Platform], RunFile] = {}
-        self._known: dict[Digest, tuple[RunArtifact, Seal]] = {}
+        self._heads: dict[Digest, _Head] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +83,9 @@ class RegistryBases:
     def find(self, ref: Reference, platform: Platform) -> RunFile:
         """See `Bases.find`. Raises BundlerError (NOT_FOUND, NETWORK, TRUST, INTEGRITY, UNSUPPORTED)."""
         if (ref, platform) not in self._found:
-            self._found[ref, platform] = self._read(ref, locate(self._source, ref, platform, self._store))
+            with _named(ref):
+                artifact = locate(self._source, ref, platform, self._store)
+                self._found[ref, platform] = self._read(ref, artifact)
         return self._found[ref, platform]
 
     @contextmanager
@@ -84,40 +94,43 @@ class RegistryBases:
         manifest, ref = base.manifest, base.origin
         if manifest is None or not isinstance(ref, Reference):
             raise TypeError("not a bundle of a registry")
-        artifact, seal = self._known[manifest]
+        head = self._heads[manifest]
         with self._store.alone(_KIND, manifest.hex, lambda: self._progress.say(f"another build has {ref}")):
             missing = [each for each in members if self._store.find(each.digest, each.size) is None]
-            archive = seal.section("archive").offset
-            parts = _covering(artifact, [(archive + each.offset, each.length) for each in missing])
-            with Arriving(self._store.root / "partial" / f"{manifest.hex}.run", artifact) as file:
-                receive(
-                    self._streams,
-                    ref,
-                    file,
-                    _unique(parts),
-                    self._store,
-                    self._options.at_once,
-                    self._progress,
-                )
-                with Bundle(file.path, Parts.open(file.path), seal, base.index) as bundle:
+            parts = head.parts | _covering(
+                head.artifact, [(head.archive + each.offset, each.length) for each in missing]
+            )
+            with Arriving(self._store.root / "partial" / f"{manifest.hex}.run", head.artifact) as file:
+                self._receive(ref, file, parts)
+                with Bundle.open(file.path) as bundle:
                     yield bundle
                 file.discard()
 
     def _read(self, ref: Reference, artifact: RunArtifact) -> RunFile:
         """What its last bytes say of it."""
-        try:
-            text = self._bytes(ref, artifact, artifact.size - seals.LENGTH, seals.TEXT)
-            seal = Seal.parse(text, file_size=artifact.size)
-            section = seal.section("index")
-            if section.length > MAX_INDEX:
-                refuse(f"it has {section.length} bytes, more than {MAX_INDEX}")
-            index = checked_index(self._bytes(ref, artifact, section.offset, section.length), seal)
-        except BundlerError as error:
-            error.where = error.where or ref
-            raise
+        text = self._bytes(ref, artifact, artifact.size - seals.LENGTH, seals.TEXT)
+        seal = Seal.parse(text, file_size=artifact.size)
+        stretches = [(one.offset, one.length) for one in seal.sections if one.name.startswith("index")]
+        parts = _covering(artifact, [(seal.offset, seals.LENGTH), *stretches])
+        self._fetch(ref, parts)
+        with self._store.scratch() as folder, Arriving(folder / "head", artifact) as file:
+            self._receive(ref, file, parts)
+            with Bundle.open(file.path) as bundle:
+                run = run_file(bundle)
         manifest = artifact.descriptor.digest
-        self._known[manifest] = artifact, seal
-        return RunFile(ref, index, Digest.of(seal.to_bytes()), manifest)
+        self._heads[manifest] = _Head(artifact, parts, seal.section("archive").offset)
+        return replace(run, origin=ref, manifest=manifest)
+
+    def _fetch(self, ref: Reference, parts: Mapping[int, Descriptor]) -> None:
+        """Into the store."""
+        missing = [each for each in _unique(parts) if self._store.find(each.digest, each.size) is None]
+        if missing:
+            fetch(self._source, ref, missing, self._store, self._options.at_once, self._progress)
+
+    def _receive(self, ref: Reference, file: Arriving, parts: Mapping[int, Descriptor]) -> None:
+        """To their places in a file."""
+        jobs = self._options.at_once
+        receive(self._streams, ref, file, _unique(parts), self._store, jobs, self._progress)
 
     def _bytes(self, ref: Reference, artifact: RunArtifact, offset: int, length: int) -> bytes:
         """A few bytes of the file; the parts that hold them are in the store then."""
@@ -130,9 +143,7 @@ class RegistryBases:
                 fix="push it again from the .run that it was made of",
             )
         parts = _covering(artifact, [(offset, length)])
-        missing = [each for each in _unique(parts) if self._store.find(each.digest, each.size) is None]
-        if missing:
-            fetch(self._source, ref, missing, self._store, self._options.at_once, self._progress)
+        self._fetch(ref, parts)
         data = b""
         for start, part in parts.items():
             place = start  # parts may be large, where somebody else has cut the file
@@ -151,5 +162,16 @@ def _covering(artifact: RunArtifact, stretches: Sequence[tuple[int, int]]) -> di
     return {starts[number]: artifact.parts[number] for number in sorted(numbers)}
 
 
-def _unique(parts: dict[int, Descriptor]) -> tuple[Descriptor, ...]:
+@contextmanager
+def _named(ref: Reference) -> Iterator[None]:
+    """Let errors name the bundle, not the file of the cache that it was read in."""
+    try:
+        yield
+    except BundlerError as error:
+        if error.where is None or isinstance(error.where, Path):
+            error.where = ref
+        raise
+
+
+def _unique(parts: Mapping[int, Descriptor]) -> tuple[Descriptor, ...]:
     return tuple({part.digest: part for part in parts.values()}.values())

@@ -125,8 +125,9 @@ def index_of(artifacts: Iterable[RunArtifact]) -> bytes:
     Raises BundlerError (USAGE) where two are for one platform.
     """
     entries: dict[Platform, dict[str, Any]] = {}
-    for artifact in artifacts:
-        platform = Platform.parse(artifact.platform)
+    told = ((word, artifact) for artifact in artifacts for word in artifact.platform.split(","))
+    for word, artifact in told:
+        platform = Platform.parse(word)
         if platform in entries:
             raise BundlerError(
                 f"two of the bundles are for {platform}",
@@ -134,8 +135,8 @@ def index_of(artifacts: Iterable[RunArtifact]) -> bytes:
                 fix="give them different names, or leave one out",
             )
         words = {"os": platform.os, "architecture": platform.architecture, "variant": platform.variant}
-        told = {key: value for key, value in words.items() if value}
-        entries[platform] = {**artifact.descriptor.to_json(), "artifactType": ARTIFACT, "platform": told}
+        about = {key: value for key, value in words.items() if value}
+        entries[platform] = {**artifact.descriptor.to_json(), "artifactType": ARTIFACT, "platform": about}
     listed = [entries[platform] for platform in sorted(entries)]
     document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "artifactType": ARTIFACT, "manifests": listed}
     return canonical(document)

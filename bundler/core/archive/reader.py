@@ -253,12 +253,7 @@ def _read_index(parts: Parts, seal: Seal) -> Index:
     section = seal.section("index")
     if section.length > MAX_INDEX:
         refuse(f"it has {section.length} bytes, more than {MAX_INDEX}")
-    return checked_index(b"".join(_stretch(parts, section)), seal)
-
-
-def checked_index(data: bytes, seal: Seal) -> Index:
-    """The index, if these bytes are what the seal promises. Raises BundlerError (INTEGRITY, UNSUPPORTED)."""
-    section = seal.section("index")
+    data = b"".join(_stretch(parts, section))
     if Digest.of(data) != section.digest:
         _damaged(None, "the index's sha256 is not what the seal says")
     index = Index.from_json(data)
