@@ -247,30 +247,52 @@ def test_what_an_earlier_pull_left_is_not_believed(
     assert [path.name for path in tmp_path.glob(".back.run*")] == []
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount")
-def test_a_pull_needs_room_for_the_file_once(
-    call: Call, product: Path, registry: Registry, tmp_path: Path
-) -> None:
-    """Target and cache on a disk that has 256 KiB more than the file."""
-    assert call("push", product, f"{registry.host}/demo:1", *plain(registry))[0] == 0
-    disk = tmp_path / "disk"
+def pulled_to_disk(registry: Registry, disk: Path, size: int, more: str) -> subprocess.CompletedProcess[str]:
+    """Pull demo:1 , target and cache on a disk of this size in a mount namespace; then do `more`."""
     disk.mkdir()
-    size = product.stat().st_size + (256 << 10)
-    script = f'mount -t tmpfs -o size={size} none {disk} && "$@" && sha256sum {disk}/back.run'
+    script = (
+        f'mount -t tmpfs -o size={size} none {disk} && cd {disk} && {{ "$@"; code=$?; {more}; exit $code; }}'
+    )
     pull = [
         *(sys.executable, "-m", "bundler.builder", "pull", f"{registry.host}/demo:1"),
-        *("-o", str(disk / "back.run"), "--cache", str(disk / "cache"), *plain(registry)),
+        *("-o", "back.run", "--cache", "cache", *plain(registry)),
     ]
-    done = subprocess.run(
+    return subprocess.run(
         ["unshare", "-m", "sh", "-c", script, "sh", *pull],
-        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount")
+def test_a_pull_needs_room_for_the_file_once(
+    call: Call, product: Path, registry: Registry, tmp_path: Path
+) -> None:
+    """On a disk that has 256 KiB more than the file."""
+    assert call("push", product, f"{registry.host}/demo:1", *plain(registry))[0] == 0
+    size = product.stat().st_size + (256 << 10)
+    done = pulled_to_disk(registry, tmp_path / "disk", size, "sha256sum back.run")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split()[0] == digest(product)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount")
+def test_a_pull_onto_a_full_disk_says_so_and_goes_on_when_there_is_room(
+    call: Call, product: Path, registry: Registry, tmp_path: Path
+) -> None:
+    assert call("push", product, f"{registry.host}/demo:1", *plain(registry))[0] == 0
+    disk, whole = tmp_path / "disk", product.stat().st_size + (256 << 10)
+    again = f'mount -o remount,size={whole} {disk} && "$@" -q && sha256sum back.run'
+    done = pulled_to_disk(registry, disk, product.stat().st_size // 2, again)
+    assert done.returncode == ExitCode.SPACE
+    assert "the disk is full" in done.stderr
+    assert ".back.run." in done.stderr  # the file that has what arrived
+    *_, told, sum_ = done.stdout.splitlines()
+    assert sum_.split()[0] == digest(product)
+    assert "0 were there" not in told
 
 
 def test_bundles_for_several_platforms_have_one_name(
