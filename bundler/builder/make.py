@@ -53,14 +53,16 @@ from bundler.core.oci import Platform
 class Order:
     """What is to be built.
 
-    context: the folder that COPY takes from. target: the .run, or None for NAME.run in the current folder;
-    suffix: behind that NAME, `-arm64` where there are several. platform: `linux/amd64`. insecure: registries
-    (`HOST:PORT`) that are spoken to over plain HTTP. logins: for files and chart repositories. ignored:
-    patterns of images that manifests name and the bundle shall not have. signatures: bring what registries
-    keep beside images. debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen
-    installer (.tar.gz) to use in place of one made here. jobs: transfers at once. offline: use nothing but
-    the cache. refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told
-    when a RUN fails. signer: whose signature the .run gets, None for none. created: the date in the bills of
+    context: the folder that COPY takes from. target: the .run, or None for NAME.run in the current
+    folder; suffix: behind that NAME, `-arm64` where there are several.
+    platform: `linux/amd64`. insecure: registries (`HOST:PORT`) that are spoken to over plain HTTP.
+    logins: for files and chart repositories.
+    ignored: patterns of images that manifests name and the bundle shall not have. signatures: bring what
+    registries keep beside images.
+    debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen installer (.tar.gz)
+    to use in place of one made here. jobs: transfers at once. offline: use nothing but the cache.
+    refresh: resolve OS packages anew, however fresh the cache is. log_file: the whole story, told when a
+    RUN fails. signer: whose signature the .run gets, None for none. created: the date in the bills of
     materials, seconds since the epoch, None for none. lock: what inputs are pinned to, lock_digest: of its
     file. locked: fail where the lock doesn't say exactly what the build takes. split: make parts of less than
     that many bytes, None for one file.
