@@ -1,8 +1,13 @@
 """What all tests share: the site's tests are skipped, with the reason, where no machine can be booted."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.site.support import reasons
+
+# A busy machine is slow; that says nothing about the code.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -130,11 +131,23 @@ def lint_command(
 
 
 @app.command("inspect")
-def inspect_command(file: opt.RunFile, *, platform: opt.OfPlatform = "", as_json: opt.AsJson = False) -> None:
-    """Show what is in a .run, without running it."""
-    from bundler.builder.inspect import describe  # noqa: PLC0415  (--help does without the archive's code)
+def inspect_command(
+    file: opt.RunFile,
+    *,
+    platform: opt.OfPlatform = "",
+    signature: opt.SignatureOnly = False,
+    trust: opt.Trust = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Show what is in a .run and who signed it, without running it."""
+    from bundler.builder import inspect  # noqa: PLC0415  (--help does without the archive's code)
 
-    typer.echo(describe(file, as_json=as_json, platform=platform), nl=False)
+    signer = inspect.signer(file, trust or (), now=time.time())
+    if signature:
+        typer.echo(inspect.as_json(signer) if as_json else f"signed by: {signer.line()}")
+    else:
+        typer.echo(inspect.describe(file, signer, as_json=as_json, platform=platform), nl=False)
+    signer.check(file)
 
 
 @app.command("keygen")

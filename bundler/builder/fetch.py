@@ -11,12 +11,15 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 from urllib.parse import unquote, urlsplit
 
 from bundler.builder.disk import space_told, write_all
-from bundler.builder.http import Client, Validators, display, download, make_client
+from bundler.builder.http import Answer, Client, Validators, display, download, make_client
+from bundler.builder.images.auth import Credentials
+from bundler.builder.logins import Logins
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.progress import Progress, Silent, Transfer, transferring
 from bundler.builder.store import Blob, Partial, Store
@@ -36,16 +39,27 @@ class Fetcher:
         mirrors: Mirrors | None = None,
         progress: Progress | None = None,
         offline: bool = False,
+        logins: Logins | None = None,
     ) -> None:
         self._store = store
         self._mirrors = mirrors or Mirrors()
         self._progress = progress or Silent()
         self._offline = offline
+        self.logins = logins or Logins()
         self._guard = threading.Lock()
         self._client: Client | None = None
 
-    def fetch(self, url: str, checksum: Digest | None = None, *, size: int | None = None) -> Blob:
+    def fetch(
+        self,
+        url: str,
+        checksum: Digest | None = None,
+        *,
+        size: int | None = None,
+        login: Credentials | None = None,
+    ) -> Blob:
         """The file at `url`; `size` in bytes and `checksum` are verified where they are given.
+
+        login: for this URL, not for a mirror; without, that of netrc.
 
         Raises BundlerError: INPUT for a URL we can't read, NOT_FOUND, NETWORK, TRUST, INTEGRITY, SPACE.
         """
@@ -61,7 +75,10 @@ class Fetcher:
             case "file":
                 return self._local(source, checksum, size)
             case "https" | "http":
-                return self._last(url) if self._offline else self._remote(url, source, checksum, size)
+                if self._offline:
+                    return self._last(url)
+                own = login if source == url and login is not None else self.logins.file(source)
+                return self._remote(url, _From(source, own), checksum, size)
             case scheme:
                 raise BundlerError(
                     f"can't fetch from {scheme or 'an address without a scheme'}",
@@ -95,14 +112,14 @@ class Fetcher:
         with path.open("rb") as stream:
             return self._store.add(read_chunks(stream), digest=checksum, size=size, name=url)
 
-    def _remote(self, url: str, source: str, checksum: Digest | None, size: int | None) -> Blob:
+    def _remote(self, url: str, source: "_From", checksum: Digest | None, size: int | None) -> Blob:
         self._progress.log(f"fetching {display(url)}")
         with transferring(self._progress, _short(url), size) as transfer:
             if checksum is not None:
                 return self._known(url, source, checksum, size, transfer)
             return self._unknown(url, source, size, transfer)
 
-    def _known(self, url: str, source: str, digest: Digest, size: int | None, transfer: Transfer) -> Blob:
+    def _known(self, url: str, source: "_From", digest: Digest, size: int | None, transfer: Transfer) -> Blob:
         with self._store.partial(digest) as partial:
             resumed = partial.size > 0
             transfer.advance(partial.size)
@@ -118,17 +135,31 @@ class Fetcher:
             self._stream(source, partial, size, transfer)
             return partial.commit(size, name=display(url))
 
-    def _stream(self, source: str, partial: Partial, size: int | None, transfer: Transfer) -> None:
-        download(self._http(), source, partial, size=size, on_bytes=transfer.advance)
+    def _stream(self, source: "_From", partial: Partial, size: int | None, transfer: Transfer) -> None:
+        download(
+            self._http(),
+            source.url,
+            partial,
+            size=size,
+            headers=source.headers,
+            on_bytes=transfer.advance,
+            on_status=source.refused,
+        )
 
-    def _unknown(self, url: str, source: str, size: int | None, transfer: Transfer) -> Blob:
+    def _unknown(self, url: str, source: "_From", size: int | None, transfer: Transfer) -> Blob:
         known = self._remembered(url)
         headers = (
             _conditions(known[1]) if known else {}
         )  # none, where the server gave us nothing to recognise
         with self._store.scratch() as folder, _growing(folder / "part") as part:
             validators = download(
-                self._http(), source, part, size=size, headers=headers, on_bytes=transfer.advance
+                self._http(),
+                source.url,
+                part,
+                size=size,
+                headers=source.headers | headers,
+                on_bytes=transfer.advance,
+                on_status=source.refused,
             )
             if validators is None and known is not None:
                 self._progress.log(f"unchanged since the last build: {display(url)}")
@@ -175,6 +206,34 @@ class Fetcher:
             )
         self._progress.log(f"in the cache, not asked whether it is still the same: {display(url)}")
         return known[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _From:
+    """Where a file is really asked for, and as whom."""
+
+    url: str
+    login: Credentials | None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": self.login.basic()} if self.login is not None else {}
+
+    def refused(self, answer: Answer) -> None:
+        """Say of a 401 how one logs in; another host's, behind a redirect, is told as it is."""
+        if answer.status_code != 401:
+            return
+        host = answer.request.url.host
+        own = self.login if host == urlsplit(self.url).hostname else None
+        told = f"it refuses the password of {own.username!r}" if own else "there is no login for it"
+        raise BundlerError(
+            "the server wants a login",
+            where=display(answer.request.url),
+            why=f"HTTP 401; {told}",
+            code=ExitCode.TRUST,
+            fix=f"write `machine {host} login … password …` into ~/.netrc, or for a chart repository "
+            "`helm repo add --username`; logins go over https only",
+        )
 
 
 class _Growing:

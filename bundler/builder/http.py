@@ -13,6 +13,7 @@ import httpx2
 import stamina
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.pushing import BUSY
 
 CONNECT_TIMEOUT = 15.0  # seconds
 READ_TIMEOUT = 60.0  # seconds without a byte
@@ -21,7 +22,6 @@ ATTEMPTS = 5  # in a row that bring nothing new
 LONGEST_WAIT = 60.0  # seconds: what we grant a server's Retry-After
 MOST_ATTEMPTS = 1000  # of one download, however little each brings
 
-_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 Answer = httpx2.Response
@@ -121,7 +121,7 @@ def _settled(error: Exception) -> bool:
 
 def raise_busy(answer: Answer) -> None:
     """Raise BusyError for a status that will likely be another one later."""
-    if answer.status_code in _BUSY:
+    if answer.status_code in BUSY:
         wait = retry_after(answer.headers.get("Retry-After", ""), now=time.time())
         raise BusyError(answer.status_code, answer.reason_phrase, wait)
 

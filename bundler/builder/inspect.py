@@ -1,13 +1,56 @@
-"""`bundler inspect`: a .run's index, for people or for programs."""
+"""`bundler inspect`: a .run's index and who signed it, for people or for programs."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bundler.core.archive import Bundle
-from bundler.core.archive.text import info, listing
+from bundler.core.archive.text import info, listing, tame
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.sshsig import NAMESPACE
+from bundler.core.trustwords import Named
 
 
-def describe(path: Path, *, as_json: bool, platform: str = "") -> str:
-    """The text that `./product.run --info` and `--list` show, or the index itself.
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signed a .run.
+
+    key: the fingerprint, "" where nobody did. fits: the signature is the key's, over this file's seal.
+    trusted: whether --trust names the key, None where nothing was named; who: what it is called there.
+    """
+
+    key: str = ""
+    fits: bool = False
+    trusted: bool | None = None
+    who: str = ""
+
+    def line(self) -> str:
+        """For people."""
+        if not self.key:
+            return "nobody: this file is not signed"
+        if not self.fits:
+            return f"nobody: there is a signature by {self.key}, but it was made for something else"
+        if self.trusted is None:
+            return f"{self.key} (nobody has said whose key this is: --trust FILE|KEY|SHA256:…)"
+        if not self.trusted:
+            return f"{self.key}, which --trust does not name"
+        return f"{self.key}, trusted" + (f": {tame(self.who)}" if self.who != self.key else "")
+
+    def check(self, where: object) -> None:
+        """Raises BundlerError (TRUST) for a wrong signature; with --trust, for all but one by a key of it."""
+        if (self.key and not self.fits) or self.trusted is False:
+            raise BundlerError(
+                "the signature is not what it should be",
+                where=where,
+                why=f"signed by {self.line()}",
+                code=ExitCode.TRUST,
+                fix="get the file again from its vendor, and compare the key with what they say",
+            )
+
+
+def describe(path: Path, found: Signer, *, as_json: bool, platform: str = "") -> str:
+    """The text that `./product.run --info` and `--list` show, with the signer; or the index itself.
 
     platform: which of several, "" for the first.
     Raises BundlerError: NOT_FOUND, INTEGRITY when it is no whole .run, UNSUPPORTED for a newer format.
@@ -16,5 +59,30 @@ def describe(path: Path, *, as_json: bool, platform: str = "") -> str:
         of = bundle.of(platform or bundle.index.platform)
         if as_json:
             return of.index.to_json().decode()
-        archive = bundle.seal.section("archive")
-        return info(of.index, archive, of.own("index"), bundle.platforms) + "\n" + listing(of.index)
+        told = info(of.index, bundle.seal.section("archive"), of.own("index"), bundle.platforms)
+        return f"{told}signed by: {found.line()}\n\n{listing(of.index)}"
+
+
+def signer(path: Path, trusted: Sequence[str], *, now: float) -> Signer:
+    """Who signed it. trusted: the words of --trust; now: seconds since the epoch.
+
+    Raises BundlerError as `describe` does, and as `Named.parse`; INTEGRITY for a signature that can't be
+    read.
+    """
+    named = Named.parse(trusted)
+    with Bundle.open(path) as bundle:
+        signature, text = bundle.signature(), bundle.seal.to_bytes()
+    if signature is None:
+        return Signer(trusted=False if trusted else None)
+    key = signature.key
+    try:
+        signature.verify(text)
+    except BundlerError:
+        return Signer(key.fingerprint, trusted=False if trusted else None)
+    who = named.who(key, NAMESPACE, now)
+    return Signer(key.fingerprint, fits=True, trusted=who is not None if trusted else None, who=who or "")
+
+
+def as_json(found: Signer) -> str:
+    """For programs: a line."""
+    return json.dumps(asdict(found), sort_keys=True)

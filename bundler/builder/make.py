@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bundler.builder.artifact.bases import RegistryBases
 from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.charts.supply import ChartSupply
 from bundler.builder.fetch import Fetcher
@@ -20,11 +21,12 @@ from bundler.builder.images.resolve import resolve_images
 from bundler.builder.images.staged import take_images
 from bundler.builder.images.told import remarks, rules_for
 from bundler.builder.kubefile.catalogue import Catalogue
-from bundler.builder.kubefile.runfile import RunFile
+from bundler.builder.kubefile.runfile import Bases, RunFile
 from bundler.builder.lock.collect import Taking, collect
 from bundler.builder.lock.compare import changes
 from bundler.builder.lock.model import Inputs, Lock, place
 from bundler.builder.lock.pins import Pins, pins
+from bundler.builder.logins import Logins
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
 from bundler.builder.packages.inherited import Kept, keep
@@ -61,6 +63,7 @@ class Order:
     context: the folder that COPY takes from. target: the .run, or None for NAME.run in the current
     folder; suffix: behind that NAME, `-arm64` where there are several.
     platform: `linux/amd64`. insecure: registries (`HOST:PORT`) that are spoken to over plain HTTP.
+    logins: for files and chart repositories.
     ignored: patterns of images that manifests name and the bundle shall not have. signatures: bring what
     registries keep beside images.
     debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen installer (.tar.gz)
@@ -83,6 +86,7 @@ class Order:
     build_args: Mapping[str, str] = field(default_factory=dict)
     insecure: frozenset[str] = frozenset()
     mirrors: Mirrors = field(default_factory=Mirrors)
+    logins: Logins = field(default_factory=Logins)
     ignored: tuple[str, ...] = ()
     signatures: bool = False
     debian_mirror: str = ""
@@ -175,12 +179,21 @@ def parts_of(size: int, split: int | None) -> int:
 def resolve(order: Order, store: Store, progress: Progress, clock: "Clock") -> Resolved:
     """Decide what the bundle will be, and bring all of it into the store. Raises BundlerError, Problems."""
     platform = Platform.parse(order.platform)
-    chain = check(order)
     pinned = pins(order.lock.inputs(order.platform))
-    with Fetcher(store, mirrors=order.mirrors, progress=progress, offline=order.offline) as fetcher:
+    with (
+        Fetcher(
+            store,
+            mirrors=order.mirrors,
+            progress=progress,
+            offline=order.offline,
+            logins=order.logins,
+        ) as fetcher,
+        RegistryBases(store, _registries(order), pinned.bases, progress) as bases,
+    ):
         charts = ChartSupply(store, fetcher, _registries(order), SdkHelm(), progress, pinned.charts)
-        workshop = _workshop(order, charts, pinned)
+        workshop = _workshop(order, charts, bases, pinned)
         with clock.phase("stage"):
+            chain = check(order, bases)
             staged = evaluate(order.kubefile, order.context, workshop)
             identity = identify(staged.labels, order.context.resolve().name)
         with clock.phase("images"):
@@ -250,14 +263,18 @@ def as_locked(order: Order, resolved: Resolved, progress: Progress) -> Resolved:
     return resolved
 
 
-def check(order: Order) -> tuple[Loaded, ...]:
-    """Read the Kubefile and its bases, so that a slip costs no time. Raises BundlerError and Problems."""
+def check(order: Order, bases: Bases | None = None) -> tuple[Loaded, ...]:
+    """Read the Kubefile and its bases, so that a slip costs no time. Raises BundlerError and Problems.
+
+    bases: brings those that lie in registries; without, nobody is asked.
+    """
     return load_chain(
         order.kubefile,
         order.context,
         order.catalogue,
         platform=order.platform,
         build_args=order.build_args,
+        bases=bases,
     )
 
 
@@ -339,7 +356,7 @@ def add_contents(writer: BundleWriter, contents: Iterable[Content], store: Store
         transfer.advance(content.blob.size - counted.bytes)  # what the cache had compressed already
 
 
-def _workshop(order: Order, charts: ChartSupply, pinned: Pins) -> Workshop:
+def _workshop(order: Order, charts: ChartSupply, bases: Bases, pinned: Pins) -> Workshop:
     return Workshop(
         store=charts.store,
         fetcher=charts.fetcher,
@@ -349,6 +366,7 @@ def _workshop(order: Order, charts: ChartSupply, pinned: Pins) -> Workshop:
         progress=charts.progress,
         log_file=order.log_file,
         charts=charts,
+        bases=bases,
         pinned_files=pinned.files,
     )
 

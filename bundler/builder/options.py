@@ -90,6 +90,13 @@ OfPlatform = Annotated[
     str,
     typer.Option("--platform", metavar="OS/ARCH", help="Of a .run for several platforms, which; the first."),
 ]
+SignatureOnly = Annotated[bool, typer.Option("--signature", help="Only who signed it.")]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE|KEY", help="A key that should have signed it; else it ends with 7. Repeatable."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="The whole index, as it stands in the file.")]
 Format = Annotated[LintFormat, typer.Option("--format", help="How to report.")]
 

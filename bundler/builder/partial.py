@@ -14,7 +14,7 @@ from bundler.core.digest import CHUNK, Digest
 from bundler.core.errors import BundlerError, ExitCode
 
 _TRIES = 10
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,7 +52,7 @@ class Partial:
     ) -> None:
         self._digest = digest
         self._settle = settle
-        fd = _open_alone(shared)
+        fd = open_alone(shared)
         self._keep = fd is not None
         self.path = shared if fd is not None else private()
         self._fd = fd if fd is not None else os.open(self.path, _FLAGS | os.O_EXCL, 0o600)
@@ -116,11 +116,11 @@ class Partial:
         )
 
 
-def _open_alone(path: Path) -> int | None:
-    """The file, locked; None while another process, or another thread, has it.
+def open_alone(path: Path) -> int | None:
+    """The file, made where there is none, and locked; None while another process, or another thread, has it.
 
-    Its last user may have moved it into the store between our open and our lock; then what we hold is no
-    longer the file at `path`, and we look again.
+    Its last user may have moved it to its place between our open and our lock; then what we hold is no
+    longer the file at `path`, and we look again. Raises OSError, for a symbolic link too.
     """
     for _ in range(_TRIES):
         fd = os.open(path, _FLAGS, 0o600)

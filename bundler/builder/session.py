@@ -20,6 +20,7 @@ from bundler.builder.lock.cli import missing
 from bundler.builder.lock.compare import Change
 from bundler.builder.lock.model import Lock, place
 from bundler.builder.lock.text import read as read_lock
+from bundler.builder.logins import Logins
 from bundler.builder.make import Order, check, make
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.platforms import Target, check_runtimes, targets
@@ -175,6 +176,7 @@ def _order(wanted: Wanted, target: Target, log_file: Path, signer: Signer | None
             Mirrors.read(wanted.mirrors) if wanted.mirrors else Mirrors(),
             registries=Registries.of(os.environ),
         ),
+        logins=Logins.of(os.environ),
         ignored=wanted.ignored,
         signatures=wanted.signatures,
         debian_mirror=wanted.debian_mirror,

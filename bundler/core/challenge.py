@@ -1,5 +1,6 @@
-"""What a registry asks for when it wants a login: the WWW-Authenticate header, read."""
+"""What a registry asks for when it wants a login, and the token that its token server gives: read."""
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ _CHALLENGE = re.compile(r"\s*(?P<scheme>[A-Za-z]+)(?:\s+(?P<rest>.*))?", re.DOTA
 _PARAMETER = re.compile(
     r'\s*,?\s*(?P<key>[A-Za-z_]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s,"]+))'
 )
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,13 @@ def parse_challenge(header: str) -> Challenge:
         place = pair.end()
     known = {key: parameters.get(key, "") for key in ("realm", "service", "scope")}
     return Challenge(found["scheme"].lower(), **known)
+
+
+def read_token(body: bytes) -> str:
+    """The token in a token server's answer (distribution's token specification), "" where there is none."""
+    try:
+        document = json.loads(body)
+        token = document.get("token") or document.get("access_token")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    return token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""

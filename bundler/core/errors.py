@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 4  # something named does not exist: an image, a package, a file
     NETWORK = 5  # a server could not be reached or answered with an error
     INTEGRITY = 6  # bytes are not what their digest says
-    TRUST = 7  # a signature, host key or certificate is missing or wrong
+    TRUST = 7  # a signature, host key, certificate or login is missing or wrong
     SPACE = 8  # a disk is full or would be
     BUILD = 9  # a RUN instruction failed
     HOST = 10  # a host could not be reached, or refused the login

@@ -175,8 +175,7 @@ def parse_manifest(raw: bytes, media_type: str, where: object) -> Manifest | Man
     document = _load(raw, where)
     kind = _kind(document, media_type.partition(";")[0].strip(), where)
     if kind in _INDEX_TYPES:
-        entries = _entries(document, "manifests", MAX_PLATFORMS, where)
-        return ManifestIndex(raw, kind, tuple(_descriptor(entry, where) for entry in entries))
+        return _index(raw, kind, document, where)
     config = _descriptor(document.get("config"), where)
     if config.media_type not in _CONFIG_TYPES:
         _unsupported(where, f"it is no container image, but {config.media_type[:120]!r}")
@@ -191,10 +190,18 @@ def parse_artifact(raw: bytes, media_type: str, where: object) -> Artifact:
 
     Arguments and errors are those of `parse_manifest`; an index is UNSUPPORTED.
     """
+    found = parse_any(raw, media_type, where)
+    if isinstance(found, ManifestIndex):
+        _unsupported(where, "it is an index, where one artifact was expected")
+    return found
+
+
+def parse_any(raw: bytes, media_type: str, where: object) -> Artifact | ManifestIndex:
+    """Read an index, or the manifest of whatever it is. Arguments and errors as those of `parse_manifest`."""
     document = _load(raw, where)
     kind = _kind(document, media_type.partition(";")[0].strip(), where)
     if kind in _INDEX_TYPES:
-        _unsupported(where, "it is an index, where one artifact was expected")
+        return _index(raw, kind, document, where)
     config = _descriptor(document.get("config"), where)
     layers = tuple(_descriptor(e, where) for e in _entries(document, "layers", MAX_LAYERS, where))
     told, subject = document.get("artifactType"), document.get("subject")
@@ -217,6 +224,11 @@ def parse_config(raw: bytes, where: object) -> ImageConfig:
     if not isinstance(diff_ids, list) or len(diff_ids) > MAX_LAYERS:
         _broken(where, "its config has no well-formed list of layers (rootfs.diff_ids)")
     return ImageConfig(_platform(document, where), tuple(_digest(d, where) for d in diff_ids))
+
+
+def _index(raw: bytes, kind: str, document: Mapping[str, Any], where: object) -> ManifestIndex:
+    entries = _entries(document, "manifests", MAX_PLATFORMS, where)
+    return ManifestIndex(raw, kind, tuple(_descriptor(entry, where) for entry in entries))
 
 
 def _load(raw: bytes, where: object) -> dict[str, Any]:

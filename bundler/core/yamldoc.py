@@ -25,6 +25,8 @@ type_names: Mapping[type, str] = {
     type(None): "nothing",
 }
 
+DUPLICATE = "yaml-duplicate-key"  # the rule
+
 _TAG = "tag:yaml.org,2002:"
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser is about ten times faster
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what YAML 1.1 takes for the end of a line
@@ -249,9 +251,7 @@ class _Composer:
                 merged = {**self._merge(node, value), **merged}
             elif key in fields:
                 first = fields[key].line
-                self._report(
-                    inner, "yaml-duplicate-key", f"{key!r} stands here a second time; first in line {first}"
-                )
+                self._report(inner, DUPLICATE, f"{key!r} stands here a second time; first in line {first}")
             else:
                 fields[key] = _Field(line, column, node)
         fields = {**{key: field for key, field in merged.items() if key not in fields}, **fields}

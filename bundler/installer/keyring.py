@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.sshkey import FINGERPRINT, AllowedSigner, PublicKey, parse_signers
+from bundler.core.sshkey import FINGERPRINT, AllowedSigner, parse_signers
+from bundler.core.trustwords import MAX_FILE, Named, unreadable
 from bundler.installer.trust import Keys
 
 MACHINE: Final = Path("/etc/bundler")
-_MAX_FILE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Keyring:
 
         Raises BundlerError: TRUST for a file or folder that others may write to, NOT_FOUND, and Problems.
         """
-        fingerprints, signers = _named(named)
-        for folder in self.folders:
-            signers += _signers(folder, ".pub")
+        words = Named.parse(named)
+        here = [signer for folder in self.folders for signer in _signers(folder, ".pub")]
         revoked = {each.key.fingerprint for folder in self.folders for each in _signers(folder, ".revoked")}
-        return Keys(frozenset(fingerprints), tuple(signers), frozenset(revoked), self._known(product))
+        trusted = Named(words.fingerprints, (*words.signers, *here))
+        return Keys(trusted, frozenset(revoked), self._known(product))
 
     def remember(self, product: str, fingerprint: str) -> str:
         """Note that this key has signed the product; "" or why it could not be noted."""
@@ -76,26 +76,13 @@ class Keyring:
         return next((key for key in reversed(keys) if FINGERPRINT.fullmatch(key)), "")
 
 
-def _named(words: Iterable[str]) -> tuple[set[str], list[AllowedSigner]]:
-    fingerprints: set[str] = set()
-    signers: list[AllowedSigner] = []
-    for word in words:
-        if FINGERPRINT.fullmatch(word):
-            fingerprints.add(word)
-        elif word.startswith(("ssh-", "sk-ssh-", "ecdsa-")) and " " in word:
-            signers.append(AllowedSigner(PublicKey.parse(word), ""))
-        else:
-            signers += parse_signers(_read(Path(word), named=True), word)
-    return fingerprints, signers
-
-
 def _signers(folder: Path, suffix: str) -> list[AllowedSigner]:
     try:
         _check_owner(folder, folder.stat())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise _told(folder, error) from error
+        raise unreadable(folder, error) from error
     return [signer for path in _files(folder, suffix) for signer in parse_signers(_read(path), str(path))]
 
 
@@ -103,22 +90,18 @@ def _files(folder: Path, suffix: str) -> Iterator[Path]:
     try:
         names = sorted(folder.iterdir())
     except OSError as error:
-        raise _told(folder, error) from error
+        raise unreadable(folder, error) from error
     return (path for path in names if path.suffix == suffix)
 
 
-def _read(path: Path, *, named: bool = False) -> str:
-    """A file's text. named: by the engineer, who answers for it: it may be on a stick that has no owners.
-
-    Raises BundlerError: NOT_FOUND, INPUT, TRUST when others may write to it.
-    """
+def _read(path: Path) -> str:
+    """A file's text. Raises BundlerError: NOT_FOUND, INPUT, TRUST when others may write to it."""
     try:
         with path.open("rb") as file:
-            if not named:
-                _check_owner(path, os.fstat(file.fileno()))
-            return file.read(_MAX_FILE).decode(errors="replace")
+            _check_owner(path, os.fstat(file.fileno()))
+            return file.read(MAX_FILE).decode(errors="replace")
     except OSError as error:
-        raise _told(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def _check_owner(path: Path, status: os.stat_result) -> None:
@@ -130,15 +113,4 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
         where=path,
         code=ExitCode.TRUST,
         fix=f"chmod go-w {path}; chown root {path}",
-    )
-
-
-def _told(path: Path, error: OSError) -> BundlerError:
-    absent = isinstance(error, FileNotFoundError | NotADirectoryError)
-    return BundlerError(
-        "the trusted keys can't be read",
-        where=path,
-        why=error.strerror or str(error),
-        code=ExitCode.NOT_FOUND if absent else ExitCode.INPUT,
-        fix="--trust takes a .pub file, an allowed_signers file, a key or its fingerprint SHA256:…",
     )

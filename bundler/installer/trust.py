@@ -6,13 +6,14 @@ trust folder, names the keys.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NoReturn, Self
 
 from bundler.core.archive.seal import Seal
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.sshkey import FINGERPRINT, AllowedSigner
+from bundler.core.sshkey import FINGERPRINT
 from bundler.core.sshsig import NAMESPACE, Signature
+from bundler.core.trustwords import Named
 from bundler.installer.release import is_older
 
 UNSIGNED: Final = "unsigned"  # stands for a fingerprint in the site's record
@@ -31,13 +32,11 @@ class Allowed:
 class Keys:
     """The keys that count here.
 
-    fingerprints: named by the engineer for this run. signers: from files and trust folders. revoked:
-    fingerprints that are refused whatever else names them. known: the fingerprint that signed this product
-    before, "" for none.
+    named: by the engineer for this run, and in trust folders. revoked: fingerprints that are refused whatever
+    else names them. known: the fingerprint that signed this product before, "" for none.
     """
 
-    fingerprints: frozenset[str] = frozenset()
-    signers: tuple[AllowedSigner, ...] = ()
+    named: Named = field(default_factory=Named)
     revoked: frozenset[str] = frozenset()
     known: str = ""
 
@@ -126,14 +125,12 @@ def check_site(verdict: Verdict, records: Iterable[Release], allowed: Allowed) -
 
 def _who(signature: Signature, keys: Keys, now: float) -> str | None:
     """Whose key it is; None when nobody trusts it."""
-    fingerprint = signature.key.fingerprint
-    entries = [signer for signer in keys.signers if signer.key == signature.key]
-    for signer in entries:
-        if signer.allows(NAMESPACE, now):
-            return signer.who or fingerprint
+    if (who := keys.named.who(signature.key, NAMESPACE, now)) is not None:
+        return who
     # A key whose entry has ended is not trusted for having been used before.
-    known = fingerprint == keys.known and not entries
-    return fingerprint if known or fingerprint in keys.fingerprints else None
+    ended = any(signer.key == signature.key for signer in keys.named.signers)
+    fingerprint = signature.key.fingerprint
+    return fingerprint if fingerprint == keys.known and not ended else None
 
 
 def _unsigned(seal: Seal, keys: Keys, allowed: Allowed) -> Verdict:

@@ -26,6 +26,7 @@ from bundler.core.errors import ExitCode
 from bundler.core.oci import OCI_MANIFEST
 from tests.real.image_run_kit import Images, layer, usual, write_run
 from tests.real.registry_kit import Registry, login, missing, running, skopeo
+from tests.real.run_kit import make_run
 from tests.real.token_kit import serving_tokens
 from tests.unit.builder.servers import content, in_turn, serving, status
 
@@ -95,6 +96,12 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
 
 def digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
+
+
+def hidden(registry: Registry, target: Path) -> Path:
+    """Where demo:1 lies while it is pulled to `target`."""
+    raw = skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{registry.host}/demo:1")
+    return target.parent / f".{target.name}.{sha256(raw.encode()).hexdigest()[:12]}.part"
 
 
 def plain(registry: Registry) -> tuple[str, str]:
@@ -173,7 +180,8 @@ def test_the_next_version_sends_and_fetches_only_what_is_new(
     del requests[:]
     assert call("push", tmp_path / "two.run", f"{registry.host}/demo:2", *plain(registry))[0] == 0
     begun = sum(method == "POST" for method, _ in requests)
-    code, told, _ = call("pull", f"{registry.host}/demo:2", "-o", tmp_path / "back.run", *other)
+    words = ("-o", tmp_path / "back.run", "--old", tmp_path / "demo.run")
+    code, told, _ = call("pull", f"{registry.host}/demo:2", *words, *other)
     assert code == 0
     assert digest(tmp_path / "back.run") == digest(tmp_path / "two.run")
     manifest = json.loads(
@@ -185,6 +193,13 @@ def test_the_next_version_sends_and_fetches_only_what_is_new(
     assert 0 < begun < len({part["digest"] for part in manifest["layers"]})
     assert "were there" in told
 
+    del requests[:]
+    assert (
+        call("pull", f"{registry.host}/demo:2", *other)[0] == 0
+    )  # in place of the first, whose parts it takes
+    assert digest(tmp_path / "demo.run") == digest(tmp_path / "two.run")
+    assert not any(large[0] in path for _, path in requests)
+
 
 def test_a_cut_pull_goes_on_where_it_stopped(
     call: Call, product: Path, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -194,11 +209,16 @@ def test_a_cut_pull_goes_on_where_it_stopped(
         skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{registry.host}/demo:1")
     )
     largest = max(manifest["layers"], key=lambda part: part["size"])
-    cache = tmp_path / "other"
-    half = cache / "partial" / largest["digest"].removeprefix("sha256:")
-    half.parent.mkdir(parents=True)
+    data = product.read_bytes()
     place = sum(part["size"] for part in manifest["layers"][: manifest["layers"].index(largest)])
-    half.write_bytes(product.read_bytes()[place : place + 1_000_000])  # as an earlier pull has left it
+    stop = place + 1_000_000
+    while data[stop - 1] == 0:  # a zero byte at the end can't be told from a hole
+        stop += 1
+    out = tmp_path / "back.run"
+    with hidden(registry, out).open("wb") as half:  # as an earlier pull has left it
+        half.truncate(len(data))
+        half.seek(place)
+        half.write(data[place:stop])
     ranges: list[str] = []
     real = httpx2.Client.send
 
@@ -207,10 +227,97 @@ def test_a_cut_pull_goes_on_where_it_stopped(
         return real(self, request, **more)
 
     monkeypatch.setattr(httpx2.Client, "send", send)
-    out = tmp_path / "back.run"
-    assert call("pull", f"{registry.host}/demo:1", "-o", out, "--cache", cache, *plain(registry))[0] == 0
-    assert ranges == ["bytes=1000000-"]
+    words = ("--cache", tmp_path / "other", *plain(registry))
+    assert call("pull", f"{registry.host}/demo:1", "-o", out, *words)[0] == 0
+    assert ranges == [f"bytes={stop - place}-"]
     assert digest(out) == digest(product)
+    assert not hidden(registry, out).exists()
+
+
+def test_what_an_earlier_pull_left_is_not_believed(
+    call: Call, product: Path, registry: Registry, tmp_path: Path
+) -> None:
+    assert call("push", product, f"{registry.host}/demo:1", *plain(registry))[0] == 0
+    out = tmp_path / "back.run"
+    hidden(registry, out).write_bytes(os.urandom(product.stat().st_size))
+    (tmp_path / ".back.run.0123456789ab.part").write_bytes(b"of another version")
+    words = ("--cache", tmp_path / "other", *plain(registry))
+    assert call("pull", f"{registry.host}/demo:1", "-o", out, *words)[0] == 0
+    assert digest(out) == digest(product)
+    assert [path.name for path in tmp_path.glob(".back.run*")] == []
+
+
+def pulled_to_disk(registry: Registry, disk: Path, size: int, more: str) -> subprocess.CompletedProcess[str]:
+    """Pull demo:1 , target and cache on a disk of this size in a mount namespace; then do `more`."""
+    disk.mkdir()
+    script = (
+        f'mount -t tmpfs -o size={size} none {disk} && cd {disk} && {{ "$@"; code=$?; {more}; exit $code; }}'
+    )
+    pull = [
+        *(sys.executable, "-m", "bundler.builder", "pull", f"{registry.host}/demo:1"),
+        *("-o", "back.run", "--cache", "cache", *plain(registry)),
+    ]
+    return subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", *pull],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount")
+def test_a_pull_needs_room_for_the_file_once(
+    call: Call, product: Path, registry: Registry, tmp_path: Path
+) -> None:
+    """On a disk that has 256 KiB more than the file."""
+    assert call("push", product, f"{registry.host}/demo:1", *plain(registry))[0] == 0
+    size = product.stat().st_size + (256 << 10)
+    done = pulled_to_disk(registry, tmp_path / "disk", size, "sha256sum back.run")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split()[0] == digest(product)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount")
+def test_a_pull_onto_a_full_disk_says_so_and_goes_on_when_there_is_room(
+    call: Call, product: Path, registry: Registry, tmp_path: Path
+) -> None:
+    assert call("push", product, f"{registry.host}/demo:1", *plain(registry))[0] == 0
+    disk, whole = tmp_path / "disk", product.stat().st_size + (256 << 10)
+    again = f'mount -o remount,size={whole} {disk} && "$@" -q && sha256sum back.run'
+    done = pulled_to_disk(registry, disk, product.stat().st_size // 2, again)
+    assert done.returncode == ExitCode.SPACE
+    assert "the disk is full" in done.stderr
+    assert ".back.run." in done.stderr  # the file that has what arrived
+    *_, told, sum_ = done.stdout.splitlines()
+    assert sum_.split()[0] == digest(product)
+    assert "0 were there" not in told
+
+
+def test_bundles_for_several_platforms_have_one_name(
+    call: Call, registry: Registry, tmp_path: Path, requests: Requests
+) -> None:
+    runs = [tmp_path / "amd64.run", tmp_path / "arm64.run"]
+    for run in runs:
+        make_run(run, platform=f"linux/{run.stem}")
+    name = f"{registry.host}/demo:1"
+    words = ("push", *runs, name, *plain(registry))
+    assert call(*words)[0] == 0
+    del requests[:]
+    assert "0 parts sent" in call(*words)[1]
+    assert {method for method, _ in requests} == {"HEAD"}
+    for run in runs:
+        out = ("-o", tmp_path / "back.run", "--platform", f"linux/{run.stem}")
+        assert call("pull", name, *out, *plain(registry))[0] == 0
+        assert digest(tmp_path / "back.run") == digest(run)
+    code, _, error = call("pull", name, *plain(registry))
+    assert (code, "linux/amd64, linux/arm64" in error) == (ExitCode.USAGE, True)
+    code, _, error = call("pull", name, "--platform", "linux/s390x", *plain(registry))
+    assert (code, "linux/amd64, linux/arm64" in error) == (ExitCode.NOT_FOUND, True)
+    assert call("push", runs[0], runs[0], name, *plain(registry))[0] == ExitCode.USAGE
+    listed = json.loads(skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{name}"))
+    assert [one["platform"]["architecture"] for one in listed["manifests"]] == ["amd64", "arm64"]
 
 
 def test_a_pull_that_was_killed_leaves_no_file_and_the_next_one_goes_on(
@@ -242,17 +349,19 @@ def test_a_pull_that_was_killed_leaves_no_file_and_the_next_one_goes_on(
         child = subprocess.Popen([sys.executable, "-m", "bundler.builder", *words], cwd=ROOT)
         try:
             assert arrived.wait(30)
-            half = cache / "partial" / largest.hex
+            (half,) = out.parent.iterdir()
+            enough = product.stat().st_size - len(blobs[largest]) + 1_900_000
             deadline = time.monotonic() + 30
-            while half.stat().st_size < 1_900_000 and time.monotonic() < deadline:
+            while half.stat().st_blocks * 512 < enough and time.monotonic() < deadline:
                 time.sleep(0.02)
         finally:
             child.kill()
             child.wait(10)
             goes_on.set()
-        assert half.stat().st_size >= 1_900_000
-        assert list(out.parent.iterdir()) == []
+        assert half.stat().st_blocks * 512 >= enough
+        assert half.name.startswith(".back.run.")
         assert call(*words)[0] == 0
+        assert list(out.parent.iterdir()) == [out]
         asked = [headers.get("Range", "") for path, headers in server.seen if path.endswith(str(largest))]
     assert len(asked) == 2
     assert int(asked[1].removeprefix("bytes=").removesuffix("-")) >= 1_900_000
@@ -294,11 +403,11 @@ def test_a_file_that_changes_while_it_is_pushed_gets_no_name(
 ) -> None:
     real = Uploader.manifest_digest
 
-    def altered(self: Uploader) -> str:
+    def altered(self: Uploader, wanted: str = "") -> str:
         with product.open("r+b") as file:
             file.seek(product.stat().st_size // 2)
             file.write(b"changed")
-        return real(self)
+        return real(self, wanted)
 
     monkeypatch.setattr(Uploader, "manifest_digest", altered)
     code, _, error = call("push", product, f"{registry.host}/demo:1", *plain(registry))

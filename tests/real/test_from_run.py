@@ -257,7 +257,12 @@ def test_the_lock_pins_the_base(project: Project) -> None:
     with Bundle.open(project.folder / "platform.run") as bundle:
         seal = sha256(bundle.seal.to_bytes()).hexdigest()
     assert locked["kubefiles"] == [
-        {"base": "../platform.run", "digest": f"sha256:{seal}", "why": ["FROM in Kubefile:2"]}
+        {
+            "base": "../platform.run",
+            "digest": f"sha256:{seal}",
+            "manifest": "",
+            "why": ["FROM in Kubefile:2"],
+        }
     ]
     assert locked["suites"] == []
     assert {each["reference"]: each["source"] for each in locked["images"]} == {

@@ -1,6 +1,7 @@
 """Signatures in a real docker-registry, which has no referrers API: cosign's tag and the stand-in tag."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,11 +10,18 @@ from bundler.builder.images.layout import lay_out
 from bundler.builder.images.model import ImageRequest, Silent
 from bundler.builder.images.registry import RegistryOptions
 from bundler.builder.images.resolve import resolve_images
+from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
+from bundler.builder.lock import relock
+from bundler.builder.lock.model import place
+from bundler.builder.lock.text import read
+from bundler.builder.make import Order, make
+from bundler.builder.progress import Silent as Quiet
 from bundler.builder.store import Store
 from bundler.core.oci import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Platform
 from bundler.core.reference import Reference
 from tests.real import registry_kit
 from tests.real.registry_kit import running, skopeo, write_layout
+from tests.real.run_kit import runtime
 from tests.unit.builder.images.parts import MadeImage, described, digest_of, layout_files
 
 pytestmark = [
@@ -23,9 +31,9 @@ pytestmark = [
 PAYLOAD = b'{"critical": {}}'
 
 
-def signature(config):
+def signature(config, payload=PAYLOAD):
     """As cosign writes it: an image manifest whose layer is what was signed, the signature an annotation."""
-    layer = described(PAYLOAD, "application/vnd.dev.cosign.simplesigning.v1+json")
+    layer = described(payload, "application/vnd.dev.cosign.simplesigning.v1+json")
     layer["annotations"] = {"dev.cosignproject.cosign/signature": "c2lnbmVk"}
     return json.dumps(
         {
@@ -51,6 +59,67 @@ def layout(folder, raw, media_type, *blobs):
     files["oci-layout"] = b'{"imageLayoutVersion": "1.0.0"}'
     files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()
     return write_layout(folder, files)
+
+
+def listing(*manifests):
+    entries = [described(raw, OCI_MANIFEST) for raw in manifests]
+    return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
+
+
+def sign(registry, folder, base, payload):
+    """Cosign's tag and the stand-in tag, with a signature of this payload alone; its manifest."""
+    config = json.dumps({"rootfs": {"type": "layers", "diff_ids": [digest_of(payload)]}}).encode()
+    raw = signature(config, payload)
+    signed = layout(folder / f"sig-{payload.hex()}", raw, OCI_MANIFEST, config, payload)
+    registry.push(signed, "s:1", f"team/app:{base}.sig", "--preserve-digests")
+    index = listing(raw)
+    listed = layout(folder / f"list-{payload.hex()}", index, OCI_INDEX, raw, config, payload)
+    registry.push(listed, "s:1", f"team/app:{base}", "--preserve-digests", "--all")
+    return digest_of(raw)
+
+
+def test_the_lock_pins_them(tmp_path):
+    image = MadeImage(b"signed")
+    base = image.digest.replace(":", "-")
+    folder = tmp_path / "shop"
+    folder.mkdir()
+
+    def ordered(registry):
+        found = read(place(folder / "Kubefile"))
+        return Order(
+            kubefile=folder / "Kubefile",
+            context=folder,
+            catalogue=Catalogue(default_catalogue()),
+            runtime=tmp_path / "runtime.tar.gz",
+            target=tmp_path / "shop.run",
+            insecure=frozenset({registry.host}),
+            **({"lock": found[0], "lock_digest": found[1]} if found else {}),
+        )
+
+    def built(registry, cache, **more):
+        with Store(tmp_path / cache) as store:
+            return make(replace(ordered(registry), **more), store, Quiet()).path.read_bytes()
+
+    runtime(tmp_path / "runtime.tar.gz")
+    with running(tmp_path / "registry") as registry:
+        registry.push(write_layout(tmp_path / "image", layout_files({"x:1": image})), "x:1", "team/app:1")
+        first = sign(registry, tmp_path, base, b"first")
+        text = f'FROM scratch\nIMAGE --with-signatures {registry.host}/team/app:1\nCMDS ["true"]\n'
+        (folder / "Kubefile").write_text(text)
+        with Store(tmp_path / "cache") as store:
+            relock.lock([ordered(registry)], store, Quiet())
+        (pin,) = ordered(registry).lock.inputs("linux/amd64").images
+        assert (pin.signatures, pin.attached) == (True, (f"{base} {first}", f"{base}.sig {first}"))
+        before = built(registry, "cache", locked=True)
+
+        second = sign(registry, tmp_path, base, b"second")
+        assert built(registry, "cache", locked=True, offline=True) == before
+        assert built(registry, "cold", locked=True) == before
+        with Store(tmp_path / "cache") as store:
+            changes = relock.update([ordered(registry)], ["team/app"], store, Quiet())
+        (change,) = changes["linux/amd64"]
+        assert all(digest in str(change) for digest in (first, second))
+        assert built(registry, "cache", locked=True) != before
 
 
 def test_they_come_along_and_skopeo_reads_them_in_the_layout(tmp_path):

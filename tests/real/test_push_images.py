@@ -4,9 +4,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode
+from bundler.core.oci import OCI_INDEX
 from bundler.installer.cli import main
 from bundler.installer.push.http import Client
 from tests.real.image_run_kit import Images, layer, usual, write_run
@@ -117,6 +120,64 @@ def test_a_lost_tag_needs_its_manifest_only(registry: Registry, monkeypatch: pyt
     assert main(words) == ExitCode.OK
     assert [method for method, size in sent if method != "HEAD"] == ["PUT"]
     assert sum(size for _, size in sent) < 10_000
+
+
+@pytest.fixture
+def signed(product: Path, images: Images) -> tuple[str, bytes, bytes]:
+    """The product, its first image signed: the stand-in tag, cosign's manifest and the one that refers."""
+    (web, *_) = images.images
+    signature, attestation = images.sign(web, b"signed")
+    product.unlink()
+    write_run(product, images, {})
+    return f"sha256-{web.digest.hex}", signature, attestation
+
+
+def raw(host: str, name: str) -> str:
+    return skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{host}/{name}")
+
+
+def test_signatures_go_along_and_a_second_push_sends_nothing(
+    signed: tuple[str, bytes, bytes],
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """docker-registry has no referrers API: what refers to an image is listed under the stand-in tag."""
+    tag, signature, attestation = signed
+    words = ["push-images", "--allow-unsigned", registry.host, "--insecure-registry"]
+    assert main([*words, "--without-signatures"]) == ExitCode.OK
+    assert "signatures" not in capsys.readouterr().err
+    assert main(words) == ExitCode.OK
+    assert "2 signatures and the like pushed, 0 were there" in capsys.readouterr().err
+    assert raw(registry.host, f"docker.io/library/web:{tag}.sig").encode() == signature
+    listed = json.loads(raw(registry.host, f"docker.io/library/web:{tag}"))
+    assert [one["digest"] for one in listed["manifests"]] == [str(Digest.of(attestation))]
+    assert raw(registry.host, f"docker.io/library/web@{Digest.of(attestation)}").encode() == attestation
+    sent = counted(monkeypatch)
+    assert main(words) == ExitCode.OK
+    assert "0 signatures and the like pushed, 2 were there" in capsys.readouterr().err
+    assert {method for method, _ in sent} <= {"HEAD", "GET"}
+    assert sum(size for _, size in sent) == 0
+
+
+def test_what_else_the_stand_in_tag_lists_stays(
+    signed: tuple[str, bytes, bytes], images: Images, registry: Registry
+) -> None:
+    """The customer's own scan report refers to the image, too."""
+    tag, _, attestation = signed
+    words = ["push-images", "--allow-unsigned", registry.host, "--insecure-registry"]
+    assert main([*words, "--without-signatures"]) == ExitCode.OK
+    (web, *_) = images.images
+    own = {"mediaType": web.media_type, "digest": str(web.digest), "size": web.size}
+    listed = [{**own, "artifactType": "application/x-scan"}]
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed}
+    url = f"http://{registry.host}/v2/docker.io/library/web/manifests/{tag}"
+    answer = httpx2.put(url, content=json.dumps(index), headers={"Content-Type": OCI_INDEX})
+    assert answer.status_code == 201
+    assert main(words) == ExitCode.OK
+    listed = json.loads(raw(registry.host, f"docker.io/library/web:{tag}"))["manifests"]
+    assert [one["digest"] for one in listed] == [own["digest"], str(Digest.of(attestation))]
+    assert listed[0]["artifactType"] == "application/x-scan"
 
 
 def test_names_without_their_registry(registry: Registry) -> None:

@@ -102,6 +102,7 @@ def serving(path: Path, *options: str) -> Iterator[str]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("serve")
     path, images = folder / "demo.run", usual()
+    images.sign(images.images[0], b"signed")
     files = {"files/packed.gz": PACKED, "files/plain": PLAIN, "files/none": b""}
     write_run(path, images, CHART_FILES | files | apt_repository(folder))
     with serving(path) as host:
@@ -251,10 +252,28 @@ def test_a_long_catalogue_comes_in_pages(served: Served) -> None:
     assert names == sorted({*images, "charts/web"})
 
 
-def test_referrers_are_an_empty_index(served: Served) -> None:
-    digest = served.images.images[0].digest
-    body = json.loads(served.get(f"/v2/docker.io/library/web/referrers/{digest}")[2])
-    assert (body["manifests"], body["mediaType"]) == ([], "application/vnd.oci.image.index.v1+json")
+def test_what_refers_to_an_image_is_listed(served: Served) -> None:
+    signed, other = (image.digest for image in served.images.images[:2])
+    place = "/v2/docker.io/library/web/referrers"
+    (one,) = json.loads(served.get(f"{place}/{signed}")[2])["manifests"]
+    assert (one["artifactType"], one["annotations"]) == ("application/x-attestation", {"made": "here"})
+    _, headers, body = served.get(f"{place}/{signed}?artifactType=application/x-other")
+    assert (json.loads(body)["manifests"], headers["OCI-Filters-Applied"]) == ([], "artifactType")
+    empty = json.loads(served.get(f"{place}/{other}")[2])
+    assert (empty["manifests"], empty["mediaType"]) == ([], "application/vnd.oci.image.index.v1+json")
+
+
+def test_signatures_are_served_to_skopeo(served: Served, tmp_path: Path) -> None:
+    tag = f"sha256-{served.images.images[0].digest.hex}"
+    name = f"{served.host}/docker.io/library/web"
+    for ending in (".sig", ""):
+        told = skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{name}:{tag}{ending}").encode()
+        assert Digest.of(told) in served.images.blobs
+    (one,) = json.loads(told)["manifests"]
+    skopeo(
+        "copy", "--quiet", "--src-tls-verify=false", f"docker://{name}@{one['digest']}", f"dir:{tmp_path}/att"
+    )  # fmt: skip
+    assert Digest.of((tmp_path / "att/manifest.json").read_bytes()) == Digest.parse(one["digest"])
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH", "X"])

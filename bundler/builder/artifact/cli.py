@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from bundler.builder.artifact.transfer import Moved
     from bundler.builder.artifact.work import Around
 
-Source = Annotated[
-    str, typer.Argument(metavar="FILE|NAME", help="A .run, or a name that `tag` or `pull` gave.")
-]
-Target = Annotated[
-    str,
-    typer.Argument(metavar="REGISTRY/REPOSITORY:TAG", help="Where it goes; NAME itself if not named."),
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE|NAME… REGISTRY/REPOSITORY:TAG",
+        help="A .run, or a name that `tag` gave; several for several platforms. Then where it goes.",
+    ),
 ]
 Remote = Annotated[str, typer.Argument(metavar="REF", help="REGISTRY/REPOSITORY:TAG, or …@sha256:….")]
 SaveSource = Annotated[
@@ -31,6 +31,12 @@ SaveSource = Annotated[
 RunOutput = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="The .run to write; NAME.run if not named."),
+]
+OldRun = Annotated[
+    Path | None, typer.Option("--old", metavar="FILE", help="An earlier .run, whose parts aren't fetched.")
+]
+RunPlatform = Annotated[
+    str, typer.Option("--platform", metavar="OS/ARCH", help="Which one, where it is there for several.")
 ]
 LayoutOutput = Annotated[
     Path, typer.Option("-o", "--output", metavar="DIR|FILE.tar", help="The OCI layout to write.")
@@ -47,8 +53,7 @@ _TAG_WAYS = frozenset({(False, False, False), (True, True, False), (True, False,
 
 
 def push_command(
-    source: Source,
-    target: Target = "",
+    words: Sources,
     *,
     insecure_registry: opt.InsecureRegistries = None,
     cache: opt.Cache = None,
@@ -56,17 +61,20 @@ def push_command(
     quiet: opt.Quiet = False,
 ) -> None:
     """Push a .run into a registry, as an OCI artifact. What is there already is not sent again."""
+    sources, target = (words[:-1], words[-1]) if len(words) > 1 else (words, "")
     with _around(cache, insecure_registry, jobs, quiet=quiet) as around:
         from bundler.builder.artifact import work  # noqa: PLC0415  (half a second that --help does without)
 
-        ref, artifact, moved = work.push(source, target, around)
-    typer.echo(f"{ref}@{artifact.descriptor.digest}: {_told(moved, 'sent')}")
+        ref, digest, moved = work.push(sources, target, around)
+    typer.echo(f"{ref}@{digest}: {_told(moved, 'sent')}")
 
 
 def pull_command(
     source: Remote,
     *,
     output: RunOutput = None,
+    old: OldRun = None,
+    platform: RunPlatform = "",
     insecure_registry: opt.InsecureRegistries = None,
     cache: opt.Cache = None,
     jobs: opt.Jobs = 4,
@@ -76,7 +84,7 @@ def pull_command(
     with _around(cache, insecure_registry, jobs, quiet=quiet) as around:
         from bundler.builder.artifact import work  # noqa: PLC0415  (as above)
 
-        target, artifact, moved = work.pull(source, output, around)
+        target, artifact, moved = work.pull(source, output, old, platform, around)
     typer.echo(f"{target}: {artifact.digest}, {_size(artifact.size)}; {_told(moved, 'fetched')}")
 
 
@@ -84,6 +92,7 @@ def save_command(
     source: SaveSource,
     *,
     output: LayoutOutput,
+    platform: RunPlatform = "",
     insecure_registry: opt.InsecureRegistries = None,
     cache: opt.Cache = None,
     jobs: opt.Jobs = 4,
@@ -93,7 +102,7 @@ def save_command(
     with _around(cache, insecure_registry, jobs, quiet=quiet) as around:
         from bundler.builder.artifact import work  # noqa: PLC0415  (as above)
 
-        artifact = work.save(source, output, around)
+        artifact = work.save(source, output, platform, around)
     typer.echo(f"{output}: {artifact.descriptor.digest}")
 
 

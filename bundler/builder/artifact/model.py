@@ -1,20 +1,30 @@
 """The manifest of a .run in a registry: an OCI image manifest (image specification 1.1) with an artifactType.
 
 Its config is the empty one, its layers are the file's parts in order. The annotations tell the product's
-name, version and platform, and the sha256 of the whole file with its signature.
+name, version and platform, and the sha256 of the whole file with its signature. The .runs of several
+platforms have one name by an image index that lists their manifests.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, NoReturn, Protocol, Self
+from typing import Any, Final, NoReturn, Protocol, Self
 
 from bundler.core.archive.platforms import platforms_of
 from bundler.core.archive.seal import Seal
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import canonical
-from bundler.core.oci import MAX_BLOB, MAX_MANIFEST, OCI_MANIFEST, Descriptor, parse_artifact
+from bundler.core.oci import (
+    MAX_BLOB,
+    MAX_MANIFEST,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    ManifestIndex,
+    Platform,
+    parse_artifact,
+)
 
 ARTIFACT: Final = "application/vnd.bundler.run.v1"
 PART: Final = "application/vnd.bundler.run.part.v1"
@@ -113,6 +123,53 @@ class RunArtifact:
         if not _NAME.fullmatch(name) or not all(_WORD.fullmatch(word) for word in (version, platform)):
             _refuse(where, "its name, version or platform is malformed")
         return cls(raw, name, version, platform, digest, found.layers)
+
+
+def index_of(artifacts: Iterable[RunArtifact]) -> bytes:
+    """The image index of bundles for several platforms; the same bundles give the same bytes.
+
+    Raises BundlerError (USAGE) where two are for one platform.
+    """
+    entries: dict[Platform, dict[str, Any]] = {}
+    told = ((word, artifact) for artifact in artifacts for word in artifact.platform.split(","))
+    for word, artifact in told:
+        platform = Platform.parse(word)
+        if platform in entries:
+            raise BundlerError(
+                f"two of the bundles are for {platform}",
+                code=ExitCode.USAGE,
+                fix="give them different names, or leave one out",
+            )
+        words = {"os": platform.os, "architecture": platform.architecture, "variant": platform.variant}
+        about = {key: value for key, value in words.items() if value}
+        entries[platform] = {**artifact.descriptor.to_json(), "artifactType": ARTIFACT, "platform": about}
+    listed = [entries[platform] for platform in sorted(entries)]
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "artifactType": ARTIFACT, "manifests": listed}
+    return canonical(document)
+
+
+def chosen(index: ManifestIndex, platform: Platform | None, where: object) -> Descriptor:
+    """The entry of an index for a platform; None: its only one. Raises BundlerError (NOT_FOUND, USAGE)."""
+    offered = ", ".join(map(str, index.platforms)) or "nothing that names its platform"
+    if platform is not None:
+        if (found := index.choose(platform)) is None:
+            raise BundlerError(
+                f"there is no bundle for {platform}",
+                where=where,
+                why=f"it is offered for {offered}",
+                code=ExitCode.NOT_FOUND,
+                fix="name another --platform, or push one for this platform",
+            )
+        return found
+    if len(index.manifests) != 1:
+        raise BundlerError(
+            "it isn't clear for which platform",
+            where=where,
+            why=f"it is offered for {offered}",
+            code=ExitCode.USAGE,
+            fix="add --platform OS/ARCH",
+        )
+    return index.manifests[0]
 
 
 def _refuse(where: object, why: str) -> NoReturn:

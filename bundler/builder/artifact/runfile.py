@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from bundler.builder.artifact.arriving import Arriving
 from bundler.builder.artifact.cut import Stretch, cut
 from bundler.builder.artifact.model import PART, Parts, RunArtifact
 from bundler.core.archive import Bundle
@@ -70,6 +71,44 @@ def assemble(
             on_bytes(len(chunk))
         _check(out.fd, where)
         out.commit(0o777)
+
+
+def adopt(file: Arriving, old: Bundle) -> None:
+    """Take the parts that an older .run has in common with the one that is arriving."""
+    wanted: dict[int, list[Descriptor]] = {}
+    for part in file.artifact.blobs:
+        wanted.setdefault(part.size, []).append(part)
+    for stretch in cut(old.seal, old.index.members):
+        for part in wanted.get(stretch.length, ()):
+            if part.digest not in file.there and _is(old, stretch, part):
+                slot = file.slot(part)
+                if not slot.whole:
+                    slot.fill(old.raw(stretch.offset, stretch.length))
+                slot.settle(str(old.path))
+
+
+def _is(bundle: Bundle, stretch: Stretch, part: Descriptor) -> bool:
+    hasher = hashlib.sha256()
+    for chunk in bundle.raw(stretch.offset, stretch.length):
+        hasher.update(chunk)
+    return hasher.hexdigest() == part.digest.hex
+
+
+def finish(file: Arriving, target: Path, *, where: object, on_bytes: OnBytes = lambda _: None) -> None:
+    """Verify the file as a whole once all parts are there; then it appears at `target`.
+
+    where, on_bytes and errors are those of `assemble`; what isn't right is removed.
+    """
+    artifact = file.artifact
+    try:
+        chunks = file.chunks(0, artifact.size)
+        for chunk in verified(chunks, digest=artifact.digest, size=artifact.size, name=str(where)):
+            on_bytes(len(chunk))
+        _check(file.fd, where)
+    except BundlerError:
+        file.discard()
+        raise
+    file.commit(target)
 
 
 def _check(fd: int, where: object) -> None:

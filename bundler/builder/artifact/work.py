@@ -2,20 +2,26 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from bundler.builder.artifact import layout, transfer
-from bundler.builder.artifact.model import Parts, RunArtifact
+from bundler.builder.artifact.arriving import Arriving
+from bundler.builder.artifact.model import Parts, RunArtifact, index_of
 from bundler.builder.artifact.names import Names, StoredParts
-from bundler.builder.artifact.runfile import assemble, packed
+from bundler.builder.artifact.runfile import adopt, assemble, finish, packed
 from bundler.builder.artifact.transfer import Moved
 from bundler.builder.artifact.upload import Uploader
 from bundler.builder.images.registry import RegistryClient, RegistryOptions
+from bundler.builder.kubefile.runfile import read_run
 from bundler.builder.progress import Progress, transferring
 from bundler.builder.store import Store
+from bundler.core.archive import Bundle
+from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import OCI_INDEX, Platform
 from bundler.core.reference import Reference
 
 
@@ -37,46 +43,67 @@ class Held:
     name: Reference | None
 
 
-def push(source: str, target: str, around: Around) -> tuple[Reference, RunArtifact, Moved]:
-    """Push a .run, or a bundle that `tag` or `pull` gave a name; `target` "": under that name.
+def push(sources: Sequence[str], target: str, around: Around) -> tuple[Reference, Digest, Moved]:
+    """Push a .run, or a bundle that has a name; `target` "": under that name. Gives what that means now.
 
-    Raises BundlerError (NOT_FOUND, USAGE, NETWORK, TRUST, INTEGRITY).
+    Several, for several platforms, get one name by an image index. Raises BundlerError (NOT_FOUND, USAGE,
+    NETWORK, TRUST, INTEGRITY).
     """
     told = _tagged(target) if target else None  # before a large file is read
-    with _opened(source, around) as held:
-        ref = told or held.name
-        if ref is None:
-            raise BundlerError(
-                f"where shall {source} go?",
-                code=ExitCode.USAGE,
-                fix="bundler push FILE REGISTRY/REPOSITORY:TAG",
-            )
-        uploader = Uploader(ref, around.options)
-        try:
-            around.progress.begin(f"push to {ref}")
-            moved = transfer.push(
-                held.artifact, held.parts, uploader, around.options.at_once, around.progress
-            )
-        finally:
-            uploader.close()
-        return ref, held.artifact, moved
+    if len(sources) == 1:
+        with _opened(sources[0], around) as held:
+            ref = told or held.name or _nowhere(sources[0])
+            with _uploader(ref, around) as uploader:
+                moved = _pushed(held, uploader, around)
+            return ref, held.artifact.descriptor.digest, moved
+    if told is None:
+        _nowhere(" and ".join(sources))
+    with _uploader(told, around) as uploader:
+        moves, artifacts = [], []
+        for source in sources:
+            with _opened(source, around) as held:
+                artifacts.append(held.artifact)
+                index_of(artifacts)  # before anything is sent for nothing
+                moves.append(_pushed(held, uploader, around, str(held.artifact.descriptor.digest)))
+        index = index_of(artifacts)
+        digest = Digest.of(index)
+        if uploader.manifest_digest() != str(digest):
+            uploader.put_manifest(index, media_type=OCI_INDEX)
+    return told, digest, Moved.together(moves)
 
 
-def pull(source: str, output: Path | None, around: Around) -> tuple[Path, RunArtifact, Moved]:
-    """Pull a bundle, and write the .run. Raises BundlerError as `transfer.fetch` and `assemble` do."""
+def pull(
+    source: str, output: Path | None, old: Path | None, platform: str, around: Around
+) -> tuple[Path, RunArtifact, Moved]:
+    """Pull a bundle to where it stays, and give it its name once it is whole.
+
+    old: an earlier .run whose parts needn't be fetched; the file that is replaced is one in any case.
+    platform: of several, "" where there is one. Raises BundlerError as `locate`, `receive` and `finish` do.
+    """
     ref = Reference.parse(source)
-    artifact, moved = _fetched(ref, around)
-    target = output or Path(f"{artifact.name}.run")
-    _assemble(artifact, StoredParts(around.store, ref), target, ref, around)
+    with _client(around) as client:
+        around.progress.begin(f"pull {ref}")
+        wanted = Platform.parse(platform) if platform else None
+        artifact = transfer.locate(client, ref, wanted, around.store)
+        target = output or Path(f"{artifact.name}.run")
+        _check_target(target)
+        with Arriving.beside(target, artifact) as file:
+            _take_over(file, target, old, around)
+            moved = transfer.receive(
+                client, ref, file, artifact.blobs, around.store, around.options.at_once, around.progress
+            )
+            around.progress.begin(f"verify {target}")
+            with transferring(around.progress, target.name, artifact.size) as told:
+                finish(file, target, where=ref, on_bytes=told.advance)
     return target, artifact, moved
 
 
-def save(source: str, target: Path, around: Around) -> RunArtifact:
-    """Write a .run, a named bundle, or one that is in a registry as an OCI layout.
+def save(source: str, target: Path, platform: str, around: Around) -> RunArtifact:
+    """Write a .run, a named bundle, or one that is in a registry as an OCI layout. platform: as for `pull`.
 
     Raises BundlerError as `layout.save` does, and as `pull` does.
     """
-    with _opened(source, around, fetch=True) as held:
+    with _opened(source, around, fetch=True, platform=platform) as held:
         name = str(held.name) if held.name else re.sub(r"[^A-Za-z0-9._-]", "-", held.artifact.version)
         around.progress.begin(f"save to {target}")
         with transferring(around.progress, target.name, held.artifact.size) as told:
@@ -88,7 +115,10 @@ def load(place: Path, wanted: str, output: Path | None, around: Around) -> tuple
     """Write the .run that a layout holds. Raises BundlerError as `layout.load` and `assemble` do."""
     artifact, parts = layout.load(place, wanted, around.store)
     target = output or Path(f"{artifact.name}.run")
-    _assemble(artifact, parts, target, place, around)
+    _check_target(target)
+    around.progress.begin(f"write {target}")
+    with transferring(around.progress, target.name, artifact.size) as told:
+        assemble(artifact, parts, target, where=place, on_bytes=told.advance)
     return target, artifact
 
 
@@ -116,7 +146,7 @@ def untag(name: str, around: Around) -> Reference:
 
 
 @contextlib.contextmanager
-def _opened(source: str, around: Around, *, fetch: bool = False) -> Iterator[Held]:
+def _opened(source: str, around: Around, *, fetch: bool = False, platform: str = "") -> Iterator[Held]:
     """A file where there is one of this name, else the bundle that the cache, or a registry, has."""
     path = Path(source)
     if path.is_file():
@@ -134,22 +164,60 @@ def _opened(source: str, around: Around, *, fetch: bool = False) -> Iterator[Hel
     known = Names(around.store).find(ref)
     if known is None and not fetch:
         raise _unknown(source)
-    artifact = known or _fetched(ref, around)[0]
-    yield Held(artifact, StoredParts(around.store, ref), ref)
+    yield Held(known or _fetched(ref, platform, around), StoredParts(around.store, ref), ref)
 
 
-def _fetched(ref: Reference, around: Around) -> tuple[RunArtifact, Moved]:
+def _fetched(ref: Reference, platform: str, around: Around) -> RunArtifact:
+    """A bundle of a registry, whole in the cache; there it has its name, unless that means others, too."""
     around.progress.begin(f"pull {ref}")
+    with _client(around) as client:
+        wanted = Platform.parse(platform) if platform else None
+        artifact = transfer.locate(client, ref, wanted, around.store)
+        transfer.fetch(client, ref, artifact.blobs, around.store, around.options.at_once, around.progress)
+    if not platform:
+        Names(around.store).put(ref, artifact)
+    return artifact
+
+
+def _pushed(held: Held, uploader: Uploader, around: Around, wanted: str = "") -> Moved:
+    around.progress.begin(f"push to {uploader.ref}")
+    return transfer.push(
+        held.artifact, held.parts, uploader, around.options.at_once, around.progress, wanted=wanted
+    )
+
+
+@contextlib.contextmanager
+def _uploader(ref: Reference, around: Around) -> Iterator[Uploader]:
+    uploader = Uploader(ref, around.options)
+    try:
+        yield uploader
+    finally:
+        uploader.close()
+
+
+@contextlib.contextmanager
+def _client(around: Around) -> Iterator[RegistryClient]:
     client = RegistryClient(around.options)
     try:
-        artifact, moved = transfer.fetch(client, ref, around.store, around.options.at_once, around.progress)
+        yield client
     finally:
         client.close()
-    Names(around.store).put(ref, artifact)
-    return artifact, moved
 
 
-def _assemble(artifact: RunArtifact, parts: Parts, target: Path, where: object, around: Around) -> None:
+def _take_over(file: Arriving, target: Path, old: Path | None, around: Around) -> None:
+    """What the file that is replaced, if it is a .run, and the earlier one that was named have in common."""
+    earlier = [old] if old is not None else []
+    if target.is_file():
+        with contextlib.suppress(BundlerError):  # anything may be replaced
+            read_run(target)
+            earlier.append(target)
+    for path in earlier:
+        around.progress.begin(f"compare with {path}")
+        with Bundle.open(path) as bundle:
+            adopt(file, bundle)
+
+
+def _check_target(target: Path) -> None:
     if target.is_dir():
         raise BundlerError(
             "the file to write is a folder",
@@ -157,9 +225,14 @@ def _assemble(artifact: RunArtifact, parts: Parts, target: Path, where: object, 
             code=ExitCode.USAGE,
             fix="name the file: -o FOLDER/NAME.run",
         )
-    around.progress.begin(f"write {target}")
-    with transferring(around.progress, target.name, artifact.size) as told:
-        assemble(artifact, parts, target, where=where, on_bytes=told.advance)
+
+
+def _nowhere(source: str) -> NoReturn:
+    raise BundlerError(
+        f"where shall {source} go?",
+        code=ExitCode.USAGE,
+        fix="bundler push FILE REGISTRY/REPOSITORY:TAG",
+    )
 
 
 def _tagged(text: str) -> Reference:
@@ -177,5 +250,5 @@ def _unknown(source: str) -> BundlerError:
     return BundlerError(
         f"there is neither a file nor a bundle in the cache that is called {source[:300]!r}",
         code=ExitCode.NOT_FOUND,
-        fix="check the name; `bundler tag` lists those of the cache, `bundler pull` brings one",
+        fix="check the name; `bundler tag` lists those of the cache, `bundler pull` brings a file",
     )

@@ -19,6 +19,11 @@ _MAX_FILE = 1 << 20  # bytes of a Chart.yaml or a lock
 _FOLDER = "file://"
 
 
+def is_exact(version: str) -> bool:
+    """Whether this is one version, written out, and no range."""
+    return _EXACT.fullmatch(version) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """A dependency that is declared and not there; `version` may be a range."""
@@ -40,7 +45,7 @@ class Missing:
     @property
     def exact(self) -> bool:
         """Whether there is only one version that will do."""
-        return _EXACT.fullmatch(self.version) is not None
+        return is_exact(self.version)
 
     def at(self, version: str) -> "Missing":
         """The same with its version settled."""

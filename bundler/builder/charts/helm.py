@@ -61,6 +61,9 @@ class Helm(Protocol):
         (NETWORK) with Helm's own words, (UNSUPPORTED) without Helm.
         """
 
+    def newest(self, versions: Sequence[str], wanted: str, where: object) -> str:
+        """The newest of these versions in the range `wanted`, "" for none. Raises BundlerError (INPUT)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SdkHelm:
@@ -72,21 +75,17 @@ class SdkHelm:
     def render(self, request: RenderRequest, where: object) -> Mapping[str, str]:
         """See `Helm.render`."""
         order = {
-            "task": "render",
             "chart": str(request.chart),
             "release": request.release,
             "namespace": request.namespace,
             "values": dict(request.values),
             "kube_version": request.kube_version,
-            "memory": self.memory,
-            "output": MAX_RENDERED,
         }
-        return _manifests(self._asked(order, self.timeout, where), where)
+        return _manifests(self._asked("render", order, where), where)
 
     def values(self, text: str, where: object) -> Mapping[str, Any]:
         """See `Helm.values`."""
-        order = {"task": "values", "text": text, "memory": self.memory, "output": MAX_RENDERED}
-        match self._asked(order, self.timeout, where):
+        match self._asked("values", {"text": text}, where):
             case {"values": dict(values)}:
                 return values
             case {"error": str(why)}:
@@ -104,14 +103,8 @@ class SdkHelm:
         self, dependencies: Sequence[Mapping[str, str]], where: object, *, plain: bool
     ) -> tuple[str, ...]:
         """See `Helm.resolve`."""
-        order = {
-            "task": "resolve",
-            "dependencies": [dict(one) for one in dependencies],
-            "plain": plain,
-            "memory": self.memory,
-            "output": MAX_RENDERED,
-        }
-        match self._asked(order, RESOLVE_TIMEOUT, where):
+        order = {"dependencies": [dict(one) for one in dependencies], "plain": plain}
+        match self._asked("resolve", order, where, timeout=RESOLVE_TIMEOUT):
             case {"versions": [*versions]} if len(versions) == len(dependencies):
                 return tuple(map(str, versions))
             case {"error": str(why)}:
@@ -125,10 +118,29 @@ class SdkHelm:
             case answer:
                 raise _unusable(answer, where)
 
-    def _asked(self, order: Mapping[str, Any], timeout: float, where: object) -> object:
+    def newest(self, versions: Sequence[str], wanted: str, where: object) -> str:
+        """See `Helm.newest`."""
+        match self._asked("newest", {"versions": list(versions), "range": wanted}, where):
+            case {"newest": str(version)}:
+                return version
+            case {"error": str(why)}:
+                raise BundlerError(
+                    f"not a range of versions: {wanted[:80]!r}",
+                    where=where,
+                    why=why,
+                    fix="correct the version in Chart.yaml",
+                    code=ExitCode.INPUT,
+                )
+            case answer:
+                raise _unusable(answer, where)
+
+    def _asked(
+        self, task: str, order: Mapping[str, Any], where: object, *, timeout: float | None = None
+    ) -> object:
         """The child's answer. Raises BundlerError (INPUT) where there is none."""
+        whole = {**order, "task": task, "memory": self.memory, "output": MAX_RENDERED}
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            status = self._run(json.dumps(order).encode(), timeout, out, err, where)
+            status = self._run(json.dumps(whole).encode(), timeout or self.timeout, out, err, where)
             out.seek(0)
             try:
                 answer: object = json.loads(out.read(MAX_RENDERED + 1))

@@ -76,6 +76,16 @@ def _rendered(chart: Any, values: dict[str, Any], options: dict[str, Any]) -> di
     return manifests
 
 
+_NEWEST = """\
+{{- $best := "" -}}
+{{- range .Values.versions -}}
+{{- if semverCompare $.Values.range . -}}
+{{- if or (not $best) (eq 1 ((semver .).Compare (semver $best))) -}}{{- $best = . -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{ $best }}"""
+
+
 def _missing(chart: Any) -> list[str]:
     """Subcharts that Chart.yaml declares and charts/ lacks; `helm install` on site would fail for them."""
     declared = [entry["name"] for entry in chart.metadata.get("dependencies") or []]
@@ -98,11 +108,17 @@ def _wrong(chart: str) -> list[str]:
 
 def _fits(constraint: str, version: str) -> bool:
     """Whether Helm takes a version of Kubernetes to be in a chart's range: its own comparison says it."""
+    template = "{{ semverCompare .Values.range .Values.version }}"
+    return _asked(template, {"range": constraint, "version": version}) == "true"
+
+
+def _asked(template: str, values: dict[str, Any]) -> str:
+    """What a template comes to; versions are compared by Helm's own functions."""
     import helm_python  # noqa: PLC0415  (as above)
 
     files = {
         "asked/Chart.yaml": "{apiVersion: v2, name: asked, version: 0.0.0}",
-        "asked/templates/t.yaml": "{{ semverCompare .Values.range .Values.version }}",
+        "asked/templates/t.yaml": template,
     }
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
@@ -111,8 +127,8 @@ def _fits(constraint: str, version: str) -> bool:
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
     asked = helm_python.Chart.load_archive(packed.getvalue())
-    rendered: dict[str, str] = asked.render({"range": constraint, "version": version}, name="asked")
-    return rendered["asked/templates/t.yaml"].strip() == "true"
+    rendered: dict[str, str] = asked.render(values, name="asked")
+    return rendered["asked/templates/t.yaml"].strip()
 
 
 def _resolve(order: dict[str, Any]) -> dict[str, Any]:
@@ -136,6 +152,18 @@ def _resolve(order: dict[str, Any]) -> dict[str, Any]:
     return {"versions": [str(one["version"]) for one in lock["dependencies"]]}
 
 
+def _newest(order: dict[str, Any]) -> dict[str, Any]:
+    """The newest of some versions that is in a range, as `helm dependency update` takes it; "" for none."""
+    try:
+        import helm_python  # noqa: PLC0415  (as above)
+    except Exception as error:  # noqa: BLE001  (as above)
+        return {"unavailable": str(error)}
+    try:
+        return {"newest": _asked(_NEWEST, {"range": order["range"], "versions": order["versions"]})}
+    except helm_python.HelmError as error:
+        return {"error": str(error)}
+
+
 def _values(order: dict[str, Any]) -> dict[str, Any]:
     """What Helm reads out of a file of values."""
     try:
@@ -148,7 +176,7 @@ def _values(order: dict[str, Any]) -> dict[str, Any]:
         return {"error": str(error)}
 
 
-_TASKS = {"render": _render, "values": _values, "resolve": _resolve}
+_TASKS = {"render": _render, "values": _values, "resolve": _resolve, "newest": _newest}
 
 if __name__ == "__main__":
     main()

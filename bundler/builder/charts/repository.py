@@ -28,21 +28,32 @@ class Entry:
 
 
 def look_up(chart: ChartReference, fetcher: Fetcher, store: Store) -> Entry:
-    """Ask the repository's index. Raises BundlerError (NOT_FOUND, NETWORK, INPUT, INTEGRITY)."""
-    url = f"{chart.repository}/index.yaml"
-    blob = fetcher.fetch(url)
+    """Ask the repository's index. Raises BundlerError (NOT_FOUND, NETWORK, TRUST, INPUT, INTEGRITY)."""
+    return _entry(chart, _version(chart, _listed(chart.repository, chart.name, fetcher, store)))
+
+
+def offered(repository: str, name: str, fetcher: Fetcher, store: Store) -> tuple[str, ...]:
+    """The versions that a repository has of a chart. Raises BundlerError as `look_up`."""
+    return tuple(str(one.get("version", "")) for one in _listed(repository, name, fetcher, store))
+
+
+def _listed(repository: str, name: str, fetcher: Fetcher, store: Store) -> list[Mapping[str, Any]]:
+    """What the index says of all versions of a chart."""
+    url = f"{repository}/index.yaml"
+    blob = fetcher.fetch(url, login=fetcher.logins.chart(repository, url))
     if blob.size > MAX_INDEX:
-        raise _bad_index(chart, f"it has {blob.size} bytes, more than {MAX_INDEX}")
+        raise _bad_index(repository, f"it has {blob.size} bytes, more than {MAX_INDEX}")
     text = b"".join(store.chunks(blob, name=url))
     try:
-        documents = load_all(_narrowed(text, chart.name), url, limits=_LIMITS)
+        documents = load_all(_narrowed(text, name), url, limits=_LIMITS)
     except Problems as error:
-        raise _bad_index(chart, error.problems[0].message) from error
+        raise _bad_index(repository, error.problems[0].message) from error
     index = documents[0].data if documents else None
     entries = index.get("entries") if isinstance(index, dict) else None
     if not isinstance(entries, dict):
-        raise _bad_index(chart, "it has no entries")
-    return _entry(chart, _version(chart, entries))
+        raise _bad_index(repository, "it has no entries")
+    listed = entries.get(name)
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
 def _narrowed(text: bytes, name: str) -> bytes:
@@ -59,9 +70,7 @@ def _narrowed(text: bytes, name: str) -> bytes:
     return b"entries:\n" + found[1] if found else text
 
 
-def _version(chart: ChartReference, entries: Mapping[str, Any]) -> Mapping[str, Any]:
-    listed = entries.get(chart.name)
-    versions = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+def _version(chart: ChartReference, versions: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     for one in versions:
         if str(one.get("version", "")).removeprefix("v") == chart.version.removeprefix("v"):
             return one
@@ -78,10 +87,10 @@ def _version(chart: ChartReference, entries: Mapping[str, Any]) -> Mapping[str, 
 def _entry(chart: ChartReference, version: Mapping[str, Any]) -> Entry:
     urls, told = version.get("urls"), version.get("digest")
     if not isinstance(urls, list) or not urls or not isinstance(urls[0], str):
-        raise _bad_index(chart, "it doesn't say where the chart lies")
+        raise _bad_index(chart.repository, "it doesn't say where the chart lies")
     url = urljoin(f"{chart.repository}/", urls[0])
     if chart.repository.startswith("https://") and urlsplit(url).scheme != "https":
-        raise _bad_index(chart, "it leads from https to an address without TLS, which is refused")
+        raise _bad_index(chart.repository, "it leads from https to an address without TLS, which is refused")
     return Entry(url, _digest(chart, told))
 
 
@@ -90,14 +99,14 @@ def _digest(chart: ChartReference, told: object) -> Digest | None:
         return None
     text = str(told).removeprefix("sha256:")
     if not re.fullmatch(r"[0-9a-f]{64}", text):
-        raise _bad_index(chart, f"{text[:80]!r} is no digest")
+        raise _bad_index(chart.repository, f"{text[:80]!r} is no digest")
     return Digest(text)
 
 
-def _bad_index(chart: ChartReference, why: str) -> BundlerError:
+def _bad_index(repository: str, why: str) -> BundlerError:
     return BundlerError(
         "the chart repository's index can't be used",
-        where=f"{chart.repository}/index.yaml",
+        where=f"{repository}/index.yaml",
         why=why,
         fix="check the repository's address; if it is right, tell those who run it",
         code=ExitCode.INPUT,

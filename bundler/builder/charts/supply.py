@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from bundler.builder.charts.dependencies import Missing, missing_dependencies
+from bundler.builder.charts.dependencies import Missing, is_exact, missing_dependencies
 from bundler.builder.charts.helm import Helm
 from bundler.builder.charts.reference import ChartReference
-from bundler.builder.charts.repository import look_up
+from bundler.builder.charts.repository import look_up, offered
 from bundler.builder.charts.values import Values, read_values
 from bundler.builder.fetch import Fetcher
 from bundler.builder.http import display
@@ -75,13 +75,13 @@ class ChartSupply:
         """
         return self._fetch(ChartReference.parse(text), checksum, why or text)
 
-    def values(self, text: bytes, file: str) -> Values:
-        """The values of a file, as Helm reads them. Raises Problems and BundlerError."""
-        key = str(Digest.of(text))
+    def values(self, text: bytes, file: str, *, own: bool = False) -> Values:
+        """The values of a file, as Helm reads them; own and errors as `read_values` has them."""
+        key = f"{Digest.of(text)}{' own' if own else ''}"
         if (known := self.store.recall(_VALUES, key)) is not None:
             remembered: Values = json.loads(known)
             return remembered
-        values = read_values(text, file, self.helm)
+        values = read_values(text, file, self.helm, own=own)
         self.store.remember(_VALUES, key, json.dumps(values).encode())
         return values
 
@@ -134,11 +134,34 @@ class ChartSupply:
         self.progress.say(
             f"warning: {where}: there is no Chart.lock, so each build without a Kubefile.lock resolves ranges"
         )
-        mirrored = [one.asked_at(self.registries.mirrors) for one in loose]
-        versions = self.helm.resolve([one.declared() for one in mirrored], where, plain=self._plain(mirrored))
-        self.settled |= {_range(one): version for one, version in zip(loose, versions, strict=True)}
-        settled = (one.at(version) for one, version in zip(loose, versions, strict=True))
+        guarded = {one: self._newest(one, where) for one in loose if self._wants_login(one)}
+        rest = [one for one in loose if one not in guarded]
+        mirrored = [one.asked_at(self.registries.mirrors) for one in rest]
+        declared = [one.declared() for one in mirrored]
+        versions = self.helm.resolve(declared, where, plain=self._plain(mirrored)) if rest else ()
+        found = guarded | dict(zip(rest, versions, strict=True))
+        self.settled |= {_range(one): version for one, version in found.items()}
+        settled = (one.at(found[one]) for one in loose)
         return [*(one.reference() for one in wanted if one.exact), *(one.reference() for one in settled)]
+
+    def _wants_login(self, one: Missing) -> bool:
+        """Whether there is a login for its repository, which Helm's resolver can't be given."""
+        url, logins = one.repository, self.fetcher.logins
+        return not one.is_oci and (logins.chart(url, url) or logins.file(url)) is not None
+
+    def _newest(self, one: Missing, where: str) -> str:
+        """The version that a range comes to: Helm compares, the index is fetched with its login."""
+        repository = one.repository.rstrip("/")
+        versions = filter(is_exact, offered(repository, one.name, self.fetcher, self.store))
+        if version := self.helm.newest(tuple(versions), one.version, where):
+            return version
+        raise BundlerError(
+            f"the repository has no {one.name} in the range {one.version}",
+            where=where,
+            why=f"asked of {display(repository)}",
+            fix="check the version in Chart.yaml; `helm search repo -l` lists what is there",
+            code=ExitCode.NOT_FOUND,
+        )
 
     def _plain(self, wanted: list[Missing]) -> bool:
         """Whether Helm may use plain HTTP for registries: where the user named all of them insecure."""
@@ -162,11 +185,15 @@ class ChartSupply:
 
     def _download(self, chart: ChartReference, checksum: Digest | None) -> Taken:
         if (pin := self.pins.charts.get(str(chart))) is not None and pin.url:
-            return replace(pin, blob=self.fetcher.fetch(pin.url, pin.blob.digest))
+            return replace(pin, blob=self._archive(chart, pin.url, pin.blob.digest))
         entry = look_up(chart, self.fetcher, self.store)
         expected = pin.blob.digest if pin else entry.digest or checksum
         shown = entry.url if display(entry.url) == entry.url else ""  # a lock holds no password
-        return Taken(chart, self.fetcher.fetch(entry.url, expected), url=shown)
+        return Taken(chart, self._archive(chart, entry.url, expected), url=shown)
+
+    def _archive(self, chart: ChartReference, url: str, digest: Digest | None) -> Blob:
+        """The .tgz, with the repository's login where it lies on the repository's host."""
+        return self.fetcher.fetch(url, digest, login=self.fetcher.logins.chart(chart.repository, url))
 
     def _pull(self, chart: ChartReference) -> Taken:
         if self.registries.offline:

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import yaml
 
-from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.yamldoc import load_all
+from bundler.core.errors import BundlerError, ExitCode, Problems
+from bundler.core.yamldoc import DUPLICATE, load_all
 
 Values = Mapping[str, Any]
 
@@ -27,13 +27,19 @@ class Reader(Protocol):
         """The values of one YAML file. Raises BundlerError."""
 
 
-def read_values(text: bytes, file: str, helm: Reader) -> Values:
+def read_values(text: bytes, file: str, helm: Reader, *, own: bool = False) -> Values:
     """The values of one file, empty for an empty one. Raises Problems, and BundlerError (INPUT).
 
     Two readers: ours finds duplicate keys and says where they are; what a value is, Helm says, for whom `y`
-    is true and `1e3` a number, which YAML 1.1's other readers deny.
+    is true and `1e3` a number, which YAML 1.1's other readers deny. own: they are a chart's own, whose
+    duplicate keys `doubled` tells; Helm takes the last of them.
     """
-    documents = load_all(text, file)
+    try:
+        documents = load_all(text, file)
+    except Problems as error:
+        if not own or any(one.rule != DUPLICATE for one in error.problems):
+            raise
+        return helm.values(text.decode(), file)
     data = documents[0].data if documents else None
     if len(documents) > 1 or not isinstance(data, dict | None):
         raise BundlerError(

@@ -3,7 +3,7 @@
 They are found in three ways: the referrers API of the distribution specification 1.1; where a registry hasn't
 got it, the tag `sha256-HEX` that stands in for it; and cosign's own tags `sha256-HEX.sig`, `.att`, `.sbom`.
 On site all are served by tags, which every registry can: what the API lists goes into an index under the
-stand-in tag.
+stand-in tag. That index follows from the artifacts alone, so their digests pin all of it.
 """
 
 import json
@@ -24,6 +24,9 @@ MAX_ATTACHED = 200  # artifacts of one manifest
 MAX_SIZE = 256 << 20  # bytes of one artifact; an SBOM may be large, a layer of an image is none of these
 _COSIGN = (".sig", ".att", ".sbom")
 _KIND = "image-attached"  # kind of record: what was found beside a manifest
+
+
+AttachedPins = tuple[tuple[str, Digest], ...]  # tag and artifact; several of one tag are listed in an index
 
 
 class Listing(Protocol):
@@ -51,7 +54,57 @@ def find_attached(
         found += (_whole(source, image.reference, tag, root, store) for tag, root in roots)
         record = [[tag, root.media_type, str(root.digest), root.size] for tag, root in roots]
         store.remember(_KIND, key, json.dumps(record).encode())
-    return tuple(found)
+    return tuple(sorted(found, key=lambda one: one.tag))
+
+
+def pins_of(image: ResolvedImage) -> AttachedPins:
+    """What pins all that is attached to an image: tags with the artifacts under them, sorted."""
+    return tuple(
+        sorted(
+            (one.tag, part.digest)
+            for one in image.attached
+            for part in one.manifests
+            if part != one.root or len(one.manifests) == 1
+        )
+    )
+
+
+def pinned_attached(
+    source: Source, image: ResolvedImage, pins: AttachedPins, store: Store
+) -> tuple[Attachment, ...]:
+    """What `find_attached` found when these pins were made; what the store has is asked of nobody.
+
+    Raises BundlerError.
+    """
+    tags: dict[str, list[Descriptor]] = {}
+    for tag, digest in pins:
+        tags.setdefault(tag, []).append(_pinned(source, image.reference, digest, store))
+    bare = {f"sha256-{subject.digest.hex}" for subject in image.manifests}
+    return tuple(
+        _whole(
+            source,
+            image.reference,
+            tag,
+            _index_of(source, image.reference, tuple(parts), store) if tag in bare else parts[0],
+            store,
+        )
+        for tag, parts in sorted(tags.items())
+    )
+
+
+def _pinned(source: Source, ref: Reference, digest: Digest, store: Store) -> Descriptor:
+    try:
+        return _artifact(source, ref, Descriptor("", digest, store.size(digest) or 0), store).descriptor
+    except BundlerError as error:
+        if error.code is not ExitCode.NOT_FOUND:
+            raise
+        raise BundlerError(
+            "what the lock has beside this image can't be had",
+            where=f"{ref.name}@{digest}",
+            why=error.what,
+            code=error.code,
+            fix=f"`bundler update {ref}` takes what is there now",
+        ) from error
 
 
 def _recalled(store: Store, key: str) -> list[tuple[str, Descriptor]]:
@@ -94,7 +147,8 @@ def _index_of(source: Source, ref: Reference, listed: tuple[Descriptor, ...], st
     entries = []
     for entry in sorted(listed, key=lambda one: one.digest):
         artifact = _artifact(source, ref, entry, store)
-        entries.append({**entry.to_json(), "mediaType": artifact.media_type, "artifactType": artifact.kind})
+        about = replace(artifact.descriptor, annotations=artifact.annotations)
+        entries.append({**about.to_json(), "artifactType": artifact.kind})
     raw = canonical({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
     blob = store.add((raw,), digest=None, size=len(raw), name=f"{ref.name} (referrers)")
     return Descriptor(OCI_INDEX, blob.digest, blob.size)

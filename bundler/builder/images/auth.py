@@ -1,8 +1,8 @@
-"""Logins for registries, from the files that `docker login`, `podman login` and `skopeo login` write.
+"""Logins for registries, from the files that `docker login`, `podman login`, `skopeo login` and Helm write.
 
-The files are containers-auth.json(5) and Docker's config.json; they share one form. Credential helpers
-(`docker-credential-NAME`) are asked as Docker asks them: the registry goes in on standard input, so nothing
-secret is ever in an argv. A secret is shown by no repr and no message.
+The files are containers-auth.json(5), Docker's config.json and Helm's; they share one form. Credential
+helpers (`docker-credential-NAME`) are asked as Docker asks them: the registry goes in on standard input, so
+nothing secret is ever in an argv. A secret is shown by no repr and no message.
 """
 
 import base64
@@ -49,7 +49,7 @@ class Keychain:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Keychain":
-        """The files that Podman, Skopeo and Docker would use in this environment."""
+        """The files that Podman, Skopeo, Docker and, last, Helm would use in this environment."""
         return cls(tuple(_places(environment)), environment)
 
     def find(self, registry: str, repository: str) -> Credentials | None:
@@ -106,6 +106,19 @@ def _places(environment: Mapping[str, str]) -> Iterator[Path]:
         yield Path(config) / "containers" / "auth.json"
     if docker := environment.get("DOCKER_CONFIG") or (home and f"{home}/.docker"):
         yield Path(docker) / "config.json"
+    if (helm := helm_file(environment, "HELM_REGISTRY_CONFIG", "registry/config.json")) is not None:
+        yield helm
+
+
+def helm_file(environment: Mapping[str, str], variable: str, name: str) -> Path | None:
+    """Where Helm has one of its files: the variable's, else below HELM_CONFIG_HOME, XDG's or the user's."""
+    if own := environment.get(variable):
+        return Path(own)
+    if folder := environment.get("HELM_CONFIG_HOME"):
+        return Path(folder) / name
+    home = environment.get("HOME", "")
+    config = environment.get("XDG_CONFIG_HOME") or (home and f"{home}/.config")
+    return Path(config) / "helm" / name if config else None
 
 
 def _read(path: Path) -> dict[str, Any]:

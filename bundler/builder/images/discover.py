@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 
+from bundler.builder.charts.doubled import doubled_in
 from bundler.builder.charts.helm import Helm
 from bundler.builder.charts.source import Chart, find_charts, render
 from bundler.builder.charts.values import Values, ValueSet
@@ -194,6 +195,7 @@ def discover(
     for folder, app in _places(tree):
         charts = tuple(find_charts(tree, folder, app))
         for chart in charts:
+            finds.miss(chart.path, chart.app, doubled_in(chart, tree, store), fatal=False)
             for values in (None, *value_sets.get(chart.path, ())):
                 rendering = partial(render, chart, tree, store, helm, kube_version)
                 _look_into_chart(chart, rendering, values, finds)

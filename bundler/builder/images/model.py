@@ -69,7 +69,8 @@ class ResolvedImage:
     root: what the name means: the manifest; or the index that it was pinned to by digest.
     manifests: all that the site's registry must serve, `root` first. blobs: the config, then the layers.
     top: digest of what the name led to, before a platform was chosen: of an index, mostly; "" where it has
-    none of its own. local: it came out of a file, not from a registry.
+    none of its own. local: it came out of a file, not from a registry. signatures: what its registry keeps
+    beside it was asked for; attached: what there was.
     """
 
     reference: Reference
@@ -80,6 +81,7 @@ class ResolvedImage:
     top: str = ""
     local: bool = False
     attached: tuple[Attachment, ...] = ()
+    signatures: bool = False
 
     @property
     def name(self) -> str:

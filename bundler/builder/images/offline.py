@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from bundler.builder.http import Sink
 from bundler.builder.images.pull import remembered
 from bundler.builder.images.registry import RawManifest
 from bundler.builder.store import Blob, Store
@@ -35,10 +36,20 @@ class Offline:
             return Blob(what.digest, what.size)
         raise _not_cached(ref, str(what.digest))
 
+    def stream(
+        self,
+        ref: Reference,
+        what: Descriptor,
+        sink: Sink,  # noqa: ARG002  (what a registry's client takes)
+        on_bytes: Callable[[int], None] = lambda _: None,  # noqa: ARG002  (as above)
+    ) -> None:
+        """Nothing comes: what is in the store needn't be streamed. Raises BundlerError (NOT_FOUND)."""
+        raise _not_cached(ref, str(what.digest))
+
 
 def _not_cached(ref: Reference, what: str) -> BundlerError:
     return BundlerError(
-        "the image is not in the cache, and the build is offline",
+        "it is not in the cache, and the build is offline",
         where=ref,
         why=f"{what} is missing",
         fix="build once with a network",

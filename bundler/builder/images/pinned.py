@@ -1,8 +1,9 @@
 """Images whose tags a lock has settled: by digest, whatever the registry says of the tag by now."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from bundler.builder.images.attached import AttachedPins
 from bundler.builder.images.pull import Source
 from bundler.builder.images.registry import RawManifest
 from bundler.builder.store import Blob, Store
@@ -10,6 +11,17 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import MAX_MANIFEST, Descriptor
 from bundler.core.reference import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePins:
+    """What a lock has settled, by full name.
+
+    digests: what tags mean. attached: what is kept beside images, of those that it was locked for.
+    """
+
+    digests: Mapping[str, Digest] = field(default_factory=dict)
+    attached: Mapping[str, AttachedPins] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +47,7 @@ class Pinned:
             if error.code is not ExitCode.NOT_FOUND:
                 raise
             raise BundlerError(
-                "what the lock pins this image to can't be had",
+                "what the lock pins this name to can't be had",
                 where=error.where,
                 why=f"{digest}: {error.what}",
                 code=error.code,

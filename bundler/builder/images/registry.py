@@ -5,7 +5,6 @@ digest and bounded by its size before anyone relies on it.
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from typing import NoReturn, TypeVar
 from bundler.builder.http import (
     Answer,
     Client,
+    Sink,
     download,
     explained,
     make_client,
@@ -25,17 +25,17 @@ from bundler.builder.http import (
 from bundler.builder.images.auth import Keychain
 from bundler.builder.images.tokens import Tokens
 from bundler.builder.mirrors import Mirrors
-from bundler.builder.store import Blob, Partial, Store
+from bundler.builder.store import Blob, Store
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import MANIFEST_TYPES, MAX_MANIFEST, OCI_INDEX, Descriptor
+from bundler.core.pushing import MAX_MESSAGE, own_words
 from bundler.core.reference import DEFAULT_REGISTRY, Reference
 
 T = TypeVar("T")
 
 BLOBS_AT_ONCE = 4
 _API_OF_DEFAULT = "registry-1.docker.io"  # where docker.io answers
-_MAX_MESSAGE = 64 << 10  # bytes of an error's body that are read
 _ELSEWHERE = frozenset({ExitCode.NOT_FOUND, ExitCode.NETWORK, ExitCode.TRUST})  # worth asking another place
 _LOGINS = 3  # answers with 401 to one request before it counts as refused
 
@@ -123,8 +123,17 @@ class RegistryClient:
         """
         with store.partial(what.digest) as part:
             on_bytes(part.size)
-            self._somewhere(ref, lambda target, login: self._blob(target, what, part, login, on_bytes))
+            self.stream(ref, what, part, on_bytes)
             return part.commit(what.size, name=f"{ref} ({what.digest})")
+
+    def stream(
+        self, ref: Reference, what: Descriptor, sink: Sink, on_bytes: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Append to the sink what it lacks of a blob; whether that is right, the sink's owner looks.
+
+        on_bytes and errors are those of `blob`.
+        """
+        self._somewhere(ref, lambda target, login: self._blob(target, what, sink, login, on_bytes))
 
     def referrers(self, ref: Reference, subject: Digest) -> bytes | None:
         """The image index of what refers to a manifest, None where the registry has no referrers API.
@@ -209,16 +218,16 @@ class RegistryClient:
         self,
         target: _Target,
         what: Descriptor,
-        part: Partial,
+        sink: Sink,
         login: Mapping[str, str],
         on_bytes: Callable[[int], None],
     ) -> None:
-        if part.size == what.size:
+        if sink.size == what.size:
             return  # an earlier run was stopped just before its end
         download(
             self._client,
             self._url(target, "blobs", str(what.digest)),
-            part,
+            sink,
             size=what.size,
             headers=login,
             on_bytes=on_bytes,
@@ -233,7 +242,7 @@ class RegistryClient:
             self._tokens.renew(target.at.registry, target.at.repository, refused, answer)
             raise _UnauthorisedError
         raise_busy(answer)
-        why = f"HTTP {answer.status_code} from {answer.request.url.host}{own_words(answer)}"
+        why = f"HTTP {answer.status_code} from {answer.request.url.host}{own_words(told_body(answer))}"
         if answer.status_code == 404:
             raise BundlerError(
                 f"the registry doesn't have {what}",
@@ -293,19 +302,14 @@ def _bounded(target: _Target, answer: Answer) -> bytes:
     return raw
 
 
-def own_words(answer: Answer) -> str:
-    """What the registry says for itself, as text for one line: the distribution API's errors, or nothing."""
+def told_body(answer: Answer) -> bytes:
+    """The body of an error, or nothing where it is too long."""
     body = b""
     for chunk in answer.iter_raw():
         body += chunk
-        if len(body) > _MAX_MESSAGE:
-            return ""
-    try:
-        errors = json.loads(body)["errors"]
-        said = "; ".join(f"{error['code']}: {error.get('message', '')}" for error in errors[:3])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ""
-    return ", which says: " + "".join(char for char in said[:300] if char.isprintable())
+        if len(body) > MAX_MESSAGE:
+            return b""
+    return body
 
 
 def _denied(target: _Target, why: str) -> BundlerError:

@@ -6,18 +6,16 @@ Every image that can't be had is named before the build fails; none stops the ot
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from types import MappingProxyType
 
-from bundler.builder.images.attached import find_attached
+from bundler.builder.images.attached import find_attached, pinned_attached
 from bundler.builder.images.local import read_local
 from bundler.builder.images.model import ImageRequest, LocalSource, Progress, ResolvedImage
 from bundler.builder.images.offline import Offline
-from bundler.builder.images.pinned import Pinned
+from bundler.builder.images.pinned import ImagePins, Pinned
 from bundler.builder.images.pull import Source, resolve
 from bundler.builder.images.registry import RegistryClient, RegistryOptions
 from bundler.builder.parallel import Stop, run_all
 from bundler.builder.store import Blob, Store
-from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.oci import Descriptor, Platform
 from bundler.core.reference import Reference
@@ -29,7 +27,7 @@ _RULES = {
     ExitCode.INTEGRITY: "image-damaged",
     ExitCode.UNSUPPORTED: "image-unsupported",
 }
-_NO_PINS: Mapping[str, Digest] = MappingProxyType({})
+_NO_PINS = ImagePins()
 _WORST_FIRST = (ExitCode.INTEGRITY, ExitCode.TRUST, ExitCode.SPACE, ExitCode.NETWORK, ExitCode.NOT_FOUND)
 
 
@@ -41,13 +39,13 @@ def resolve_images(
     registries: RegistryOptions,
     progress: Progress,
     supplied: Iterable[ResolvedImage] = (),
-    pinned: Mapping[str, Digest] = _NO_PINS,
+    pinned: ImagePins = _NO_PINS,
 ) -> tuple[ResolvedImage, ...]:
     """Bring every image that is asked for into the store, for one platform; sorted by name, each name once.
 
     supplied: images that are there already (from the stage's `images/`). A name that these or a local source
-    bring is not asked of a registry. pinned: by full name, what tags mean, whatever registries say.
-    Raises Problems that name all images that can't be had.
+    bring is not asked of a registry. pinned: what tags mean and what is beside images, whatever registries
+    say. Raises Problems that name all images that can't be had.
     """
     asked = tuple(requests)
     local = _Local(store, platform)
@@ -146,19 +144,24 @@ def _pull(
     platform: Platform,
     registries: RegistryOptions,
     progress: Progress,
-    pinned: Mapping[str, Digest],
+    pinned: ImagePins,
 ) -> tuple[list[ResolvedImage], list[tuple[BundlerError, Location | None]]]:
     if not wanted:
         return [], []
     client = None if registries.offline else RegistryClient(registries)
-    source: Source = Pinned(client or Offline(store), pinned, store)
+    source: Source = Pinned(client or Offline(store), pinned.digests, store)
 
     def find(request: ImageRequest, ref: Reference) -> ResolvedImage:
         signatures = request.signatures or registries.signatures
         image = resolve(source, ref, platform, store, keep_list=signatures)
         if not signatures:
             return image
-        return replace(image, attached=find_attached(source, client, image, store))
+        pins = pinned.attached.get(image.name)
+        if pins is not None:
+            attached = pinned_attached(source, image, pins, store)
+        else:
+            attached = find_attached(source, client, image, store)
+        return replace(image, attached=attached, signatures=True)
 
     try:
         return _pull_from(source, find, wanted, store, registries.at_once, progress)

@@ -4,15 +4,13 @@ Follows the distribution project's token specification (Bearer) and RFC 7617 (Ba
 token server over HTTPS, unless the registry itself was allowed plain HTTP.
 """
 
-import json
-import re
 import threading
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 from bundler.builder.http import Answer, Client, display, explained, opened, raise_for_status, retrying
 from bundler.builder.images.auth import Credentials, Keychain
-from bundler.core.challenge import Challenge, parse_challenge
+from bundler.core.challenge import Challenge, parse_challenge, read_token
 from bundler.core.errors import BundlerError, ExitCode
 
 MAX_TOKEN = 1 << 20  # bytes of a token server's answer
@@ -98,12 +96,7 @@ def _read_token(answer: Answer, registry: str, *, known: bool) -> str:
         body += chunk
         if len(body) > MAX_TOKEN:
             _refused(registry, "its token server's answer is endless")
-    try:
-        document = json.loads(body)
-        token = document.get("token") or document.get("access_token")
-    except (ValueError, AttributeError, RecursionError):
-        token = None
-    if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
+    if not (token := read_token(body)):
         _refused(registry, "its token server's answer holds no token")
     return token
 

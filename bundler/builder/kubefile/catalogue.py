@@ -1,12 +1,14 @@
-"""What FROM means: nothing, a ready Kubefile, another .run; what can't be read yet is told by name."""
+"""What FROM means: nothing, a ready Kubefile, another .run, here or in a registry."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import bundler
-from bundler.builder.kubefile.runfile import ENDING
+from bundler.builder.kubefile.runfile import ENDING, REGISTRY
 from bundler.builder.kubefile.source import did_you_mean
+from bundler.core.errors import BundlerError
+from bundler.core.reference import Reference
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
@@ -36,10 +38,17 @@ class RunBase:
 
 
 @dataclass(frozen=True, slots=True)
-class LaterBase:
-    """FROM something that this version can't read yet; `kind` says what it is."""
+class RegistryBase:
+    """FROM a bundle that `bundler push` has put into a registry."""
 
-    kind: str
+    ref: Reference
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBase:
+    """FROM an image, as Sealer's Kubefiles have it, which can't be; `hint` says what to write instead."""
+
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,7 @@ class UnknownBase:
     hint: str
 
 
-Base = Scratch | KubefileBase | RunBase | LaterBase | UnknownBase
+Base = Scratch | KubefileBase | RunBase | RegistryBase | ImageBase | UnknownBase
 
 
 def default_catalogue() -> Path:
@@ -73,6 +82,8 @@ class Catalogue:
         """What `FROM text` means in a Kubefile that lies in `folder`. Reads folder entries, no contents."""
         if text == "scratch":
             return Scratch()
+        if text.startswith(REGISTRY):
+            return _in_registry(text.removeprefix(REGISTRY))
         if _NAME.fullmatch(text) and (self.root / text / "Kubefile").is_file():
             return KubefileBase((self.root / text / "Kubefile").resolve())
         path = folder / text
@@ -94,4 +105,14 @@ class Catalogue:
             )
         if _NAME.fullmatch(text):
             return UnknownBase(did_you_mean(text, self.names()) or "name a folder, or scratch")
-        return LaterBase("an image in a registry")
+        return ImageBase(
+            "write FROM kubernetes-debian or FROM kubernetes where it is Kubernetes, else FROM its folder; "
+            f"a bundle that `bundler push` has put there is FROM {REGISTRY}{text}"
+        )
+
+
+def _in_registry(name: str) -> Base:
+    try:
+        return RegistryBase(Reference.parse(name))
+    except BundlerError as error:
+        return UnknownBase(f"{error.why}: {error.fix}" if error.fix else error.why)

@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.builder.kubefile.catalogue import Catalogue, KubefileBase, LaterBase, RunBase, UnknownBase
+from bundler.builder.kubefile.catalogue import (
+    Catalogue,
+    ImageBase,
+    KubefileBase,
+    RegistryBase,
+    RunBase,
+    UnknownBase,
+)
 from bundler.builder.kubefile.instructions import (
     Add,
     App,
@@ -129,28 +136,26 @@ def _inherited(
     word: Word, catalogue: Catalogue, path: Path, chain: tuple[Path, ...], fault: Callable[..., None]
 ) -> Inherited:
     """What the base brings; `fault` tells about FROM's word only, the base is linted on its own."""
+    complete = False
     if "$" in word.text:
-        return Inherited({}, frozenset(), complete=False)
+        return Inherited({}, frozenset(), complete=complete)
     match catalogue.base(word.text, path.parent):
         case KubefileBase() as base if base.path in chain:
             fault(word.location, "from-cycle", f"FROM {word.text} leads back to this file")
+            complete = True
         case KubefileBase() as base if len(chain) < _MAX_BASES:
             return _of_base(base, catalogue, (*chain, base.path))
         case RunBase(run):
             return _of_run(run, word, fault)
+        case RegistryBase():
+            pass  # no registry is asked for a lint
         case UnknownBase(hint):
             fault(word.location, "from-unknown", f"there is no {word.text}", hint)
-            return Inherited({}, frozenset(), complete=False)
-        case LaterBase(kind):
-            hint = (
-                "write FROM kubernetes-debian or FROM kubernetes where it is Kubernetes, "
-                "else FROM its folder, or FROM a .run that is made of it"
-            )
-            fault(word.location, "from-unsupported", f"FROM {kind} is not supported yet", hint)
-            return Inherited({}, frozenset(), complete=False)
+        case ImageBase(hint):
+            fault(word.location, "from-unsupported", f"{word.text} is an image, no bundle", hint)
         case _:
-            pass
-    return Inherited({}, frozenset())
+            complete = True
+    return Inherited({}, frozenset(), complete=complete)
 
 
 def _of_run(path: Path, word: Word, fault: Callable[..., None]) -> Inherited:

@@ -69,8 +69,13 @@ RULES = _table(
     # the whole file
     Rule("no-from", "A Kubefile starts with FROM; only ARG may stand before it."),
     Rule("from-twice", "A Kubefile has one FROM."),
-    Rule("from-unknown", "FROM names scratch, a catalogue entry, a folder, a Kubefile or a .run."),
-    Rule("from-unsupported", "FROM an image in a registry is not supported yet.", warning=True),
+    Rule(
+        "from-unknown",
+        "FROM names scratch, a catalogue entry, a folder, a Kubefile, a .run or a bundle in a registry (oci://…).",
+    ),
+    Rule(
+        "from-unsupported", "An image can't be a base; a bundle in a registry is named oci://…", warning=True
+    ),
     Rule("from-damaged", "A .run in FROM is whole, and of a form that this bundler reads."),
     Rule("from-platform", "A .run in FROM has the platform of the bundle that is made."),
     Rule("from-cycle", "A Kubefile can't be FROM itself."),

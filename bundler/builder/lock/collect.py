@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bundler.builder.charts.supply import ChartSupply, Taken
+from bundler.builder.images.attached import pins_of
 from bundler.builder.images.discover import FoundImage
 from bundler.builder.images.model import ResolvedImage
 from bundler.builder.lock.model import (
@@ -83,8 +84,10 @@ def collect(chain: Sequence[Loaded], catalogue: Path, taking: Taking) -> Inputs:
 def _bases(names: Names, chain: Sequence[Loaded], catalogue: Path) -> Iterator[KubefilePin]:
     called = dict(names.pairs)
     if (run := chain[0].base) is not None:
-        name = _name(run.path, chain[-1].path.resolve().parent, catalogue.resolve())
-        yield KubefilePin(name, run.seal, (names.told(f"FROM in {chain[0].rest[0].location}"),))
+        top = chain[-1].path.resolve().parent
+        name = _name(run.origin, top, catalogue.resolve()) if isinstance(run.origin, Path) else run.name
+        why = names.told(f"FROM in {chain[0].rest[0].location}")
+        yield KubefilePin(name, run.seal, (why,), str(run.manifest) if run.manifest else "")
     for one, builds_on in pairwise(chain):
         base = called[one.kubefile.source.file].removesuffix("/Kubefile")
         start = builds_on.rest[0].location
@@ -120,7 +123,8 @@ def _images(
             digest=Digest.parse(image.top) if image.top else image.root.digest,
             manifest=_manifest(image),
             why=_image_whys(names, image, by_name.get(image.name, ())),
-            attached=tuple(sorted(f"{each.tag} {each.root.digest}" for each in image.attached)),
+            attached=tuple(f"{tag} {digest}" for tag, digest in pins_of(image)),
+            signatures=image.signatures,
         )
         for image in images
     )

@@ -30,14 +30,16 @@ class Pin(Protocol):
 
 @dataclass(frozen=True, slots=True, order=True)
 class KubefilePin:
-    """A base that the Kubefile is FROM: a name of the catalogue, or a path from the Kubefile's folder.
+    """A base that the Kubefile is FROM: a name of the catalogue, a path from the Kubefile's folder, oci://….
 
-    digest: of the Kubefile; of a .run, of its seal's text, which covers all but the signature.
+    digest: of the Kubefile; of a .run, of its seal's text, which covers all but the signature. manifest: what
+    a registry has of it for this platform, "" for what is in none.
     """
 
     base: str
     digest: Digest
     why: tuple[str, ...] = ()
+    manifest: str = ""
 
     @property
     def name(self) -> str:
@@ -46,8 +48,8 @@ class KubefilePin:
 
     @property
     def pinned(self) -> str:
-        """The digest."""
-        return str(self.digest)
+        """The digest; and the manifest's where there is one."""
+        return f"{self.digest} ({self.manifest})" if self.manifest else str(self.digest)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -120,7 +122,8 @@ class ImagePin:
 
     reference: its full name. source: `registry`, or `file` for an archive of the build context. digest: what
     the name led to, mostly an index of several platforms; manifest: the image for this platform. attached:
-    signatures and the like that are carried along, each as `TAG DIGEST`.
+    signatures and the like that are carried along, each as `TAG DIGEST`, of the artifact under the tag or
+    listed under it. signatures: they were asked for, so that there are no others.
     """
 
     reference: str
@@ -129,6 +132,7 @@ class ImagePin:
     manifest: Digest
     why: tuple[str, ...] = ()
     attached: tuple[str, ...] = ()
+    signatures: bool = False
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
+from bundler.builder.kubefile.runfile import REGISTRY
 from bundler.builder.lock.model import FilePin, ImagePin, Inputs, KubefilePin, PackagePin, Pin, SuitePin
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.reference import Reference
@@ -36,6 +37,8 @@ def _short(pin: Pin) -> Iterator[str]:
             yield from _image(pin.reference)
         case PackagePin():
             yield from (pin.package, f"{pin.package}={pin.version}")
+        case KubefilePin() if pin.base.startswith(REGISTRY):
+            yield from _image(pin.base.removeprefix(REGISTRY))
         case SuitePin() | KubefilePin():
             return
         case _:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from bundler.builder.charts.reference import ChartReference
 from bundler.builder.charts.supply import ChartPins, Taken
+from bundler.builder.images.pinned import ImagePins
+from bundler.builder.kubefile.runfile import REGISTRY
 from bundler.builder.lock.model import Inputs, PackagePin, SuitePin
 from bundler.builder.packages.closure import Closure
 from bundler.builder.packages.repository import Deb
@@ -14,11 +16,16 @@ from bundler.core.digest import Digest
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """files: by URL. images: by full name, but for those out of local archives. closures: by suite."""
+    """What a lock settles.
 
+    bases: manifests of bundles in registries, by full name. files: by URL. images: those of
+    registries. closures: by suite.
+    """
+
+    bases: Mapping[str, Digest] = field(default_factory=dict)
     files: Mapping[str, Digest] = field(default_factory=dict)
     charts: ChartPins = field(default_factory=ChartPins)
-    images: Mapping[str, Digest] = field(default_factory=dict)
+    images: ImagePins = field(default_factory=ImagePins)
     closures: Mapping[str, Closure] = field(default_factory=dict)
 
 
@@ -34,11 +41,24 @@ def pins(inputs: Inputs) -> Pins:
         for pin in inputs.charts
     }
     return Pins(
+        bases={
+            pin.base.removeprefix(REGISTRY): Digest.parse(pin.manifest)
+            for pin in inputs.kubefiles
+            if pin.manifest
+        },
         files={pin.url: pin.digest for pin in inputs.files},
         charts=ChartPins(charts, {pin.range: pin.version for pin in inputs.ranges}),
-        images={pin.reference: pin.digest for pin in inputs.images if pin.source == "registry"},
+        images=ImagePins(
+            {pin.reference: pin.digest for pin in inputs.images if pin.source == "registry"},
+            {pin.reference: tuple(map(_attached, pin.attached)) for pin in inputs.images if pin.signatures},
+        ),
         closures={pin.suite: _closure(pin) for pin in inputs.suites},
     )
+
+
+def _attached(text: str) -> tuple[str, Digest]:
+    tag, _, digest = text.partition(" ")
+    return tag, Digest.parse(digest)
 
 
 def _closure(pin: SuitePin) -> Closure:

@@ -22,7 +22,7 @@ from bundler.builder.lock.model import (
 from bundler.builder.packages.closure import SuiteIndex
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.index_json import Fields, parse, read_text, refuse
+from bundler.core.index_json import Fields, parse, read_digest, read_text, refuse
 
 
 class _Dataclass(Protocol):
@@ -137,7 +137,8 @@ def _why(given: Fields) -> tuple[str, ...]:
 
 
 def _kubefile(given: Fields) -> KubefilePin:
-    return KubefilePin(given.text("base"), given.digest("digest"), _why(given))
+    manifest = str(given.digest("manifest")) if given.text("manifest") else ""
+    return KubefilePin(given.text("base"), given.digest("digest"), _why(given), manifest)
 
 
 def _file(given: Fields) -> FilePin:
@@ -166,8 +167,15 @@ def _image(given: Fields) -> ImagePin:
         digest=given.digest("digest"),
         manifest=given.digest("manifest"),
         why=_why(given),
-        attached=given.many("attached", read_text),
+        attached=given.many("attached", _read_attached),
+        signatures=given.truth("signatures"),
     )
+
+
+def _read_attached(where: str, value: object) -> str:
+    text = read_text(where, value)
+    read_digest(where, text.partition(" ")[2])
+    return text
 
 
 def _suite(given: Fields) -> SuitePin:

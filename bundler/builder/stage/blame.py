@@ -10,10 +10,12 @@ _IN_THE_FILE = frozenset({ExitCode.INPUT, ExitCode.NOT_FOUND})
 
 
 @contextmanager
-def blamed(source: Source, where: Location, rule: str) -> Iterator[None]:
+def blamed(
+    source: Source, where: Location, rule: str, *, missing: str = "source-not-found"
+) -> Iterator[None]:
     """Give a BundlerError the line that caused it; wrong input becomes a Problem with `rule`.
 
-    What isn't there is always `source-not-found`.
+    missing: the rule for what isn't there.
     """
     try:
         yield
@@ -23,6 +25,6 @@ def blamed(source: Source, where: Location, rule: str) -> Iterator[None]:
         if error.code not in _IN_THE_FILE:
             why = f"{error.where}: {error.why}" if error.where is not None else error.why
             raise BundlerError(error.what, where=where, why=why, fix=error.fix, code=error.code) from error
-        rule = "source-not-found" if error.code is ExitCode.NOT_FOUND else rule
+        rule = missing if error.code is ExitCode.NOT_FOUND else rule
         message = f"{error.what} ({error.why})" if error.why else error.what
         raise Problems((source.problem(where, rule, message, error.fix),), code=error.code) from error

@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Callable, Iterator
 
+from bundler.builder.charts.doubled import VALUES, doubled_keys
 from bundler.builder.charts.values import Values, ValueSet, merged, written
 from bundler.builder.kubefile.instructions import App
 from bundler.builder.kubefile.scope import Scope
@@ -15,7 +16,6 @@ from bundler.builder.store import Blob
 from bundler.core.errors import BundlerError, ExitCode, Problems
 
 _MARK = "Chart.yaml"
-_VALUES = "values.yaml"
 
 
 def chart_app(files: Tree, app: App, scope: Scope, bringer: Bringer, workshop: Workshop) -> Tree:
@@ -34,9 +34,9 @@ def chart_app(files: Tree, app: App, scope: Scope, bringer: Bringer, workshop: W
     if not layers:
         return files
     with blamed(scope.source, app.name.location, "chart-values"):
-        whole = written(merged((_own(files, workshop), *layers)))
-    blob = workshop.store.add((whole,), digest=None, size=len(whole), name=_VALUES)
-    return files.add({_VALUES: File(0o644, blob.size, blob.digest)})
+        whole = written(merged((_own(files, app.name.text, workshop), *layers)))
+    blob = workshop.store.add((whole,), digest=None, size=len(whole), name=VALUES)
+    return files.add({VALUES: File(0o644, blob.size, blob.digest)})
 
 
 def value_sets(app: App, scope: Scope, bringer: Bringer, workshop: Workshop) -> tuple[ValueSet, ...]:
@@ -67,12 +67,16 @@ def _beside(app: App, scope: Scope, bringer: Bringer) -> Callable[[str], Tree]:
     return folder
 
 
-def _own(files: Tree, workshop: Workshop) -> Values:
-    entry = files.entries.get(_VALUES)
+def _own(files: Tree, app: str, workshop: Workshop) -> Values:
+    """The chart's own values; what stands twice in them is told now, as the Kubefile's go over them."""
+    entry = files.entries.get(VALUES)
     if not isinstance(entry, File):
         return {}
-    chunks = workshop.store.chunks(Blob(entry.digest, entry.size), name=_VALUES)
-    return workshop.charts.values(b"".join(chunks), _VALUES)
+    file = f"{app}/{VALUES}"
+    text = b"".join(workshop.store.chunks(Blob(entry.digest, entry.size), name=file))
+    for problem in doubled_keys(text, file):
+        workshop.progress.say(f"warning: {problem}")
+    return workshop.charts.values(text, file, own=True)
 
 
 def _read(word: Word, scope: Scope, bringer: Bringer, workshop: Workshop) -> Iterator[Values]:

@@ -56,7 +56,12 @@ def evaluate(path: Path, context: Path, workshop: Workshop) -> Staged:
     Raises Problems for faults of a Kubefile and BundlerError (NETWORK, INTEGRITY, BUILD, SPACE, UNSUPPORTED).
     """
     chain = load_chain(
-        path, context, workshop.catalogue, platform=workshop.platform, build_args=workshop.build_args
+        path,
+        context,
+        workshop.catalogue,
+        platform=workshop.platform,
+        build_args=workshop.build_args,
+        bases=workshop.bases,
     )
     for finding in chain[-1].warnings:
         workshop.progress.say(f"{finding.severity}: {finding.problem}")

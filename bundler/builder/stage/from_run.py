@@ -4,13 +4,15 @@ Every blob goes into the store under its digest: once, verified on its way, and 
 it. So two bundles with one base share what is in it, and the base's runtime and bills are not even read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from bundler.builder.images.model import Attachment, ResolvedImage
 from bundler.builder.images.pull import check_config
 from bundler.builder.kubefile.runfile import RunFile, run_file
 from bundler.builder.kubefile.source import Source
-from bundler.builder.progress import Counted, Progress, transferring
+from bundler.builder.progress import Counted, transferring
 from bundler.builder.stage.apps import Draft
 from bundler.builder.stage.state import Inherited, State
 from bundler.builder.stage.tree import Entry, File, Tree, normal_mode
@@ -29,7 +31,7 @@ from bundler.core.oci import (
     Manifest,
     ManifestIndex,
     Platform,
-    parse_artifact,
+    parse_any,
     parse_manifest,
 )
 from bundler.core.reference import Reference
@@ -46,9 +48,7 @@ def begin_from(base: RunFile, why: str, workshop: Workshop) -> State:
     Raises BundlerError (INTEGRITY, SPACE, NOT_FOUND) for a file that is damaged, or not the one that was read
     before.
     """
-    with opened(base.path) as bundle:
-        _check_same(base, run_file(bundle))
-        _bring(bundle.of(base.index.platform), workshop.store, workshop.progress)
+    _bring(base, workshop)
     index = base.index
     taken = _Taken(base, workshop.store, Platform.parse(workshop.platform))
     return State(
@@ -64,31 +64,42 @@ def begin_from(base: RunFile, why: str, workshop: Workshop) -> State:
                 if member.path.startswith(_PACKAGES)
             ),
             kube_versions=index.kube_versions,
-            name=base.path.name,
+            name=base.name,
         ),
     )
 
 
-def _check_same(before: RunFile, now: RunFile) -> None:
-    if before.seal != now.seal:
-        raise BundlerError(
-            "the base was replaced while the build was running",
-            where=before.path,
-            code=ExitCode.INTEGRITY,
-            fix="run the build again",
-        )
+@contextmanager
+def _opened(base: RunFile, missing: Sequence[Member], workshop: Workshop) -> Iterator[Bundle]:
+    if not isinstance(base.origin, Path):
+        with workshop.bases.opened(base, missing) as bundle:
+            yield bundle
+        return
+    with opened(base.origin) as bundle:
+        if run_file(bundle).seal != base.seal:
+            raise BundlerError(
+                "the base was replaced while the build was running",
+                where=base.origin,
+                code=ExitCode.INTEGRITY,
+                fix="run the build again",
+            )
+        yield bundle
 
 
-def _bring(bundle: Bundle, store: Store, progress: Progress) -> None:
-    missing = [each for each in _needed(bundle.index) if store.find(each.digest, each.size) is None]
-    name = bundle.path.name
-    with transferring(progress, name, sum(each.size for each in missing)) as transfer:
-        for member in missing:
-            chunks = Counted(transfer).passed(bundle.chunks(member))
-            where = f"{bundle.path}: {member.path}"
-            store.add(chunks, digest=member.digest, size=member.size, name=where)
-    index = bundle.index
-    progress.log(f"base {bundle.path}: {index.name} {index.version}, {len(missing)} contents were new")
+def _bring(base: RunFile, workshop: Workshop) -> None:
+    store, index = workshop.store, base.index
+    missing = [each for each in _needed(index) if store.find(each.digest, each.size) is None]
+    if missing:
+        with (
+            _opened(base, missing, workshop) as bundle,
+            transferring(workshop.progress, base.name, sum(each.size for each in missing)) as transfer,
+        ):
+            for member in missing:
+                chunks = Counted(transfer).passed(bundle.chunks(member))
+                where = f"{base.origin}: {member.path}"
+                store.add(chunks, digest=member.digest, size=member.size, name=where)
+    told = f"base {base.origin}: {index.name} {index.version}, {len(missing)} contents were new"
+    workshop.progress.log(told)
 
 
 def _needed(index: Index) -> Iterator[Member]:
@@ -111,7 +122,7 @@ def _entries(members: Iterable[Member]) -> Iterator[tuple[str, Entry]]:
 
 def _draft(app: App, base: RunFile) -> Draft:
     """The app as APP would have begun it; its kind is told anew, as RUN may change its files."""
-    source, where = Source(str(base.path), ()), Location(str(base.path))
+    source, where = Source(str(base.origin), ()), Location(str(base.origin))
     message = f"nothing tells any more how {app.name} is launched"
     problem = source.problem(where, "app-kind-unknown", message, f'add APPCMDS {app.name} ["command line"]')
     return Draft(app.name, app.role, where, problem, source, app.commands, dict(app.env))
@@ -121,7 +132,7 @@ class _Taken:
     """The base's images as those of any other source; their parts lie in the store."""
 
     def __init__(self, base: RunFile, store: Store, platform: Platform) -> None:
-        self._where = base.path
+        self._where = base.origin
         self._store = store
         self._platform = platform
         self._sizes: Mapping[str, int] = {each.path: each.size for each in base.index.members}
@@ -164,16 +175,7 @@ class _Taken:
         return Attachment(one.tag, root, tuple(part.descriptor for part in parts), tuple(blobs))
 
     def _part(self, digest: Digest, where: str) -> Artifact | ManifestIndex:
-        raw = self._raw(digest, MAX_MANIFEST, where)
-        try:
-            return parse_artifact(raw, "", where)
-        except BundlerError as error:
-            if error.code is not ExitCode.UNSUPPORTED:
-                raise
-        index = parse_manifest(raw, "", where)
-        if not isinstance(index, ManifestIndex):
-            raise _contradicts(where)
-        return index
+        return parse_any(self._raw(digest, MAX_MANIFEST, where), "", where)
 
     def _check(self, needed: set[Digest], listed: Iterable[Digest], where: str) -> None:
         if not needed <= set(listed):

@@ -7,8 +7,9 @@ from pathlib import Path
 from bundler.builder.kubefile.catalogue import (
     Base,
     Catalogue,
+    ImageBase,
     KubefileBase,
-    LaterBase,
+    RegistryBase,
     RunBase,
     Scratch,
     UnknownBase,
@@ -16,11 +17,12 @@ from bundler.builder.kubefile.catalogue import (
 from bundler.builder.kubefile.instructions import Arg, From, Instruction, Kubefile
 from bundler.builder.kubefile.lint import check, read_kubefile
 from bundler.builder.kubefile.parser import read
-from bundler.builder.kubefile.runfile import RunFile, is_for, read_run
+from bundler.builder.kubefile.runfile import Bases, RunFile, is_for, read_run
 from bundler.builder.kubefile.scope import Scope, platform_variables
 from bundler.builder.kubefile.source import Finding, Severity, did_you_mean, raise_errors
 from bundler.builder.stage.blame import blamed
 from bundler.core.errors import BundlerError, ExitCode, Problems
+from bundler.core.oci import Platform
 
 MAX_BASES = 32
 
@@ -29,7 +31,7 @@ MAX_BASES = 32
 class Loaded:
     """One Kubefile of the chain; `scope`: what its ARGs before FROM say; `rest`: from FROM on.
 
-    base: the .run that it is FROM, None where it is FROM anything else.
+    base: the .run that it is FROM, None where it is FROM anything else, or wasn't looked for.
     """
 
     path: Path
@@ -42,12 +44,19 @@ class Loaded:
 
 
 def load_chain(
-    path: Path, context: Path, catalogue: Catalogue, *, platform: str, build_args: Mapping[str, str]
+    path: Path,
+    context: Path,
+    catalogue: Catalogue,
+    *,
+    platform: str,
+    build_args: Mapping[str, str],
+    bases: Bases | None,
 ) -> tuple[Loaded, ...]:
     """The Kubefile at `path` last, its bases before it, the one FROM scratch or FROM a .run first.
 
+    bases: brings those that lie in registries; None: nobody is asked, and they stay unknown.
     Raises Problems with all errors of the first file that has any, BundlerError (NOT_FOUND) for a file that
-    isn't there, (UNSUPPORTED) for a base that can't be read yet, (INPUT) for a cycle or an unknown
+    isn't there, (UNSUPPORTED) for a base that can't be read, (INPUT) for a cycle or an unknown
     --build-arg, (INTEGRITY) for a .run that is damaged.
     """
     chain: list[Loaded] = []
@@ -59,8 +68,8 @@ def load_chain(
         base = _base(loaded, catalogue, frozenset(link.path for link in chain))
         at = base if isinstance(base, KubefileBase) else None
         shown = str(at.path) if at else ""
-        if isinstance(base, RunBase):
-            chain[0] = replace(loaded, base=_run(loaded, base, platform))
+        if isinstance(base, RunBase | RegistryBase):
+            chain[0] = replace(loaded, base=_run(loaded, base, platform, bases))
     _check_build_args(chain, build_args)
     return tuple(chain)
 
@@ -99,14 +108,20 @@ def _start(loaded: Loaded) -> From:
     return start
 
 
-def _run(loaded: Loaded, base: RunBase, platform: str) -> RunFile:
+def _run(loaded: Loaded, base: RunBase | RegistryBase, platform: str, bases: Bases | None) -> RunFile | None:
     """The .run, which must be for the bundle's platform."""
     where, source = _start(loaded).base.location, loaded.kubefile.source
-    with blamed(source, where, "from-damaged"):
-        run = read_run(base.path, platform)
+    with blamed(source, where, "from-damaged", missing="from-unknown"):
+        match base:
+            case RunBase(path):
+                run = read_run(path, platform)
+            case RegistryBase(ref) if bases is not None:
+                run = bases.find(ref, Platform.parse(platform))
+            case RegistryBase():
+                return None
     if is_for(run.index, platform):
         return run
-    message = f"{base.path.name} is for {', '.join(run.platforms)}, the bundle is made for {platform}"
+    message = f"{run.name} is for {', '.join(run.platforms)}, the bundle is made for {platform}"
     hint = f"make it for {platform}; $TARGETARCH in its name chooses one of several"
     raise Problems((source.problem(where, "from-platform", message, hint),))
 
@@ -116,7 +131,7 @@ def _base(loaded: Loaded, catalogue: Catalogue, seen: frozenset[Path]) -> Base:
     text = loaded.scope.value(start.base)
     where, source = start.base.location, loaded.kubefile.source
     match catalogue.base(text, loaded.path.parent):
-        case Scratch() | RunBase() as base:
+        case Scratch() | RunBase() | RegistryBase() as base:
             return base
         case KubefileBase() as base if base.path not in seen and len(seen) < MAX_BASES:
             return base
@@ -126,12 +141,9 @@ def _base(loaded: Loaded, catalogue: Catalogue, seen: frozenset[Path]) -> Base:
             )
         case UnknownBase(hint):
             problem = source.problem(where, "from-unknown", f"there is no {text}", hint)
-        case LaterBase(kind):
+        case ImageBase(hint):
             raise BundlerError(
-                f"FROM {text}: {kind} as a base is not supported yet",
-                where=where,
-                code=ExitCode.UNSUPPORTED,
-                fix=f"use one of the catalogue ({', '.join(catalogue.names())}), a folder or a .run",
+                f"FROM {text}: an image can't be a base", where=where, code=ExitCode.UNSUPPORTED, fix=hint
             )
     raise Problems((problem,))
 

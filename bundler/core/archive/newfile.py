@@ -55,13 +55,10 @@ class NewFile:
     def commit(self, mode: int) -> None:
         """Bring it to the disk and give it its name, in place of what had it; the umask takes from `mode`."""
         try:
-            os.fchmod(self.fd, mode & ~_umask())
-            os.fsync(self.fd)
             if not self._named:
                 self._name()
-            self._temp.replace(self.target)
+            settle(self.fd, self._temp, self.target, mode)
             self._named = False
-            _sync_folder(self.target.parent)
         except OSError as error:
             raise self._told(error) from error
 
@@ -83,14 +80,27 @@ class NewFile:
         self._named = True
 
     def _told(self, error: OSError) -> BundlerError:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-        return BundlerError(
-            "the file can't be written" if not full else "the disk is full",
-            where=self.target,
-            why=error.strerror or str(error),
-            code=ExitCode.SPACE if full else ExitCode.USAGE,
-            fix="make room there, or write it elsewhere with -o",
-        )
+        return not_written(self.target, error)
+
+
+def settle(fd: int, temp: Path, target: Path, mode: int) -> None:
+    """Bring an open file that lies at `temp` to the disk, then to `target`. Raises OSError."""
+    os.fchmod(fd, mode & ~_umask())
+    os.fsync(fd)
+    temp.replace(target)
+    _sync_folder(target.parent)
+
+
+def not_written(target: Path, error: OSError) -> BundlerError:
+    """What to tell about a file that couldn't be written: SPACE or USAGE."""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    return BundlerError(
+        "the file can't be written" if not full else "the disk is full",
+        where=target,
+        why=error.strerror or str(error),
+        code=ExitCode.SPACE if full else ExitCode.USAGE,
+        fix="make room there, or write it elsewhere with -o",
+    )
 
 
 def _umask() -> int:

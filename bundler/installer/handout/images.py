@@ -40,9 +40,13 @@ def offered(bundle: Bundle) -> tuple[Image, ...]:
 
 def blob_member(bundle: Bundle, digest: Digest) -> Member:
     """Where a manifest or blob of any platform is. Raises BundlerError (NOT_FOUND)."""
-    path = f"images/blobs/sha256/{digest.hex}"
-    found = (member for index in bundle.indexes if (member := index.member(path)) is not None)
-    return next(found, None) or bundle.member(path)
+    return find_blob(bundle, digest) or bundle.member(_path(digest))
+
+
+def find_blob(bundle: Bundle, digest: Digest) -> Member | None:
+    """The same, None where no platform has it."""
+    path = _path(digest)
+    return next((found for index in bundle.indexes if (found := index.member(path)) is not None), None)
 
 
 def _made(bundle: Bundle) -> Mapping[str, Descriptor]:
@@ -71,6 +75,10 @@ def _listed(
         size=len(raw),
         manifests=(top.digest, *image.manifests),
     )
+
+
+def _path(digest: Digest) -> str:
+    return f"images/blobs/sha256/{digest.hex}"
 
 
 def _contradicts(name: str) -> BundlerError:

@@ -27,6 +27,9 @@ Authority = Annotated[Path | None, typer.Option("--ca", help="A CA's certificate
 User = Annotated[str, typer.Option(help="The user to log in as.")]
 PasswordFile = Annotated[Path | None, typer.Option(help=f"Holds the password; else ${PASSWORD} does.")]
 Flatten = Annotated[bool, typer.Option("--flatten", help="Leave the images' own registries out of names.")]
+WithoutSignatures = Annotated[
+    bool, typer.Option("--without-signatures", help="Leave out what the bundle has beside its images.")
+]
 
 
 def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
@@ -42,6 +45,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         password_file: PasswordFile = None,
         flatten: Flatten = False,
         base: opt.Bases = None,
+        without_signatures: WithoutSignatures = False,
         trust: opt.Trust = None,
         allow_unsigned: opt.AllowUnsigned = False,
         accept_new_key: opt.AcceptNewKey = False,
@@ -56,9 +60,11 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
                 gate.admit(bundle, say)
                 placed = place(offered(bundle), destination, flatten=flatten)
                 registry = Registry(destination.registry, client, login, plain=insecure)
-                done = push(bundle, placed, registry, say)
+                done = push(bundle, placed, registry, say, signatures=not without_signatures)
         finally:
             client.close()
+        if done.attached or done.attached_there:
+            say(f"{done.attached} signatures and the like pushed, {done.attached_there} were there")
         say(
             f"{done.images} images pushed, {done.images_there} were there; blobs: {done.sent} sent "
             f"({human(done.size)}), {done.mounted} mounted, {done.there} were there"

@@ -11,6 +11,7 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import MAX_MANIFEST, ManifestIndex, parse_manifest
 from bundler.installer.handout.images import blob_member
+from bundler.installer.push.attached import Beside, beside, is_there, put
 from bundler.installer.push.names import Placed
 from bundler.installer.push.registry import Registry
 
@@ -22,7 +23,10 @@ _R = TypeVar("_R")
 
 @dataclass(slots=True)
 class Pushed:
-    """What a push did: blobs that were sent (and their bytes), mounted, there before; images put, there."""
+    """What a push did: blobs that were sent (and their bytes), mounted, there before; images put, there.
+
+    attached, attached_there: the same for signatures and what else is kept beside images.
+    """
 
     sent: int = 0
     size: int = 0
@@ -30,6 +34,8 @@ class Pushed:
     there: int = 0
     images: int = 0
     images_there: int = 0
+    attached: int = 0
+    attached_there: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, name: str, count: int = 1) -> None:
@@ -38,8 +44,15 @@ class Pushed:
             setattr(self, name, getattr(self, name) + count)
 
 
-def push(bundle: Bundle, placed: Iterable[Placed], registry: Registry, tell: Callable[[str], None]) -> Pushed:
-    """Push the images; what the registry has already is not sent.
+def push(
+    bundle: Bundle,
+    placed: Iterable[Placed],
+    registry: Registry,
+    tell: Callable[[str], None],
+    *,
+    signatures: bool = True,
+) -> Pushed:
+    """Push the images; what the registry has already is not sent. signatures: with what is kept beside them.
 
     Raises BundlerError: NETWORK, TRUST, INTEGRITY when the bundle is damaged or the registry has something
     else.
@@ -48,13 +61,19 @@ def push(bundle: Bundle, placed: Iterable[Placed], registry: Registry, tell: Cal
     images = tuple(placed)
     missing = [image for image, there in zip(images, _all(work.is_there, images), strict=True) if not there]
     work.done.add("images_there", len(images) - len(missing))
+    kept = beside(images) if signatures else ()
+    absent = [one for one, there in zip(kept, _all(work.has, kept), strict=True) if not there]
+    work.done.add("attached_there", len(kept) - len(absent))
     homes: dict[Digest, list[str]] = {}
-    for image in missing:
-        for digest in image.image.blobs:
-            homes.setdefault(digest, []).append(image.repository)
+    wanted = [(image.repository, image.image.blobs) for image in missing]
+    for repository, blobs in (*wanted, *((one.repository, one.one.blobs) for one in absent)):
+        for digest in blobs:
+            homes.setdefault(digest, []).append(repository)
     largest = sorted(homes.items(), key=lambda item: -work.size(item[0]))
     _all(lambda item: work.blob(item[0], tuple(dict.fromkeys(item[1]))), largest)
     _all(work.manifests, missing)
+    for one in absent:  # one after the other: two may be listed in one index
+        work.attach(one)
     return work.done
 
 
@@ -72,6 +91,16 @@ class _Push:
         """Whether the name means this image there already, so that all its blobs are there too."""
         told = self._registry.manifest_digest(placed.repository, placed.wanted)
         return told in {str(placed.image.digest), str(self._carried(placed)[0])}
+
+    def has(self, it: Beside) -> bool:
+        """Whether the registry has what is kept beside an image."""
+        return is_there(it, self._registry)
+
+    def attach(self, it: Beside) -> None:
+        """Put what is kept beside an image."""
+        put(it, self._registry, self._read)
+        self.done.add("attached")
+        self._tell(f"{self._registry.host}/{it.repository}:{it.one.tag}  {it.one.digest}")
 
     def blob(self, digest: Digest, repositories: tuple[str, ...]) -> None:
         """See that each repository has the blob; it is sent at most once, into the first."""
@@ -129,7 +158,7 @@ class _Push:
         data = self._read(digest)
         known = placed.image.media_type if digest == placed.image.digest else ""
         media_type = parse_manifest(data, known, placed.image.name).media_type
-        if self._registry.put_manifest(placed.repository, wanted, data, media_type):
+        if self._registry.put_manifest(placed.repository, wanted, data, media_type) is not None:
             return True
         if refusable:
             return False

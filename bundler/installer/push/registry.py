@@ -1,29 +1,26 @@
-"""One registry as pushing sees it: ask, mount, upload, with the login it wants and a few tries.
+"""One registry as pushing sees it: the installer's requests, login and patience around `core.pushing`.
 
-Follows the OCI distribution specification 1.1 and the distribution project's token specification.
+Logins follow the distribution project's token specification.
 """
 
 import base64
-import contextlib
 import http.client
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from bundler.core.challenge import parse_challenge
+from bundler.core.challenge import parse_challenge, read_token
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.oci import MANIFEST_TYPES
+from bundler.core.pushing import BUSY, Repository, Request, Said, check_kept, refusal
 from bundler.installer.push.http import Answer, Client
 
 TRIES: Final = 4
 PAUSE: Final = 1.0  # seconds before the second try, twice that before the third, and so on
-_BUSY: Final = frozenset({429, 500, 502, 503, 504})
-_THERE: Final = frozenset({200, 307})  # some keep blobs elsewhere and point there
+_LOGIN: Final = "give --username, and the password in --password-file or BUNDLER_REGISTRY_PASSWORD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,122 +48,105 @@ class Registry:
 
     def manifest_digest(self, repository: str, wanted: str) -> str:
         """The digest of what a tag or digest means there, "" where there is none or nothing is told."""
-        headers = {"Accept": ", ".join(MANIFEST_TYPES)}
-        answer = self._ask("HEAD", f"/v2/{repository}/manifests/{wanted}", repository, headers)
-        self._expect(answer, {200, 404}, f"{repository}:{wanted}")
-        return answer.header("Docker-Content-Digest") if answer.status == 200 else ""
+        there = self._at(repository)
+        said, _ = self._ask(there, there.manifest(wanted))
+        return said.digest if said.is_there else ""
 
     def has_blob(self, repository: str, digest: Digest) -> bool:
         """Whether a repository has the blob."""
-        answer = self._ask("HEAD", f"/v2/{repository}/blobs/{digest}", repository)
-        self._expect(answer, {404, *_THERE}, f"{repository}@{digest}")
-        return answer.status in _THERE
+        there = self._at(repository)
+        return self._ask(there, there.blob(digest))[0].is_there
+
+    def referrers(self, repository: str, subject: Digest) -> bytes | None:
+        """The index of what refers to a manifest; None where the registry keeps none itself."""
+        there = self._at(repository)
+        said, body = self._ask(there, there.referrers(subject))
+        return body if said.status == 200 else None
+
+    def listing(self, repository: str, tag: str) -> bytes | None:
+        """The index under a tag, None where there is none."""
+        there = self._at(repository)
+        said, body = self._ask(there, there.listing(tag))
+        return body if said.status == 200 else None
 
     def mount(self, repository: str, digest: Digest, source: str) -> bool:
         """Let a repository have the blob of another one; whether that worked."""
-        query = urlencode({"mount": str(digest), "from": source})
-        path = f"/v2/{repository}/blobs/uploads/?{query}"
+        there = self._at(repository)
         try:
-            answer = self._ask("POST", path, repository, key=f"{repository} {source}")
+            said, _ = self._ask(there, there.mount(digest, source), key=f"{repository} {source}")
         except BundlerError as error:
             if error.code is ExitCode.TRUST:  # no right to read the other one
                 return False
             raise
-        if answer.status == 202:  # an upload was begun in its place; without content it is nothing
-            location = urljoin(f"{self._scheme}://{self.host}{path}", answer.header("Location"))
-            if urlsplit(location).netloc == self.host:
-                self._ask("DELETE", location, repository)
-        return answer.status == 201
+        if said.status == 202 and (cancel := there.cancel(said)):  # without content it is nothing
+            self._ask(there, cancel)
+        return said.status == 201
 
     def upload(self, repository: str, digest: Digest, size: int, read: Callable[[], Iterable[bytes]]) -> None:
         """Upload a blob of `size` bytes; `read` gives its content, once for each try."""
-        where = f"{self.host}/{repository}@{digest}"
+        there = self._at(repository)
+
+        def once() -> tuple[Request, Answer]:
+            request = there.begin()
+            begun = self._once(request, repository, b"")
+            if begun.status not in request.accepted:
+                return request, begun
+            request = there.content(_said(begun), digest, size)
+            login = self._headers.get(repository, "") if there.is_own(request.url) else ""
+            return request, self._client.send("PUT", request.url, _with(request.headers, login), read())
+
+        self._expect(there, *self._patiently(once, there.where))
+
+    def put_manifest(self, repository: str, wanted: str, data: bytes, media_type: str) -> Said | None:
+        """Store a manifest under a tag or its digest; None when the registry refuses it as such."""
+        there = self._at(repository)
+        said, _ = self._ask(there, there.put(wanted, media_type, unliked=True), data)
+        if said.status != 201:
+            return None
+        check_kept(data, said, f"{there.where}:{wanted}")
+        return said
+
+    def _at(self, repository: str) -> Repository:
+        return Repository(f"{self._scheme}://{self.host}", repository)
+
+    def _ask(
+        self, there: Repository, request: Request, body: bytes = b"", *, key: str = ""
+    ) -> tuple[Said, bytes]:
+        """A request that may be sent again. key: what the login is for, where not this repository alone."""
+        asked = self._patiently(lambda: (request, self._once(request, key or there.name, body)), there.where)
+        return self._expect(there, *asked), asked[1].body
+
+    def _patiently(self, once: Callable[[], tuple[Request, Answer]], where: str) -> tuple[Request, Answer]:
+        """The last request and its answer, after a few tries where there is none or the registry is busy."""
         for attempt in range(1, TRIES + 1):
             try:
-                answer = self._upload(repository, digest, size, read)
+                request, answer = once()
             except (OSError, http.client.HTTPException) as error:
                 if attempt == TRIES:
                     _no_answer(where, error)
             else:
-                if answer.status not in _BUSY or attempt == TRIES:
-                    self._expect(answer, {201}, f"{repository}@{digest}")
-                    return
-            time.sleep(PAUSE * 2 ** (attempt - 1))
-
-    def put_manifest(self, repository: str, wanted: str, data: bytes, media_type: str) -> bool:
-        """Store a manifest under a tag or its digest; false when the registry refuses it as such."""
-        path = f"/v2/{repository}/manifests/{wanted}"
-        answer = self._ask("PUT", path, repository, {"Content-Type": media_type}, data)
-        if answer.status in {400, 404, 422}:
-            return False
-        self._expect(answer, {201}, f"{repository}:{wanted}")
-        told = answer.header("Docker-Content-Digest")
-        if told and told != str(Digest.of(data)):
-            raise BundlerError(
-                "the registry took the manifest for another one",
-                where=f"{self.host}/{repository}:{wanted}",
-                why=f"sent {Digest.of(data)}, it has {told}",
-                code=ExitCode.INTEGRITY,
-            )
-        return True
-
-    def _upload(
-        self, repository: str, digest: Digest, size: int, read: Callable[[], Iterable[bytes]]
-    ) -> Answer:
-        begin = f"{self._scheme}://{self.host}/v2/{repository}/blobs/uploads/"
-        begun = self._once("POST", begin, repository, {"Content-Length": "0"})
-        if begun.status != 202:
-            return begun
-        place = urljoin(begin, begun.header("Location"))
-        if urlsplit(place).scheme != self._scheme:
-            raise BundlerError(
-                "the registry wants the upload over another protocol",
-                where=self.host,
-                why=f"it was asked over {self._scheme} and answers {place[:200]}",
-                code=ExitCode.NETWORK,
-            )
-        place += ("&" if urlsplit(place).query else "?") + f"digest={quote(str(digest))}"
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        header = self._headers.get(repository, "")
-        if header and urlsplit(place).netloc == self.host:
-            headers["Authorization"] = header
-        return self._client.send("PUT", place, headers, read())
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        repository: str,
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
-        *,
-        key: str = "",
-    ) -> Answer:
-        """A request that may be sent again."""
-        url = urljoin(f"{self._scheme}://{self.host}", path)
-        for attempt in range(1, TRIES + 1):
-            try:
-                answer = self._once(method, url, key or repository, headers or {}, body)
-            except (OSError, http.client.HTTPException) as error:
-                if attempt == TRIES:
-                    _no_answer(self.host, error)
-            else:
-                if answer.status not in _BUSY or attempt == TRIES:
-                    return answer
+                if answer.status not in BUSY or attempt == TRIES:
+                    return request, answer
             time.sleep(PAUSE * 2 ** (attempt - 1))
         raise AssertionError("the last try returns or raises")
 
-    def _once(self, method: str, url: str, key: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+    def _once(self, request: Request, key: str, body: bytes) -> Answer:
         """A request, and once more with the login that is asked for. `key`: what the login is for."""
         sent = self._headers.get(key, "")
-        answer = self._client.send(method, url, _with(headers, sent), body)
+        answer = self._client.send(request.method, request.url, _with(request.headers, sent), body)
         if answer.status != 401:
             return answer
         self._renew(key, sent, answer)
-        answer = self._client.send(method, url, _with(headers, self._headers[key]), body)
+        headers = _with(request.headers, self._headers[key])
+        answer = self._client.send(request.method, request.url, headers, body)
         if answer.status == 401:
             self._refused("it does not accept the login")
         return answer
+
+    def _expect(self, there: Repository, request: Request, answer: Answer) -> Said:
+        if answer.status not in request.accepted:
+            raise refusal(request, answer.status, answer.body, where=there.where, login=_LOGIN)
+        return _said(answer)
 
     def _renew(self, key: str, refused: str, answer: Answer) -> None:
         challenge = parse_challenge(answer.header("WWW-Authenticate"))
@@ -196,26 +176,9 @@ class Registry:
         answer = self._client.send("GET", f"{realm}{join}{query}", headers)
         if answer.status != 200:
             self._refused(f"its token server answers {answer.status}")
-        token: object = None
-        with contextlib.suppress(ValueError, AttributeError, RecursionError):
-            document = json.loads(answer.body)
-            token = document.get("token") or document.get("access_token")
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
+        if not (token := read_token(answer.body)):
             self._refused("its token server gives no token")
         return token
-
-    def _expect(self, answer: Answer, statuses: Iterable[int], what: str) -> None:
-        if answer.status in statuses:
-            return
-        if answer.status in {401, 403}:
-            self._refused(f"{what}: HTTP {answer.status}{_told(answer)}")
-        raise BundlerError(
-            f"the registry answers {answer.status}",
-            where=f"{self.host}/{what}",
-            why=_told(answer).removeprefix(": "),
-            code=ExitCode.NETWORK,
-            fix="see that the project (the first part of the path) is there and takes images",
-        )
 
     def _refused(self, why: str) -> NoReturn:
         raise BundlerError(
@@ -223,7 +186,7 @@ class Registry:
             where=self.host,
             why=why,
             code=ExitCode.TRUST,
-            fix="give --username, and the password in --password-file or BUNDLER_REGISTRY_PASSWORD",
+            fix=_LOGIN,
         )
 
 
@@ -231,13 +194,8 @@ def _with(headers: Mapping[str, str], authorization: str) -> dict[str, str]:
     return {**headers, "Authorization": authorization} if authorization else dict(headers)
 
 
-def _told(answer: Answer) -> str:
-    """The messages of a registry's error, as far as a terminal may show them."""
-    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        errors = json.loads(answer.body)["errors"]
-        text = "; ".join(f"{error.get('code')}: {error.get('message')}" for error in errors[:5])
-        return ": " + "".join(char for char in text if char.isprintable())[:400]
-    return ""
+def _said(answer: Answer) -> Said:
+    return Said.of(answer.status, answer.headers)
 
 
 def _no_answer(where: str, error: Exception) -> NoReturn:

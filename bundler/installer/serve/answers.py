@@ -62,20 +62,32 @@ def _registry(
         case "tags", "list":
             return _page("tags", sorted(home.tags), query, {"name": match["name"]})
         case kind, what:
-            return _of_repository(home, kind, what, headers)
+            return _of_repository(home, kind, what, query, headers)
 
 
-def _of_repository(home: Repository, kind: str, what: str, headers: Mapping[str, str]) -> Reply:
+def _of_repository(
+    home: Repository, kind: str, what: str, query: Mapping[str, list[str]], headers: Mapping[str, str]
+) -> Reply:
     match kind:
+        case "referrers":
+            return _referrers(home, what, next(iter(query.get("artifactType", [])), ""))
         case "manifests":
             return _found(home.manifest(what), "MANIFEST_UNKNOWN", headers)
         case "blobs":
             return _found(_blob(home, what), "BLOB_UNKNOWN", headers)
-        case "referrers":
-            empty = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
-            return _text(json.dumps(empty), OCI_INDEX)
         case _:
             return _error(404, "UNSUPPORTED", "there is nothing at this address")
+
+
+def _referrers(home: Repository, subject: str, kind: str) -> Reply:
+    """What refers to a manifest, all of it or one artifactType; nothing for one that isn't here."""
+    listed = next((found for digest, found in home.referrers.items() if str(digest) == subject), {})
+    entries = [entry for entry in listed.values() if kind in {"", entry["artifactType"]}]
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+    answer = _text(json.dumps(index), OCI_INDEX)
+    return (
+        replace(answer, headers={**answer.headers, "OCI-Filters-Applied": "artifactType"}) if kind else answer
+    )
 
 
 def _blob(home: Repository, what: str) -> Entry | None:

@@ -4,19 +4,26 @@ Images keep their full names (`docker.io/library/web`), charts are artifacts at 
 pushes them, and every file of the bundle stands under its own path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from bundler.core.archive.platforms import folder_of
 from bundler.core.archive.reader import Bundle
 from bundler.core.digest import Digest
-from bundler.core.index import Image, Member, canonical
-from bundler.core.oci import MAX_MANIFEST, OCI_MANIFEST, ManifestIndex, parse_manifest
+from bundler.core.index import Attached, Image, Member, canonical
+from bundler.core.oci import (
+    MAX_MANIFEST,
+    OCI_MANIFEST,
+    Descriptor,
+    ManifestIndex,
+    parse_any,
+    parse_manifest,
+)
 from bundler.core.reference import DEFAULT_REGISTRY, Reference
 from bundler.installer.handout import repository
 from bundler.installer.handout.charts import Chart, charts, pack
-from bundler.installer.handout.images import blob_member, offered
+from bundler.installer.handout.images import blob_member, find_blob, offered
 
 CHARTS: Final = "charts"
 BINARY: Final = "application/octet-stream"
@@ -40,11 +47,15 @@ class Entry:
 
 @dataclass(slots=True)
 class Repository:
-    """A repository of the registry: tags to digests, manifests and blobs by digest."""
+    """A repository of the registry: tags to digests, manifests and blobs by digest.
+
+    referrers: by a manifest's digest, the entries of what refers to it, as an image index lists them.
+    """
 
     tags: dict[str, Digest] = field(default_factory=dict)
     manifests: dict[Digest, Entry] = field(default_factory=dict)
     blobs: dict[Digest, Entry] = field(default_factory=dict)
+    referrers: dict[Digest, dict[Digest, dict[str, object]]] = field(default_factory=dict)
 
     def manifest(self, wanted: str) -> Entry | None:
         """What a tag or a digest means."""
@@ -79,6 +90,8 @@ def contents(bundle: Bundle) -> Contents:
         _add_image(bundle, image, home)
         if reference.tag is not None:
             home.tags[reference.tag] = image.digest
+        for one in image.attached:
+            _add_attached(bundle, one, home)
     files = _files(bundle)
     _add_charts(bundle, repositories, files)
     return Contents(repositories, files)
@@ -100,11 +113,30 @@ def _add_image(bundle: Bundle, image: Image, home: Repository) -> None:
         known = image.media_type if digest == image.digest else ""
         parsed = parse_manifest(bundle.read(member, limit=MAX_MANIFEST), known, image.name)
         home.manifests[digest] = Entry(parsed.media_type, member, digest)
+        if not isinstance(parsed, ManifestIndex):
+            _add_blobs(bundle, (parsed.config, *parsed.layers), home)
+
+
+def _add_blobs(bundle: Bundle, parts: Iterable[Descriptor], home: Repository) -> None:
+    for part in parts:
+        if (blob := find_blob(bundle, part.digest)) is not None:
+            home.blobs[part.digest] = Entry(BINARY, blob, part.digest)
+
+
+def _add_attached(bundle: Bundle, one: Attached, home: Repository) -> None:
+    """Signatures and the like: under their tags, and as referrers of what they are about."""
+    for digest in one.manifests:
+        member = blob_member(bundle, digest)
+        parsed = parse_any(bundle.read(member, limit=MAX_MANIFEST), "", one.tag)
+        home.manifests[digest] = Entry(parsed.media_type, member, digest)
         if isinstance(parsed, ManifestIndex):
             continue
-        for part in (parsed.config, *parsed.layers):
-            if part.digest in image.blobs:
-                home.blobs[part.digest] = Entry(BINARY, blob_member(bundle, part.digest), part.digest)
+        _add_blobs(bundle, (parsed.config, *parsed.layers), home)
+        if parsed.subject is not None:
+            about = {"annotations": dict(parsed.annotations)} if parsed.annotations else {}
+            entry = {**parsed.descriptor.to_json(), "artifactType": parsed.kind, **about}
+            home.referrers.setdefault(parsed.subject.digest, {})[digest] = entry
+    home.tags[one.tag] = one.digest
 
 
 def _add_charts(bundle: Bundle, repositories: dict[str, Repository], files: dict[str, Entry]) -> None:

@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import bundler
 from bundler.builder import cli, session
 from bundler.builder.session import build_args
-from bundler.core.errors import BundlerError
+from bundler.core.errors import BundlerError, ExitCode
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -93,6 +94,40 @@ def test_make_makes_and_inspect_shows(call: Call, project: Path, runtime: Path, 
     assert (code, "name: shop" in out, "root/etc/file" in out) == (0, True, True)
     code, out, _ = call("inspect", "--json", target)
     assert json.loads(out)["members"][0]["path"] == "root/etc/file"
+
+
+def test_inspect_tells_who_signed(
+    call: Call, project: Path, runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUNDLER_PASSPHRASE", "a long one")
+    target, key, other = tmp_path / "shop.run", tmp_path / "vendor", tmp_path / "other"
+    prints = [call("keygen", name)[1].splitlines()[-1] for name in (key, other)]
+    assert call("make", project, "-o", target, "--runtime", runtime)[0] == 0
+    assert "signed by: nobody: this file is not signed\n" in call("inspect", target)[1]
+    assert call("inspect", target, "--trust", f"{key}.pub")[0] == ExitCode.TRUST
+
+    assert call("sign", target, "--key", key)[0] == 0
+    code, out, _ = call("inspect", target)
+    assert (code, f"signed by: {prints[0]} (nobody has said" in out) == (0, True)
+    for word in (f"{key}.pub", prints[0]):
+        code, out, _ = call("inspect", target, "--signature", "--trust", word)
+        assert (code, out.startswith(f"signed by: {prints[0]}, trusted")) == (0, True)
+    assert out == f"signed by: {prints[0]}, trusted\n"
+    assert call("inspect", target, "--signature", "--trust", f"{key}.pub")[1].endswith(": vendor\n")
+    code, out, error = call("inspect", target, "--trust", prints[1])
+    assert (code, "which --trust does not name" in out) == (ExitCode.TRUST, True)
+    assert prints[0] in error
+    told = {"fits": True, "key": prints[0], "trusted": None, "who": ""}
+    assert json.loads(call("inspect", target, "--signature", "--json")[1]) == told
+
+    signature = target.read_bytes()[-4096:]
+    (project / "file").write_text("something else\n")
+    assert call("make", project, "-o", target, "--runtime", runtime)[0] == 0
+    with target.open("r+b") as file:
+        file.seek(-4096, os.SEEK_END)
+        file.write(signature)
+    code, out, _ = call("inspect", target)
+    assert (code, f"signed by: nobody: there is a signature by {prints[0]}, but" in out) == (7, True)
 
 
 def test_make_splits(call: Call, project: Path, runtime: Path, tmp_path: Path) -> None:

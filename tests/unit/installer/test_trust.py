@@ -15,6 +15,7 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.sshkey import ED25519, AllowedSigner, PublicKey
 from bundler.core.sshsig import Signature
+from bundler.core.trustwords import Named
 from bundler.installer.keyring import Keyring
 from bundler.installer.release import is_older
 from bundler.installer.trust import UNSIGNED, Allowed, Keys, Release, check_site, judge
@@ -39,7 +40,7 @@ def signed(seed: int, seal: Seal = SEAL) -> Signature:
 
 
 OURS, OTHER = keypair(1)[1], keypair(2)[1]
-TRUSTED = Keys(signers=(AllowedSigner(OURS, "vendor"),))
+TRUSTED = Keys(Named(signers=(AllowedSigner(OURS, "vendor"),)))
 NO = Allowed()
 
 
@@ -47,7 +48,7 @@ NO = Allowed()
     ("signature", "keys", "allowed", "who"),
     [
         (signed(1), TRUSTED, NO, "vendor"),
-        (signed(1), Keys(frozenset({OURS.fingerprint})), NO, OURS.fingerprint),
+        (signed(1), Keys(Named(frozenset({OURS.fingerprint}))), NO, OURS.fingerprint),
         (signed(1), Keys(known=OURS.fingerprint), NO, OURS.fingerprint),
         (signed(1), replace(TRUSTED, known=OURS.fingerprint), NO, "vendor"),
         (signed(1), replace(TRUSTED, known=OTHER.fingerprint), Allowed(new_key=True), "vendor"),
@@ -75,11 +76,16 @@ ALL = Allowed(unsigned=True, new_key=True, downgrade=True)
         (signed(2), Keys(known=OURS.fingerprint), ALL, "nobody here trusts"),
         (signed(1), replace(TRUSTED, revoked=frozenset({OURS.fingerprint})), ALL, "revoked"),
         (signed(1, replace(SEAL, version="2.1")), TRUSTED, ALL, "signature is wrong"),
-        (signed(1), Keys(signers=(AllowedSigner(OURS, "v", valid_before=50),)), ALL, "nobody here trusts"),
-        (signed(1), Keys(signers=(AllowedSigner(OURS, "v", ("git",)),)), ALL, "nobody here trusts"),
         (
             signed(1),
-            Keys(signers=(AllowedSigner(OURS, "v", valid_before=50),), known=OURS.fingerprint),
+            Keys(Named(signers=(AllowedSigner(OURS, "v", valid_before=50),))),
+            ALL,
+            "nobody here trusts",
+        ),
+        (signed(1), Keys(Named(signers=(AllowedSigner(OURS, "v", ("git",)),))), ALL, "nobody here trusts"),
+        (
+            signed(1),
+            Keys(Named(signers=(AllowedSigner(OURS, "v", valid_before=50),)), known=OURS.fingerprint),
             ALL,
             "nobody here trusts",
         ),
@@ -181,8 +187,8 @@ def test_keys_come_from_folders_files_and_words(ring: Keyring, tmp_path: Path) -
     put(ring.folders[1] / "README", "not a key")
     file = put(tmp_path / "x", f"release@example.com {OTHER}\n", 0o666)  # a stick without owners
     keys = ring.keys("shop", [OTHER.fingerprint, str(file), str(OURS)])
-    assert keys.fingerprints == {OTHER.fingerprint}
-    assert [(each.key, each.who) for each in keys.signers] == [
+    assert keys.named.fingerprints == {OTHER.fingerprint}
+    assert [(each.key, each.who) for each in keys.named.signers] == [
         (OTHER, "release@example.com"),
         (OURS, ""),
         (OURS, "vendor"),

@@ -128,3 +128,27 @@ def test_a_link_inside_the_chart_is_followed(store):
     manifests = render(Chart("charts/shop", "shop"), tree, store, SdkHelm(timeout=30), "")
     assert "redis:7" in manifests["shop/templates/linked.yaml"]
     assert isinstance(tree, Tree)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "newest"),
+    [
+        ("^1.0.0", "1.10.0"),
+        ("~1.9", "1.9.3"),
+        (">=1.0.0 <1.10.0", "1.9.3"),
+        ("*", "2.0.0"),
+        (">2.0.0-0", "2.1.0-rc.1"),
+        ("1.9.x || 1.0.x", "1.9.3"),
+        (">=3", ""),
+    ],
+)
+def test_of_versions_helm_chooses_the_newest_in_a_range(wanted, newest):
+    versions = ("1.9.3", "1.10.0", "2.1.0-rc.1", "1.0.0", "2.0.0")
+    assert SdkHelm().newest(versions, wanted, "shop") == newest
+    assert SdkHelm().newest(versions[::-1], wanted, "shop") == newest
+
+
+def test_what_is_no_range_is_told():
+    with pytest.raises(BundlerError, match="not a range") as caught:
+        SdkHelm().newest(("1.0.0",), "newest", "shop")
+    assert caught.value.code is ExitCode.INPUT

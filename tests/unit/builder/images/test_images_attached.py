@@ -4,12 +4,16 @@ import json
 
 import pytest
 
+from bundler.builder.images.attached import pins_of
 from bundler.builder.images.auth import Keychain
 from bundler.builder.images.layout import lay_out
 from bundler.builder.images.model import ImageRequest, Silent
+from bundler.builder.images.pinned import ImagePins
 from bundler.builder.images.registry import RegistryOptions
 from bundler.builder.images.resolve import resolve_images
-from bundler.core.errors import Problems
+from bundler.builder.store import Store
+from bundler.core.digest import Digest
+from bundler.core.errors import ExitCode, Problems
 from bundler.core.oci import OCI_INDEX, OCI_MANIFEST, Platform
 from bundler.core.reference import Reference
 from tests.unit.builder.images.parts import MadeImage, described, digest_of, index_of
@@ -50,10 +54,13 @@ def attach(registry):
 
 @pytest.fixture
 def pull(registry, store):
-    def pull(*names, signatures=True, **options):
+    usual = store
+
+    def pull(*names, signatures=True, store=usual, pinned=ImagePins(), **options):  # noqa: B008  (it is frozen)
         (found,) = resolve_images(
             [ImageRequest(Reference.parse(name), signatures=signatures) for name in names],
             store=store,
+            pinned=pinned,
             platform=Platform("linux", "amd64"),
             registries=RegistryOptions(frozenset({registry.host}), Keychain(), **options),
             progress=Silent(),
@@ -84,7 +91,7 @@ def test_what_refers_to_the_image_comes_as_an_index_under_the_tag(registry, stor
     (one,) = found.attached
     assert one.tag == image.digest.replace(":", "-")
     index = json.loads(store.path(one.root.digest).read_bytes())
-    assert index["manifests"] == [{**entry, "artifactType": SIGSTORE}]
+    assert index["manifests"] == [{**described(made[0], OCI_MANIFEST), "artifactType": SIGSTORE}]
     assert [str(part.digest) for part in one.manifests] == [str(one.root.digest), digest_of(made[0])]
     assert {str(part.digest) for part in one.blobs} == {digest_of(b"{}"), digest_of(b"signed")}
     assert all(store.find(part.digest, part.size) for part in (*one.manifests, *one.blobs))
@@ -97,10 +104,52 @@ def test_cosigns_tags_are_found_and_again_offline(registry, attach, pull):
     attach("team/app", artifact(b"sig", COSIGN), f"{base}.sig")
     attach("team/app", artifact(b"att", COSIGN), f"{base}.att")
     found = pull(name)
-    assert tags(found) == [f"{base}.sig", f"{base}.att"]
+    assert tags(found) == [f"{base}.att", f"{base}.sig"]
     seen = len(registry.seen)
     assert pull(name, offline=True) == found
     assert len(registry.seen) == seen
+
+
+@pytest.mark.parametrize("api", [True, False])
+def test_pins_give_the_same_again_whatever_came_since(registry, attach, pull, tmp_path, api):
+    """Another cache, and signatures that were added: what the pins say comes, by digest, and nothing else."""
+    image = MadeImage(b"one")
+    name = registry.put("team/app:1", image)
+    base = image.digest.replace(":", "-")
+    made = [
+        artifact(data, SIGSTORE, subject=described(image.manifest, image.media_type)) for data in (b"a", b"b")
+    ]
+    place = f"/v2/team/app/{'referrers/' + image.digest if api else 'manifests/' + base}"
+    for one in made:
+        attach("team/app", one)
+    registry.content[place] = (OCI_INDEX, listing(*[described(one[0], OCI_MANIFEST) for one in made]))
+    attach("team/app", artifact(b"sig", COSIGN), f"{base}.sig")
+    first = pull(name)
+    pins = ImagePins(attached={name: pins_of(first)})
+    assert len(pins_of(first)) == 3
+
+    attach("team/app", artifact(b"another", COSIGN), f"{base}.sig")
+    registry.content[place] = (OCI_INDEX, listing())
+    with Store(tmp_path / "other") as other:
+        del registry.seen[:]
+        again = pull(name, store=other, pinned=pins)
+        assert again == first
+        assert not [path for path, _ in registry.seen if "referrers" in path or path.endswith((base, ".sig"))]
+        del registry.seen[:]
+        assert pull(name, store=other, pinned=pins, offline=True) == first
+        assert registry.seen == []
+    assert pull(name).attached != first.attached
+    assert pull(name, pinned=ImagePins(attached={name: ()})).attached == ()
+
+
+def test_a_pinned_signature_that_is_gone_is_told(registry, pull):
+    image = MadeImage(b"one")
+    name = registry.put("team/app:1", image)
+    gone = Digest.of(b"gone")
+    with pytest.raises(Problems) as caught:
+        pull(name, pinned=ImagePins(attached={name: ((f"{image.digest.replace(':', '-')}.sig", gone),)}))
+    assert caught.value.code is ExitCode.NOT_FOUND
+    assert f"bundler update {name}" in str(caught.value)
 
 
 def test_of_a_list_the_list_is_kept_because_it_was_signed(registry, attach, pull):

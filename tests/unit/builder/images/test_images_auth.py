@@ -60,19 +60,23 @@ def test_the_most_special_key_wins(keychain):
     assert logins.find("quay.io", "x/c").username == "all"
 
 
-def test_the_files_are_those_of_podman_and_docker(tmp_path):
+def test_the_files_are_those_of_podman_docker_and_helm(tmp_path):
     home = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": "/run/user/1"}
     assert [str(path) for path in Keychain.of(home).files] == [
         "/run/user/1/containers/auth.json",
         f"{tmp_path}/.config/containers/auth.json",
         f"{tmp_path}/.docker/config.json",
+        f"{tmp_path}/.config/helm/registry/config.json",
     ]
     special = home | {"REGISTRY_AUTH_FILE": "/a", "DOCKER_CONFIG": "/d", "XDG_CONFIG_HOME": "/c"}
     assert [str(path) for path in Keychain.of(special).files] == [
         "/a",
         "/c/containers/auth.json",
         "/d/config.json",
+        "/c/helm/registry/config.json",
     ]
+    assert str(Keychain.of({"HELM_REGISTRY_CONFIG": "/h.json"}).files[-1]) == "/h.json"
+    assert str(Keychain.of({"HELM_CONFIG_HOME": "/h"}).files[-1]) == "/h/registry/config.json"
     assert Keychain.of({}).find("quay.io", "a") is None
 
 

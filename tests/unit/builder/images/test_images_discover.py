@@ -167,6 +167,22 @@ def test_a_charts_images_are_those_that_helm_renders(look):
     assert shop.why == "Deployment/shop-web in application/apps/shop/templates/web.yaml (app shop)"
 
 
+def test_keys_that_stand_twice_in_a_charts_values_are_told(look):
+    """Also in a subchart's, and in a second look that finds them remembered; an image comes from the last."""
+    more = {"values.yaml": SHOP["values.yaml"] + "image: {registry: quay.io, repository: last, tag: '2'}\n"}
+    more |= {"charts/cache/values.yaml": "a: 1\nb: {c: 1}\na: 2\n", "templates/values.yaml": ""}
+    files = below("application/apps/shop", SHOP | more)
+    for _ in range(2):
+        found = look(files, SdkHelm(timeout=30))
+        assert "quay.io/last:2" in " ".join(names(found))
+        warnings = found.check()
+        assert [(one.rule, str(one.location)) for one in warnings] == [
+            ("yaml-duplicate-key", "application/apps/shop/charts/cache/values.yaml:3:1"),
+            ("yaml-duplicate-key", "application/apps/shop/values.yaml:5:1"),
+        ]
+        assert "Helm takes the last one" in warnings[0].hint
+
+
 def test_a_chart_that_does_not_render_fails_by_name(look):
     files = below("charts/shop", SHOP | {"templates/x.yaml": '{{ fail "no domain" }}'})
     found = look(files | {"manifests/y.yaml": CRON}, SdkHelm(timeout=30))

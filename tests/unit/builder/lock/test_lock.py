@@ -69,8 +69,14 @@ digests = st.text("0123456789abcdef", min_size=64, max_size=64).map(Digest)
 words = st.text(st.characters(codec="utf-8"), max_size=30)
 whys = st.lists(words, max_size=3).map(tuple)
 files = st.builds(FilePin, words, digests, st.integers(0, 1 << 40), whys)
-images = st.builds(ImagePin, words, st.sampled_from(["registry", "file"]), digests, digests, whys, whys)
-inputs = st.builds(Inputs, files=st.tuples(files), images=st.tuples(images, images))
+attached = st.lists(digests.map(lambda one: f"sha256-{one.hex}.sig {one}"), max_size=2).map(tuple)
+images = st.builds(
+    ImagePin, words, st.sampled_from(["registry", "file"]), digests, digests, whys, attached, st.booleans()
+)
+bases = st.builds(KubefilePin, words, digests, whys, st.one_of(st.just(""), digests.map(str)))
+inputs = st.builds(
+    Inputs, kubefiles=st.tuples(bases), files=st.tuples(files), images=st.tuples(images, images)
+)
 
 
 @given(st.dictionaries(words, inputs, max_size=2).map(Lock))
@@ -96,6 +102,8 @@ def test_a_whole_lock_is_read_again_and_has_a_line_for_each_fact() -> None:
         (lambda d: d["platforms"][PLATFORM]["files"][0].update(digest="sha256:1"), ExitCode.INPUT),
         (lambda d: d["platforms"][PLATFORM]["files"][0].update(size=-1), ExitCode.INPUT),
         (lambda d: d["platforms"][PLATFORM]["images"][0].update(why="x"), ExitCode.INPUT),
+        (lambda d: d["platforms"][PLATFORM]["images"][0].update(attached=["tag"]), ExitCode.INPUT),
+        (lambda d: d["platforms"][PLATFORM]["kubefiles"][0].update(manifest="x"), ExitCode.INPUT),
         (lambda d: d.update(platforms=[]), ExitCode.INPUT),
     ],
 )
@@ -105,6 +113,17 @@ def test_what_is_no_lock_is_refused(change: Callable[[dict[str, Any]], object], 
     with pytest.raises(BundlerError) as caught:
         text.loads(json.dumps(document).encode(), "Kubefile.lock")
     assert (caught.value.code, caught.value.fix != "") == (code, True)
+
+
+def test_pins_of_what_is_beside_images_and_of_bases_in_registries() -> None:
+    """An image whose signatures were asked for has those alone, also when there were none."""
+    signed = replace(NGINX, signatures=True, attached=(f"sha256-{A.hex} {B}", f"sha256-{A.hex} {C}"))
+    bare = replace(NGINX, reference="quay.io/team/bare:1", signatures=True)
+    base = KubefilePin("oci://quay.io/team/base:1", A, (), str(B))
+    found = pins(Inputs(kubefiles=(base, *INPUTS.kubefiles), images=(signed, bare)))
+    tag = f"sha256-{A.hex}"
+    assert found.images.attached == {NGINX.reference: ((tag, B), (tag, C)), "quay.io/team/bare:1": ()}
+    assert found.bases == {"quay.io/team/base:1": B}
 
 
 def test_a_merge_left_open_is_told_as_such() -> None:
@@ -137,7 +156,7 @@ def test_what_differs_is_told_and_why_makes_no_difference() -> None:
     other = replace(
         INPUTS,
         files=(),
-        images=(replace(NGINX, attached=("sha256-a.sig b",)), replace(SIDE, why=("elsewhere",))),
+        images=(replace(NGINX, attached=(f"sha256-{A.hex}.sig {B}",)), replace(SIDE, why=("elsewhere",))),
         ranges=(*INPUTS.ranges, RangePin("https://charts.example/web:~2", "2.0.1")),
         suites=(replace(SUITE, requested=("server", "tool"), indexes=()),),
     )
@@ -190,7 +209,8 @@ def test_update_lets_go_of_what_is_named_and_of_a_packages_whole_suite() -> None
 def test_pins_are_what_each_part_of_the_build_takes() -> None:
     found = pins(INPUTS)
     assert found.files == {TOOL.url: A}
-    assert found.images == {NGINX.reference: A}, "an archive of the context is no registry's"
+    assert found.images.digests == {NGINX.reference: A}, "an archive of the context is no registry's"
+    assert found.images.attached == {}
     assert found.charts.charts[CHART.reference].manifest == str(C)
     assert found.charts.ranges == {"https://charts.example/db:^1": "1.4.0"}
     closure = found.closures["debian:bookworm"]

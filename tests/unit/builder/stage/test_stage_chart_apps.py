@@ -74,6 +74,21 @@ def test_values_go_into_the_chart_and_sets_are_looked_through(site, build):
     ]
 
 
+def test_what_stands_twice_is_told_of_a_charts_own_values_and_refused_in_ones_own(site, build):
+    doubled = VALUES.replace("tag: '1'", "tag: '0', tag: '1'")
+    site.write(LOCAL | {"charts/shop/values.yaml": doubled, "prod.yaml": "cache: {tag: '8'}\n"})
+    line = "APP --values=prod.yaml shop local://charts/shop"
+    staged = build(f'FROM scratch\n{line}\nLAUNCH ["shop"]\n')
+    assert images(staged, site.workshop.store) == ["quay.io/acme/web:1"]  # the last, as Helm takes it
+    (told,) = [said for said in site.heard.said if "yaml-duplicate-key" in said]
+    assert told.startswith("warning: shop/values.yaml:1:43: 'tag' stands here a second time")
+    site.write({"prod.yaml": "cache: {tag: '8'}\ncache: {}\n"})
+    with pytest.raises(Problems) as caught:
+        build(f'FROM scratch\n{line}\nLAUNCH ["shop"]\n')
+    (problem,) = caught.value.problems
+    assert (problem.rule, str(problem.location)) == ("yaml-duplicate-key", "prod.yaml:2:1")
+
+
 def test_without_values_the_chart_stays_as_it_was_written(site, build):
     site.write(LOCAL)
     staged = build('FROM scratch\nAPP shop local://charts/shop\nLAUNCH ["shop"]\n')

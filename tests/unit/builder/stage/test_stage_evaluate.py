@@ -294,11 +294,12 @@ def test_bases_by_path_and_their_cycles(site):
 
 
 @pytest.mark.parametrize("base", ["kubernetes:v1.22", "quay.io/a/b@sha256:" + "0" * 64])
-def test_bases_that_cannot_be_read_yet_are_refused_by_name(base, site):
-    with pytest.raises(BundlerError, match="not supported yet") as caught:
+def test_images_as_bases_are_refused_by_name(base, site):
+    with pytest.raises(BundlerError, match="an image can't be a base") as caught:
         site.build(f"FROM {base}\n")
     assert caught.value.code is ExitCode.UNSUPPORTED
     assert base in caught.value.what
+    assert f"FROM oci://{base}" in caught.value.fix
 
 
 def test_warnings_are_said_and_do_not_stop(site):

@@ -60,6 +60,7 @@ def test_the_tool_reads_what_is_made() -> None:
         gzip.compress(TEXT) + b"x",
         gzip.compress(TEXT)[:-8] + bytes(8),
     ],
+    ids=["nothing", "text", "cut", "cut more", "two", "more", "sums"],
 )
 def test_what_is_no_whole_gzip_file_is_refused(packed: bytes) -> None:
     with pytest.raises(BundlerError) as caught:
