@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from bundler.builder.packages.apt import machine_repositories
+
 from bundler.core.errors import BundlerError, ExitCode
 from tests.site.commands import run
 

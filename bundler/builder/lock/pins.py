@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from bundler.builder.charts.reference import ChartReference
 from bundler.builder.charts.supply import ChartPins, Taken
 from bundler.builder.lock.model import Inputs, PackagePin, SuitePin
-from bundler.builder.packages.closure import Closure
-from bundler.builder.packages.repository import Deb
+from bundler.builder.packages.closure import Closure, PackageFile
 from bundler.builder.store import Blob
 from bundler.core.digest import Digest
 
@@ -42,11 +41,11 @@ def pins(inputs: Inputs) -> Pins:
 
 
 def _closure(pin: SuitePin) -> Closure:
-    return Closure(pin.requested, pin.indexes, tuple(sorted(_deb(package) for package in pin.packages)))
+    return Closure(pin.requested, pin.indexes, tuple(sorted(_file(package) for package in pin.packages)))
 
 
-def _deb(pin: PackagePin) -> Deb:
-    return Deb(
+def _file(pin: PackagePin) -> PackageFile:
+    return PackageFile(
         name=pin.package,
         version=pin.version,
         architecture=pin.architecture,
