@@ -86,7 +86,8 @@ def repodata(entries: Iterable[Entry]) -> Mapping[str, bytes]:
 def needed_by(primary: bytes) -> Mapping[str, tuple[str, ...]]:
     """By package of a primary.xml, the packages that need it."""
     packages: list[createrepo_c.Package] = []
-    createrepo_c.xml_parse_primary_snippet(primary.decode(), None, packages.append, None, False)  # noqa: FBT003  (its parameters have no names)
+    elements = primary.decode().partition("<metadata")[2].partition(">")[2].rpartition("</metadata>")[0]
+    createrepo_c.xml_parse_primary_snippet(elements, None, packages.append, None, True)  # noqa: FBT003  (its parameters have no names)
     providers: dict[str, set[str]] = {}
     for each in packages:
         for name in (
