@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from bundler.builder.sbom.examine import examine
+from bundler.builder.sbom.merge import stated_licences
 from bundler.builder.sbom.model import Kind
+from bundler.builder.sbom.ospackage import scan_package
 from bundler.builder.sbom.tarstream import Content
 from bundler.core.digest import read_chunks
 
@@ -92,6 +94,43 @@ def test_rpms_own_list(rpms, tmp_path):
     assert len(expected) == 2
     packages = found("var/lib/rpm/rpmdb.sqlite", root / "var/lib/rpm/rpmdb.sqlite", tmp_path)
     assert {(each.name, each.version, each.architecture, each.licences) for each in packages} == expected
+
+
+INNER = """
+Name: inner
+Version: 1
+Release: 1
+Summary: a package that brings a Python package
+License: Apache-2.0
+BuildArch: noarch
+%define _binary_payload {payload}
+%description
+Holds what an application brings along.
+%install
+folder=%{{buildroot}}/opt/app/greet-2.5.dist-info
+mkdir -p $folder/empty
+printf 'Metadata-Version: 2.1\\nName: greet\\nVersion: 2.5\\n' >$folder/METADATA
+ln -s METADATA $folder/other
+%files
+/opt/app
+"""
+
+
+@pytest.mark.parametrize("payload", ["w9.gzdio", "w6.xzdio", "w3.zstdio", "w.ufdio"])
+def test_what_is_inside_an_rpm_and_its_licence(tmp_path, payload):
+    if shutil.which("rpmbuild") is None:
+        pytest.skip("rpmbuild is not installed (Debian package rpm)")
+    spec = tmp_path / "inner.spec"
+    spec.write_text(INNER.format(payload=payload))
+    command("rpmbuild", "-bb", "--define", f"_topdir {tmp_path}", str(spec))
+    (path,) = tmp_path.rglob("*.rpm")
+    with path.open("rb") as stream:
+        layer = scan_package(read_chunks(stream), limit=1 << 20, scratch=tmp_path)
+    assert layer.finds.gaps == ()
+    facts = {fact.path: fact for fact in layer.finds.facts}
+    (package,) = facts["opt/app/greet-2.5.dist-info/METADATA"].packages
+    assert (package.kind, package.name, package.version) == (Kind.PYPI, "greet", "2.5")
+    assert stated_licences(layer.finds.facts) == {"inner": ("Apache-2.0",)}
 
 
 def test_a_program_that_the_go_tool_chain_made(tmp_path):
