@@ -1,4 +1,4 @@
-"""rpm's database: the SQLite form (rpm 4.16 and later, Fedora, RHEL 9), and ndb (SUSE). Not Berkeley DB's.
+"""rpm's database: SQLite (Fedora, RHEL 9), ndb (SUSE), and Berkeley DB (RHEL 8 and older).
 
 Each row or blob is a package's header: a count of entries and of bytes of data, the entries (tag, type,
 offset, count), the data; all big-endian. See rpm's documentation of the package format and of ndb.
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bundler.builder.sbom.model import Kind, Package
+from bundler.builder.sbom.readers import bdb
 from bundler.builder.sbom.unpacking import BrokenError
 
 MOST_HEADER = 64 << 20  # bytes; rpm's own limit is 256 MiB, the largest real ones are some MiB
@@ -54,6 +55,13 @@ def ndb(file: BinaryIO) -> tuple[Package, ...]:
     file.seek(0)
     table = file.read(pages * _PAGE)
     return tuple(_packages(_ndb_blobs(file, table)))
+
+
+def berkeley(file: BinaryIO) -> tuple[Package, ...]:
+    """Packages. Raises BrokenError."""
+    # One of the values is no header but the number that the next package gets.
+    blobs = (value for value in bdb.values(file, most=MOST_HEADER) if len(value) != 4)
+    return tuple(_packages(blobs))
 
 
 def _ndb_blobs(file: BinaryIO, table: bytes) -> Iterator[bytes]:

@@ -135,6 +135,28 @@ def ndb(*blobs: bytes) -> bytes:
     return (head + slots).ljust(32, b"\0") + free * ((4096 - 32 - len(slots)) // 16) + stored
 
 
+def bdb(*blobs: bytes, order: str = "<", size: int = 512) -> bytes:
+    """Berkeley DB's hash form, a hash page for each value: long ones in pages of their own."""
+    pages = [b""]
+    for number, blob in enumerate((struct.pack(f"{order}I", len(blobs)), *blobs)):
+        chain = [blob[at : at + size - 26] for at in range(0, len(blob), size - 26)]
+        if len(blob) < size // 4:
+            value, chain = b"\x01" + blob, []
+        else:
+            value = struct.pack(f"{order}B3xII", 3, len(pages) + 1, len(blob))
+        key = b"\x01" + struct.pack(f"{order}I", number)
+        places = struct.pack(f"{order}HH", size - len(key), size - len(key) - len(value))
+        head = struct.pack(f"{order}8xIIIHHBB", len(pages), 0, 0, 2, size - len(key) - len(value), 0, 13)
+        page = head + places
+        pages.append(page.ljust(size - len(key) - len(value), b"\0") + value + key)
+        for part in chain:
+            following = len(pages) + 1 if part is not chain[-1] else 0
+            head = struct.pack(f"{order}8xIIIHHBB", len(pages), 0, following, 1, len(part), 0, 7)
+            pages.append((head + part).ljust(size, b"\0"))
+    meta = struct.pack(f"{order}8xIIIIBBBxII", 0, 0x61561, 9, size, 0, 8, 0, 0, len(pages) - 1)
+    return meta.ljust(size, b"\0") + b"".join(pages[1:])
+
+
 def deb(files: Mapping[str, bytes | str | None], pack=lambda data: data, suffix: str = "") -> bytes:
     """A .deb with these files."""
     members = {
