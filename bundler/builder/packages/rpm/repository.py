@@ -87,7 +87,7 @@ def needed_by(primary: bytes) -> Mapping[str, tuple[str, ...]]:
     """By package of a primary.xml, the packages that need it."""
     packages: list[createrepo_c.Package] = []
     elements = primary.decode().partition("<metadata")[2].partition(">")[2].rpartition("</metadata>")[0]
-    createrepo_c.xml_parse_primary_snippet(elements, None, packages.append, None, True)  # noqa: FBT003  (its parameters have no names)
+    createrepo_c.xml_parse_primary_snippet(elements, pkgcb=packages.append)
     providers: dict[str, set[str]] = {}
     for each in packages:
         for name in (
