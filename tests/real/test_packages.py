@@ -14,7 +14,8 @@ from bundler.builder.packages import (
     SuitePackages,
     resolve_packages,
 )
-from bundler.builder.packages.deb.root import Repository, machine_repositories
+from bundler.builder.packages.deb.machine import machine_repositories
+from bundler.builder.packages.deb.root import Repository
 from bundler.builder.progress import Silent
 from bundler.builder.store import Store
 from bundler.core.errors import BundlerError, ExitCode, Location, Problems

@@ -1,7 +1,6 @@
 """A suite of Debian's family: apt's own solver against signed indexes."""
 
 import difflib
-import platform
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -9,15 +8,14 @@ from typing import Final
 
 from bundler.builder.packages.closure import Closure, PackageFile, SuiteIndex
 from bundler.builder.packages.deb.archives import architecture_of, archive_of
-from bundler.builder.packages.deb.mirror import repositories
-from bundler.builder.packages.deb.repository import PACKAGES, control_of, file_name, packages_index, release
-from bundler.builder.packages.deb.root import (
-    AptRoot,
-    Repository,
-    check_tools,
+from bundler.builder.packages.deb.machine import (
     machine_architecture,
+    machine_distribution,
     machine_repositories,
 )
+from bundler.builder.packages.deb.mirror import repositories
+from bundler.builder.packages.deb.repository import PACKAGES, control_of, file_name, packages_index, release
+from bundler.builder.packages.deb.root import AptRoot, Repository, check_tools
 from bundler.builder.packages.deb.solve import solve
 from bundler.builder.packages.source import Means, PackageRequest
 from bundler.builder.store import Blob
@@ -106,7 +104,9 @@ class DebSource:
 
     def _machine(self) -> tuple[Repository, ...]:
         """This machine's own, where it has the same distribution, out of the same archive."""
-        if _this_distribution() != self._suite.distribution or not self._archive.has(machine_architecture()):
+        if machine_distribution() != self._suite.distribution or not self._archive.has(
+            machine_architecture()
+        ):
             return ()
         with self._means.store.scratch() as empty:
             return machine_repositories(empty, self._archive.components)
@@ -129,13 +129,6 @@ class DebSource:
             text = control_of(stream)
         store.remember(_CONTROL, blob.digest.hex, text.encode())
         return text
-
-
-def _this_distribution() -> str:
-    try:
-        return platform.freedesktop_os_release()["ID"]
-    except OSError:
-        return ""
 
 
 def _check_known(root: AptRoot, requests: Sequence[PackageRequest]) -> None:

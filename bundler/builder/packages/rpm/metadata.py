@@ -8,6 +8,7 @@ from typing import Final
 import createrepo_c
 
 from bundler.builder.disk import space_told
+from bundler.builder.http import display
 from bundler.builder.packages.rpm.modules import Modules, read_modules
 from bundler.builder.packages.rpm.repofile import RpmRepository
 from bundler.builder.packages.rpm.trust import check_index, keyring_of
@@ -87,7 +88,7 @@ def _index(repository: RpmRepository, means: Means, folder: Path) -> Blob:
                 raise
             raise BundlerError(
                 f"the metadata of the repository {repository.name} is not signed",
-                where=f"{repository.base}{_INDEX}.asc",
+                where=f"{repository.shown}{_INDEX}.asc",
                 code=ExitCode.TRUST,
                 fix="write repo_gpgcheck=0 into its section to rely on its packages' own signatures",
             ) from error
@@ -113,21 +114,21 @@ def _unpacked(
     if record.checksum_type not in {"sha256", "sha512"}:
         raise BundlerError(
             f"the metadata of the repository {repository.name} is vouched for with {record.checksum_type}",
-            where=address,
+            where=display(address),
             code=ExitCode.UNSUPPORTED,
             fix="make it anew with `createrepo_c --checksum sha256`",
         )
     blob = means.fetcher.fetch(address, checksum, size=record.size)
-    if checksum is None and _sha512(means, blob, address) != record.checksum:
+    if checksum is None and _sha512(means, blob, display(address)) != record.checksum:
         raise BundlerError(
             "the metadata is not what its repomd.xml says",
-            where=address,
+            where=display(address),
             code=ExitCode.INTEGRITY,
             fix="run it again; the mirror may be in the middle of an update",
         )
     try:
-        with space_told(target.parent, address, None), target.open("wb") as file:
-            for piece in unpacked(means.store.chunks(blob, name=address), limit=most):
+        with space_told(target.parent, display(address), None), target.open("wb") as file:
+            for piece in unpacked(means.store.chunks(blob, name=display(address)), limit=most):
                 file.write(piece)
     except BrokenError as error:
         raise _damaged(repository, str(error)) from error
@@ -144,7 +145,7 @@ def _sha512(means: Means, blob: Blob, name: str) -> str:
 def _damaged(repository: RpmRepository, why: str) -> BundlerError:
     return BundlerError(
         f"the metadata of the repository {repository.name} can't be read",
-        where=repository.base,
+        where=repository.shown,
         why=why,
         code=ExitCode.INTEGRITY,
         fix="check baseurl; the mirror may be damaged",

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bundler.builder.http import display
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 
 _TRUTH: Final = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
@@ -49,6 +50,11 @@ class RpmRepository:
     signed_index: bool
     signed_packages: bool
     priority: int = _PRIORITY
+
+    @property
+    def shown(self) -> str:
+        """Its address for messages, without a password."""
+        return display(self.base)
 
 
 def read_repositories(path: Path, variables: Mapping[str, str]) -> tuple[RpmRepository, ...]:

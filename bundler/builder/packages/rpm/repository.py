@@ -43,13 +43,10 @@ class Entry:
                 changelog_limit=0,
             )
         except (OSError, createrepo_c.CreaterepoCError) as error:
-            raise BundlerError(
-                "not an rpm package",
-                where=file_name(package),
-                why=str(error),
-                code=ExitCode.INTEGRITY,
-                fix="the mirror is damaged; name another one with baseurl",
-            ) from error
+            raise _damaged(package, str(error)) from error
+        own = f"{header.name}-{header.version}-{header.release}.{header.arch}.rpm"
+        if own != file_name(package):
+            raise _damaged(package, f"it is {own}")
         header.time_file = header.time_build  # the file's own time is that of the cache
         return cls(
             createrepo_c.xml_dump_primary(header),
@@ -65,6 +62,16 @@ class Entry:
     def to_json(self) -> bytes:
         """For the cache."""
         return json.dumps([self.primary, self.filelists, self.licence]).encode()
+
+
+def _damaged(package: PackageFile, why: str) -> BundlerError:
+    return BundlerError(
+        "this is not the rpm package that the metadata tells of",
+        where=file_name(package),
+        why=why,
+        code=ExitCode.INTEGRITY,
+        fix="the mirror is damaged; name another one with baseurl",
+    )
 
 
 def file_name(package: PackageFile) -> str:

@@ -189,6 +189,11 @@ def _full_name(package: solv.XSolvable) -> str:
     return f"{package.name}-{evr}.{package.arch}"
 
 
+# What becomes a file's name, and a word of scripts on site.
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
+_EVR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.:_~^-]*")
+
+
 def _package(package: solv.XSolvable, requested: bool) -> PackageFile:  # noqa: FBT001  (a field's value)
     checksum = package.lookup_checksum(solv.SOLVABLE_CHECKSUM)
     if checksum is None or checksum.type != solv.REPOKEY_TYPE_SHA256:
@@ -196,6 +201,13 @@ def _package(package: solv.XSolvable, requested: bool) -> PackageFile:  # noqa: 
             f"the repository {package.repo.name} doesn't vouch for {package.name} with SHA-256",
             code=ExitCode.UNSUPPORTED,
             fix="make its metadata anew with `createrepo_c --checksum sha256`",
+        )
+    if not (_NAME.fullmatch(package.name) and _EVR.fullmatch(package.evr) and _NAME.fullmatch(package.arch)):
+        raise BundlerError(
+            f"the repository {package.repo.name} has a package with a name that is none",
+            where=repr(str(package)),
+            code=ExitCode.INTEGRITY,
+            fix="check baseurl; the mirror may be damaged",
         )
     return PackageFile(
         name=package.name,

@@ -64,7 +64,7 @@ class RpmSource:
         with self._means.store.scratch() as folder:
             metadata = []
             for repository in self._repositories:
-                self._means.progress.log(f"{self._suite} is read from {repository.name}: {repository.base}")
+                self._means.progress.log(f"{self._suite} is read from {repository.name}: {repository.shown}")
                 (folder / repository.name).mkdir()
                 metadata.append(read_metadata(repository, self._means, folder / repository.name))
             pool = RpmPool(metadata, self._architecture)
