@@ -32,7 +32,6 @@ class Distribution:
     """
 
     id: str
-    title: str
     family: Family
     vendor: str
     example: str
@@ -41,28 +40,18 @@ class Distribution:
 
 _TABLE: Final = (
     Distribution(
-        "debian",
-        "Debian",
-        Family.DEB,
-        "debian",
-        "bookworm",
-        {"11": "bullseye", "12": "bookworm", "13": "trixie"},
+        "debian", Family.DEB, "debian", "bookworm", {"11": "bullseye", "12": "bookworm", "13": "trixie"}
     ),
     Distribution(
-        "ubuntu",
-        "Ubuntu",
-        Family.DEB,
-        "ubuntu",
-        "noble",
-        {"20.04": "focal", "22.04": "jammy", "24.04": "noble"},
+        "ubuntu", Family.DEB, "ubuntu", "noble", {"20.04": "focal", "22.04": "jammy", "24.04": "noble"}
     ),
-    Distribution("rhel", "Red Hat Enterprise Linux", Family.RPM, "redhat", "9"),
-    Distribution("rocky", "Rocky Linux", Family.RPM, "rocky", "9"),
-    Distribution("almalinux", "AlmaLinux", Family.RPM, "almalinux", "9"),
-    Distribution("centos", "CentOS Stream", Family.RPM, "centos", "9"),
-    Distribution("ol", "Oracle Linux", Family.RPM, "oracle", "9"),
-    Distribution("fedora", "Fedora", Family.RPM, "fedora", "42"),
-    Distribution("amzn", "Amazon Linux", Family.RPM, "amazon", "2023"),
+    Distribution("rhel", Family.RPM, "redhat", "9"),
+    Distribution("rocky", Family.RPM, "rocky", "9"),
+    Distribution("almalinux", Family.RPM, "almalinux", "9"),
+    Distribution("centos", Family.RPM, "centos", "9"),  # Stream
+    Distribution("ol", Family.RPM, "oracle", "9"),
+    Distribution("fedora", Family.RPM, "fedora", "42"),
+    Distribution("amzn", Family.RPM, "amazon", "2023"),
 )
 DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType({each.id: each for each in _TABLE})
 _OTHER_NAMES: Final[Mapping[str, str]] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""serve: skopeo, Helm, apt, dnf take from it what they take from servers of their kind; ranges, TLS, bounds."""
+"""serve: skopeo, Helm, apt and dnf take from it what they take from their servers; ranges, TLS, bounds."""
 
 import contextlib
 import hashlib

@@ -13,7 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from bundler.builder.packages.deb.machine import machine_repositories
-
 from bundler.core.errors import BundlerError, ExitCode
 from tests.site.commands import run
 

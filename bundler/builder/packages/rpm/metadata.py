@@ -118,7 +118,7 @@ def _unpacked(
             code=ExitCode.UNSUPPORTED,
             fix="make it anew with `createrepo_c --checksum sha256`",
         )
-    blob = means.fetcher.fetch(address, checksum, size=record.size)
+    blob = means.fetcher.fetch(address, checksum, size=record.size or None)
     if checksum is None and _sha512(means, blob, display(address)) != record.checksum:
         raise BundlerError(
             "the metadata is not what its repomd.xml says",

@@ -122,6 +122,9 @@ class RpmPool:
         if equals and there:
             versions = sorted({each.evr for each in there})
             return Unknown(name, f"it has {', '.join(versions[-5:])}")
+        elsewhere = solv.Selection.SELECTION_NAME | solv.Selection.SELECTION_WITH_BADARCH
+        if others := self._pool.select(plain, elsewhere).solvables():
+            return Unknown(plain, f"there is one for {', '.join(sorted({each.arch for each in others}))}")
         provided = self._pool.select(plain, solv.Selection.SELECTION_PROVIDES).solvables()
         if provided:
             return Unknown(

@@ -122,6 +122,24 @@ def rpm_header(**fields: str | int) -> bytes:
     return struct.pack(">II", len(fields), len(data)) + entries + data
 
 
+def rpm_file(payload: bytes, **fields: str | int) -> bytes:
+    """An .rpm: lead, a header of signatures with nothing in it, the header, the payload as it is packed."""
+    magic = b"\x8e\xad\xe8\x01" + bytes(4)
+    return b"\xed\xab\xee\xdb".ljust(96, b"\0") + magic + bytes(8) + magic + rpm_header(**fields) + payload
+
+
+def cpio(files: Mapping[str, bytes]) -> bytes:
+    """A cpio archive of the form `newc`."""
+    made = b""
+    for name, data in {**files, "TRAILER!!!": b""}.items():
+        numbers = (0, 0o100644, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+        made += b"070701" + b"".join(f"{number:08x}".encode() for number in numbers)
+        made += name.encode() + b"\0"
+        made += bytes(-len(made) % 4) + data
+        made += bytes(-len(made) % 4)
+    return made
+
+
 def ndb(*blobs: bytes) -> bytes:
     """rpm's own database format: a page of slots, then the headers in blocks of 16 bytes."""
     slots, stored = b"", b""
