@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.real.mirror_kit import Key, serving
+from tests.real.mirror_kit import Key, serving, signing_key
 
 _TOOLS = ("apt-get", "apt-cache", "dpkg-deb", "gpg", "gpgv")
 
@@ -73,12 +73,13 @@ class Mirror:
 @contextlib.contextmanager
 def mirror(folder: Path, suites: dict[str, Sequence[Package]], name: str = "debian") -> Iterator[Mirror]:
     """Make and serve a mirror; a suite is a codename with its packages. name: the folder it has."""
-    root, key = folder / "www" / name, Key.make(folder)
-    for codename, packages in suites.items():
-        _suite(root, codename, packages, key, folder / "build" / codename)
-    key.rest()
+    folder.mkdir(parents=True, exist_ok=True)
+    root = folder / "www" / name
+    with signing_key(folder) as key:
+        for codename, packages in suites.items():
+            _suite(root, codename, packages, key, folder / "build" / codename)
     with serving(root.parent) as (port, requests):
-        yield Mirror(f"http://127.0.0.1:{port}/{name}", key.public, root, requests)
+        yield Mirror(f"http://127.0.0.1:{port}/{name}", folder / "keyring.gpg", root, requests)
 
 
 def _suite(root: Path, codename: str, packages: Sequence[Package], key: Key, build: Path) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import http.server
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,22 +18,23 @@ class Key:
     home: Path
     public: Path
 
-    @classmethod
-    def make(cls, folder: Path) -> "Key":
-        home = folder / "gnupg"
-        home.mkdir(parents=True, mode=0o700)
-        made = cls(home, folder / "keyring.gpg")
-        made.gpg("--passphrase", "", "--quick-gen-key", "test <test@example.org>", "rsa2048", "sign", "never")
-        made.gpg("--output", made.public, "--export")
-        return made
-
     def gpg(self, *words: str | Path) -> bytes:
         command = ["gpg", "--homedir", self.home, "--batch", "--yes", "--quiet", *words]
         return subprocess.run(command, check=True, timeout=60, stdout=subprocess.PIPE).stdout
 
-    def rest(self) -> None:
-        """End the agent that gpg has started."""
-        subprocess.run(["gpgconf", "--homedir", self.home, "--kill", "gpg-agent"], check=False, timeout=60)
+
+@contextlib.contextmanager
+def signing_key(folder: Path) -> Iterator[Key]:
+    """A key for as long as this lasts; its public half lies in `folder`."""
+    # The agent's socket is in gpg's home, and its path may have 107 bytes: a test's own folder is too deep.
+    with tempfile.TemporaryDirectory(prefix="gnupg-") as home:
+        key = Key(Path(home), folder / "keyring.gpg")
+        key.gpg("--passphrase", "", "--quick-gen-key", "test <test@example.org>", "rsa2048", "sign", "never")
+        key.gpg("--output", key.public, "--export")
+        try:
+            yield key
+        finally:
+            subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=False, timeout=60)
 
 
 @contextlib.contextmanager

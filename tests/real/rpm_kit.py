@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.real.mirror_kit import Key, serving
+from tests.real.mirror_kit import Key, serving, signing_key
 
 _TOOLS = ("rpmbuild", "rpm", "rpmkeys", "rpmsign", "createrepo_c", "gpg", "gpgv")
 
@@ -110,18 +110,17 @@ def repositories(
     modules: str = "",
 ) -> Iterator[Repositories]:
     """Make and serve repositories, each `NAME/x86_64`. signed: repomd.xml; modules: a modules.yaml."""
-    key = Key.make(folder)
-    armoured = folder / "RPM-GPG-KEY-test"
-    armoured.write_bytes(key.gpg("--armor", "--export"))
-    root = folder / "www"
-    for name, packages in content.items():
-        make_repository(root / name / "x86_64", packages, folder / "build")
-        if signed_packages:
-            sign_packages(root / name / "x86_64", key)
-        index(root / name / "x86_64", key if signed else None, modules)
-    key.rest()
-    with serving(root) as (port, requests):
-        yield Repositories(root, f"http://127.0.0.1:{port}", key, armoured, requests)
+    folder.mkdir(parents=True, exist_ok=True)
+    armoured, root = folder / "RPM-GPG-KEY-test", folder / "www"
+    with signing_key(folder) as key:
+        armoured.write_bytes(key.gpg("--armor", "--export"))
+        for name, packages in content.items():
+            make_repository(root / name / "x86_64", packages, folder / "build")
+            if signed_packages:
+                sign_packages(root / name / "x86_64", key)
+            index(root / name / "x86_64", key if signed else None, modules)
+        with serving(root) as (port, requests):
+            yield Repositories(root, f"http://127.0.0.1:{port}", key, armoured, requests)
 
 
 def make_repository(folder: Path, packages: Sequence[Rpm], build: Path) -> None:
