@@ -69,15 +69,15 @@ class Order:
     platform: `linux/amd64`. insecure: registries (`HOST:PORT`) that are spoken to over plain HTTP.
     ignored: patterns of images that manifests name and the bundle shall not have. signatures: bring what
     registries keep beside images.
-    sources: where PACKAGE finds packages. runtime: a frozen installer (.tar.gz) to use in place of one made here. helm: Helm's library in place of the one that is installed here.
-    jobs: transfers at once. offline: use nothing but the cache. refresh: resolve OS packages anew, however
-    fresh the cache is. log_file: the whole story, told when a RUN fails. signer: whose signature the .run
-    gets, None for none. created: the date in the bills of materials, seconds since the epoch, None for none.
-    lock: what inputs are pinned to, lock_digest: of its file. locked: fail where the lock doesn't say exactly
-    what the build takes. split: make parts of less than that many bytes, None for one file. base: a .run that
-    the site has; only what changed since goes in. with_installer: and the installer, even where that has the
-    same. recompress: layers without their gzip, where that can be
-    made again. level: zstd's.
+    sources: where PACKAGE finds packages. runtime: a frozen installer (.tar.gz) to use in place of one made
+    here. helm: Helm's library in place of the one that is installed here. jobs: transfers at once. offline:
+    use nothing but the cache. refresh: resolve OS packages anew, however fresh the cache is. log_file: the
+    whole story, told when a RUN fails. signer: whose signature the .run gets, None for none. created: the
+    date in the bills of materials, seconds since the epoch, None for none. lock: what inputs are pinned to,
+    lock_digest: of its file. locked: fail where the lock doesn't say exactly what the build takes. split:
+    make parts of less than that many bytes, None for one file. base: a .run that the site has; only what
+    changed since goes in. with_installer: and the installer, even where that has the same. recompress: layers
+    without their gzip, where that can be made again. level: zstd's.
     """
 
     kubefile: Path
