@@ -28,7 +28,13 @@ from bundler.builder.lock.model import Inputs, Lock, place
 from bundler.builder.lock.pins import Pins, pins
 from bundler.builder.logins import Logins
 from bundler.builder.mirrors import Mirrors
-from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
+from bundler.builder.packages import (
+    PackageOptions,
+    PackageRequest,
+    PackageSources,
+    SuitePackages,
+    resolve_packages,
+)
 from bundler.builder.packages.inherited import Kept, keep
 from bundler.builder.progress import ByName, Counted, Progress, Transfer, transferring
 from bundler.builder.report import Made, Phase
@@ -66,16 +72,15 @@ class Order:
     logins: for files and chart repositories.
     ignored: patterns of images that manifests name and the bundle shall not have. signatures: bring what
     registries keep beside images.
-    debian_mirror: `https://HOST/debian`, or "" for this machine's. runtime: a frozen installer (.tar.gz)
-    to use in place of one made here. helm: Helm's library in place of the one that is installed here.
-    jobs: transfers at once. offline: use nothing but the cache. refresh: resolve OS packages anew, however
-    fresh the cache is. log_file: the whole story, told when a RUN fails. signer: whose signature the .run
-    gets, None for none. created: the date in the bills of materials, seconds since the epoch, None for none.
-    lock: what inputs are pinned to, lock_digest: of its file. locked: fail where the lock doesn't say exactly
-    what the build takes. split: make parts of less than that many bytes, None for one file. base: a .run that
-    the site has; only what changed since goes in. with_installer: and the installer, even where that has the
-    same. recompress: layers without their gzip, where that can be
-    made again. level: zstd's.
+    sources: where PACKAGE finds packages. runtime: a frozen installer (.tar.gz) to use in place of one made
+    here. helm: Helm's library in place of the one that is installed here. jobs: transfers at once. offline:
+    use nothing but the cache. refresh: resolve OS packages anew, however fresh the cache is. log_file: the
+    whole story, told when a RUN fails. signer: whose signature the .run gets, None for none. created: the
+    date in the bills of materials, seconds since the epoch, None for none. lock: what inputs are pinned to,
+    lock_digest: of its file. locked: fail where the lock doesn't say exactly what the build takes. split:
+    make parts of less than that many bytes, None for one file. base: a .run that the site has; only what
+    changed since goes in. with_installer: and the installer, even where that has the same. recompress: layers
+    without their gzip, where that can be made again. level: zstd's.
     """
 
     kubefile: Path
@@ -89,7 +94,7 @@ class Order:
     logins: Logins = field(default_factory=Logins)
     ignored: tuple[str, ...] = ()
     signatures: bool = False
-    debian_mirror: str = ""
+    sources: PackageSources = field(default_factory=PackageSources)
     runtime: Path | None = None
     helm: Path | None = None
     jobs: int = 4
@@ -422,7 +427,7 @@ def _packages(
         options=PackageOptions(
             platform=order.platform,
             now=time.time(),
-            mirror=order.debian_mirror,
+            sources=order.sources,
             offline=order.offline,
             refresh=order.refresh,
             at_once=order.jobs,

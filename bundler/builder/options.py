@@ -2,9 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from bundler.builder.packages.sources import PackageSources
 
 _INPUTS = "What goes in"
 _NETWORK = "Network and cache"
@@ -180,6 +183,46 @@ DebianMirror = Annotated[
         rich_help_panel=_NETWORK,
     ),
 ]
+UbuntuMirror = Annotated[
+    str,
+    typer.Option(
+        "--ubuntu-mirror",
+        metavar="URL",
+        envvar="BUNDLER_UBUNTU_MIRROR",
+        help="Where PACKAGE finds Ubuntu for amd64, as in http://archive.ubuntu.com/ubuntu.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+UbuntuPortsMirror = Annotated[
+    str,
+    typer.Option(
+        "--ubuntu-ports-mirror",
+        metavar="URL",
+        envvar="BUNDLER_UBUNTU_PORTS_MIRROR",
+        help="Where PACKAGE finds Ubuntu for arm64 and others, as in http://ports.ubuntu.com/ubuntu-ports.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+Keyrings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keyring",
+        metavar="DISTRIBUTION=FILE",
+        envvar="BUNDLER_KEYRINGS",
+        help="The keys that apt's indexes of a distribution are signed with. May be repeated.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+RpmRepos = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rpm-repos",
+        metavar="[SUITE=]FILE",
+        envvar="BUNDLER_RPM_REPOS",
+        help="Where PACKAGE finds rpm packages: a file of repositories, as dnf has them. May be repeated.",
+        rich_help_panel=_NETWORK,
+    ),
+]
 MirrorsFile = Annotated[
     Path | None,
     typer.Option(
@@ -271,6 +314,16 @@ Log = Annotated[
         "--log", metavar="FILE", help="The log file; one in the cache if not named.", rich_help_panel=_OUTPUT
     ),
 ]
+
+
+def sources_of(
+    debian: str, ubuntu: str, ubuntu_ports: str, keyrings: list[str] | None, rpm_repos: list[str] | None
+) -> "PackageSources":
+    """What the options on packages mean. Raises BundlerError (USAGE)."""
+    from bundler.builder.packages.sources import PackageSources  # noqa: PLC0415  (--help does without)
+
+    mirrors = {"debian": debian, "ubuntu": ubuntu, "ubuntu-ports": ubuntu_ports}
+    return PackageSources.of(mirrors, keyrings or (), rpm_repos or ())
 
 
 def kubefile_of(directory: Path, file: Path | None) -> Path:

@@ -23,6 +23,7 @@ from bundler.builder.lock.text import read as read_lock
 from bundler.builder.logins import Logins
 from bundler.builder.make import Order, check, make
 from bundler.builder.mirrors import Mirrors
+from bundler.builder.packages.sources import PackageSources
 from bundler.builder.platforms import Target, check_runtimes, targets
 from bundler.builder.progress import Progress
 from bundler.builder.registries import Registries
@@ -52,7 +53,7 @@ class Wanted:
     insecure: frozenset[str]
     ignored: tuple[str, ...]
     signatures: bool
-    debian_mirror: str
+    sources: PackageSources
     mirrors: Path | None
     cache: Path | None
     jobs: int
@@ -179,7 +180,7 @@ def _order(wanted: Wanted, target: Target, log_file: Path, signer: Signer | None
         logins=Logins.of(os.environ),
         ignored=wanted.ignored,
         signatures=wanted.signatures,
-        debian_mirror=wanted.debian_mirror,
+        sources=wanted.sources,
         runtime=target.runtime,
         helm=target.helm,
         jobs=wanted.jobs,

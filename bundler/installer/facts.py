@@ -24,7 +24,7 @@ class HostFacts:
     hostname: str
     os_id: str  # ID of os-release: debian
     os_version: str  # VERSION_ID: 12
-    os_codename: str  # VERSION_CODENAME: bookworm
+    os_codename: str  # VERSION_CODENAME: bookworm, "" where releases have none
     architecture: str  # as OCI names it: amd64
     kernel: str
     cgroup: CgroupVersion
@@ -40,6 +40,7 @@ class HostFacts:
     commands: frozenset[str]  # which of the commands we care for are on PATH
     packages: Mapping[str, str]
     stamps: Mapping[str, str] = field(default_factory=dict)
+    os_like: tuple[str, ...] = ()  # ID_LIKE: what it is made like, the closest first
     apparmor: bool = False
     oom_score_adjustable: bool = True  # may lower oom_score_adj (CAP_SYS_RESOURCE)
     conntrack_writable: bool = True  # net.netfilter.nf_conntrack_max can be set

@@ -14,20 +14,9 @@ from bundler.installer.parallel import on_each
 from bundler.installer.transport import Transport
 
 COMMANDS: Final = (
-    *("apt-get", "awk", "conntrack", "containerd", "curl", "dpkg", "ebtables", "ethtool", "hostname", "ip"),
-    *(
-        "iptables",
-        "kubeadm",
-        "kubectl",
-        "kubelet",
-        "modprobe",
-        "mount",
-        "nft",
-        "openssl",
-        "runc",
-        "sha256sum",
-    ),
-    *("socat", "swapoff", "sysctl", "systemctl", "tar"),
+    *("apt-get", "awk", "conntrack", "containerd", "curl", "dnf", "dpkg", "ebtables", "ethtool", "hostname"),
+    *("ip", "iptables", "kubeadm", "kubectl", "kubelet", "modprobe", "mount", "nft", "openssl", "runc"),
+    *("sha256sum", "socat", "swapoff", "sysctl", "systemctl", "tar"),
 )
 _PATHS: Final = ("/", "/etc", "/opt", "/tmp", "/usr", "/usr/local", "/var", "/var/lib", "/var/lib/bundler")  # noqa: S108  (their free space is asked)
 _DATA: Final = ("/var/lib/containerd", "/var/lib/etcd", "/var/lib/kubelet", "/var/log")
@@ -61,6 +50,7 @@ tell addresses; hostname -I 2>/dev/null || ip -o -4 addr show scope global 2>/de
 tell ports; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 tell commands; for name in {" ".join(COMMANDS)}; do command -v "$name" >/dev/null && echo "$name"; done
 tell packages; dpkg-query -W -f '${{db:Status-Abbrev}}|${{Package}}|${{Version}}\\n' 2>/dev/null
+tell rpms; ! command -v rpm >/dev/null || rpm -qa --qf '%{{NAME}}|%{{EVR}}\n' 2>/dev/null
 tell journal; cat {journal.JOURNAL} 2>/dev/null
 tell releases; cat {journal.RELEASES} 2>/dev/null
 tell ours; [ ! -d {journal.STATE} ] || echo yes
@@ -125,6 +115,7 @@ def _facts(address: str, sections: Mapping[str, list[str]], asked_at: float) -> 
         os_id=release.get("ID", ""),
         os_version=release.get("VERSION_ID", ""),
         os_codename=release.get("VERSION_CODENAME", ""),
+        os_like=tuple(release.get("ID_LIKE", "").split()),
         architecture=_ARCHITECTURES.get(machine, machine),
         kernel=kernel,
         cgroup=CgroupVersion.V2 if sections["cgroup"] == ["cgroup2fs"] else CgroupVersion.V1,
@@ -138,7 +129,7 @@ def _facts(address: str, sections: Mapping[str, list[str]], asked_at: float) -> 
         addresses=tuple(" ".join(sections["addresses"]).split()),
         listening_ports=_ports(sections["ports"]),
         commands=frozenset(sections["commands"]),
-        packages=_packages(sections["packages"]),
+        packages=_rpms(sections.get("rpms", [])) | _packages(sections["packages"]),
         stamps=journal.parse("\n".join(sections["journal"])),
         apparmor=sections["apparmor"] == ["Y"],
         oom_score_adjustable=not sections["oom"],
@@ -183,3 +174,9 @@ def _packages(lines: list[str]) -> dict[str, str]:
     """Installed packages with their versions, from dpkg-query; half-installed ones count as absent."""
     rows = (line.split("|") for line in lines)
     return {name: version for status, name, version in rows if status.strip() == "ii"}
+
+
+def _rpms(lines: list[str]) -> dict[str, str]:
+    """Installed packages with their versions, from rpm; an epoch of 0 is none."""
+    rows = (line.split("|") for line in lines)
+    return {name: version.removeprefix("0:") for name, version in rows}

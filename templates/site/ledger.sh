@@ -8,7 +8,8 @@
 #   saved PATH COPY     a file that did                      put back from COPY
 #   block FILE NAME     marked lines in somebody's file      taken out
 #   sysctl KEY OLD      a kernel setting                     set back
-#   package NAME        an OS package that was not there     purged
+#   package NAME        a Debian package that was not there  purged
+#   rpm NAME            an rpm package that was not there    erased
 #   upgraded NAME OLD   an OS package that was older         told: it can't be undone
 #   unit NAME STATE     a systemd unit, `new` or `was-on`    disabled, or left on
 # Everything below $BUNDLER_STATE is ours and goes last; it is never listed.
@@ -124,6 +125,7 @@ ledger_sysctl() (
 )
 
 ledger_package() (ledger_note package "$1")
+ledger_rpm() (ledger_note rpm "$1")
 
 # Before a unit is enabled or started.
 ledger_unit() (

@@ -7,6 +7,7 @@ tab=$(printf '\t')
 failed=0
 
 packages=
+rpms=
 while IFS=$tab read -r kind subject value; do
     case $kind in
     unit) [ "$value" = was-on ] || systemctl disable -q --now "$subject" 2>/dev/null ;;
@@ -15,6 +16,7 @@ while IFS=$tab read -r kind subject value; do
             packages="$packages $subject"
         fi
         ;;
+    rpm) if rpm -q --quiet "$subject"; then rpms="$rpms $subject"; fi ;;
     esac
 done <"$BUNDLER_LEDGER"
 if [ -n "$packages" ]; then
@@ -22,6 +24,14 @@ if [ -n "$packages" ]; then
     # shellcheck disable=SC2086
     dpkg --force-unsafe-io --purge $packages >/var/lib/bundler/purge.log 2>&1 || {
         tail -n 20 /var/lib/bundler/purge.log >&2
+        failed=1
+    }
+fi
+
+if [ -n "$rpms" ]; then
+    # shellcheck disable=SC2086
+    rpm -e $rpms >/var/lib/bundler/erase.log 2>&1 || {
+        tail -n 20 /var/lib/bundler/erase.log >&2
         failed=1
     }
 fi

@@ -1,16 +1,16 @@
 """A small Debian of our own on loopback: packages by dpkg-deb, indexes signed by gpg, served over HTTP."""
 
 import contextlib
-import functools
 import gzip
 import hashlib
-import http.server
+import itertools
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.real.mirror_kit import Key, serving, signing_key
 
 _TOOLS = ("apt-get", "apt-cache", "dpkg-deb", "gpg", "gpgv")
 
@@ -31,6 +31,7 @@ class Package:
     architecture: str = "amd64"
     essential: bool = False
     required: bool = False
+    component: str = "main"
 
     def control(self) -> str:
         fields = {
@@ -70,37 +71,32 @@ class Mirror:
 
 
 @contextlib.contextmanager
-def mirror(folder: Path, suites: dict[str, Sequence[Package]]) -> Iterator[Mirror]:
-    """Make and serve a mirror; a suite is a codename with its packages."""
-    root, home = folder / "www" / "debian", folder / "gnupg"
-    home.mkdir(parents=True, mode=0o700)
-    keyring = _key(home, folder / "keyring.gpg")
-    for codename, packages in suites.items():
-        _suite(root, codename, packages, home, folder / "build" / codename)
-    subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=False, timeout=60)
-    with _serving(root.parent) as (port, requests):
-        yield Mirror(f"http://127.0.0.1:{port}/debian", keyring, root, requests)
+def mirror(folder: Path, suites: dict[str, Sequence[Package]], name: str = "debian") -> Iterator[Mirror]:
+    """Make and serve a mirror; a suite is a codename with its packages. name: the folder it has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    root = folder / "www" / name
+    with signing_key(folder) as key:
+        for codename, packages in suites.items():
+            _suite(root, codename, packages, key, folder / "build" / codename)
+    with serving(root.parent) as (port, requests):
+        yield Mirror(f"http://127.0.0.1:{port}/{name}", folder / "keyring.gpg", root, requests)
 
 
-def _gpg(home: Path, *words: str | Path) -> None:
-    subprocess.run(["gpg", "--homedir", home, "--batch", "--yes", "--quiet", *words], check=True, timeout=60)
-
-
-def _key(home: Path, keyring: Path) -> Path:
-    _gpg(home, "--passphrase", "", "--quick-gen-key", "test <test@example.org>", "ed25519", "sign", "never")
-    _gpg(home, "--output", keyring, "--export")
-    return keyring
-
-
-def _suite(root: Path, codename: str, packages: Sequence[Package], home: Path, build: Path) -> None:
-    stanzas = [(package.architecture, _deb(root, package, build)) for package in packages]
-    architectures = sorted({each for each, _ in stanzas} - {"all"})
+def _suite(root: Path, codename: str, packages: Sequence[Package], key: Key, build: Path) -> None:
+    """One index for every component and architecture that there are packages of; `all` is in each."""
     dists = root / "dists" / codename
-    files = {}
-    for own in architectures:
-        index = "\n".join(text for of, text in stanzas if of in {own, "all"}).encode()
-        files[f"main/binary-{own}/Packages"] = index
-        files[f"main/binary-{own}/Packages.gz"] = gzip.compress(index, mtime=0)
+    components = sorted({"main", *(package.component for package in packages)})
+    architectures = sorted({package.architecture for package in packages} - {"all"}) or ["amd64"]
+    stanzas = [(package, _deb(root, package, build)) for package in packages]
+    files: dict[str, bytes] = {}
+    for component, architecture in itertools.product(components, architectures):
+        index = "\n".join(
+            stanza
+            for package, stanza in stanzas
+            if package.component == component and package.architecture in {architecture, "all"}
+        ).encode()
+        name = f"{component}/binary-{architecture}/Packages"
+        files |= {name: index, f"{name}.gz": gzip.compress(index, mtime=0)}
     for name, data in files.items():
         (dists / name).parent.mkdir(parents=True, exist_ok=True)
         (dists / name).write_bytes(data)
@@ -110,9 +106,9 @@ def _suite(root: Path, codename: str, packages: Sequence[Package], home: Path, b
     (dists / "Release").write_text(
         f"Origin: Test\nLabel: Test\nSuite: stable\nCodename: {codename}\n"
         f"Date: Thu, 01 Jan 2026 00:00:00 UTC\n"
-        f"Architectures: {' '.join(architectures)}\nComponents: main\nSHA256:\n{sums}"
+        f"Architectures: {' '.join(architectures)}\nComponents: {' '.join(components)}\nSHA256:\n{sums}"
     )
-    _gpg(home, "--clearsign", "-o", dists / "InRelease", dists / "Release")
+    key.gpg("--clearsign", "-o", dists / "InRelease", dists / "Release")
 
 
 def _deb(root: Path, package: Package, build: Path) -> str:
@@ -134,26 +130,3 @@ def _deb(root: Path, package: Package, build: Path) -> str:
         f"Filename: {path.relative_to(root)}\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n"
     )
     return package.control() + place
-
-
-@contextlib.contextmanager
-def _serving(root: Path) -> Iterator[tuple[int, list[str]]]:
-    requests: list[str] = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self) -> None:
-            requests.append(self.path)
-            super().do_GET()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(root)))
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield httpd.server_address[1], requests
-    finally:
-        httpd.shutdown()
-        httpd.server_close()
-        thread.join(10)

@@ -20,7 +20,7 @@ from bundler.builder.lock.model import place
 from bundler.builder.lock.text import read
 from bundler.builder.lock.why import reasons
 from bundler.builder.make import Order, make
-from bundler.builder.packages import suite as suites
+from bundler.builder.packages import PackageSources
 from bundler.builder.progress import Silent
 from bundler.builder.sbom.model import CYCLONEDX, PROVENANCE
 from bundler.builder.sign import sign_file
@@ -133,13 +133,12 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[debian_kit.Mirr
 
 
 @pytest.fixture
-def project(tmp_path: Path, debian: debian_kit.Mirror, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setitem(suites._KEYRINGS, "debian", debian.keyring)
+def project(tmp_path: Path, debian: debian_kit.Mirror) -> Project:
     order = Order(
         kubefile=Path(),
         context=Path(),
         catalogue=Catalogue(default_catalogue()),
-        debian_mirror=debian.uri,
+        sources=PackageSources({"debian": debian.uri}, {"debian": debian.keyring}),
         runtime=run_kit.runtime(tmp_path / "runtime.tar.gz"),
     )
     made = Project(tmp_path, order, debian)

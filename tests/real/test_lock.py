@@ -142,12 +142,7 @@ def _write(folder: Path, values: dict[str, str]) -> None:
 def _runner(
     tmp_path: Path, registry: registry_kit.Registry, debian: debian_kit.Mirror, runtime: Path
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`bundler` in a process of its own; the mirror's key is what it knows of Debian."""
-    start = (
-        "import sys\nfrom pathlib import Path\nfrom bundler.builder.packages import suite\n"
-        "suite._KEYRINGS['debian'] = Path(sys.argv.pop(1))\n"
-        "from bundler.builder.cli import main\nmain()\n"
-    )
+    """`bundler` in a process of its own."""
 
     def run(
         command: str, *words: object, cache: Path | None = None, isolated: bool = False, **env: str
@@ -155,10 +150,10 @@ def _runner(
         options: list[object] = []
         if command != "why":
             options = ["--cache", cache or tmp_path / "cache", "--insecure-registry", registry.host]
-            options += ["--debian-mirror", debian.uri]
+            options += ["--debian-mirror", debian.uri, "--keyring", f"debian={debian.keyring}"]
         if command == "make":
             options += ["--runtime", runtime]
-        argv = [sys.executable, "-c", start, debian.keyring, command, *words, *options]
+        argv = [sys.executable, "-m", "bundler.builder", command, *words, *options]
         return subprocess.run(
             [*(NO_NETWORK if isolated else []), *map(str, argv)],
             capture_output=True,

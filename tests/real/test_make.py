@@ -15,7 +15,7 @@ import pytest
 from bundler.builder.freeze import freeze
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.make import Order, make
-from bundler.builder.packages import suite as suites
+from bundler.builder.packages import PackageSources
 from bundler.builder.progress import Silent
 from bundler.builder.store import Store, default_root
 from bundler.core.archive import Bundle
@@ -129,16 +129,14 @@ def order(
     runtime: Path,
     registry: registry_kit.Registry,
     debian: debian_kit.Mirror,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Order:
-    monkeypatch.setitem(suites._KEYRINGS, "debian", debian.keyring)
     return Order(
         kubefile=project / "Kubefile",
         context=project,
         catalogue=Catalogue(default_catalogue()),
         target=tmp_path / "shop.run",
         insecure=frozenset({registry.host}),
-        debian_mirror=debian.uri,
+        sources=PackageSources({"debian": debian.uri}, {"debian": debian.keyring}),
         runtime=runtime,
     )
 
@@ -241,7 +239,8 @@ def test_a_second_build_needs_no_network_and_makes_the_same_bytes(
         "-o",
         second,
     ]
-    command += ["--cache", own_cache, "--runtime", order.runtime, "--debian-mirror", order.debian_mirror]
+    command += ["--cache", own_cache, "--runtime", order.runtime]
+    command += ["--debian-mirror", order.sources.mirrors["debian"]]
     done = subprocess.run([*NO_NETWORK, *command], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert sum_of(first) == sum_of(second)

@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 
 from bundler.builder.fetch import Fetcher
-from bundler.builder.packages import PackageOptions, PackageRequest, SuitePackages, resolve_packages
-from bundler.builder.packages import suite as suites
-from bundler.builder.packages.apt import Repository, machine_repositories
+from bundler.builder.packages import (
+    PackageOptions,
+    PackageRequest,
+    PackageSources,
+    SuitePackages,
+    resolve_packages,
+)
+from bundler.builder.packages.deb.machine import machine_repositories
+from bundler.builder.packages.deb.root import Repository
 from bundler.builder.progress import Silent
 from bundler.builder.store import Store
 from bundler.core.errors import BundlerError, ExitCode, Location, Problems
@@ -48,14 +54,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def resolve(debian: Mirror, store: Store, monkeypatch: pytest.MonkeyPatch) -> Resolve:
-    monkeypatch.setitem(suites._KEYRINGS, "debian", debian.keyring)
-
-    def run(*names: str, suite: str = "debian:bookworm", **options: object) -> SuitePackages:
+def resolve(debian: Mirror, store: Store) -> Resolve:
+    def run(
+        *names: str,
+        suite: str = "debian:bookworm",
+        mirror: str = debian.uri,
+        keyring: Path = debian.keyring,
+        **options: object,
+    ) -> SuitePackages:
         requests = [
             PackageRequest(suite, (name,), Location("Kubefile", 7, 9), f"PACKAGE {name}") for name in names
         ]
-        given = {"platform": "linux/amd64", "now": 1000.0, "mirror": debian.uri, **options}
+        sources = PackageSources({"debian": mirror}, {"debian": keyring})
+        given = {"platform": "linux/amd64", "now": 1000.0, "sources": sources, **options}
         with Fetcher(store) as fetcher:
             made = resolve_packages(
                 requests, store=store, fetcher=fetcher, options=PackageOptions(**given), progress=Silent()
@@ -191,7 +202,7 @@ def test_names_that_are_none_never_reach_apt(resolve: Resolve, name: str) -> Non
 
 def test_unknown_suites(resolve: Resolve) -> None:
     with pytest.raises(Problems) as caught:
-        resolve("server", suite="rhel:9")
+        resolve("server", suite="plan9:4")
     assert caught.value.code is ExitCode.UNSUPPORTED
     with pytest.raises(BundlerError, match="the mirror has no debian:potato"):
         resolve("server", suite="debian:potato")
@@ -212,27 +223,23 @@ def test_offline_without_a_cache_says_so(resolve: Resolve) -> None:
         resolve("server", offline=True)
 
 
-def test_an_index_signed_by_a_stranger_is_refused(
-    resolve: Resolve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with mirror(tmp_path / "stranger", {"bookworm": MINIMAL}) as stranger:
-        monkeypatch.setitem(suites._KEYRINGS, "debian", suites._KEYRINGS["debian"])
-        with pytest.raises(BundlerError, match="can't read the indexes") as caught:
-            resolve("bash", mirror=stranger.uri)
+def test_an_index_signed_by_a_stranger_is_refused(resolve: Resolve, tmp_path: Path) -> None:
+    with (
+        mirror(tmp_path / "stranger", {"bookworm": MINIMAL}) as stranger,
+        pytest.raises(BundlerError, match="can't read the indexes") as caught,
+    ):
+        resolve("bash", mirror=stranger.uri)
     assert "sign" in str(caught.value).lower() or "NO_PUBKEY" in str(caught.value)
 
 
-def test_an_altered_package_is_refused(
-    resolve: Resolve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_altered_package_is_refused(resolve: Resolve, tmp_path: Path) -> None:
     with mirror(tmp_path / "altered", {"bookworm": (*MINIMAL, Package("tool"))}) as altered:
-        monkeypatch.setitem(suites._KEYRINGS, "debian", altered.keyring)
         path = altered.root / "pool" / "tool_1.0_amd64.deb"
         data = bytearray(path.read_bytes())
         data[-1] ^= 1
         path.write_bytes(data)
         with pytest.raises(BundlerError) as caught:
-            resolve("tool", mirror=altered.uri)
+            resolve("tool", mirror=altered.uri, keyring=altered.keyring)
     assert caught.value.code is ExitCode.INTEGRITY
 
 
@@ -264,7 +271,7 @@ def test_the_machines_mirrors_are_read_as_apt_reads_them_also_where_its_lists_we
         f'Dir::Etc::sourceparts "{tmp_path}/parts";'
     )
     monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
-    assert machine_repositories(tmp_path / "lists") == (
+    assert machine_repositories(tmp_path / "lists", ("main",)) == (
         Repository("http://m.example/debian/", "bookworm"),
         Repository("http://m.example/debian/", "bookworm-updates"),
         Repository("http://m.example/debian-security/", "bookworm-security"),

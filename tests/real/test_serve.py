@@ -1,4 +1,4 @@
-"""serve: skopeo, Helm and apt take from it what they take from servers of their kind; ranges, TLS, bounds."""
+"""serve: skopeo, Helm, apt and dnf take from it what they take from their servers; ranges, TLS, bounds."""
 
 import contextlib
 import hashlib
@@ -22,7 +22,7 @@ from bundler.core.archive.seal import ALIGN
 from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode
 from bundler.installer.cli import main
-from tests.real import registry_kit
+from tests.real import registry_kit, rpm_kit
 from tests.real.image_run_kit import CHART_FILES, Images, usual, write_run
 from tests.real.registry_kit import skopeo
 
@@ -59,6 +59,17 @@ def apt_repository(scratch: Path) -> dict[str, bytes]:
     release = f"Date: Thu, 01 Jan 1970 00:00:00 UTC\nArchitectures: all\nSHA256:\n {listed}\n".encode()
     files = {deb.name: data, "Packages": packages, "Release": release}
     return {f"packages/debian-test/{name}": content for name, content in files.items()}
+
+
+def dnf_repository(scratch: Path) -> dict[str, bytes]:
+    """A repository with one package, made by rpmbuild and createrepo_c; none where they are missing."""
+    if rpm_kit.missing("dnf"):
+        return {}
+    folder = scratch / "rpms"
+    rpm_kit.make_repository(folder, (rpm_kit.Rpm("small"),), scratch / "build")
+    rpm_kit.index(folder, None)
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {f"packages/rhel-test/{path.relative_to(folder)}": path.read_bytes() for path in files}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +115,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     path, images = folder / "demo.run", usual()
     images.sign(images.images[0], b"signed")
     files = {"files/packed.gz": PACKED, "files/plain": PLAIN, "files/none": b""}
-    write_run(path, images, CHART_FILES | files | apt_repository(folder))
+    write_run(path, images, CHART_FILES | files | apt_repository(folder) | dnf_repository(folder))
     with serving(path) as host:
         yield Served(host, images, path)
 
@@ -197,6 +208,25 @@ def test_apt_installs_from_it(served: Served, tmp_path: Path) -> None:
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
     assert (tmp_path / "tiny_1_all.deb").is_file()
+
+
+@pytest.mark.skipif(bool(rpm_kit.missing("dnf")), reason=rpm_kit.missing("dnf") or "all there")
+def test_dnf_installs_from_it(served: Served, tmp_path: Path) -> None:
+    """dnf reads the metadata and fetches the package, and checks both digests."""
+    ended = subprocess.run(
+        [
+            *("dnf", "-y", "--noplugins", f"--installroot={tmp_path}/root", "--releasever=9"),
+            *(f"--setopt=cachedir={tmp_path}/cache", "--setopt=reposdir=/dev/null", "--nogpgcheck"),
+            *("--repofrompath", f"bundle,http://{served.host}/packages/rhel-test"),
+            *("install", "--downloadonly", f"--downloaddir={tmp_path}/got", "small"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (tmp_path / "got/small-1.0-1.el9.noarch.rpm").is_file()
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,6 @@ LACKS = debian_kit.missing() or registry_kit.missing()
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(LACKS), reason=LACKS or "all there")]
 
 AMD, ARM = PLATFORMS
-MAKE = (
-    "import sys; from pathlib import Path; from bundler.builder.packages import suite\n"
-    "suite._KEYRINGS['debian'] = Path(sys.argv.pop(1))\n"
-    "from bundler.builder.cli import main; main()"
-)
 
 
 @dataclass(frozen=True)
@@ -44,11 +39,16 @@ class Place:
     def bundler(self, *words: str | Path, code: int = ExitCode.OK) -> str:
         """The builder in a process of its own; what it said."""
         done = subprocess.run(
-            [sys.executable, "-c", MAKE, str(self.debian.keyring), *map(str, words)],
+            [sys.executable, "-m", "bundler.builder", *map(str, words)],
             capture_output=True, text=True, check=False, timeout=300, cwd=self.folder,
         )  # fmt: skip
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
+
+    @property
+    def apt(self) -> tuple[str, ...]:
+        """The options that name the mirror and its key."""
+        return ("--debian-mirror", self.debian.uri, "--keyring", f"debian={self.debian.keyring}")
 
     @property
     def near(self) -> tuple[str | Path, ...]:
@@ -56,7 +56,7 @@ class Place:
         mirrors = self.folder / "mirrors"
         mirrors.write_text(f"quay.io {self.registry.host}\n")
         insecure = ("--insecure-registry", self.registry.host)
-        return (*insecure, "--mirrors", mirrors, "--debian-mirror", self.debian.uri)
+        return (*insecure, "--mirrors", mirrors, *self.apt)
 
     def make(
         self, output: Path, *words: str | Path, context: Path | None = None, code: int = ExitCode.OK

@@ -1,6 +1,5 @@
 """Text → Kubefile. All faults of the file are told at once."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,9 +20,9 @@ from bundler.builder.kubefile.instructions import (
 from bundler.builder.kubefile.lexer import logical_lines
 from bundler.builder.kubefile.source import Finding, Findings, did_you_mean, raise_errors, read_source
 from bundler.builder.kubefile.words import Word
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.suite import Suite
 from bundler.core.versions import RANGE_HINT, valid_range
-
-_SUITE = re.compile(r"[a-z][a-z0-9]*:[a-z0-9][a-z0-9.-]*")
 
 # What Dockerfiles have and a bundle can't: the reason is the hint.
 _MEANINGLESS = MappingProxyType(
@@ -178,10 +177,13 @@ def _package(reader: Reader) -> Package | None:
     if len(words) < 2:
         reader.missing("a suite and names", "PACKAGE debian:bookworm containerd")
         return None
-    if "$" not in words[0].text and not _SUITE.fullmatch(words[0].text):
-        hint = "write PACKAGE debian:bookworm NAME…"
-        reader.fault(words[0].location, "bad-suite", f"not DISTRIBUTION:SUITE: {words[0].text}", hint)
-        return None
+    if "$" not in words[0].text:
+        try:
+            Suite.parse(words[0].text)
+        except BundlerError as error:
+            rule = "unknown-distribution" if error.code is ExitCode.UNSUPPORTED else "bad-suite"
+            reader.fault(words[0].location, rule, error.what, error.fix)
+            return None
     return Package(location=reader.stated.location, suite=words[0], names=words[1:])
 
 

@@ -57,7 +57,8 @@ RULES = _table(
         "bad-image",
         "IMAGE takes a registry reference or docker-archive:, oci-archive:, oci:, docker-daemon:, docker://.",
     ),
-    Rule("bad-suite", "PACKAGE takes DISTRIBUTION:SUITE first: debian:bookworm."),
+    Rule("bad-suite", "PACKAGE takes DISTRIBUTION:RELEASE first: debian:bookworm, ubuntu:noble, rhel:9."),
+    Rule("unknown-distribution", "PACKAGE knows Debian, Ubuntu, RHEL and what is made like them."),
     Rule(
         "bad-kube-version", "KUBEVERSION takes a range of versions: >=1.20 <1.30, 1.22 - 1.24, ~1.20, ^1.2."
     ),

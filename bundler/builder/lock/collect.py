@@ -159,17 +159,17 @@ def _suite(names: Names, made: SuitePackages, wishes: Iterable[PackageWish]) -> 
     packages = (
         PackagePin(
             suite=suite,
-            package=deb.name,
-            version=deb.version,
-            architecture=deb.architecture,
-            archive=deb.archive,
-            path=deb.path,
-            digest=deb.digest,
-            size=deb.size,
-            requested=deb.requested,
-            why=_whys(names, asked.get(deb.name, ())),
+            package=each.name,
+            version=each.version,
+            architecture=each.architecture,
+            archive=each.archive,
+            path=each.path,
+            digest=each.digest,
+            size=each.size,
+            requested=each.requested,
+            why=_whys(names, asked.get(each.name, ())),
         )
-        for deb in made.closure.debs
+        for each in made.closure.packages
     )
     return SuitePin(suite, made.closure.requested, made.closure.indexes, tuple(sorted(packages)))
 

@@ -4,12 +4,11 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from debian.deb822 import Packages, PkgRelation
-
 from bundler.builder.images.discover import FoundImage
 from bundler.builder.lock.collect import place_of
 from bundler.builder.lock.model import ImagePin, Inputs, PackagePin, SuitePin
 from bundler.builder.packages import SuitePackages
+from bundler.builder.packages.needs import Needs, needs
 from bundler.builder.stage.tree import File, Tree
 from bundler.builder.store import Blob, Store
 from bundler.core.errors import Problems
@@ -25,12 +24,12 @@ def explained(
     inputs: Inputs, tree: Tree, found: Iterable[FoundImage], packages: Iterable[SuitePackages], store: Store
 ) -> Inputs:
     """The inputs with the values that images come from, and the packages that need packages."""
-    indexes = {str(made.suite): _index(made, store) for made in packages}
+    needed = {str(made.suite): needs(made, store) for made in packages}
     values = _by_place(tree, found, store)
     return replace(
         inputs,
         images=tuple(_with_values(pin, values) for pin in inputs.images),
-        suites=tuple(_with_needs(pin, indexes.get(pin.suite, b"")) for pin in inputs.suites),
+        suites=tuple(_with_needs(pin, needed.get(pin.suite, {})) for pin in inputs.suites),
     )
 
 
@@ -50,40 +49,13 @@ def value_paths(values: object, reference: Reference, path: str = "") -> Iterato
         yield path
 
 
-def needed_by(index: bytes) -> Mapping[str, tuple[str, ...]]:
-    """By package, the packages of a `Packages` file that depend on it, themselves or by what it provides."""
-    stanzas = list(Packages.iter_paragraphs(index, use_apt_pkg=False))
-    providers: dict[str, set[str]] = {}
-    for stanza in stanzas:
-        for name in (stanza["Package"], *_related(stanza, "Provides")):
-            providers.setdefault(name, set()).add(stanza["Package"])
-    needs: dict[str, set[str]] = {}
-    for stanza in stanzas:
-        for name in (*_related(stanza, "Depends"), *_related(stanza, "Pre-Depends")):
-            for provider in providers.get(name, ()):
-                needs.setdefault(provider, set()).add(stanza["Package"])
-    return {name: tuple(sorted(by - {name})) for name, by in needs.items()}
+def _with_needs(pin: SuitePin, by: Needs) -> SuitePin:
+    return replace(pin, packages=tuple(_needed(one, by) for one in pin.packages))
 
 
-def _related(stanza: Packages, field: str) -> Iterator[str]:
-    if field in stanza:
-        for group in PkgRelation.parse_relations(stanza[field]):
-            yield from (each["name"] for each in group)
-
-
-def _index(made: SuitePackages, store: Store) -> bytes:
-    name = f"{made.suite.folder}/Packages"
-    return b"".join(store.chunks(dict(made.files)[name], name=name))
-
-
-def _with_needs(pin: SuitePin, index: bytes) -> SuitePin:
-    needs = needed_by(index)
-    return replace(pin, packages=tuple(_needed(one, needs) for one in pin.packages))
-
-
-def _needed(pin: PackagePin, needs: Mapping[str, tuple[str, ...]]) -> PackagePin:
-    by = tuple(f"needed by {name}" for name in needs.get(pin.package, ()))
-    return replace(pin, why=(*pin.why, *by))
+def _needed(pin: PackagePin, by: Needs) -> PackagePin:
+    whys = tuple(f"needed by {name}" for name in by.get(pin.package, ()))
+    return replace(pin, why=(*pin.why, *whys))
 
 
 def _by_place(tree: Tree, found: Iterable[FoundImage], store: Store) -> dict[tuple[str, str], str]:

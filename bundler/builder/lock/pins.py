@@ -8,8 +8,7 @@ from bundler.builder.charts.supply import ChartPins, Taken
 from bundler.builder.images.pinned import ImagePins
 from bundler.builder.kubefile.runfile import REGISTRY
 from bundler.builder.lock.model import Inputs, PackagePin, SuitePin
-from bundler.builder.packages.closure import Closure
-from bundler.builder.packages.repository import Deb
+from bundler.builder.packages.closure import Closure, PackageFile
 from bundler.builder.store import Blob
 from bundler.core.digest import Digest
 
@@ -62,11 +61,11 @@ def _attached(text: str) -> tuple[str, Digest]:
 
 
 def _closure(pin: SuitePin) -> Closure:
-    return Closure(pin.requested, pin.indexes, tuple(sorted(_deb(package) for package in pin.packages)))
+    return Closure(pin.requested, pin.indexes, tuple(sorted(_file(package) for package in pin.packages)))
 
 
-def _deb(pin: PackagePin) -> Deb:
-    return Deb(
+def _file(pin: PackagePin) -> PackageFile:
+    return PackageFile(
         name=pin.package,
         version=pin.version,
         architecture=pin.architecture,

@@ -1,18 +1,34 @@
 """What resolving a suite's packages comes to, and how it is kept: in the cache, and in a lock."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from bundler.builder.packages.apt import Repository
-from bundler.builder.packages.repository import Deb
 from bundler.core.digest import Digest
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class PackageFile:
+    """One package file of a closure.
+
+    archive: the repository it is from (`bookworm-security`, `baseos`); path: its place there (`pool/main/…`),
+    on whatever mirror. size: bytes. requested: named by PACKAGE, not pulled in as a dependency.
+    """
+
+    name: str
+    version: str
+    architecture: str
+    archive: str
+    path: str
+    size: int
+    digest: Digest
+    requested: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class SuiteIndex:
-    """A signed InRelease that a closure was found in: of `bookworm-security`, say."""
+    """What vouched for the indexes of one archive: the InRelease of `bookworm-security`, a repomd.xml."""
 
     suite: str
     digest: Digest
@@ -28,7 +44,7 @@ class Closure:
 
     requested: tuple[str, ...]
     indexes: tuple[SuiteIndex, ...]
-    debs: tuple[Deb, ...]
+    packages: tuple[PackageFile, ...]
     bases: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -37,7 +53,9 @@ class Closure:
         return cls(
             requested=tuple(record["requested"]),
             indexes=tuple(SuiteIndex(suite, Digest(digest)) for suite, digest in record["indexes"]),
-            debs=tuple(Deb(**{**deb, "digest": Digest(deb["digest"])}) for deb in record["debs"]),
+            packages=tuple(
+                PackageFile(**{**each, "digest": Digest(each["digest"])}) for each in record["packages"]
+            ),
             bases=record["bases"],
         )
 
@@ -46,14 +64,9 @@ class Closure:
         return {
             "requested": self.requested,
             "indexes": [(each.suite, each.digest.hex) for each in self.indexes],
-            "debs": [{**asdict(deb), "digest": deb.digest.hex} for deb in self.debs],
+            "packages": [{**asdict(each), "digest": each.digest.hex} for each in self.packages],
             "bases": dict(self.bases),
         }
-
-
-def bases(repositories: Sequence[Repository]) -> dict[str, str]:
-    """Where the packages of each archive lie."""
-    return {each.suite: each.uri for each in repositories}
 
 
 def from_json(text: bytes) -> tuple[float, Closure]:

@@ -7,10 +7,10 @@ asks for nothing more of its suite; else the suite is resolved anew, for what th
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bundler.builder.packages.resolve import PackageRequest
-from bundler.builder.packages.suite import Suite
+from bundler.builder.packages.source import PackageRequest
 from bundler.builder.store import Blob
 from bundler.core.index import OsPackage
+from bundler.core.suite import Suite
 
 
 @dataclass(frozen=True, slots=True)

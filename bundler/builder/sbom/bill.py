@@ -6,7 +6,7 @@ from enum import Enum
 
 from bundler.builder.sbom.licences import Licence, licence
 from bundler.builder.sbom.model import Finds, Gap, Kind, Package, Packages, readable
-from bundler.builder.sbom.purl import of_package, purl
+from bundler.builder.sbom.purl import of_os_package, of_package, purl
 from bundler.builder.spec import BundleSpec, Content
 from bundler.core.digest import Digest
 from bundler.core.index import Image, OsPackage
@@ -162,15 +162,8 @@ class _Maker:
         return self._product.ref
 
     def _os_package(self, package: OsPackage, content: Content) -> None:
-        distro, _, codename = package.suite.partition(":")
         found = self._found.packages.get(package.path, Finds(()))
-        ref = purl(
-            "deb",
-            package.name,
-            package.version,
-            namespace=distro,
-            qualifiers={"arch": package.architecture, "distro": codename},
-        )
+        ref = of_os_package(package)
         part = Part(
             ref,
             Sort.PACKAGE,

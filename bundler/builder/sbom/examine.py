@@ -94,7 +94,8 @@ def _rpm(path: str, content: Content, scratch: Path) -> tuple[Package, ...] | No
             with _spooled(content, scratch) as file:
                 return rpm.ndb(file)
         case "Packages":
-            raise BrokenError("it is an rpm database in Berkeley DB's format, which is not read")
+            with _spooled(content, scratch) as file:
+                return rpm.berkeley(file)
     return None
 
 

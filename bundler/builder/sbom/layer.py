@@ -6,19 +6,18 @@ all that they have in its folder; whatever else a layer has replaces what stood 
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 from bundler.builder.sbom.examine import UNREADABLE, examine
-from bundler.builder.sbom.model import DocLink, Fact, Finds, Gap
+from bundler.builder.sbom.model import DOC, DocLink, Fact, Finds, Gap
 from bundler.builder.sbom.tarstream import Content, Entry, Kind, entries
 from bundler.builder.sbom.unpacking import BrokenError, unpacked
 
 _REMOVED = ".wh."
 _OPAQUE = ".wh..wh..opq"
-_DOC = "usr/share/doc/"
 _MOST_FACTS = 500_000
 
 
@@ -75,16 +74,23 @@ def _folders(path: str) -> Iterator[str]:
         yield path
 
 
-def scan(chunks: Iterable[bytes], *, limit: int, scratch: Path) -> Layer:
+def scan(
+    chunks: Iterable[bytes],
+    *,
+    limit: int,
+    scratch: Path,
+    read: Callable[[Iterable[bytes]], Iterator[Entry]] = entries,
+) -> Layer:
     """Read a layer as it streams by.
 
-    limit: bytes that it may unpack to. scratch: a folder for what can't be read in one go. What can't be
-    read becomes a gap. Raises what `chunks` raises.
+    limit: bytes that it may unpack to. scratch: a folder for what can't be read in one go. read: how it is
+    taken apart once it is unpacked; as a tar unless said otherwise. What can't be read becomes a gap.
+    Raises what `chunks` raises.
     """
     notes = _Notes(scratch)
     source = iter(chunks)
     try:
-        for entry in entries(unpacked(source, limit=limit)):
+        for entry in read(unpacked(source, limit=limit)):
             notes.take(entry)
     except BrokenError as error:
         notes.gaps[""] = f"the layer can't be read to its end: {error}"
@@ -121,7 +127,7 @@ class _Notes:
     def _look(self, entry: Entry) -> None:
         if entry.kind is Kind.FILE:
             fact = self._examined(entry.path, entry.mode, entry.content)
-        elif entry.kind is Kind.LINK and entry.path.startswith(_DOC) and entry.path.count("/") == 3:
+        elif entry.kind is Kind.LINK and entry.path.startswith(DOC) and entry.path.count("/") == 3:
             fact = DocLink(entry.path, entry.link)
         else:
             return

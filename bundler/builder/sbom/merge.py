@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bundler.builder.sbom.layer import Layer
 from bundler.builder.sbom.model import (
+    DOC,
     OF_THE_SYSTEM,
     Copyright,
     DocLink,
@@ -16,8 +17,6 @@ from bundler.builder.sbom.model import (
     Packages,
     Release,
 )
-
-_DOC = "usr/share/doc/"
 
 
 def merged(layers: Sequence[Layer]) -> Finds:
@@ -66,7 +65,7 @@ def stated_licences(facts: Iterable[Fact]) -> dict[str, tuple[str, ...]]:
     for fact in facts:
         match fact:
             case Copyright(path, licences):
-                stated[path.removeprefix(_DOC).partition("/")[0]] = licences
+                stated[path.removeprefix(DOC).partition("/")[0]] = licences
             case DocLink(path, target):
-                links[path.removeprefix(_DOC)] = target.rstrip("/").rpartition("/")[2]
+                links[path.removeprefix(DOC)] = target.rstrip("/").rpartition("/")[2]
     return stated | {name: stated[target] for name, target in links.items() if target in stated}

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from bundler.builder.sbom.model import OF_THE_SYSTEM, Kind, Package
+from bundler.core.index import OsPackage
+from bundler.core.suite import Family, Suite, vendor_of
 
 
 def purl(
@@ -29,17 +31,28 @@ def of_package(package: Package) -> str:
     """The URL of a package that was found; a system's package has its distribution for a namespace."""
     if package.kind not in OF_THE_SYSTEM:
         return purl(package.kind, package.name, package.version, namespace=package.namespace)
-    version = package.version
-    qualifiers = {"arch": package.architecture, "distro": package.distro}
-    if package.kind is Kind.RPM and ":" in version:
-        qualifiers["epoch"], _, version = version.partition(":")
-    return purl(
-        package.kind,
-        package.name,
-        version,
-        namespace=package.distro.partition("-")[0],
-        qualifiers=qualifiers,
+    vendor = vendor_of(package.distro.partition("-")[0])
+    return _of_system(
+        package.kind, vendor, package.name, package.version, package.architecture, package.distro
     )
+
+
+def of_os_package(package: OsPackage) -> str:
+    """The URL of a package that the bundle brings; Debian's family names a release by its codename alone."""
+    suite = Suite.parse(package.suite)
+    match suite.known.family:
+        case Family.DEB:
+            kind, distro = Kind.DEB, suite.release
+        case Family.RPM:
+            kind, distro = Kind.RPM, f"{suite.distribution}-{suite.release}"
+    return _of_system(kind, suite.known.vendor, package.name, package.version, package.architecture, distro)
+
+
+def _of_system(kind: Kind, vendor: str, name: str, version: str, architecture: str, distro: str) -> str:
+    qualifiers = {"arch": architecture, "distro": distro}
+    if kind is Kind.RPM and ":" in version:
+        qualifiers["epoch"], _, version = version.partition(":")
+    return purl(kind, name, version, namespace=vendor, qualifiers=qualifiers)
 
 
 def _encoded(text: str, *, also: str = "") -> str:

@@ -13,7 +13,7 @@ from bundler.builder.sbom import examine, records
 from bundler.builder.sbom.layer import Layer, scan
 from bundler.builder.sbom.merge import completed, merged, stated_licences
 from bundler.builder.sbom.model import FORM, Finds, Gap, Packages
-from bundler.builder.sbom.readers.deb import data_tar
+from bundler.builder.sbom.ospackage import scan_package
 from bundler.builder.sbom.tarstream import Content as Stream
 from bundler.builder.sbom.unpacking import most
 from bundler.builder.spec import ROOT, Content
@@ -75,7 +75,7 @@ class Scanner:
         return found
 
     def layers(self, blobs: Sequence[Blob], *, of_packages: bool = False) -> dict[Digest, Layer]:
-        """Layers by their digests. of_packages: the blobs are .debs; what they unpack to is the layer."""
+        """Layers by their digests. of_packages: the blobs are .debs and .rpms; what they unpack to counts."""
         found: dict[Digest, Layer] = {}
         todo: list[Blob] = []
         for blob in blobs:
@@ -95,8 +95,8 @@ class Scanner:
 
     def _scanned(self, blob: Blob, scratch: Path, told: Transfer, *, of_package: bool) -> Layer:
         chunks = _counted(self.store.chunks(blob, name=str(blob.digest)), told)
-        content = data_tar(chunks) if of_package else chunks
-        layer = scan(content, limit=most(blob.size), scratch=scratch)
+        look = scan_package if of_package else scan
+        layer = look(chunks, limit=most(blob.size), scratch=scratch)
         self.store.remember(_LAYER, _key([str(blob.digest)]), records.from_layer(layer))
         return layer
 

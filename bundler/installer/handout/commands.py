@@ -53,7 +53,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
     ) -> None:
         """Take images, charts, packages or SBOM out.
 
-        Images become an OCI layout, packages an apt repository; everything is verified.
+        Images become an OCI layout, packages repositories for apt or dnf; everything is verified.
         """
         mask = caller_umask()
         with opened(run_file(), base or ()) as bundle:

@@ -1,13 +1,19 @@
 """OS packages: the part of the bundle's repository that a host lacks, and installing from it alone."""
 
+from collections.abc import Iterable
+from typing import Final
+
 from bundler.core.index import OsPackage
 from bundler.installer.facts import HostFacts
 from bundler.installer.plan import paths, templates
 from bundler.installer.plan.contents import deliver
 from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids
+from bundler.installer.plan.suites import TOOLS, suite_of
 from bundler.installer.site import Host
 from bundler.installer.steps import Deliver, Delivery, Exec, Phase, Step
+
+_CONTAINERD: Final = frozenset({"containerd", "containerd.io"})
 
 
 def package_steps(context: Context) -> tuple[Step, ...]:
@@ -15,9 +21,15 @@ def package_steps(context: Context) -> tuple[Step, ...]:
     return tuple(step for host, facts in context.hosts() for step in _one(context, host, facts))
 
 
-def suite_of(facts: HostFacts) -> str:
-    """The host's suite as `PACKAGE` names it: `debian:bookworm`."""
-    return f"{facts.os_id}:{facts.os_codename}"
+def carries_containerd(packages: Iterable[OsPackage]) -> bool:
+    """Whether containerd comes as an OS package: Debian's and Fedora's, or Docker's."""
+    return any(package.name in _CONTAINERD for package in packages)
+
+
+def packages_of(context: Context, facts: HostFacts) -> tuple[OsPackage, ...]:
+    """The bundle's packages for a host; none where no suite fits."""
+    suite = suite_of(context, facts)
+    return () if suite is None else context.contents.suites[str(suite)]
 
 
 def packages_first(context: Context, host: Host) -> tuple[str, ...]:
@@ -26,18 +38,17 @@ def packages_first(context: Context, host: Host) -> tuple[str, ...]:
 
 
 def _requested(context: Context, facts: HostFacts) -> tuple[str, ...]:
-    packages = context.contents.suites.get(suite_of(facts), ())
-    return tuple(package.name for package in packages if package.requested)
+    return tuple(package.name for package in packages_of(context, facts) if package.requested)
 
 
 def _one(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
     names = _requested(context, facts)
-    if not names:
+    suite = suite_of(context, facts)
+    if suite is None or not names:
         return ()
-    packages = context.contents.suites[suite_of(facts)]
+    packages = packages_of(context, facts)
     ids = Ids(host.address)
-    folder = suite_of(facts).replace(":", "-")
-    pool = f"{paths.PACKAGES}/{folder}"
+    pool = f"{paths.STATE}/{suite.folder}"
     content = content_digest("".join(f"{package.path} {package.version}\n" for package in packages))
     return (
         Deliver(
@@ -45,8 +56,8 @@ def _one(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
             host=host.address,
             phase=Phase.DISTRIBUTE,
             means=True,  # its files follow from what the host has now, so its own stamp could not be compared
-            reason=f"{folder} needs {len(packages)} packages; the host has {_count(packages, facts)} of them",
-            files=_files(context, f"packages/{folder}", pool, facts, packages),
+            reason=f"{suite} needs {len(packages)} packages; the host has {_count(packages, facts)} of them",
+            files=_files(context, suite.folder, pool, facts, packages),
         ),
         Exec(
             id=ids.packages,
@@ -54,7 +65,9 @@ def _one(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
             phase=Phase.HOST,
             reason=f"the bundle asks for {', '.join(names)}",
             after=(ids.package_files, ids.prepare),
-            script=templates.script("packages.sh", pool=pool, names=" ".join(names), inputs=content),
+            script=templates.script(
+                TOOLS[suite.known.family].script, pool=pool, names=" ".join(names), inputs=content
+            ),
             timeout=900.0,
         ),
     )

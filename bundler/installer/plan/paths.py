@@ -25,7 +25,6 @@ KUBEADM_CONFIG: Final = f"{CONFIG}/kubeadm.yml"
 JOIN_CONFIG: Final = f"{STATE}/join.json"
 DISCOVERY: Final = f"{STATE}/discovery.conf"
 
-PACKAGES: Final = f"{STATE}/packages"
 ARCHIVES: Final = f"{STATE}/archives"
 APPS: Final = f"{STATE}/apps"
 TREE: Final = f"{STATE}/root"

@@ -12,7 +12,8 @@ from bundler.installer.facts import Facts, HostFacts
 from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.kubeadm import API_PORT, overlapping
-from bundler.installer.plan.packages import suite_of
+from bundler.installer.plan.packages import carries_containerd
+from bundler.installer.plan.suites import TOOLS, own_suite, suite_of
 from bundler.installer.site import Host
 from bundler.installer.steps import Deliver, Plan
 
@@ -124,13 +125,17 @@ def _machine(platform: str) -> str:
 
 
 def _system(context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
-    suites = context.contents.suites
-    if suites and suite_of(facts) not in suites:
-        message = f"the host is {suite_of(facts)}; the bundle has packages for {', '.join(sorted(suites))}"
-        fix = f"add PACKAGE {suite_of(facts)} … to the Kubefile, or install another system on the host"
+    if not context.contents.suites:
+        return
+    suite = suite_of(context, facts)
+    if suite is None:
+        has, host = ", ".join(sorted(context.contents.suites)), own_suite(facts)
+        message = f"the host is {host}; the bundle has packages for {has}"
+        fix = f"add PACKAGE {host} … to the Kubefile, or install another system on the host"
         yield _problem(facts.address, "suite", message, fix)
-    elif suites and "apt-get" not in facts.commands:
-        yield _problem(facts.address, "missing-command", "the host lacks apt-get", "install apt")
+    elif (command := TOOLS[suite.known.family].command) not in facts.commands:
+        message = f"the host lacks {command}"
+        yield _problem(facts.address, "missing-command", message, f"install {command}")
 
 
 def _size(_context: Context, host: Host, facts: HostFacts, limits: Limits) -> Iterator[Problem]:
@@ -167,8 +172,7 @@ def _bundle(context: Context) -> Iterator[Problem]:
         if contents.program(name) is None:
             fix = f"the Kubefile must put {name} into bin/, or build FROM a base that does"
             yield _problem(contents.index.name, "bundle", f"the bundle has no {TREE}/bin/{name}", fix)
-    packaged = {package.name for packages in contents.suites.values() for package in packages}
-    if "containerd" not in packaged and not contents.runtime_archives:
+    if not carries_containerd(contents.index.packages) and not contents.runtime_archives:
         fix = "the Kubefile needs PACKAGE … containerd, or containerd's archive in cri/"
         yield _problem(contents.index.name, "bundle", "the bundle has no containerd", fix)
     for text in contents.index.kube_versions:

@@ -8,7 +8,7 @@ from bundler.installer.plan import paths, templates
 from bundler.installer.plan.contents import deliver
 from bundler.installer.plan.context import Context, content_digest, files_digest
 from bundler.installer.plan.ids import Ids, ident
-from bundler.installer.plan.packages import suite_of
+from bundler.installer.plan.packages import carries_containerd, packages_of
 from bundler.installer.plan.registry import store_name
 from bundler.installer.plan.settings import node_settings
 from bundler.installer.site import Host
@@ -35,7 +35,7 @@ def _one(
 
 def _packaged(context: Context, facts: HostFacts) -> bool:
     """Whether containerd comes as an OS package; else as archives in the tree's `cri/`."""
-    return any(package.name == "containerd" for package in context.contents.suites.get(suite_of(facts), ()))
+    return carries_containerd(packages_of(context, facts))
 
 
 def _archive_steps(context: Context, host: Host) -> tuple[Step, ...]:

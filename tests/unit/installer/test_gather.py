@@ -129,3 +129,16 @@ def test_all_silent_hosts_are_named() -> None:
     assert "2 hosts failed" in str(caught.value)
     assert "somewhere" in str(caught.value)
     assert "c: the host's answer can't be read" in str(caught.value)
+
+
+def test_an_rpm_host_is_known_by_its_own_list() -> None:
+    answer = ANSWER.replace(
+        "@@journal\n", "@@rpms\nbash|5.1.8-9.el9\nopenssl|1:3.2.2-6.el9\nold|0:1-1\n@@journal\n"
+    )
+    facts = parse(
+        "10.0.0.2", answer.replace("ID=debian\n", "ID=rocky\nID_LIKE='rhel centos fedora'\n"), asked_at=998.0
+    )
+    assert facts.packages["bash"] == "5.1.8-9.el9"
+    assert facts.packages["openssl"] == "1:3.2.2-6.el9"
+    assert facts.packages["old"] == "1-1"
+    assert facts.os_like == ("rhel", "centos", "fedora")

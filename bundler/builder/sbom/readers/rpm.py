@@ -1,4 +1,4 @@
-"""rpm's database: the SQLite form (rpm 4.16 and later, Fedora, RHEL 9), and ndb (SUSE). Not Berkeley DB's.
+"""rpm's database: SQLite (Fedora, RHEL 9), ndb (SUSE), and Berkeley DB (RHEL 8 and older).
 
 Each row or blob is a package's header: a count of entries and of bytes of data, the entries (tag, type,
 offset, count), the data; all big-endian. See rpm's documentation of the package format and of ndb.
@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bundler.builder.sbom.model import Kind, Package
+from bundler.builder.sbom.readers import bdb
 from bundler.builder.sbom.unpacking import BrokenError
 
-_MOST_HEADER = 64 << 20  # bytes; rpm's own limit is 256 MiB, the largest real ones are some MiB
+MOST_HEADER = 64 << 20  # bytes; rpm's own limit is 256 MiB, the largest real ones are some MiB
 _MOST_PACKAGES = 100_000
-_MOST_ENTRIES = 1 << 16
+MOST_ENTRIES = 1 << 16
 _STEPS = 50_000_000  # of SQLite's virtual machine: a view in place of the table could go on for ever
 _TAGS = {1000: "name", 1001: "version", 1002: "release", 1003: "epoch", 1014: "licence"}
 _TAGS |= {1022: "architecture", 1044: "source"}
@@ -31,7 +32,7 @@ def sqlite(path: Path) -> tuple[Package, ...]:
     """rpmdb.sqlite. Raises BrokenError."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
     try:
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_HEADER)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_HEADER)
         connection.execute("PRAGMA trusted_schema=OFF")
         steps = iter(range(_STEPS // 100_000))
         connection.set_progress_handler(lambda: next(steps, None) is None, 100_000)
@@ -56,6 +57,13 @@ def ndb(file: BinaryIO) -> tuple[Package, ...]:
     return tuple(_packages(_ndb_blobs(file, table)))
 
 
+def berkeley(file: BinaryIO) -> tuple[Package, ...]:
+    """Packages. Raises BrokenError."""
+    # One of the values is no header but the number that the next package gets.
+    blobs = (value for value in bdb.values(file, most=MOST_HEADER) if len(value) != 4)
+    return tuple(_packages(blobs))
+
+
 def _ndb_blobs(file: BinaryIO, table: bytes) -> Iterator[bytes]:
     """The first two places of the table are the file's header; a slot of package 0 is a free one."""
     for at in range(2 * _SLOT, len(table) - _SLOT + 1, _SLOT):
@@ -69,7 +77,7 @@ def _ndb_blobs(file: BinaryIO, table: bytes) -> Iterator[bytes]:
         if len(head) < 16 or head[:4] != b"BlbS":
             raise BrokenError("a package's header is not where the table says")
         (size,) = struct.unpack_from("<I", head, 12)
-        if size > _MOST_HEADER:
+        if size > MOST_HEADER:
             raise BrokenError("a package's header is too large to be read")
         yield file.read(size)
 
@@ -78,33 +86,33 @@ def _packages(blobs: Iterator[bytes]) -> Iterator[Package]:
     for number, blob in enumerate(blobs):
         if number >= _MOST_PACKAGES:
             raise BrokenError(f"it has more than {_MOST_PACKAGES} packages")
-        package = _package(_fields(blob))
+        package = _package(fields(blob))
         if package is not None:
             yield package
 
 
-def _package(fields: dict[str, str]) -> Package | None:
-    if not fields.get("name") or fields["name"] == "gpg-pubkey":  # a trusted key, kept as a package
+def _package(found: dict[str, str]) -> Package | None:
+    if not found.get("name") or found["name"] == "gpg-pubkey":  # a trusted key, kept as a package
         return None
-    version = f"{fields.get('version', '')}-{fields.get('release', '')}"
-    epoch = fields.get("epoch", "")
+    version = f"{found.get('version', '')}-{found.get('release', '')}"
+    epoch = found.get("epoch", "")
     return Package(
         Kind.RPM,
-        fields["name"],
+        found["name"],
         f"{epoch}:{version}" if epoch not in {"", "0"} else version,
-        architecture=fields.get("architecture", ""),
-        licences=(fields["licence"],) if fields.get("licence") else (),
-        source=fields.get("source", ""),
+        architecture=found.get("architecture", ""),
+        licences=(found["licence"],) if found.get("licence") else (),
+        source=found.get("source", ""),
     )
 
 
-def _fields(blob: object) -> dict[str, str]:
-    """The tags that are wanted, as text. Raises BrokenError."""
+def fields(blob: object) -> dict[str, str]:
+    """The tags of a header that are wanted, as text. Raises BrokenError."""
     if not isinstance(blob, bytes) or len(blob) < 8:
         raise BrokenError("a package's header is damaged")
     count, size = struct.unpack_from(">II", blob)
     start = 8 + count * 16
-    if count > _MOST_ENTRIES or start + size > len(blob):
+    if count > MOST_ENTRIES or start + size > len(blob):
         raise BrokenError("a package's header is damaged")
     found: dict[str, str] = {}
     for number in range(count):

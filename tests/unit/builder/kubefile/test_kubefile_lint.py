@@ -73,6 +73,8 @@ TABLE = [
     (F + "IMAGE containers-storage:x\n", [("bad-image", "error", 2, 7)]),
     (F + "IMAGE a;b\n", [("bad-image", "error", 2, 7)]),
     (F + "PACKAGE bookworm a\n", [("bad-suite", "error", 2, 9)]),
+    (F + "PACKAGE debian:12 a\n", [("bad-suite", "error", 2, 9)]),
+    (F + "PACKAGE alma:9 a\n", [("unknown-distribution", "error", 2, 9)]),
     (F + "KUBEVERSION newer than 1.20\n", [("bad-kube-version", "error", 2, 13)]),
     (F + "ENV A b\n", [("old-env-form", "warning", 2, 5)]),
     (F + "MAINTAINER me\n", [("maintainer-old", "warning", 2, 1)]),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bundler.builder.lock import text
 from bundler.builder.lock.collect import Names
 from bundler.builder.lock.compare import changes
-from bundler.builder.lock.explain import needed_by, value_paths
+from bundler.builder.lock.explain import value_paths
 from bundler.builder.lock.model import (
     ChartPin,
     FilePin,
@@ -31,6 +31,7 @@ from bundler.builder.lock.pins import pins
 from bundler.builder.lock.relock import remaining, without
 from bundler.builder.lock.why import listed, reasons
 from bundler.builder.packages.closure import SuiteIndex
+from bundler.builder.packages.deb.repository import needed_by
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.reference import Reference
@@ -214,7 +215,7 @@ def test_pins_are_what_each_part_of_the_build_takes() -> None:
     assert found.charts.charts[CHART.reference].manifest == str(C)
     assert found.charts.ranges == {"https://charts.example/db:^1": "1.4.0"}
     closure = found.closures["debian:bookworm"]
-    assert [deb.name for deb in closure.debs] == ["libtool", "server", "tool"]
+    assert [deb.name for deb in closure.packages] == ["libtool", "server", "tool"]
     assert closure.bases == {}
 
 

@@ -122,6 +122,24 @@ def rpm_header(**fields: str | int) -> bytes:
     return struct.pack(">II", len(fields), len(data)) + entries + data
 
 
+def rpm_file(payload: bytes, **fields: str | int) -> bytes:
+    """An .rpm: lead, a header of signatures with nothing in it, the header, the payload as it is packed."""
+    magic = b"\x8e\xad\xe8\x01" + bytes(4)
+    return b"\xed\xab\xee\xdb".ljust(96, b"\0") + magic + bytes(8) + magic + rpm_header(**fields) + payload
+
+
+def cpio(files: Mapping[str, bytes]) -> bytes:
+    """A cpio archive of the form `newc`."""
+    made = b""
+    for name, data in {**files, "TRAILER!!!": b""}.items():
+        numbers = (0, 0o100644, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+        made += b"070701" + b"".join(f"{number:08x}".encode() for number in numbers)
+        made += name.encode() + b"\0"
+        made += bytes(-len(made) % 4) + data
+        made += bytes(-len(made) % 4)
+    return made
+
+
 def ndb(*blobs: bytes) -> bytes:
     """rpm's own database format: a page of slots, then the headers in blocks of 16 bytes."""
     slots, stored = b"", b""
@@ -133,6 +151,28 @@ def ndb(*blobs: bytes) -> bytes:
     head = struct.pack("<4sIIIIIII", b"RpmP", 0, 1, 1, len(blobs) + 1, 0, 0, 0)
     free = struct.pack("<4sIII", b"Slot", 0, 0, 0)
     return (head + slots).ljust(32, b"\0") + free * ((4096 - 32 - len(slots)) // 16) + stored
+
+
+def bdb(*blobs: bytes, order: str = "<", size: int = 512) -> bytes:
+    """Berkeley DB's hash form, a hash page for each value: long ones in pages of their own."""
+    pages = [b""]
+    for number, blob in enumerate((struct.pack(f"{order}I", len(blobs)), *blobs)):
+        chain = [blob[at : at + size - 26] for at in range(0, len(blob), size - 26)]
+        if len(blob) < size // 4:
+            value, chain = b"\x01" + blob, []
+        else:
+            value = struct.pack(f"{order}B3xII", 3, len(pages) + 1, len(blob))
+        key = b"\x01" + struct.pack(f"{order}I", number)
+        places = struct.pack(f"{order}HH", size - len(key), size - len(key) - len(value))
+        head = struct.pack(f"{order}8xIIIHHBB", len(pages), 0, 0, 2, size - len(key) - len(value), 0, 13)
+        page = head + places
+        pages.append(page.ljust(size - len(key) - len(value), b"\0") + value + key)
+        for part in chain:
+            following = len(pages) + 1 if part is not chain[-1] else 0
+            head = struct.pack(f"{order}8xIIIHHBB", len(pages), 0, following, 1, len(part), 0, 7)
+            pages.append((head + part).ljust(size, b"\0"))
+    meta = struct.pack(f"{order}8xIIIIBBBxII", 0, 0x61561, 9, size, 0, 8, 0, 0, len(pages) - 1)
+    return meta.ljust(size, b"\0") + b"".join(pages[1:])
 
 
 def deb(files: Mapping[str, bytes | str | None], pack=lambda data: data, suffix: str = "") -> bytes:

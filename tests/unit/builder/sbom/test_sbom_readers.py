@@ -17,6 +17,7 @@ from bundler.builder.sbom.readers.deb import data_tar
 from bundler.builder.sbom.tarstream import Content, entries
 from bundler.builder.sbom.unpacking import BrokenError, unpacked
 from tests.unit.builder.sbom.parts import (
+    bdb,
     chunks,
     deb,
     go_program,
@@ -215,6 +216,51 @@ def test_rpm_databases(tmp_path):
     assert rpm.sqlite(tmp_path / "rpmdb.sqlite")[0] == BASH
     assert told(rpm.sqlite(tmp_path / "rpmdb.sqlite")) == [*expected]
     assert told(rpm.ndb(io.BytesIO(ndb(*blobs)))) == [*expected]
+    for order, size in (("<", 512), (">", 4096)):
+        assert told(rpm.berkeley(io.BytesIO(bdb(*blobs, order=order, size=size)))) == [*expected]
+
+
+LONG = rpm_header(**(HEADER | {"licence": "MIT " * 1000}))
+
+
+@pytest.mark.parametrize(
+    ("at", "bytes_", "why"),
+    [
+        (12, b"\0", "no hash file"),
+        (16, b"\x63", "form that is not read"),  # the version
+        (20, b"\x03", "form that is not read"),  # the size of a page
+        (24, b"\1", "form that is not read"),  # encrypted
+        (32, b"\xff\xff", "ends in the middle"),  # the last page
+        (32, b"\xff\xff\xff\xff", "pages"),
+        (2 * 512 + 20, b"\xff\xff", "index of a page"),
+        (2 * 512 + 26, b"\xff\xff", "index of a page"),
+        (2 * 512 + 512 - 5 - 12, b"\4", "kind that is not read"),
+        (2 * 512 + 512 - 5 - 8, b"\1", "value's page is damaged"),  # the first page of the value
+        (2 * 512 + 512 - 5 - 4, b"\1", "as many bytes"),  # its length
+        (2 * 512 + 512 - 5 - 1, b"\x7f", "more than"),
+        (3 * 512 + 16, b"\3", "in a circle"),  # the page after
+        (3 * 512 + 16, b"\xff\xff", "lead nowhere"),
+        (3 * 512 + 25, b"\x0d", "damaged"),  # its kind
+        (3 * 512 + 22, b"\xff\xff", "damaged"),  # how much is on it
+    ],
+)
+def test_a_berkeley_db_that_is_damaged(at, bytes_, why):
+    data = bytearray(bdb(LONG))
+    data[at : at + len(bytes_)] = bytes_
+    with pytest.raises(BrokenError, match=why):
+        rpm.berkeley(io.BytesIO(bytes(data)))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 12 * 512), st.binary(min_size=1, max_size=4)), max_size=8),
+    st.integers(0, 12 * 512),
+)
+def test_noise_in_a_berkeley_db_is_read_or_refused(changes, cut):
+    data = bytearray(bdb(LONG, rpm_header(**HEADER)))
+    for at, noise in changes:
+        data[at : at + len(noise)] = noise
+    with contextlib.suppress(UNREADABLE):
+        rpm.berkeley(io.BytesIO(bytes(data[: len(data) - cut] if cut % 3 == 0 else data)))
 
 
 def test_an_rpm_database_that_never_ends_is_stopped(tmp_path, monkeypatch):
@@ -262,6 +308,7 @@ def test_debs_give_their_data_however_it_is_packed():
         ("app/package.json", b'{"name": "a", "version": "1"}', None),
         ("node_modules/a/test/package.json", b'{"name": "a", "version": "1"}', None),
         ("usr/lib/sysimage/rpm/Packages.db", ndb(rpm_header(**HEADER)), ["bash"]),
+        ("var/lib/rpm/Packages", bdb(rpm_header(**HEADER)), ["bash"]),
         ("opt/a.war", jar(pom("g", "a", "1")), ["a"]),
         ("etc/passwd", b"root:x:0:0::/:/bin/sh\n", None),
     ],
@@ -280,11 +327,6 @@ def test_os_release_is_a_fact_of_its_own(tmp_path):
     assert found == Release("usr/lib/os-release", "debian", "12")
 
 
-def test_berkeley_db_is_told_as_what_is_not_read(tmp_path):
-    with pytest.raises(BrokenError, match="Berkeley DB"):
-        examine("var/lib/rpm/Packages", 0o644, Content([b"x"], 1), tmp_path)
-
-
 @given(
     st.sampled_from(
         [
@@ -294,6 +336,7 @@ def test_berkeley_db_is_told_as_what_is_not_read(tmp_path):
             "x.jar",
             "var/lib/rpm/rpmdb.sqlite",
             "var/lib/rpm/Packages.db",
+            "var/lib/rpm/Packages",
             "lib/apk/db/installed",
             "etc/os-release",
         ]

@@ -80,7 +80,7 @@ def test_urls_read_back_as_what_they_were_made_of(name, version, value):
         ),
         (
             Package(Kind.RPM, "openssl", "1:3.0-2", architecture="x86_64", distro="rhel-9.2"),
-            "pkg:rpm/rhel/openssl@3.0-2?arch=x86_64&distro=rhel-9.2&epoch=1",
+            "pkg:rpm/redhat/openssl@3.0-2?arch=x86_64&distro=rhel-9.2&epoch=1",
         ),
         (Package(Kind.NPM, "core", "7.0.0", "@babel"), "pkg:npm/%40babel/core@7.0.0"),
         (Package(Kind.GO, "v2", "v2.0.0", "github.com/a/b"), "pkg:golang/github.com/a/b/v2@v2.0.0"),

@@ -1,9 +1,10 @@
 import pytest
 
-from bundler.builder.packages.apt import Repository
-from bundler.builder.packages.mirror import repositories
-from bundler.builder.packages.suite import Suite
+from bundler.builder.packages.deb.archives import ARCHIVES
+from bundler.builder.packages.deb.mirror import repositories
+from bundler.builder.packages.deb.root import Repository
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.suite import Suite
 
 BOOKWORM = Suite("debian", "bookworm")
 MAIN, SECURITY = "http://m.example/debian/", "http://s.example/sec/"
@@ -18,7 +19,11 @@ def asked(
     mirror: str, machine: tuple[Repository, ...], there: set[tuple[str, str]]
 ) -> tuple[Repository, ...]:
     return repositories(
-        BOOKWORM, mirror=mirror, machine=machine, exists=lambda each: (each.uri, each.suite) in there
+        BOOKWORM,
+        ARCHIVES["debian"][0],
+        mirror=mirror,
+        machine=machine,
+        exists=lambda each: (each.uri, each.suite) in there,
     )
 
 
@@ -57,3 +62,26 @@ def test_nothing_to_be_had(mirror: str) -> None:
         asked(mirror, (), set())
     assert caught.value.code is ExitCode.NOT_FOUND
     assert "--debian-mirror" in str(caught.value)
+
+
+def test_ubuntus_mirrors_have_security_updates_beside_all_else_and_universe() -> None:
+    there = {"noble", "noble-updates", "noble-security"}
+    found = repositories(
+        Suite("ubuntu", "noble"),
+        ARCHIVES["ubuntu"][0],
+        mirror="http://u.example/ubuntu",
+        machine=(),
+        exists=lambda each: each.suite in there,
+    )
+    assert found == tuple(
+        Repository("http://u.example/ubuntu/", suite, ("main", "universe"))
+        for suite in ("noble", "noble-updates", "noble-security")
+    )
+
+
+def test_a_missing_mirror_is_told_by_the_archives_own_option() -> None:
+    with pytest.raises(BundlerError) as caught:
+        repositories(
+            Suite("ubuntu", "noble"), ARCHIVES["ubuntu"][1], mirror="", machine=(), exists=lambda _: True
+        )
+    assert "--ubuntu-ports-mirror or BUNDLER_UBUNTU_PORTS_MIRROR" in caught.value.fix

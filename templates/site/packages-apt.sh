@@ -5,6 +5,7 @@ set -eu
 : "$inputs"
 umask 022
 export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true LC_ALL=C.UTF-8
+export NEEDRESTART_SUSPEND=1 # on Ubuntu it would restart daemons of the host's own
 apt=/var/lib/bundler/apt
 mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/log"
 # Every file in the pool was checked against the bundle's index on arrival.

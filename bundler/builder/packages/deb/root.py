@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.builder.packages.suite import Suite
+from bundler.builder.packages.deb.archives import Archive
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.suite import Suite
 
 _UPDATE_SECONDS = 900.0
 _SOLVE_SECONDS = 300.0
@@ -32,7 +33,7 @@ class Repository:
     components: tuple[str, ...] = ("main",)
 
 
-def check_tools(suite: Suite) -> None:
+def check_tools(suite: Suite, archive: Archive, keyring: Path) -> None:
     """Raise BundlerError (UNSUPPORTED) when this machine can't resolve the suite's packages."""
     missing = [tool for tool in ("apt-get", "apt-cache", "gpgv") if shutil.which(tool) is None]
     if missing:
@@ -41,30 +42,40 @@ def check_tools(suite: Suite) -> None:
             code=ExitCode.UNSUPPORTED,
             fix="build on Debian or a relative of it, or in a container of it; or `apt-get install apt gpgv`",
         )
-    if not suite.keyring.is_file():
+    if not keyring.is_file():
         raise BundlerError(
             f"the keys of {suite} are not on this machine",
-            where=suite.keyring,
+            where=keyring,
             code=ExitCode.UNSUPPORTED,
-            fix=f"install the package {suite.distribution}-archive-keyring",
+            fix=f"install the package {archive.keyring_package}, or name the file of the keys with "
+            f"--keyring {suite.distribution}=FILE",
         )
 
 
 class AptRoot:
     """An apt of our own below `folder`, which is empty at first.
 
-    architecture: as Debian names it. Every method raises BundlerError (NETWORK, NOT_FOUND) with apt's own
-    words.
+    architecture: as Debian names it. keyring: the keys that the indexes must be signed with. advice: what to
+    do when the indexes can't be read.
+    Every method raises BundlerError (NETWORK, NOT_FOUND) with apt's own words.
     """
 
     def __init__(
-        self, folder: Path, suite: Suite, architecture: str, repositories: Sequence[Repository]
+        self,
+        folder: Path,
+        suite: Suite,
+        architecture: str,
+        repositories: Sequence[Repository],
+        *,
+        keyring: Path,
+        advice: str,
     ) -> None:
         self._folder = folder
         self._suite = suite
+        self._advice = advice
         for name in ("state/lists/partial", "cache/archives/partial", "etc", "log"):
             (folder / name).mkdir(parents=True)
-        lines = [_source_line(each, suite.keyring) for each in repositories]
+        lines = [_source_line(each, keyring) for each in repositories]
         (folder / "etc" / "sources.list").write_text("".join(lines))
         (folder / "apt.conf").write_text(_configuration(folder, architecture, _machine_acquire()))
         self.installed("")
@@ -133,9 +144,7 @@ class AptRoot:
             where=" ".join(argv),
             why="\n".join(_told(done.stderr)) or f"exit status {done.returncode}",
             code=ExitCode.NETWORK if unreachable else ExitCode.NOT_FOUND,
-            fix="check the mirror (--debian-mirror, BUNDLER_DEBIAN_MIRROR) and the network"
-            if unreachable
-            else "ask for packages that can be installed together",
+            fix=self._advice if unreachable else "ask for packages that can be installed together",
         )
 
     def _start(self, argv: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
@@ -190,35 +199,6 @@ class Download:
         """As apt is asked for it: `name=version`."""
         name, version, _ = self.file.removesuffix(".deb").split("_")
         return f"{name}={version.replace('%3a', ':')}"
-
-
-def machine_repositories(folder: Path) -> tuple[Repository, ...]:
-    """Where this machine's own apt gets packages from, as apt reads its settings; may be empty.
-
-    folder: empty; stands in for the machine's package lists, which would take seconds to read.
-    """
-    form = "$(CREATED_BY)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
-    done = subprocess.run(
-        [
-            *("apt-get", "-o", f"Dir::State::lists={folder}", "-o", "Dir::State::status=/dev/null"),
-            *("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "-o", "Debug::NoLocking=1"),
-            *("-o", "APT::Get::IndexTargets::Filtered=false", "indextargets", "--no-release-info"),
-            *("--format", form),
-        ],
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    fields = [line.split("|") for line in done.stdout.splitlines()]
-    found = [
-        Repository(uri, release)
-        for kind, uri, release, component in fields
-        if (kind, component) == ("Packages", "main")
-    ]
-    return tuple(dict.fromkeys(found))
 
 
 def _download(line: str) -> Download:

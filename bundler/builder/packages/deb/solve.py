@@ -10,17 +10,19 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from debian.deb822 import Packages, PkgRelation
 
-from bundler.builder.packages.apt import AptRoot, Download, Repository
-from bundler.builder.packages.repository import Deb
+from bundler.builder.packages.closure import PackageFile
+from bundler.builder.packages.deb.root import AptRoot, Download, Repository
 from bundler.core.digest import Digest
 
 _ROUNDS = 10
-# A version that only came with a point release or a security update: +deb12u3, ~deb12u1.
-_UPDATED = re.compile(r"[+~]deb\d+u\d+")
 
 
-def solve(root: AptRoot, names: Iterable[str], found: Sequence[Repository]) -> tuple[Deb, ...]:
+def solve(
+    root: AptRoot, names: Iterable[str], found: Sequence[Repository], updated: re.Pattern[str]
+) -> tuple[PackageFile, ...]:
     """The closure of `names` (`name` or `name=version`), sorted by name; found: what the root reads from.
+
+    updated: what only the version of an update has, after the release.
 
     Packages of the minimal installation are in it when they were asked for, or when a package of the
     closure needs them in a version that a site which has not seen the latest point release can't have.
@@ -34,7 +36,7 @@ def solve(root: AptRoot, names: Iterable[str], found: Sequence[Repository]) -> t
     for _ in range(_ROUNDS):
         downloads = root.uris(*sorted(asked | also))
         stanzas = root.show(*(each.request for each in downloads))
-        more = frozenset(_not_to_rely_on(stanzas, base_names))
+        more = frozenset(_not_to_rely_on(stanzas, base_names, updated))
         if more <= also:
             break
         also |= more
@@ -50,24 +52,24 @@ def _minimal(root: AptRoot) -> tuple[str, ...]:
     return root.simulate(*sorted(wanted))
 
 
-def _not_to_rely_on(stanzas: str, base: frozenset[str]) -> Iterator[str]:
+def _not_to_rely_on(stanzas: str, base: frozenset[str], updated: re.Pattern[str]) -> Iterator[str]:
     """Packages of the minimal installation that are needed in just one version, or in an updated one."""
     for stanza in Packages.iter_paragraphs(stanzas, use_apt_pkg=False):
         for field in ("Depends", "Pre-Depends"):
             relations = PkgRelation.parse_relations(stanza[field]) if field in stanza else ()
             for each in (each for group in relations for each in group):
-                if each["name"] in base and _strict(each["version"]):
+                if each["name"] in base and _strict(each["version"], updated):
                     yield each["name"]
 
 
-def _strict(version: tuple[str, str] | None) -> bool:
+def _strict(version: tuple[str, str] | None, updated: re.Pattern[str]) -> bool:
     """Whether a relation's version part can fail on a machine that is a point release behind."""
-    return version is not None and (version[0] == "=" or bool(_UPDATED.search(version[1])))
+    return version is not None and (version[0] == "=" or bool(updated.search(version[1])))
 
 
 def _debs(
     downloads: Iterable[Download], stanzas: str, asked: frozenset[str], repositories: Sequence[Repository]
-) -> tuple[Deb, ...]:
+) -> tuple[PackageFile, ...]:
     names = {each.partition("=")[0] for each in asked}
     texts = {stanza["SHA256"]: stanza for stanza in Packages.iter_paragraphs(stanzas, use_apt_pkg=False)}
     found = [(each, texts[each.sha256]) for each in downloads]
@@ -76,10 +78,10 @@ def _debs(
 
 def _deb(
     download: Download, stanza: Packages, names: Iterable[str], repositories: Sequence[Repository]
-) -> Deb:
+) -> PackageFile:
     known = (each for each in repositories if download.uri.startswith(each.uri))
     origin = max(known, key=lambda each: len(each.uri))  # the first of those that share an address
-    return Deb(
+    return PackageFile(
         name=stanza["Package"],
         version=stanza["Version"],
         architecture=stanza["Architecture"],

@@ -3,27 +3,33 @@
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from bundler.builder.packages.apt import Repository
-from bundler.builder.packages.suite import Suite
+from bundler.builder.packages.deb.archives import Archive
+from bundler.builder.packages.deb.root import Repository
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.suite import Suite
 
 _EXTRA = ("updates", "security")
 
 
 def repositories(
-    suite: Suite, *, mirror: str, machine: Sequence[Repository], exists: Callable[[Repository], bool]
+    suite: Suite,
+    archive: Archive,
+    *,
+    mirror: str,
+    machine: Sequence[Repository],
+    exists: Callable[[Repository], bool],
 ) -> tuple[Repository, ...]:
     """The suite itself, its updates and its security updates, as far as they exist.
 
     mirror: the address that was asked for (`https://HOST/debian`), or "". machine: this machine's own
-    repositories.
+    repositories of the archive; empty where it has another distribution.
     exists: asks a mirror whether it has a repository; not asked about those that this machine uses as
     they are.
     Raises BundlerError (NOT_FOUND) when there is no mirror, or when the mirror has no such suite.
     """
-    wanted = (suite.codename, *(f"{suite.codename}-{extra}" for extra in _EXTRA))
+    wanted = (suite.release, *(f"{suite.release}-{extra}" for extra in _EXTRA))
     own = tuple(each for each in machine if each.suite in wanted)
-    if not mirror and any(each.suite == suite.codename for each in own):
+    if not mirror and any(each.suite == suite.release for each in own):
         return own
     base = mirror or _base(machine)
     if not base:
@@ -31,15 +37,15 @@ def repositories(
             f"there is no mirror for {suite}",
             why="this machine's apt has none that could be used",
             code=ExitCode.NOT_FOUND,
-            fix="name one with --debian-mirror or BUNDLER_DEBIAN_MIRROR, as in https://HOST/debian",
+            fix=f"name one with {archive.option} or {archive.variable}, as in {archive.example}",
         )
-    found = tuple(each for each in _guesses(suite, base, machine) if exists(each))
-    if not any(each.suite == suite.codename for each in found):
+    found = tuple(each for each in _guesses(suite, archive, base, machine) if exists(each))
+    if not any(each.suite == suite.release for each in found):
         raise BundlerError(
             f"the mirror has no {suite}",
             where=base,
             code=ExitCode.NOT_FOUND,
-            fix="check the suite's name, or name another mirror with --debian-mirror",
+            fix=f"check the suite's name, or name another mirror with {archive.option}",
         )
     return found
 
@@ -50,14 +56,14 @@ def _base(machine: Sequence[Repository]) -> str:
     return next(plain, "")
 
 
-def _guesses(suite: Suite, base: str, machine: Sequence[Repository]) -> list[Repository]:
+def _guesses(suite: Suite, archive: Archive, base: str, machine: Sequence[Repository]) -> list[Repository]:
     main = base.rstrip("/")
     own = [each.uri for each in machine if each.suite.endswith("-security") and _base(machine) == base]
-    if not own and urlsplit(main).path:
-        # Mirrors keep security updates beside the main archive, under its name with this ending.
-        own = [f"{main}-security/"]
+    if not own and (not archive.security or urlsplit(main).path):
+        # Debian's mirrors keep security updates beside the main archive, Ubuntu's in it.
+        own = [f"{main}{archive.security}/"]
     return [
-        Repository(f"{main}/", suite.codename),
-        Repository(f"{main}/", f"{suite.codename}-updates"),
-        *(Repository(each, f"{suite.codename}-security") for each in own[:1]),
+        Repository(f"{main}/", suite.release, archive.components),
+        Repository(f"{main}/", f"{suite.release}-updates", archive.components),
+        *(Repository(each, f"{suite.release}-security", archive.components) for each in own[:1]),
     ]
