@@ -24,6 +24,11 @@ LACKS = debian_kit.missing() or registry_kit.missing()
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(LACKS), reason=LACKS or "all there")]
 
 AMD, ARM = PLATFORMS
+# as docs/sbom.md says it
+SUMS = (
+    r"find . -type f ! -path ./sbom/provenance.json -printf '%P\n' | LC_ALL=C sort |"
+    r" xargs -d '\n' sha256sum | sha256sum"
+)
 MAKE = (
     "import sys; from pathlib import Path; from bundler.builder.packages import suite\n"
     "suite._KEYRINGS['debian'] = Path(sys.argv.pop(1))\n"
@@ -145,6 +150,12 @@ def test_the_same_lock_gives_the_same_bytes(place: Place, product: Path, tmp_pat
     again = tmp_path / "again.run"
     place.make(again, "--offline")
     assert again.read_bytes() == product.read_bytes()
+    parts = tmp_path / "parts.run"
+    place.make(parts, "--offline", "--split", "1MiB")
+    joined = b"".join(
+        path.read_bytes() for path in sorted(tmp_path.glob("parts.run*")) if "sha" not in path.name
+    )
+    assert joined == product.read_bytes()
     place.bundler(
         "lock", place.context, "-q", "--platform", ",".join(PLATFORMS), "--cache", place.folder / "cache",
         *place.near,
@@ -171,6 +182,12 @@ def test_the_real_installer_answers_on_this_machine(product: Path, tmp_path: Pat
     assert (other / "root/bin/only").read_text() == "only there\n"
     assert (other / "root/etc/conf").read_text() == "the same for all\n"
     run(product, "--noexec", "--platform", ARM, "--target", tmp_path / "all")
+    provenance = json.loads((tmp_path / "all/sbom/provenance.json").read_text())
+    told = subprocess.run(
+        ["sh", "-c", SUMS], cwd=tmp_path / "all", capture_output=True, text=True, check=True
+    )
+    assert provenance["subject"][0]["digest"]["sha256"] == told.stdout.split()[0]
+    assert provenance["predicate"]["buildDefinition"]["externalParameters"]["platform"] == ARM
     with Bundle.open(product) as bundle:
         paths = {each.path for each in bundle.of(ARM).index.members}
     assert {
