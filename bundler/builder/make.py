@@ -451,15 +451,17 @@ def _package_files(packages: Iterable[SuitePackages]) -> Iterator[Content]:
 
 
 class Clock:
-    """Tells each phase to the progress, and keeps how long it took."""
+    """Tells each phase to the progress, and keeps how long it took. of: which platform, of several."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, of: str = "") -> None:
         self._progress = progress
+        self._of = of
         self.phases: list[Phase] = []
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """The time within counts for `name`."""
+        name = f"{name} {self._of}".rstrip()
         self._progress.begin(name)
         start = time.monotonic()
         yield

@@ -67,8 +67,10 @@ def make_universal(orders: Sequence[Order], store: Store, progress: Progress) ->
 
 
 def _resolved(order: Order, store: Store, progress: Progress, clock: Clock) -> BundleSpec:
-    progress.log(f"for {order.platform}:")
-    return make.as_locked(order, make.resolve(order, store, progress, clock), progress).spec
+    own = Clock(progress, order.platform)
+    found = make.as_locked(order, make.resolve(order, store, progress, own), progress)
+    clock.phases += own.phases
+    return found.spec
 
 
 def check_alike(specs: Sequence[BundleSpec]) -> None:

@@ -17,7 +17,19 @@ from tests.real import debian_kit, registry_kit
 from tests.real.registry_kit import skopeo
 from tests.real.run_kit import runtime as stand_in
 from tests.real.test_serve import serving
-from tests.real.universal_kit import MAIN, PIN, PINNED, PLATFORMS, SIDE, cut_out, fill, packages, project
+from tests.real.universal_kit import (
+    MAIN,
+    PIN,
+    PINNED,
+    PLATFORMS,
+    SIDE,
+    WIDE,
+    WIDE_PIN,
+    cut_out,
+    fill,
+    packages,
+    project,
+)
 from tests.unit.builder.images.parts import digest_of
 
 LACKS = debian_kit.missing() or registry_kit.missing()
@@ -107,7 +119,9 @@ def test_one_file_holds_both_platforms(product: Path) -> None:
         bundle.check()
         assert bundle.platforms == PLATFORMS
         amd, arm = bundle.indexes
-        names = [f"quay.io/team/{name}" for name in ("main:1", f"pinned@{PIN}", "side:1")]
+        names = [
+            f"quay.io/team/{name}" for name in ("main:1", f"pinned@{PIN}", "side:1", f"wide:1@{WIDE_PIN}")
+        ]
         assert [image.name for image in amd.images] == [image.name for image in arm.images] == names
         for index, main, pinned in zip(bundle.indexes, MAIN, PINNED, strict=True):
             assert str(index.images[0].digest) == main.digest
@@ -232,7 +246,7 @@ def test_stock_tools_read_the_layout_of_each_platform(product: Path, tmp_path: P
 
 def test_served_images_give_each_client_its_own(product: Path, tmp_path: Path) -> None:
     with serving(product) as host:
-        for name in ("main:1", "side:1", f"pinned@{PIN}"):
+        for name in ("main:1", "side:1", f"pinned@{PIN}", "wide:1"):
             for wanted in ("amd64", "arm64"):
                 text = skopeo(
                     "inspect", "--config", f"--override-arch={wanted}", "--tls-verify=false",
@@ -249,14 +263,16 @@ def test_pushed_images_give_each_client_its_own(product: Path, tmp_path: Path) -
     with registry_kit.running(tmp_path / "customers") as theirs:
         words = ("push-images", "--allow-unsigned", "--insecure-registry", f"{theirs.host}/mirror")
         told = run(product, *words)
-        assert "3 images pushed, 0 were there" in told
-        for name, images in (("main:1", MAIN), ("side:1", SIDE), (f"pinned@{PIN}", PINNED)):
+        assert "4 images pushed, 0 were there" in told
+        assert "/wide:1: the registry takes no list with platforms that aren't there" in told
+        names = (("main:1", MAIN), ("side:1", SIDE), (f"pinned@{PIN}", PINNED), ("wide:1", WIDE[:2]))
+        for name, images in names:
             for wanted, image in zip(("amd64", "arm64"), images, strict=True):
                 where = f"docker://{theirs.host}/mirror/quay.io/team/{name}"
                 options = (f"--override-arch={wanted}", "--tls-verify=false")
                 found = json.loads(skopeo("inspect", "--config", *options, where))
                 assert found["architecture"] == image.platform["architecture"] == wanted
-        assert "0 images pushed, 3 were there; blobs: 0 sent" in run(product, *words)
+        assert "0 images pushed, 4 were there; blobs: 0 sent" in run(product, *words)
 
 
 def test_a_bundle_from_it_takes_the_platform_it_is_made_for(
