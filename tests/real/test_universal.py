@@ -12,6 +12,8 @@ import pytest
 from bundler.builder.freeze import freeze
 from bundler.builder.store import default_root
 from bundler.core.archive import Bundle
+from bundler.core.archive.bases import opened
+from bundler.core.archive.extract import extract, select
 from bundler.core.errors import ExitCode
 from tests.real import debian_kit, registry_kit
 from tests.real.registry_kit import skopeo
@@ -297,6 +299,27 @@ def test_a_bundle_from_it_takes_the_platform_it_is_made_for(
         assert bundle.read(bundle.member("root/bin/kubelet")) == b"kubelet of arm64\n"
     told = place.bundler(*words, "linux/riscv64", code=ExitCode.INPUT)
     assert "shop.run is for linux/amd64, linux/arm64, the bundle is made for linux/riscv64" in told
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_delta_rests_on_the_platform_that_it_is_for(
+    place: Place, product: Path, tmp_path: Path, platform: str
+) -> None:
+    context = tmp_path / "shop"
+    project(context)
+    (context / "etc/conf").write_text("of the next version\n")
+    delta, number = tmp_path / "delta.run", PLATFORMS.index(platform)
+    words = ("make", context, "-q", "-o", delta, "--base", product, "--cache", place.folder / "cache")
+    place.bundler(*words, "--platform", platform, "--runtime", place.runtimes[number], *place.near)
+    out = tmp_path / "out"
+    out.mkdir()
+    with opened(delta, [product]) as bundle:
+        assert bundle.platforms == (platform,)
+        extract(bundle, select(bundle.index, ["*"]), out)
+        assert b"".join(bundle.installer()) == place.runtimes[number].read_bytes()
+    assert delta.stat().st_size < product.stat().st_size // 10
+    assert (out / "root/etc/conf").read_text() == "of the next version\n"
+    assert (out / "root/bin/kubelet").read_text() == f"kubelet of {platform[6:]}\n"
 
 
 def test_it_travels_through_a_registry_in_parts_and_signed(
