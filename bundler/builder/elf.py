@@ -5,6 +5,8 @@ from pathlib import Path
 
 from bundler.core.errors import BundlerError, ExitCode
 
+HEAD = 20
+
 _PT_INTERP = 3
 _MACHINES = {3: "386", 21: "ppc64le", 22: "s390x", 40: "arm", 62: "amd64", 183: "arm64", 243: "riscv64"}
 
@@ -36,11 +38,12 @@ def interpreter(path: Path) -> Path:
     )
 
 
-def architecture(path: Path) -> str:
-    """What an ELF file runs on, as OCI names it; "" for another file or a machine that isn't known."""
-    with path.open("rb") as file:
-        head = file.read(20)
-    if len(head) < 20 or head[:4] != b"\x7fELF":
+def architecture(head: bytes) -> str:
+    """What an ELF file runs on, as OCI names it; "" for another file or a machine that isn't known.
+
+    head: its first `HEAD` bytes.
+    """
+    if len(head) < HEAD or head[:4] != b"\x7fELF":
         return ""
     order = ">" if head[5] == 2 else "<"
     return _MACHINES.get(int(struct.unpack_from(f"{order}H", head, 18)[0]), "")

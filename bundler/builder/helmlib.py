@@ -3,7 +3,7 @@
 import importlib.metadata
 from pathlib import Path
 
-from bundler.builder.elf import architecture
+from bundler.builder.elf import HEAD, architecture
 from bundler.builder.freeze import helm_library
 from bundler.builder.spec import HELM_LIBRARY, Content
 from bundler.builder.store import Blob, Store
@@ -22,7 +22,8 @@ def helm_content(platform: str, given: Path | None, store: Store) -> Content:
 
 
 def _check(path: Path, platform: str) -> None:
-    wanted, found = Platform.parse(platform).architecture, architecture(path)
+    with path.open("rb") as file:
+        wanted, found = Platform.parse(platform).architecture, architecture(file.read(HEAD))
     if found == wanted:
         return
     version = importlib.metadata.version("helm-python-sdk")

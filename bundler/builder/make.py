@@ -12,6 +12,7 @@ from bundler.builder.charts.supply import ChartSupply
 from bundler.builder.fetch import Fetcher
 from bundler.builder.frames import StoredFrames
 from bundler.builder.freeze import freeze, stub_template
+from bundler.builder.given import check_runtime
 from bundler.builder.helmlib import helm_content
 from bundler.builder.images.discover import Discovery, discover
 from bundler.builder.images.layout import Layout, lay_out
@@ -165,8 +166,11 @@ def _is_same(there: MemberContent, file: Path) -> bool:
 
 
 def installer(order: Order, store: Store, progress: Progress) -> Path:
-    """The frozen installer. Raises what `freeze` does."""
-    return order.runtime or freeze(order.platform, store.root, log=progress.log)
+    """The frozen installer. Raises what `check_runtime` and `freeze` do."""
+    if order.runtime is None:
+        return freeze(order.platform, store.root, log=progress.log)
+    check_runtime(order.runtime, order.platform)
+    return order.runtime
 
 
 def account(order: Order, spec: BundleSpec, runtime: Path, store: Store, progress: Progress) -> BundleSpec:
@@ -452,15 +456,17 @@ def _package_files(packages: Iterable[SuitePackages]) -> Iterator[Content]:
 
 
 class Clock:
-    """Tells each phase to the progress, and keeps how long it took."""
+    """Tells each phase to the progress, and keeps how long it took. of: which platform, of several."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, of: str = "") -> None:
         self._progress = progress
+        self._of = of
         self.phases: list[Phase] = []
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """The time within counts for `name`."""
+        name = f"{name} {self._of}".rstrip()
         self._progress.begin(name)
         start = time.monotonic()
         yield

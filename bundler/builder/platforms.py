@@ -33,9 +33,9 @@ _HELM = _Option(
 class Target:
     """One .run to make.
 
-    platform: as it was written. runtime: the frozen installer that was given for it, None to make one here.
-    helm: Helm's library for it, None for the one that is installed here. suffix: what its name gets,
-    `-amd64`, "" where it is the only one.
+    platform: in OCI's words, `linux/arm64` for `linux/aarch64`. runtime: the frozen installer that was given
+    for it, None to make one here. helm: Helm's library for it, None for the one that is installed here.
+    suffix: what its name gets, `-amd64`, "" where it is the only one.
     """
 
     platform: str
@@ -60,16 +60,17 @@ def targets(
     Raises BundlerError: USAGE for what can't be meant, NOT_FOUND for a runtime that isn't there.
     """
     names = tuple(name.strip() for name in platforms.split(","))
-    parsed = [Platform.parse(name).usual for name in names]
-    twice = next((name for at, name in enumerate(names) if parsed[at] in parsed[:at]), None)
+    asked = [Platform.parse(name) for name in names]
+    usual = [platform.usual for platform in asked]
+    twice = next((name for at, name in enumerate(names) if usual[at] in usual[:at]), None)
     if twice is not None:
         raise _wrong(f"{twice} is asked for twice", f"--platform {platforms}", "name each platform once")
-    known = dict(zip(parsed, names, strict=True))
+    known = dict(zip(usual, names, strict=True))
     given, helm = _given(runtimes, known, _RUNTIME), _given(helms, known, _HELM)
     apart = len(names) > 1 and not together
     return tuple(
-        Target(name, given.get(name), helm.get(name), _suffix(Platform.parse(name)) if apart else "")
-        for name in names
+        Target(str(platform), given.get(name), helm.get(name), _suffix(platform) if apart else "")
+        for name, platform in zip(names, asked, strict=True)
     )
 
 

@@ -8,7 +8,7 @@ from bundler.builder import make
 from bundler.builder.frames import StoredFrames
 from bundler.builder.freeze import stub_template
 from bundler.builder.images.combine import combined
-from bundler.builder.make import Clock, Order
+from bundler.builder.make import Clock, Form, Order
 from bundler.builder.progress import Progress, transferring
 from bundler.builder.report import Made
 from bundler.builder.spec import BundleSpec, Content
@@ -62,13 +62,16 @@ def make_universal(orders: Sequence[Order], store: Store, progress: Progress) ->
     first, joined = orders[0], join(specs)
     target = first.target or Path(f"{specs[0].identity.name}.run")
     with clock.phase("assemble"):
-        size = _write(joined, target, runtimes, first, store, progress)
+        form = Form(target, runtimes[0], first.level, first.split, first.signer)
+        size = _write(joined, form, runtimes[1:], store, progress)
     return Made(target, size, joined.whole, tuple(clock.phases), make.parts_of(size, first.split))
 
 
 def _resolved(order: Order, store: Store, progress: Progress, clock: Clock) -> BundleSpec:
-    progress.log(f"for {order.platform}:")
-    return make.as_locked(order, make.resolve(order, store, progress, clock), progress).spec
+    own = Clock(progress, order.platform)
+    found = make.as_locked(order, make.resolve(order, store, progress, own), progress)
+    clock.phases += own.phases
+    return found.spec
 
 
 def check_alike(specs: Sequence[BundleSpec]) -> None:
@@ -103,25 +106,22 @@ def join(specs: Sequence[BundleSpec]) -> Joined:
     return Joined(tuple(specs), tuple(contents.values()), names)
 
 
-def _write(
-    joined: Joined, target: Path, runtimes: Sequence[Path], order: Order, store: Store, progress: Progress
-) -> int:
-    """Write the .run and give its size in bytes. Raises as `make.write` does."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    further = tuple(
-        Edition(spec.index(), runtime, names)
-        for spec, runtime, names in zip(joined.specs[1:], runtimes[1:], joined.names[1:], strict=True)
-    )
-    frames = StoredFrames(store)
-    size = sum(each.blob.size for each in joined.contents)
+def _write(joined: Joined, form: Form, runtimes: Sequence[Path], store: Store, progress: Progress) -> int:
+    """Write the .run and give its size in bytes; runtimes: of further platforms. Raises as `make.write`."""
+    form.target.parent.mkdir(parents=True, exist_ok=True)
+    meta, *others = (spec.index() for spec in joined.specs)
+    further = tuple(map(Edition, others, runtimes, joined.names[1:]))
     with (
         BundleWriter(
-            target, stub=stub_template(), runtime=runtimes[0], frames=frames, split=order.split
+            form.target,
+            stub=stub_template(),
+            runtime=form.runtime,
+            frames=StoredFrames(store),
+            level=form.level,
+            split=form.split,
         ) as writer,
-        transferring(progress, target.name, size) as transfer,
+        transferring(progress, form.target.name, joined.whole.size) as transfer,
     ):
         make.add_contents(writer, joined.contents, store, transfer)
-        seal = writer.finish(
-            joined.specs[0].index(), sign=order.signer, names=joined.names[0], further=further
-        )
+        seal = writer.finish(meta, sign=form.signer, names=joined.names[0], further=further)
     return seal.file_size

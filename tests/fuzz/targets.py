@@ -17,7 +17,7 @@ from bundler.core.archive.seal import TEXT
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, Problems
 from bundler.core.reference import Reference
-from tests.unit.core.archive.hostile_kit import FILES, Base, make_base, stored
+from tests.unit.core.archive.hostile_kit import FILES, Base, make_base, make_universal, stored
 
 _BUDGET: Final = 4 << 20  # bytes that one input may unpack to
 
@@ -51,23 +51,24 @@ def refusals(*, ours: bool = True) -> Iterator[None]:
 
 
 @cache
-def _base() -> Base:
+def _base(make: Callable[[Path, Path], Base] = make_base) -> Base:
     with tempfile.TemporaryDirectory() as folder:
         runtime = Path(folder) / "runtime.tar.gz"
         runtime.write_bytes(b"\x1f\x8b" + bytes(200))
-        return make_base(Path(folder) / "good.run", runtime)
+        return make(Path(folder) / "good.run", runtime)
 
 
 def spoiled_run(data: bytes) -> bytes:
     """A whole file out of the fuzzer's bytes."""
-    base, kind, rest = _base(), data[:1], data[1:]
+    kind, rest = data[:1], data[1:]
+    base = _base(make_universal) if kind in {b"u", b"t"} else _base()
     match kind:
-        case b"i":  # an index, sealed properly
-            return base.parts.put(index=rest).build()
+        case b"i" | b"u":  # an index, sealed properly; that of a second platform
+            return base.parts.text(rest).build()
         case b"f":  # a frame, and an index that says of it what its first bytes tell
             size = int.from_bytes(rest[:3], "little")
             return base.parts.framed(rest[3:], size=size, digest=str(Digest.of(rest[3:]))).build()
-        case b"s":  # a seal's text
+        case b"s" | b"t":  # a seal's text; that of two platforms
             return base.parts.build(lambda _text: rest)
         case b"g":  # a signature
             return base.data[: base.seal.offset + TEXT] + rest.ljust(TEXT, b"\n")[:TEXT]
@@ -81,9 +82,10 @@ def run(data: bytes) -> None:
     try:
         os.write(fd, spoiled_run(data))
         with refusals(), Bundle.open(Path(f"/proc/self/fd/{fd}")) as bundle:
-            assert bundle.index.to_json() == b"".join(bundle.section("index"))
-            for member in bundle.index.members:
-                _read(bundle, member.path)
+            for of in map(bundle.of, bundle.platforms):
+                assert of.index.to_json() == b"".join(of.section(of.own("index").name))
+                for member in of.index.members:
+                    _read(of, member.path)
             bundle.check()
             if (signature := bundle.signature()) is not None:
                 signature.verify(bundle.seal.to_bytes())
@@ -105,6 +107,9 @@ def _run_seeds() -> Iterator[bytes]:
     base = _base()
     yield b"i" + base.parts.sections["index"]
     yield b"s" + base.seal.to_bytes().rstrip(b"\n") + b"\n"
+    both = _base(make_universal)
+    yield b"u" + both.parts.sections[both.at]
+    yield b"t" + both.seal.to_bytes().rstrip(b"\n") + b"\n"
     yield b"g" + base.data[base.seal.offset + TEXT :].rstrip(b"\n") + b"\n"
     for data in FILES.values():
         yield b"f" + len(data).to_bytes(3, "little") + stored(data)[:2000]

@@ -12,18 +12,37 @@ import pytest
 from bundler.builder.freeze import freeze
 from bundler.builder.store import default_root
 from bundler.core.archive import Bundle
+from bundler.core.archive.bases import opened
+from bundler.core.archive.extract import extract, select
 from bundler.core.errors import ExitCode
 from tests.real import debian_kit, registry_kit
 from tests.real.registry_kit import skopeo
 from tests.real.run_kit import runtime as stand_in
 from tests.real.test_serve import serving
-from tests.real.universal_kit import MAIN, PIN, PINNED, PLATFORMS, SIDE, cut_out, fill, packages, project
+from tests.real.universal_kit import (
+    MAIN,
+    PIN,
+    PINNED,
+    PLATFORMS,
+    SIDE,
+    WIDE,
+    WIDE_PIN,
+    cut_out,
+    fill,
+    packages,
+    project,
+)
 from tests.unit.builder.images.parts import digest_of
 
 LACKS = debian_kit.missing() or registry_kit.missing()
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(LACKS), reason=LACKS or "all there")]
 
 AMD, ARM = PLATFORMS
+# as docs/sbom.md says it
+SUMS = (
+    r"find . -type f ! -path ./sbom/provenance.json -printf '%P\n' | LC_ALL=C sort |"
+    r" xargs -d '\n' sha256sum | sha256sum"
+)
 
 
 @dataclass(frozen=True)
@@ -102,7 +121,9 @@ def test_one_file_holds_both_platforms(product: Path) -> None:
         bundle.check()
         assert bundle.platforms == PLATFORMS
         amd, arm = bundle.indexes
-        names = [f"quay.io/team/{name}" for name in ("main:1", f"pinned@{PIN}", "side:1")]
+        names = [
+            f"quay.io/team/{name}" for name in ("main:1", f"pinned@{PIN}", "side:1", f"wide:1@{WIDE_PIN}")
+        ]
         assert [image.name for image in amd.images] == [image.name for image in arm.images] == names
         for index, main, pinned in zip(bundle.indexes, MAIN, PINNED, strict=True):
             assert str(index.images[0].digest) == main.digest
@@ -145,6 +166,12 @@ def test_the_same_lock_gives_the_same_bytes(place: Place, product: Path, tmp_pat
     again = tmp_path / "again.run"
     place.make(again, "--offline")
     assert again.read_bytes() == product.read_bytes()
+    parts = tmp_path / "parts.run"
+    place.make(parts, "--offline", "--split", "1MiB")
+    joined = b"".join(
+        path.read_bytes() for path in sorted(tmp_path.glob("parts.run*")) if "sha" not in path.name
+    )
+    assert joined == product.read_bytes()
     place.bundler(
         "lock", place.context, "-q", "--platform", ",".join(PLATFORMS), "--cache", place.folder / "cache",
         *place.near,
@@ -171,6 +198,12 @@ def test_the_real_installer_answers_on_this_machine(product: Path, tmp_path: Pat
     assert (other / "root/bin/only").read_text() == "only there\n"
     assert (other / "root/etc/conf").read_text() == "the same for all\n"
     run(product, "--noexec", "--platform", ARM, "--target", tmp_path / "all")
+    provenance = json.loads((tmp_path / "all/sbom/provenance.json").read_text())
+    told = subprocess.run(
+        ["sh", "-c", SUMS], cwd=tmp_path / "all", capture_output=True, text=True, check=True
+    )
+    assert provenance["subject"][0]["digest"]["sha256"] == told.stdout.split()[0]
+    assert provenance["predicate"]["buildDefinition"]["externalParameters"]["platform"] == ARM
     with Bundle.open(product) as bundle:
         paths = {each.path for each in bundle.of(ARM).index.members}
     assert {
@@ -215,7 +248,7 @@ def test_stock_tools_read_the_layout_of_each_platform(product: Path, tmp_path: P
 
 def test_served_images_give_each_client_its_own(product: Path, tmp_path: Path) -> None:
     with serving(product) as host:
-        for name in ("main:1", "side:1", f"pinned@{PIN}"):
+        for name in ("main:1", "side:1", f"pinned@{PIN}", "wide:1"):
             for wanted in ("amd64", "arm64"):
                 text = skopeo(
                     "inspect", "--config", f"--override-arch={wanted}", "--tls-verify=false",
@@ -232,14 +265,16 @@ def test_pushed_images_give_each_client_its_own(product: Path, tmp_path: Path) -
     with registry_kit.running(tmp_path / "customers") as theirs:
         words = ("push-images", "--allow-unsigned", "--insecure-registry", f"{theirs.host}/mirror")
         told = run(product, *words)
-        assert "3 images pushed, 0 were there" in told
-        for name, images in (("main:1", MAIN), ("side:1", SIDE), (f"pinned@{PIN}", PINNED)):
+        assert "4 images pushed, 0 were there" in told
+        assert "/wide:1: the registry takes no list with platforms that aren't there" in told
+        names = (("main:1", MAIN), ("side:1", SIDE), (f"pinned@{PIN}", PINNED), ("wide:1", WIDE[:2]))
+        for name, images in names:
             for wanted, image in zip(("amd64", "arm64"), images, strict=True):
                 where = f"docker://{theirs.host}/mirror/quay.io/team/{name}"
                 options = (f"--override-arch={wanted}", "--tls-verify=false")
                 found = json.loads(skopeo("inspect", "--config", *options, where))
                 assert found["architecture"] == image.platform["architecture"] == wanted
-        assert "0 images pushed, 3 were there; blobs: 0 sent" in run(product, *words)
+        assert "0 images pushed, 4 were there; blobs: 0 sent" in run(product, *words)
 
 
 def test_a_bundle_from_it_takes_the_platform_it_is_made_for(
@@ -264,6 +299,27 @@ def test_a_bundle_from_it_takes_the_platform_it_is_made_for(
         assert bundle.read(bundle.member("root/bin/kubelet")) == b"kubelet of arm64\n"
     told = place.bundler(*words, "linux/riscv64", code=ExitCode.INPUT)
     assert "shop.run is for linux/amd64, linux/arm64, the bundle is made for linux/riscv64" in told
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_delta_rests_on_the_platform_that_it_is_for(
+    place: Place, product: Path, tmp_path: Path, platform: str
+) -> None:
+    context = tmp_path / "shop"
+    project(context)
+    (context / "etc/conf").write_text("of the next version\n")
+    delta, number = tmp_path / "delta.run", PLATFORMS.index(platform)
+    words = ("make", context, "-q", "-o", delta, "--base", product, "--cache", place.folder / "cache")
+    place.bundler(*words, "--platform", platform, "--runtime", place.runtimes[number], *place.near)
+    out = tmp_path / "out"
+    out.mkdir()
+    with opened(delta, [product]) as bundle:
+        assert bundle.platforms == (platform,)
+        extract(bundle, select(bundle.index, ["*"]), out)
+        assert b"".join(bundle.installer()) == place.runtimes[number].read_bytes()
+    assert delta.stat().st_size < product.stat().st_size // 10
+    assert (out / "root/etc/conf").read_text() == "of the next version\n"
+    assert (out / "root/bin/kubelet").read_text() == f"kubelet of {platform[6:]}\n"
 
 
 def test_it_travels_through_a_registry_in_parts_and_signed(

@@ -14,6 +14,8 @@ SHARED = b"the layer that all images share, whatever they run on" * 2000
 MAIN = tuple(MadeImage(SHARED, b"main of %s" % p.encode(), platform=p) for p in PLATFORMS)
 SIDE = tuple(MadeImage(SHARED, b"side of %s" % p.encode(), platform=p, docker=True) for p in PLATFORMS)
 PINNED = tuple(MadeImage(b"pinned of %s" % p.encode(), platform=p) for p in PLATFORMS)
+WIDE = tuple(MadeImage(b"wide of %s" % p.encode(), platform=p) for p in (*PLATFORMS, "linux/riscv64"))
+WIDE_PIN = f"sha256:{sha256(index_of(*WIDE)).hexdigest()}"
 PIN = f"sha256:{sha256(index_of(*PINNED)).hexdigest()}"
 
 KUBEFILE = f"""\
@@ -25,6 +27,7 @@ COPY $TARGETARCH/ bin/
 IMAGE quay.io/team/main:1
 IMAGE quay.io/team/side:1
 IMAGE quay.io/team/pinned@{PIN}
+IMAGE quay.io/team/wide:1@{WIDE_PIN}
 PACKAGE debian:bookworm server
 """
 
@@ -38,7 +41,7 @@ def packages() -> tuple[debian_kit.Package, ...]:
 
 def fill(registry: registry_kit.Registry, folder: Path) -> None:
     """Push each name as a list of both platforms."""
-    for name, images in (("main:1", MAIN), ("side:1", SIDE), ("pinned:1", PINNED)):
+    for name, images in (("main:1", MAIN), ("side:1", SIDE), ("pinned:1", PINNED), ("wide:1", WIDE)):
         docker = images is SIDE
         raw = index_of(*images)
         files: dict[str, bytes] = {}

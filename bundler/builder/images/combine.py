@@ -1,7 +1,9 @@
 """One name, an image for each platform: the image indexes from which clients of a registry choose theirs.
 
 Each platform's own index names its own manifest. What a registry offers out of a .run for several platforms
-is an OCI image index of these; it is made here, so that its digest is sealed like everything else.
+is an OCI image index of these; it is made here, so that its digest is sealed like everything else. Where all
+platforms mean one and the same list, that is offered, and ours only to registries that refuse a list of more
+platforms than are there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,14 +22,14 @@ _EMPTY: Final[Mapping[str, object]] = {"schemaVersion": 2, "mediaType": OCI_INDE
 
 
 def combined(specs: Sequence[BundleSpec], store: Store) -> tuple[Content, ...]:
-    """Image indexes for the names that mean different images, and the file that lists them.
+    """Image indexes for the names that several platforms have, and the file that lists them.
 
-    Both are in the store then. Empty where all platforms have the same images.
+    Both are in the store then. Empty where there is no such name.
     """
     made = [
         (name, _put({**_EMPTY, "manifests": [_entry(name, each, store) for each in of]}, name, store))
         for name, of in sorted(_by_name(specs).items())
-        if len({each.image.digest for each in of}) > 1
+        if len(of) > 1
     ]
     if not made:
         return ()

@@ -4,7 +4,7 @@ The six sections that every .run has are those of its first platform. Each furth
 named after it; the archive is everybody's, and what is the same for all is in it once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -61,6 +61,11 @@ def platforms_of(seal: Seal) -> tuple[str, ...]:
 def own_section(seal: Seal, part: str, platform: str) -> str:
     """What the section `part` of one of the platforms is called."""
     return part if platform == seal.platform else section_name(part, platform)
+
+
+def index_size(seal: Seal, platforms: Iterable[str]) -> int:
+    """Bytes of all indexes together."""
+    return sum(seal.section(own_section(seal, "index", platform)).length for platform in set(platforms))
 
 
 def choose(platforms: Sequence[str], wanted: str) -> str | None:

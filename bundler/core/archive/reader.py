@@ -15,7 +15,7 @@ from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
 from bundler.core.archive.frames import HEAD, content_size
 from bundler.core.archive.parts import Parts, Span
-from bundler.core.archive.platforms import choose, own_section, platforms_of
+from bundler.core.archive.platforms import choose, index_size, own_section, platforms_of
 from bundler.core.archive.platforms import faults as between
 from bundler.core.archive.recipes import Content, Needed, Recipes, Source, recipe_faults
 from bundler.core.archive.seal import RECIPES, Seal, Section
@@ -382,8 +382,11 @@ def _read_recipes(parts: Parts, seal: Seal) -> Recipes:
 
 
 def _read_indexes(parts: Parts, seal: Seal, recipes: Recipes) -> tuple[Index, ...]:
-    """Each platform's; a further one is doubted like the first."""
-    indexes = tuple(_read_index(parts, seal, platform, recipes) for platform in platforms_of(seal))
+    """Each platform's; a further one is doubted like the first, and all share the limit of one."""
+    found = platforms_of(seal)
+    if (size := index_size(seal, found)) > MAX_INDEX:
+        refuse(f"it has {size} bytes, more than {MAX_INDEX}")
+    indexes = tuple(_read_index(parts, seal, platform, recipes) for platform in found)
     if fault := next(between(indexes), None):
         refuse(fault)
     return indexes

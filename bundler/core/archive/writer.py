@@ -11,7 +11,7 @@ from typing import Self
 from bundler.core.archive import frames, signature, stub, tarhead, text
 from bundler.core.archive.frames import FrameCache, NoCache
 from bundler.core.archive.newparts import new_file
-from bundler.core.archive.platforms import Edition, section_name
+from bundler.core.archive.platforms import Edition, index_size, section_name
 from bundler.core.archive.platforms import faults as between
 from bundler.core.archive.recipes import Content, Needed, Recipe, Recipes, recipe_faults
 from bundler.core.archive.seal import ALIGN, RECIPES, Seal, Section
@@ -19,6 +19,7 @@ from bundler.core.archive.sections import SectionStream
 from bundler.core.digest import Digest, read_chunks, verified
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Index, Member
+from bundler.core.index_json import MAX_INDEX
 from bundler.core.index_rules import faults
 from bundler.core.rooted import RootedPath
 from bundler.core.sshsig import Signature
@@ -146,6 +147,7 @@ class BundleWriter:
             self._add_runtime(edition.runtime, named("runtime"))
             self._add_texts(other, archive, indexes, named)
         seal = self._write_stub(indexes, recipes)
+        _check_size(seal, [each.platform for each in indexes])
         text_bytes = seal.to_bytes()
         self._file.write(text_bytes + (signature.fill(sign(text_bytes)) if sign else signature.EMPTY))
         self._file.commit(0o777)
@@ -223,6 +225,15 @@ class BundleWriter:
         self._file.write_at(0, data)
         written = Section("stub", 0, len(data), Digest.of(data))
         return replace(seal, sections=(written, *self._sections))
+
+
+def _check_size(seal: Seal, platforms: Sequence[str]) -> None:
+    if (size := index_size(seal, platforms)) > MAX_INDEX:
+        raise BundlerError(
+            f"the index has {size} bytes, and no reader takes more than {MAX_INDEX}",
+            code=ExitCode.INPUT,
+            fix="bundle fewer files, or pack them into archives",
+        )
 
 
 def _check(indexes: Sequence[Index], archive: Section, recipes: Recipes) -> None:

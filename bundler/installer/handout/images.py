@@ -26,16 +26,24 @@ def offered(bundle: Bundle) -> tuple[Image, ...]:
     """
     if len(bundle.indexes) == 1:
         return bundle.index.images
-    variants: dict[str, list[_Variant]] = {}
-    for index in bundle.indexes:
-        for image in index.images:
-            variants.setdefault(image.name, []).append((Platform.parse(index.platform), image))
-    differing = {name for name, of in variants.items() if len({image.digest for _, image in of}) > 1}
-    made = _made(bundle) if differing else {}
-    return tuple(
-        _listed(bundle, image, variants[image.name], made) if image.name in differing else image
-        for image in united(image for of in variants.values() for _, image in of)
-    )
+    made = choices(bundle)
+    return tuple(_offer(variants, made.get(name)) for name, variants in _variants(bundle).items())
+
+
+def choices(bundle: Bundle) -> Mapping[str, Descriptor]:
+    """By name, the image index from which each platform's client takes its own; none where there is but one.
+
+    Raises BundlerError (INTEGRITY), as `offered` does.
+    """
+    if len(bundle.indexes) == 1 or bundle.index.member(IMAGES) is None:
+        return {}
+    listing = parse_manifest(bundle.read(bundle.member(IMAGES), limit=MAX_MANIFEST), OCI_INDEX, IMAGES)
+    found = listing.manifests if isinstance(listing, ManifestIndex) else ()
+    made = {each.annotation(_REF_NAME): each for each in found}
+    for name, variants in _variants(bundle).items():
+        if (top := made.get(name)) is not None:
+            _check(bundle, name, top, variants)
+    return made
 
 
 def blob_member(bundle: Bundle, digest: Digest) -> Member:
@@ -49,36 +57,39 @@ def find_blob(bundle: Bundle, digest: Digest) -> Member | None:
     return next((found for index in bundle.indexes if (found := index.member(path)) is not None), None)
 
 
-def _made(bundle: Bundle) -> Mapping[str, Descriptor]:
-    member = bundle.member(IMAGES)
-    listing = parse_manifest(bundle.read(member, limit=MAX_MANIFEST), OCI_INDEX, IMAGES)
-    found = listing.manifests if isinstance(listing, ManifestIndex) else ()
-    return {each.annotation(_REF_NAME): each for each in found}
+def _variants(bundle: Bundle) -> Mapping[str, list[_Variant]]:
+    found: dict[str, list[_Variant]] = {}
+    for index in bundle.indexes:
+        for image in index.images:
+            found.setdefault(image.name, []).append((Platform.parse(index.platform), image))
+    return found
 
 
-def _listed(
-    bundle: Bundle, image: Image, variants: Sequence[_Variant], made: Mapping[str, Descriptor]
-) -> Image:
-    """The image as the index that lists it for each platform."""
-    if (top := made.get(image.name)) is None:
-        raise _contradicts(image.name)
-    raw = bundle.read(blob_member(bundle, top.digest), limit=MAX_MANIFEST)
-    index = parse_manifest(raw, OCI_INDEX, image.name)
-    for platform, of in variants:
-        chosen = index.choose(platform) if isinstance(index, ManifestIndex) else None
-        if chosen is None or chosen.digest != of.manifests[-1]:
-            raise _contradicts(image.name)
+def _offer(variants: Sequence[_Variant], made: Descriptor | None) -> Image:
+    """One name: what all platforms mean by it, else the index that lists what each does."""
+    (whole,) = united(image for _, image in variants)
+    if all(image.digest == whole.digest for _, image in variants):
+        return whole
+    if made is None:
+        raise _contradicts(whole.name)
+    own = dict.fromkeys(image.manifests[-1] for _, image in variants)
     return replace(
-        image,
-        digest=top.digest,
-        media_type=OCI_INDEX,
-        size=len(raw),
-        manifests=(top.digest, *image.manifests),
+        whole, digest=made.digest, media_type=OCI_INDEX, size=made.size, manifests=(made.digest, *own)
     )
 
 
 def _path(digest: Digest) -> str:
     return f"images/blobs/sha256/{digest.hex}"
+
+
+def _check(bundle: Bundle, name: str, made: Descriptor, variants: Sequence[_Variant]) -> None:
+    """See that each platform is led to its own image."""
+    raw = bundle.read(blob_member(bundle, made.digest), limit=MAX_MANIFEST)
+    index = parse_manifest(raw, OCI_INDEX, name)
+    for platform, image in variants:
+        chosen = index.choose(platform) if isinstance(index, ManifestIndex) else None
+        if chosen is None or chosen.digest != image.manifests[-1]:
+            raise _contradicts(name)
 
 
 def _contradicts(name: str) -> BundlerError:

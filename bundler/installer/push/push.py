@@ -10,7 +10,7 @@ from bundler.core.archive.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import MAX_MANIFEST, ManifestIndex, parse_manifest
-from bundler.installer.handout.images import blob_member
+from bundler.installer.handout.images import blob_member, choices
 from bundler.installer.push.attached import Beside, beside, is_there, put
 from bundler.installer.push.names import Placed
 from bundler.installer.push.registry import Registry
@@ -83,6 +83,7 @@ class _Push:
         self._bundle = bundle
         self._registry = registry
         self._tell = tell
+        self._choices = choices(bundle)
 
     def size(self, digest: Digest) -> int:
         return blob_member(self._bundle, digest).size
@@ -152,6 +153,8 @@ class _Push:
         carried = frozenset(image.manifests)
         listed = [entry.digest for entry in parsed.manifests]
         top = next((digest for digest in listed if digest in carried), image.digest)
+        if (choice := self._choices.get(image.name)) is not None:
+            top = choice.digest
         return top, carried.issuperset(listed)
 
     def _put(self, placed: Placed, digest: Digest, wanted: str, *, refusable: bool = False) -> bool:

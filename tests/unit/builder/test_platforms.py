@@ -20,6 +20,10 @@ def test_one_platform_adds_nothing_to_the_name(runtime: Path) -> None:
     assert Target("linux/arm64").named(Path("out/shop.run")) == Path("out/shop.run")
 
 
+def test_a_platform_is_called_what_machines_call_it_in_the_end() -> None:
+    assert [one.platform for one in targets("linux/x86_64,linux/aarch64")] == ["linux/amd64", "linux/arm64"]
+
+
 def test_several_are_told_apart_by_their_names(runtime: Path) -> None:
     made = targets("linux/amd64, linux/arm64,linux/arm/v7", (f"linux/arm64/v8={runtime}",))
     assert [(one.platform, one.runtime, one.suffix) for one in made] == [

@@ -132,6 +132,16 @@ def test_an_index_of_64_mib_and_one_byte_is_not_read(base: Base, tmp_path: Path,
     assert (error.code, f"{length} bytes" in str(error)) == (ExitCode.INTEGRITY, True)
 
 
+def test_indexes_of_64_mib_and_one_byte_together_are_not_read(
+    universal: Base, tmp_path: Path, folder: Path
+) -> None:
+    path, half = tmp_path / "x.run", bytes(MAX_INDEX // 2)
+    path.write_bytes(universal.parts.put(index=half + b"\0", **{universal.at: half}).build())
+    error = refusal(path, folder)
+    assert error is not None
+    assert (error.code, f"{MAX_INDEX + 1} bytes" in str(error)) == (ExitCode.INTEGRITY, True)
+
+
 _LIMITED = """
 import json, resource, sys
 from pathlib import Path
