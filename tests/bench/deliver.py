@@ -28,7 +28,7 @@ from tests.bench.kit import Job, lacking, measured, payload_run, scratch, second
 from tests.bench.payload import default_folder, payload
 from tests.real.sshd import ADDRESS, Sshd, running
 
-_AGAIN = "ours"  # the word with which this program starts itself to be measured
+AGAIN = "ours"  # the word with which this program starts itself to be measured
 
 
 def ours(product: Path, port: int, home: Path, target: Path) -> None:
@@ -60,7 +60,7 @@ def jobs(folder: Path, server: Sshd) -> dict[str, Job]:
         sys.executable,
         "-m",
         "tests.bench.deliver",
-        _AGAIN,
+        AGAIN,
         payload_run(folder),
         str(server.port),
         server.home,
@@ -94,7 +94,7 @@ def measure(runs: int) -> None:
 
 def main() -> int:
     """Entry point; prints a table."""
-    if sys.argv[1:2] == [_AGAIN]:
+    if sys.argv[1:2] == [AGAIN]:
         ours(Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5]))
         return 0
     parser = argparse.ArgumentParser(

@@ -67,9 +67,17 @@ def measure(runs: int) -> None:
             f"oci:{out}/skopeo:{image.replace('/', '-').replace(':', '-')}"
             for image in images
         )
-        mine = (sys.executable, "-m", "tests.bench.pull", _AGAIN, registry.host, out, *images)
+        mine: tuple[str | Path, ...] = (
+            sys.executable,
+            "-m",
+            "tests.bench.pull",
+            _AGAIN,
+            registry.host,
+            out,
+            *images,
+        )
         jobs = {
-            "bundler, start of Python included": Job(mine, partial(_empty, out), "≤ 1.1 × skopeo's"),
+            "bundler, start of Python included": Job(mine, partial(_empty, out), "≤ 1.1 times skopeo's"),
             "`skopeo copy --all`, one image after another": Job(("sh", "-c", copies), partial(_empty, out)),
         }
         title("A cold pull of the payload from a registry on loopback into one OCI layout")
