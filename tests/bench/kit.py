@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -100,10 +101,11 @@ def seconds(value: float) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Markdown, on standard output."""
-    lines = [head, ["---"] * len(head), *rows]
-    sys.stdout.write("".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n")
-    sys.stdout.flush()
+    """Markdown, on standard output, each row as soon as it is there."""
+    for line in chain((head, ["---"] * len(head)), rows):
+        sys.stdout.write(f"| {' | '.join(line)} |\n")
+        sys.stdout.flush()
+    sys.stdout.write("\n")
 
 
 def title(text: str) -> None:

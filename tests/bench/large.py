@@ -250,9 +250,9 @@ def main() -> int:
         return 2
     head = ("", "wall", "peak memory", "goal")
     title(f"An image with a layer of {given.layer}")
-    table(head, list(of_layer(parse_size(given.layer))))
+    table(head, of_layer(parse_size(given.layer)))
     title(f"A .run of {given.bundle}")
-    table(head, list(of_bundle(parse_size(given.bundle))))
+    table(head, of_bundle(parse_size(given.bundle)))
     return 0
 
 
