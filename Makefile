@@ -9,7 +9,7 @@ PY     := $(V)/bin/python
 STAMP  := $(V)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo demo-down check test test-unit test-real test-site bench-site fuzz lock format clean
+.PHONY: help setup setup-test setup-bench demo demo-down check test test-unit test-real test-site bench bench-large bench-site fuzz lock format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,8 @@ help: ## this list
 setup: packages-demo $(STAMP) ## install what is missing: Debian packages, .venv, bundler into it
 
 setup-test: packages-test setup ## the same with what the tests need
+
+setup-bench: packages-bench setup-test ## the same with the peers that figures are measured beside
 
 demo: setup ## build demo.run, boot an air-gapped site of two machines, bring Kubernetes up on it, show it
 	@$(PY) -m tests.site demo --name $(SITE)
@@ -43,6 +45,12 @@ test-real: setup-test ## tests against real parts: sshd, registry, apt, Helm
 test-site: setup-test ## tests on machines that are booted here: needs root and systemd-nspawn
 	$(PY) -m pytest tests/site
 
+bench: setup-bench ## the figures of docs/performance.md, beside their peers, as tables; about 10 minutes
+	@for name in build runfile serve pull deliver many; do $(PY) -m tests.bench.$$name || exit; done
+
+bench-large: setup-bench ## memory at a layer of 6 GiB and a .run of 20 GiB: 25 GiB of disk, about 10 minutes
+	@$(PY) -m tests.bench.large
+
 bench-site: setup-test ## the site's bring-up beside the same cluster brought up by hand; prints a table
 	$(PY) -m tests.site.floor
 
@@ -66,11 +74,13 @@ lock: ## pin all Python dependencies with their digests into .requirements/dev.t
 clean: ## remove what was built here; the cache stays
 	rm -rf $(V) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 
-.PHONY: packages-demo packages-test
+.PHONY: packages-demo packages-test packages-bench
 packages-demo:
 	@$(PYTHON) -m tests.site.hostpackages demo
 packages-test:
 	@$(PYTHON) -m tests.site.hostpackages demo test
+packages-bench:
+	@$(PYTHON) -m tests.site.hostpackages demo test bench
 
 # Hashes are required: not a byte comes in that was not seen when the list was made.
 $(STAMP): .requirements/dev.txt pyproject.toml

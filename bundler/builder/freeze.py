@@ -264,8 +264,11 @@ def _key(platform: str, script: Path) -> str:
 
 
 def _versions() -> Iterable[str]:
-    """Every installed distribution: more than what is frozen, and never less."""
-    return sorted(f"{each.name}=={each.version}" for each in importlib.metadata.distributions())
+    """Every installed distribution: more than what is frozen, and never less.
+
+    Told by the names of their folders, `NAME-VERSION.dist-info`; reading what is in them takes 20 ms.
+    """
+    return sorted({path.name for folder in sys.path for path in Path(folder).glob("*-*.*-info")})
 
 
 def _sources(script: Path) -> Iterator[tuple[str, Path]]:

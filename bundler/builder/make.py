@@ -43,7 +43,6 @@ from bundler.builder.sbom.account import accounted
 from bundler.builder.shrink.model import Layer, Shrunk
 from bundler.builder.shrink.shrink import shrink
 from bundler.builder.shrink.told import saving
-from bundler.builder.signer import Signer
 from bundler.builder.spec import Base, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.stage.evaluate import evaluate
 from bundler.builder.stage.load import Loaded, load_chain
@@ -57,6 +56,7 @@ from bundler.core.archive.deflate import inflated
 from bundler.core.archive.frames import LEVEL
 from bundler.core.archive.parts import part_size
 from bundler.core.archive.recipes import Content as MemberContent
+from bundler.core.archive.writer import Signer
 from bundler.core.digest import Digest, read_chunks
 from bundler.core.errors import BundlerError, Problem, Problems
 from bundler.core.index import AppKind

@@ -11,11 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from rich.console import Console
-
 from bundler.builder.freeze import this_platform
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
-from bundler.builder.lock import relock
 from bundler.builder.lock.cli import missing
 from bundler.builder.lock.compare import Change
 from bundler.builder.lock.model import Lock, place
@@ -29,12 +26,12 @@ from bundler.builder.progress import Progress
 from bundler.builder.registries import Registries
 from bundler.builder.report import Made, summary
 from bundler.builder.sbom.account import source_date
-from bundler.builder.signer import Signer, find_signer
 from bundler.builder.store import Store
 from bundler.builder.universal import make_universal
-from bundler.builder.view import Bars, Display, Lines, View, log_path
+from bundler.builder.view import View, display, log_path
 from bundler.core.archive.frames import LEVEL
 from bundler.core.archive.parts import parse_size
+from bundler.core.archive.writer import Signer
 from bundler.core.errors import BundlerError, ExitCode
 
 _T = TypeVar("_T")
@@ -82,16 +79,22 @@ def build(wanted: Wanted) -> None:
     fails.
     """
     # First of all: a key that isn't there shall be known, and its passphrase be asked for, before the work.
-    signer = find_signer(wanted.sign, wanted.passphrase_file) if wanted.sign else None
+    signer = _signer(wanted) if wanted.sign else None
     with Store(wanted.cache) as store:
         path = wanted.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
         with _opened(path) as log:
-            view = View(_display(), log, verbose=wanted.verbose, quiet=wanted.quiet)
+            view = View(display(quiet=wanted.quiet), log, verbose=wanted.verbose, quiet=wanted.quiet)
             made = _watched(lambda: _made(wanted, orders_of(wanted, path, signer), store, view), view)
             told = "\n".join(map(summary, made))
             log.write(f"{told}\n")
     if not wanted.quiet:
         sys.stdout.write(f"{told}\n  log: {path}\n")
+
+
+def _signer(wanted: Wanted) -> Signer:
+    from bundler.builder.signer import find_signer  # noqa: PLC0415  (cryptography, for who signs only)
+
+    return find_signer(wanted.sign, wanted.passphrase_file)
 
 
 def _made(wanted: Wanted, orders: tuple[Order, ...], store: Store, view: View) -> list[Made]:
@@ -116,7 +119,7 @@ def lock(wanted: Wanted, updated: tuple[str, ...] | None) -> None:
     with Store(wanted.cache) as store:
         path = wanted.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
         with _opened(path) as log:
-            view = View(_display(), log, verbose=wanted.verbose, quiet=wanted.quiet)
+            view = View(display(quiet=wanted.quiet), log, verbose=wanted.verbose, quiet=wanted.quiet)
             asked = targets(wanted.platform)
             orders = [_order(wanted, target, path) for target in asked]
             different = _watched(lambda: _relocked(orders, updated, store, view), view)
@@ -126,6 +129,8 @@ def lock(wanted: Wanted, updated: tuple[str, ...] | None) -> None:
 def _relocked(
     orders: Sequence[Order], updated: tuple[str, ...] | None, store: Store, view: View
 ) -> Mapping[str, tuple[Change, ...]]:
+    from bundler.builder.lock import relock  # noqa: PLC0415  (with what a build needs not)
+
     if updated is None:
         return relock.lock(orders, store, view)
     return relock.update(orders, updated, store, view)
@@ -226,11 +231,6 @@ def _watched(work: Callable[[], _T], view: View) -> _T:
         except BaseException:
             view.note(traceback.format_exc())
             raise
-
-
-def _display() -> Display:
-    console = Console(stderr=True)
-    return Bars(console) if console.is_terminal else Lines(lambda line: print(line, file=sys.stderr))  # noqa: T201  (the CLI's own output)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
-"""What the person at the keyboard sees of a build: bars on a terminal, plain lines elsewhere; and the log."""
+"""What the person at the keyboard sees of a build: bars (bars.py) or plain lines; and the log."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -7,24 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-
 from bundler.builder.progress import Transfer
 from bundler.core.archive.text import human
 
 _EVERY = 5.0  # seconds between two lines about the same transfers
-_WIDEST = 40  # characters of a name beside its bar
 
 
 class Display(Protocol):
@@ -44,6 +31,19 @@ class Display(Protocol):
 
     def close(self) -> None:
         """No more will come."""
+
+
+def display(*, quiet: bool = False) -> Display:
+    """Bars where somebody watches standard error, else plain lines; quiet: plain lines, whoever watches."""
+    if quiet or not sys.stderr.isatty():
+        return Lines(_to_stderr)
+    from bundler.builder.bars import Bars  # noqa: PLC0415  (rich: 30 ms that pipes and logs do without)
+
+    return Bars()
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 class View:
@@ -100,70 +100,6 @@ class View:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._display.close()
-
-
-class Bars:
-    """Bars with bytes, rate and time left, on a terminal; above them what is done, and what it said last."""
-
-    def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            _OnlyBytes(BarColumn(bar_width=24)),
-            _OnlyBytes(DownloadColumn()),
-            _OnlyBytes(TransferSpeedColumn()),
-            _OnlyBytes(TimeRemainingColumn(compact=True)),
-            console=console,
-            transient=True,
-        )
-        self._phase = ""
-        self._row = self._progress.add_task("", visible=False, total=None)
-        self._progress.start()
-
-    def begin(self, phase: str) -> None:
-        """A new stretch."""
-        self._phase = phase
-        self._progress.update(self._row, description=phase, visible=True)
-
-    def detail(self, text: str) -> None:
-        """What it is busy with."""
-        rest = max(10, self._progress.console.width - len(self._phase) - 6)
-        self._progress.update(self._row, description=f"{self._phase}  {text.strip()[:rest]}")
-
-    def transfer(self, name: str, total: int | None) -> Transfer:
-        """Bytes move."""
-        return _Bar(self._progress, name[:_WIDEST], total)
-
-    def line(self, text: str) -> None:
-        """Something to read."""
-        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def close(self) -> None:
-        """No more will come."""
-        self._progress.stop()
-
-
-class _OnlyBytes(ProgressColumn):
-    """A column that says nothing about the row that tells the phase."""
-
-    def __init__(self, column: ProgressColumn) -> None:
-        super().__init__()
-        self._column = column
-
-    def render(self, task: Task) -> RenderableType:
-        return self._column(task) if task.total is not None or task.completed else ""
-
-
-class _Bar:
-    def __init__(self, progress: Progress, name: str, total: int | None) -> None:
-        self._progress = progress
-        self._task = progress.add_task(name, total=total)
-
-    def advance(self, count: int) -> None:
-        self._progress.advance(self._task, count)
-
-    def close(self) -> None:
-        self._progress.remove_task(self._task)
 
 
 class Lines:

@@ -6,7 +6,6 @@ directory descriptors, so that neither `..` nor a symbolic link planted meanwhil
 
 import contextlib
 import errno
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -79,14 +78,6 @@ def _fault(parts: tuple[str, ...]) -> str:
     return next((fault for fault, found in faults.items() if found), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a write put down: sha256 and bytes."""
-
-    digest: Digest
-    size: int
-
-
 class Root:
     """A folder that is written to and read from through its descriptor only.
 
@@ -117,25 +108,24 @@ class Root:
         mode: int = 0o644,
         digest: Digest | None = None,
         size: int | None = None,
-    ) -> Written:
-        """Make a new file, and the folders it needs (0755), hashing it while it is written.
+    ) -> None:
+        """Make a new file, and the folders it needs (0755).
 
-        Where `digest` is known it is verified, `size` bytes with it; a file that was not written whole and
-        right is removed again. Raises BundlerError: INPUT when the file exists or a link stands in the
-        way, INTEGRITY, SPACE; and whatever `chunks` raises.
+        Where `digest` is given the content is verified on its way, `size` bytes with it; a file that was not
+        written whole and right is removed again. Raises BundlerError: INPUT when the file exists or a link
+        stands in the way, INTEGRITY, SPACE; and whatever `chunks` raises.
         """
         checked = chunks if digest is None else verified(chunks, digest=digest, size=size, name=str(path))
         with self._told(path), self._parent(path, make=True) as parent:
             fd = os.open(path.name, _NEW_FILE, 0o600, dir_fd=parent)
             try:
                 with os.fdopen(fd, "wb", buffering=0) as out:
-                    written = _pour(checked, out)
+                    _pour(checked, out)
                     os.fchmod(out.fileno(), mode)
             except BaseException:  # Ctrl-C too must leave nothing half-written
                 with contextlib.suppress(OSError):
                     os.unlink(path.name, dir_fd=parent)
                 raise
-        return written
 
     @contextlib.contextmanager
     def open(self, path: RootedPath) -> Iterator[BinaryIO]:
@@ -200,13 +190,8 @@ def _descend(parent: int, part: str, *, make: bool) -> int:
     return child
 
 
-def _pour(chunks: Iterable[bytes], out: BinaryIO) -> Written:
-    hasher = hashlib.sha256()
-    size = 0
+def _pour(chunks: Iterable[bytes], out: BinaryIO) -> None:
     for chunk in chunks:
-        hasher.update(chunk)
-        size += len(chunk)
         view = memoryview(chunk)
         while view:
             view = view[out.write(view) :]
-    return Written(Digest(hasher.hexdigest()), size)

@@ -3,6 +3,7 @@
 Loads little by itself: what takes long to import is imported by the command that needs it.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ NAME: Final = "BUNDLER_ARGV0"  # and in this one how it was called
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code (docs/exit-codes.md). The one place that renders errors."""
+    gc.set_threshold(50_000)  # imports make many objects that stay; the collector need not look so often
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _dispatch(words)
@@ -50,17 +52,24 @@ def _dispatch(words: list[str]) -> int:
                 sys.stdout.write("bundler\n")
             return ExitCode.OK
         case ["--verify-sig", *rest]:
-            from bundler.installer.commands import invoke  # noqa: PLC0415
-
-            return invoke(["verify-sig", *rest])
+            return _of_site(["verify-sig", *rest])
         case ["helm-agent"]:
             from bundler.installer.helm_agent import main as helm_agent  # noqa: PLC0415
 
             return helm_agent(sys.stdin.buffer, sys.stdout, sys.stderr)
-        case _:
-            from bundler.installer.commands import invoke  # noqa: PLC0415
+        case [("extract" | "export" | "serve" | "push-images"), *_]:
+            from bundler.installer.content import run  # noqa: PLC0415
 
-            return invoke(with_default(words))
+            return run(words)
+        case _:
+            return _of_site(with_default(words))
+
+
+def _of_site(words: list[str]) -> int:
+    from bundler.installer.commands import app  # noqa: PLC0415
+    from bundler.installer.invoke import invoke  # noqa: PLC0415
+
+    return invoke(app, words)
 
 
 def _fail(text: str, code: ExitCode) -> int:

@@ -13,13 +13,11 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer import options as opt
 from bundler.installer import session as sessions
 from bundler.installer import show
-from bundler.installer.cli import NAME, RUN_FILE
 from bundler.installer.connect import Access
-from bundler.installer.handout.commands import register as register_handout
+from bundler.installer.content import register as register_content
+from bundler.installer.invoke import new_app, run_file
 from bundler.installer.progress import view
-from bundler.installer.push.commands import register as register_push
 from bundler.installer.schedule import Limits
-from bundler.installer.serve.commands import register as register_serve
 from bundler.installer.session import Session, say
 from bundler.installer.site import Secret
 
@@ -31,15 +29,7 @@ The same command again goes on where the last one stopped. Nothing asks the inte
 """
 EPILOG: Final = "Without a command, `apply` is meant. Also: --info, --list and --check look into the file."
 
-app = typer.Typer(
-    help=HELP,
-    epilog=EPILOG,
-    rich_markup_mode=None,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+app = new_app(help=HELP, epilog=EPILOG)
 
 Clusterfile = Annotated[
     Path, typer.Option("--clusterfile", "-f", help="What the site is: hosts, roles, ssh.")
@@ -55,22 +45,6 @@ ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
-
-
-def invoke(words: list[str]) -> int:
-    """Run the command that the words name; its exit code. Raises BundlerError."""
-    name = Path(os.environ.get(NAME, "product.run")).name
-    try:
-        status = app(words, standalone_mode=False, prog_name=name)
-    except typer.Abort:
-        return ExitCode.INTERRUPTED
-    except typer.Exit as end:
-        return end.exit_code
-    except typer.TyperException as error:
-        raise BundlerError(
-            error.format_message(), code=ExitCode.USAGE, fix=f"./{name} --help tells what there is"
-        ) from None
-    return int(status or 0)
 
 
 @app.command()
@@ -96,7 +70,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with sessions.opened(
-        _run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
+        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
     ) as session:
         plan = session.plan()
         if not plan.steps:
@@ -129,7 +103,7 @@ def plan(  # noqa: PLR0913  (as above)
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with sessions.opened(
-        _run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
+        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
     ) as session:
         decided = session.plan()
     sys.stdout.write(f"{show.plan_json(decided) if as_json else show.plan_text(decided)}\n")
@@ -156,7 +130,7 @@ def delete(  # noqa: PLR0913  (as above)
     """
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
-    with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
+    with sessions.opened(run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
         decided = session.removal()
         if not yes:
             _confirm(session)
@@ -181,7 +155,7 @@ def facts(
     """Show what the hosts are, and change nothing."""
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
-    with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
+    with sessions.opened(run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
         found = session.facts
     sys.stdout.write(f"{show.facts_json(found) if as_json else show.facts_text(found)}\n")
 
@@ -189,24 +163,12 @@ def facts(
 @app.command("verify-sig", hidden=True)
 def verify_sig(*, trust: opt.Trust = None) -> None:
     """Verify every byte and the signature; what --verify-sig does where there is no ssh-keygen."""
-    with Bundle.open(_run_file()) as bundle:
+    with Bundle.open(run_file()) as bundle:
         bundle.check()
         verdict = opt.gate(trust, unsigned=False, new_key=False).judge(bundle)
     release = verdict.release
     sys.stdout.write(f"{release.name} {release.version}: every byte is as it was sealed\n")
     sys.stdout.write(f"signed by {', '.join(dict.fromkeys((verdict.who, release.key)))}\n")
-
-
-def _run_file() -> Path:
-    named = os.environ.get(RUN_FILE)
-    if not named:
-        raise BundlerError(
-            "there is no bundle",
-            why=f"{RUN_FILE} is not set: this program is started by the .run that it is in",
-            code=ExitCode.USAGE,
-            fix="run ./product.run",
-        )
-    return Path(named)
 
 
 def _access(*, accept_new: bool, ask_password: bool) -> Access:
@@ -245,6 +207,4 @@ def _write_report(path: Path | None, text: str) -> None:
         ) from None
 
 
-register_handout(app, _run_file)
-register_push(app, _run_file)
-register_serve(app, _run_file)
+register_content(app)

@@ -15,6 +15,7 @@
 # Everything below $BUNDLER_STATE is ours and goes last; it is never listed.
 BUNDLER_STATE=/var/lib/bundler
 BUNDLER_LEDGER=$BUNDLER_STATE/ledger
+BUNDLER_TAB=$(printf '\t')
 
 ledger_state() {
     [ -d "$BUNDLER_STATE" ] || { mkdir -p "$BUNDLER_STATE" && chmod 0700 "$BUNDLER_STATE"; }
@@ -23,34 +24,37 @@ ledger_state() {
 ledger_note() (
     line=$1
     shift
-    for field in "$@"; do line=$(printf '%s\t%s' "$line" "$field"); done
+    for field in "$@"; do line=$line$BUNDLER_TAB$field; done
     ledger_state
     if [ -f "$BUNDLER_LEDGER" ] && grep -qxF -e "$line" "$BUNDLER_LEDGER"; then exit 0; fi
     printf '%s\n' "$line" >>"$BUNDLER_LEDGER"
 )
 
 # Whether a line of one of these kinds speaks of exactly this subject: ledger_has SUBJECT KIND...
+# grep leaves few lines for the shell, however long the ledger is.
 ledger_has() (
     [ -f "$BUNDLER_LEDGER" ] || exit 1
     subject=$1
     shift
-    tab=$(printf '\t')
-    while IFS=$tab read -r kind found _; do
-        [ "$found" = "$subject" ] || continue
-        for wanted in "$@"; do [ "$kind" != "$wanted" ] || exit 0; done
-    done <"$BUNDLER_LEDGER"
-    exit 1
+    grep -F -e "$BUNDLER_TAB$subject" "$BUNDLER_LEDGER" | {
+        while IFS=$BUNDLER_TAB read -r kind found _; do
+            [ "$found" = "$subject" ] || continue
+            for wanted in "$@"; do [ "$kind" != "$wanted" ] || exit 0; done
+        done
+        exit 1
+    }
 )
 
 # Whether the path is ours as a whole: our state, or inside a tree that we made.
 ledger_ours() (
     path=$1
+    set --
     while [ -n "$path" ]; do
         [ "$path" != "$BUNDLER_STATE" ] || exit 0
-        ! ledger_has "$path" tree || exit 0
+        set -- "$@" -e "tree$BUNDLER_TAB$path"
         path=${path%/*}
     done
-    exit 1
+    [ $# -gt 0 ] && [ -f "$BUNDLER_LEDGER" ] && grep -qxF "$@" "$BUNDLER_LEDGER"
 )
 
 ledger_dir() (

@@ -1,62 +1,49 @@
-"""Measure a build of the payload: with an empty cache, and again with a full one.
+"""Measure a build of the payload, cold and warm, beside makeself at zstd level 3.
 
     python -m tests.bench.build [--runs N]
 
-Prints wall time, processor time and peak memory of whole `bundler make` processes. The frozen installer is
-made beforehand: it is the same for every bundle. Work is done below $TMPDIR.
+Whole `bundler make` processes: with an empty cache (all content is hashed, the bills of materials are made),
+and again with a full one. The frozen installer is in the cache in both: it is the same for every bundle.
+makeself packs the same files, without a bill and without bringing the result to the disk (fsync).
 """
 
 import argparse
-import os
-import subprocess
+import shutil
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from bundler.builder.freeze import freeze
-from bundler.builder.store import default_root
+from tests.bench.kit import (
+    BUNDLER,
+    Job,
+    context,
+    fresh,
+    lacking,
+    makeself,
+    measured,
+    new_cache,
+    run,
+    scratch,
+    show,
+    title,
+)
 from tests.bench.payload import default_folder, payload
 
-_KUBEFILE = "FROM scratch\nLABEL org.opencontainers.image.title=payload\nIMAGE oci:payload\n"
 
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one build took: seconds, seconds of processor time, MiB."""
-
-    what: str
-    wall: float
-    processor: float
-    memory: float
-
-
-def measure(runs: int) -> Iterator[Cost]:
-    """One build with an empty cache and one with a full one, `runs` times."""
-    layout = payload(default_folder())
-    runtime = freeze("linux/amd64", default_root(), log=lambda _line: None)
-    with tempfile.TemporaryDirectory() as folder:
-        context = Path(folder) / "context"
-        context.mkdir()
-        (context / "Kubefile").write_text(_KUBEFILE)
-        (context / "payload").symlink_to(layout)
-        for number in range(runs):
-            cache = Path(folder) / f"cache-{number}"
-            for what in ("cold", "warm"):
-                yield _build(what, context, Path(folder) / "payload.run", cache, runtime)
-
-
-def _build(what: str, context: Path, target: Path, cache: Path, runtime: Path) -> Cost:
-    argv = [sys.executable, "-m", "bundler.builder", "make", str(context), "-o", str(target)]
-    argv += ["--cache", str(cache), "--runtime", str(runtime), "--quiet"]
-    start = time.monotonic()
-    process = subprocess.Popen(argv, cwd=Path(__file__).parents[2])
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise OSError(f"the build ended with status {status}")
-    return Cost(what, time.monotonic() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+def jobs(folder: Path) -> dict[str, Job]:
+    """What is compared."""
+    source, target = context(folder), folder / "payload.run"
+    cold, warm = folder / "cold", new_cache(folder / "warm")
+    make = (*BUNDLER, "make", source, "-o", target, "--quiet", "--cache")
+    run(Job((*make, warm)))
+    theirs = folder / "makeself.run"
+    return {
+        "`bundler make`, warm": Job((*make, warm), goal="≤ 0.7 s, ≤ 100 MiB"),
+        "`bundler make`, cold, with SBOM": Job((*make, cold), partial(fresh, cold), "< 8 s, ≤ 100 MiB"),
+        "makeself, zstd 3": Job(
+            makeself(payload(default_folder()), theirs), partial(theirs.unlink, missing_ok=True)
+        ),
+    }
 
 
 def main() -> int:
@@ -64,12 +51,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs", type=int, default=3)
-    sys.stdout.write("| build | wall | processor | peak memory |\n|---|---|---|---|\n")
-    for cost in measure(parser.parse_args().runs):
-        row = f"| {cost.what} | {cost.wall:.2f} s | {cost.processor:.2f} s | {cost.memory:.0f} MiB |\n"
-        sys.stdout.write(row)
-        sys.stdout.flush()
+    parser.add_argument("--runs", type=int, default=5)
+    runs = parser.parse_args().runs
+    if lacking("makeself", "zstd"):
+        return 2
+    with scratch() as folder:
+        compared = jobs(folder)
+        title("Building the payload")
+        show(compared, measured(compared, runs))
+        shutil.rmtree(folder / "cold")
     return 0
 
 

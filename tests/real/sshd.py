@@ -70,7 +70,7 @@ def running(
     host_keys = [keygen(folder / f"host_{kind}", kind=kind) for kind in kinds]
     user_key = keygen(folder / "home" / "user_key")
     shutil.copy(user_key.with_suffix(".pub"), folder / "authorized_keys")
-    port = _free_port()
+    port = free_port()
     config = [
         f"Port {port}",
         f"ListenAddress {ADDRESS}",
@@ -90,7 +90,7 @@ def running(
         server = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "sshd_config"], stderr=log)
     found = Sshd(port, server.pid, user_key, host_keys[0].with_suffix(".pub"), folder / "home")
     try:
-        _await_port(port)
+        await_port(port)
         yield found
     finally:
         found.cut()
@@ -98,13 +98,13 @@ def running(
         server.wait(timeout=10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((ADDRESS, 0))
         return int(probe.getsockname()[1])
 
 
-def _await_port(port: int) -> None:
+def await_port(port: int) -> None:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         with socket.socket() as probe:

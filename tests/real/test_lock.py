@@ -3,10 +3,12 @@
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -145,7 +147,12 @@ def _runner(
     """`bundler` in a process of its own."""
 
     def run(
-        command: str, *words: object, cache: Path | None = None, isolated: bool = False, **env: str
+        command: str,
+        *words: object,
+        cache: Path | None = None,
+        isolated: bool = False,
+        prefix: Sequence[str] = (),
+        **env: str,
     ) -> subprocess.CompletedProcess[str]:
         options: list[object] = []
         if command != "why":
@@ -155,7 +162,7 @@ def _runner(
             options += ["--runtime", runtime]
         argv = [sys.executable, "-m", "bundler.builder", command, *words, *options]
         return subprocess.run(
-            [*(NO_NETWORK if isolated else []), *map(str, argv)],
+            [*(NO_NETWORK if isolated else []), *prefix, *map(str, argv)],
             capture_output=True,
             text=True,
             check=False,
@@ -299,7 +306,7 @@ def test_locked_without_a_lock_says_how_to_get_one(site: Site) -> None:
 def test_another_place_and_another_environment_make_the_same_bytes(site_locked: Site, tmp_path: Path) -> None:
     site = site_locked
     with (site.folder / "Kubefile").open("a") as file:
-        file.write("RUN LC_ALL= ls -l etc > etc/listed; date -d @0 >> etc/listed; umask >> etc/listed\n")
+        file.write("RUN LC_ALL= ls -l etc/conf > etc/listed; date -d @0 >> etc/listed; umask >> etc/listed\n")
     first = site.made("--locked")
     moved = tmp_path / "quite" / "another place" / "shop"
     moved.parent.mkdir(parents=True)
@@ -321,3 +328,44 @@ def test_another_place_and_another_environment_make_the_same_bytes(site_locked: 
     finally:
         os.umask(old)
     assert again == first
+
+
+# Another uid without a name or a home, on a machine with another name, two days later. It may read whatever
+# root may, as the code lies where the caller has it, but write only what is its own.
+_ANOTHER_UID = 54321
+_ELSEWHERE = (
+    "unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh",
+    "setpriv", f"--reuid={_ANOTHER_UID}", f"--regid={_ANOTHER_UID}", "--clear-groups",
+    "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
+    "faketime", "-f", "+2d",
+)  # fmt: skip
+
+
+@pytest.fixture
+def theirs() -> Iterator[Path]:
+    """A folder of the other user; those of pytest are root's alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, _ANOTHER_UID, _ANOTHER_UID)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_on_another_machine_on_another_day_makes_the_same_bytes(
+    site_locked: Site, theirs: Path
+) -> None:
+    with (site_locked.folder / "Kubefile").open("a") as file:
+        file.write(
+            "RUN stat -c '%a %s %n' etc/* > etc/listed; date -d @0 >> etc/listed; umask >> etc/modes\n"
+        )
+        file.write("RUN mkdir own && chmod 700 own && echo x > own/file\n")
+    first = site_locked.made("--locked")
+    project, target = theirs / "project", theirs / "shop.run"
+    shutil.copytree(site_locked.folder, project)
+    subprocess.run(["chown", "-R", str(_ANOTHER_UID), project], check=True)
+    done = site_locked.run(
+        "make", project, "-q", "-o", target, "--locked", cache=theirs / "cache",
+        prefix=_ELSEWHERE, HOME="/nonexistent", USER="", LOGNAME="", TMPDIR=str(theirs),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert target.stat().st_uid == _ANOTHER_UID
+    assert sha256(target.read_bytes()).hexdigest() == first

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -153,28 +152,25 @@ def tag_command(
 
 @contextlib.contextmanager
 def _around(cache: Path | None, insecure: list[str] | None, jobs: int, *, quiet: bool) -> "Iterator[Around]":
-    from rich.console import Console  # noqa: PLC0415  (half a second of imports that --help does without)
-
+    # Half a second of imports that --help does without.
     from bundler.builder.artifact.work import Around  # noqa: PLC0415  (as above)
     from bundler.builder.images.registry import RegistryOptions  # noqa: PLC0415  (as above)
     from bundler.builder.mirrors import Mirrors  # noqa: PLC0415  (as above)
     from bundler.builder.registries import Registries  # noqa: PLC0415  (as above)
     from bundler.builder.store import Store  # noqa: PLC0415  (as above)
-    from bundler.builder.view import Bars, Lines, View  # noqa: PLC0415  (as above)
+    from bundler.builder.view import View, display  # noqa: PLC0415  (as above)
 
-    console = Console(stderr=True)
     options = RegistryOptions(
         insecure=frozenset(insecure or ()),
         at_once=jobs,
         mirrors=Mirrors(registries=Registries.of(os.environ)),
     )
-    shown = Bars(console) if console.is_terminal and not quiet else Lines(_to_stderr)
-    with Store(cache) as store, Path(os.devnull).open("w") as log, View(shown, log, quiet=quiet) as view:
+    with (
+        Store(cache) as store,
+        Path(os.devnull).open("w") as log,
+        View(display(quiet=quiet), log, quiet=quiet) as view,
+    ):
         yield Around(store, options, view)
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
 
 
 def _size(count: int) -> str:

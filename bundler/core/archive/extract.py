@@ -172,8 +172,7 @@ class _Work:
         self._root.write(
             taken.path,
             self._counted(self._bundle.chunks(member)),
-            mode=member.mode & ~self._umask,
-            digest=None,  # `chunks` verifies
+            mode=member.mode & ~self._umask,  # `chunks` verifies
         )
         self.written.append(taken.path)
 

@@ -22,6 +22,7 @@ _DESCRIPTOR = 0xC0  # eight bytes of content size; not single-segment, no checks
 _WINDOW = 7 << 3  # 128 KiB
 _BLOCK = 1 << 17  # the largest block a 128 KiB window allows
 _STORED_HEAD = 4 + 1 + 1 + 8
+_RUN = 7 * (3 + _BLOCK)  # bytes read at once, below 1 MiB
 _MANY_THREADS_FROM = 1 << 20  # bytes; below, the threads cost more than they bring
 
 _PACKED_HEADS = (
@@ -103,6 +104,31 @@ def stored_spans(start: int, stop: int) -> Iterator[tuple[int, int]]:
         length = min(stop, (block + 1) * _BLOCK) - start
         yield _STORED_HEAD + start + 3 * (block + 1), length
         start += length
+
+
+def stored_runs(size: int) -> Iterator[tuple[int, int]]:
+    """Where the stored frame of `size` bytes of content can be read in pieces: (offset, length) each.
+
+    A piece is what `stored_content` takes: some whole blocks with their heads, less than 1 MiB.
+    """
+    end, offset = stored_length(size), _STORED_HEAD
+    while offset < end:
+        length = min(_RUN, end - offset)
+        yield offset, length
+        offset += length
+
+
+def stored_content(run: bytes, *, last: bool) -> bytes | None:
+    """The content in a piece of a stored frame, None where its blocks are not those that `stored` writes.
+
+    last: whether it is the frame's last piece.
+    """
+    view = memoryview(run)
+    blocks = [view[start : start + _BLOCK + 3] for start in range(0, len(run), _BLOCK + 3)]
+    heads = (_block_head(len(block) - 3, last=last and block is blocks[-1]) for block in blocks)
+    if any(block[:3] != head for block, head in zip(blocks, heads, strict=True)):
+        return None
+    return b"".join(block[3:] for block in blocks)
 
 
 def compressed(

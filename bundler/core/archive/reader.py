@@ -210,10 +210,9 @@ class Bundle:
 
         None where the member is compressed. What is read there is not verified.
         """
-        place = self._archive.offset + member.offset
-        head = frames.stored_head(member.size)
-        if member.length != frames.stored_length(member.size) or self._parts.pread(len(head), place) != head:
+        if not self._is_stored(member):
             return None
+        place = self._archive.offset + member.offset
         return chain.from_iterable(
             self._parts.spans(place + offset, length) for offset, length in frames.stored_spans(start, stop)
         )
@@ -307,6 +306,9 @@ class Bundle:
 
     def _content(self, member: Member, name: str) -> Iterator[bytes]:
         """What the member's frame unpacks to, one bounded read at a time."""
+        if self._is_stored(member):
+            yield from self._stored(member, name)
+            return
         head = self._parts.pread(min(HEAD, member.length), self._archive.offset + member.offset)
         window = frames.LONG_WINDOW if member.path in self._long else frames.MAX_WINDOW
         if content_size(head, window) != member.size:
@@ -319,6 +321,23 @@ class Bundle:
                     yield chunk
         except zstandard.ZstdError as error:
             _damaged(name, f"it does not unpack: {error}")
+
+    def _is_stored(self, member: Member) -> bool:
+        head = frames.stored_head(member.size)
+        length = frames.stored_length(member.size)
+        place = self._archive.offset + member.offset
+        return member.length == length and self._parts.pread(len(head), place) == head
+
+    def _stored(self, member: Member, name: str) -> Iterator[bytes]:
+        """The content of a stored frame; nothing is unpacked, but its blocks must be the writer's."""
+        place = self._archive.offset + member.offset
+        for offset, length in frames.stored_runs(member.size):
+            run = b"".join(self.raw(place + offset, length))
+            content = frames.stored_content(run, last=offset + length == member.length)
+            if len(run) != length or content is None:
+                _damaged(name, "its frame is not as it was written")
+            if content:
+                yield content
 
 
 class _Stretch(io.RawIOBase):

@@ -3,32 +3,38 @@
 import hashlib
 from collections.abc import Iterable
 
-from bundler.core.archive.newparts import Out
+from bundler.core.archive.behind import Behind
 from bundler.core.archive.seal import Section, aligned
 from bundler.core.digest import CHUNK, Digest
 
 
 class SectionStream:
-    """One section that is being written at the file's end; collects small pieces into large writes."""
+    """One section that is being written at the file's end; collects small pieces into large batches.
 
-    def __init__(self, name: str, offset: int, out: Out) -> None:
+    Pieces must not be changed once they are handed over. Its methods raise what writing raises, maybe a few
+    batches later; `close` has seen all.
+    """
+
+    def __init__(self, name: str, offset: int, behind: Behind) -> None:
         self._name = name
         self._offset = offset
-        self._out = out
+        self._behind = behind
         self._hasher = hashlib.sha256()
-        self._buffer = bytearray()
-        self._written = 0
+        self._pieces: list[bytes | memoryview] = []
+        self._held = 0  # bytes of the pieces
+        self._handed_over = 0
 
     @property
     def length(self) -> int:
         """Bytes so far."""
-        return self._written + len(self._buffer)
+        return self._handed_over + self._held
 
     def write(self, data: bytes | memoryview) -> None:
         """Append a piece of any size."""
-        self._buffer += data
-        if len(self._buffer) >= CHUNK:
-            self._flush()
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held >= CHUNK:
+            self._hand_over()
 
     def write_all(self, chunks: Iterable[bytes | memoryview]) -> int:
         """Append all chunks; how many bytes they were."""
@@ -39,13 +45,13 @@ class SectionStream:
 
     def close(self) -> Section:
         """End the section and fill the file up to where the next one may start."""
-        self._flush()
-        section = Section(self._name, self._offset, self._written, Digest(self._hasher.hexdigest()))
-        self._out.write(bytes(aligned(section.end) - section.end))
+        self._hand_over()
+        self._behind.wait()
+        section = Section(self._name, self._offset, self._handed_over, Digest(self._hasher.hexdigest()))
+        self._behind.fill(aligned(section.end) - section.end)
         return section
 
-    def _flush(self) -> None:
-        self._hasher.update(self._buffer)
-        self._out.write(self._buffer)
-        self._written += len(self._buffer)
-        self._buffer.clear()
+    def _hand_over(self) -> None:
+        self._behind.put(b"".join(self._pieces), self._hasher.update)
+        self._handed_over += self._held
+        self._pieces, self._held = [], 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from bundler.core.archive import frames, signature, stub, tarhead, text
+from bundler.core.archive.behind import Behind
 from bundler.core.archive.frames import FrameCache, NoCache
 from bundler.core.archive.newparts import new_file
 from bundler.core.archive.platforms import Edition, index_size, section_name
@@ -66,6 +67,7 @@ class BundleWriter:
         self._lent: Content | None = None
         self._unpacked: list[int] = []  # bytes of each runtime, as `_sections` has them
         self._gap = b""  # padding that the next small frame starts with
+        self._behind = Behind(self._file)
 
     def __enter__(self) -> Self:
         self._file.__enter__()
@@ -73,13 +75,14 @@ class BundleWriter:
             self._file.write(bytes(ALIGN))  # the stub comes last, into this room
             self._offset = ALIGN
             self._add_runtime(self._runtime, "runtime")
-            self._archive = SectionStream("archive", self._offset, self._file)
+            self._archive = SectionStream("archive", self._offset, self._behind)
         except BaseException:
-            self._file.__exit__()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._behind.close()  # before its file is gone
         self._file.__exit__()
 
     def add(
@@ -205,7 +208,7 @@ class BundleWriter:
         self._add_section(named("list"), [text.listing(index).encode()])
 
     def _add_section(self, name: str, chunks: Iterable[bytes]) -> Section:
-        stream = SectionStream(name, self._offset, self._file)
+        stream = SectionStream(name, self._offset, self._behind)
         stream.write_all(chunks)
         return self._close(stream)
 

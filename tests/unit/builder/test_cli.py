@@ -59,6 +59,17 @@ def test_version_is_the_projects(call: Call) -> None:
     assert call("--version") == (0, f"bundler {bundler.__version__}\n", "")
 
 
+def test_a_build_loads_nothing_that_it_does_not_need() -> None:
+    script = (
+        "import sys\nimport bundler.builder.cli, bundler.builder.session\n"
+        "print(sorted({'rich', 'cryptography', 'paramiko'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize(
     "argv", [["--help"], ["make", "--help"], ["lint", "-h"], ["inspect", "-h"], ["push", "-h"]]
 )

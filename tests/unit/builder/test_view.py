@@ -1,9 +1,11 @@
 import io
+import sys
 from pathlib import Path
 
-from rich.console import Console
+import pytest
 
-from bundler.builder.view import Bars, Lines, View, log_path
+from bundler.builder.bars import Bars
+from bundler.builder.view import Lines, View, display, log_path
 
 
 class Clock:
@@ -60,16 +62,22 @@ def test_who_is_told_what() -> None:
     assert [line[10:] for line in log.splitlines()] == ["== stage", "a warning", "a detail", "for the log"]
 
 
-def test_bars_on_a_terminal_do_not_read_markup_in_names() -> None:
-    out = io.StringIO()
-    bars = Bars(Console(file=out, force_terminal=True, width=100))
-    bars.begin("images")
-    bars.line("[bold]a[/nonsense] line")
-    transfer = bars.transfer("[red]layer[/nonsense]", 100)
-    transfer.advance(50)
-    transfer.close()
-    bars.close()
-    assert "[bold]a[/nonsense] line" in out.getvalue()
+@pytest.mark.parametrize(("watched", "quiet"), [(False, False), (True, True)])
+def test_lines_are_plain_where_nobody_watches_or_wants_to(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, watched: bool, quiet: bool
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: watched, raising=False)
+    shown = display(quiet=quiet)
+    shown.line("a line")
+    shown.close()
+    assert capsys.readouterr().err == "a line\n"
+
+
+def test_bars_are_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    shown = display()
+    shown.close()
+    assert isinstance(shown, Bars)
 
 
 def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:

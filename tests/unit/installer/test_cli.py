@@ -86,3 +86,17 @@ def test_version_loads_neither_typer_nor_paramiko() -> None:
         "sys.exit(len({'typer', 'paramiko', 'pydantic', 'rich', 'yaml'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("word", ["extract", "export", "serve", "push-images"])
+def test_commands_about_the_content_start_without_the_site(word: str) -> None:
+    script = (
+        "import sys\nfrom bundler.installer.cli import main\n"
+        f"assert main([{word!r}, '--help']) == 0\n"
+        "print(sorted({'paramiko', 'jinja2', 'bundler.installer.session'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert f"{word} [OPTIONS]" in done.stdout
+    assert done.stdout.endswith("[]\n")

@@ -1,3 +1,4 @@
+import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,3 +61,25 @@ def test_compressed_content_is_known_by_its_first_bytes() -> None:
     assert not is_compressed(b"\x7fELF")
     assert not is_compressed(b"!<arch>\nx.o/  ")  # a static library is no package
     assert not is_compressed(b"")
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK, 7 * BLOCK, 7 * BLOCK + 1, 20 * BLOCK + 5])
+def test_a_stored_frame_is_read_in_pieces(size: int) -> None:
+    content = bytes(number % 251 for number in range(size))
+    frame = b"".join(frames.stored([content], size))
+    runs = list(frames.stored_runs(size))
+    assert all(length <= 1 << 20 for _, length in runs)
+    pieces = [
+        frames.stored_content(frame[offset : offset + length], last=offset + length == len(frame))
+        for offset, length in runs
+    ]
+    assert b"".join(piece for piece in pieces if piece is not None) == content
+    assert None not in pieces
+
+
+@pytest.mark.parametrize("place", [14, 15, 16, 14 + 3 + BLOCK, 14 + 3 + BLOCK + 2])
+def test_a_block_that_is_not_the_writers_is_told(place: int) -> None:
+    frame = bytearray(b"".join(frames.stored([bytes(BLOCK + 9)], BLOCK + 9)))
+    frame[place] ^= 1
+    ((offset, length),) = frames.stored_runs(BLOCK + 9)
+    assert frames.stored_content(bytes(frame[offset : offset + length]), last=True) is None
