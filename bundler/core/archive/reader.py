@@ -10,7 +10,7 @@ from typing import IO, NoReturn, Self, cast
 
 import zstandard
 
-from bundler.core.archive import frames, sums
+from bundler.core.archive import frames, headers, sums
 from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
 from bundler.core.archive.frames import HEAD, MAX_WINDOW, content_size
@@ -135,8 +135,9 @@ class Bundle:
             return signatures.read(self._parts, self.seal)
 
     def check(self, progress: Progress = lambda _name, _count: None, *, signature: bool = True) -> None:
-        """Verify every byte of the file against the seal, and that a signature is one, where that is asked.
+        """Verify every byte against the seal, the tar headers against the index, and the signature's form.
 
+        signature: whether there must be a signature, or none, in the room for it.
         Raises BundlerError (INTEGRITY) that names all the sections that are damaged.
         """
         damaged = [
@@ -159,6 +160,17 @@ class Bundle:
                 code=ExitCode.INTEGRITY,
                 fix="copy the file again from where it came from",
             )
+        if fault := headers.fault(self.index.members, self._archive.length, self._pread_archive):
+            raise BundlerError(
+                "tar would unpack something else than the index lists",
+                where=self.path,
+                why=fault,
+                code=ExitCode.INTEGRITY,
+                fix="don't use this file; no bundler makes such a one",
+            )
+
+    def _pread_archive(self, length: int, offset: int) -> bytes:
+        return self._parts.pread(length, self._archive.offset + offset)
 
     def _blamed(self, damaged: list[tuple[str, int, int]]) -> str:
         """The parts to copy again: by their sums, or else all that hold something of what is damaged."""
