@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     STEP = 12  # a command failed on a host
     NOT_READY = 13  # something did not become ready in time
     UNSUPPORTED = 14  # understood, but not supported yet or not on this machine
+    BUSY = 15  # another run is at work on a host
     INTERRUPTED = 130  # Ctrl-C, as a shell reports it
 
 

@@ -1,5 +1,6 @@
 """The commands of a .run, as typer reads them from their signatures."""
 
+import contextlib
 import getpass
 import os
 import sys
@@ -13,6 +14,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer import options as opt
 from bundler.installer import session as sessions
 from bundler.installer import show
+from bundler.installer.admit import Gate
 from bundler.installer.cli import NAME, RUN_FILE
 from bundler.installer.connect import Access
 from bundler.installer.handout.commands import register as register_handout
@@ -94,7 +96,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     """
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
-    with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
+    with _alone(clusterfile, access, gate, parallel) as session:
         plan = session.plan()
         if not plan.steps:
             session.record()
@@ -150,7 +152,7 @@ def delete(  # noqa: PLR0913  (as above)
     """
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
-    with sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
+    with _alone(clusterfile, access, gate, parallel) as session:
         decided = session.removal()
         if not yes:
             _confirm(session)
@@ -201,6 +203,13 @@ def _run_file() -> Path:
             fix="run ./product.run",
         )
     return Path(named)
+
+
+def _alone(
+    clusterfile: Path, access: Access, gate: Gate, parallel: int
+) -> contextlib.AbstractContextManager[Session]:
+    """A session that no other run shares its hosts with."""
+    return sessions.opened(_run_file(), clusterfile, access, gate, parallel=parallel, tell=say, alone=True)
 
 
 def _access(*, accept_new: bool, ask_password: bool) -> Access:

@@ -22,6 +22,7 @@ from bundler.installer.events import Sink, tee
 from bundler.installer.execute import close_all, execute
 from bundler.installer.facts import Facts
 from bundler.installer.gather import gather
+from bundler.installer.hostlock import Claim, held
 from bundler.installer.journal import RELEASES, STATE
 from bundler.installer.logfile import LogFile, redact
 from bundler.installer.plan import decide, decide_removal, wanted_files
@@ -59,6 +60,7 @@ class Session:
     verdict: Verdict
     allowed: Allowed
     whole: WholeCheck
+    claim: Claim
     secrets: Secrets | None = None
 
     def plan(self) -> Plan:
@@ -99,7 +101,7 @@ class Session:
 
     def run(self, plan: Plan, sink: Sink, *, limits: Limits) -> None:
         """Carry a plan out. Raises what `execute` does."""
-        desk = Desk(BundleSource(self.bundle), load("ledger.sh"), self.captures)
+        desk = Desk(BundleSource(self.bundle), self.claim.prelude() + load("ledger.sh"), self.captures)
         execute(plan, self.transports, desk, sink, limits=limits)
 
     def nodes(self) -> str:
@@ -144,11 +146,14 @@ def opened(
     *,
     parallel: int,
     tell: Callable[[str], None],
+    alone: bool = False,
 ) -> Iterator[Session]:
     """Open the .run if it may be trusted, read the Clusterfile, connect to every host and ask for its facts.
 
+    alone: hold the hosts against other runs meanwhile; whoever changes something must.
     Raises BundlerError: what is wrong with the file, the Clusterfile or the hosts.
     """
+    claim = Claim.ours()
     with Bundle.open(run_file) as bundle, WholeCheck(bundle) as whole:
         verdict = gate.admit(bundle, tell)
         site = read_file(clusterfile)
@@ -156,9 +161,29 @@ def opened(
             tell(f"note: {notice}")
         tell(f"connecting to {len(site.hosts)} hosts of {site.name}")
         transports = connect_all(site, access, parallel=parallel)
+        first = site.control_plane.address
         try:
-            facts = gather(transports, parallel=parallel)
-            yield Session(site, bundle, access, transports, facts, Captures(), verdict, gate.allowed, whole)
+            # What a run before this one has left unfinished ends first: facts hold its journal.
+            with (
+                held(transports, first, claim, parallel=parallel, tell=tell)
+                if alone
+                else contextlib.nullcontext()
+            ):
+                facts = gather(transports, parallel=parallel)
+                yield Session(
+                    *(
+                        site,
+                        bundle,
+                        access,
+                        transports,
+                        facts,
+                        Captures(),
+                        verdict,
+                        gate.allowed,
+                        whole,
+                        claim,
+                    )
+                )
         finally:
             close_all(transports)
 
