@@ -11,6 +11,7 @@ from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ELSEWHERE = "free some space, or choose another disk with --cache or BUNDLER_CACHE"
 
 
 @contextlib.contextmanager
@@ -31,8 +32,23 @@ def space_told(folder: Path, name: str, size: int | None) -> Iterator[None]:
             where=folder,
             why=f"{human(_free(folder))} are free there{quota}{need}",
             code=ExitCode.SPACE,
-            fix="free some space, or choose another disk with --cache or BUNDLER_CACHE",
+            fix=_ELSEWHERE,
         ) from error
+
+
+def need(folder: Path, name: str, size: int) -> None:
+    """For what others write, who would tell a full disk in their own way.
+
+    Raises BundlerError (SPACE) where fewer than `size` bytes are free.
+    """
+    if (free := _free(folder)) < size:
+        raise BundlerError(
+            f"there is too little room for {name}",
+            where=folder,
+            why=f"{human(free)} are free there; it needs {human(size)}",
+            code=ExitCode.SPACE,
+            fix=_ELSEWHERE,
+        )
 
 
 def write_all(fd: int, data: bytes) -> None:
