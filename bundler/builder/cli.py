@@ -223,7 +223,11 @@ def main() -> NoReturn:
         raise
     except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback for users)
         from bundler.builder.crash import keep  # noqa: PLC0415  (hopefully never needed)
+        from bundler.builder.disk import is_full  # noqa: PLC0415
 
+        if is_full(error):
+            _tell(f"{error}\n  fix: free some space; the cache's disk is named with --cache")
+            sys.exit(ExitCode.SPACE)
         _tell(f"this is a bug in bundler: {type(error).__name__}: {error}\n  log: {keep(error)}")
         sys.exit(ExitCode.BUG)
     sys.exit(ExitCode.OK)

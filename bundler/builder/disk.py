@@ -14,6 +14,11 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ELSEWHERE = "free some space, or choose another disk with --cache or BUNDLER_CACHE"
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether it says that a disk or a quota is used up."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
 @contextlib.contextmanager
 def space_told(folder: Path, name: str, size: int | None) -> Iterator[None]:
     """Turn "no space left" into a BundlerError (SPACE) that says how much is free and how much was wanted.
@@ -23,7 +28,7 @@ def space_told(folder: Path, name: str, size: int | None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if not is_full(error):
             raise
         need = f"; {name} needs {human(size)}" if size is not None else ""
         quota = " (a quota is used up)" if error.errno == errno.EDQUOT else ""

@@ -1,3 +1,4 @@
+import errno
 import gzip
 import json
 import signal
@@ -13,7 +14,7 @@ import pytest
 import bundler
 from bundler.builder import cli, session
 from bundler.builder.session import build_args
-from bundler.core.errors import BundlerError
+from bundler.core.errors import BundlerError, ExitCode
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -184,6 +185,25 @@ def test_a_bug_is_told_without_a_traceback(
     assert "Traceback" not in err
     log = Path(err.split("log: ")[1].strip())
     assert "Traceback" in log.read_text()
+
+
+def test_a_full_disk_is_no_bug(
+    call: Call, project: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it is found out: at last the command line knows what it means."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/cache/x")
+
+    monkeypatch.setattr(session, "make", full)
+    code, _, err = call("make", project, "--runtime", runtime)
+    assert (code, "bug" in err) == (ExitCode.SPACE, False)
+    assert "No space left on device: '/cache/x'" in err
+
+
+def test_a_log_that_can_grow_no_more_ends_no_build(call: Call, project: Path, runtime: Path) -> None:
+    code, _, err = call("make", project, "--runtime", runtime, "--log", "/dev/full")
+    assert (code, err.count("error")) == (0, 0), err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
