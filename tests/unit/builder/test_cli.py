@@ -187,6 +187,20 @@ def test_a_bug_is_told_without_a_traceback(
     assert "Traceback" in log.read_text()
 
 
+def test_ctrl_c_while_modules_are_loaded_is_no_traceback() -> None:
+    code = (
+        "import sys, signal, os\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from bundler.builder.entry import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted; nothing was done\n")
+
+
 def test_a_full_disk_is_no_bug(
     call: Call, project: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,16 @@
+"""Where the program `bundler` begins: ready for Ctrl-C before its modules are loaded, which takes a while."""
+
+import sys
+from typing import NoReturn
+
+from bundler.core.errors import ExitCode
+
+
+def main() -> NoReturn:
+    """Load the command line and run it."""
+    try:
+        from bundler.builder.cli import main as run  # noqa: PLC0415  (see the module's docstring)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; nothing was done\n")
+        sys.exit(ExitCode.INTERRUPTED)
+    run()
