@@ -211,7 +211,9 @@ def _options(
 
 def main() -> NoReturn:
     """The program `bundler`: ends with one of the documented exit codes, and never with a traceback."""
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _terminated)
     try:
         app()
     except BundlerError as error:

@@ -282,4 +282,5 @@ def _sources(script: Path) -> Iterator[tuple[str, Path]]:
             yield f"site/{path.name}", path
     yield "spec", resource("stubs") / "installer.spec"
     yield "start", resource("stubs") / "start.sh"
+    yield "early", resource("stubs") / "early.py"
     yield "entry", script

@@ -64,14 +64,16 @@ def invoke(words: list[str]) -> int:
     name = Path(os.environ.get(NAME, "product.run")).name
     try:
         status = app(words, standalone_mode=False, prog_name=name)
-    except typer.Abort:
-        return ExitCode.INTERRUPTED
+    except typer.Abort:  # the end of input, where an answer is asked for
+        raise KeyboardInterrupt from None
     except typer.Exit as end:
         return end.exit_code
     except typer.TyperException as error:
         raise BundlerError(
             error.format_message(), code=ExitCode.USAGE, fix=f"./{name} --help tells what there is"
         ) from None
+    if status == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C
+        raise KeyboardInterrupt
     return int(status or 0)
 
 
@@ -234,7 +236,8 @@ def _confirm(session: Session) -> None:
             fix="add --yes",
         )
     hosts = len(session.site.hosts)
-    typer.confirm(f"Delete the cluster {session.site.name} on {hosts} hosts, with all its data?", abort=True)
+    if not typer.confirm(f"Delete the cluster {session.site.name} on {hosts} hosts, with all its data?"):
+        raise BundlerError("nothing was deleted", code=ExitCode.INTERRUPTED, fix="answer y to delete it")
 
 
 def _write_report(path: Path | None, text: str) -> None:
