@@ -3,8 +3,6 @@
 import sys
 from typing import NoReturn
 
-from bundler.core.errors import ExitCode
-
 
 def main() -> NoReturn:
     """Load the command line and run it."""
@@ -12,5 +10,5 @@ def main() -> NoReturn:
         from bundler.builder.cli import main as run  # noqa: PLC0415  (see the module's docstring)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; nothing was done\n")
-        sys.exit(ExitCode.INTERRUPTED)
+        sys.exit(130)  # ExitCode.INTERRUPTED, which is in a module, too
     run()
