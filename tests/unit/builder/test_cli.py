@@ -215,8 +215,10 @@ def test_a_full_disk_is_no_bug(
     assert "No space left on device: '/cache/x'" in err
 
 
-def test_a_log_that_can_grow_no_more_ends_no_build(call: Call, project: Path, runtime: Path) -> None:
-    code, _, err = call("make", project, "--runtime", runtime, "--log", "/dev/full")
+def test_a_log_that_can_grow_no_more_ends_no_build(
+    call: Call, project: Path, runtime: Path, tmp_path: Path
+) -> None:
+    code, _, err = call("make", project, "--runtime", runtime, "--log", "/dev/full", "-o", tmp_path / "x.run")
     assert (code, err.count("error")) == (0, 0), err
 
 
