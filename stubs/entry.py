@@ -2,7 +2,7 @@
 
 import sys
 
-from bundler.installer.cli import main
+from bundler.installer.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

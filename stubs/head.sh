@@ -442,7 +442,7 @@ try() {
     none:*) note "$base: not writable" && return 1 ;;
     *) note "$home: is not a folder that only user $me may use" && return 1 ;;
     esac
-    probe=$home/.probe.$$
+    probe=$home/.probe.$host.$$
     if ! quiet write_probe "$probe"; then
         rm -f "$probe"
         note "$base: not writable, or full"
@@ -546,7 +546,7 @@ unpack() {
 
 # Remove what starts that were killed, and runtimes from before this machine's last restart, have left.
 sweep() {
-    for left in "$home/.new.$host."*; do
+    for left in "$home/.new.$host."* "$home/.probe.$host."*; do
         quiet kill -0 "${left##*.}" || rm -rf "$left"
     done
     for left in "$home"/*."$host".*; do

@@ -242,7 +242,9 @@ def _options(
 def main() -> NoReturn:
     """The program `bundler`: ends with one of the documented exit codes, and never with a traceback."""
     gc.set_threshold(50_000)  # imports make many objects that stay; going through them took 60 ms of a build
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _terminated)
     try:
         app()
     except BundlerError as error:
@@ -254,7 +256,11 @@ def main() -> NoReturn:
         raise
     except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback for users)
         from bundler.builder.crash import keep  # noqa: PLC0415  (hopefully never needed)
+        from bundler.builder.disk import is_full  # noqa: PLC0415
 
+        if is_full(error):
+            _tell(f"{error}\n  fix: free some space; the cache's disk is named with --cache")
+            sys.exit(ExitCode.SPACE)
         _tell(f"this is a bug in bundler: {type(error).__name__}: {error}\n  log: {keep(error)}")
         sys.exit(ExitCode.BUG)
     sys.exit(ExitCode.OK)

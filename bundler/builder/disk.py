@@ -11,6 +11,12 @@ from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ELSEWHERE = "free some space, or choose another disk with --cache or BUNDLER_CACHE"
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether it says that a disk or a quota is used up."""
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
 @contextlib.contextmanager
@@ -22,7 +28,7 @@ def space_told(folder: Path, name: str, size: int | None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if not is_full(error):
             raise
         need = f"; {name} needs {human(size)}" if size is not None else ""
         quota = " (a quota is used up)" if error.errno == errno.EDQUOT else ""
@@ -31,8 +37,23 @@ def space_told(folder: Path, name: str, size: int | None) -> Iterator[None]:
             where=folder,
             why=f"{human(_free(folder))} are free there{quota}{need}",
             code=ExitCode.SPACE,
-            fix="free some space, or choose another disk with --cache or BUNDLER_CACHE",
+            fix=_ELSEWHERE,
         ) from error
+
+
+def need(folder: Path, name: str, size: int) -> None:
+    """For what others write, who would tell a full disk in their own way.
+
+    Raises BundlerError (SPACE) where fewer than `size` bytes are free.
+    """
+    if (free := _free(folder)) < size:
+        raise BundlerError(
+            f"there is too little room for {name}",
+            where=folder,
+            why=f"{human(free)} are free there; it needs {human(size)}",
+            code=ExitCode.SPACE,
+            fix=_ELSEWHERE,
+        )
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from bundler.builder.disk import need
 from bundler.builder.elf import interpreter
 from bundler.builder.resources import code_root, resource
 from bundler.core.digest import read_chunks
@@ -31,6 +32,7 @@ __all__ = ["freeze", "helm_library", "stub_template"]
 LAYOUT = 2  # part of the key: raised when what is done here to the folder changes
 
 _TIMEOUT = 900  # seconds; it takes about 20
+_ROOM = 160 << 20  # bytes on the cache's disk; it takes about 112 MiB
 _EPOCH = "315532800"  # 1980-01-01, the first moment that a zip file can name
 
 # The C library is several files; newer versions of glibc have fewer.
@@ -60,7 +62,7 @@ def freeze(
 
     entry: the script that the program starts with, stubs/entry.py unless named. log: PyInstaller's lines.
     Raises BundlerError: UNSUPPORTED when this machine can't freeze for `platform` or lacks what PyInstaller
-    needs, BUG when PyInstaller fails.
+    needs, SPACE when the cache's disk is too full, BUG when PyInstaller fails.
     """
     _check_platform(platform)
     _check_python()
@@ -71,6 +73,7 @@ def freeze(
         return target
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
+    need(folder, "freezing the installer", _ROOM)
     with tempfile.TemporaryDirectory(prefix=".work.", dir=folder) as work:
         app = _build(script, Path(work), log)
         _add_libc(app / "_internal")
@@ -282,4 +285,5 @@ def _sources(script: Path) -> Iterator[tuple[str, Path]]:
             yield f"site/{path.name}", path
     yield "spec", resource("stubs") / "installer.spec"
     yield "start", resource("stubs") / "start.sh"
+    yield "early", resource("stubs") / "early.py"
     yield "entry", script

@@ -49,7 +49,8 @@ def run_all(work: Sequence[Callable[[], T]], at_once: int, stop: Stop) -> list[T
     except BaseException:
         stop.now()
         for thread in threads:
-            thread.join(_PARTING / len(threads))
+            if thread.is_alive():  # Ctrl-C may have come before the last ones were started
+                thread.join(_PARTING / len(threads))
         raise
     return crew.results()
 

@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -86,7 +86,7 @@ def build(wanted: Wanted) -> None:
             view = View(display(quiet=wanted.quiet), log, verbose=wanted.verbose, quiet=wanted.quiet)
             made = _watched(lambda: _made(wanted, orders_of(wanted, path, signer), store, view), view)
             told = "\n".join(map(summary, made))
-            log.write(f"{told}\n")
+            view.note(told)
     if not wanted.quiet:
         sys.stdout.write(f"{told}\n  log: {path}\n")
 
@@ -246,8 +246,11 @@ def _opened(path: Path) -> Iterator[TextIO]:
             code=ExitCode.USAGE,
             fix="name another file with --log",
         ) from error
-    with log:
+    try:
         yield log
+    finally:
+        with suppress(OSError):  # what it could not hold any more is no error of the build
+            log.close()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from bundler.builder.stage.tree import File, Symlink, Tree
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.index import App, Image, Index, OsPackage
+from bundler.core.index_rules import heading_fault
 
 ROOT = "root"  # the staged tree's place among the members
 HELM_LIBRARY = "runtime/helm/libhelm_c.so"  # Helm itself, where a bundle has charts
@@ -104,7 +105,8 @@ class BundleSpec:
 def identify(labels: Mapping[str, str], folder: str) -> Identity:
     """Name and versions from the labels; where they say no name, the Kubefile's folder gives it.
 
-    Raises BundlerError (INPUT) for a Kubernetes version that is none.
+    Raises BundlerError (INPUT) for a name or version that a file can't have, and for a Kubernetes version
+    that is none.
     """
     name = labels.get(TITLE_LABEL) or re.sub(r"[^A-Za-z0-9._-]+", "-", folder).strip("-._") or "product"
     label, kubernetes = kubernetes_label(labels)
@@ -116,7 +118,17 @@ def identify(labels: Mapping[str, str], folder: str) -> Identity:
             code=ExitCode.INPUT,
             fix="write it as v1.20.2",
         )
-    return Identity(name, labels.get(VERSION_LABEL) or _NO_VERSION, f"v{found[1]}" if found else "")
+    version = labels.get(VERSION_LABEL) or _NO_VERSION
+    for what, value, said in (("name", name, TITLE_LABEL), ("version", version, VERSION_LABEL)):
+        if fault := heading_fault(what, value):
+            raise BundlerError(
+                f"the bundle can't have this {what}",
+                where=f"LABEL {said}",
+                why=fault,
+                code=ExitCode.INPUT,
+                fix=f"set LABEL {said}=… to a word; $VARIABLES stand as they are in single quotes",
+            )
+    return Identity(name, version, f"v{found[1]}" if found else "")
 
 
 def tree_contents(tree: Tree) -> Iterator[Content]:

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
@@ -89,7 +90,7 @@ class View:
         self._write(line)
 
     def _write(self, line: str) -> None:
-        with self._guard:
+        with self._guard, suppress(OSError):  # a full disk ends what needs the room, not what is told of it
             self._log.write(f"{time.monotonic() - self._start:9.3f} {line}\n")
             self._log.flush()
 

@@ -9,6 +9,9 @@ any other type is a bug in bundler and ends with `ExitCode.BUG`.
 from dataclasses import dataclass
 from enum import IntEnum
 
+_LINE = 160  # characters shown of a line
+_MESSAGE = 2000  # and of a message, which may hold a word of any length
+
 
 class ExitCode(IntEnum):
     """The documented exit codes of `bundler` and of every .run (docs/exit-codes.md)."""
@@ -28,6 +31,7 @@ class ExitCode(IntEnum):
     STEP = 12  # a command failed on a host
     NOT_READY = 13  # something did not become ready in time
     UNSUPPORTED = 14  # understood, but not supported yet or not on this machine
+    BUSY = 15  # another run is at work on a host
     INTERRUPTED = 130  # Ctrl-C, as a shell reports it
 
 
@@ -91,19 +95,29 @@ class Problem:
     text: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.location}: {self.message} [{self.rule}]"]
+        lines = [f"{self.location}: {_tame(self.message)} [{self.rule}]"]
         if self.text:
-            lines.append(f"    {self.text}")
-        if self.text and self.location.column:
-            lines.append("    " + _indent(self.text, self.location.column) + "^")
+            text, before = _excerpt(self.text, max(self.location.column, 1) - 1)
+            lines.append(f"    {text}")
+            if self.location.column:
+                # White space as wide as what stands before it; tabs stay tabs so that the caret lines up.
+                lines.append("    " + "".join("\t" if char == "\t" else " " for char in before) + "^")
         if self.hint:
-            lines.append(f"  fix: {self.hint}")
+            lines.append(f"  fix: {_tame(self.hint)}")
         return "\n".join(lines)
 
 
-def _indent(text: str, column: int) -> str:
-    """White space as wide as what stands before `column`; tabs stay tabs so that the caret lines up."""
-    return "".join("\t" if char == "\t" else " " for char in text[: column - 1])
+def _excerpt(text: str, index: int) -> tuple[str, str]:
+    """What is shown of a line, and what of it stands before `index`; a very long line is cut around it."""
+    start = max(0, index - _LINE // 2) if len(text) > _LINE else 0
+    head, tail = "…" * (start > 0), "…" * (len(text) > start + _LINE)
+    return f"{head}{_tame(text[start : start + _LINE])}{tail}", head + text[start:index]
+
+
+def _tame(text: str) -> str:
+    """One character for another, so that columns stay: a terminal obeys none of them."""
+    clipped = text if len(text) <= _MESSAGE else f"{text[:_MESSAGE]}…"
+    return "".join(char if char.isprintable() or char in "\t\n" else "\ufffd" for char in clipped)
 
 
 class Problems(BundlerError):  # noqa: N818  (it is a list of faults; "ProblemsError" would say less)

@@ -13,10 +13,12 @@ from bundler.core.rooted import RootedPath
 
 # These three are written into the stub, the seal and folder names, so they hold nothing that a shell could
 # take for more than a word.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_HEADING = {
+    "name": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"),
+    "version": re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}"),
+    "platform": re.compile(r"[a-z0-9]{1,20}/[a-z0-9]{1,20}(/[a-z0-9]{1,20})?"),
+}
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")  # the OCI distribution specification's
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
-_PLATFORM = re.compile(r"[a-z0-9]{1,20}/[a-z0-9]{1,20}(/[a-z0-9]{1,20})?")
 
 
 def faults(index: Index, *, archive_length: int, made: AbstractSet[str] = frozenset()) -> Iterator[str]:
@@ -40,11 +42,15 @@ def faults(index: Index, *, archive_length: int, made: AbstractSet[str] = frozen
         yield from _package(package, index)
 
 
+def heading_fault(what: str, value: str) -> str:
+    """What is wrong with a bundle's name, version or platform; "" where nothing is."""
+    form = _HEADING[what]
+    return "" if form.fullmatch(value) else f"the {what} {value[:140]!r} does not match {form.pattern}"
+
+
 def _heading(index: Index) -> Iterator[str]:
-    checks = (("name", index.name, _NAME), ("version", index.version, _VERSION))
-    for what, value, form in (*checks, ("platform", index.platform, _PLATFORM)):
-        if not form.fullmatch(value):
-            yield f"the {what} {value[:140]!r} does not match {form.pattern}"
+    values = (("name", index.name), ("version", index.version), ("platform", index.platform))
+    yield from (fault for what, value in values if (fault := heading_fault(what, value)))
 
 
 def _paths(members: tuple[Member, ...]) -> Iterator[str]:

@@ -173,6 +173,13 @@ class Root:
                 raise BundlerError(
                     "the disk is full", where=where, code=ExitCode.SPACE, fix="make room there and try again"
                 ) from error
+            if isinstance(error, FileExistsError):
+                raise BundlerError(
+                    "something is there already, and nothing is replaced",
+                    where=where,
+                    code=ExitCode.INPUT,
+                    fix="remove it if it isn't needed, or use another folder",
+                ) from error
             if error.errno in {errno.ELOOP, errno.ENOTDIR}:
                 why = "a symbolic link or a file stands where a folder should be"
             else:

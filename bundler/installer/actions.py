@@ -14,6 +14,7 @@ from typing import Final
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer import journal
 from bundler.installer.deliver import Source, deliver
+from bundler.installer.hostlock import TAKEN_OVER, taken_over
 from bundler.installer.steps import Await, Deliver, Exec, Step, Write
 from bundler.installer.transport import Outcome, Transport
 
@@ -55,7 +56,7 @@ class Captures:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What doing a step needs beside the step. prelude: the ledger's shell functions."""
+    """What doing a step needs beside the step. prelude: shell functions, the ledger's and `guard`."""
 
     source: Source
     prelude: str
@@ -105,14 +106,24 @@ def _wait(
         return Outcome(_NOT_READY, "", error.why)  # an attempt hung until the command was ended
 
 
+def guard(step: Step, patience: float = 0.0) -> str:
+    """The line with which a step's script enters itself under the run's lock.
+
+    patience: seconds for which a later run shall let it run on when the connection is lost. Only a script
+    that changes the host in a way of its own needs any; others are begun anew at no cost.
+    """
+    return f"guard {shlex.quote(step.id)} {int(patience)}"
+
+
 def exec_script(step: Exec, prelude: str) -> str:
     """The step's script in a subshell, then its note in the journal."""
     return f"""{prelude}
+{guard(step, step.timeout)}
 step() {{
 :
 {step.script}
 }}
-(step)
+(step) 8>&-
 status=$?
 [ "$status" = 0 ] || exit "$status"
 {journal.record(step)}
@@ -123,6 +134,7 @@ def write_script(step: Write, prelude: str) -> str:
     """Writes standard input to a file beside its place, then renames it; one that is right is left alone."""
     mask = "077" if step.secret else "022"
     return f"""{prelude}
+{guard(step)}
 umask 022
 path={shlex.quote(step.path)}
 new=$path.bundler-new
@@ -143,6 +155,7 @@ fi
 def await_script(step: Await, prelude: str) -> str:
     """Tries on the host itself: waiting takes no round trips. In the end it tells the last output."""
     return f"""{prelude}
+{guard(step)}
 attempt() {{
 :
 {step.script}
@@ -153,11 +166,11 @@ diagnose() {{
 }}
 end=$(($(date +%s) + {max(int(step.deadline), 1)}))
 while :; do
-    said=$( (attempt) 2>&1 </dev/null)
+    said=$( (attempt) 2>&1 </dev/null 8>&-)
     [ "$?" != 0 ] || break
     if [ "$(date +%s)" -ge "$end" ]; then
         printf '%s\\n' "$said" >&2
-        (diagnose) >&2 2>&1 </dev/null
+        (diagnose) >&2 2>&1 </dev/null 8>&-
         exit {_NOT_READY}
     fi
     sleep {step.interval:g}
@@ -168,6 +181,8 @@ done
 
 def failure(step: Step, outcome: Outcome) -> BundlerError:
     """The error for a step whose command ended with a status other than 0."""
+    if outcome.status == TAKEN_OVER:
+        return taken_over(step.host)
     output = "" if _is_secret(step) else _last_lines(outcome)
     if isinstance(step, Await) and outcome.status == _NOT_READY:
         return BundlerError(

@@ -5,6 +5,7 @@ Loads little by itself: what takes long to import is imported by the command tha
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -31,6 +32,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001  (no user ever sees a traceback, unless asked for)
         return _bug(error)
+
+
+def program() -> int:
+    """What the frozen program runs: `main`, with SIGTERM and SIGHUP heard as Ctrl-C is.
+
+    So what was begun is put in order: files that were not written whole go, and so does what runs on hosts.
+    The exit code tells which signal it was, as a shell does. What is ignored (nohup) stays so.
+    """
+    heard: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: stop, signal.SIGHUP: stop}
+    if sys.argv[1:2] != [
+        "helm-agent"
+    ]:  # inside of Helm nothing is heard; there a signal has its usual effect
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handler)
+    code = main()
+    return 128 + heard[0] if heard and code == ExitCode.INTERRUPTED else code
 
 
 def with_default(words: Sequence[str]) -> list[str]:

@@ -1,8 +1,10 @@
 """The commands of a .run, as typer reads them from their signatures."""
 
+import contextlib
 import getpass
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,6 +15,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer import options as opt
 from bundler.installer import session as sessions
 from bundler.installer import show
+from bundler.installer.admit import Gate
 from bundler.installer.connect import Access
 from bundler.installer.content import register as register_content
 from bundler.installer.invoke import new_app, run_file
@@ -69,9 +72,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     """
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
-    with sessions.opened(
-        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
-    ) as session:
+    with _alone(clusterfile, access, gate, parallel, base or ()) as session:
         plan = session.plan()
         if not plan.steps:
             session.record()
@@ -130,7 +131,7 @@ def delete(  # noqa: PLR0913  (as above)
     """
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
-    with sessions.opened(run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
+    with _alone(clusterfile, access, gate, parallel) as session:
         decided = session.removal()
         if not yes:
             _confirm(session)
@@ -171,6 +172,15 @@ def verify_sig(*, trust: opt.Trust = None) -> None:
     sys.stdout.write(f"signed by {', '.join(dict.fromkeys((verdict.who, release.key)))}\n")
 
 
+def _alone(
+    clusterfile: Path, access: Access, gate: Gate, parallel: int, bases: Iterable[Path] = ()
+) -> contextlib.AbstractContextManager[Session]:
+    """A session that no other run shares its hosts with."""
+    return sessions.opened(
+        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=bases, alone=True
+    )
+
+
 def _access(*, accept_new: bool, ask_password: bool) -> Access:
     password = Secret(getpass.getpass("ssh password: ")) if ask_password else None
     return Access(Path.home(), os.environ, password, accept_new)
@@ -193,7 +203,8 @@ def _confirm(session: Session) -> None:
             fix="add --yes",
         )
     hosts = len(session.site.hosts)
-    typer.confirm(f"Delete the cluster {session.site.name} on {hosts} hosts, with all its data?", abort=True)
+    if not typer.confirm(f"Delete the cluster {session.site.name} on {hosts} hosts, with all its data?"):
+        raise BundlerError("nothing was deleted", code=ExitCode.INTERRUPTED, fix="answer y to delete it")
 
 
 def _write_report(path: Path | None, text: str) -> None:

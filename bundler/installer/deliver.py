@@ -7,6 +7,7 @@ place when all are right. When one isn't, none is renamed, and nothing of the st
 """
 
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,8 +114,9 @@ def deliver(
 ) -> Outcome:
     """Bring the step's files to the host and note its success there.
 
-    prelude: the ledger's shell functions. progress: gets the bytes of each chunk that is sent, and of each
-    file that needs no sending. Raises BundlerError: SPACE before anything is sent, INTEGRITY, STEP, HOST.
+    prelude: shell functions, the ledger's and `guard`. progress: gets the bytes of each chunk that is sent,
+    and of each file that needs no sending.
+    Raises BundlerError: SPACE before anything is sent, INTEGRITY, STEP, HOST.
     """
     wanted = items(step, source)
     asked = transport.run(probe_script(step, wanted), timeout=_PROBE_TIMEOUT)
@@ -160,6 +162,7 @@ def receive_script(step: Deliver, wanted: Sequence[Item], found: Probe, prelude:
     unplaced = [item for item in wanted if item.number not in found.placed]
     placed = [item for item in wanted if item.number in found.placed]
     return f"""{prelude}
+guard {shlex.quote(step.id)} 0
 {_functions(step)}
 mkdir -p -m 0700 {journal.STATE} && mkdir -p "$box" || exit 1
 {_ALONE}

@@ -27,14 +27,16 @@ def invoke(app: typer.Typer, words: list[str]) -> int:
     name = Path(os.environ.get(NAME, "product.run")).name
     try:
         status = app(words, standalone_mode=False, prog_name=name)
-    except typer.Abort:
-        return ExitCode.INTERRUPTED
+    except typer.Abort:  # the end of input, where an answer is asked for
+        raise KeyboardInterrupt from None
     except typer.Exit as end:
         return end.exit_code
     except typer.TyperException as error:
         raise BundlerError(
             error.format_message(), code=ExitCode.USAGE, fix=f"./{name} --help tells what there is"
         ) from None
+    if status == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C
+        raise KeyboardInterrupt
     return int(status or 0)
 
 

@@ -24,6 +24,7 @@ from bundler.installer.events import Sink, tee
 from bundler.installer.execute import close_all, execute
 from bundler.installer.facts import Facts
 from bundler.installer.gather import gather
+from bundler.installer.hostlock import Claim, held
 from bundler.installer.journal import RELEASES, STATE
 from bundler.installer.logfile import LogFile, redact
 from bundler.installer.plan import decide, decide_removal, wanted_files
@@ -62,6 +63,7 @@ class Session:
     verdict: Verdict
     allowed: Allowed
     whole: WholeCheck
+    claim: Claim
     base: SiteBase | None = None
     secrets: Secrets | None = None
 
@@ -107,7 +109,8 @@ class Session:
 
     def run(self, plan: Plan, sink: Sink, *, limits: Limits) -> None:
         """Carry a plan out. Raises what `execute` does."""
-        desk = Desk(BundleSource(self.bundle, self.base), load("ledger.sh"), self.captures)
+        source = BundleSource(self.bundle, self.base)
+        desk = Desk(source, self.claim.prelude() + load("ledger.sh"), self.captures)
         execute(plan, self.transports, desk, sink, limits=limits)
 
     def nodes(self) -> str:
@@ -153,12 +156,15 @@ def opened(
     parallel: int,
     tell: Callable[[str], None],
     bases: Iterable[Path] = (),
+    alone: bool = False,
 ) -> Iterator[Session]:
     """Open the .run if it may be trusted, read the Clusterfile, connect to every host and ask for its facts.
 
     bases: what the .run may rest on; else a .run beside it is looked for, else the site has to have it.
+    alone: hold the hosts against other runs meanwhile; whoever changes something must.
     Raises BundlerError: what is wrong with the file, the Clusterfile or the hosts.
     """
+    claim = Claim.ours()
     with open_bundle(run_file, bases) as bundle, WholeCheck(bundle) as whole:
         verdict = gate.admit(bundle, tell)
         site = read_file(clusterfile)
@@ -166,11 +172,21 @@ def opened(
             tell(f"note: {notice}")
         tell(f"connecting to {len(site.hosts)} hosts of {site.name}")
         transports = connect_all(site, access, parallel=parallel)
+        first = site.control_plane.address
         try:
-            facts = gather(transports, parallel=parallel)
-            base = _site_base(bundle, transports[site.control_plane.address])
-            of = _fitting(bundle, facts.hosts[site.control_plane.address].architecture)
-            yield Session(site, of, access, transports, facts, Captures(), verdict, gate.allowed, whole, base)
+            # What a run before this one has left unfinished ends first: facts hold its journal.
+            with (
+                held(transports, first, claim, parallel=parallel, tell=tell)
+                if alone
+                else contextlib.nullcontext()
+            ):
+                facts = gather(transports, parallel=parallel)
+                base = _site_base(bundle, transports[first])
+                of = _fitting(bundle, facts.hosts[first].architecture)
+                hearing = Captures()
+                yield Session(
+                    site, of, access, transports, facts, hearing, verdict, gate.allowed, whole, claim, base
+                )
         finally:
             close_all(transports)
 

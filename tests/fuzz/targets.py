@@ -1,6 +1,8 @@
 """What is fuzzed, and what each reader promises: a value that holds together, or a `BundlerError`."""
 
+import io
 import os
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,14 +12,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+import zstandard
+
 from bundler.builder.kubefile import parser
 from bundler.core import oci, yamldoc
-from bundler.core.archive import Bundle
+from bundler.core.archive import Bundle, frames
+from bundler.core.archive.platforms import tar_entries
 from bundler.core.archive.seal import TEXT
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, Problems
 from bundler.core.reference import Reference
-from tests.unit.core.archive.hostile_kit import FILES, Base, make_base, make_universal, stored
+from tests.unit.core.archive.hostile_kit import FILES, Base, header, make_base, make_universal, stored
 
 _BUDGET: Final = 4 << 20  # bytes that one input may unpack to
 
@@ -68,6 +73,10 @@ def spoiled_run(data: bytes) -> bytes:
         case b"f":  # a frame, and an index that says of it what its first bytes tell
             size = int.from_bytes(rest[:3], "little")
             return base.parts.framed(rest[3:], size=size, digest=str(Digest.of(rest[3:]))).build()
+        case b"h":  # what stands in front of a member in the tar
+            text = FILES["root/bin/kubelet"]
+            fields = {"path": "only", "size": len(text), "digest": str(Digest.of(text))}
+            return base.parts.framed(stored(text), before=rest, **fields).build()
         case b"s" | b"t":  # a seal's text; that of two platforms
             return base.parts.build(lambda _text: rest)
         case b"g":  # a signature
@@ -87,6 +96,7 @@ def run(data: bytes) -> None:
                 for member in of.index.members:
                     _read(of, member.path)
             bundle.check()
+            _hold_against_tar(bundle)
             if (signature := bundle.signature()) is not None:
                 signature.verify(bundle.seal.to_bytes())
     finally:
@@ -103,6 +113,18 @@ def _read(bundle: Bundle, path: str) -> None:
     assert seen == member.size
 
 
+def _hold_against_tar(bundle: Bundle) -> None:
+    """After a check, the archive is as a tar what the index says."""
+    entries = tar_entries(bundle.indexes)
+    if sum(member.size for member in entries) > _BUDGET:
+        return
+    packed = io.BytesIO(b"".join(bundle.section("archive")))
+    plain = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+    with tarfile.open(fileobj=plain, mode="r|") as tar:
+        seen = [(each.name, each.size, each.mode, each.isreg()) for each in tar]
+    assert seen == [(each.path, each.size, each.mode, True) for each in entries if each.length]
+
+
 def _run_seeds() -> Iterator[bytes]:
     base = _base()
     yield b"i" + base.parts.sections["index"]
@@ -113,6 +135,7 @@ def _run_seeds() -> Iterator[bytes]:
     yield b"g" + base.data[base.seal.offset + TEXT :].rstrip(b"\n") + b"\n"
     for data in FILES.values():
         yield b"f" + len(data).to_bytes(3, "little") + stored(data)[:2000]
+    yield b"h" + frames.small(header(base.parts.document["members"][0] | {"path": "only"}))
     yield b"w" + base.data[-8192:]
 
 

@@ -14,11 +14,11 @@ from bundler.installer import journal
 from bundler.installer.deliver import deliver
 from bundler.installer.hostkeys import KnownHosts
 from bundler.installer.login import Credentials, Trust
-from bundler.installer.plan.templates import load
 from bundler.installer.site import Host, Login, Role
 from bundler.installer.ssh import SshTransport, open_ssh
 from bundler.installer.steps import Deliver, Delivery, Phase, fingerprint
 from tests.real.sshd import ADDRESS, SSHD, Sshd, running
+from tests.unit.installer.fakes import prelude
 
 pytestmark = [
     pytest.mark.real,
@@ -58,7 +58,7 @@ class Place:
         self.server = server
         self.folder = folder
         self.state = folder / "state"
-        self.prelude = load("ledger.sh").replace("/var/lib/bundler", str(self.state))
+        self.prelude = prelude(folder)
 
     def connect(self) -> SshTransport:
         login = Login(port=self.server.port, key_file=str(self.server.user_key))

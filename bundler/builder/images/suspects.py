@@ -8,7 +8,9 @@ from bundler.builder.images.rules import arguments, environment
 
 _LONGEST = 400  # characters; a name has at most 255, a tag 128
 _TAG_OR_DIGEST = r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
-_FULL = re.compile(rf"(?:[a-z0-9-]+\.)+[a-z]{{2,}}(?::[0-9]{{1,5}})?/[a-z0-9][a-z0-9._/-]*{_TAG_OR_DIGEST}")
+# A registry is a domain, or anything with a port: `registry:5000`, an address.
+_REGISTRY = r"(?:(?:[a-z0-9-]+\.)+[a-z]{2,}|[a-z0-9-]+(?:\.[a-z0-9-]+)*:[0-9]{1,5})"
+_FULL = re.compile(rf"{_REGISTRY}/[a-z0-9][a-z0-9._/-]*{_TAG_OR_DIGEST}")
 _SHORT = re.compile(rf"[a-z0-9][a-z0-9._/-]*{_TAG_OR_DIGEST}")
 _HOST_AND_PORT = re.compile(r"[^/]*\.[^/]*:[0-9]+")
 _NOT_SPEC = frozenset({"metadata", "status"})
@@ -47,5 +49,5 @@ def _looks(key: str, text: str) -> bool:
     if len(text) > _LONGEST:
         return False
     if "image" in key.lower() and not _HOST_AND_PORT.fullmatch(text):
-        return _SHORT.fullmatch(text) is not None
+        return (_SHORT.fullmatch(text) or _FULL.fullmatch(text)) is not None
     return _FULL.fullmatch(text) is not None

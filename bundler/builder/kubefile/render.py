@@ -2,6 +2,7 @@
 
 import json
 from pathlib import PurePath
+from urllib.parse import quote
 
 from bundler.builder.kubefile.lint import Report
 from bundler.builder.kubefile.rules import RULES, Rule
@@ -73,7 +74,7 @@ def _result(finding: Finding, order: list[str]) -> dict[str, object]:
     problem = finding.problem
     message = problem.message + (f" (fix: {problem.hint})" if problem.hint else "")
     region = {"startLine": max(1, problem.location.line), "startColumn": max(1, problem.location.column)}
-    artifact = {"uri": PurePath(problem.location.file).as_posix()}
+    artifact = {"uri": quote(PurePath(problem.location.file).as_posix())}  # a URI reference, RFC 3986
     return {
         "ruleId": problem.rule,
         "ruleIndex": order.index(problem.rule),

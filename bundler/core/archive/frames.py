@@ -20,9 +20,11 @@ HEAD = 18  # bytes; no frame's header is longer
 _MAGIC = 0xFD2FB528
 _DESCRIPTOR = 0xC0  # eight bytes of content size; not single-segment, no checksum, no dictionary
 _WINDOW = 7 << 3  # 128 KiB
+_LEAST, _FEW = 128, 64  # bytes in a block on average, blocks in any frame: nobody makes smaller ones, or more
+_RUN = 1  # the type of a block that is one byte again and again
 _BLOCK = 1 << 17  # the largest block a 128 KiB window allows
 _STORED_HEAD = 4 + 1 + 1 + 8
-_RUN = 7 * (3 + _BLOCK)  # bytes read at once, below 1 MiB
+_AT_ONCE = 7 * (3 + _BLOCK)  # bytes read at once, below 1 MiB
 _MANY_THREADS_FROM = 1 << 20  # bytes; below, the threads cost more than they bring
 
 _PACKED_HEADS = (
@@ -75,6 +77,30 @@ def content_size(head: bytes, window: int = MAX_WINDOW) -> int | None:
     return int(told.content_size)
 
 
+def is_whole(
+    read: Callable[[int, int], bytes], offset: int, length: int, size: int, window: int = MAX_WINDOW
+) -> bool:
+    """Whether one frame of `size` bytes of content, and nothing behind it, takes up exactly this place.
+
+    Goes from block to block by their heads and unpacks nothing. read: (length, offset), as `os.pread` is for
+    a file. window: how large the frame's may be.
+    """
+    end, start = offset + length, offset
+    head = read(min(HEAD, length), offset)
+    if content_size(head, window) != size:
+        return False
+    offset += zstandard.frame_header_size(head)
+    for _ in range(_FEW + size // _LEAST):
+        if offset + 3 > end:
+            return False
+        block = head[offset - start :][:3]  # the first one mostly stands in what was read already
+        word = int.from_bytes(block if len(block) == 3 else read(3, offset), "little")
+        offset += 3 + (1 if word >> 1 & 3 == _RUN else word >> 3)
+        if word & 1:
+            return offset + (4 if zstandard.get_frame_parameters(head).has_checksum else 0) == end
+    return False
+
+
 def stored_length(size: int) -> int:
     """Bytes of the stored frame of `size` bytes of content."""
     return _STORED_HEAD + size + 3 * max(1, -(-size // _BLOCK))
@@ -113,7 +139,7 @@ def stored_runs(size: int) -> Iterator[tuple[int, int]]:
     """
     end, offset = stored_length(size), _STORED_HEAD
     while offset < end:
-        length = min(_RUN, end - offset)
+        length = min(_AT_ONCE, end - offset)
         yield offset, length
         offset += length
 

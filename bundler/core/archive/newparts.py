@@ -76,16 +76,24 @@ class NewParts:
         self._files[0].write_at(offset, data)
 
     def commit(self, mode: int) -> None:
-        """Give the parts their names, the first one last: without it, nothing is taken for a .run."""
-        for file in reversed(self._files[1:]):
-            file.commit(mode & 0o666)
-        if len(self._files) > 1:
-            self._hash_first()
-            hexes = (hasher.hexdigest() for hasher in self._hashers)
-            sums.write(
-                self._target, [(file.target, hex_) for file, hex_ in zip(self._files, hexes, strict=True)]
-            )
-        self._files[0].commit(mode)
+        """Give the parts their names, the first one last: without it, nothing is taken for a .run.
+
+        Where that is broken off, those that have their names go away again.
+        """
+        with ExitStack() as undo:
+            for file in reversed(self._files[1:]):
+                file.commit(mode & 0o666)
+                undo.callback(file.target.unlink, missing_ok=True)
+            if len(self._files) > 1:
+                self._hash_first()
+                hexes = (hasher.hexdigest() for hasher in self._hashers)
+                sums.write(
+                    self._target,
+                    [(file.target, hex_) for file, hex_ in zip(self._files, hexes, strict=True)],
+                )
+                undo.callback(sums.sums_path(self._target).unlink, missing_ok=True)
+            self._files[0].commit(mode)
+            undo.pop_all()
         self._remove_surplus()
 
     def _begin(self) -> None:

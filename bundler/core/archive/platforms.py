@@ -5,14 +5,14 @@ named after it; the archive is everybody's, and what is the same for all is in i
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypeVar
 
 from bundler.core.archive.seal import OF_PLATFORM, Seal, refuse
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.index import Index
+from bundler.core.index import Index, Member
 
 PARTS: Final = ("runtime", "index", "info", "list")  # of each further platform, in this order
 FOLDER: Final = "platforms"  # of the tar; what can't lie at its own path is in FOLDER/linux-arm64/
@@ -131,6 +131,18 @@ def tar_names(
         folders.update(above for name in names.values() for above in _above(name))
         named.append(names)
     return tuple(named)
+
+
+def tar_entries(indexes: Sequence[Index]) -> tuple[Member, ...]:
+    """All members of all platforms under their names in the tar, each once, in the order they lie in."""
+    if len(indexes) == 1:
+        return indexes[0].members
+    known = [{each.path: (each.offset, each.mode) for each in index.members} for index in indexes]
+    entries: dict[str, Member] = {}
+    for index, names in zip(indexes, tar_names([index.platform for index in indexes], known), strict=True):
+        for each in index.members:
+            entries.setdefault(names[each.path], replace(each, path=names[each.path]))
+    return tuple(sorted(entries.values(), key=lambda each: each.offset))
 
 
 def _fits(path: str, same: _Same, taken: Mapping[str, _Same], folders: set[str]) -> bool:

@@ -10,12 +10,12 @@ from typing import IO, NoReturn, Protocol, Self, cast
 
 import zstandard
 
-from bundler.core.archive import deflate, frames, rebuild, sums
+from bundler.core.archive import deflate, frames, headers, rebuild, sums
 from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
 from bundler.core.archive.frames import HEAD, content_size
 from bundler.core.archive.parts import Parts, Span
-from bundler.core.archive.platforms import choose, index_size, own_section, platforms_of
+from bundler.core.archive.platforms import choose, index_size, own_section, platforms_of, tar_entries
 from bundler.core.archive.platforms import faults as between
 from bundler.core.archive.recipes import Content, Needed, Recipes, Source, recipe_faults
 from bundler.core.archive.seal import RECIPES, Seal, Section
@@ -241,8 +241,9 @@ class Bundle:
             return signatures.read(self._parts, self.seal)
 
     def check(self, progress: Progress = lambda _name, _count: None, *, signature: bool = True) -> None:
-        """Verify every byte of the file against the seal, and that a signature is one, where that is asked.
+        """Verify every byte against the seal, the tar headers against the index, and the signature's form.
 
+        signature: whether there must be a signature, or none, in the room for it.
         Raises BundlerError (INTEGRITY) that names all the sections that are damaged.
         """
         damaged = [
@@ -265,6 +266,18 @@ class Bundle:
                 code=ExitCode.INTEGRITY,
                 fix="copy the file again from where it came from",
             )
+        entries = tar_entries(self.indexes)
+        if fault := headers.fault(entries, self._archive.length, self._pread_archive, long=self._long):
+            raise BundlerError(
+                "tar would unpack something else than the index lists",
+                where=self.path,
+                why=fault,
+                code=ExitCode.INTEGRITY,
+                fix="don't use this file; no bundler makes such a one",
+            )
+
+    def _pread_archive(self, length: int, offset: int) -> bytes:
+        return self._parts.pread(length, self._archive.offset + offset)
 
     def _blamed(self, damaged: list[tuple[str, int, int]]) -> str:
         """The parts to copy again: by their sums, or else all that hold something of what is damaged."""

@@ -1,7 +1,5 @@
 """The site's registry on the control plane: certificate, configuration, unit, and images in its store."""
 
-import ipaddress
-
 from bundler.core.index import Image
 from bundler.core.reference import Reference
 from bundler.installer import secrets as site_secrets
@@ -10,6 +8,7 @@ from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.packages import packages_first
 from bundler.installer.steps import Await, Deliver, Exec, Phase, Step, Write
+from bundler.installer.storename import store_name
 
 
 def registry_steps(context: Context) -> tuple[Step, ...]:
@@ -23,25 +22,6 @@ def registry_steps(context: Context) -> tuple[Step, ...]:
         *_image_steps(context, "app-images", rest, besides=first),
         *_start_steps(context),
     )
-
-
-def store_name(registry: str) -> str:
-    """A registry's name as the first part of a path that knows no colons and no brackets.
-
-    No host name has an underscore, and none starts with `ipv6-`, so different names stay different.
-    """
-    host, port = _split_port(registry.lower())
-    if host.startswith("["):
-        address = ipaddress.IPv6Address(host.strip("[]")).exploded
-        host = f"ipv6-{address.replace(':', '-')}"
-    return f"{host}__{port}" if port else host
-
-
-def _split_port(registry: str) -> tuple[str, str]:
-    if registry.endswith("]"):
-        return registry, ""
-    host, colon, port = registry.rpartition(":")
-    return (host, port) if colon else (registry, "")
 
 
 def links(image: Image) -> tuple[str, ...]:

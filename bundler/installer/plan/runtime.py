@@ -9,10 +9,10 @@ from bundler.installer.plan.contents import deliver
 from bundler.installer.plan.context import Context, content_digest, files_digest
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.packages import carries_containerd, packages_of
-from bundler.installer.plan.registry import store_name
 from bundler.installer.plan.settings import node_settings
 from bundler.installer.site import Host
 from bundler.installer.steps import Deliver, Exec, Phase, Step, Write
+from bundler.installer.storename import store_name
 
 
 def runtime_steps(context: Context) -> tuple[Step, ...]:

@@ -1,6 +1,7 @@
 """What is served under which address, decided once when serving starts.
 
-Images keep their full names (`docker.io/library/web`), charts are artifacts at `charts/NAME:VERSION` as Helm
+Images keep their full names (`docker.io/library/web`), but for a registry's port, which no client can name in
+a path: `host__5000/web`, as the site's registry has it. Charts are artifacts at `charts/NAME:VERSION` as Helm
 pushes them, and every file of the bundle stands under its own path.
 """
 
@@ -24,6 +25,7 @@ from bundler.core.reference import DEFAULT_REGISTRY, Reference
 from bundler.installer.handout import repository
 from bundler.installer.handout.charts import Chart, charts, pack
 from bundler.installer.handout.images import blob_member, find_blob, offered
+from bundler.installer.storename import store_name
 
 CHARTS: Final = "charts"
 BINARY: Final = "application/octet-stream"
@@ -77,7 +79,10 @@ class Contents:
         `registry`: whose mirror is meant, where the client says so (containerd's `ns`). Without it, a name
         that isn't there is looked for as Docker asks its mirrors: without `docker.io/` in front.
         """
-        tried = (f"{registry}/{name}" if registry else name, name, f"{DEFAULT_REGISTRY}/{name}")
+        first, _, rest = name.partition("/")
+        stored = f"{store_name(first)}/{rest}" if ":" in first else name
+        theirs = f"{store_name(registry)}/{name}" if registry else name
+        tried = (theirs, stored, f"{DEFAULT_REGISTRY}/{name}")
         return next((self.repositories[each] for each in tried if each in self.repositories), None)
 
 
@@ -86,7 +91,8 @@ def contents(bundle: Bundle) -> Contents:
     repositories: dict[str, Repository] = {}
     for image in offered(bundle):
         reference = Reference.parse(image.name)
-        home = repositories.setdefault(reference.name, Repository())
+        name = f"{store_name(reference.registry)}/{reference.repository}"
+        home = repositories.setdefault(name, Repository())
         _add_image(bundle, image, home)
         if reference.tag is not None:
             home.tags[reference.tag] = image.digest

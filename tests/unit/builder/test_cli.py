@@ -1,3 +1,4 @@
+import errno
 import gzip
 import json
 import os
@@ -230,6 +231,41 @@ def test_a_bug_is_told_without_a_traceback(
     assert "Traceback" not in err
     log = Path(err.split("log: ")[1].strip())
     assert "Traceback" in log.read_text()
+
+
+def test_ctrl_c_while_modules_are_loaded_is_no_traceback() -> None:
+    code = (
+        "import sys, signal, os\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from bundler.builder.entry import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted; nothing was done\n")
+
+
+def test_a_full_disk_is_no_bug(
+    call: Call, project: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it is found out: at last the command line knows what it means."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/cache/x")
+
+    monkeypatch.setattr(session, "make", full)
+    code, _, err = call("make", project, "--runtime", runtime)
+    assert (code, "bug" in err) == (ExitCode.SPACE, False)
+    assert "No space left on device: '/cache/x'" in err
+
+
+def test_a_log_that_can_grow_no_more_ends_no_build(
+    call: Call, project: Path, runtime: Path, tmp_path: Path
+) -> None:
+    code, _, err = call("make", project, "--runtime", runtime, "--log", "/dev/full", "-o", tmp_path / "x.run")
+    assert (code, err.count("error")) == (0, 0), err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

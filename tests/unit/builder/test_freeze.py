@@ -1,3 +1,4 @@
+import shutil
 import struct
 import sys
 import tarfile
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bundler.builder.elf import interpreter
-from bundler.builder.freeze import helm_library, pack, stub_template
+from bundler.builder.freeze import freeze, helm_library, pack, stub_template, this_platform
 from bundler.builder.resources import resource
 from bundler.core.errors import BundlerError, ExitCode
 
@@ -78,3 +79,15 @@ def test_the_products_own_files_are_found() -> None:
     assert helm_library().name == "libhelm_c.so"
     with pytest.raises(BundlerError, match="missing"):
         resource("no-such-folder")
+
+
+def test_a_disk_that_is_too_full_is_told_before_pyinstaller_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyInstaller's own tools tell it as "No such file" or not at all."""
+    usage = shutil.disk_usage(tmp_path)._replace(free=20 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    with pytest.raises(BundlerError, match="too little room for freezing the installer") as caught:
+        freeze(this_platform(), tmp_path, log=pytest.fail)
+    assert caught.value.code is ExitCode.SPACE
+    assert list((tmp_path / "runtime").iterdir()) == []

@@ -56,3 +56,18 @@ def test_stopped_work_says_so():
     stop.now()
     with pytest.raises(StoppedError):
         stop.check()
+
+
+def test_ctrl_c_may_come_before_all_threads_are_started(monkeypatch):
+    started = []
+
+    class Interrupted(threading.Thread):
+        def start(self):
+            if started:
+                raise KeyboardInterrupt
+            started.append(self)
+            super().start()
+
+    monkeypatch.setattr("bundler.builder.parallel.threading.Thread", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_all([lambda: 1, lambda: 2, lambda: 3], 3, Stop())

@@ -3,7 +3,7 @@ import pytest
 from bundler.builder.spec import identify, resolve_link, tree_contents
 from bundler.builder.stage.tree import Entry, File, Symlink, Tree
 from bundler.core.digest import Digest
-from bundler.core.errors import BundlerError, Problems
+from bundler.core.errors import BundlerError, ExitCode, Problems
 
 TITLE, VERSION = "org.opencontainers.image.title", "org.opencontainers.image.version"
 
@@ -131,3 +131,12 @@ def test_sealers_labels_say_the_version_where_ours_does_not():
     with pytest.raises(BundlerError, match="latest") as caught:
         identify({**theirs, "cluster.alpha.sealer.io/cluster-runtime-version": "latest"}, "x")
     assert caught.value.where == "LABEL cluster.alpha.sealer.io/cluster-runtime-version"
+
+
+@pytest.mark.parametrize("label", ["org.opencontainers.image.title", "org.opencontainers.image.version"])
+@pytest.mark.parametrize("value", ["2.0-$V", "two words", "../up", "v" * 129])
+def test_a_name_that_no_file_can_have_is_told_with_its_label(label, value):
+    """Before anything is fetched: the writer would find out when all else is done."""
+    with pytest.raises(BundlerError) as caught:
+        identify({label: value}, "x")
+    assert (caught.value.code, caught.value.where) == (ExitCode.INPUT, f"LABEL {label}")

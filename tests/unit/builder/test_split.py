@@ -6,6 +6,7 @@ import pytest
 
 from bundler.builder import split
 from bundler.core.archive import Bundle
+from bundler.core.archive.newfile import NewFile
 from bundler.core.archive.parts import part_path
 from bundler.core.archive.seal import ALIGN
 from bundler.core.errors import BundlerError, ExitCode
@@ -102,6 +103,26 @@ def test_join_goes_on_where_split_was_interrupted(product: Path, after: int) -> 
         split.split(product, LIMIT, tell=stop)
     split.join(product)
     assert (sha256(product), names(product)) == (before, {"product.run"})
+
+
+@pytest.mark.parametrize("after", [1, 3, 5])
+def test_broken_off_in_another_folder_it_leaves_nothing(
+    product: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    left, real = [after], NewFile.commit
+
+    def commit(self: NewFile, mode: int) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        real(self, mode)
+
+    monkeypatch.setattr(NewFile, "commit", commit)
+    stick = tmp_path / "stick" / "p.run"
+    stick.parent.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        split.split(product, LIMIT, stick)
+    assert names(stick) == set()
 
 
 @pytest.mark.parametrize("torn", [0, 1, ALIGN, 4 * ALIGN])

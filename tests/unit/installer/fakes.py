@@ -7,8 +7,11 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
+from bundler.installer.hostlock import Claim
 from bundler.installer.local import LocalTransport
+from bundler.installer.plan.templates import load
 from bundler.installer.transport import Outcome
 
 Answer = Callable[[str, bytes], Outcome]
@@ -71,3 +74,11 @@ def private_transport(address: str) -> LocalTransport:
     transport = LocalTransport(address)
     transport._prefix = ()
     return transport
+
+
+def prelude(folder: Path) -> str:
+    """What stands in front of every step, on a host whose state and lock are below `folder`."""
+    claim = Claim("token", "a test", str(folder / "lock"))
+    (folder / "lock").mkdir(exist_ok=True)
+    (folder / "lock" / "lock").write_text("token 1 a test\n")
+    return claim.prelude() + load("ledger.sh").replace("/var/lib/bundler", str(folder / "state"))

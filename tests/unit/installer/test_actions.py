@@ -9,9 +9,8 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer import journal
 from bundler.installer.actions import Captures, Desk, perform
-from bundler.installer.plan.templates import load
 from bundler.installer.steps import Await, Deliver, Delivery, Exec, Phase, Step, Write, fingerprint
-from tests.unit.installer.fakes import private_transport
+from tests.unit.installer.fakes import prelude, private_transport
 
 
 class Contents:
@@ -39,8 +38,7 @@ class Bench:
         self.sent: list[int] = []
 
     def do(self, step: Step, contents: dict[str, bytes] | None = None) -> None:
-        prelude = load("ledger.sh").replace("/var/lib/bundler", str(self.state))
-        desk = Desk(Contents(contents or {}), prelude, self.captures)
+        desk = Desk(Contents(contents or {}), prelude(self.folder), self.captures)
         transport = private_transport("h")
         try:
             perform(step, transport, desk, on_bytes=self.sent.append, on_line=self.lines.append)

@@ -16,6 +16,7 @@ from bundler.installer.actions import Captures
 from bundler.installer.admit import WholeCheck
 from bundler.installer.cli import main
 from bundler.installer.connect import Access
+from bundler.installer.hostlock import Claim
 from bundler.installer.session import Session
 from bundler.installer.transport import Outcome
 from bundler.installer.trust import UNSIGNED, Allowed, Release, Verdict
@@ -136,8 +137,9 @@ def session(product: Path, releases: tuple[str, ...], host: MemoryTransport) -> 
     found = kit.facts(site, control_plane={"releases": releases})
     verdict = Verdict(Release("demo", "2", UNSIGNED), "")
     access, hosts = Access(Path("/nonexistent"), {}), {kit.CONTROL_PLANE: host}
+    claim = Claim("token", "a test")
     with Bundle.open(product) as bundle, WholeCheck(bundle) as whole:
-        yield Session(site, bundle, access, hosts, found, Captures(), verdict, Allowed(), whole)
+        yield Session(site, bundle, access, hosts, found, Captures(), verdict, Allowed(), whole, claim)
 
 
 def settled(product: Path, releases: tuple[str, ...]) -> list[bytes]:

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.builder.disk import need
 from bundler.builder.packages.deb.archives import Archive
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.suite import Suite
 
 _UPDATE_SECONDS = 900.0
 _SOLVE_SECONDS = 300.0
+_ROOM = 160 << 20  # bytes for a suite's indexes and what apt makes of them; bookworm takes about 120 MiB
 # How this machine reaches its mirrors: the only part of its configuration that is taken over.
 _ACQUIRE = re.compile(
     r"Acquire::(?:https?(?:::.*)?|Retries|ForceIPv[46]|Check-Valid-Until|Check-Date|By-Hash) \".*\";"
@@ -87,6 +89,7 @@ class AptRoot:
 
     def update(self) -> None:
         """Fetch the indexes and check their signatures."""
+        need(self._folder, f"the indexes of {self._suite}", _ROOM)  # on a full disk apt may hang
         self._run("apt-get", "-qq", "-o", "APT::Update::Error-Mode=any", "update", seconds=_UPDATE_SECONDS)
 
     def release_files(self) -> Mapping[str, Path]:

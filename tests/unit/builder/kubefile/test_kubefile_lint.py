@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from bundler.builder.kubefile import parser
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
-from bundler.builder.kubefile.lint import check, lint
+from bundler.builder.kubefile.lint import Report, check, lint
 from bundler.builder.kubefile.render import as_json, as_sarif, as_text
 from bundler.builder.kubefile.rules import RULES
-from bundler.core.errors import BundlerError, ExitCode
+from bundler.builder.kubefile.source import Finding, Severity
+from bundler.core.errors import BundlerError, ExitCode, Location, Problem
 from tests.unit.builder.kubefile.sealer_style import SEALER_STYLE
 
 DOC = Path(__file__).parents[4] / "docs" / "kubefile.md"
@@ -264,6 +265,32 @@ def test_sarif_has_what_code_scanning_asks_for(tmp_path, catalogue):
         "artifactLocation": {"uri": "Kubefile"},
         "region": {"startLine": 2, "startColumn": 1},
     }
+
+
+def test_sarif_names_a_file_as_a_uri():
+    report = Report(
+        (Finding(Problem(Location("my site/ä#1%/Kubefile", 1, 1), "no-from", "x"), Severity.ERROR),)
+    )
+    (result,) = json.loads(as_sarif(report, "1"))["runs"][0]["results"]
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == "my%20site/%C3%A4%231%25/Kubefile"
+
+
+@pytest.mark.parametrize(("before", "behind"), [(0, 5000), (5000, 0), (5000, 5000), (70, 70)])
+def test_of_a_long_line_only_what_is_around_the_place_is_shown(tmp_path, catalogue, before, behind):
+    line = f"IMAGE a{'/a' * (before // 2)} # {'b' * behind}"
+    found = linted(f"FROM scratch\n{line}\n", tmp_path, catalogue).errors
+    (finding,) = [each for each in found if each.problem.rule == "trailing-comment"]
+    _, shown, caret, *_ = str(finding.problem).split("\n")
+    assert len(shown) < 180
+    assert shown[len(caret) - 1 :].startswith("# ")
+
+
+def test_nothing_that_a_terminal_obeys_is_shown(tmp_path, catalogue):
+    text = "FROM scratch\nCOP\x1b]0;x\x07Y a\u202e b\n\tLAUCNH\tx\n"
+    shown = as_text(linted(text, tmp_path, catalogue))
+    assert all(char.isprintable() or char in "\n\t" for char in shown)
+    assert "\n    \tLAUCNH\tx\n    \t^\n" in shown
 
 
 def test_every_rule_is_documented_as_it_is():

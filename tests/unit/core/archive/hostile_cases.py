@@ -9,6 +9,7 @@ from typing import Any
 from bundler.core.archive.seal import LENGTH, REQUIRED, TEXT
 from bundler.core.errors import ExitCode
 from tests.unit.core.archive.hostile_frames import FRAMES
+from tests.unit.core.archive.hostile_headers import HEADERS
 from tests.unit.core.archive.hostile_kit import BLOCK, Base, Case, Document, Parts, room_of
 
 _NEWER = frozenset({ExitCode.INTEGRITY, ExitCode.UNSUPPORTED})
@@ -27,6 +28,7 @@ def corpus() -> tuple[Case, ...]:
         *_places(),
         *indexes(),
         *(Case(f"frame-{name}", make, _LARGE) for name, make in FRAMES.items()),
+        *(Case(f"header-{name}", make) for name, make in HEADERS.items()),
     )
 
 

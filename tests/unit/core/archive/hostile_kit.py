@@ -10,7 +10,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundler.core import sshwire
-from bundler.core.archive import Bundle, BundleWriter, Seal, frames
+from bundler.core.archive import Bundle, BundleWriter, Seal, frames, tarhead
 from bundler.core.archive import signature as room
 from bundler.core.archive.extract import extract, select
 from bundler.core.archive.platforms import FOLDER, Edition, section_name
@@ -81,12 +81,25 @@ class Parts:
         document["members"][number] |= fields
         return self.index(document)
 
-    def framed(self, frame: bytes, **fields: Any) -> "Parts":
-        """An archive of one frame, and an index that points at it."""
+    def framed(
+        self, frame: bytes, *, before: bytes | None = None, after: bytes | None = None, **fields: Any
+    ) -> "Parts":
+        """An archive of one member, and an index that points at its frame.
+
+        before, after: what stands around it in the archive, where that is not what belongs there.
+        """
         document = self.document
-        member = document["members"][0] | {"offset": 0, "length": len(frame), "path": "only"}
-        document |= {"members": [member | fields], "images": [], "packages": [], "apps": [], "launch": []}
-        return self.index(document | {"commands": ["true"]}).put(archive=frame)
+        member = document["members"][0] | {"path": "only", "length": len(frame)} | fields
+        before = frames.small(header(member)) if before is None else before
+        after = frames.small(tarhead.padding(member["size"]) + tarhead.end()) if after is None else after
+        member |= {"offset": fields.get("offset", len(before))}
+        document |= {"members": [member], "images": [], "packages": [], "apps": [], "launch": []}
+        return self.index(document | {"commands": ["true"]}).put(archive=before + frame + after)
+
+
+def header(member: Document) -> bytes:
+    """The tar header that an index calls for."""
+    return tarhead.header(member["path"], size=member["size"], mode=member["mode"], mtime=0)
 
 
 @dataclass(frozen=True, slots=True)

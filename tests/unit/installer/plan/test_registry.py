@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.core.reference import Reference
-from bundler.installer.plan.registry import links, store_name
+from bundler.installer.plan.registry import links
 from bundler.installer.secrets import Secrets
 from bundler.installer.site import Registry, Secret
 from bundler.installer.steps import Exec, Plan, Write
+from bundler.installer.storename import store_name
 from tests.unit.installer.plan import kit
 
 HOST_NAMES = st.from_regex(
