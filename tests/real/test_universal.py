@@ -322,6 +322,24 @@ def test_a_delta_rests_on_the_platform_that_it_is_for(
     assert (out / "root/bin/kubelet").read_text() == f"kubelet of {platform[6:]}\n"
 
 
+def test_a_bundle_from_it_in_a_registry_takes_the_platform_it_is_made_for(
+    place: Place, product: Path, tmp_path: Path
+) -> None:
+    name = f"{place.registry.host}/bundles/base:1"
+    place.bundler("push", product, name, "--insecure-registry", place.registry.host)
+    child = tmp_path / "child"
+    child.mkdir()
+    (child / "Kubefile").write_text(f"FROM oci://{name}\nLABEL org.opencontainers.image.title=child\n")
+    words = ("make", child, "-q", "--runtime", place.runtimes[1], *place.near, "--cache", tmp_path / "cold")
+    place.bundler(*words, "-o", tmp_path / "child.run", "--platform", ARM)
+    with Bundle.open(tmp_path / "child.run") as bundle, Bundle.open(product) as base:
+        assert bundle.platforms == (ARM,)
+        assert bundle.read(bundle.member("root/bin/kubelet")) == b"kubelet of arm64\n"
+        assert bundle.index.images == base.of(ARM).index.images
+    told = place.bundler(*words, "-o", tmp_path / "x.run", "--platform", "linux/riscv64", code=ExitCode.INPUT)
+    assert f"oci://{name} is for linux/amd64, linux/arm64, the bundle is made for linux/riscv64" in told
+
+
 def test_it_travels_through_a_registry_in_parts_and_signed(
     place: Place, product: Path, tmp_path: Path
 ) -> None:

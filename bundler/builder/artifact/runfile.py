@@ -42,8 +42,7 @@ def packed(path: Path, on_bytes: OnBytes = lambda _: None) -> Iterator[tuple[Run
         whole = hashlib.sha256()
         places: dict[Digest, Stretch] = {}
         parts = []
-        members = {member for index in bundle.indexes for member in index.members}
-        for stretch in cut(bundle.seal, members):
+        for stretch in _cut(bundle):
             hasher = hashlib.sha256()
             for chunk in bundle.raw(stretch.offset, stretch.length):
                 hasher.update(chunk)
@@ -78,13 +77,18 @@ def adopt(file: Arriving, old: Bundle) -> None:
     wanted: dict[int, list[Descriptor]] = {}
     for part in file.artifact.blobs:
         wanted.setdefault(part.size, []).append(part)
-    for stretch in cut(old.seal, old.index.members):
+    for stretch in _cut(old):
         for part in wanted.get(stretch.length, ()):
             if part.digest not in file.there and _is(old, stretch, part):
                 slot = file.slot(part)
                 if not slot.whole:
                     slot.fill(old.raw(stretch.offset, stretch.length))
                 slot.settle(str(old.path))
+
+
+def _cut(bundle: Bundle) -> tuple[Stretch, ...]:
+    """Its parts, by the members of all its platforms."""
+    return cut(bundle.seal, {member for index in bundle.indexes for member in index.members})
 
 
 def _is(bundle: Bundle, stretch: Stretch, part: Descriptor) -> bool:
