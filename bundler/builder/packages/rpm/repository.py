@@ -25,11 +25,10 @@ _RPM: Final = "http://linux.duke.edu/metadata/rpm"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the metadata says of one package: its elements of primary.xml and filelists.xml, its licence."""
+    """What the metadata says of one package: its elements of primary.xml and filelists.xml."""
 
     primary: str
     filelists: str
-    licence: str = ""
 
     @classmethod
     def read(cls, path: Path, package: PackageFile) -> Self:
@@ -48,11 +47,7 @@ class Entry:
         if own != file_name(package):
             raise _damaged(package, f"it is {own}")
         header.time_file = header.time_build  # the file's own time is that of the cache
-        return cls(
-            createrepo_c.xml_dump_primary(header),
-            createrepo_c.xml_dump_filelists(header),
-            header.rpm_license or "",
-        )
+        return cls(createrepo_c.xml_dump_primary(header), createrepo_c.xml_dump_filelists(header))
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
@@ -61,7 +56,7 @@ class Entry:
 
     def to_json(self) -> bytes:
         """For the cache."""
-        return json.dumps([self.primary, self.filelists, self.licence]).encode()
+        return json.dumps([self.primary, self.filelists]).encode()
 
 
 def _damaged(package: PackageFile, why: str) -> BundlerError:

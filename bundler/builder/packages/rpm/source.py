@@ -19,7 +19,7 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
 from bundler.core.suite import Suite
 
-_ENTRY: Final = "rpm-entry"
+_ENTRY: Final = "rpm-metadata"
 _ADMITTED: Final = "rpm-admitted"
 _REQUEST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*(=[0-9A-Za-z][0-9A-Za-z.+:~^_-]*)?")
 _ARCHITECTURES: Final[Mapping[str, str]] = MappingProxyType(
