@@ -35,7 +35,9 @@ def ours(product: Path, port: int, home: Path, target: Path) -> None:
     """Copy the blobs of a .run to a host, as an installation does."""
     state = str(target / "state")
     host = Host(ADDRESS, frozenset({Role.WORKER}), Login(port=port, key_file=str(home / "user_key")))
-    own = mock.patch.multiple(journal, STATE=state, JOURNAL=f"{state}/journal")  # not this machine's
+    own = mock.patch.multiple(  # not this machine's
+        journal, STATE=state, JOURNAL=f"{state}/journal", CONTENTS=f"{state}/contents"
+    )
     with own, Bundle.open(product) as bundle:
         blobs = [each.path for each in bundle.index.members if each.path.startswith("images/blobs/")]
         files = tuple(Delivery(path, f"{target}/{path}", 0o644) for path in blobs)
