@@ -18,13 +18,15 @@ from bundler.builder.lock.compare import Change
 from bundler.builder.lock.model import Lock, place
 from bundler.builder.lock.text import read as read_lock
 from bundler.builder.logins import Logins
-from bundler.builder.make import Order, check, make
+from bundler.builder.make import make
 from bundler.builder.mirrors import Mirrors
+from bundler.builder.order import Order
 from bundler.builder.packages.sources import PackageSources
 from bundler.builder.platforms import Target, check_runtimes, targets
 from bundler.builder.progress import Progress
 from bundler.builder.registries import Registries
 from bundler.builder.report import Made, summary
+from bundler.builder.resolve import check
 from bundler.builder.sbom.account import source_date
 from bundler.builder.store import Store
 from bundler.builder.universal import make_universal

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler.builder import make
-from bundler.builder.frames import StoredFrames
-from bundler.builder.freeze import stub_template
+from bundler.builder.clock import Clock
 from bundler.builder.images.combine import combined
-from bundler.builder.make import Clock, Form, Order
+from bundler.builder.make import account, installer, parts_of
+from bundler.builder.order import Order
 from bundler.builder.progress import Progress, transferring
 from bundler.builder.report import Made
+from bundler.builder.resolve import as_locked, check, resolve
 from bundler.builder.spec import BundleSpec, Content
 from bundler.builder.store import Store
-from bundler.core.archive import BundleWriter
+from bundler.builder.write import Form, add_contents
 from bundler.core.archive.platforms import Edition, check_platforms, tar_names
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import united
@@ -48,15 +48,15 @@ def make_universal(orders: Sequence[Order], store: Store, progress: Progress) ->
     clock = Clock(progress)
     check_platforms([order.platform for order in orders])
     for order in orders:
-        make.check(order)
+        check(order)
     with clock.phase("installer"):
-        runtimes = [make.installer(order, store, progress) for order in orders]
+        runtimes = [installer(order, store, progress) for order in orders]
     specs = [_resolved(order, store, progress, clock) for order in orders]
     check_alike(specs)
     shared = combined(specs, store)
     with clock.phase("bill of materials"):
         specs = [
-            make.account(order, having(spec, shared), runtime, store, progress)
+            account(order, having(spec, shared), runtime, store, progress)
             for order, spec, runtime in zip(orders, specs, runtimes, strict=True)
         ]
     first, joined = orders[0], join(specs)
@@ -64,12 +64,12 @@ def make_universal(orders: Sequence[Order], store: Store, progress: Progress) ->
     with clock.phase("assemble"):
         form = Form(target, runtimes[0], first.level, first.split, first.signer)
         size = _write(joined, form, runtimes[1:], store, progress)
-    return Made(target, size, joined.whole, tuple(clock.phases), make.parts_of(size, first.split))
+    return Made(target, size, joined.whole, tuple(clock.phases), parts_of(size, first.split))
 
 
 def _resolved(order: Order, store: Store, progress: Progress, clock: Clock) -> BundleSpec:
     own = Clock(progress, order.platform)
-    found = make.as_locked(order, make.resolve(order, store, progress, own), progress)
+    found = as_locked(order, resolve(order, store, progress, own), progress)
     clock.phases += own.phases
     return found.spec
 
@@ -107,21 +107,13 @@ def join(specs: Sequence[BundleSpec]) -> Joined:
 
 
 def _write(joined: Joined, form: Form, runtimes: Sequence[Path], store: Store, progress: Progress) -> int:
-    """Write the .run and give its size in bytes; runtimes: of further platforms. Raises as `make.write`."""
-    form.target.parent.mkdir(parents=True, exist_ok=True)
+    """Write the .run and give its size in bytes; runtimes: of further platforms. Raises as `write`."""
     meta, *others = (spec.index() for spec in joined.specs)
     further = tuple(map(Edition, others, runtimes, joined.names[1:]))
     with (
-        BundleWriter(
-            form.target,
-            stub=stub_template(),
-            runtime=form.runtime,
-            frames=StoredFrames(store),
-            level=form.level,
-            split=form.split,
-        ) as writer,
+        form.writer(store) as writer,
         transferring(progress, form.target.name, joined.whole.size) as transfer,
     ):
-        make.add_contents(writer, joined.contents, store, transfer)
+        add_contents(writer, joined.contents, store, transfer)
         seal = writer.finish(meta, sign=form.signer, names=joined.names[0], further=further)
     return seal.file_size

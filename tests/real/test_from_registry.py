@@ -21,8 +21,9 @@ from bundler.builder.lock import relock
 from bundler.builder.lock.model import place
 from bundler.builder.lock.text import read
 from bundler.builder.lock.why import reasons
-from bundler.builder.make import Order, make
+from bundler.builder.make import make
 from bundler.builder.mirrors import Mirrors
+from bundler.builder.order import Order
 from bundler.builder.progress import Silent
 from bundler.builder.registries import Mirror, Registries, Rule
 from bundler.builder.sign import sign_file

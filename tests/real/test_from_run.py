@@ -19,7 +19,8 @@ from bundler.builder.lock import relock
 from bundler.builder.lock.model import place
 from bundler.builder.lock.text import read
 from bundler.builder.lock.why import reasons
-from bundler.builder.make import Order, make
+from bundler.builder.make import make
+from bundler.builder.order import Order
 from bundler.builder.packages import PackageSources
 from bundler.builder.progress import Silent
 from bundler.builder.sbom.model import CYCLONEDX, PROVENANCE

@@ -14,7 +14,8 @@ from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.lock import relock
 from bundler.builder.lock.model import place
 from bundler.builder.lock.text import read
-from bundler.builder.make import Order, make
+from bundler.builder.make import make
+from bundler.builder.order import Order
 from bundler.builder.progress import Silent as Quiet
 from bundler.builder.store import Store
 from bundler.core.oci import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Platform

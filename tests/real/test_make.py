@@ -14,7 +14,8 @@ import pytest
 
 from bundler.builder.freeze import freeze
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
-from bundler.builder.make import Order, make
+from bundler.builder.make import make
+from bundler.builder.order import Order
 from bundler.builder.packages import PackageSources
 from bundler.builder.progress import Silent
 from bundler.builder.store import Store, default_root

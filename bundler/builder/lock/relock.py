@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from bundler.builder.clock import Clock
 from bundler.builder.lock.compare import Change, changes
 from bundler.builder.lock.explain import explained
 from bundler.builder.lock.model import Inputs, PackagePin, Pin, SuitePin, place
 from bundler.builder.lock.naming import matching
 from bundler.builder.lock.text import write
-from bundler.builder.make import Clock, Order, resolve
+from bundler.builder.order import Order
 from bundler.builder.progress import Progress
+from bundler.builder.resolve import resolve
 from bundler.builder.store import Store
 from bundler.core.errors import BundlerError
 

@@ -1,12 +1,10 @@
 """Reading a .run: any member at any time, verified, without unpacking the rest."""
 
-import contextlib
 import hashlib
-import io
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, NoReturn, Protocol, Self, cast
+from typing import IO, Protocol, Self, cast
 
 import zstandard
 
@@ -14,16 +12,22 @@ from bundler.core.archive import deflate, frames, headers, rebuild, sums
 from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
 from bundler.core.archive.frames import HEAD, content_size
+from bundler.core.archive.opening import (
+    Stretch,
+    damaged,
+    read_indexes,
+    read_recipes,
+    read_seal,
+    stretch,
+    telling,
+)
 from bundler.core.archive.parts import Parts, Span
-from bundler.core.archive.platforms import choose, index_size, own_section, platforms_of, tar_entries
-from bundler.core.archive.platforms import faults as between
-from bundler.core.archive.recipes import Content, Needed, Recipes, Source, recipe_faults
-from bundler.core.archive.seal import RECIPES, Seal, Section
+from bundler.core.archive.platforms import choose, own_section, tar_entries
+from bundler.core.archive.recipes import Content, Needed, Recipes, Source
+from bundler.core.archive.seal import Seal, Section
 from bundler.core.digest import CHUNK, Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Index, Member
-from bundler.core.index_json import MAX_INDEX, refuse
-from bundler.core.index_rules import faults
 from bundler.core.sshsig import Signature
 
 Progress = Callable[[str, int], None]  # (section's name, bytes of it that were just read)
@@ -73,13 +77,13 @@ class Bundle:
         Raises BundlerError: NOT_FOUND for it or a part of it, INTEGRITY when it is no whole .run,
         UNSUPPORTED for a newer format.
         """
-        with _telling(path):
+        with telling(path):
             parts = Parts.open(path)
         try:
-            with _telling(path):
-                seal = _read_seal(parts)
-                recipes = _read_recipes(parts, seal)
-                return cls(path, parts, seal, _read_indexes(parts, seal, recipes), recipes)
+            with telling(path):
+                seal = read_seal(parts)
+                recipes = read_recipes(parts, seal)
+                return cls(path, parts, seal, read_indexes(parts, seal, recipes), recipes)
         except BaseException:
             parts.close()
             raise
@@ -228,16 +232,14 @@ class Bundle:
         """A section's bytes, verified; `runtime` is the frozen installer's .tar.gz. Raises like `chunks`."""
         section = self.seal.section(name)
         where = f"{self.path}: {name}"
-        return verified(
-            _stretch(self._parts, section), digest=section.digest, size=section.length, name=where
-        )
+        return verified(stretch(self._parts, section), digest=section.digest, size=section.length, name=where)
 
     def signature(self) -> Signature | None:
         """The signature over `seal.to_bytes()`, not verified; None where the file isn't signed.
 
         Raises BundlerError: INTEGRITY when it can't be read, UNSUPPORTED for keys other than Ed25519.
         """
-        with _telling(self.path):
+        with telling(self.path):
             return signatures.read(self._parts, self.seal)
 
     def check(self, progress: Progress = lambda _name, _count: None, *, signature: bool = True) -> None:
@@ -289,7 +291,7 @@ class Bundle:
 
     def _is_right(self, section: Section, progress: Progress) -> bool:
         hasher = hashlib.sha256()
-        for chunk in _stretch(self._parts, section):
+        for chunk in stretch(self._parts, section):
             hasher.update(chunk)
             progress(section.name, len(chunk))
         return hasher.hexdigest() == section.digest.hex
@@ -325,15 +327,15 @@ class Bundle:
         head = self._parts.pread(min(HEAD, member.length), self._archive.offset + member.offset)
         window = frames.LONG_WINDOW if member.path in self._long else frames.MAX_WINDOW
         if content_size(head, window) != member.size:
-            _damaged(name, "no frame of the size that the index names is at its place")
-        frame = cast("IO[bytes]", _Stretch(self._parts, self._archive.offset + member.offset, member.length))
+            damaged(name, "no frame of the size that the index names is at its place")
+        frame = cast("IO[bytes]", Stretch(self._parts, self._archive.offset + member.offset, member.length))
         unpacker = zstandard.ZstdDecompressor(max_window_size=window)
         try:
             with unpacker.stream_reader(frame, read_size=CHUNK, read_across_frames=False) as content:
                 while chunk := content.read(CHUNK):
                     yield chunk
         except zstandard.ZstdError as error:
-            _damaged(name, f"it does not unpack: {error}")
+            damaged(name, f"it does not unpack: {error}")
 
     def _is_stored(self, member: Member) -> bool:
         head = frames.stored_head(member.size)
@@ -348,106 +350,9 @@ class Bundle:
             run = b"".join(self.raw(place + offset, length))
             content = frames.stored_content(run, last=offset + length == member.length)
             if len(run) != length or content is None:
-                _damaged(name, "its frame is not as it was written")
+                damaged(name, "its frame is not as it was written")
             if content:
                 yield content
-
-
-class _Stretch(io.RawIOBase):
-    """A part of a file as a stream of its own; reads by position, so threads don't disturb each other."""
-
-    def __init__(self, parts: Parts, offset: int, length: int) -> None:
-        super().__init__()
-        self._parts = parts
-        self._offset = offset
-        self.left = length
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes, fewer at the end."""
-        data = self._parts.pread(self.left if size < 0 else min(size, self.left), self._offset)
-        self._offset += len(data)
-        self.left -= len(data)
-        return data
-
-
-def _stretch(parts: Parts, section: Section) -> Iterator[bytes]:
-    stretch = _Stretch(parts, section.offset, section.length)
-    while chunk := stretch.read(CHUNK):
-        yield chunk
-
-
-@contextlib.contextmanager
-def _telling(path: Path) -> Iterator[None]:
-    """Name the file in whatever is found wrong with it."""
-    try:
-        yield
-    except BundlerError as error:
-        error.where = error.where or path
-        raise
-    except OSError as error:
-        raise BundlerError(
-            "the file can't be read", where=path, why=error.strerror or str(error), code=ExitCode.INPUT
-        ) from error
-
-
-def _read_seal(parts: Parts) -> Seal:
-    size = parts.size
-    if size < seals.LENGTH:
-        _damaged(None, f"the file has only {size} bytes")
-    return Seal.parse(parts.pread(seals.TEXT, size - seals.LENGTH), file_size=size)
-
-
-def _read_recipes(parts: Parts, seal: Seal) -> Recipes:
-    section = next((each for each in seal.sections if each.name == RECIPES), None)
-    if section is None:
-        return Recipes()
-    if len(platforms_of(seal)) > 1:
-        refuse("there are recipes in a file for several platforms")
-    recipes = Recipes.from_json(_document(parts, section, "recipes"))
-    if (recipes.runtime is not None) != (seal.section("runtime").length == 0):
-        refuse("the installer is neither in the file nor left to another one")
-    return recipes
-
-
-def _read_indexes(parts: Parts, seal: Seal, recipes: Recipes) -> tuple[Index, ...]:
-    """Each platform's; a further one is doubted like the first, and all share the limit of one."""
-    found = platforms_of(seal)
-    if (size := index_size(seal, found)) > MAX_INDEX:
-        refuse(f"it has {size} bytes, more than {MAX_INDEX}")
-    indexes = tuple(_read_index(parts, seal, platform, recipes) for platform in found)
-    if fault := next(between(indexes), None):
-        refuse(fault)
-    return indexes
-
-
-def _read_index(parts: Parts, seal: Seal, platform: str, recipes: Recipes) -> Index:
-    data = _document(parts, seal.section(own_section(seal, "index", platform)), "index")
-    index = Index.from_json(data)
-    if index.to_json() != data:
-        refuse("it is not in its one valid form")
-    if (index.name, index.version, index.platform) != (seal.name, seal.version, platform):
-        refuse("its name, version or platform are not those of the seal")
-    made = frozenset(recipes.members)
-    length = seal.section("archive").length
-    if fault := next(
-        chain(faults(index, archive_length=length, made=made), recipe_faults(recipes, index)), None
-    ):
-        refuse(fault)
-    return index
-
-
-def _document(parts: Parts, section: Section, what: str) -> bytes:
-    """A section that is read whole."""
-    if section.length > MAX_INDEX:
-        refuse(f"the {what} has {section.length} bytes, more than {MAX_INDEX}")
-    data = b"".join(_stretch(parts, section))
-    if Digest.of(data) != section.digest:
-        _damaged(None, f"the {what}'s sha256 is not what the seal says")
-    return data
 
 
 def _rests_on(path: Path, base: Needed | None) -> BundlerError:
@@ -459,14 +364,4 @@ def _rests_on(path: Path, base: Needed | None) -> BundlerError:
         why=f"the rest is in {named}{seal}, and that is neither beside it nor on the site",
         code=ExitCode.NOT_FOUND,
         fix="put that .run into the same folder, or name it with --base",
-    )
-
-
-def _damaged(where: object, why: str) -> NoReturn:
-    raise BundlerError(
-        "the bundle is damaged",
-        where=where,
-        why=why,
-        code=ExitCode.INTEGRITY,
-        fix="copy the file again from where it came from",
     )
