@@ -1,26 +1,31 @@
 """Making a member out of its recipe, as a stream, in bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final, NoReturn
 
 import zstandard
 
 from bundler.core.archive import deflate
-from bundler.core.archive.recipes import Patch, Piece, Range, Recipe, Source
+from bundler.core.archive.recipes import Patch, Piece, Range, Recipe, Source, ranges
 from bundler.core.digest import CHUNK
 from bundler.core.errors import BundlerError, ExitCode
 
-LOOK_BACK: Final = 16 << 20  # bytes of a source that are kept, so that ranges may be a little out of order
+LOOK_BACK: Final = 16 << 20  # bytes of a source that may be kept, so that ranges may be a little out of order
 
 Open = Callable[[Source], Iterator[bytes]]  # a source's content from its start, a chunk at a time
 
 
 class Cursor:
-    """Reads ranges of a stream that only goes forward; for a range that lies too far back it begins anew."""
+    """Reads ranges of a stream that only goes forward; for a range that lies too far back it begins anew.
 
-    def __init__(self, begin: Callable[[], Iterator[bytes]], name: str) -> None:
+    keep: bytes behind what was read last that can be read again without that.
+    """
+
+    def __init__(self, begin: Callable[[], Iterator[bytes]], name: str, keep: int = LOOK_BACK) -> None:
         self._begin = begin
         self._name = name
+        self._keep = keep
         self._chunks: Iterator[bytes] | None = None
         self._kept = bytearray()  # ends at `_stop`
         self._stop = 0
@@ -47,15 +52,15 @@ class Cursor:
         self._stop = 0
 
     def _advance(self, needed_from: int) -> None:
-        """Take one chunk more; drop what is older than what is needed and than `LOOK_BACK`."""
+        """Take one chunk more; drop what is older than what is needed and than `keep`."""
         chunk = next(self._chunks, None) if self._chunks is not None else None
         if chunk is None:
             _wrong(self._name, f"it has only {self._stop} bytes")
         self._kept += chunk
         self._stop += len(chunk)
         first = self._stop - len(self._kept)
-        surplus = min(len(self._kept) - LOOK_BACK, needed_from - first)
-        if surplus >= LOOK_BACK:  # seldom, as it moves what stays
+        surplus = min(len(self._kept) - self._keep, needed_from - first)
+        if surplus >= max(self._keep, CHUNK):  # seldom, as it moves what stays
             del self._kept[:surplus]
 
 
@@ -70,35 +75,40 @@ def rebuilt(recipe: Recipe, begin: Open, name: str) -> Iterator[bytes]:
 
 def unpacked(recipe: Recipe, begin: Open, name: str) -> Iterator[bytes]:
     """The pieces behind each other: what the member unpacks to, where it is a gzip file."""
-    cursors: dict[Source, Cursor] = {}
+    cursors = {
+        source: Cursor(partial(begin, source), f"{name}: {source.path}", look_back(recipe, source))
+        for source in recipe.sources
+    }
     try:
         for piece in recipe.pieces:
-            yield from _piece(piece, cursors, begin, name)
+            yield from _piece(piece, cursors, name)
     finally:
         for cursor in cursors.values():
             cursor.close()
 
 
-def _piece(piece: Piece, cursors: dict[Source, Cursor], begin: Open, name: str) -> Iterator[bytes]:
+def look_back(recipe: Recipe, source: Source) -> int:
+    """How far the recipe goes back in a source, from the end of one range to the start of a later one; bytes.
+
+    At most `LOOK_BACK`: for what lies further back the source is begun anew.
+    """
+    furthest = most = 0
+    for taken in (each for piece in recipe.pieces for each in ranges(piece) if each.source == source):
+        most = max(most, furthest - taken.start)
+        furthest = max(furthest, taken.stop)
+    return min(most, LOOK_BACK)
+
+
+def _piece(piece: Piece, cursors: Mapping[Source, Cursor], name: str) -> Iterator[bytes]:
     match piece:
         case Range():
-            cursor = _cursor(piece.source, cursors, begin, name)
+            cursor = cursors[piece.source]
             for start in range(piece.start, piece.stop, CHUNK):
                 yield cursor.read(start, min(CHUNK, piece.stop - start))
         case Patch():
-            dictionary = b"".join(
-                _cursor(each.source, cursors, begin, name).read(each.start, each.length)
-                for each in piece.over
-            )
-            data = piece.data
-            frame = _cursor(data.source, cursors, begin, name).read(data.start, data.length)
+            dictionary = b"".join(cursors[each.source].read(each.start, each.length) for each in piece.over)
+            frame = cursors[piece.data.source].read(piece.data.start, piece.data.length)
             yield _patched(frame, dictionary, piece.length, name)
-
-
-def _cursor(source: Source, cursors: dict[Source, Cursor], begin: Open, name: str) -> Cursor:
-    if source not in cursors:
-        cursors[source] = Cursor(lambda: begin(source), f"{name}: {source.path}")
-    return cursors[source]
 
 
 def _patched(frame: bytes, dictionary: bytes, length: int, name: str) -> bytes:

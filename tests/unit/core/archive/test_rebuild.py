@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundler.core.archive.deflate import Gzip
-from bundler.core.archive.rebuild import LOOK_BACK, Cursor, rebuilt, unpacked
+from bundler.core.archive.rebuild import LOOK_BACK, Cursor, look_back, rebuilt, unpacked
 from bundler.core.archive.recipes import Patch, Range, Recipe, Source
 from bundler.core.digest import CHUNK
 from bundler.core.errors import BundlerError, ExitCode
@@ -64,6 +64,30 @@ def test_a_cursor_begins_anew_only_for_what_it_has_dropped() -> None:
     assert begun == 1
     assert cursor.read(256, 256) == bytes(range(256))
     assert begun == 2
+
+
+@pytest.mark.parametrize(
+    ("places", "back"),
+    [
+        ([(0, 10), (10, 5), (50, 5)], 0),
+        ([(0, 10), (8, 5)], 2),
+        ([(100, 10), (0, 5), (105, 1)], 110),
+        ([(1 << 40, 10), (0, 5)], LOOK_BACK),
+    ],
+)
+def test_no_more_of_a_source_is_kept_than_its_recipe_goes_back(
+    places: list[tuple[int, int]], back: int
+) -> None:
+    pieces = tuple(Range(OLD, start, length) for start, length in places)
+    assert look_back(Recipe((*pieces, Range(DATA, 0, 1))), OLD) == back
+
+
+def test_a_source_that_is_read_in_order_is_not_held() -> None:
+    long = bytes(40 << 20)
+    cursor = Cursor(lambda: begin({OLD: long}, CHUNK)(OLD), "old", keep=0)
+    for start in range(0, len(long), CHUNK):
+        assert cursor.read(start, CHUNK) == bytes(CHUNK)
+        assert len(cursor._kept) <= 2 * CHUNK
 
 
 @pytest.mark.parametrize(
