@@ -6,25 +6,31 @@ current version (ETag, Last-Modified); where it can't say so, the file is fetche
 not ask anybody needs checksums.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 from urllib.parse import unquote, urlsplit
 
 from bundler.builder.disk import space_told, write_all
-from bundler.builder.http import Answer, Client, Validators, display, download, make_client
-from bundler.builder.images.auth import Credentials
+from bundler.builder.http import Validators, display, download, make_client
 from bundler.builder.logins import Logins
 from bundler.builder.mirrors import Mirrors
 from bundler.builder.progress import Progress, Silent, Transfer, transferring
 from bundler.builder.store import Blob, Partial, Store
 from bundler.core.digest import Digest, read_chunks
 from bundler.core.errors import BundlerError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bundler.builder.http import Answer, Client
+    from bundler.builder.images.auth import Credentials
 
 _KIND = "fetch"
 
@@ -112,14 +118,14 @@ class Fetcher:
         with path.open("rb") as stream:
             return self._store.add(read_chunks(stream), digest=checksum, size=size, name=url)
 
-    def _remote(self, url: str, source: "_From", checksum: Digest | None, size: int | None) -> Blob:
+    def _remote(self, url: str, source: _From, checksum: Digest | None, size: int | None) -> Blob:
         self._progress.log(f"fetching {display(url)}")
         with transferring(self._progress, _short(url), size) as transfer:
             if checksum is not None:
                 return self._known(url, source, checksum, size, transfer)
             return self._unknown(url, source, size, transfer)
 
-    def _known(self, url: str, source: "_From", digest: Digest, size: int | None, transfer: Transfer) -> Blob:
+    def _known(self, url: str, source: _From, digest: Digest, size: int | None, transfer: Transfer) -> Blob:
         with self._store.partial(digest) as partial:
             resumed = partial.size > 0
             transfer.advance(partial.size)
@@ -135,7 +141,7 @@ class Fetcher:
             self._stream(source, partial, size, transfer)
             return partial.commit(size, name=display(url))
 
-    def _stream(self, source: "_From", partial: Partial, size: int | None, transfer: Transfer) -> None:
+    def _stream(self, source: _From, partial: Partial, size: int | None, transfer: Transfer) -> None:
         download(
             self._http(),
             source.url,
@@ -146,7 +152,7 @@ class Fetcher:
             on_status=source.refused,
         )
 
-    def _unknown(self, url: str, source: "_From", size: int | None, transfer: Transfer) -> Blob:
+    def _unknown(self, url: str, source: _From, size: int | None, transfer: Transfer) -> Blob:
         known = self._remembered(url)
         headers = (
             _conditions(known[1]) if known else {}

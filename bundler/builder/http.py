@@ -1,19 +1,26 @@
 """The HTTP that files, packages and registries share: a careful client, patience, resumed downloads."""
 
+from __future__ import annotations
+
 import contextlib
 import email.utils
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
-
-import httpx2
-import stamina
+from typing import TYPE_CHECKING, Protocol
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.pushing import BUSY
+
+if TYPE_CHECKING:  # many a build needs no network; the library takes a tenth of its time to load
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    import httpx2
+    import stamina
+
+    Answer = httpx2.Response
+    Client = httpx2.Client
 
 CONNECT_TIMEOUT = 15.0  # seconds
 READ_TIMEOUT = 60.0  # seconds without a byte
@@ -23,9 +30,6 @@ LONGEST_WAIT = 60.0  # seconds: what we grant a server's Retry-After
 MOST_ATTEMPTS = 1000  # of one download, however little each brings
 
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
-
-Answer = httpx2.Response
-Client = httpx2.Client
 
 
 class BusyError(Exception):
@@ -62,7 +66,9 @@ def make_client(*, connections: int = 8, headers: Mapping[str, str] | None = Non
 
     Proxies come from the usual environment variables. Redirects are followed by `opened`, not by the client.
     """
-    return Client(
+    import httpx2  # noqa: PLC0415  (loaded by who uses the network)
+
+    return httpx2.Client(
         verify=ssl.create_default_context(),
         timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
         limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
@@ -102,6 +108,9 @@ def retrying(*, patience: Callable[[], bool] | None = None) -> Iterable[stamina.
     that the server asked for; everything else is raised at once. patience: asked after each failure
     whether to go on, in place of the usual limit of ATTEMPTS.
     """
+    import httpx2  # noqa: PLC0415  (loaded by who uses the network)
+    import stamina  # noqa: PLC0415  (loaded by who uses the network)
+
     go_on = patience or _at_most(ATTEMPTS)
 
     def hook(error: Exception) -> bool | float:
@@ -142,6 +151,8 @@ def retry_after(value: str, *, now: float) -> float | None:
 @contextlib.contextmanager
 def explained(where: object, *, fix: str = "") -> Iterator[None]:
     """Turn what the HTTP library raises into a BundlerError (NETWORK) about `where`."""
+    import httpx2  # noqa: PLC0415  (loaded by who uses the network)
+
     try:
         yield
     except BusyError as error:
@@ -223,6 +234,8 @@ class _Transfer:
         for chunk in answer.iter_raw():
             self._append(chunk, answer)
         if self._size is not None and self._sink.size < self._size:
+            import httpx2  # noqa: PLC0415  (loaded by who uses the network)
+
             raise httpx2.RemoteProtocolError(f"{self._sink.size} of {self._size} bytes arrived")
         return Validators(etag, answer.headers.get("Last-Modified", ""))
 
@@ -265,6 +278,8 @@ def raise_for_status(answer: Answer) -> None:
 
 def display(url: str | httpx2.URL) -> str:
     """A URL for messages and logs: without the user and password, query and fragment that may be secrets."""
+    import httpx2  # noqa: PLC0415  (loaded by who uses the network)
+
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL:
@@ -298,6 +313,8 @@ def _while_growing(sink: Sink) -> Callable[[], bool]:
 
 
 def _cause(error: Exception) -> str:
+    import httpx2  # noqa: PLC0415  (loaded by who uses the network)
+
     text = str(error) or type(error).__name__
     if isinstance(error, httpx2.TimeoutException):
         return f"no answer in time ({type(error).__name__})"

@@ -3,16 +3,22 @@
 HTTPS always, but for registries that the user named as insecure. A login goes to the registry itself only.
 """
 
-from collections.abc import Callable, Iterable
+from __future__ import annotations
 
-from bundler.builder.http import Client, explained, make_client, raise_busy, retrying
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from bundler.builder.http import explained, make_client, raise_busy, retrying
 from bundler.builder.images.registry import RegistryOptions, told_body
 from bundler.builder.images.tokens import Tokens
-from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import OCI_MANIFEST
 from bundler.core.pushing import Repository, Request, Said, check_kept, refusal
 from bundler.core.reference import DEFAULT_REGISTRY, Reference
+
+if TYPE_CHECKING:
+    from bundler.builder.http import Client
+    from bundler.core.digest import Digest
 
 _API_OF_DEFAULT = "registry-1.docker.io"  # where docker.io answers
 _LOGINS = 3  # answers with 401 to one request before it counts as refused

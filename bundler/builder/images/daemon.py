@@ -4,16 +4,15 @@ What comes is what `docker save` writes, and is read as such. An image that came
 Docker isn't asked to pack it again.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
-import httpx2
-
 from bundler.builder.disk import space_told
-from bundler.builder.http import READ_TIMEOUT, Client
+from bundler.builder.http import READ_TIMEOUT
 from bundler.builder.images.docker_archive import read_docker
 from bundler.builder.images.files import Archive, TarFiles
 from bundler.builder.images.model import LocalSource, ResolvedImage
@@ -22,6 +21,11 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Descriptor, Manifest, Platform, parse_manifest
 from bundler.core.reference import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bundler.builder.http import Client
 
 _SOCKET = "/var/run/docker.sock"
 _KIND = "docker-image"  # kind of record: what an image of Docker became
@@ -37,6 +41,8 @@ def read_daemon(
     Raises BundlerError: (NOT_FOUND) where Docker has no such image, or one for another platform, (NETWORK)
     where it doesn't answer, (UNSUPPORTED) for a Docker on another machine, (INTEGRITY), (SPACE).
     """
+    import httpx2  # noqa: PLC0415  (loaded by who uses the network)
+
     name = Reference.parse(source.wanted)
     with _client(environment, source) as client:
         try:
@@ -56,6 +62,8 @@ def read_daemon(
 
 
 def _client(environment: Mapping[str, str], source: LocalSource) -> Client:
+    import httpx2  # noqa: PLC0415  (loaded by who uses the network)
+
     host = environment.get("DOCKER_HOST") or f"unix://{_SOCKET}"
     scheme, _, path = host.partition("://")
     if scheme != "unix":
@@ -69,7 +77,7 @@ def _client(environment: Mapping[str, str], source: LocalSource) -> Client:
     if not Path(path).is_socket():
         _no_answer(source, f"there is no socket {path}")
     timeout = httpx2.Timeout(READ_TIMEOUT * 5, connect=10.0)  # Docker packs a large image before it answers
-    return Client(transport=httpx2.HTTPTransport(uds=path), base_url="http://docker", timeout=timeout)
+    return httpx2.Client(transport=httpx2.HTTPTransport(uds=path), base_url="http://docker", timeout=timeout)
 
 
 def _identity(client: Client, name: Reference, source: LocalSource) -> str:

@@ -4,16 +4,15 @@ HTTPS always, but for the registries that the user named as insecure. What arriv
 digest and bounded by its size before anyone relies on it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from bundler.builder.http import (
-    Answer,
-    Client,
     Sink,
     download,
     explained,
@@ -25,12 +24,17 @@ from bundler.builder.http import (
 from bundler.builder.images.auth import Keychain
 from bundler.builder.images.tokens import Tokens
 from bundler.builder.mirrors import Mirrors
-from bundler.builder.store import Blob, Store
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import MANIFEST_TYPES, MAX_MANIFEST, OCI_INDEX, Descriptor
 from bundler.core.pushing import MAX_MESSAGE, own_words
 from bundler.core.reference import DEFAULT_REGISTRY, Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from bundler.builder.http import Answer, Client
+    from bundler.builder.store import Blob, Store
 
 T = TypeVar("T")
 

@@ -4,14 +4,19 @@ Follows the distribution project's token specification (Bearer) and RFC 7617 (Ba
 token server over HTTPS, unless the registry itself was allowed plain HTTP.
 """
 
+from __future__ import annotations
+
 import threading
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
-from bundler.builder.http import Answer, Client, display, explained, opened, raise_for_status, retrying
-from bundler.builder.images.auth import Credentials, Keychain
+from bundler.builder.http import display, explained, opened, raise_for_status, retrying
 from bundler.core.challenge import Challenge, parse_challenge, read_token
 from bundler.core.errors import BundlerError, ExitCode
+
+if TYPE_CHECKING:
+    from bundler.builder.http import Answer, Client
+    from bundler.builder.images.auth import Credentials, Keychain
 
 MAX_TOKEN = 1 << 20  # bytes of a token server's answer
 _CLIENT_ID = "bundler"

@@ -7,7 +7,6 @@ from functools import partial
 
 from bundler.builder.fetch import Fetcher
 from bundler.builder.packages.closure import Closure, PackageFile, from_json, to_json
-from bundler.builder.packages.deb.source import DebSource
 from bundler.builder.packages.source import Means, PackageOptions, PackageRequest, Source, SuitePackages
 from bundler.builder.parallel import Stop, run_all
 from bundler.builder.progress import Progress
@@ -184,6 +183,8 @@ class _Resolution:
 def _source(suite: Suite, means: Means) -> Source:
     match suite.known.family:
         case Family.DEB:
+            from bundler.builder.packages.deb.source import DebSource  # noqa: PLC0415  (loads python-debian)
+
             return DebSource(suite, means)
         case Family.RPM:
             try:

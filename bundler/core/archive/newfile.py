@@ -5,9 +5,11 @@ import errno
 import os
 import secrets
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from bundler.core.errors import BundlerError, ExitCode
+
+_EACH: Final = 32 << 20  # bytes after which the kernel is told to write
 
 
 class NewFile:
@@ -21,6 +23,7 @@ class NewFile:
         self._temp = target.parent / f".{target.name}.{secrets.token_hex(6)}.part"
         self._named = False
         self.fd = -1
+        self._size = self._sent = 0
 
     def __enter__(self) -> Self:
         try:
@@ -39,9 +42,11 @@ class NewFile:
         view = memoryview(data)
         try:
             while view:
-                view = view[os.write(self.fd, view) :]
+                done = os.write(self.fd, view)
+                view, self._size = view[done:], self._size + done
         except OSError as error:
             raise self._told(error) from error
+        self._send()
 
     def write_at(self, offset: int, data: bytes) -> None:
         """Put bytes at `offset`, without moving the end."""
@@ -61,6 +66,13 @@ class NewFile:
             self._named = False
         except OSError as error:
             raise self._told(error) from error
+
+    def _send(self) -> None:
+        """Let the kernel begin to bring what was written to the disk, so that little is left for fsync."""
+        if self._size - self._sent >= _EACH:
+            with contextlib.suppress(OSError):  # advice only
+                os.posix_fadvise(self.fd, self._sent, self._size - self._sent, os.POSIX_FADV_DONTNEED)
+            self._sent = self._size
 
     def _create(self) -> int:
         with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import stamina
 
 from bundler.builder import http
 from bundler.builder.fetch import Fetcher
@@ -37,9 +38,9 @@ def fetcher(store: Store) -> Iterator[Fetcher]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry at once: what is tested is what is tried, not how long is waited."""
     monkeypatch.setattr(http, "LONGEST_WAIT", 0.01)
-    real = http.stamina.retry_context
+    real = stamina.retry_context
     monkeypatch.setattr(
-        http.stamina,
+        stamina,
         "retry_context",
         lambda **kw: real(**{**kw, "wait_initial": 0, "wait_max": 0, "wait_jitter": 0}),
     )
