@@ -18,11 +18,12 @@ from bundler.builder.kubefile import parser
 from bundler.core import oci, yamldoc
 from bundler.core.archive import Bundle, frames
 from bundler.core.archive.platforms import tar_entries
-from bundler.core.archive.seal import TEXT
+from bundler.core.archive.seal import RECIPES, TEXT
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, Problems
 from bundler.core.reference import Reference
 from tests.unit.core.archive.hostile_kit import FILES, Base, header, make_base, make_universal, stored
+from tests.unit.core.archive.hostile_recipes import make_derived
 
 _BUDGET: Final = 4 << 20  # bytes that one input may unpack to
 
@@ -66,10 +67,10 @@ def _base(make: Callable[[Path, Path], Base] = make_base) -> Base:
 def spoiled_run(data: bytes) -> bytes:
     """A whole file out of the fuzzer's bytes."""
     kind, rest = data[:1], data[1:]
-    base = _base(make_universal) if kind in {b"u", b"t"} else _base()
+    base = _base({b"u": make_universal, b"t": make_universal, b"r": make_derived}.get(kind, make_base))
     match kind:
-        case b"i" | b"u":  # an index, sealed properly; that of a second platform
-            return base.parts.text(rest).build()
+        case b"i" | b"u" | b"r":  # an index, sealed properly; that of a second platform; recipes
+            return base.parts.put(**{RECIPES if kind == b"r" else base.at: rest}).build()
         case b"f":  # a frame, and an index that says of it what its first bytes tell
             size = int.from_bytes(rest[:3], "little")
             return base.parts.framed(rest[3:], size=size, digest=str(Digest.of(rest[3:]))).build()
@@ -133,6 +134,7 @@ def _run_seeds() -> Iterator[bytes]:
     yield b"u" + both.parts.sections[both.at]
     yield b"t" + both.seal.to_bytes().rstrip(b"\n") + b"\n"
     yield b"g" + base.data[base.seal.offset + TEXT :].rstrip(b"\n") + b"\n"
+    yield b"r" + _base(make_derived).parts.sections[RECIPES]
     for data in FILES.values():
         yield b"f" + len(data).to_bytes(3, "little") + stored(data)[:2000]
     yield b"h" + frames.small(header(base.parts.document["members"][0] | {"path": "only"}))
