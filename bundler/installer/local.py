@@ -9,6 +9,7 @@ import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import IO, Final
 
 from bundler.core.frozen import child_environment
@@ -90,13 +91,16 @@ class LocalTransport(remote.Runner):
 
 
 def _feed(pipe: IO[bytes] | None, script: bytes, stdin: Iterable[bytes]) -> None:
-    """Write script and data; a command that ends without reading it all is no error of ours."""
+    """Write script and data; a command that ends without reading it all is no error of ours.
+
+    Each piece at once: data may come slowly, and the script is not to wait for it in a buffer.
+    """
     if pipe is None:
         return
     with contextlib.suppress(BrokenPipeError), pipe:
-        pipe.write(script)
-        for chunk in stdin:
+        for chunk in chain([script], stdin):
             pipe.write(chunk)
+            pipe.flush()
 
 
 def _drain(pipe: IO[bytes] | None, sink: Callable[[bytes], None]) -> threading.Thread:

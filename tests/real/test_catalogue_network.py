@@ -1,8 +1,10 @@
 """The node agent of the pod network, out of its own image, against a real API server in a namespace."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -74,7 +76,7 @@ class Node:
         with (self.folder / log).open("ab") as output:
             process = subprocess.Popen(
                 ["ip", "netns", "exec", self.name, *map(str, argv)],
-                stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **env},
+                stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **env}, start_new_session=True,
             )  # fmt: skip
         self.running.append(process)
         return process
@@ -141,6 +143,8 @@ class Node:
         for process in reversed(self.running):
             process.terminate()
             process.wait(20)
+            with contextlib.suppress(ProcessLookupError):  # what the agent's shell has in the background
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
