@@ -64,7 +64,7 @@ def change(
     """
     path = f"{FOLDER}/{blob.digest.hex}"
     version = ".".join(map(str, zstandard.ZSTD_VERSION))
-    record = f"1 zstd {version} {blob.digest} over {key}"
+    record = f"2 zstd {version} {blob.digest} over {key}"
     if (known := store.recall(_RECORD, record)) is not None:
         found = _from_json(known, path)
         if found is None or found.data is None or store.find(found.data.digest, found.data.size):

@@ -1,5 +1,6 @@
 """Writing a content down as pieces of older ones and patches on them (`bundler.core.archive.recipes`)."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -38,12 +39,16 @@ class Old:
 
 @dataclass(slots=True)
 class Patcher:
-    """Makes pieces, one segment of a new content after the other; `data` gets the patches' frames."""
+    """Makes pieces, one segment of a new content after the other; `write` gets the patches' frames.
+
+    written: bytes of these. last: the number of the source in which something was last found.
+    """
 
     index: BlockIndex
     olds: Sequence[Old]
     write: Callable[[bytes], object]
     written: int = 0
+    last: int = 0
     _cursors: dict[int, Cursor] = field(default_factory=dict)
 
     def pieces(self, content: Iterable[bytes]) -> Iterator[Piece]:
@@ -92,27 +97,40 @@ class Patcher:
             or self._read(first.source, start, len(segment)) != segment
         ):
             return None
-        old.guess = stop
+        old.guess, self.last = stop, first.source
         return Range(old.source, start, len(segment))
 
     def _dictionary(self, segment: bytes, matches: Sequence[Match]) -> list[tuple[int, int, int]]:
-        """Ranges (number of the source, start, stop) in the order in which they are read."""
-        spans = list(_around(matches, len(segment)))
-        for number, old in enumerate(self.olds):
-            if old.guess < old.size and not any(match.source == number for match in matches):
-                spans.append((number, old.guess - _AROUND, old.guess + len(segment) + _AROUND))
+        """Ranges (number of the source, start, stop) in the order in which they are read.
+
+        Where there is not room for all, sources in which more was found come first; guesses are for segments
+        in which nothing was found, and the source that the content was last found in comes first then.
+        """
+        found: Counter[int] = Counter()
+        for match in matches:
+            found[match.source] += match.length
+        spans = list(_around(matches, len(segment))) or list(self._guesses(len(segment)))
+        joined = _joined(spans, [old.size for old in self.olds])
+        first = sorted(joined, key=lambda span: (-found[span[0]], span[0] != self.last, span))
         chosen, room = [], _DICTIONARY
-        for number, start, stop in _joined(spans, [old.size for old in self.olds]):
+        for number, start, stop in first:
             if not self._reachable(number, start) or room <= 0:
                 continue
             stop = min(stop, start + room)  # noqa: PLW2901  (cut where the dictionary is full)
             chosen.append((number, start, stop))
             room -= stop - start
-        return chosen
+        return sorted(chosen)
+
+    def _guesses(self, length: int) -> Iterator[tuple[int, int, int]]:
+        for number, old in enumerate(self.olds):
+            if old.guess < old.size:
+                yield number, old.guess - _AROUND, old.guess + length + _AROUND
 
     def _guess(self, segment: bytes, matches: list[Match]) -> None:
         """Expect each source to go on where its last match ended, or as far on as the new content went."""
         last = {match.source: match for match in matches}
+        if matches:
+            self.last = matches[-1].source
         for number, old in enumerate(self.olds):
             match = last.get(number)
             old.guess = (

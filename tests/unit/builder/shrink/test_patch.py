@@ -62,6 +62,17 @@ def test_parts_of_several_are_found() -> None:
     assert [piece.source.path for piece in pieces if isinstance(piece, Range)] == ["1", "0"]
 
 
+def test_sources_that_have_nothing_do_not_crowd_out_the_one_that_has() -> None:
+    """A layer that many images share has many older layers to look at."""
+    old = NOISE[: 5 << 20]
+    new = bytearray(old)
+    for at in range(0, len(new), 200_000):
+        new[at : at + 20] = b"something else here!"
+    others = [random.Random(number).randbytes(5 << 20) for number in range(4)]  # noqa: S311
+    _, data = made(bytes(new), *others[:2], old, *others[2:])
+    assert len(data) < 20_000
+
+
 def test_what_is_all_new_looks_at_nothing_and_grows_little() -> None:
     new = random.Random(8).randbytes(1 << 20)  # noqa: S311
     _, data = made(new)
