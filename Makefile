@@ -46,7 +46,7 @@ test-site: setup-test ## tests on machines that are booted here: needs root and 
 	$(PY) -m pytest tests/site
 
 bench: setup-bench ## the figures of docs/performance.md, beside their peers, as tables; about 10 minutes
-	@for name in build runfile serve pull deliver many; do $(PY) -m tests.bench.$$name || exit; done
+	@for name in build runfile serve pull deliver many delta recompress; do $(PY) -m tests.bench.$$name || exit; done
 
 bench-large: setup-bench ## memory at a layer of 6 GiB and a .run of 20 GiB: 25 GiB of disk, about 10 minutes
 	@$(PY) -m tests.bench.large

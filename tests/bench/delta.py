@@ -4,8 +4,7 @@
 
 Three upgrades: one image's largest layer changed in one place; the same changed all over; all layers of all
 images changed all over. Changed bytes are noise, which no compression makes smaller. Prints the size of the
-full bundle, of the delta, and the share; each delta is applied, and every content verified. Works below
-$TMPDIR.
+full bundle, of the delta, and the share; each delta is applied, and every content verified.
 """
 
 import argparse
@@ -14,9 +13,7 @@ import hashlib
 import json
 import random
 import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +22,7 @@ from pathlib import Path
 from bundler.builder.freeze import freeze
 from bundler.builder.store import default_root
 from bundler.core.archive.bases import opened
+from tests.bench.kit import BUNDLER, Job, run, scratch, seconds, table, title
 from tests.bench.payload import default_folder, payload
 
 _KUBEFILE = """FROM scratch
@@ -107,8 +105,7 @@ def _make(folder: Path, name: str, layout: Path, version: int, *options: str) ->
     (context / layout.name).symlink_to(layout)
     target = folder / f"{name}.run"
     start = time.monotonic()
-    argv = [sys.executable, "-m", "bundler.builder", "make", str(context), "-o", str(target), "--quiet"]
-    subprocess.run([*argv, *options], check=True, cwd=Path(__file__).parents[2])
+    run(Job((*BUNDLER, "make", context, "-o", target, "--quiet", *options)))
     return target, time.monotonic() - start
 
 
@@ -125,23 +122,26 @@ def _applied(delta: Path, full: Path) -> float:
     return time.monotonic() - start
 
 
-def measure(share: float) -> Iterator[str]:
+def measure(share: float) -> Iterator[tuple[str, ...]]:
     """Rows of the table."""
     layout = payload(default_folder())
     runtime = ("--runtime", str(freeze("linux/amd64", default_root(), log=lambda _line: None)))
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with scratch() as folder:
         cache = ("--cache", str(folder / "cache"))
         old, _ = _make(folder, "old", layout, 1, *runtime, *cache)
         for number, upgrade in enumerate(UPGRADES):
             new = folder / f"layout-{number}"
             changed(layout, new, upgrade, share)
             full, _ = _make(folder, f"full-{number}", new, 2, *runtime, *cache)
-            delta, seconds = _make(folder, f"delta-{number}", new, 2, "--base", str(old), *runtime, *cache)
+            delta, took = _make(folder, f"delta-{number}", new, 2, "--base", str(old), *runtime, *cache)
             whole, small = full.stat().st_size, delta.stat().st_size
             yield (
-                f"| {upgrade.what} | {whole / 1e6:.1f} MB | {small / 1e6:.1f} MB | {small / whole:.1%} "
-                f"| {seconds:.1f} s | {_applied(delta, full):.1f} s |\n"
+                upgrade.what,
+                f"{whole / 1e6:.1f} MB",
+                f"{small / 1e6:.1f} MB",
+                f"{small / whole:.1%}",
+                seconds(took),
+                seconds(_applied(delta, full)),
             )
 
 
@@ -151,10 +151,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--share", type=float, default=0.05, help="of a layer's bytes that change")
-    sys.stdout.write("| changed | full | delta | share | make | apply |\n|---|---:|---:|---:|---:|---:|\n")
-    for row in measure(parser.parse_args().share):
-        sys.stdout.write(row)
-        sys.stdout.flush()
+    share = parser.parse_args().share
+    title(f"Upgrades with {share:.0%} of the bytes of layers changed")
+    table(("changed", "full", "delta", "share", "make", "apply"), measure(share))
     return 0
 
 
