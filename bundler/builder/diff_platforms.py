@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bundler.builder.diff import Change, Difference, How, Section, Side, diff, fresh_bytes, side_of
-from bundler.core.archive import Bundle
+from bundler.core.archive.bases import opened
 
 
 def compare(old: Path, new: Path) -> Difference:
@@ -13,7 +13,9 @@ def compare(old: Path, new: Path) -> Difference:
 
     Raises BundlerError: NOT_FOUND, INTEGRITY when one is no whole .run, UNSUPPORTED for a newer format.
     """
-    with Bundle.open(old) as one, Bundle.open(new) as other:
+    with opened(old) as one, opened(new) as other:
+        if other.needs == one.needed:  # it has only what changed since the very one it is compared to
+            other.rest_on(one.of(other.index.platform))
         return diff_all(*(tuple(side_of(each.of(p)) for p in each.platforms) for each in (one, other)))
 
 

@@ -242,6 +242,16 @@ def test_a_delta_on_a_delta_applies(product: Product, delta: Path) -> None:
         assert bundle.seal.section("archive").length < 60_000
 
 
+def test_a_delta_is_compared_with_its_base_like_the_full_bundle(
+    product: Product, old: Path, alone: Path, full: Path
+) -> None:
+    told = [product.run("diff", str(old), str(new)) for new in (alone, full)]
+    assert [done.returncode for done in told] == [1, 1], told[0].stderr
+    changed = [[line for line in done.stdout.splitlines() if "root/" in line] for done in told]
+    assert changed[0] == changed[1]
+    assert any("root/bin/tool" in line for line in changed[0])
+
+
 def test_from_takes_a_delta_with_its_base_beside_it(product: Product, delta: Path) -> None:
     context = product.folder / "child"
     context.mkdir()
