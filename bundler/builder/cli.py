@@ -256,7 +256,7 @@ def main() -> NoReturn:
         raise
     except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback for users)
         from bundler.builder.crash import keep  # noqa: PLC0415  (hopefully never needed)
-        from bundler.builder.disk import is_full  # noqa: PLC0415
+        from bundler.builder.disk import is_full  # noqa: PLC0415  (hopefully never needed)
 
         if is_full(error):
             _tell(f"{error}\n  fix: free some space; the cache's disk is named with --cache")
