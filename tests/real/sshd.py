@@ -1,5 +1,6 @@
 """A real OpenSSH server on loopback for one test: its own keys, its own port, ended by its own pid."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -47,7 +48,8 @@ class Sshd:
     def cut(self) -> None:
         """Cut every connection, as a host that dies does."""
         for pid in self.children():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, signal.SIGKILL)
 
 
 def keygen(path: Path, *, kind: str = "ed25519", passphrase: str = "") -> Path:
