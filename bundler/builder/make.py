@@ -13,8 +13,6 @@ from bundler.builder.report import Made
 from bundler.builder.resolve import as_locked, check, resolve
 from bundler.builder.sbom.account import accounted
 from bundler.builder.shrink.model import Shrunk
-from bundler.builder.shrink.shrink import shrink
-from bundler.builder.shrink.told import saving
 from bundler.builder.spec import BundleSpec
 from bundler.builder.store import Store
 from bundler.builder.write import Form, write
@@ -41,7 +39,7 @@ def make(order: Order, store: Store, progress: Progress) -> Made:
         form = Form(target, runtime, order.level, order.split, order.signer)
         written = write(spec, shrunk, form, store=store, progress=progress)
     parts = parts_of(written.size, order.split)
-    return Made(target, written.size, spec, tuple(clock.phases), parts, saving(shrunk, written.layers))
+    return Made(target, written.size, spec, tuple(clock.phases), parts, _told(shrunk, written.layers))
 
 
 def _shrunk(
@@ -49,11 +47,21 @@ def _shrunk(
 ) -> Shrunk:
     if order.base is None and not order.recompress:
         return Shrunk.whole(spec)
+    from bundler.builder.shrink.shrink import shrink  # noqa: PLC0415  (most builds do without)
+
     with clock.phase("shrink"), ExitStack() as stack:
         base = stack.enter_context(opened(order.base)).of(order.platform) if order.base else None
         shrunk = shrink(spec, store, progress, base=base, recompress=order.recompress)
         borrow = base is not None and not order.with_installer and _is_same(base.runtime, runtime)
         return replace(shrunk, borrow=borrow)
+
+
+def _told(shrunk: Shrunk, layers: int) -> tuple[str, ...]:
+    if shrunk.base is None and not (shrunk.derived or shrunk.stubborn):
+        return ()
+    from bundler.builder.shrink.told import saving  # noqa: PLC0415  (as above)
+
+    return saving(shrunk, layers)
 
 
 def _is_same(there: MemberContent, file: Path) -> bool:

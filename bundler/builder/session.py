@@ -29,7 +29,6 @@ from bundler.builder.report import Made, summary
 from bundler.builder.resolve import check
 from bundler.builder.sbom.account import source_date
 from bundler.builder.store import Store
-from bundler.builder.universal import make_universal
 from bundler.builder.view import View, display, log_path
 from bundler.core.archive.frames import LEVEL
 from bundler.core.archive.parts import parse_size
@@ -107,6 +106,8 @@ def _made(wanted: Wanted, orders: tuple[Order, ...], store: Store, view: View) -
             fix="leave --universal out: a .run is made for each platform",
         )
     if wanted.universal and len(orders) > 1:
+        from bundler.builder.universal import make_universal  # noqa: PLC0415  (most builds do without)
+
         return [make_universal(orders, store, view)]
     for order in orders:
         check(order)
