@@ -189,7 +189,7 @@ UbuntuMirror = Annotated[
         "--ubuntu-mirror",
         metavar="URL",
         envvar="BUNDLER_UBUNTU_MIRROR",
-        help="Where PACKAGE finds Ubuntu for amd64, as in http://archive.ubuntu.com/ubuntu.",
+        help="Where PACKAGE finds Ubuntu for amd64, as in https://HOST/ubuntu.",
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -199,7 +199,7 @@ UbuntuPortsMirror = Annotated[
         "--ubuntu-ports-mirror",
         metavar="URL",
         envvar="BUNDLER_UBUNTU_PORTS_MIRROR",
-        help="Where PACKAGE finds Ubuntu for arm64 and others, as in http://ports.ubuntu.com/ubuntu-ports.",
+        help="Where PACKAGE finds Ubuntu for arm64 and others, as in https://HOST/ubuntu-ports.",
         rich_help_panel=_NETWORK,
     ),
 ]

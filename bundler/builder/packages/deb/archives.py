@@ -81,7 +81,7 @@ ARCHIVES: Final[Mapping[str, tuple[Archive, ...]]] = MappingProxyType(
         "ubuntu": (
             Archive(
                 name="ubuntu",
-                example="http://archive.ubuntu.com/ubuntu",
+                example="https://HOST/ubuntu",
                 keyring=_UBUNTU_KEYRING,
                 keyring_package="ubuntu-keyring",
                 components=("main", "universe"),
@@ -91,7 +91,7 @@ ARCHIVES: Final[Mapping[str, tuple[Archive, ...]]] = MappingProxyType(
             ),
             Archive(
                 name="ubuntu-ports",
-                example="http://ports.ubuntu.com/ubuntu-ports",
+                example="https://HOST/ubuntu-ports",
                 keyring=_UBUNTU_KEYRING,
                 keyring_package="ubuntu-keyring",
                 components=("main", "universe"),
