@@ -97,7 +97,7 @@ class BundleSource:
         member = self._bundle.member(delivery.member)
         if self._site is not None and member.length == 0:
             content = Content(member.digest, member.size)
-            if content.digest in self._site.digests():  # made before, for this host or another one
+            if self._site.has(content.digest):  # made before, for this host or another one
                 return self._site.chunks(content)
         return self._bundle.chunks(member)
 

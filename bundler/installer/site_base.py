@@ -43,6 +43,10 @@ class SiteBase:
         said = self.transport.run(_LIST, timeout=_TIMEOUT).stdout
         return frozenset(Digest(line) for line in said.split())
 
+    def has(self, digest: Digest) -> bool:
+        """Whether the host seems to have this one by now. Raises BundlerError (HOST)."""
+        return self.transport.run(_has(digest), timeout=_TIMEOUT).status == 0
+
     def stream(self, path: str, *, inflate: bool) -> Iterator[bytes]:
         """A member of the bundle that the site has. Raises BundlerError (NOT_FOUND, INTEGRITY, HOST)."""
         content = self.needed.contents[path]
@@ -131,6 +135,16 @@ def _taken(plan: Plan, bundle: Bundle, needed: Needed, there: AbstractSet[Digest
     if runtime is not None and RUNTIME_MEMBER in members:
         found.add(runtime.digest)
     return frozenset(found)
+
+
+def _has(digest: Digest) -> str:
+    """Succeeds where a file with this digest was put there and is left."""
+    return f"""
+grep '^{digest.hex} ' {CONTENTS} 2>/dev/null | {{
+    while read -r _ path; do [ ! -f "$path" ] || exit 0; done
+    exit 1
+}}
+"""
 
 
 def _script(digest: Digest) -> str:

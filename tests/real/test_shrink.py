@@ -293,6 +293,8 @@ def test_a_site_that_has_the_base_is_enough(
         assert caught.value.code is ExitCode.NOT_FOUND
         assert "name the .run of shop 1" in caught.value.fix
         assert digest not in site.digests()
+        assert not site.has(digest)
+        assert site.has(before.index.members[1].digest)
     host.close()
 
 

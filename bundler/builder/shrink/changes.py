@@ -15,6 +15,7 @@ from bundler.builder.store import Store
 from bundler.core.archive.deflate import inflated
 from bundler.core.archive.reader import Bundle
 from bundler.core.archive.recipes import Patch, Piece, Recipe, Recipes, Source
+from bundler.core.digest import Digest
 from bundler.core.index import Member
 
 FOLDER: Final = "delta"  # of the patches' data among the members
@@ -122,5 +123,5 @@ def _from_json(text: bytes, path: str) -> Change | None:
     if (known := json.loads(text)) is None:
         return None
     data, recipe = known
-    blob = Blob.from_json(json.dumps(data).encode()) if data else None
+    blob = Blob(Digest(data[0]), data[1]) if data else None
     return Change(Recipes.from_json(recipe.encode()).members[path], path, blob)

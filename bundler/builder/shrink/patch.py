@@ -9,6 +9,7 @@ import zstandard
 
 from bundler.builder.shrink.blocks import BlockIndex, Match
 from bundler.core.archive import frames
+from bundler.core.archive.deflate import evenly
 from bundler.core.archive.rebuild import LOOK_BACK, Cursor
 from bundler.core.archive.recipes import Patch, Piece, Range, Source
 
@@ -55,7 +56,7 @@ class Patcher:
         """The content's pieces, neighbours joined where they are neighbours in their source, too."""
         last: Piece | None = None
         try:
-            for segment in _segments(content):
+            for segment in evenly(content, SEGMENT):
                 piece = self._piece(segment)
                 if isinstance(last, Range) and isinstance(piece, Range) and _follows(last, piece):
                     last = replace(last, length=last.length + piece.length)
@@ -181,17 +182,6 @@ def _joined(spans: Iterable[tuple[int, int, int]], sizes: Sequence[int]) -> Iter
 
 def _follows(first: Range, second: Range) -> bool:
     return first.source == second.source and first.stop == second.start
-
-
-def _segments(content: Iterable[bytes]) -> Iterator[bytes]:
-    rest = bytearray()
-    for chunk in content:
-        rest += chunk
-        while len(rest) >= SEGMENT:
-            yield bytes(rest[:SEGMENT])
-            del rest[:SEGMENT]
-    if rest:
-        yield bytes(rest)
 
 
 def _compressed(segment: bytes, known: bytes, *, quick: bool) -> bytes:

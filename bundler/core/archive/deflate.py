@@ -77,17 +77,17 @@ def inflated(packed: Iterable[bytes], name: str) -> Iterator[bytes]:
         raise _not_gzip(name, "it ends too early")
 
 
-def evenly(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, always cut at the same places: every MiB."""
+def evenly(chunks: Iterable[bytes], size: int = CHUNK) -> Iterator[bytes]:
+    """The same bytes, always cut at the same places: every `size` bytes."""
     rest = bytearray()
     for chunk in chunks:
-        if not rest and len(chunk) == CHUNK:
+        if not rest and len(chunk) == size:
             yield chunk
             continue
         rest += chunk
-        while len(rest) >= CHUNK:
-            yield bytes(rest[:CHUNK])
-            del rest[:CHUNK]
+        while len(rest) >= size:
+            yield bytes(rest[:size])
+            del rest[:size]
     if rest:
         yield bytes(rest)
 
