@@ -26,15 +26,15 @@ from bundler.builder.kubefile.scope import Scope
 from bundler.builder.kubefile.source import did_you_mean
 from bundler.builder.kubefile.words import Word
 from bundler.builder.stage.apps import Draft, draft
-from bundler.builder.stage.blame import blamed
 from bundler.builder.stage.bring import Bringer, ordered
+from bundler.builder.stage.build_context import Workshop
 from bundler.builder.stage.chart_apps import chart_app, value_sets
+from bundler.builder.stage.diagnostics import blamed
 from bundler.builder.stage.from_run import begin_from
 from bundler.builder.stage.load import Loaded, load_chain
 from bundler.builder.stage.run import run
 from bundler.builder.stage.state import ImageWish, KubeWish, PackageWish, Staged, State, staged
-from bundler.builder.stage.tree import Tree
-from bundler.builder.stage.workshop import Workshop
+from bundler.builder.tree.tree import Tree
 from bundler.core.errors import ExitCode, Problem, Problems
 from bundler.core.versions import RANGE_HINT, valid_range
 

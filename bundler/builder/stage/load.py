@@ -20,7 +20,7 @@ from bundler.builder.kubefile.parser import read
 from bundler.builder.kubefile.runfile import Bases, RunFile, is_for, read_run
 from bundler.builder.kubefile.scope import Scope, platform_variables
 from bundler.builder.kubefile.source import Finding, Severity, did_you_mean, raise_errors
-from bundler.builder.stage.blame import blamed
+from bundler.builder.stage.diagnostics import blamed
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.oci import Platform
 

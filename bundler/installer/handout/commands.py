@@ -12,7 +12,7 @@ from bundler.core.archive.bases import opened
 from bundler.core.archive.extract import extract, select
 from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer import options as opt
+from bundler.installer.cli import options as opt
 from bundler.installer.handout.export import Kind, export
 
 QUIET: Final = "BUNDLER_QUIET"  # set by the stub for --quiet

@@ -10,7 +10,7 @@ import typer
 from bundler.core.archive.bases import opened
 from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer import options as opt
+from bundler.installer.cli import options as opt
 from bundler.installer.handout.commands import say
 from bundler.installer.handout.images import offered
 from bundler.installer.push.http import Client

@@ -13,11 +13,11 @@ import typer
 from bundler.core.archive.bases import opened
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer import options as opt
-from bundler.installer.admit import Gate
+from bundler.installer.cli import options as opt
 from bundler.installer.handout.commands import say
 from bundler.installer.serve.contents import contents
 from bundler.installer.serve.server import Server
+from bundler.installer.trust.gate import Gate
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]*):(?P<port>[0-9]{1,5})")
 
