@@ -9,6 +9,7 @@ from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.host import host_steps
+from bundler.installer.plan.labels import label_steps
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.packages import package_steps
@@ -50,6 +51,7 @@ def decide(
         *control_plane_steps(context),
         *worker_steps(context),
         *network_steps(context),
+        *label_steps(context),
         *app_steps(context),
     )
     title = f"{index.name} {index.version}: Kubernetes {contents.version.text} on {len(site.hosts)} hosts"

@@ -74,12 +74,17 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One machine of the site. env: the host's own variables over the cluster's."""
+    """One machine of the site.
+
+    env: the host's own variables over the cluster's. labels: names of the site's own roles, in the file's
+    order; Kubernetes shows them as roles of the node.
+    """
 
     address: str
     roles: frozenset[Role]
     login: Login = Login()
     env: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
 
     @property
     def is_control_plane(self) -> bool:

@@ -72,6 +72,50 @@ def test_sealers_own_example_is_read_as_it_stands() -> None:
     assert any("plain text" in notice for notice in found.notices)
 
 
+SAVED = """\
+apiVersion: sealer.io/v2
+kind: Cluster
+metadata:
+  creationTimestamp: null
+  name: site-one
+spec:
+  cmd_args: []
+  env: [IP=10.0.0.1, "IP=10.0.0.2;10.0.0.3", ONE=1]
+  hosts:
+  - ips: [192.168.0.2]
+    roles: [master]
+  - ips: [192.168.0.3]
+    roles: [node, db]
+    env: {NAMES: [a, b]}
+status: {}
+---
+apiVersion: sealer.io/v2
+kind: Application
+metadata: {name: apps}
+spec: {}
+status: {}
+"""
+
+
+def test_what_sealer_saves_is_read_as_it_stands() -> None:
+    """Its `status: {}`, variables with several values, and roles of the site's own (kept as labels)."""
+    found = site(SAVED)
+    assert found.env == {"IP": "10.0.0.1;10.0.0.2;10.0.0.3", "ONE": "1"}
+    assert found.control_plane.labels == ()
+    assert (found.workers[0].roles, found.workers[0].labels) == (frozenset({Role.WORKER}), ("db",))
+    assert found.workers[0].env == {"NAMES": "a;b"}
+
+
+def test_a_misspelt_role_is_guessed() -> None:
+    with pytest.raises(Problems, match='did you mean "worker"'):
+        site(SAVED.replace("[node, db]", "[workr]"))
+
+
+def test_an_old_kind_names_the_new_one() -> None:
+    with pytest.raises(Problems, match="write ClusterConfiguration"):
+        site(SMALL + "---\napiVersion: sealer.io/v2\nkind: KubeadmConfig\n")
+
+
 def test_a_small_file_gets_the_defaults() -> None:
     found = site(SMALL)
     assert (found.name, found.launch, found.notices) == ("cluster", None, ())
@@ -107,7 +151,10 @@ def host(entry: str) -> str:
         (host("{ips: [10.0.0.2, 10.0.0.2], roles: [master]}"), [("5:22", "duplicate-host")]),
         (host("{ips: [10.0.0.2], roles: [master], ssh: {port: 0}}"), [("5:52", "wrong-value")]),
         (host("{ips: [10.0.0.2], roles: [master], env: [a]}"), [("5:40", "wrong-value")]),
-        (host("{ips: [10.0.0.2], roles: [master], env: [a=1, a=2]}"), [("5:40", "wrong-value")]),
+        (host("{ips: [10.0.0.2], roles: [master, workr]}"), [("5:39", "wrong-value")]),
+        (host("{ips: [10.0.0.2], roles: [master, 'a b']}"), [("5:39", "wrong-value")]),
+        (SMALL + "---\napiVersion: sealer.io/v2\nkind: KubeadmConfig\nspec: {x: 1}", [("8:7", LATER)]),
+        (SMALL.replace("spec:", "spec:\n  cmd_args: [a]"), [("4:3", LATER)]),
         (host("{ips: [10.0.0.2], roles: [master], hostKey: md5:1}"), [("5:49", "wrong-value")]),
         (host("{ips: [10.0.0.2], roles: [master], taints: [a], labels: {b: c}}"),
             [("5:40", LATER), ("5:53", LATER)]),

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from bundler.core.sshkey import FINGERPRINT
-from bundler.core.yamldoc import Document
+from bundler.core.yamldoc import Document, suggest
 from bundler.installer.site.clusterfile import addresses, schema
 from bundler.installer.site.clusterfile.faults import UNSUPPORTED, Path
 from bundler.installer.site.model import (
@@ -90,11 +91,24 @@ class Builder:
         for number, group in enumerate(spec.hosts):
             path = ("spec", "hosts", number)
             login = self._login(spec.ssh, group, path)
-            roles = frozenset(_ROLES[name] for name in group.roles)
+            roles = frozenset(_ROLES[name] for name in group.roles if name in _ROLES)
+            labels = self._own_roles(group, path)
             for address in self._addresses(group, path, hosts):
-                hosts[address] = Host(address, roles, login, group.env)
+                hosts[address] = Host(address, roles, login, group.env, labels)
         self._check_control_plane(spec, list(hosts.values()))
         return list(hosts.values())
+
+    def _own_roles(self, group: schema.Host, path: Path) -> tuple[str, ...]:
+        """Roles that are none of ours become labels; one beside which there is none of ours is a slip."""
+        own = tuple(dict.fromkeys(name for name in group.roles if name not in _ROLES))
+        known = tuple(_ROLES)
+        alone = len(own) == len(set(group.roles))
+        for name in own:
+            if alone or get_close_matches(name.lower(), known, n=1, cutoff=0.75):
+                place = (*path, "roles", group.roles.index(name))
+                message = f"{name!r} alone is no role" if alone else f"{name!r} is no role"
+                self._fault(place, "wrong-value", message, suggest(name.lower(), known))
+        return own
 
     def _addresses(self, group: schema.Host, path: Path, known: Mapping[str, Host]) -> Iterator[str]:
         for number, entry in enumerate(group.ips):
@@ -207,4 +221,4 @@ class Builder:
 
 
 def _is_master(group: schema.Host) -> bool:
-    return any(_ROLES[name] is Role.CONTROL_PLANE for name in group.roles)
+    return any(_ROLES.get(name) is Role.CONTROL_PLANE for name in group.roles)

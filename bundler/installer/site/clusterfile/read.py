@@ -75,6 +75,9 @@ def _take(document: Document, parts: Parts) -> Iterator[Problem]:
         yield from _take_raw(document, str(kind), parts)
     elif kind in schema.KINDS:
         yield from _take_ours(document, str(kind), parts)
+    elif kind in schema.OLD_KINDS:
+        message = f"kind {kind} is not supported yet"
+        yield document.problem(("kind",), UNSUPPORTED, message, hint=schema.OLD_KINDS[str(kind)])
     else:
         known = (*schema.KINDS, *schema.RAW_KINDS)
         message = f"unknown kind {kind!r}" if kind else "the document has no kind"
