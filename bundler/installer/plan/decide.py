@@ -42,7 +42,9 @@ def decide(
     for a bundle or a Clusterfile that asks for what can't be done.
     """
     contents = Contents(index, files, platforms)
-    context = Context(site, facts, contents, secrets, cluster_settings(facts))
+    context = Context(
+        site, facts, contents, secrets, cluster_settings(facts.hosts[site.control_plane.address])
+    )
     steps = (
         *host_steps(context),
         *package_steps(context),

@@ -112,7 +112,7 @@ def ignored_checks(context: Context, host: Host) -> tuple[str, ...]:
 
     They ask for a host without any trace of Kubernetes. Our own checks look at that, before anything is done.
     """
-    swap = () if context.cluster.fail_swap_on else ("Swap",)
+    swap = () if node_settings(context.of(host)).fail_swap_on else ("Swap",)
     return (*(_INIT_TRACES if host.is_control_plane else _JOIN_TRACES), *swap)
 
 
@@ -151,6 +151,8 @@ def _kubelet_arguments(context: Context, host: Host, facts: HostFacts) -> Docume
     driver = node_settings(facts).cgroup_driver
     if driver != node_settings(context.control_plane).cgroup_driver:
         arguments["cgroup-driver"] = driver
+    if not node_settings(facts).fail_swap_on:  # for this host alone: others keep the stricter setting
+        arguments["fail-swap-on"] = "false"
     return arguments
 
 
@@ -170,7 +172,7 @@ def _cluster(context: Context) -> Document:
 def _kubelet(context: Context) -> Document:
     return {
         "cgroupDriver": node_settings(context.control_plane).cgroup_driver,
-        "failSwapOn": context.cluster.fail_swap_on,
+        "failSwapOn": True,
         "serializeImagePulls": False,  # they come from next door; waiting in a row helps nobody
     }
 

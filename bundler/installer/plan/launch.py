@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind
+from bundler.core.variables import why_not
 from bundler.installer.plan import paths
 from bundler.installer.plan.contents import HELM_MEMBER, deliver
 from bundler.installer.plan.context import Context, files_digest
@@ -173,6 +174,18 @@ class Commands:
     env: Mapping[str, str]
 
 
+def _check_names(app: str, variables: Mapping[str, str]) -> None:
+    """A bundle of an older builder may hold names that are code. Raises BundlerError (INPUT)."""
+    for name in variables:
+        if why := why_not(name):
+            raise BundlerError(
+                f"the variable {name!r} {why}",
+                where=f"app {app}",
+                fix="ask the vendor for a bundle without it, or take it out of the Clusterfile",
+                code=ExitCode.INPUT,
+            )
+
+
 def run_steps(
     context: Context, commands: Commands, *, phase: Phase, after: tuple[str, ...], inputs: str
 ) -> tuple[Step, ...]:
@@ -184,6 +197,7 @@ def run_steps(
         **context.site.env,
         **context.site.app_env(name),
     }
+    _check_names(name, variables)
     environment = Write(
         id=ident(Phase.DISTRIBUTE, host, f"env-{name}"),
         host=host,

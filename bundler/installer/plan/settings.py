@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
+from bundler.installer.facts.model import CgroupVersion, HostFacts
 
 # What systemd-detect-virt --container may say.
 _CONTAINERS: Final = frozenset(
@@ -30,6 +30,7 @@ class NodeSettings:
     systemd_cgroup: bool
     restrict_oom_score_adj: bool
     disable_apparmor: bool
+    fail_swap_on: bool
 
     @property
     def cgroup_driver(self) -> str:
@@ -41,7 +42,6 @@ class NodeSettings:
 class ClusterSettings:
     """What holds for all nodes because Kubernetes has one setting for all of them."""
 
-    fail_swap_on: bool
     conntrack_writable: bool
 
 
@@ -56,13 +56,10 @@ def node_settings(host: HostFacts) -> NodeSettings:
         systemd_cgroup=host.cgroup is CgroupVersion.V2,
         restrict_oom_score_adj=not host.oom_score_adjustable,
         disable_apparmor=not host.apparmor,
+        fail_swap_on=not host.swap,
     )
 
 
-def cluster_settings(facts: Facts) -> ClusterSettings:
-    """The strictest setting that every host can keep."""
-    hosts = facts.hosts.values()
-    return ClusterSettings(
-        fail_swap_on=not any(host.swap for host in hosts),
-        conntrack_writable=all(host.conntrack_writable for host in hosts),
-    )
+def cluster_settings(control_plane: HostFacts) -> ClusterSettings:
+    """The control plane's own; a worker's facts are that worker's word and bind no other host."""
+    return ClusterSettings(conntrack_writable=control_plane.conntrack_writable)

@@ -72,6 +72,29 @@ def test_sealers_own_example_is_read_as_it_stands() -> None:
     assert any("plain text" in notice for notice in found.notices)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["$(touch /x)", "A B", "1A", "a-b", "PATH", "IFS", "ENV", "BASH_ENV", "LD_PRELOAD", "PYTHONPATH", "é"],
+)
+def test_a_variables_name_is_never_code(name: str) -> None:
+    quoted = f"'{name}'"
+    assert faults(host(f"{{ips: [10.0.0.2], roles: [master], env: {{{quoted}: v}}}}"))[0][1] == "wrong-value"
+    assert faults(host(f"{{ips: [10.0.0.2], roles: [master], env: ['{name}=v']}}"))[0][1] == "wrong-value"
+    app = "---\napiVersion: bundler/v1\nkind: Application\nspec: {configs: [{name: a, env: {NAME: v}}]}\n"
+    assert faults(SMALL + app.replace("NAME", quoted)) == [("9:28", "wrong-value")]
+
+
+@pytest.mark.parametrize("registry", ['{username: "a:b", password: c}', '{username: "a\\nroot", password: c}',
+    '{username: a, password: "c\\nd"}'])  # fmt: skip
+def test_a_login_of_the_registry_is_one_line_of_htpasswd(registry: str) -> None:
+    found = faults(SMALL.replace("spec:", f"spec:\n  registry: {{localRegistry: {registry}}}"))
+    assert [rule for _, rule in found] == ["wrong-value"]
+
+
+def test_a_login_name_is_one_word() -> None:
+    assert faults(SMALL.replace("spec:", 'spec:\n  ssh: {user: "a\\nb"}')) == [("4:15", "wrong-value")]
+
+
 SAVED = """\
 apiVersion: sealer.io/v2
 kind: Cluster

@@ -35,6 +35,7 @@ _ROLES: Final[Mapping[str, Role]] = {
     "worker": Role.WORKER,
 }
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_USER: Final = re.compile(r"[^\s:/\x00-\x1f\x7f]{1,256}")
 _DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -135,8 +136,10 @@ class Builder:
         """The host's own fields over the cluster's over the defaults."""
         own = group.ssh
         self._check_fingerprint(group, path)
+        self._check_user(own, (*path, "ssh"))
         if path[-1] == 0:
             self._note_password(cluster, ("spec", "ssh"))
+            self._check_user(cluster, ("spec", "ssh"))
         self._note_password(own, (*path, "ssh"))
         passphrase = own.pk_passwd or cluster.pk_passwd
         return Login(
@@ -147,6 +150,11 @@ class Builder:
             password=self._password(own) or self._password(cluster),
             fingerprint=group.host_key,
         )
+
+    def _check_user(self, ssh: schema.Ssh, path: Path) -> None:
+        if ssh.user is not None and not _USER.fullmatch(ssh.user):
+            message = "ssh.user must be a login name: no blanks, colons or control characters"
+            self._fault((*path, "user"), "wrong-value", message)
 
     def _password(self, ssh: schema.Ssh) -> PasswordSource | None:
         if ssh.password_file:
@@ -188,6 +196,11 @@ class Builder:
             self._fault((*path, "domain"), "wrong-value", f"{given.domain!r} is no domain name")
         if bool(given.username) != bool(given.password):
             self._fault(path, "wrong-value", "username and password belong together")
+        if ":" in given.username or not given.username.isprintable():
+            message = "a username can't hold a colon, a line break or another control character"
+            self._fault((*path, "username"), "wrong-value", message)
+        if not given.password.isprintable():
+            self._fault((*path, "password"), "wrong-value", "a password can't hold a control character")
         return Registry(
             domain=given.domain or REGISTRY_DOMAIN,
             port=given.port or REGISTRY_PORT,

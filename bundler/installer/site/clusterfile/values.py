@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from bundler.core.variables import why_not
 from bundler.installer.site.clusterfile.addresses import expand
 
 LISTED: Final = ";"  # between the values of a variable that has several
@@ -34,8 +35,10 @@ def _value(value: object) -> str:
 
 
 def _word(value: object) -> str:
-    if not isinstance(value, str) or not value or "=" in value:
-        raise ValueError(f"{value!r} is no name for a variable")
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no name for a variable")  # noqa: TRY004  (as above)
+    if why := why_not(value):
+        raise ValueError(f"{value!r} {why}")
     return value
 
 

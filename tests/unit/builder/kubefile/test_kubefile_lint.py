@@ -65,6 +65,10 @@ TABLE = [
     ("FROM scratch base\n", [("extra-argument", "error", 1, 14)]),
     (F + "ENV A=1 B\n", [("bad-assignment", "error", 2, 9)]),
     (F + "ENV 1A=1\n", [("bad-assignment", "error", 2, 5)]),
+    (
+        F + "ENV PATH=/x LD_PRELOAD=/y.so\n",
+        [("bad-assignment", "error", 2, 5), ("bad-assignment", "error", 2, 13)],
+    ),
     (F + "CMDS ['a']\n", [("bad-json", "error", 2, 7)]),
     (F + "CMDS kubectl apply\n", [("bad-json", "error", 2, 6)]),
     (F + 'APP a local://a\nAPPCMDS a ["b", 1]\n', [("bad-json", "error", 3, 11)]),

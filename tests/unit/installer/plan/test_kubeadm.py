@@ -89,20 +89,27 @@ def test_a_host_that_differs_says_so_itself() -> None:
     assert joining(of, found)["nodeRegistration"]["kubeletExtraArgs"]["cgroup-driver"] == "cgroupfs"
 
 
-@pytest.mark.parametrize(
-    ("change", "kind", "expected"),
-    [
-        ({"swap": True}, "KubeletConfiguration", ("failSwapOn", False)),
-        ({"swap": False}, "KubeletConfiguration", ("failSwapOn", True)),
-        ({"conntrack_writable": False}, "KubeProxyConfiguration", ("conntrack", {"maxPerCore": 0})),
-    ],
-)
-def test_settings_that_all_nodes_share_follow_the_weakest(
-    change: Mapping[str, object], kind: str, expected: tuple[str, object]
-) -> None:
+def test_swap_is_forgiven_on_the_host_that_has_it_and_nowhere_else() -> None:
+    of = kit.site(workers=2)
+    found = kit.facts(of, worker={"swap": True})
+    assert documents(of, found)["KubeletConfiguration"]["failSwapOn"] is True
+    assert joining(of, found)["nodeRegistration"]["kubeletExtraArgs"]["fail-swap-on"] == "false"
+    made = kit.steps(kit.plan(of, found))
+    other, init = made["workers/10.0.0.4/join"], made["control-plane/10.0.0.2/init"]
+    assert isinstance(other, Exec)
+    assert isinstance(init, Exec)
+    assert "Swap" not in other.script + init.script
+    assert (
+        "fail-swap-on"
+        not in documents(of, found)["InitConfiguration"]["nodeRegistration"]["kubeletExtraArgs"]
+    )
+
+
+def test_kube_proxy_leaves_conntrack_alone_where_the_control_plane_must() -> None:
     of = kit.site()
-    found = documents(of, kit.facts(of, worker=change))[kind]
-    assert found[expected[0]] == expected[1]
+    fixed = {"conntrack_writable": False}
+    found = documents(of, kit.facts(of, control_plane=fixed, worker=fixed))["KubeProxyConfiguration"]
+    assert found["conntrack"] == {"maxPerCore": 0}
 
 
 def test_an_address_that_the_host_does_not_have_is_not_advertised() -> None:
@@ -192,7 +199,8 @@ def test_in_a_container_kubeadms_own_checks_are_skipped_there_only() -> None:
 
 def test_a_run_that_goes_on_is_not_ended_by_what_the_cut_one_left() -> None:
     of = kit.site()
-    made = kit.steps(kit.plan(of, kit.facts(of, worker={"swap": True})))
+    swap = {"swap": True}
+    made = kit.steps(kit.plan(of, kit.facts(of, control_plane=swap, worker=swap)))
     init, join = made["control-plane/10.0.0.2/init"], made["workers/10.0.0.3/join"]
     assert isinstance(init, Exec)
     assert isinstance(join, Exec)

@@ -127,3 +127,11 @@ def test_cmds_run_in_the_bundles_tree_without_its_programs() -> None:
     paths = {file.path for file in delivery.files}
     assert "/var/lib/bundler/root/etc/x.yaml" in paths
     assert not any("/bin/" in path for path in paths)
+
+
+@pytest.mark.parametrize("name", ["$(touch /x)", "LD_PRELOAD"])
+def test_a_bundle_cant_make_code_of_a_variables_name(name: str) -> None:
+    evil = replace(app("web", AppKind.SHELL), env={name: "v"})
+    with pytest.raises(BundlerError) as caught:
+        kit.plan(bundle=bundle(evil, files={f"root/{FOLDER}/web/run.sh": 9}))
+    assert (caught.value.code, caught.value.where) == (ExitCode.INPUT, "app web")
