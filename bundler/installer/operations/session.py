@@ -37,7 +37,7 @@ from bundler.installer.site.model import Secret, Site
 from bundler.installer.transport.connect import Access, connect_all, password_of
 from bundler.installer.transport.protocol import Transport
 from bundler.installer.trust.gate import Gate, WholeCheck
-from bundler.installer.trust.trust import Allowed, Release, Verdict, check_site
+from bundler.installer.trust.trust import Allowed, Release, Verdict, check_site, noted
 
 _NODES: Final = (  # kubectl's cache stays below our own folder: `delete` takes it along
     "kubectl --kubeconfig /etc/kubernetes/admin.conf --cache-dir /var/lib/bundler/cache/kubectl"
@@ -96,11 +96,11 @@ class Session:
 
     def record(self) -> None:
         """Note on the control plane which release the site has. Raises BundlerError (STEP)."""
-        release = self.verdict.release
-        if release in self._releases():
+        before = self._releases()
+        after = noted(self.verdict.release, before)
+        if set(after) == set(before):
             return
-        others = (each for each in self._releases() if each.name != release.name)
-        text = "".join(f"{each.line()}\n" for each in (*others, release))
+        text = "".join(f"{each.line()}\n" for each in after)
         self._on_control_plane(_RECORD, [text.encode()])
 
     def removal(self) -> Plan:

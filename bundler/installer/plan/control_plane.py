@@ -32,6 +32,7 @@ def control_plane_steps(context: Context) -> tuple[Step, ...]:
         reason=f"Kubernetes {context.contents.version.text} is to run here",
         after=(ids.kubelet_started, ids.images),
         script=templates.script(
+            "kubectl.sh",
             "init.sh",
             config=paths.KUBEADM_CONFIG,
             phases=phases,

@@ -10,6 +10,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from bundler.core.index import App, AppKind, AppRole
+from bundler.installer.plan import paths
 from bundler.installer.plan.decide import decide_removal
 from bundler.installer.plan.steps import Await, Exec
 from bundler.installer.scripts import render as templates
@@ -128,6 +129,25 @@ def test_a_folder_that_others_use_by_now_stays(machine: Machine) -> None:
     assert not (machine.root / "etc/new/deep").exists()
 
 
+@pytest.mark.parametrize("line", ["dir", "tree"])
+def test_keys_and_revocations_that_came_later_outlive_us(machine: Machine, line: str) -> None:
+    """tree: in a ledger of the first version, which took the whole folder for its own."""
+    config = machine.root / "etc/bundler"
+    script = f"ledger_{line} {config}; ledger_tree {config}/certs.d; mkdir -p {config}/certs.d\n"
+    machine.run(script + f"ledger_file {config}/ca.crt; : >{config}/ca.crt")
+    (config / "trust.d").mkdir()
+    (config / "trust.d/leaked.revoked").write_text("ssh-ed25519 AAAA\n")
+    machine.run(templates.load("restore.sh").replace("/etc/bundler", str(config)))
+    assert [str(path.relative_to(config)) for path in sorted(config.rglob("*"))] == [
+        "trust.d",
+        "trust.d/leaked.revoked",
+    ]
+
+
+def test_our_configuration_is_no_tree_of_ours() -> None:
+    assert not {"/etc", "/etc/bundler", "/etc/bundler/trust.d"} & set(paths.TREES)
+
+
 def test_lines_of_others_in_a_shared_file_stay(machine: Machine) -> None:
     prepare(machine)
     machine.run(CHANGES)
@@ -206,7 +226,7 @@ def test_every_variable_that_a_script_reads_is_given(tmp_path: Path) -> None:
     scripts = [step.script for step in steps if isinstance(step, Exec | Await)]
     for number, script in enumerate(dict.fromkeys(scripts)):
         lines = (line for line in script.splitlines() if "# shellcheck" not in line)
-        (tmp_path / f"{number}.sh").write_text("BUNDLER_LEDGER=x\n" + "\n".join(lines))
+        (tmp_path / f"{number}.sh").write_text("BUNDLER_LEDGER=x\nlock_folder=x\n" + "\n".join(lines))
     assert shellcheck("-s", "sh", "-i", "SC2154", *sorted(tmp_path.iterdir())) == ""
 
 
