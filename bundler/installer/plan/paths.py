@@ -56,6 +56,6 @@ TREES: Final = (
     "/var/log/containers",
     "/var/log/pods",
 )
-# Folders that may come to hold what is neither ours nor theirs, as keys and revocations in CONFIG/trust.d: they
+# Folders that may hold what is neither ours nor theirs, as keys and revocations in CONFIG/trust.d: they
 # go if they are empty.
 FOLDERS: Final = (CONFIG, "/lib/modules", "/etc/ssl/certs")
