@@ -1,6 +1,7 @@
 """The ssh transport against a real OpenSSH server on loopback."""
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.site.model import Host, Login, Role, Secret
+from bundler.installer.transport import ssh
 from bundler.installer.transport.hostkeys import KnownHosts
 from bundler.installer.transport.login import Credentials, Trust
 from bundler.installer.transport.ssh import SshTransport, open_ssh
@@ -142,6 +144,25 @@ def test_a_cut_connection_is_told(transport: SshTransport, server: Sshd) -> None
         transport.run("sleep 5", timeout=30)
     assert caught.value.code is ExitCode.HOST
     assert str(caught.value.where) == f"root@[{ADDRESS}]:{server.port}"
+
+
+def test_a_host_that_lets_us_in_and_then_says_nothing(server: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sshd hangs, as one does on a dead disk: the yes to a command never comes."""
+    monkeypatch.setattr(ssh, "_OPEN_TIMEOUT", 2.0)
+    server.trust()
+    transport = connect(server)
+    for pid in server.children():
+        os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        with pytest.raises(BundlerError) as caught:
+            transport.run("true", timeout=30)
+    finally:
+        for pid in server.children():
+            os.kill(pid, signal.SIGCONT)
+        transport.close()
+    assert time.monotonic() - began < 10
+    assert caught.value.code is ExitCode.HOST
 
 
 def test_unknown_host_key(server: Sshd) -> None:

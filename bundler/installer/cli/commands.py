@@ -12,6 +12,7 @@ import typer
 
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli import show
 from bundler.installer.cli.content_commands import register as register_content
@@ -83,7 +84,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
             told = sessions.carry_out(session, plan, written, view(detail=verbose), _limits(parallel))
         told.nodes = session.nodes()
     _write_report(report, told.as_json())
-    sys.stdout.write(f"{told.as_text()}\n")
+    put(sys.stdout, f"{told.as_text()}\n")
 
 
 @app.command()
@@ -107,7 +108,7 @@ def plan(  # noqa: PLR0913  (as above)
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
     ) as session:
         decided = session.plan()
-    sys.stdout.write(f"{show.plan_json(decided) if as_json else show.plan_text(decided)}\n")
+    put(sys.stdout, f"{show.plan_json(decided) if as_json else show.plan_text(decided)}\n")
 
 
 @app.command()
@@ -138,7 +139,7 @@ def delete(  # noqa: PLR0913  (as above)
         with sessions.logged(session, _log_path(log, session, "delete")) as written:
             told = sessions.carry_out(session, decided, written, view(detail=verbose), _limits(parallel))
     _write_report(report, told.as_json())
-    sys.stdout.write(f"{told.as_text()}\n")
+    put(sys.stdout, f"{told.as_text()}\n")
 
 
 @app.command()
@@ -158,7 +159,7 @@ def facts(
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with sessions.opened(run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
         found = session.facts
-    sys.stdout.write(f"{show.facts_json(found) if as_json else show.facts_text(found)}\n")
+    put(sys.stdout, f"{show.facts_json(found) if as_json else show.facts_text(found)}\n")
 
 
 @app.command("verify-sig", hidden=True)
@@ -168,8 +169,8 @@ def verify_sig(*, trust: opt.Trust = None) -> None:
         bundle.check()
         verdict = opt.gate(trust, unsigned=False, new_key=False).judge(bundle)
     release = verdict.release
-    sys.stdout.write(f"{release.name} {release.version}: every byte is as it was sealed\n")
-    sys.stdout.write(f"signed by {', '.join(dict.fromkeys((verdict.who, release.key)))}\n")
+    put(sys.stdout, f"{release.name} {release.version}: every byte is as it was sealed\n")
+    put(sys.stdout, f"signed by {', '.join(dict.fromkeys((verdict.who, release.key)))}\n")
 
 
 def _alone(

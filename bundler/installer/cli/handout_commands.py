@@ -12,6 +12,7 @@ from bundler.core.archive.bases import opened
 from bundler.core.archive.extract import extract, select
 from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import show
 from bundler.installer.cli import options as opt
 from bundler.installer.handout.export import Kind, export
 
@@ -78,4 +79,4 @@ def caller_umask() -> int:
 def say(text: str) -> None:
     """A line for the user, unless --quiet was given."""
     if not os.environ.get(QUIET):
-        sys.stderr.write(f"{text}\n")
+        show(sys.stderr, f"{text}\n")

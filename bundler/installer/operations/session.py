@@ -15,6 +15,7 @@ from bundler.core.archive.bases import opened as open_bundle
 from bundler.core.archive.platforms import choose
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import show
 from bundler.installer.facts.gather import gather
 from bundler.installer.facts.journal import RELEASES, STATE
 from bundler.installer.facts.model import Facts
@@ -249,4 +250,4 @@ def log_path(asked: Path | None, name: str) -> Path:
 def say(text: str) -> None:
     """A line for the user, on standard error: standard output is for results. Nothing with --quiet."""
     if not os.environ.get("BUNDLER_QUIET"):
-        sys.stderr.write(f"{text}\n")
+        show(sys.stderr, f"{text}\n")

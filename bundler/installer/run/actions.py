@@ -23,6 +23,7 @@ _TAIL: Final = 20  # lines of output in an error
 _WRITE_TIMEOUT: Final = 120.0
 _ATTEMPT: Final = 60.0  # seconds beyond an Await's deadline for its last attempt and its diagnosis
 _NOT_READY: Final = 75  # exit status when a deadline has passed (EX_TEMPFAIL)
+_CAPTURED: Final = re.compile(r"[A-Za-z0-9+/=._-]{1,200000}")
 _SLOT: Final = re.compile(r"@@([A-Za-z0-9_.-]+)@@")
 
 
@@ -92,7 +93,19 @@ def perform(
     if outcome.status:
         raise failure(step, outcome)
     if isinstance(step, Exec) and step.capture:
-        desk.captures.keep(step.capture, outcome.stdout.strip())
+        desk.captures.keep(step.capture, _captured(step, outcome.stdout.strip()))
+
+
+def _captured(step: Exec, value: str) -> str:
+    """What goes into files of other hosts: one word, as certificates in base64 and tokens are."""
+    if not _CAPTURED.fullmatch(value):
+        raise BundlerError(
+            "the answer makes no sense",
+            where=f"{step.host}, step {step.id}",
+            why=f"{len(value)} characters that are not one word of base64 or a token",
+            code=ExitCode.STEP,
+        )
+    return value
 
 
 def _wait(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from bundler.installer.run.events import (
     StepStarted,
 )
 
+# What a terminal that shows the file would obey: controls beyond ASCII, directions of writing, surrogates.
+_UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _SHORTEST = 4  # a secret shorter than this would blot out ordinary words
 
 
@@ -54,6 +57,10 @@ def entry(event: Event) -> dict[str, Any] | None:
         case StepProgress():
             said = None
     return said
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 class LogFile:
@@ -97,7 +104,7 @@ class LogFile:
             json.dumps(each, ensure_ascii=False)[1:-1].replace("\\n", "\n") for each in self._secrets()
         )
         with self._lock:
-            self._stream.write(redact(line, secrets) + "\n")
+            self._stream.write(_UNSEEN.sub(_escaped, redact(line, secrets)) + "\n")
 
     def close(self) -> None:
         """Close the file."""

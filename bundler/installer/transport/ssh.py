@@ -68,7 +68,8 @@ class SshTransport(remote.Runner):
         text = f"exec {shlex.join([*self._sudo, '/bin/sh', '-c', command])}" if self._sudo else command
         try:
             channel = self._connection.open_session(timeout=_OPEN_TIMEOUT)
-            channel.exec_command(text)
+            with _bounded(channel):
+                channel.exec_command(text)
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise self._lost(running, str(error)) from None
         return channel
@@ -148,12 +149,14 @@ def _status(connection: paramiko.Transport, host: Host, command: str, stdin: byt
     """Exit status and output of a small command."""
     try:
         channel = connection.open_session(timeout=_OPEN_TIMEOUT)
-        with contextlib.closing(channel):
+        with contextlib.closing(channel), _bounded(channel):
             channel.settimeout(_OPEN_TIMEOUT)
             channel.set_combine_stderr(True)
             channel.exec_command(command)
             _feed(channel, iter([stdin]))
-            said = b"".join(iter(lambda: channel.recv(_READ), b""))
+            said = channel.recv(_READ)
+            while more := channel.recv(_READ):
+                said = (said + more)[-_READ:]
             return channel.recv_exit_status(), said.decode(errors="replace")
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise BundlerError(
@@ -163,6 +166,18 @@ def _status(connection: paramiko.Transport, host: Host, command: str, stdin: byt
             code=ExitCode.HOST,
             fix="look at the user's shell and at sshd's log on the host",
         ) from None
+
+
+@contextlib.contextmanager
+def _bounded(channel: paramiko.Channel) -> Iterator[None]:
+    """paramiko waits for ever for a host's yes and for an exit status: a channel that is closed gives up."""
+    timer = threading.Timer(_OPEN_TIMEOUT, _shut, (channel,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _chain(head: bytes, stdin: Iterable[bytes]) -> Iterator[bytes]:

@@ -124,6 +124,13 @@ def test_capture_fills_slots(bench: Bench) -> None:
     assert bench.lines == []  # captured output is never passed on
 
 
+@pytest.mark.parametrize("said", ["a b", "a\\nclusters: []", "\\033[2J", "$(x)", ""])
+def test_what_is_captured_is_one_word(bench: Bench, said: str) -> None:
+    """It goes into files of other hosts; no host writes lines into those."""
+    error = bench.fails(script(f"printf '{said}'", capture="token"))
+    assert (error.code, bench.captures.values()) == (ExitCode.STEP, frozenset())
+
+
 def write_step(bench: Bench, content: str, mode: int = 0o644) -> Write:
     path = str(bench.folder / "it's a file")
     return Write(id="w", host="h", phase=Phase.HOST, reason="r", path=path, content=content, mode=mode)
