@@ -19,6 +19,7 @@ from bundler.core.terminal import show
 from bundler.installer.facts.gather import gather
 from bundler.installer.facts.journal import RELEASES, STATE
 from bundler.installer.facts.model import Facts
+from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.plan.contents import MAX_TEXT, wanted_files
 from bundler.installer.plan.decide import decide, decide_removal
 from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, renew
@@ -28,14 +29,15 @@ from bundler.installer.run.deliver import BundleSource
 from bundler.installer.run.events import Sink, tee
 from bundler.installer.run.execute import close_all, execute
 from bundler.installer.run.hostlock import Claim, held
-from bundler.installer.run.logfile import LogFile, redact
+from bundler.installer.run.logfile import LogFile
+from bundler.installer.run.redaction import disguises, redacted, redacting
 from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits
 from bundler.installer.run.site_base import SiteBase, check_base
 from bundler.installer.scripts.render import load
 from bundler.installer.site.clusterfile.read import read_file
-from bundler.installer.site.model import Secret, Site
-from bundler.installer.transport.connect import Access, connect_all, password_of
+from bundler.installer.site.model import Site
+from bundler.installer.transport.connect import Access, connect_all
 from bundler.installer.transport.protocol import Transport
 from bundler.installer.trust.gate import Gate, WholeCheck
 from bundler.installer.trust.trust import Allowed, Release, Verdict, check_site, noted
@@ -67,6 +69,7 @@ class Session:
     claim: Claim
     base: SiteBase | None = None
     secrets: Secrets | None = None
+    _known: tuple[Secrets | None, frozenset[str]] | None = None
 
     def plan(self) -> Plan:
         """What has to be done to make the site what its Clusterfile says.
@@ -121,15 +124,12 @@ class Session:
         return ""
 
     def hidden(self) -> frozenset[str]:
-        """Everything that no log, report or message may hold."""
-        found = set(self.captures.values())
-        passwords: list[Secret | None] = [self.site.registry.password]
-        for host in self.site.hosts:
-            passwords += [password_of(host, self.access), host.login.key_passphrase]
-        found.update(secret.reveal() for secret in passwords if secret)
-        if self.secrets is not None:
-            found.update((self.secrets.ca_key, self.secrets.registry_key, self.secrets.htpasswd))
-        return frozenset(found - {""})
+        """Everything that no log, report or message may hold; asked for every line of output, so kept."""
+        made = frozenset(disguise for value in self.captures.values() for disguise in disguises(value))
+        keys = self.secrets
+        if self._known is None or self._known[0] is not keys:
+            self._known = (keys, site_secrets(self.site, self.access, keys))
+        return self._known[1] | made
 
     def _releases(self) -> tuple[Release, ...]:
         return Release.parse(self.facts.hosts[self.site.control_plane.address].releases)
@@ -215,7 +215,7 @@ def logged(session: Session, path: Path) -> Iterator[LogFile]:
         yield log
     except BundlerError as error:
         log.note(event="error", code=int(error.code), error=str(error))
-        error.why = redact(error.why, session.hidden())
+        redacted(error, session.hidden())
         error.fix = f"{error.fix}; log: {path}" if error.fix else f"log: {path}"
         raise
     except Exception:
@@ -231,7 +231,7 @@ def carry_out(
     """Run the plan with its view, log and report."""
     report = Report(session.site, log=str(log.path))
     with view as shown:
-        session.run(plan, tee(log, report, shown), limits=limits)
+        session.run(plan, redacting(tee(log, report, shown), session.hidden), limits=limits)
     return report
 
 

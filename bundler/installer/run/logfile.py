@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -21,18 +22,10 @@ from bundler.installer.run.events import (
     StepProgress,
     StepStarted,
 )
+from bundler.installer.run.redaction import redact
 
 # What a terminal that shows the file would obey: controls beyond ASCII, directions of writing, surrogates.
 _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-_SHORTEST = 4  # a secret shorter than this would blot out ordinary words
-
-
-def redact(text: str, secrets: frozenset[str]) -> str:
-    """The text with every secret replaced; each line of a secret counts, as output comes by lines."""
-    lines = {line for secret in secrets for line in secret.splitlines() if len(line.strip()) >= _SHORTEST}
-    for line in sorted(lines, key=len, reverse=True):
-        text = text.replace(line, "***")
-    return text
 
 
 def entry(event: Event) -> dict[str, Any] | None:
@@ -57,6 +50,11 @@ def entry(event: Event) -> dict[str, Any] | None:
         case StepProgress():
             said = None
     return said
+
+
+@lru_cache(maxsize=16)
+def _as_json(secrets: frozenset[str]) -> frozenset[str]:
+    return frozenset(json.dumps(each, ensure_ascii=False)[1:-1].replace("\\n", "\n") for each in secrets)
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -100,9 +98,7 @@ class LogFile:
         moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
         line = json.dumps({"time": moment, **said}, ensure_ascii=False)
         # json.dumps escapes quotes and backslashes: the secrets are looked for in the form they have in it.
-        secrets = frozenset(
-            json.dumps(each, ensure_ascii=False)[1:-1].replace("\\n", "\n") for each in self._secrets()
-        )
+        secrets = _as_json(self._secrets())
         with self._lock:
             self._stream.write(_UNSEEN.sub(_escaped, redact(line, secrets)) + "\n")
 

@@ -228,6 +228,13 @@ def test_a_misspelt_field_is_guessed() -> None:
         "ssh: {passwd: hunter2, port: x}",
         "ssh: {passwd: hunter2, passwd: b}",
         "ssh: {pkPasswd: hunter2, x: 1}",
+        "env: [NAME hunter2]",
+        "env:\n  - NAME hunter2",
+        "env:\n  - NAME=hunter2\n  - {a: b",
+        "env:\n  - 'NAME hunter2\n  - x",
+        "env: {NAME: [hunter2, {a: b}]}",
+        "env:\n    DB_PASSWORD: hunter2\n   X: 1",
+        "registry: {localRegistry: {username: 'a:b', password: hunter2}}",
     ],
 )
 def test_no_message_shows_a_password(line: str) -> None:
