@@ -184,7 +184,7 @@ def _alone(
 
 def _access(*, accept_new: bool, ask_password: bool) -> Access:
     password = Secret(getpass.getpass("ssh password: ")) if ask_password else None
-    return Access(Path.home(), os.environ, password, accept_new)
+    return Access(Path.home(), os.environ, password, accept_new, say)
 
 
 def _limits(parallel: int) -> Limits:

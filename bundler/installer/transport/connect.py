@@ -16,13 +16,15 @@ class Access:
     """What the caller's account brings along.
 
     environment: variables that `passwordEnv` may name. password: what the user typed, for every host that has
-    no other. accept_new: whether host keys that nobody knows yet are taken and remembered.
+    no other. accept_new: whether host keys that nobody knows yet are taken and remembered. tell: is told what
+    a person should know of a host.
     """
 
     home: Path
     environment: Mapping[str, str]
     password: Secret | None = None
     accept_new: bool = False
+    tell: Callable[[str], None] = lambda _text: None
 
 
 def connect_all(site: Site, access: Access, *, parallel: int) -> dict[str, Transport]:
@@ -95,6 +97,6 @@ def _ssh_opener(access: Access) -> Callable[[Host, Secret | None], Transport]:
     trust = Trust(KnownHosts.of_user(access.home), access.accept_new)
 
     def connect(host: Host, password: Secret | None) -> Transport:
-        return open_ssh(host, Credentials.of(host, password, access.home), trust)
+        return open_ssh(host, Credentials.of(host, password, access.home), trust, access.tell)
 
     return connect
