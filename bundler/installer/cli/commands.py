@@ -22,6 +22,7 @@ from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.run.schedule import Limits
 from bundler.installer.site.model import Secret
+from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.connect import Access
 from bundler.installer.trust.gate import Gate
 
@@ -203,8 +204,8 @@ def _confirm(session: Session) -> None:
             code=ExitCode.USAGE,
             fix="add --yes",
         )
-    hosts = len(session.site.hosts)
-    if not typer.confirm(f"Delete the cluster {session.site.name} on {hosts} hosts, with all its data?"):
+    where = hosts(len(session.site.hosts))
+    if not typer.confirm(f"Delete the cluster {session.site.name} on {where}, with all its data?"):
         raise BundlerError("nothing was deleted", code=ExitCode.INTERRUPTED, fix="answer y to delete it")
 
 

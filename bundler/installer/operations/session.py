@@ -5,8 +5,8 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,7 @@ from bundler.installer.run.site_base import SiteBase, check_base
 from bundler.installer.scripts.render import load
 from bundler.installer.site.clusterfile.read import read_file
 from bundler.installer.site.model import Site
+from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.connect import Access, connect_all
 from bundler.installer.transport.protocol import Transport
 from bundler.installer.trust.gate import Gate, WholeCheck
@@ -69,6 +70,7 @@ class Session:
     claim: Claim
     base: SiteBase | None = None
     secrets: Secrets | None = None
+    lost: Mapping[str, BundlerError] = field(default_factory=dict)  # hosts left out, with the reason
     _known: tuple[Secrets | None, frozenset[str]] | None = None
 
     def plan(self) -> Plan:
@@ -163,6 +165,7 @@ def opened(
 
     bases: what the .run may rest on; else a .run beside it is looked for, else the site has to have it.
     alone: hold the hosts against other runs meanwhile; whoever changes something must.
+    Workers that `access` excuses are left out of the site; the session tells which.
     Raises BundlerError: what is wrong with the file, the Clusterfile or the hosts.
     """
     claim = Claim.ours()
@@ -171,8 +174,11 @@ def opened(
         site = read_file(clusterfile)
         for notice in site.notices:
             tell(f"note: {notice}")
-        tell(f"connecting to {len(site.hosts)} hosts of {site.name}")
-        transports = connect_all(site, access, parallel=parallel)
+        tell(f"connecting to {hosts(len(site.hosts))} of {site.name}")
+        connected = connect_all(site, access, parallel=parallel)
+        site, transports = site.without(connected.lost), connected.transports
+        for error in connected.lost.values():
+            tell(f"warning: left out (--max-failed {access.max_failed}): {error}")
         first = site.control_plane.address
         try:
             # What a run before this one has left unfinished ends first: facts hold its journal.
@@ -186,8 +192,9 @@ def opened(
                 of = _fitting(bundle, facts.hosts[first].architecture)
                 hearing = Captures()
                 yield Session(
-                    site, of, access, transports, facts, hearing, verdict, gate.allowed, whole, claim, base
-                )
+                    site, of, access, transports, facts, hearing, verdict, gate.allowed, whole, claim, base,
+                    lost=connected.lost,
+                )  # fmt: skip
         finally:
             close_all(transports)
 

@@ -22,6 +22,7 @@ from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Plan
 from bundler.installer.plan.workers import worker_steps
 from bundler.installer.site.model import Site
+from bundler.installer.site.ranges import hosts
 
 
 def decide(
@@ -56,7 +57,7 @@ def decide(
         *label_steps(context),
         *app_steps(context),
     )
-    title = f"{index.name} {index.version}: Kubernetes {contents.version.text} on {len(site.hosts)} hosts"
+    title = f"{index.name} {index.version}: Kubernetes {contents.version.text} on {hosts(len(site.hosts))}"
     plan = arrange(title, steps, facts)
     check(context, plan, limits)
     return plan
@@ -68,5 +69,5 @@ def decide_removal(site: Site, facts: Facts, index: Index) -> Plan:
     Raises Problems (PREFLIGHT) for a host whose cluster is not ours.
     """
     check_removal(facts)
-    title = f"{index.name}: {len(site.hosts)} hosts as they were before"
+    title = f"{index.name}: {hosts(len(site.hosts))} as before the install"
     return arrange(title, removal_steps(site), facts)

@@ -3,8 +3,8 @@
 Nothing here does I/O: a password that stands in a file or in the environment is only named.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -141,6 +141,12 @@ class Site:
             if host.address == address:
                 return host
         raise KeyError(address)
+
+    def without(self, addresses: Collection[str]) -> "Site":
+        """The same site with these hosts left out."""
+        if not addresses:
+            return self
+        return replace(self, hosts=tuple(host for host in self.hosts if host.address not in addresses))
 
     def app_env(self, name: str) -> Mapping[str, str]:
         """What the Clusterfile sets for this app, over everything else."""

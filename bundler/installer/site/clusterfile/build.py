@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from ipaddress import IPv4Address
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from bundler.core.errors import Problem
 from bundler.core.sshkey import FINGERPRINT
 from bundler.core.yamldoc import Document, suggest
 from bundler.installer.site.clusterfile import addresses, schema
@@ -24,9 +26,6 @@ from bundler.installer.site.model import (
     Secret,
     Site,
 )
-
-if TYPE_CHECKING:
-    from bundler.core.errors import Problem
 
 _ROLES: Final[Mapping[str, Role]] = {
     "master": Role.CONTROL_PLANE,
@@ -54,6 +53,9 @@ class Builder:
     def __init__(self, document: Document, folder: PurePath) -> None:
         self.problems: list[Problem] = []
         self.notices: list[str] = []
+        self.local: list[tuple[str, Path, bool]] = []  # files that are named: path, place, a password's
+        self._looked_at = 0  # addresses
+        self._too_many = False
         self._document = document
         self._folder = folder
 
@@ -79,6 +81,14 @@ class Builder:
             notices=tuple(self.notices),
         )
 
+    def problem(self, path: Path, rule: str, message: str, hint: str = "") -> Problem:
+        """A fault at a place of the Cluster document."""
+        return self._document.problem(path, rule, message, hint=hint)
+
+    def locate(self, path: Path) -> str:
+        """A place of the Cluster document, for a note."""
+        return str(self._document.locate(path))
+
     def _fault(self, path: Path, rule: str, message: str, hint: str = "") -> None:
         self.problems.append(self._document.problem(path, rule, message, hint=hint))
 
@@ -89,12 +99,13 @@ class Builder:
 
     def _hosts(self, spec: schema.ClusterSpec) -> list[Host]:
         hosts: dict[str, Host] = {}
+        known: set[int] = set()
         for number, group in enumerate(spec.hosts):
             path = ("spec", "hosts", number)
             login = self._login(spec.ssh, group, path)
             roles = frozenset(_ROLES[name] for name in group.roles if name in _ROLES)
             labels = self._own_roles(group, path)
-            for address in self._addresses(group, path, hosts):
+            for address in self._addresses(group, path, known):
                 hosts[address] = Host(address, roles, login, group.env, labels)
         self._check_control_plane(spec, list(hosts.values()))
         return list(hosts.values())
@@ -111,14 +122,26 @@ class Builder:
                 self._fault(place, "wrong-value", message, suggest(name.lower(), known))
         return own
 
-    def _addresses(self, group: schema.Host, path: Path, known: Mapping[str, Host]) -> Iterator[str]:
+    def _addresses(self, group: schema.Host, path: Path, known: set[int]) -> Iterator[str]:
+        """New ones. However many entries say the same, or however much, the time that it takes is bounded."""
         for number, entry in enumerate(group.ips):
             place = (*path, "ips", number)
-            for address in addresses.expand(entry):
-                if address in known:
-                    self._fault(place, "duplicate-host", f"{address} is listed twice")
-                else:
-                    yield address
+            wanted = addresses.numbers(entry)
+            if self._looked_at + len(wanted) > 2 * addresses.MOST:
+                if not self._too_many:
+                    message = f"more than {addresses.MOST:,} hosts, with this entry"
+                    self._fault(place, "too-many-hosts", message, "write a Clusterfile for each site")
+                self._too_many = True
+                return
+            self._looked_at += len(wanted)
+            twice = [each for each in wanted if each in known]
+            if twice:
+                others = f" and {len(twice) - 1:,} more" if len(twice) > 1 else ""
+                told = f"{IPv4Address(twice[0])}{others}"
+                are = "are" if others else "is"
+                self._fault(place, "duplicate-host", f"{told} {are} listed twice")
+            yield from (str(IPv4Address(each)) for each in wanted if each not in known)
+            known.update(wanted)
 
     def _check_control_plane(self, spec: schema.ClusterSpec, hosts: list[Host]) -> None:
         count = sum(host.is_control_plane for host in hosts)
@@ -140,7 +163,9 @@ class Builder:
         if path[-1] == 0:
             self._note_password(cluster, ("spec", "ssh"))
             self._check_user(cluster, ("spec", "ssh"))
+            self._note_files(cluster, ("spec", "ssh"))
         self._note_password(own, (*path, "ssh"))
+        self._note_files(own, (*path, "ssh"))
         passphrase = own.pk_passwd or cluster.pk_passwd
         return Login(
             user=own.user or cluster.user or "root",
@@ -171,6 +196,12 @@ class Builder:
             where = self._document.locate((*path, "passwd"))
             better = "passwordFile, passwordEnv (apiVersion bundler/v1) or --ask-password"
             self.notices.append(f"{where}: a password in plain text; better: {better}")
+
+    def _note_files(self, ssh: schema.Ssh, path: Path) -> None:
+        if ssh.pk:
+            self.local.append((self._beside(ssh.pk), (*path, "pk"), False))
+        if ssh.password_file:
+            self.local.append((self._beside(ssh.password_file), (*path, "passwordFile"), True))
 
     def _check_fingerprint(self, group: schema.Host, path: Path) -> None:
         if not group.host_key:

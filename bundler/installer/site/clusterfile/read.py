@@ -1,6 +1,7 @@
 """Reading a Clusterfile: all documents, all faults at once."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from bundler.core.yamldoc import Document, kind_of, load_all, suggest
 from bundler.installer.site.clusterfile import schema
 from bundler.installer.site.clusterfile.build import Builder, Parts
 from bundler.installer.site.clusterfile.faults import UNSUPPORTED, hide, invalid, not_yet
+from bundler.installer.site.clusterfile.files import check_files
 from bundler.installer.site.model import Site
 
 _MOST: Final = 8 << 20  # bytes; three thousand hosts take a tenth of it
@@ -31,7 +33,8 @@ def read_file(path: Path) -> Site:
         raise BundlerError("the Clusterfile can't be read", where=path, why=why, code=code, fix=fix) from None
     if len(text) > _MOST:
         raise BundlerError("the Clusterfile is larger than 8 MiB", where=path, code=ExitCode.INPUT)
-    return read(text, str(path))
+    site, builder = _read(text, str(path))
+    return replace(site, notices=(*site.notices, *check_files(builder)))
 
 
 def read(text: str | bytes, file: str) -> Site:
@@ -39,6 +42,10 @@ def read(text: str | bytes, file: str) -> Site:
 
     Raises Problems with every fault: UNSUPPORTED when all of them are fields of a later version, else INPUT.
     """
+    return _read(text, file)[0]
+
+
+def _read(text: str | bytes, file: str) -> tuple[Site, Builder]:
     try:
         documents = [document for document in load_all(text, file) if document.data is not None]
     except Problems as error:
@@ -55,7 +62,7 @@ def read(text: str | bytes, file: str) -> Site:
     site = builder.site(cluster, parts)
     if problems or builder.problems:
         raise _problems([*problems, *builder.problems])
-    return site
+    return site, builder
 
 
 def _problems(found: list[Problem]) -> Problems:

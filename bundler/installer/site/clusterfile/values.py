@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bundler.core.variables import why_not
-from bundler.installer.site.clusterfile.addresses import expand
+from bundler.installer.site.clusterfile.addresses import numbers
 
 LISTED: Final = ";"  # between the values of a variable that has several
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # of Kubernetes, without prefix
@@ -61,7 +61,7 @@ def _text(value: object) -> object:
 
 
 def _checked_ip(value: str) -> str:
-    expand(value)
+    numbers(value)
     return value
 
 

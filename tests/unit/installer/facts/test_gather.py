@@ -146,7 +146,7 @@ def test_all_silent_hosts_are_named() -> None:
     with pytest.raises(BundlerError) as caught:
         gather(hosts)
     assert caught.value.code is ExitCode.HOST
-    assert "2 hosts failed" in str(caught.value)
+    assert "2 of 3 hosts failed, 1 host is fine" in str(caught.value)
     assert "somewhere" in str(caught.value)
     assert "c: the host's answer can't be read" in str(caught.value)
 
