@@ -41,8 +41,9 @@ class Connected:
 
 
 def connect_all(site: Site, access: Access, *, parallel: int) -> Connected:
-    """A transport for every host, logged in. Raises BundlerError that names every host that could not be reached;
-    the others are closed again.
+    """A transport for every host, logged in.
+
+    Raises BundlerError that names every host that could not be reached; the others are closed again.
     """
     here = own_addresses()
     passwords = {host.address: password_of(host, access) for host in site.hosts}
