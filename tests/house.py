@@ -1,8 +1,8 @@
 """Measures the package's own import graph: `python -m tests.house [FOLDER]`, what `make house` prints.
 
-A room is a folder of a program (`bundler/builder/oci`), or a module that lies loose beside folders. Core is one
-room. An arrow stands for all imports from one room into another. Rooms that import each other, directly or
-not, form a circle. A floor holds rooms that import only from floors below; an arrow inside a circle runs up.
+A room is a folder of a program (`bundler/builder/oci`), or a module that lies loose beside folders; core is
+one room. An arrow stands for all imports from one room into another. Rooms that import each other, directly
+or not, form a circle. A floor holds rooms that import only from floors below; an arrow in a circle runs up.
 """
 
 import sys

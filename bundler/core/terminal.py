@@ -36,6 +36,16 @@ def show(stream: TextIO | None, text: str) -> None:
         mute(stream)
 
 
+def pass_on(stream: TextIO | None, text: str) -> None:
+    """The same for what a program may want byte for byte: only a terminal gets it tamed."""
+    if stream is None:
+        return
+    try:
+        _write(stream, plain(text) if stream.isatty() else text)
+    except (OSError, ValueError):
+        mute(stream)
+
+
 def mute(stream: TextIO) -> None:
     """Let all that is still written to this stream go nowhere, also what its buffer holds."""
     with contextlib.suppress(OSError, ValueError):

@@ -1,43 +1,50 @@
-"""Hosts as people read them: in numeric order, neighbours folded, with their number: `10.0.0.21-38 (18)`."""
+"""Hosts as a person lists them: `10.0.0.21-32, 10.0.0.35 (13)`. Pure."""
 
 from collections.abc import Iterable, Iterator
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import ip_address
+from itertools import groupby
+
+_SHOWN = 12  # ranges; more end in "and 9 more"
 
 
-def folded(addresses: Iterable[str], *, count: bool = True) -> str:
-    """Addresses of hosts in few words; what is no IPv4 address stands behind them as it is."""
-    numbers: set[int] = set()
-    names: set[str] = set()
-    for address in addresses:
-        try:
-            numbers.add(int(IPv4Address(address)))
-        except AddressValueError:
-            names.add(address)
-    total = len(numbers) + len(names)
-    text = ", ".join([*map(_words, _runs(sorted(numbers))), *sorted(names)])
-    return f"{text} ({total})" if count and total > 1 else text
+def folded(addresses: Iterable[str]) -> str:
+    """Addresses in numeric order, runs of IPv4 addresses with one dash, the count behind several.
 
-
-def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each stretch of neighbours within a /24."""
-    start = last = -2
-    for number in numbers:
-        if number != last + 1 or number >> 8 != start >> 8:
-            if last >= 0:
-                yield start, last
-            start = number
-        last = number
-    if last >= 0:
-        yield start, last
-
-
-def _words(run: tuple[int, int]) -> str:
-    first, last = run
-    if first == last:
-        return str(IPv4Address(first))
-    return f"{IPv4Address(first)}-{last & 255}"
+    Names that are no addresses stand behind them, sorted. Only the tail of a very long list is left out.
+    """
+    unique = tuple(dict.fromkeys(addresses))
+    pieces = list(_pieces(unique))
+    rest = f" and {len(pieces) - _SHOWN} more" if len(pieces) > _SHOWN else ""
+    count = f" ({len(unique)})" if len(unique) > 1 else ""
+    return ", ".join(pieces[:_SHOWN]) + rest + count
 
 
 def hosts(count: int) -> str:
-    """`1 host`, `3 hosts`, `no host`."""
-    return "1 host" if count == 1 else f"{count:,} hosts" if count else "no host"
+    """`no host`, `1 host`, `2 hosts`."""
+    return "1 host" if count == 1 else f"{count or 'no'} {'hosts' if count else 'host'}"
+
+
+def in_order(addresses: Iterable[str]) -> list[str]:
+    """Addresses in numeric order, IPv4 before IPv6, then names."""
+    return sorted(addresses, key=_key)
+
+
+def _key(text: str) -> tuple[int, int, str]:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return (9, 0, text)
+    return (address.version, int(address), text)
+
+
+def _pieces(addresses: Iterable[str]) -> Iterator[str]:
+    """Runs of neighbours in the last byte as one piece each."""
+
+    def run(numbered: tuple[int, str]) -> tuple[int, int]:
+        place, text = numbered
+        version, value, _ = _key(text)
+        return (value >> 8, value - place) if version == 4 else (-1 - place, 0)
+
+    for _, group in groupby(enumerate(in_order(addresses)), key=run):
+        texts = [text for _, text in group]
+        yield texts[0] if len(texts) == 1 else f"{texts[0]}-{texts[-1].rpartition('.')[2]}"
