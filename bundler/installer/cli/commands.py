@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,7 +21,9 @@ from bundler.installer.cli.site_options import access as _access
 from bundler.installer.cli.typer_app import new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
+from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits
+from bundler.installer.site.model import Site
 from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.connect import Access
 from bundler.installer.trust.gate import Gate
@@ -36,6 +38,9 @@ EPILOG: Final = "Without a command, `apply` is meant. Also: --info, --list and -
 
 app = new_app(help=HELP, epilog=EPILOG)
 
+MaxFailed = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Go on without up to N workers that fail; ends with 17.")
+]
 Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
 ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with times, as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
@@ -55,6 +60,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     accept_new_key: opt.AcceptNewKey = False,
     allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
+    max_failed: MaxFailed = 0,
     log: Log = None,
     report: ReportFile = None,
     verbose: Verbose = False,
@@ -63,20 +69,25 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
 
     Makes the site what the Clusterfile says; what is done already is left out.
     """
-    access = _access(accept_new=accept_new, ask_password=ask_password)
+    access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with _alone(clusterfile, access, gate, parallel, base or ()) as session:
         plan = session.plan()
         if not plan.steps:
             session.record()
             say(f"{plan.title}: nothing to do")
+            sessions.check_lost(session)
             return
         session.settle()
-        with sessions.logged(session, _log_path(log, session, "apply")) as written:
-            told = sessions.carry_out(session, plan, written, view(detail=verbose), _limits(parallel))
+        with (
+            _reported(report, session.site) as told,
+            sessions.logged(session, _log_path(log, session, "apply")) as written,
+        ):
+            sessions.carry_out(session, plan, written, view(detail=verbose), _limits(parallel), told)
         told.nodes = session.nodes()
-    _write_report(report, told.as_json())
-    put(sys.stdout, f"{told.as_text()}\n")
+        _write_report(report, told.as_json())
+        put(sys.stdout, f"{told.as_text()}\n")
+        sessions.check_lost(session)
 
 
 @app.command()
@@ -91,10 +102,11 @@ def plan(  # noqa: PLR0913  (as above)
     accept_new_key: opt.AcceptNewKey = False,
     allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
+    max_failed: MaxFailed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show what apply would do, and do nothing."""
-    access = _access(accept_new=accept_new, ask_password=ask_password)
+    access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with sessions.opened(
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
@@ -128,8 +140,11 @@ def delete(  # noqa: PLR0913  (as above)
         decided = session.removal()
         if not yes:
             _confirm(session)
-        with sessions.logged(session, _log_path(log, session, "delete")) as written:
-            told = sessions.carry_out(session, decided, written, view(detail=verbose), _limits(parallel))
+        with (
+            _reported(report, session.site) as told,
+            sessions.logged(session, _log_path(log, session, "delete")) as written,
+        ):
+            sessions.carry_out(session, decided, written, view(detail=verbose), _limits(parallel), told)
     _write_report(report, told.as_json())
     put(sys.stdout, f"{told.as_text()}\n")
 
@@ -193,6 +208,19 @@ def _confirm(session: Session) -> None:
     where = hosts(len(session.site.hosts))
     if not typer.confirm(f"Delete the cluster {session.site.name} on {where}, with all its data?"):
         raise BundlerError("nothing was deleted", code=ExitCode.INTERRUPTED, fix="answer y to delete it")
+
+
+@contextlib.contextmanager
+def _reported(path: Path | None, site: Site) -> Iterator[Report]:
+    """A report that is written although the run fails."""
+    report = Report(site)
+    try:
+        yield report
+    except BundlerError as error:
+        report.error = str(error)
+        with contextlib.suppress(BundlerError):  # the run's own failure is what counts
+            _write_report(path, report.as_json())
+        raise
 
 
 def _write_report(path: Path | None, text: str) -> None:

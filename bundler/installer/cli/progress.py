@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, Self, TextIO, cast
 
 from bundler.core.terminal import mute, show, tame
-from bundler.installer.plan.steps import Await, Deliver, Step
+from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Step
 from bundler.installer.run.events import (
     Event,
     PhaseFinished,
@@ -21,18 +21,48 @@ from bundler.installer.run.events import (
     StepOutput,
     StepProgress,
     StepStarted,
+    Waiting,
 )
+from bundler.installer.site.ranges import folded
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _MIB = 1 << 20
+_WAITS = 4  # lines on what takes long, every 15 s
+_LAST_WORDS = 60  # characters of a step's last line beside a bar
 
 
 def label(step: Step) -> str:
     """A step as a person reads it: `10.0.0.2 runtime/containerd: why`; ids are `phase/host/name`."""
     what = f"waiting for {step.subject}" if isinstance(step, Await) else step.reason
     return tame(f"{step.host} {step.phase.value}/{step.id.rpartition('/')[2]}: {what}")
+
+
+def waiting(event: Waiting) -> list[str]:
+    """What takes long, equal steps of several hosts in one line; at most a few lines."""
+    groups: dict[tuple[Phase, str], list[tuple[Step, float, str]]] = {}
+    for each in event.steps:
+        groups.setdefault((each[0].phase, each[0].id.rpartition("/")[2]), []).append(each)
+    lines = [_waiting(group) for group in list(groups.values())[:_WAITS]]
+    left = len(event.steps) - sum(len(group) for group in list(groups.values())[:_WAITS])
+    return [*lines, *([f"and {left} more steps take long"] if left else [])]
+
+
+def _waiting(group: list[tuple[Step, float, str]]) -> str:
+    step, since, line = max(group, key=lambda each: each[1])
+    where = label(step).partition(" ")[2]
+    on = folded(each.host for each, _, _ in group)
+    said = f": {line}" if line else ""
+    return f"{on} {where}, for {since:.0f} s, limit {_limit(step)}{said}"
+
+
+def _limit(step: Step) -> str:
+    match step:
+        case Await(deadline=seconds) | Exec(timeout=seconds):
+            return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+        case _:
+            return "by its size"
 
 
 class PlainProgress(AbstractContextManager["PlainProgress"]):
@@ -61,6 +91,9 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
                 self._say(f"{label(step)} …")
             case StepOutput(step, line) if self._detail:
                 self._say(f"{step.host} | {line}")
+            case Waiting():
+                for line in waiting(event):
+                    self._say(line)
             case StepFinished(step, seconds):
                 self._say(f"{label(step)}: {seconds:.1f} s{self._copied(step)}")
             case StepFailed(step, seconds, _):
@@ -162,6 +195,9 @@ class BarProgress(AbstractContextManager["BarProgress"]):
             case StepProgress(_, size):
                 self._progress.advance(self._copy, size)
                 self._tell_copy()
+            case Waiting(steps):
+                for step, _, line in steps:
+                    self._progress.update(self._under_way[step.id], figures=tame(line)[:_LAST_WORDS])
             case StepFinished(step) | StepFailed(step):
                 self._progress.remove_task(self._under_way.pop(step.id))
                 self._progress.advance(self._steps)

@@ -27,7 +27,7 @@ from bundler.installer.plan.steps import Plan
 from bundler.installer.run.actions import Captures, Desk
 from bundler.installer.run.deliver import BundleSource
 from bundler.installer.run.events import Sink, tee
-from bundler.installer.run.execute import close_all, execute
+from bundler.installer.run.execute import Excused, close_all, execute
 from bundler.installer.run.hostlock import Claim, held
 from bundler.installer.run.logfile import LogFile
 from bundler.installer.run.redaction import disguises, redacted, redacting
@@ -39,6 +39,7 @@ from bundler.installer.site.clusterfile.read import read_file
 from bundler.installer.site.model import Site
 from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.connect import Access, connect_all
+from bundler.installer.transport.parallel import together
 from bundler.installer.transport.protocol import Transport
 from bundler.installer.trust.gate import Gate, WholeCheck
 from bundler.installer.trust.trust import Allowed, Release, Verdict, check_site, noted
@@ -113,11 +114,13 @@ class Session:
         """What has to be done to leave the machines as they were. Raises what `decide_removal` does."""
         return decide_removal(self.site, self.facts, self.bundle.index)
 
-    def run(self, plan: Plan, sink: Sink, *, limits: Limits) -> None:
-        """Carry a plan out. Raises what `execute` does."""
+    def run(self, plan: Plan, sink: Sink, *, limits: Limits) -> Mapping[str, BundlerError]:
+        """Carry a plan out; the workers that failed and were excused. Raises what `execute` does."""
         source = BundleSource(self.bundle, self.base)
         desk = Desk(source, self.claim.prelude() + load("ledger.sh"), self.captures)
-        execute(plan, self.transports, desk, sink, limits=limits)
+        workers = frozenset(host.address for host in self.site.workers)
+        excused = Excused(workers, self.access.max_failed - len(self.lost))
+        return execute(plan, self.transports, desk, sink, limits=limits, excused=excused)
 
     def nodes(self) -> str:
         """What Kubernetes says of its nodes; "" when it can't be asked."""
@@ -233,13 +236,35 @@ def logged(session: Session, path: Path) -> Iterator[LogFile]:
 
 
 def carry_out(
-    session: Session, plan: Plan, log: LogFile, view: contextlib.AbstractContextManager[Sink], limits: Limits
-) -> Report:
+    session: Session,
+    plan: Plan,
+    log: LogFile,
+    view: contextlib.AbstractContextManager[Sink],
+    limits: Limits,
+    report: Report,
+) -> None:
     """Run the plan with its view, log and report."""
-    report = Report(session.site, log=str(log.path))
+    report.log = str(log.path)
     with view as shown:
-        session.run(plan, redacting(tee(log, report, shown), session.hidden), limits=limits)
-    return report
+        sink = redacting(tee(log, report, shown), session.hidden)
+        session.lost = {**session.lost, **session.run(plan, sink, limits=limits)}
+    report.lost = {address: str(error) for address, error in session.lost.items()}
+
+
+def check_lost(session: Session) -> None:
+    """The last thing of a run: hosts that were left out. Raises BundlerError (PARTIAL)."""
+    if not session.lost:
+        return
+    total = len(session.site.hosts) + sum(address not in session.transports for address in session.lost)
+    index = session.bundle.index
+    done = f"{index.name} {index.version} runs on {total - len(session.lost)} of {hosts(total)}"
+    raise BundlerError(
+        f"{done}; {hosts(len(session.lost))} failed (--max-failed {session.access.max_failed})",
+        where=session.site.name,
+        why=str(together(session.lost, total)),
+        fix="mend that, then run the same command again: what failed joins alone",
+        code=ExitCode.PARTIAL,
+    )
 
 
 def log_path(asked: Path | None, name: str) -> Path:

@@ -141,13 +141,19 @@ def _helm(
         phase=phase,
         reason=f"the app {app.name} is a chart; Helm waits until it is ready",
         after=(*after, helm_id(host)),
-        script=templates.script(
+        script=_diagnosis()
+        + templates.script(
             "helm.sh", runtime=paths.RUNTIME, library=paths.HELM_LIBRARY, inputs=files_digest(files)
         ),
         stdin=json.dumps(request, sort_keys=True),
         timeout=APP_DEADLINE + 60,
     )
     return (install,)
+
+
+def _diagnosis() -> str:
+    """The shell function `diagnose`, for a script that waits by itself."""
+    return f"{templates.load('kubectl.sh')}diagnose() {{\n{templates.load('diagnose.sh')}}}\n"
 
 
 def _commands(

@@ -24,7 +24,7 @@ def network_steps(context: Context) -> tuple[Step, ...]:
     applied = tuple(
         step.id for step in plugins if not isinstance(step, Await) and step.phase is Phase.NETWORK
     )
-    names = " ".join(node_name(facts) for _, facts in context.hosts())
+    names = " ".join(f"{node_name(facts)}/{host.address}" for host, facts in context.hosts())
     ready = Await(
         id=ids.ready,
         host=host,

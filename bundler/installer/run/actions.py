@@ -22,6 +22,7 @@ from bundler.installer.transport.protocol import Outcome, Transport
 _TAIL: Final = 20  # lines of output in an error
 _WRITE_TIMEOUT: Final = 120.0
 _ATTEMPT: Final = 60.0  # seconds beyond an Await's deadline for its last attempt and its diagnosis
+_TELL_EVERY: Final = 14  # seconds between two words on what is awaited; the view tells them every 15
 _NOT_READY: Final = 75  # exit status when a deadline has passed (EX_TEMPFAIL)
 _CAPTURED: Final = re.compile(r"[A-Za-z0-9+/=._-]{1,200000}")
 _SLOT: Final = re.compile(r"@@([A-Za-z0-9_.-]+)@@")
@@ -179,16 +180,23 @@ diagnose() {{
 {step.diagnose}
 }}
 end=$(($(date +%s) + {max(int(step.deadline), 1)}))
+tell=$(($(date +%s) + {_TELL_EVERY}))
 while :; do
     said=$( (attempt) 2>&1 </dev/null 8>&-)
     [ "$?" != 0 ] || break
-    if [ "$(date +%s)" -ge "$end" ]; then
+    now=$(date +%s)
+    if [ "$now" -ge "$tell" ]; then
+        printf '%s\\n' "$said" | tail -n 1
+        tell=$((now + {_TELL_EVERY}))
+    fi
+    if [ "$now" -ge "$end" ]; then
         printf '%s\\n' "$said" >&2
         (diagnose) >&2 2>&1 </dev/null 8>&-
         exit {_NOT_READY}
     fi
     sleep {step.interval:g}
 done
+[ -z "${{bundler_lost:-}}" ] || exit 0 # hosts were left out: the next run waits for them
 {record(step)}
 """
 
@@ -198,6 +206,13 @@ def failure(step: Step, outcome: Outcome) -> BundlerError:
     if outcome.status == TAKEN_OVER:
         return taken_over(step.host)
     output = "" if _is_secret(step) else _last_lines(outcome)
+    if isinstance(step, Exec) and outcome.status == _NOT_READY:
+        return BundlerError(
+            f"it did not become ready in time ({step.reason})",
+            where=f"{step.host}, step {step.id}",
+            why=output,
+            code=ExitCode.NOT_READY,
+        )
     if isinstance(step, Await) and outcome.status == _NOT_READY:
         return BundlerError(
             f"gave up after {step.deadline:g} s of waiting for {step.subject}",

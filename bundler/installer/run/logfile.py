@@ -21,6 +21,7 @@ from bundler.installer.run.events import (
     StepOutput,
     StepProgress,
     StepStarted,
+    Waiting,
 )
 from bundler.installer.run.redaction import redact
 
@@ -38,6 +39,11 @@ def entry(event: Event) -> dict[str, Any] | None:
             said = {"event": "start", "host": step.host, "step": step.id, "reason": step.reason}
         case StepOutput(step, line):
             said = {"event": "output", "host": step.host, "step": step.id, "line": line}
+        case Waiting(steps):
+            waits = [
+                {"host": step.host, "step": step.id, "seconds": round(since)} for step, since, _ in steps
+            ]
+            said = {"event": "waiting", "steps": waits}
         case StepFinished(step, seconds):
             said = {"event": "done", "host": step.host, "step": step.id, "seconds": round(seconds, 3)}
         case StepFailed(step, seconds, error):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from bundler.core.errors import BundlerError
-from bundler.installer.run.events import Event, Sink, StepFailed, StepOutput
+from bundler.installer.run.events import Event, Sink, StepFailed, StepOutput, Waiting
 
 Secrets = Callable[[], frozenset[str]]
 
@@ -52,6 +52,9 @@ def redacting(sink: Sink, secrets: Secrets) -> Sink:
         match event:
             case StepOutput(_, line):
                 sink(replace(event, line=redact(line, secrets())))
+            case Waiting(steps):
+                hidden = secrets()
+                sink(Waiting(tuple((step, since, redact(line, hidden)) for step, since, line in steps)))
             case StepFailed(_, _, error):
                 redacted(error, secrets())
                 sink(event)

@@ -256,3 +256,60 @@ def test_containerd_config() -> None:
     assert cri["restrict_oom_score_adj"] is False
     assert cri["registry"] == {"config_path": "/c"}
     assert cri["containerd"]["runtimes"]["runc"]["options"] == {"SystemdCgroup": True}
+
+
+def program(machine: Machine, name: str, text: str) -> None:
+    file = machine.bin / name
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+
+
+def test_nodes_that_were_left_out_are_not_waited_for(machine: Machine) -> None:
+    program(machine, "kubectl", "echo cp=True; echo w1=False")
+    ready = templates.script("nodes-ready.sh", nodes="cp/10.0.0.2 w1/10.0.0.3 w2/10.0.0.4")
+    machine.run(f"bundler_lost='10.0.0.3 10.0.0.4'\n{ready}")
+    with pytest.raises(AssertionError, match="not Ready: w1 w2"):
+        machine.run(ready)
+
+
+PODS = """
+case "$*" in
+*"get nodes"*) echo "w1 NotReady <none> 5m v1" ;;
+*"get pods"*)
+    echo "default web-1 0/1 ImagePullBackOff 0 5m"
+    echo "default fine-1 1/1 Running 0 5m"
+    echo "default done-1 0/1 Completed 0 5m"
+    ;;
+*involvedObject.name=web-1*) echo "Failed   no such image: web:9" ;;
+esac
+"""
+
+
+def test_a_chart_that_is_late_shows_its_pods_and_their_events(machine: Machine, tmp_path: Path) -> None:
+    """And ends with 75, which the run tells from a chart that is wrong."""
+    program(machine, "kubectl", PODS)
+    program(machine, "start", 'echo "helm-agent: release web: context deadline exceeded" >&2; exit "$STATUS"')
+    bundle = kit.index(
+        apps=(App("web", AppKind.HELM, AppRole.APP, "application/apps/web"),),
+        launch=("web",),
+        files={"runtime/helm/libhelm_c.so": 1},
+    )
+    step = kit.steps(kit.plan(bundle=bundle))["apps/10.0.0.2/helm-web"]
+    assert isinstance(step, Exec)
+    script = step.script.replace("/usr/local/bin/kubectl", str(machine.bin / "kubectl"))
+    script = script.replace("runtime=/var/lib/bundler/runtime", f"runtime={machine.bin}")
+    script = script.replace("/var/lib/bundler", str(tmp_path))
+    for status, shown in ((75, True), (1, False)):
+        ended = subprocess.run(
+            ["sh", "-c", script],
+            env={"PATH": os.environ["PATH"], "STATUS": str(status)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert ended.returncode == status
+        assert ("pod default/web-1: 0/1 ready, ImagePullBackOff" in ended.stderr) is shown
+        assert ("no such image: web:9" in ended.stderr) is shown
+        assert "fine-1" not in ended.stderr
+        assert "done-1" not in ended.stderr

@@ -201,3 +201,32 @@ def test_deliver_puts_files_in_place(bench: Bench) -> None:
     assert (bench.folder / "to" / "b").stat().st_mode & 0o777 == 0o750
     assert sum(bench.sent) == 5
     assert bench.noted == {"d": fingerprint(step)}
+
+
+def test_waiting_tells_what_it_waits_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bundler.installer.run.actions._TELL_EVERY", 1)
+    wait = Await(
+        id="a",
+        host="h",
+        phase=Phase.APPS,
+        reason="r",
+        script="echo not Ready: w06; false",
+        subject="x",
+        deadline=3,
+    )
+    assert bench.fails(wait).code is ExitCode.NOT_READY
+    assert bench.lines[:2] == ["not Ready: w06", "not Ready: w06"]
+
+
+def test_a_script_that_waits_by_itself_is_late_not_wrong(bench: Bench) -> None:
+    error = bench.fails(script("echo pod default/web: 0/1 ready >&2; exit 75"))
+    assert (error.code, error.why) == (ExitCode.NOT_READY, "pod default/web: 0/1 ready")
+
+
+def test_what_waits_for_all_hosts_is_not_done_while_some_are_left_out(bench: Bench) -> None:
+    wait = Await(id="a", host="h", phase=Phase.APPS, reason="r", script="true", subject="x", deadline=3)
+    desk = Desk(Contents({}), f"bundler_lost=w1\n{prelude(bench.folder)}", bench.captures)
+    transport = private_transport("h")
+    perform(wait, transport, desk, on_bytes=bench.sent.append, on_line=bench.lines.append)
+    transport.close()
+    assert bench.noted == {}
