@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import yaml
 
 from bundler.core.errors import Location, Problem, Problems
+from bundler.core.yamlwords import explain
 
 type_names: Mapping[type, str] = {
     dict: "a mapping",
@@ -167,7 +168,8 @@ def _syntax(error: yaml.YAMLError, file: str, lines: tuple[str, ...]) -> Problem
         return Problem(Location(file), "yaml-syntax", f"not YAML: {message}")
     text = lines[mark.line] if mark.line < len(lines) else ""
     place = Location(file, mark.line + 1, mark.column + 1)
-    return Problem(place, "yaml-syntax", f"not YAML: {message}", "", text)
+    told, hint = explain(message, lines, mark.line, mark.column)
+    return Problem(place, "yaml-syntax", told, hint, text)
 
 
 class _StopError(Exception):

@@ -1,6 +1,7 @@
 """What all commands of a .run have in common: how they are read, and where the .run is."""
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 import typer
@@ -33,11 +34,22 @@ def invoke(app: typer.Typer, words: list[str]) -> int:
         return end.exit_code
     except typer.TyperException as error:
         raise BundlerError(
-            error.format_message(), code=ExitCode.USAGE, fix=f"./{name} --help tells what there is"
+            error.format_message(), code=ExitCode.USAGE, fix=_usage(app, words, f"./{name}")
         ) from None
     if status == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C
         raise KeyboardInterrupt
     return int(status or 0)
+
+
+def _usage(app: typer.Typer, words: list[str], name: str) -> str:
+    """The command that was meant, if one is like it; else where all are listed."""
+    known = [
+        each.name or (each.callback.__name__ if each.callback else "") for each in app.registered_commands
+    ]
+    first = words[0] if words else ""
+    if first not in known and (close := get_close_matches(first, known, n=1, cutoff=0.6)):
+        return f"did you mean {name} {' '.join((close[0], *words[1:]))}"
+    return f"{name} --help tells what there is"
 
 
 def run_file() -> Path:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from bundler.core.errors import Problems
 from bundler.core.index import Index
 from bundler.installer.facts.model import Facts
+from bundler.installer.plan.app_config import app_faults
 from bundler.installer.plan.apps import app_steps
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
@@ -42,6 +44,8 @@ def decide(
     Raises Problems (PREFLIGHT) with everything that is unfit on any host, BundlerError (INPUT, UNSUPPORTED)
     for a bundle or a Clusterfile that asks for what can't be done.
     """
+    if faults := tuple(app_faults(site, index)):
+        raise Problems(faults)
     contents = Contents(index, files, platforms)
     context = Context(
         site, facts, contents, secrets, cluster_settings(facts.hosts[site.control_plane.address])

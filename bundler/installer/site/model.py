@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from bundler.core.errors import Location
+
 REGISTRY_DOMAIN: Final = "registry.internal"  # .internal is reserved for private use
 REGISTRY_PORT: Final = 5000
 
@@ -113,7 +115,8 @@ class Site:
 
     hosts: control plane first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
     documents by kind, untouched. launch: the apps to start, in order, instead of the bundle's LAUNCH; None
-    where the file does not say. app_envs: an app's own variables. notices: what the user should be told.
+    where the file does not say. app_envs: an app's own variables. places: where
+    the file speaks of apps: `launch/NAME`, `env/NAME`. notices: what the user should be told.
     """
 
     name: str
@@ -123,6 +126,7 @@ class Site:
     kubeadm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     launch: tuple[str, ...] | None = None
     app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    places: Mapping[str, Location] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
     @property

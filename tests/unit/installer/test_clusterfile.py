@@ -324,3 +324,57 @@ def test_a_password_that_others_may_read_is_warned_of(tmp_path: Path) -> None:
     )
     (tmp_path / "pw").chmod(0o600)
     assert read_file(file).notices == ()
+
+
+def kubeadm(kind: str, api: str, body: str) -> str:
+    return f"{SMALL}---\napiVersion: {api}\nkind: {kind}\n{body}\n"
+
+
+KUBELET = ("KubeletConfiguration", "kubelet.config.k8s.io/v1beta1")
+BETA = "kubeadm.k8s.io/v1beta"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        (kubeadm(*KUBELET, "maxPod: 200"), "9:1", 'did you mean "maxPods"?'),
+        (kubeadm(*KUBELET, "authentication:\n  anonymous: {enabld: false}"), "10:15", '"enabled"'),
+        (kubeadm(*KUBELET, "authentication: true"), "9:17", "must be a mapping"),
+        (kubeadm("ClusterConfiguration", f"{BETA}3", "networking: {podSubnets: a}"), "9:14", '"podSubnet"'),
+        (
+            kubeadm("ClusterConfiguration", f"{BETA}3", "apiServer:\n  extraVolumes:\n  - {nam: a}"),
+            "11:6",
+            '"name"',
+        ),
+        (kubeadm("ClusterConfiguration", f"{BETA}3", "proxy: {disabled: true}"), "9:1", "v1beta4 and newer"),
+        (kubeadm("ClusterConfiguration", f"{BETA}4", "useHyperKubeImage: true"), "9:1", "v1beta2 and older"),
+        (
+            kubeadm("InitConfiguration", f"{BETA}2", "skipPhases: [addon/kube-proxy]"),
+            "9:1",
+            "v1beta3 and newer",
+        ),
+        (kubeadm("InitConfiguration", f"{BETA}3", "bootstrapTokens: {ttl: 1h}"), "9:1", "must be a list"),
+        (kubeadm("JoinConfiguration", f"{BETA}4", "discovery: {timeout: 5m}"), "9:13", "v1beta3 and older"),
+        (kubeadm("KubeProxyConfiguration", "kubeproxy.config.k8s.io/v1alpha1", "mod: ipvs"), "9:1", '"mode"'),
+    ],
+)  # fmt: skip
+def test_misspelt_fields_of_kubeadms_documents(text: str, place: str, said: str) -> None:
+    with pytest.raises(Problems) as caught:
+        site(text)
+    (problem,) = caught.value.problems
+    assert f"{problem.location.line}:{problem.location.column}" == place
+    assert said in f"{problem.message} {problem.hint}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        kubeadm(*KUBELET, "evictionHard: {memory.available: 5%}\nfeatureGates: {Any: true}\nmaxPods: 180"),
+        kubeadm("ClusterConfiguration", f"{BETA}4", "apiServer: {extraArgs: [{name: x, value: y}]}"),
+        kubeadm("ClusterConfiguration", f"{BETA}2", "dns: {type: CoreDNS}\netcd: {local: {dataDir: /x}}"),
+        kubeadm("InitConfiguration", f"{BETA}9", "whatever: {is: new}"),  # newer than what is known here
+        kubeadm("ClusterConfiguration", f"{BETA}3", "apiServer:"),
+    ],
+)
+def test_fields_that_there_are(text: str) -> None:
+    assert site(text).kubeadm

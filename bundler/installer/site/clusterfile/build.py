@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from pathlib import PurePath
 from typing import Any, Final
 
-from bundler.core.errors import Problem
+from bundler.core.errors import Location, Problem
 from bundler.core.sshkey import FINGERPRINT
 from bundler.core.yamldoc import Document, suggest
 from bundler.installer.site.clusterfile import addresses, schema
@@ -54,6 +54,7 @@ class Builder:
         self.problems: list[Problem] = []
         self.notices: list[str] = []
         self.local: list[tuple[str, Path, bool]] = []  # files that are named: path, place, a password's
+        self._places: dict[str, Location] = {}
         self._looked_at = 0  # addresses
         self._too_many = False
         self._document = document
@@ -78,6 +79,7 @@ class Builder:
             kubeadm=parts.kubeadm,
             launch=launch,
             app_envs=app_envs,
+            places=self._places,
             notices=tuple(self.notices),
         )
 
@@ -105,6 +107,8 @@ class Builder:
             login = self._login(spec.ssh, group, path)
             roles = frozenset(_ROLES[name] for name in group.roles if name in _ROLES)
             labels = self._own_roles(group, path)
+            if group.env:
+                self.notices.append(f"{self.locate((*path, 'env'))}: no app reads a host's own `env` yet")
             for address in self._addresses(group, path, known):
                 hosts[address] = Host(address, roles, login, group.env, labels)
         self._check_control_plane(spec, list(hosts.values()))
@@ -247,6 +251,10 @@ class Builder:
         An empty list means nothing was chosen, as it does for Sealer.
         """
         names = spec.app_names or []
+        self._places |= {
+            f"launch/{name}": self._document.locate(("spec", "appNames", number))
+            for number, name in enumerate(names)
+        }
         if application is None:
             return tuple(names) or None, {}
         document, model = application
@@ -254,6 +262,10 @@ class Builder:
         if names and chosen:
             message = "launchApps stands here and appNames in the Cluster: give one of them"
             self.problems.append(document.problem(("spec", "launchApps"), "wrong-value", message))
+        self._places |= {
+            f"launch/{name}": document.locate(("spec", "launchApps", number))
+            for number, name in enumerate(chosen)
+        }
         envs: dict[str, Mapping[str, str]] = {}
         for number, config in enumerate(model.spec.configs):
             if config.name in envs:
@@ -261,6 +273,7 @@ class Builder:
                 message = f"{config.name} is configured twice"
                 self.problems.append(document.problem(path, "duplicate-app", message))
             envs[config.name] = config.env
+            self._places[f"env/{config.name}"] = document.locate(("spec", "configs", number, "name"))
         return tuple(chosen or names) or None, envs
 
 

@@ -13,6 +13,7 @@ from bundler.installer.site.clusterfile import schema
 from bundler.installer.site.clusterfile.build import Builder, Parts
 from bundler.installer.site.clusterfile.faults import UNSUPPORTED, hide, invalid, not_yet
 from bundler.installer.site.clusterfile.files import check_files
+from bundler.installer.site.clusterfile.kubeadm import check_fields
 from bundler.installer.site.model import Site
 
 _MOST: Final = 8 << 20  # bytes; three thousand hosts take a tenth of it
@@ -100,6 +101,7 @@ def _take_raw(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:
     elif kind in parts.kubeadm:
         yield document.problem(("kind",), "duplicate-document", f"a second {kind}")
     else:
+        yield from check_fields(document, kind)
         parts.kubeadm[kind] = document.data
 
 
