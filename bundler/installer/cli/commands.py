@@ -12,15 +12,16 @@ from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
-from bundler.installer.cli import show
+from bundler.installer.cli import plan_view, show
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel
 from bundler.installer.cli.site_options import access as _access
-from bundler.installer.cli.typer_app import new_app, run_file
+from bundler.installer.cli.typer_app import called, new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
+from bundler.installer.plan.steps import Plan
 from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits
 from bundler.installer.site.model import Site
@@ -42,6 +43,8 @@ MaxFailed = Annotated[
     int, typer.Option(min=0, metavar="N", help="Go on without up to N workers that fail; ends with 17.")
 ]
 Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
+PlanLog = Annotated[Path | None, typer.Option(help="Write the plan, or what stands against it, as JSON.")]
+AllSteps = Annotated[bool, typer.Option("--verbose", "-v", help="Show every step.")]
 ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with times, as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -103,6 +106,8 @@ def plan(  # noqa: PLR0913  (as above)
     allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
     max_failed: MaxFailed = 0,
+    log: PlanLog = None,
+    verbose: AllSteps = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what apply would do, and do nothing."""
@@ -111,8 +116,14 @@ def plan(  # noqa: PLR0913  (as above)
     with sessions.opened(
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
     ) as session:
-        decided = session.plan()
-    put(sys.stdout, f"{show.plan_json(decided) if as_json else show.plan_text(decided)}\n")
+        with sessions.logged(session, log) if log else contextlib.nullcontext() as written:
+            decided = session.plan()
+            if written is not None:
+                written.note(event="plan", **show.plan_data(decided))
+        text = _plan_text(session, decided, clusterfile, verbose=verbose)
+    put(sys.stdout, f"{show.plan_json(decided) if as_json else text}\n")
+    if not as_json:
+        sessions.check_lost(session)
 
 
 @app.command()
@@ -187,6 +198,17 @@ def _alone(
     return sessions.opened(
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=bases, alone=True
     )
+
+
+def _plan_text(session: Session, plan: Plan, clusterfile: Path, *, verbose: bool) -> str:
+    if verbose:
+        return show.plan_text(plan)
+    verdict = session.verdict
+    signer = verdict.who or verdict.release.key if verdict.is_signed else ""
+    view = plan_view.View(
+        plan, session.site, session.facts, session.bundle.index, signer, tuple(session.lost)
+    )
+    return plan_view.as_text(view, f"{called()} -f {clusterfile}")
 
 
 def _limits(parallel: int) -> Limits:

@@ -23,9 +23,14 @@ def plan_text(plan: Plan) -> str:
 
 def plan_json(plan: Plan) -> str:
     """The plan whole, without contents."""
+    return json.dumps(plan_data(plan), indent=2)
+
+
+def plan_data(plan: Plan) -> dict[str, Any]:
+    """The same, as data."""
     steps = [_step(step) for step in plan.steps]
     done = [{"id": each.step.id, "host": each.step.host, "why": each.why} for each in plan.done]
-    return json.dumps({"title": plan.title, "steps": steps, "done": done}, indent=2)
+    return {"title": plan.title, "steps": steps, "done": done}
 
 
 def facts_text(facts: Facts) -> str:

@@ -23,9 +23,14 @@ def new_app(*, help: str = "", epilog: str = "") -> typer.Typer:  # noqa: A002  
     )
 
 
+def called() -> str:
+    """The .run as a person calls it, for commands that can be pasted."""
+    return f"./{Path(os.environ.get(NAME, 'product.run')).name}"
+
+
 def invoke(app: typer.Typer, words: list[str]) -> int:
     """Run the command that the words name; its exit code. Raises BundlerError."""
-    name = Path(os.environ.get(NAME, "product.run")).name
+    name = called().removeprefix("./")
     try:
         status = app(words, standalone_mode=False, prog_name=name)
     except typer.Abort:  # the end of input, where an answer is asked for
