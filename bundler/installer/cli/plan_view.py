@@ -119,7 +119,12 @@ def _row(view: View, host: Host, place: str, width: int) -> Iterator[str]:
     size = _size(steps)
     copied = f", copy {_mib(size)}" if size else ""
     deeds = f"{' '.join(_role(host))}: {_deeds(view, host, steps)}{copied}"
-    yield from _wrapped(f"{'+' if new else '~'} {place:<{width}}  ", deeds)
+    mark = "+" if new else "~"
+    if len(place) > width:  # many ranges: they have lines of their own
+        yield from _wrapped(f"{mark} ", place)
+        yield from _wrapped(" " * (width + 4), deeds)
+    else:
+        yield from _wrapped(f"{mark} {place:<{width}}  ", deeds)
     if not new:
         reasons = dict.fromkeys(step.reason for step in steps if not isinstance(step, Await))
         shown = list(reasons)[:2]
