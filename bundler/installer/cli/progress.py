@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, Self, TextIO, cast
 
 from bundler.core.terminal import mute, show, tame
+from bundler.core.words import counted
 from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Step
 from bundler.installer.run.events import (
     Event,
@@ -84,7 +85,9 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         match event:
             case RunStarted(title, steps, done, size):
                 self._size = size
-                self._say(f"{title}: {steps} steps, {done} done before, {size / _MIB:.0f} MiB to copy")
+                self._say(
+                    f"{title}: {counted(steps, 'step')}, {done} done before, {size / _MIB:.0f} MiB to copy"
+                )
             case StepProgress(_, size):
                 self._bytes += size
             case StepStarted(step) if self._detail or isinstance(step, Await):

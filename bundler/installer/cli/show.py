@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from bundler.core.words import counted
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Plan, Step, Write
 
@@ -17,7 +18,7 @@ def plan_text(plan: Plan) -> str:
         steps = [step for step in plan.steps if step.phase is phase]
         lines += [f"\n{phase.value}:"] if steps else []
         lines += [f"  {step.host:<16} {_kind(step):<8} {step.reason}" for step in steps]
-    lines.append(f"\n{len(plan.steps)} steps to do, {len(plan.done)} done before")
+    lines.append(f"\n{counted(len(plan.steps), 'step')} to do, {counted(len(plan.done), 'step')} done before")
     return "\n".join(lines)
 
 
@@ -79,7 +80,7 @@ def _host_lines(host: HostFacts) -> Iterator[str]:
     yield f"  free: {disks}"
     yield f"  {host.virtualisation}, cgroup {host.cgroup.value}, clock {host.clock_offset:+.1f} s from ours"
     foreign = " of another cluster" if host.foreign_cluster else ""
-    yield f"  {role}{foreign}, {len(host.stamps)} steps done here"
+    yield f"  {role}{foreign}, {counted(len(host.stamps), 'step')} done here"
 
 
 def _host_json(host: HostFacts) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from bundler.installer.plan.remove import removal_steps
 from bundler.installer.plan.runtime import runtime_steps
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
+from bundler.installer.plan.stale import stale_steps
 from bundler.installer.plan.steps import Plan
 from bundler.installer.plan.workers import worker_steps
 from bundler.installer.site.model import Site
@@ -62,7 +63,7 @@ def decide(
         *app_steps(context),
     )
     title = f"{index.name} {index.version}: Kubernetes {contents.version.text} on {hosts(len(site.hosts))}"
-    plan = arrange(title, steps, facts)
+    plan = arrange(title, (*steps, *stale_steps(steps)), facts)
     check(context, plan, limits)
     return plan
 

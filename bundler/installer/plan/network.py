@@ -1,6 +1,7 @@
 """The network plug-in, as soon as the API answers, and then all nodes Ready."""
 
 from bundler.core.index import AppRole
+from bundler.core.words import counted
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.launch import launch
@@ -32,7 +33,7 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         reason="apps are spread over all nodes, so all of them have to be there",
         after=(ids.init, *applied, *joins),
         script=templates.script("kubectl.sh", "nodes-ready.sh", nodes=names),
-        subject=f"all {len(context.site.hosts)} nodes to be Ready",
+        subject=f"{counted(len(context.site.hosts), 'node')} to be Ready",
         deadline=NODES_DEADLINE,
         diagnose=templates.script("kubectl.sh", "diagnose.sh"),
     )

@@ -2,6 +2,7 @@
 
 from bundler.core.index import Image
 from bundler.core.reference import Reference
+from bundler.core.words import counted
 from bundler.installer.plan import paths
 from bundler.installer.plan import site_pki as site_secrets
 from bundler.installer.plan.context import Context, content_digest
@@ -69,7 +70,7 @@ def _image_steps(
             id=_delivered(context, what),
             host=host,
             phase=Phase.DISTRIBUTE,
-            reason=f"the site's registry serves {len(names)} images from here",
+            reason=f"the site's registry serves {counted(len(names), 'image')} from here",
             after=(_delivered(context, "images"),)
             if besides
             else packages_first(context, context.site.control_plane),
@@ -79,7 +80,7 @@ def _image_steps(
             id=_linked(context, what),
             host=host,
             phase=Phase.REGISTRY,
-            reason=f"{len(names)} images get their names in the site's registry",
+            reason=f"{counted(len(names), 'image')} named in the site's registry",
             after=(_delivered(context, what),),
             script=templates.script("links.sh", root=paths.REGISTRY_REPOSITORIES),
             stdin="".join(f"{line}\n" for line in lines),

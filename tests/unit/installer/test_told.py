@@ -195,7 +195,7 @@ def test_a_shown_plan_has_reasons_and_no_contents() -> None:
     )
     plan = Plan("demo", (COPY, RUN, write, WAIT), (Done(RUN, "journal"),))
     text, told = show.plan_text(plan), json.loads(show.plan_json(plan))
-    assert "4 steps to do, 1 done before" in text
+    assert "4 steps to do, 1 step done before" in text
     assert text.index("distribute:") < text.index("host:") < text.index("apps:")
     assert [step["kind"] for step in told["steps"]] == ["deliver", "exec", "write", "await"]
     assert told["done"] == [{"id": "e", "host": "10.0.0.2", "why": "journal"}]

@@ -313,3 +313,20 @@ def test_a_chart_that_is_late_shows_its_pods_and_their_events(machine: Machine, 
         assert ("no such image: web:9" in ended.stderr) is shown
         assert "fine-1" not in ended.stderr
         assert "done-1" not in ended.stderr
+
+
+def test_registries_that_the_bundle_names_no_more_go(machine: Machine) -> None:
+    certs = machine.root / "etc/bundler/certs.d"
+    for name in ("docker.io", "old.example", ".hidden", "_default"):
+        (certs / name).mkdir(parents=True)
+        (certs / name / "hosts.toml").write_text("x")
+    machine.run(templates.script("certs-stale.sh", certs=str(certs), names="docker.io _default"))
+    assert sorted(path.name for path in certs.iterdir()) == ["_default", "docker.io"]
+    machine.run(templates.script("certs-stale.sh", certs=str(certs / "none"), names="docker.io"))
+
+
+def test_the_registries_that_stay_are_those_that_are_written() -> None:
+    step = kit.steps(kit.plan())["runtime/10.0.0.3/registries"]
+    assert isinstance(step, Exec)
+    assert "names='_default docker.io k8s.gcr.io quay.io registry.internal:5000'" in step.script
+    assert "runtime/10.0.0.3/mirror-quay.io" in step.after
