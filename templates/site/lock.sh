@@ -64,7 +64,7 @@ done
 end_token() {
     [ -s "$lock_folder/token" ] || return 0
     read -r token <"$lock_folder/token"
-    kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout 10s -n kube-system \
+    PATH=$PATH:/usr/local/bin kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout 10s -n kube-system \
         delete secret "bootstrap-token-$token" --ignore-not-found >/dev/null 2>&1 && rm -f "$lock_folder/token"
 }
 trap 'end_token; exit 1' HUP INT TERM
