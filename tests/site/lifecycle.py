@@ -144,6 +144,9 @@ def _remove(name: str, groups: Groups) -> None:
             undo(made, groups)
         except BundlerError as error:
             failed.append(error)
+        except OSError as error:  # the kernel's own refusal stops nothing else from being undone
+            what = f"{made.kind} {made.name} could not be removed"
+            failed.append(BundlerError(what, code=ExitCode.STEP, why=str(error)))
     if failed:
         raise failed[0]
     _empty(folder)

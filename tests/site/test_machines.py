@@ -14,6 +14,7 @@ import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
 from tests.site import lifecycle, ssh, watch
+from tests.site.groups import host_groups
 from tests.site.identity import Identity
 from tests.site.spec import SiteSpec
 from tests.site.traces import traces
@@ -118,6 +119,17 @@ def test_down_cleans_up_after_a_kill_at_any_moment(entries: int, tmp_path: Path)
         process.wait(timeout=10)
     lifecycle.down(KILLED.name, quiet)
     assert traces() == before
+
+
+def test_a_group_is_gone_however_many_processes_die_in_it(tmp_path: Path) -> None:
+    """The kernel holds a cgroup a moment longer than it lists processes in it."""
+    groups, before = host_groups(), traces()
+    crowd = ("sh", "-c", "for i in $(seq 40); do sleep 60 & done; wait")
+    for pause in (0, 0.002, 0.01, 0.05) * 5:
+        groups.start("bundler-site-crowd", crowd, {}, tmp_path / "log")
+        time.sleep(pause)
+        groups.remove("bundler-site-crowd")
+        assert traces()["cgroups"] == before["cgroups"]
 
 
 def _wait_for_entries(journal: Path, entries: int) -> None:
