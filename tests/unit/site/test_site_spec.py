@@ -5,7 +5,6 @@ from ipaddress import IPv4Network
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
-from tests.site.hostpackages import wanted
 from tests.site.spec import SiteSpec, from_json
 
 
@@ -55,9 +54,3 @@ def test_an_unknown_machine_is_told_with_the_known() -> None:
 def test_json_round_trip() -> None:
     spec = SiteSpec("x", IPv4Network("10.80.0.0/22"), 5, "bullseye")
     assert from_json(spec.to_json()) == spec
-
-
-def test_package_list_by_section() -> None:
-    text = "# words\n[demo]\ngcc  # compiles\n\nmake\n[test]\nzstd\n"
-    assert wanted(text, frozenset({"demo"})) == ("gcc", "make")
-    assert wanted(text, frozenset({"demo", "test"})) == ("gcc", "make", "zstd")
