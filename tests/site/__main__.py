@@ -36,7 +36,8 @@ def say(text: str) -> None:
 def _dispatch(options: argparse.Namespace, rest: tuple[str, ...]) -> None:
     match options.command:
         case "up":
-            lifecycle.up(SiteSpec(options.name, options.subnet, options.machines, options.suite), say)
+            wanted = (options.name, options.subnet, options.machines, options.suite, options.disk)
+            lifecycle.up(SiteSpec(*wanted), say)
         case "demo":
             demo(SiteSpec(options.name, options.subnet), options.output, say)
         case "down":
@@ -62,10 +63,10 @@ def _status() -> None:
         say("No site is up.")
     for each in found:
         spec = each.spec
-        say(f"{spec.name}: {spec.suite}, {spec.subnet}, keys and logs in {spec.run_dir}")
+        say(f"{spec.name}: {spec.subnet}, keys and logs in {spec.run_dir}")
         for machine in spec.machines:
-            state = "running" if machine.name in each.running else "stopped"
-            say(f"  {machine.name:<8} {machine.address!s:<12} {state}")
+            state = each.machines[machine.name]
+            say(f"  {machine.name:<8} {machine.address!s:<12} {machine.suite:<9} {state}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     up = _command(commands, "up", "boot a site; does nothing when it is up")
     up.add_argument("--machines", type=int, default=default.count, help="how many (default: %(default)s)")
     up.add_argument("--subnet", type=IPv4Network, default=default.subnet, help="default: %(default)s")
-    up.add_argument("--suite", default=default.suite, help="Debian suite (default: %(default)s)")
+    up.add_argument(
+        "--suite",
+        type=lambda text: tuple(text.split(",")),
+        default=",".join(default.suites),
+        help="Debian's, for the machines in turn, as in bookworm,trixie (default: %(default)s)",
+    )
+    up.add_argument(
+        "--disk", type=int, default=default.disk, help="GiB of each machine's disk (default: %(default)s)"
+    )
     show = _command(commands, "demo", "what `make demo` does: build demo.run and bring it up on a new site")
     show.add_argument("--subnet", type=IPv4Network, default=default.subnet, help="default: %(default)s")
     show.add_argument("--output", type=Path, default=Path("dist/demo.run"), help="default: %(default)s")
