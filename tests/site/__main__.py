@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from bundler.core.errors import BundlerError, ExitCode
-from tests.site import lifecycle, ssh, watch
+from tests.site import lifecycle, ssh, verbs, watch
 from tests.site.demo import demo
 from tests.site.network import enter
 from tests.site.spec import SiteSpec
@@ -55,6 +55,8 @@ def _dispatch(options: argparse.Namespace, rest: tuple[str, ...]) -> None:
         case "exec":
             argv = (*enter(lifecycle.load(options.name).netns), *(rest or ("sh",)))
             os.execvp(argv[0], argv)  # noqa: S606  (we become the command)
+        case _:
+            verbs.do(options)
 
 
 def _status() -> None:
@@ -95,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     shell = _command(commands, "shell", "ssh to a machine, for a shell or for the command after --")
     shell.add_argument("machine", help="name, number or address")
     shell.add_argument("--user", default="root", help="root, ops (sudo) or clerk (sudo with password)")
+    verbs.add(lambda name, text: _command(commands, name, text))
     _command(commands, "exec", "run a command of this host (after --) in the site's network namespace")
     return parser
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.core.errors import BundlerError, ExitCode
-from tests.site import disk, settings, watch
+from tests.site import disk, link, power, settings, watch
 from tests.site import machine as machines
 from tests.site.groups import Groups, host_groups
 from tests.site.identity import make_identity
@@ -17,7 +17,7 @@ from tests.site.network import make_network
 from tests.site.root import Base, base_root, is_made
 from tests.site.spec import DISK_ROOT, RUN_ROOT, Machine, SiteSpec, cache_root, from_json
 from tests.site.support import require_support
-from tests.site.tree import make_tree
+from tests.site.tree import make_tree, tree_of
 from tests.site.undo import Journal, Kind, lock, remove_folder, undo
 
 Say = Callable[[str], None]
@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a site is: each machine's state in words."""
+    """How a site is: each machine's state in words, as in "on, cut"."""
 
     spec: SiteSpec
     machines: Mapping[str, str]
@@ -110,6 +110,9 @@ def _is_up(spec: SiteSpec, groups: Groups, say: Say) -> bool:
             fix=f"python -m tests.site down --name {spec.name}",
         )
     say(f"Site {spec.name} is up already.")
+    for machine in there.machines:
+        if not power.is_on(there, machine, groups):
+            say(f"{machine.name} is off: python -m tests.site power on --name {there.name} {machine.name}")
     return True
 
 
@@ -180,6 +183,14 @@ def _empty(folder: Path) -> None:
 
 
 def _state(spec: SiteSpec, machine: Machine, groups: Groups) -> str:
-    if not groups.pids(machines.group_name(spec, machine)):
+    if not power.is_on(spec, machine, groups):
         return "off"
-    return "on"
+    port = link.port(spec, machine)
+    words = {
+        "on": True,
+        "cut": port is None or not port.up,
+        "slow": port is not None and port.limited,
+        "lossy": link.loses(spec, machine),
+        "disk filled": disk.is_filled(tree_of(spec, machine).disk),
+    }
+    return ", ".join(word for word, true in words.items() if true)

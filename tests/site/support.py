@@ -12,6 +12,8 @@ _COMMANDS = {
     "systemd-nspawn": "systemd-container",
     "debootstrap": "debootstrap",
     "ip": "iproute2",
+    "tc": "iproute2",
+    "nft": "nftables",
     "mkfs.ext4": "e2fsprogs",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",

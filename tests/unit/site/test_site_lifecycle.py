@@ -6,6 +6,7 @@ import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
 from tests.site import lifecycle, settings
+from tests.site.__main__ import main
 
 
 @pytest.fixture
@@ -41,3 +42,23 @@ def test_down_of_what_is_no_sites_name_touches_nothing(roots: tuple[Path, Path],
     assert caught.value.code is ExitCode.USAGE
     assert (run / "lab/file").exists()
     assert (disks / "lab/file").exists()
+
+
+@pytest.mark.parametrize(
+    "words", ["slow --rate 10 1", "slow --loss 1 1", "fill --leave 1T 1", "power up 1", "power off", "cut"]
+)
+def test_wrong_words_are_refused_before_anything_is_done(words: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words.split())
+    assert caught.value.code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    "words", ["power off 1", "cut 1", "mend 1", "fill 1", "free 1", "restore 1", "slow 1"]
+)
+def test_a_site_that_is_not_up_is_told(
+    roots: tuple[Path, Path], capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    assert not roots[0].exists()
+    assert main([*words.split(), "--name", "lab"]) == ExitCode.NOT_FOUND
+    assert "site lab is not up" in capsys.readouterr().err
