@@ -19,7 +19,7 @@ from tests.site.identity import Identity
 from tests.site.spec import SiteSpec
 from tests.site.traces import traces
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.story]
 
 SPEC = SiteSpec("selftest", IPv4Network("10.79.200.0/24"), 6, ("bookworm", "trixie"))
 KILLED = SiteSpec("killtest", IPv4Network("10.79.201.0/24"), 1)
