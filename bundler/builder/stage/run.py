@@ -22,6 +22,9 @@ _PASSED = frozenset(
     {
         "PATH", "HOME", "USER", "LOGNAME", "XDG_CACHE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR",
         "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+        # where Go takes modules from and keeps them
+        "GOPROXY", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOSUMDB", "GONOSUMDB", "GOAUTH", "GOPATH",
+        "GOMODCACHE", "GOCACHE",
     }
 )  # fmt: skip
 _EPOCH = "315532800"  # 1980-01-01, the first day that a zip archive can hold; for tools that honour it
@@ -91,6 +94,7 @@ def _execute(
                 **_machine(),
                 **variables,
                 "BUNDLER_ROOT": str(checkout.root),
+                "BUNDLER_CACHE": str(workshop.store.root),
                 "TMPDIR": str(temporary),
             },
             on_line=workshop.progress.log,
