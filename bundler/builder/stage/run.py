@@ -126,9 +126,12 @@ def _argv(instruction: Run, scratch: Path) -> tuple[str, ...]:
 
 
 def _machine() -> dict[str, str]:
-    """The part of our environment that commands need; language and time zone are the same everywhere."""
+    """The part of our environment that commands need; language and time zone are the same everywhere.
+
+    Python leaves no byte code beside its scripts: it holds their times, and would make every stage another.
+    """
     passed = {k: v for k, v in os.environ.items() if k in _PASSED or k.startswith("BUNDLER_")}
-    return {**passed, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    return {**passed, "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _failed(instruction: Run, workshop: Workshop, reason: str, tail: tuple[str, ...]) -> BundlerError:
