@@ -2,7 +2,7 @@
 
 import sys
 
-from bundler.installer.cli import program
+from bundler.installer.cli.main import program
 
 if __name__ == "__main__":
     sys.exit(program())

@@ -1,5 +1,5 @@
 """`python -m bundler.builder` is `bundler`."""
 
-from bundler.builder.cli import main
+from bundler.builder.cli.app import main
 
 main()

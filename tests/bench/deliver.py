@@ -16,14 +16,14 @@ from statistics import median
 from unittest import mock
 
 from bundler.core.archive.reader import Bundle
-from bundler.installer import journal
-from bundler.installer.deliver import BundleSource, deliver
-from bundler.installer.hostkeys import KnownHosts
-from bundler.installer.login import Credentials, Trust
-from bundler.installer.plan.templates import load
-from bundler.installer.site import Host, Login, Role
-from bundler.installer.ssh import open_ssh
-from bundler.installer.steps import Deliver, Delivery, Phase
+from bundler.installer.facts import journal
+from bundler.installer.plan.steps import Deliver, Delivery, Phase
+from bundler.installer.run.deliver import BundleSource, deliver
+from bundler.installer.scripts.render import load
+from bundler.installer.site.model import Host, Login, Role
+from bundler.installer.transport.hostkeys import KnownHosts
+from bundler.installer.transport.login import Credentials, Trust
+from bundler.installer.transport.ssh import open_ssh
 from tests.bench.kit import Job, lacking, measured, payload_run, scratch, seconds, table, title
 from tests.bench.payload import default_folder, payload
 from tests.real.sshd import ADDRESS, Sshd, running

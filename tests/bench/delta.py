@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.builder.freeze import freeze
-from bundler.builder.store import default_root
+from bundler.builder.cache.store import default_root
+from bundler.builder.runtime.freeze import freeze
 from bundler.core.archive.bases import opened
 from tests.bench.kit import BUNDLER, Job, run, scratch, seconds, table, title
 from tests.bench.payload import default_folder, payload

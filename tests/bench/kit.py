@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bundler.builder.freeze import freeze
-from bundler.builder.store import default_root
+from bundler.builder.cache.store import default_root
+from bundler.builder.runtime.freeze import freeze
 from tests.bench.payload import default_folder, payload
 
 ROOT: Final = Path(__file__).parents[2]

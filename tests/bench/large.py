@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Final, Self
 from unittest import mock
 
-from bundler.builder.freeze import freeze, stub_template
-from bundler.builder.store import default_root
+from bundler.builder.cache.store import default_root
+from bundler.builder.runtime.freeze import freeze, stub_template
 from bundler.core.archive import BundleWriter
 from bundler.core.archive.newfile import NewFile
 from bundler.core.archive.parts import parse_size

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from bundler.builder.store import default_root
+from bundler.builder.cache.store import default_root
 from bundler.core.digest import read_chunks
 
 PACKED: Final = 216 << 20  # bytes of all blobs

@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bundler.builder.images.auth import Keychain
+from bundler.builder.cache.store import Store
 from bundler.builder.images.layout import lay_out
-from bundler.builder.images.model import ImageRequest, Silent
-from bundler.builder.images.registry import RegistryOptions
 from bundler.builder.images.resolve import resolve_images
-from bundler.builder.store import Store
+from bundler.builder.net.registry_logins import Keychain
+from bundler.builder.oci.client import RegistryOptions
+from bundler.builder.oci.model import ImageRequest, Silent
 from bundler.core.oci import Platform
 from bundler.core.reference import Reference
 from tests.bench.kit import Job, lacking, measured, scratch, show, title

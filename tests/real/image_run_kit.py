@@ -8,7 +8,7 @@ import tarfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bundler.builder.freeze import stub_template
+from bundler.builder.runtime.freeze import stub_template
 from bundler.core.archive import BundleWriter
 from bundler.core.digest import Digest
 from bundler.core.index import Attached, Image, Index

@@ -5,7 +5,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from bundler.builder.freeze import stub_template
+from bundler.builder.runtime.freeze import stub_template
 from bundler.core.archive import BundleWriter, Seal
 from bundler.core.archive.platforms import Edition, tar_names
 from bundler.core.digest import Digest

@@ -15,12 +15,12 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from bundler.builder import cli
 from bundler.builder.artifact.model import ARTIFACT, EMPTY_CONFIG
 from bundler.builder.artifact.runfile import packed
 from bundler.builder.artifact.upload import Uploader
-from bundler.builder.sign import sign_file
-from bundler.builder.signer import find_signer
+from bundler.builder.cli import app as cli
+from bundler.builder.signing.sign import sign_file
+from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Bundle
 from bundler.core.errors import ExitCode
 from bundler.core.oci import OCI_MANIFEST

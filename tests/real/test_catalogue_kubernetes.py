@@ -9,17 +9,17 @@ import threading
 
 import pytest
 
-from bundler.builder.fetch import Fetcher
-from bundler.builder.images.model import ImageRequest, Silent, parse_source
-from bundler.builder.images.registry import RegistryOptions
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.images.resolve import resolve_images
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
-from bundler.builder.mirrors import Mirrors
-from bundler.builder.stage.evaluate import evaluate
-from bundler.builder.stage.workshop import Workshop
-from bundler.builder.store import Blob, Store
+from bundler.builder.net.fetch import Fetcher
+from bundler.builder.net.mirrors import Mirrors
+from bundler.builder.oci.client import RegistryOptions
+from bundler.builder.oci.model import ImageRequest, Silent, parse_source
+from bundler.builder.stage.build_context import Workshop
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
+from tests.build_kit import evaluate
 from tests.real import registry_kit
 from tests.real.registry_kit import running, write_layout
 from tests.unit.builder.images.parts import MadeImage, layout_files

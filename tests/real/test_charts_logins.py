@@ -9,11 +9,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from tests.unit.builder.test_logins import OPS, SECRET, given, guarded
 
 from tests.real.run_kit import runtime
 from tests.unit.builder.charts.test_charts_supply import packed
 from tests.unit.builder.servers import Answer, Server, content, self_signed, serving
-from tests.unit.builder.test_logins import OPS, SECRET, given, guarded
 
 pytestmark = pytest.mark.real
 ROOT = Path(__file__).parents[2]

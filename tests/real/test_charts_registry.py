@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import RenderRequest, SdkHelm
 from bundler.builder.charts.supply import ChartSupply
-from bundler.builder.fetch import Fetcher
-from bundler.builder.images.auth import Keychain
-from bundler.builder.images.registry import RegistryOptions
-from bundler.builder.stage.checkout import check_out
-from bundler.builder.store import Store
+from bundler.builder.net.fetch import Fetcher
+from bundler.builder.net.registry_logins import Keychain
+from bundler.builder.oci.client import RegistryOptions
+from bundler.builder.tree.checkout import check_out
 from bundler.core.digest import Digest
 from tests.real import registry_kit
 from tests.real.registry_kit import login, running

@@ -10,13 +10,13 @@ import pytest
 
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer import journal
-from bundler.installer.deliver import deliver
-from bundler.installer.hostkeys import KnownHosts
-from bundler.installer.login import Credentials, Trust
-from bundler.installer.site import Host, Login, Role
-from bundler.installer.ssh import SshTransport, open_ssh
-from bundler.installer.steps import Deliver, Delivery, Phase, fingerprint
+from bundler.installer.facts import journal
+from bundler.installer.plan.steps import Deliver, Delivery, Phase, fingerprint
+from bundler.installer.run.deliver import deliver
+from bundler.installer.site.model import Host, Login, Role
+from bundler.installer.transport.hostkeys import KnownHosts
+from bundler.installer.transport.login import Credentials, Trust
+from bundler.installer.transport.ssh import SshTransport, open_ssh
 from tests.real.sshd import ADDRESS, SSHD, Sshd, running
 from tests.unit.installer.fakes import prelude
 
@@ -178,7 +178,7 @@ def test_replaced_file_is_saved_for_delete(place: Place) -> None:
 
 
 def test_no_room(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bundler.installer.deliver._SLACK", 1 << 60)
+    monkeypatch.setattr("bundler.installer.run.deliver._SLACK", 1 << 60)
     source = Memory({"a": b"x"})
     with pytest.raises(BundlerError, match="not enough room") as caught:
         place.deliver(place.step("a"), source)

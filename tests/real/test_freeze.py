@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import bundler
-from bundler.builder.freeze import freeze, helm_library
-from bundler.builder.store import default_root
+from bundler.builder.cache.store import default_root
+from bundler.builder.runtime.freeze import freeze, helm_library
 from bundler.core.errors import BundlerError, ExitCode
 from tests.real.run_kit import make_run
 from tests.site.root import base_root
@@ -132,7 +132,7 @@ def frozen_in(folder: Path) -> Path:
     entry = shutil.copy(ENTRY, folder.parent)
     script = (
         "import os, sys; from pathlib import Path; os.umask(0o077); "
-        "from bundler.builder.freeze import freeze; "
+        "from bundler.builder.runtime.freeze import freeze; "
         "print(freeze('linux/amd64', Path('cache'), entry=Path(sys.argv[1])))"
     )
     ended = subprocess.run(

@@ -12,27 +12,27 @@ import pytest
 
 from bundler.builder.artifact import work
 from bundler.builder.artifact.work import Around
-from bundler.builder.images.auth import Keychain
-from bundler.builder.images.registry import RegistryOptions
-from bundler.builder.keygen import keygen
+from bundler.builder.build import relock
+from bundler.builder.build.request import Order
+from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.kubefile.lint import lint
-from bundler.builder.lock import relock
+from bundler.builder.lib.progress import Silent
 from bundler.builder.lock.model import place
 from bundler.builder.lock.text import read
 from bundler.builder.lock.why import reasons
-from bundler.builder.make import make
-from bundler.builder.mirrors import Mirrors
-from bundler.builder.order import Order
-from bundler.builder.progress import Silent
-from bundler.builder.registries import Mirror, Registries, Rule
-from bundler.builder.sign import sign_file
-from bundler.builder.signer import find_signer
-from bundler.builder.store import Store
+from bundler.builder.net.mirrors import Mirrors
+from bundler.builder.net.registries import Mirror, Registries, Rule
+from bundler.builder.net.registry_logins import Keychain
+from bundler.builder.oci.client import RegistryOptions
+from bundler.builder.signing.keygen import keygen
+from bundler.builder.signing.sign import sign_file
+from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Bundle
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import Index
+from tests.build_kit import built
 from tests.real import registry_kit, run_kit
 from tests.real.registry_kit import Registry, login, running, skopeo, write_layout
 from tests.real.token_kit import serving_tokens
@@ -87,7 +87,7 @@ class Project:
 
     def built(self, name: str, cache: str = "cache", **more: object) -> Path:
         with Store(self.folder / cache) as store:
-            return make(self.ordered(name, **more), store, Silent()).path
+            return built(self.ordered(name, **more), store, Silent()).path
 
     def locked(self, name: str, cache: str = "cache") -> None:
         with Store(self.folder / cache) as store:

@@ -12,24 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.keygen import keygen
+from bundler.builder.build import relock
+from bundler.builder.build.request import Order
+from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.kubefile.lint import lint
-from bundler.builder.lock import relock
+from bundler.builder.lib.progress import Silent
 from bundler.builder.lock.model import place
 from bundler.builder.lock.text import read
 from bundler.builder.lock.why import reasons
-from bundler.builder.make import make
-from bundler.builder.order import Order
 from bundler.builder.packages import PackageSources
-from bundler.builder.progress import Silent
 from bundler.builder.sbom.model import CYCLONEDX, PROVENANCE
-from bundler.builder.sign import sign_file
-from bundler.builder.signer import find_signer
-from bundler.builder.store import Store
+from bundler.builder.signing.keygen import keygen
+from bundler.builder.signing.sign import sign_file
+from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import Index
+from tests.build_kit import built
 from tests.real import debian_kit, registry_kit, run_kit
 from tests.unit.builder.images.parts import (
     OCI,
@@ -104,7 +104,7 @@ class Project:
     def built(self, name: str, *, cache: str = "cache", said: Silent | None = None, **more: object) -> Path:
         """The .run of a folder, `NAME.run` unless `target` says another one."""
         with Store(self.folder / cache) as store:
-            return make(self.ordered(name, **more), store, said or Silent()).path
+            return built(self.ordered(name, **more), store, said or Silent()).path
 
     def ordered(self, name: str, **more: object) -> Order:
         folder = self.folder / name

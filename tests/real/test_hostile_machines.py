@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.freeze import freeze
-from bundler.builder.store import default_root
+from bundler.builder.cache.store import default_root
+from bundler.builder.runtime.freeze import freeze
 from bundler.core.errors import ExitCode
 from tests.real.image_run_kit import CHART_FILES, usual, write_run
 from tests.site.root import base_root

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.freeze import stub_template
+from bundler.builder.runtime.freeze import stub_template
 from bundler.core.archive.seal import ALIGN, LENGTH, TEXT
 from bundler.core.errors import ExitCode
-from bundler.installer import cli
+from bundler.installer.cli import main as cli
 from tests.unit.core.archive.hostile_cases import corpus
 from tests.unit.core.archive.hostile_kit import Base, Case, is_clear, left_whole, make_base, room_of
 
 pytestmark = pytest.mark.real
 
 CORPUS = {case.name: case for case in corpus()}
-START = f'#!/bin/sh\nPYTHONPATH={os.getcwd()} exec {sys.executable} -m bundler.installer.cli "$@"\n'  # noqa: PTH109
+START = f'#!/bin/sh\nPYTHONPATH={os.getcwd()} exec {sys.executable} -m bundler.installer.cli.main "$@"\n'  # noqa: PTH109
 SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
 
 

@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.unit.installer.test_actions import Contents
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer import hostlock
-from bundler.installer.actions import Captures, Desk, perform
-from bundler.installer.gather import gather
-from bundler.installer.hostkeys import KnownHosts
-from bundler.installer.hostlock import Claim, held
-from bundler.installer.login import Credentials, Trust
-from bundler.installer.plan.templates import load
-from bundler.installer.site import Host, Login, Role
-from bundler.installer.ssh import SshTransport, open_ssh
-from bundler.installer.steps import Await, Exec, Phase, Step
+from bundler.installer.facts.gather import gather
+from bundler.installer.plan.steps import Await, Exec, Phase, Step
+from bundler.installer.run import hostlock
+from bundler.installer.run.actions import Captures, Desk, perform
+from bundler.installer.run.hostlock import Claim, held
+from bundler.installer.scripts.render import load
+from bundler.installer.site.model import Host, Login, Role
+from bundler.installer.transport.hostkeys import KnownHosts
+from bundler.installer.transport.login import Credentials, Trust
+from bundler.installer.transport.ssh import SshTransport, open_ssh
 from tests.real.sshd import ADDRESS, SSHD, Sshd, running
-from tests.unit.installer.test_actions import Contents
 
 pytestmark = [
     pytest.mark.real,

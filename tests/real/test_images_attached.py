@@ -5,19 +5,19 @@ from dataclasses import replace
 
 import pytest
 
-from bundler.builder.images.auth import Keychain
+from bundler.builder.build import relock
+from bundler.builder.build.pipeline import make
+from bundler.builder.build.request import Order
+from bundler.builder.cache.store import Store
 from bundler.builder.images.layout import lay_out
-from bundler.builder.images.model import ImageRequest, Silent
-from bundler.builder.images.registry import RegistryOptions
 from bundler.builder.images.resolve import resolve_images
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
-from bundler.builder.lock import relock
+from bundler.builder.lib.progress import Silent as Quiet
 from bundler.builder.lock.model import place
 from bundler.builder.lock.text import read
-from bundler.builder.make import make
-from bundler.builder.order import Order
-from bundler.builder.progress import Silent as Quiet
-from bundler.builder.store import Store
+from bundler.builder.net.registry_logins import Keychain
+from bundler.builder.oci.client import RegistryOptions
+from bundler.builder.oci.model import ImageRequest, Silent
 from bundler.core.oci import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Platform
 from bundler.core.reference import Reference
 from tests.real import registry_kit

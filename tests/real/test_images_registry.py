@@ -5,13 +5,13 @@ import os
 
 import pytest
 
-from bundler.builder.images.auth import Keychain
+from bundler.builder.cache.store import Store
 from bundler.builder.images.layout import lay_out
 from bundler.builder.images.local import read_local
-from bundler.builder.images.model import ImageRequest, LocalSource, Silent, Transport
-from bundler.builder.images.registry import RegistryOptions
 from bundler.builder.images.resolve import resolve_images
-from bundler.builder.store import Store
+from bundler.builder.net.registry_logins import Keychain
+from bundler.builder.oci.client import RegistryOptions
+from bundler.builder.oci.model import ImageRequest, LocalSource, Silent, Transport
 from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode, Problems
 from bundler.core.oci import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Platform

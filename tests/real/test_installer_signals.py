@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.resources import resource
+from bundler.builder.runtime.resources import resource
 from tests.real.run_kit import make_run
 
 pytestmark = pytest.mark.real
 
-_PROGRAM = "import sys; from bundler.installer.cli import program; sys.exit(program())"
+_PROGRAM = "import sys; from bundler.installer.cli.main import program; sys.exit(program())"
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.freeze import freeze
-from bundler.builder.store import default_root
+from bundler.builder.cache.store import default_root
+from bundler.builder.runtime.freeze import freeze
 from bundler.core.archive import Bundle
 from tests.real import debian_kit, registry_kit
 from tests.unit.builder.images.parts import MadeImage, layout_files

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.freeze import freeze
+from bundler.builder.build.request import Order
+from bundler.builder.cache.store import Store, default_root
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
-from bundler.builder.make import make
-from bundler.builder.order import Order
+from bundler.builder.lib.progress import Silent
 from bundler.builder.packages import PackageSources
-from bundler.builder.progress import Silent
-from bundler.builder.store import Store, default_root
+from bundler.builder.runtime.freeze import freeze
 from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode, Problems
+from tests.build_kit import built
 from tests.real import debian_kit, registry_kit
 from tests.unit.builder.images.parts import MadeImage, layout_files
 
@@ -159,7 +159,7 @@ def build(order: Order, cache: Path) -> Callable[..., Path]:
 
     def run(*, cache: Path | None = None, **changes: object) -> Path:
         with Store(cache or shared) as store:
-            return make(replace(order, **changes), store, Silent()).path
+            return built(replace(order, **changes), store, Silent()).path
 
     return run
 
@@ -335,7 +335,7 @@ def test_memory_does_not_grow_with_the_content(tmp_path: Path, runtime: Path) ->
     with (folder / "zeros").open("wb") as file:
         file.truncate(300 << 20)
     script = (
-        "import re, sys\nfrom bundler.builder.cli import app\n"
+        "import re, sys\nfrom bundler.builder.cli.app import app\n"
         "app(sys.argv[1:], standalone_mode=False)\n"
         "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])\n"
     )

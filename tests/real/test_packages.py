@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.fetch import Fetcher
+from bundler.builder.cache.store import Store
+from bundler.builder.lib.progress import Silent
+from bundler.builder.net.fetch import Fetcher
 from bundler.builder.packages import (
     PackageOptions,
     PackageRequest,
@@ -16,8 +18,6 @@ from bundler.builder.packages import (
 )
 from bundler.builder.packages.deb.machine import machine_repositories
 from bundler.builder.packages.deb.root import Repository
-from bundler.builder.progress import Silent
-from bundler.builder.store import Store
 from bundler.core.errors import BundlerError, ExitCode, Location, Problems
 from tests.real.debian_kit import MINIMAL, Mirror, Package, mirror, missing
 

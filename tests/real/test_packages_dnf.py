@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.fetch import Fetcher
+from bundler.builder.cache.store import Store
+from bundler.builder.lib.progress import Silent
+from bundler.builder.net.fetch import Fetcher
 from bundler.builder.packages import (
     PackageOptions,
     PackageRequest,
@@ -22,11 +24,9 @@ from bundler.builder.packages import (
     SuitePackages,
     resolve_packages,
 )
-from bundler.builder.progress import Silent
-from bundler.builder.store import Store
 from bundler.core.errors import Location
-from bundler.installer import gather
-from bundler.installer.plan import templates
+from bundler.installer.facts import gather
+from bundler.installer.scripts import render as templates
 from tests.real.rpm_kit import MINIMAL, Repositories, Rpm, make_repository, missing, repositories
 
 LACKING = missing("dnf", "unshare", "chroot") or ("" if os.geteuid() == 0 else "not root")

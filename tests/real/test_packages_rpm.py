@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.fetch import Fetcher
+from bundler.builder.cache.store import Store
+from bundler.builder.lib.progress import Silent
+from bundler.builder.net.fetch import Fetcher
 from bundler.builder.packages import (
     PackageOptions,
     PackageRequest,
@@ -20,8 +22,6 @@ from bundler.builder.packages import (
 )
 from bundler.builder.packages.closure import SuiteIndex
 from bundler.builder.packages.needs import needs
-from bundler.builder.progress import Silent
-from bundler.builder.store import Store
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Location, Problems
 from tests.real.rpm_kit import MINIMAL, Repositories, Rpm, index, missing, repositories

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.fetch import Fetcher
+from bundler.builder.cache.store import Store
+from bundler.builder.lib.progress import Silent
+from bundler.builder.net.fetch import Fetcher
 from bundler.builder.packages import (
     PackageOptions,
     PackageRequest,
@@ -19,8 +21,6 @@ from bundler.builder.packages import (
     resolve_packages,
 )
 from bundler.builder.packages.closure import SuiteIndex
-from bundler.builder.progress import Silent
-from bundler.builder.store import Store
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Location
 from tests.real.debian_kit import MINIMAL, Mirror, Package, mirror, missing

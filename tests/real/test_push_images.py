@@ -10,7 +10,7 @@ import pytest
 from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode
 from bundler.core.oci import OCI_INDEX
-from bundler.installer.cli import main
+from bundler.installer.cli.main import main
 from bundler.installer.push.http import Client
 from tests.real.image_run_kit import Images, layer, usual, write_run
 from tests.real.registry_kit import PASSWORD, USER, Registry, login, missing, running, skopeo

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from bundler.builder.lib.tarstream import Content
 from bundler.builder.sbom.examine import examine
 from bundler.builder.sbom.merge import stated_licences
 from bundler.builder.sbom.model import Kind
 from bundler.builder.sbom.ospackage import scan_package
-from bundler.builder.sbom.tarstream import Content
 from bundler.core.digest import read_chunks
 
 pytestmark = pytest.mark.real

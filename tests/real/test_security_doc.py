@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.keygen import keygen
-from bundler.builder.sign import sign_file
-from bundler.builder.signer import find_signer
+from bundler.builder.signing.keygen import keygen
+from bundler.builder.signing.sign import sign_file
+from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Seal
 from tests.real.run_kit import make_run
 

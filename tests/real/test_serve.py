@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.split import split
+from bundler.builder.bundles.split import split
 from bundler.core.archive.seal import ALIGN
 from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode
-from bundler.installer.cli import main
+from bundler.installer.cli.main import main
 from tests.real import registry_kit, rpm_kit
 from tests.real.image_run_kit import CHART_FILES, Images, usual, write_run
 from tests.real.registry_kit import skopeo
@@ -94,7 +94,7 @@ class Served:
 def serving(path: Path, *options: str) -> Iterator[str]:
     """`serve` in a process of its own, ended by Ctrl-C, on which it must end well."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bundler.installer.cli", "serve",
+        [sys.executable, "-m", "bundler.installer.cli.main", "serve",
          "--allow-unsigned", "--listen", "127.0.0.1:0", *options],
         stdout=subprocess.PIPE, text=True, cwd=ROOT, env=dict(os.environ) | {"BUNDLER_RUN_FILE": str(path)},
     )  # fmt: skip

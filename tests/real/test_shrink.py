@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.split import split
+from bundler.builder.bundles.split import split
 from bundler.core.archive import Bundle
 from bundler.core.archive.bases import opened
 from bundler.core.archive.recipes import Content
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.deliver import BundleSource
-from bundler.installer.site_base import SiteBase
-from bundler.installer.steps import Delivery
+from bundler.installer.plan.steps import Delivery
+from bundler.installer.run.deliver import BundleSource
+from bundler.installer.run.site_base import SiteBase
 from tests.real import registry_kit, run_kit
 from tests.unit.builder.images.parts import MadeImage, layout_files
 from tests.unit.installer.fakes import private_transport
@@ -109,7 +109,7 @@ def alone(delta: Path, tmp_path: Path) -> Path:
 
 
 def installer(run: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "bundler.installer.cli", *words]
+    argv = [sys.executable, "-m", "bundler.installer.cli.main", *words]
     environment = os.environ | {"BUNDLER_RUN_FILE": str(run), "BUNDLER_ARGV0": run.name} | env
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300, env=environment)
 
@@ -273,8 +273,8 @@ def test_a_site_that_has_the_base_is_enough(
             place.write_bytes(b"".join(before.chunks(member)))
             lines.append(f"{member.digest.hex} {place}\n")
     state.write_text("".join(lines))
-    monkeypatch.setattr("bundler.installer.site_base.CONTENTS", str(state))
-    monkeypatch.setattr("bundler.installer.site_base._LIST", _listing(state))
+    monkeypatch.setattr("bundler.installer.run.site_base.CONTENTS", str(state))
+    monkeypatch.setattr("bundler.installer.run.site_base._LIST", _listing(state))
     host = private_transport("10.0.0.1")
     with Bundle.open(alone) as bundle:
         needed = bundle.needs
@@ -308,7 +308,7 @@ def test_a_reader_that_stops_early_leaves_nobody_waiting(
     data = bytes(64 << 20)
     (tmp_path / "big").write_bytes(data)
     (tmp_path / "contents").write_text(f"{_sha256(data)} {tmp_path / 'big'}\n")
-    monkeypatch.setattr("bundler.installer.site_base.CONTENTS", str(tmp_path / "contents"))
+    monkeypatch.setattr("bundler.installer.run.site_base.CONTENTS", str(tmp_path / "contents"))
     host = private_transport("10.0.0.1")
     with Bundle.open(alone) as bundle:
         assert bundle.needs is not None

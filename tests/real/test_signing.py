@@ -237,7 +237,7 @@ def test_make_signs(tmp_path: Path, key: Path) -> None:
 
 
 def test_a_file_that_changed_meanwhile_is_not_signed(product: Path, key: Path) -> None:
-    from bundler.builder.signer import find_signer  # noqa: PLC0415  (this test alone works inside)
+    from bundler.builder.signing.signer import find_signer  # noqa: PLC0415  (this test alone works inside)
     from bundler.core.archive import signature  # noqa: PLC0415  (as above)
 
     with Bundle.open(product) as bundle:

@@ -19,11 +19,12 @@ import pytest
 
 from bundler.core.digest import Digest
 from bundler.core.index import Image
-from bundler.installer import secrets
-from bundler.installer.plan import paths, templates
+from bundler.installer.plan import paths
+from bundler.installer.plan import site_pki as secrets
 from bundler.installer.plan.contents import blob_path
 from bundler.installer.plan.registry import links
-from bundler.installer.site import Host, Registry, Role, Secret, Site
+from bundler.installer.scripts import render as templates
+from bundler.installer.site.model import Host, Registry, Role, Secret, Site
 
 pytestmark = pytest.mark.real
 

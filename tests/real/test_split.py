@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder import split
-from bundler.builder.keygen import keygen
+from bundler.builder.bundles import split
+from bundler.builder.signing.keygen import keygen
 from bundler.core.archive import Bundle
 from bundler.core.archive.parts import part_path
 from bundler.core.archive.seal import ALIGN

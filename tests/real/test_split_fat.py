@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder import split
+from bundler.builder.bundles import split
 from bundler.core.archive.parts import part_path
 from tests.real.run_kit import make_run
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.hostkeys import KnownHosts
-from bundler.installer.login import Credentials, Trust
-from bundler.installer.site import Host, Login, Role, Secret
-from bundler.installer.ssh import SshTransport, open_ssh
+from bundler.installer.site.model import Host, Login, Role, Secret
+from bundler.installer.transport.hostkeys import KnownHosts
+from bundler.installer.transport.login import Credentials, Trust
+from bundler.installer.transport.ssh import SshTransport, open_ssh
 from tests.real.sshd import ADDRESS, SSHD, Sshd, keygen, running
 
 pytestmark = [

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.freeze import freeze
-from bundler.builder.store import default_root
+from bundler.builder.cache.store import default_root
+from bundler.builder.runtime.freeze import freeze
 from bundler.core.archive import Bundle
 from bundler.core.archive.bases import opened
 from bundler.core.archive.extract import extract, select

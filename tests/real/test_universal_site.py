@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.freeze import freeze, stub_template
-from bundler.builder.store import default_root
+from bundler.builder.cache.store import default_root
+from bundler.builder.runtime.freeze import freeze, stub_template
 from bundler.core.archive import Bundle, BundleWriter
 from bundler.core.archive.platforms import Edition, tar_names
 from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode
 from bundler.core.index import Image
-from bundler.installer.deliver import BundleSource
-from bundler.installer.steps import RUNTIME_MEMBER, Delivery
+from bundler.installer.plan.steps import RUNTIME_MEMBER, Delivery
+from bundler.installer.run.deliver import BundleSource
 from tests.real import sshd
 from tests.real.run_kit import runtime
 from tests.unit.core.archive.bundle_kit import meta

@@ -72,7 +72,7 @@ def vendor_key() -> Path:
 
 
 def _bundler(*words: str, quiet: bool) -> None:
-    program = "import sys; from bundler.builder.cli import main; sys.exit(main())"
+    program = "import sys; from bundler.builder.cli.app import main; sys.exit(main())"
     argv = [sys.executable, "-c", program, *words]
     done = subprocess.run(argv, cwd=REPOSITORY, check=False, capture_output=quiet, text=True)
     if done.returncode:

@@ -14,15 +14,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
-from bundler.builder.artifact.arriving import Arriving
 from bundler.builder.artifact.model import RunArtifact
+from bundler.builder.artifact.partial_download import Arriving
 from bundler.builder.artifact.transfer import fetch, locate, receive
-from bundler.builder.images.offline import Offline
-from bundler.builder.images.pinned import Pinned
-from bundler.builder.images.registry import RegistryClient, RegistryOptions
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.kubefile.runfile import RunFile, run_file
-from bundler.builder.progress import Progress
-from bundler.builder.store import Blob, Store
+from bundler.builder.lib.progress import Progress
+from bundler.builder.oci.client import RegistryClient, RegistryOptions
+from bundler.builder.oci.offline import Offline
+from bundler.builder.oci.pinned import Pinned
 from bundler.core.archive import Bundle
 from bundler.core.archive import seal as seals
 from bundler.core.archive.recipes import Recipes

@@ -9,9 +9,9 @@ from typing import Final, NoReturn
 
 from bundler.builder.artifact.model import ARTIFACT, EMPTY, EMPTY_CONFIG, Parts, RunArtifact
 from bundler.builder.artifact.runfile import OnBytes
-from bundler.builder.disk import remove_tree, space_told, write_all
+from bundler.builder.cache.disk import remove_tree, space_told, write_all
+from bundler.builder.cache.store import Store
 from bundler.builder.images.files import Files, FolderFiles, open_tar, read_small
-from bundler.builder.store import Store
 from bundler.core.archive.newfile import NewFile
 from bundler.core.archive.tarhead import end, header, padding
 from bundler.core.digest import verified

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bundler.builder.artifact.model import RunArtifact
-from bundler.builder.store import Blob, Store
+from bundler.builder.cache.store import Blob, Store
 from bundler.core.digest import Digest
 from bundler.core.oci import MAX_MANIFEST, OCI_MANIFEST, Descriptor
 from bundler.core.reference import Reference

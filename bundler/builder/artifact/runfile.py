@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from bundler.builder.artifact.arriving import Arriving
 from bundler.builder.artifact.cut import Stretch, cut
 from bundler.builder.artifact.model import PART, Parts, RunArtifact
+from bundler.builder.artifact.partial_download import Arriving
 from bundler.core.archive import Bundle
 from bundler.core.archive.newfile import NewFile
 from bundler.core.digest import Digest, verified

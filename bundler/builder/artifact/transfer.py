@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from bundler.builder.artifact.arriving import Arriving, Slot
 from bundler.builder.artifact.model import EMPTY, EMPTY_CONFIG, Parts, RunArtifact, chosen
+from bundler.builder.artifact.partial_download import Arriving, Slot
 from bundler.builder.artifact.upload import Uploader
-from bundler.builder.http import Sink
-from bundler.builder.images.pull import Source, fetch_manifest, manifest_by_digest
-from bundler.builder.parallel import Stop, run_all
-from bundler.builder.progress import Counted, Progress, Transfer, transferring
-from bundler.builder.store import Blob, Store
+from bundler.builder.cache.store import Blob, Store
+from bundler.builder.lib.parallel import Stop, run_all
+from bundler.builder.lib.progress import Counted, Progress, Transfer, transferring
+from bundler.builder.net.http import Sink
+from bundler.builder.oci.pull import Source, fetch_manifest, manifest_by_digest
 from bundler.core.errors import BundlerError
 from bundler.core.oci import Descriptor, ManifestIndex, Platform, parse_any
 from bundler.core.reference import Reference

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from bundler.builder.http import explained, make_client, raise_busy, retrying
-from bundler.builder.images.registry import RegistryOptions, told_body
-from bundler.builder.images.tokens import Tokens
+from bundler.builder.net.http import explained, make_client, raise_busy, retrying
+from bundler.builder.oci.client import RegistryOptions, told_body
+from bundler.builder.oci.tokens import Tokens
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import OCI_MANIFEST
 from bundler.core.pushing import Repository, Request, Said, check_kept, refusal
 from bundler.core.reference import DEFAULT_REGISTRY, Reference
 
 if TYPE_CHECKING:
-    from bundler.builder.http import Client
+    from bundler.builder.net.http import Client
     from bundler.core.digest import Digest
 
 _API_OF_DEFAULT = "registry-1.docker.io"  # where docker.io answers

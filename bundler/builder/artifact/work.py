@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from bundler.builder.artifact import layout, transfer
-from bundler.builder.artifact.arriving import Arriving
 from bundler.builder.artifact.model import Parts, RunArtifact, index_of
 from bundler.builder.artifact.names import Names, StoredParts
+from bundler.builder.artifact.partial_download import Arriving
 from bundler.builder.artifact.runfile import adopt, assemble, finish, packed
 from bundler.builder.artifact.transfer import Moved
 from bundler.builder.artifact.upload import Uploader
-from bundler.builder.images.registry import RegistryClient, RegistryOptions
+from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.runfile import read_run
-from bundler.builder.progress import Progress, transferring
-from bundler.builder.store import Store
+from bundler.builder.lib.progress import Progress, transferring
+from bundler.builder.oci.client import RegistryClient, RegistryOptions
 from bundler.core.archive import Bundle
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bundler.builder.charts.reference import OCI, REPOSITORY, ChartReference
-from bundler.builder.mirrors import Mirrors
-from bundler.builder.stage.tree import File, Tree
-from bundler.builder.store import Blob, Store
+from bundler.builder.cache.store import Blob, Store
+from bundler.builder.net.mirrors import Mirrors
+from bundler.builder.tree.tree import File, Tree
+from bundler.core.chart_reference import OCI, REPOSITORY, ChartReference
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.yamldoc import load_all
 

@@ -8,9 +8,9 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
 
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.charts.source import Chart
-from bundler.builder.stage.tree import File, Tree
-from bundler.builder.store import Blob, Store
+from bundler.builder.tree.tree import File, Tree
 from bundler.core.errors import Location, Problem, Problems
 from bundler.core.yamldoc import DUPLICATE, load_all
 

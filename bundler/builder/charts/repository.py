@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from bundler.builder.charts.reference import ChartReference
-from bundler.builder.fetch import Fetcher
-from bundler.builder.store import Store
+from bundler.builder.cache.store import Store
+from bundler.builder.net.fetch import Fetcher
+from bundler.core.chart_reference import ChartReference
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.yamldoc import Limits, load_all

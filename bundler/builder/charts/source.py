@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import Helm, RenderRequest
 from bundler.builder.charts.values import Values
-from bundler.builder.stage.checkout import check_out
-from bundler.builder.stage.tree import File, Symlink, Tree
-from bundler.builder.store import Store
+from bundler.builder.tree.checkout import check_out
+from bundler.builder.tree.tree import File, Symlink, Tree
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import canonical
 

@@ -4,19 +4,19 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.charts.dependencies import Missing, is_exact, missing_dependencies
 from bundler.builder.charts.helm import Helm
-from bundler.builder.charts.reference import ChartReference
 from bundler.builder.charts.repository import look_up, offered
 from bundler.builder.charts.values import Values, read_values
-from bundler.builder.fetch import Fetcher
-from bundler.builder.http import display
-from bundler.builder.images.offline import Offline
-from bundler.builder.images.pull import Source, fetch_manifest
-from bundler.builder.images.registry import RegistryClient, RegistryOptions
-from bundler.builder.progress import Progress, Silent
-from bundler.builder.stage.tree import File, Tree
-from bundler.builder.store import Blob, Store
+from bundler.builder.lib.progress import Progress, Silent
+from bundler.builder.net.fetch import Fetcher
+from bundler.builder.net.http import display
+from bundler.builder.oci.client import RegistryClient, RegistryOptions
+from bundler.builder.oci.offline import Offline
+from bundler.builder.oci.pull import Source, fetch_manifest
+from bundler.builder.tree.tree import File, Tree
+from bundler.core.chart_reference import ChartReference
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Artifact, Descriptor, parse_artifact

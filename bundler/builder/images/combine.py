@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.images.layout import REF_NAME, ROOT
-from bundler.builder.spec import BundleSpec, Content
-from bundler.builder.store import Blob, Store
+from bundler.builder.model.spec import BundleSpec, Content
 from bundler.core.archive.platforms import IMAGES
 from bundler.core.digest import Digest
 from bundler.core.index import Image, canonical

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
-from bundler.builder.disk import space_told
-from bundler.builder.http import READ_TIMEOUT
+from bundler.builder.cache.disk import space_told
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.images.docker_archive import read_docker
 from bundler.builder.images.files import Archive, TarFiles
-from bundler.builder.images.model import LocalSource, ResolvedImage
-from bundler.builder.store import Blob, Store
+from bundler.builder.net.http import READ_TIMEOUT
+from bundler.builder.oci.model import LocalSource, ResolvedImage
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Descriptor, Manifest, Platform, parse_manifest
@@ -25,7 +25,7 @@ from bundler.core.reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bundler.builder.http import Client
+    from bundler.builder.net.http import Client
 
 _SOCKET = "/var/run/docker.sock"
 _KIND = "docker-image"  # kind of record: what an image of Docker became

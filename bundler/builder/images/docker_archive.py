@@ -8,8 +8,8 @@ import json
 from dataclasses import dataclass
 
 from bundler.builder.images.files import Archive, read_small, refused, unknown_name, unpacked, unpacker
-from bundler.builder.images.model import ResolvedImage
-from bundler.builder.images.pull import check_config
+from bundler.builder.oci.model import ResolvedImage
+from bundler.builder.oci.pull import check_config
 from bundler.core.digest import Digest, verified
 from bundler.core.index import canonical
 from bundler.core.oci import (

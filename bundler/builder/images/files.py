@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 
 import zstandard
 
-from bundler.builder.store import Blob, Store
+from bundler.builder.cache.store import Blob, Store
 from bundler.core.digest import CHUNK, read_chunks
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform

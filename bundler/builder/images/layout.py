@@ -8,8 +8,8 @@ index that points to it. The site's registry never sees that one: it serves what
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bundler.builder.images.model import ResolvedImage
-from bundler.builder.store import Blob, Store
+from bundler.builder.cache.store import Blob, Store
+from bundler.builder.oci.model import ResolvedImage
 from bundler.core.index import Attached, Image, canonical
 from bundler.core.oci import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
 

@@ -1,11 +1,11 @@
 """Images that lie on this machine: which reader for which kind of file or folder."""
 
+from bundler.builder.cache.store import Store
 from bundler.builder.images.daemon import read_daemon
 from bundler.builder.images.docker_archive import read_docker
 from bundler.builder.images.files import Archive, FolderFiles, open_tar
-from bundler.builder.images.model import LocalSource, ResolvedImage, Transport
 from bundler.builder.images.oci_layout import read_layout
-from bundler.builder.store import Store
+from bundler.builder.oci.model import LocalSource, ResolvedImage, Transport
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 

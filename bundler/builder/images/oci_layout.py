@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.images.files import Archive, read_small, refused, unknown_name
-from bundler.builder.images.model import ResolvedImage
-from bundler.builder.images.pull import resolve
-from bundler.builder.images.registry import RawManifest
-from bundler.builder.store import Blob, Store
+from bundler.builder.oci.client import RawManifest
+from bundler.builder.oci.model import ResolvedImage
+from bundler.builder.oci.pull import resolve
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import MAX_MANIFEST, Descriptor, ManifestIndex, parse_manifest

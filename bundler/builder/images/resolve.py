@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bundler.builder.images.attached import find_attached, pinned_attached
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.images.local import read_local
-from bundler.builder.images.model import ImageRequest, LocalSource, Progress, ResolvedImage
-from bundler.builder.images.offline import Offline
-from bundler.builder.images.pinned import ImagePins, Pinned
-from bundler.builder.images.pull import Source, resolve
-from bundler.builder.images.registry import RegistryClient, RegistryOptions
-from bundler.builder.parallel import Stop, run_all
-from bundler.builder.store import Blob, Store
+from bundler.builder.lib.parallel import Stop, run_all
+from bundler.builder.oci.client import RegistryClient, RegistryOptions
+from bundler.builder.oci.model import ImageRequest, LocalSource, Progress, ResolvedImage
+from bundler.builder.oci.offline import Offline
+from bundler.builder.oci.pinned import ImagePins, Pinned
+from bundler.builder.oci.pull import Source, resolve
+from bundler.builder.oci.referrers import find_attached, pinned_attached
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.oci import Descriptor, Platform
 from bundler.core.reference import Reference

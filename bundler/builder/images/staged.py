@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.images.files import Archive, Files, StoredFiles, open_tar
 from bundler.builder.images.local import read_any
-from bundler.builder.images.model import ResolvedImage
-from bundler.builder.stage.tree import File, Tree
-from bundler.builder.store import Blob, Store
+from bundler.builder.oci.model import ResolvedImage
+from bundler.builder.tree.tree import File, Tree
 from bundler.core.errors import BundlerError, Location, Problem, Problems
 from bundler.core.oci import Platform
 

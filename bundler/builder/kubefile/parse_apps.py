@@ -2,12 +2,12 @@
 
 import re
 
-from bundler.builder.charts.reference import SCHEMES as CHART_SCHEMES
-from bundler.builder.charts.reference import ChartReference
 from bundler.builder.kubefile.arguments import Reader
 from bundler.builder.kubefile.instructions import App, AppCmds, AppEnv, Cmds, Launch
 from bundler.builder.kubefile.parse_files import checksum
 from bundler.builder.kubefile.words import Word
+from bundler.core.chart_reference import SCHEMES as CHART_SCHEMES
+from bundler.core.chart_reference import ChartReference
 from bundler.core.errors import BundlerError
 from bundler.core.index import AppRole
 

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bundler.builder.charts.supply import ChartSupply, Taken
-from bundler.builder.images.attached import pins_of
-from bundler.builder.images.discover import FoundImage
-from bundler.builder.images.model import ResolvedImage
+from bundler.builder.discovery.discover import FoundImage
 from bundler.builder.lock.model import (
     ChartPin,
     FilePin,
@@ -22,10 +20,12 @@ from bundler.builder.lock.model import (
     RangePin,
     SuitePin,
 )
+from bundler.builder.oci.model import ResolvedImage
+from bundler.builder.oci.referrers import pins_of
 from bundler.builder.packages import SuitePackages
+from bundler.builder.stage.build_context import TakenFile
 from bundler.builder.stage.load import Loaded
 from bundler.builder.stage.state import PackageWish
-from bundler.builder.stage.workshop import TakenFile
 from bundler.core.digest import Digest
 
 _T = TypeVar("_T")

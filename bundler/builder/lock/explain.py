@@ -4,13 +4,13 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from bundler.builder.images.discover import FoundImage
+from bundler.builder.cache.store import Blob, Store
+from bundler.builder.discovery.discover import FoundImage
 from bundler.builder.lock.collect import place_of
 from bundler.builder.lock.model import ImagePin, Inputs, PackagePin, SuitePin
 from bundler.builder.packages import SuitePackages
 from bundler.builder.packages.needs import Needs, needs
-from bundler.builder.stage.tree import File, Tree
-from bundler.builder.store import Blob, Store
+from bundler.builder.tree.tree import File, Tree
 from bundler.core.errors import Problems
 from bundler.core.reference import Reference
 from bundler.core.yamldoc import load_all

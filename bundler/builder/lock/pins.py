@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bundler.builder.charts.reference import ChartReference
+from bundler.builder.cache.store import Blob
 from bundler.builder.charts.supply import ChartPins, Taken
-from bundler.builder.images.pinned import ImagePins
 from bundler.builder.kubefile.runfile import REGISTRY
 from bundler.builder.lock.model import Inputs, PackagePin, SuitePin
+from bundler.builder.oci.pinned import ImagePins
 from bundler.builder.packages.closure import Closure, PackageFile
-from bundler.builder.store import Blob
+from bundler.core.chart_reference import ChartReference
 from bundler.core.digest import Digest
 
 

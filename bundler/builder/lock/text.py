@@ -204,3 +204,8 @@ def _package(given: Fields) -> PackagePin:
         requested=given.truth("requested"),
         why=_why(given),
     )
+
+
+def missing(path: Path) -> BundlerError:
+    """There is no lock, and one is needed."""
+    return BundlerError("there is no lock", where=path, code=ExitCode.INPUT, fix="`bundler lock` makes one")

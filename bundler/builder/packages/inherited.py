@@ -7,8 +7,8 @@ asks for nothing more of its suite; else the suite is resolved anew, for what th
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bundler.builder.cache.store import Blob
 from bundler.builder.packages.source import PackageRequest
-from bundler.builder.store import Blob
 from bundler.core.index import OsPackage
 from bundler.core.suite import Suite
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from bundler.builder.cache.store import Store
 from bundler.builder.packages.deb import repository as deb
 from bundler.builder.packages.source import SuitePackages
-from bundler.builder.store import Store
 from bundler.core.suite import Family
 
 Needs = Mapping[str, tuple[str, ...]]

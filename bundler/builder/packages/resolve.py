@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from bundler.builder.fetch import Fetcher
+from bundler.builder.cache.store import Blob, Store
+from bundler.builder.lib.parallel import Stop, run_all
+from bundler.builder.lib.progress import Progress
+from bundler.builder.net.fetch import Fetcher
 from bundler.builder.packages.closure import Closure, PackageFile, from_json, to_json
 from bundler.builder.packages.source import Means, PackageOptions, PackageRequest, Source, SuitePackages
-from bundler.builder.parallel import Stop, run_all
-from bundler.builder.progress import Progress
-from bundler.builder.store import Blob, Store
 from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
 from bundler.core.index import OsPackage
 from bundler.core.suite import Family, Suite

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bundler.builder.fetch import Fetcher
+from bundler.builder.cache.store import Blob, Store
+from bundler.builder.lib.progress import Progress
+from bundler.builder.net.fetch import Fetcher
 from bundler.builder.packages.closure import Closure, PackageFile
 from bundler.builder.packages.sources import PackageSources
-from bundler.builder.progress import Progress
-from bundler.builder.store import Blob, Store
 from bundler.core.errors import Location, Problem
 from bundler.core.index import OsPackage
 from bundler.core.suite import Suite

@@ -7,10 +7,10 @@ from hashlib import file_digest
 from pathlib import Path
 
 from bundler import __version__
-from bundler.builder.progress import Progress
+from bundler.builder.cache.store import Blob, Store
+from bundler.builder.lib.progress import Progress
+from bundler.builder.model.spec import BundleSpec, Content
 from bundler.builder.sbom.model import CYCLONEDX, FORM, PROVENANCE, SPDX
-from bundler.builder.spec import BundleSpec, Content
-from bundler.builder.store import Blob, Store
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import canonical

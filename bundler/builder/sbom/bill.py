@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from bundler.builder.model.spec import BundleSpec, Content
 from bundler.builder.sbom.licences import Licence, licence
 from bundler.builder.sbom.model import Finds, Gap, Kind, Package, Packages, readable
 from bundler.builder.sbom.purl import of_os_package, of_package, purl
-from bundler.builder.spec import BundleSpec, Content
 from bundler.core.digest import Digest
 from bundler.core.index import Image, OsPackage
 from bundler.core.reference import Reference

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from bundler.builder.cache.store import Store
+from bundler.builder.lib.decompress import BrokenError, unpacked
+from bundler.builder.lib.tarstream import Kind, entries
+from bundler.builder.model.spec import Content
 from bundler.builder.sbom.bill import Chart
 from bundler.builder.sbom.model import Gap, readable
-from bundler.builder.sbom.tarstream import Kind, entries
-from bundler.builder.sbom.unpacking import BrokenError, unpacked
-from bundler.builder.spec import Content
-from bundler.builder.store import Store
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind
 from bundler.core.yamldoc import load_all

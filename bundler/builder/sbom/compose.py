@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from bundler import __version__
-from bundler.builder.progress import Progress
+from bundler.builder.cache.store import Store
+from bundler.builder.lib.progress import Progress
+from bundler.builder.model.spec import BundleSpec
 from bundler.builder.sbom.bill import Bill, Found, compile_bill
 from bundler.builder.sbom.charts import charts
 from bundler.builder.sbom.cyclonedx import cyclonedx
@@ -11,8 +13,6 @@ from bundler.builder.sbom.model import CYCLONEDX, PROVENANCE, SPDX
 from bundler.builder.sbom.provenance import provenance
 from bundler.builder.sbom.scans import Scanner
 from bundler.builder.sbom.spdx import spdx
-from bundler.builder.spec import BundleSpec
-from bundler.builder.store import Store
 from bundler.core.digest import Digest
 
 

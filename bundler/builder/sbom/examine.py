@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from bundler.builder.lib.decompress import BrokenError
+from bundler.builder.lib.tarstream import Content
 from bundler.builder.sbom.model import Copyright, Fact, Package, Packages, Release
 from bundler.builder.sbom.readers import golang, java, manifests, rpm, stanzas
-from bundler.builder.sbom.tarstream import Content
-from bundler.builder.sbom.unpacking import BrokenError
 
 # What readers raise on content that isn't what its name says.
 UNREADABLE = (BrokenError, ValueError, LookupError, RecursionError, OverflowError, struct.error)

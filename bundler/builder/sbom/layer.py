@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from bundler.builder.lib.decompress import BrokenError, unpacked
+from bundler.builder.lib.tarstream import Content, Entry, Kind, entries
 from bundler.builder.sbom.examine import UNREADABLE, examine
 from bundler.builder.sbom.model import DOC, DocLink, Fact, Finds, Gap
-from bundler.builder.sbom.tarstream import Content, Entry, Kind, entries
-from bundler.builder.sbom.unpacking import BrokenError, unpacked
 
 _REMOVED = ".wh."
 _OPAQUE = ".wh..wh..opq"

@@ -5,10 +5,10 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from bundler.builder.lib.decompress import BrokenError
 from bundler.builder.sbom.layer import Layer, Paths, scan
 from bundler.builder.sbom.model import DOC, Copyright, Finds, Gap
 from bundler.builder.sbom.readers import deb, rpmfile
-from bundler.builder.sbom.unpacking import BrokenError
 
 
 def scan_package(chunks: Iterable[bytes], *, limit: int, scratch: Path) -> Layer:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
+from bundler.builder.model.spec import BundleSpec
 from bundler.builder.sbom.bill import Bill, Part, Sort
-from bundler.builder.spec import BundleSpec
 from bundler.core.digest import Digest
 from bundler.core.index import canonical
 

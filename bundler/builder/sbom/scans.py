@@ -7,17 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from bundler.builder.parallel import Stop, run_all
-from bundler.builder.progress import Progress, Transfer, transferring
+from bundler.builder.cache.store import Blob, Store
+from bundler.builder.lib.decompress import most
+from bundler.builder.lib.parallel import Stop, run_all
+from bundler.builder.lib.progress import Progress, Transfer, transferring
+from bundler.builder.lib.tarstream import Content as Stream
+from bundler.builder.model.spec import ROOT, Content
 from bundler.builder.sbom import examine, records
 from bundler.builder.sbom.layer import Layer, scan
 from bundler.builder.sbom.merge import completed, merged, stated_licences
 from bundler.builder.sbom.model import FORM, Finds, Gap, Packages
 from bundler.builder.sbom.ospackage import scan_package
-from bundler.builder.sbom.tarstream import Content as Stream
-from bundler.builder.sbom.unpacking import most
-from bundler.builder.spec import ROOT, Content
-from bundler.builder.store import Blob, Store
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError
 from bundler.core.index import Image, OsPackage, canonical

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bundler.builder.charts.values import ValueSet
 from bundler.builder.kubefile.instructions import App as Instruction
 from bundler.builder.kubefile.source import Source
-from bundler.builder.stage.tree import Tree
+from bundler.builder.tree.tree import Tree
 from bundler.core.errors import Location, Problem
 from bundler.core.index import App, AppKind, AppRole
 

@@ -5,20 +5,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bundler.builder.charts.reference import SCHEMES as CHART_SCHEMES
-from bundler.builder.http import display
 from bundler.builder.kubefile.instructions import Add, App, Copy
 from bundler.builder.kubefile.lexer import Heredoc
 from bundler.builder.kubefile.scope import Scope
 from bundler.builder.kubefile.source import Source
 from bundler.builder.kubefile.words import Word
-from bundler.builder.stage.blame import blamed
+from bundler.builder.net.http import display
+from bundler.builder.stage.build_context import Workshop
 from bundler.builder.stage.context import Context
+from bundler.builder.stage.diagnostics import blamed
 from bundler.builder.stage.downloads import Checksum, SumsFile, parse_checksum, take
 from bundler.builder.stage.place import is_folder, placed_file, placed_folder
-from bundler.builder.stage.tree import File, Tree, clean_path, normal_mode
 from bundler.builder.stage.unpack import unpack
-from bundler.builder.stage.workshop import Workshop
+from bundler.builder.tree.tree import File, Tree, clean_path, normal_mode
+from bundler.core.chart_reference import SCHEMES as CHART_SCHEMES
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
 

@@ -3,16 +3,16 @@
 import posixpath
 from collections.abc import Callable, Iterator
 
+from bundler.builder.cache.store import Blob
 from bundler.builder.charts.doubled import VALUES, doubled_keys
 from bundler.builder.charts.values import Values, ValueSet, merged, written
 from bundler.builder.kubefile.instructions import App
 from bundler.builder.kubefile.scope import Scope
 from bundler.builder.kubefile.words import Word
-from bundler.builder.stage.blame import blamed
 from bundler.builder.stage.bring import LOCAL, Bringer
-from bundler.builder.stage.tree import File, Tree
-from bundler.builder.stage.workshop import Workshop
-from bundler.builder.store import Blob
+from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.diagnostics import blamed
+from bundler.builder.tree.tree import File, Tree
 from bundler.core.errors import BundlerError, ExitCode, Problems
 
 _MARK = "Chart.yaml"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.stage.ignore import NAME, Ignore, component, has_wildcard
-from bundler.builder.stage.tree import Entry, File, Symlink, Tree, clean_path, join, normal_mode
-from bundler.builder.store import Blob, Store
+from bundler.builder.tree.tree import Entry, File, Symlink, Tree, clean_path, join, normal_mode
 from bundler.core.digest import Digest, read_chunks
 from bundler.core.errors import BundlerError, ExitCode
 

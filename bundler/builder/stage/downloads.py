@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
-from bundler.builder.http import display
+from bundler.builder.cache.store import Blob
+from bundler.builder.net.http import display
+from bundler.builder.stage.build_context import TakenFile, Workshop
 from bundler.builder.stage.sums import MAX_SUMS, find_sum
-from bundler.builder.stage.workshop import TakenFile, Workshop
-from bundler.builder.store import Blob
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 

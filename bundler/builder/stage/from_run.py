@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bundler.builder.images.model import Attachment, ResolvedImage
-from bundler.builder.images.pull import check_config
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.kubefile.runfile import RunFile, run_file
 from bundler.builder.kubefile.source import Source
-from bundler.builder.progress import Counted, transferring
+from bundler.builder.lib.progress import Counted, transferring
+from bundler.builder.oci.model import Attachment, ResolvedImage
+from bundler.builder.oci.pull import check_config
 from bundler.builder.stage.apps import Draft
+from bundler.builder.stage.build_context import Workshop
 from bundler.builder.stage.state import Inherited, State
-from bundler.builder.stage.tree import Entry, File, Tree, normal_mode
-from bundler.builder.stage.workshop import Workshop
-from bundler.builder.store import Blob, Store
+from bundler.builder.tree.tree import Entry, File, Tree, normal_mode
 from bundler.core.archive import Bundle
 from bundler.core.archive.bases import opened
 from bundler.core.digest import Digest

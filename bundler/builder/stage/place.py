@@ -1,6 +1,6 @@
 """Where COPY, ADD and APP put things: the destination rules of a Dockerfile. Pure."""
 
-from bundler.builder.stage.tree import Entry, Tree, clean_path, join
+from bundler.builder.tree.tree import Entry, Tree, clean_path, join
 
 # Places that mean something to the installer. They are folders even while nothing is in them, as Sealer has
 # it: `COPY imageList manifests` makes manifests/imageList.

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bundler.builder.kubefile.instructions import Run
-from bundler.builder.stage.checkout import check_out, read_back
+from bundler.builder.stage.build_context import Workshop
 from bundler.builder.stage.process import Ended, run_command
-from bundler.builder.stage.tree import Tree
-from bundler.builder.stage.workshop import Workshop
+from bundler.builder.tree.checkout import check_out, read_back
+from bundler.builder.tree.tree import Tree
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import canonical

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bundler.builder.cache.store import Blob
 from bundler.builder.charts.values import ValueSet
-from bundler.builder.images.model import ResolvedImage
 from bundler.builder.kubefile.source import Source, did_you_mean
 from bundler.builder.kubefile.words import Word
+from bundler.builder.oci.model import ResolvedImage
 from bundler.builder.stage.apps import Draft, finished, launch_order, plugin_choice
-from bundler.builder.stage.tree import Tree
-from bundler.builder.store import Blob
+from bundler.builder.tree.tree import Tree
 from bundler.core.errors import Location, Problem, Problems
 from bundler.core.index import App, OsPackage
 from bundler.core.versions import is_version, matches

@@ -11,8 +11,8 @@ from typing import BinaryIO, cast
 
 import zstandard
 
-from bundler.builder.stage.tree import Entry, File, Symlink, Tree, clean_path, normal_mode
-from bundler.builder.store import Store
+from bundler.builder.cache.store import Store
+from bundler.builder.tree.tree import Entry, File, Symlink, Tree, clean_path, normal_mode
 from bundler.core.digest import read_chunks
 from bundler.core.errors import BundlerError, ExitCode
 

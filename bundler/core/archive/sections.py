@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from bundler.core.archive.behind import Behind
+from bundler.core.archive.pipelined import Behind
 from bundler.core.archive.seal import Section, aligned
 from bundler.core.digest import CHUNK, Digest
 

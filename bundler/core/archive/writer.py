@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Self
 
 from bundler.core.archive import frames, signature, stub, tarhead, text
-from bundler.core.archive.behind import Behind
 from bundler.core.archive.frames import FrameCache, NoCache
 from bundler.core.archive.newparts import new_file
+from bundler.core.archive.pipelined import Behind
 from bundler.core.archive.platforms import Edition, index_size, section_name
 from bundler.core.archive.platforms import faults as between
 from bundler.core.archive.recipes import Content, Needed, Recipe, Recipes, recipe_faults

@@ -7,7 +7,7 @@ from bundler.installer.plan.contents import TREE, deliver
 from bundler.installer.plan.context import Context, files_digest
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.launch import Commands, helm_steps, launch, run_steps
-from bundler.installer.steps import Deliver, Phase, Step
+from bundler.installer.plan.steps import Deliver, Phase, Step
 
 _NOT_FOR_COMMANDS = (f"{TREE}/bin/", f"{TREE}/cri/")  # delivered elsewhere
 

@@ -12,8 +12,8 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
 from bundler.core.reference import Reference
 from bundler.installer.plan.paths import REGISTRY_BLOBS
-from bundler.installer.steps import Delivery
-from bundler.installer.versions import KubernetesVersion
+from bundler.installer.plan.steps import Delivery
+from bundler.installer.plan.versions import KubernetesVersion
 
 TREE: Final = "root"  # members below it are the staged tree
 KUBEADM_FILE: Final = f"{TREE}/etc/kubeadm.yml"

@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bundler.installer.facts import Facts, HostFacts
+from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.settings import ClusterSettings
-from bundler.installer.secrets import Secrets
-from bundler.installer.site import Host, Site
-from bundler.installer.steps import Delivery
+from bundler.installer.plan.site_pki import Secrets
+from bundler.installer.plan.steps import Delivery
+from bundler.installer.site.model import Host, Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """The control plane: kubeadm init on one host, and what workers need to know of it."""
 
-from bundler.installer.plan import paths, templates
+from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.kubeadm import ignored_checks, init_config, skipped_phases
-from bundler.installer.steps import Exec, Phase, Step, Write
+from bundler.installer.plan.steps import Exec, Phase, Step, Write
+from bundler.installer.scripts import render as templates
 
 
 def control_plane_steps(context: Context) -> tuple[Step, ...]:

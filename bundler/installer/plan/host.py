@@ -1,16 +1,17 @@
 """A host before any Kubernetes: kernel settings, names, programs, the kubelet's unit."""
 
 from bundler.core.index import Member
-from bundler.installer.facts import HostFacts
-from bundler.installer.plan import paths, templates
+from bundler.installer.facts.model import HostFacts
+from bundler.installer.plan import paths
 from bundler.installer.plan.contents import TREE, deliver
 from bundler.installer.plan.context import Context, content_digest, node_name
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.kubeadm import ENDPOINT
 from bundler.installer.plan.packages import packages_first
 from bundler.installer.plan.settings import in_container
-from bundler.installer.site import Host
-from bundler.installer.steps import Deliver, Exec, Phase, Step, Write
+from bundler.installer.plan.steps import Deliver, Exec, Phase, Step, Write
+from bundler.installer.scripts import render as templates
+from bundler.installer.site.model import Host
 
 _WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl")
 _SYSCTLS = "net/ipv4/ip_forward=1 net/bridge/bridge-nf-call-iptables=1"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bundler.installer.steps import Phase
+from bundler.installer.plan.steps import Phase
 
 
 def ident(phase: Phase, host: str, what: str) -> str:

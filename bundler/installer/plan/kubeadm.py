@@ -10,12 +10,12 @@ import yaml
 
 from bundler.core import yamldoc
 from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
-from bundler.installer.facts import HostFacts
+from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.contents import KUBEADM_FILE
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.settings import in_container, node_settings
-from bundler.installer.site import Host, Role
+from bundler.installer.site.model import Host, Role
 
 # Every node finds the API under this name, by /etc/hosts; so a cluster can grow more control planes behind
 # it.

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind
-from bundler.installer.plan import paths, templates
+from bundler.installer.plan import paths
 from bundler.installer.plan.contents import HELM_MEMBER, deliver
 from bundler.installer.plan.context import Context, files_digest
 from bundler.installer.plan.ids import ident
-from bundler.installer.steps import RUNTIME_MEMBER, Await, Deliver, Delivery, Exec, Phase, Step, Write
+from bundler.installer.plan.steps import RUNTIME_MEMBER, Await, Deliver, Delivery, Exec, Phase, Step, Write
+from bundler.installer.scripts import render as templates
 
 APP_DEADLINE = 600.0  # seconds for one app to become ready
 

@@ -1,11 +1,11 @@
 """The network plug-in, as soon as the API answers, and then all nodes Ready."""
 
 from bundler.core.index import AppRole
-from bundler.installer.plan import templates
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.launch import launch
-from bundler.installer.steps import Await, Phase, Step
+from bundler.installer.plan.steps import Await, Phase, Step
+from bundler.installer.scripts import render as templates
 
 NODES_DEADLINE = 300.0  # seconds after the last join
 

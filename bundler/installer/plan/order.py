@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from bundler.installer.facts import Facts
-from bundler.installer.steps import Done, Phase, Plan, Step, fingerprint
+from bundler.installer.facts.model import Facts
+from bundler.installer.plan.steps import Done, Phase, Plan, Step, fingerprint
 
 _NEEDS_A_NODE = frozenset({Phase.CONTROL_PLANE, Phase.WORKERS, Phase.NETWORK, Phase.APPS})
 

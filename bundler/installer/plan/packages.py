@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from typing import Final
 
 from bundler.core.index import OsPackage
-from bundler.installer.facts import HostFacts
-from bundler.installer.plan import paths, templates
+from bundler.installer.facts.model import HostFacts
+from bundler.installer.plan import paths
 from bundler.installer.plan.contents import deliver
 from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids
+from bundler.installer.plan.steps import Deliver, Delivery, Exec, Phase, Step
 from bundler.installer.plan.suites import TOOLS, suite_of
-from bundler.installer.site import Host
-from bundler.installer.steps import Deliver, Delivery, Exec, Phase, Step
+from bundler.installer.scripts import render as templates
+from bundler.installer.site.model import Host
 
 _CONTAINERD: Final = frozenset({"containerd", "containerd.io"})
 

@@ -8,14 +8,14 @@ from typing import Final
 from bundler.core.archive.platforms import choose
 from bundler.core.errors import ExitCode, Location, Problem, Problems
 from bundler.core.versions import matches
-from bundler.installer.facts import Facts, HostFacts
+from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.kubeadm import API_PORT, overlapping
 from bundler.installer.plan.packages import carries_containerd
+from bundler.installer.plan.steps import Deliver, Plan
 from bundler.installer.plan.suites import TOOLS, own_suite, suite_of
-from bundler.installer.site import Host
-from bundler.installer.steps import Deliver, Plan
+from bundler.installer.site.model import Host
 
 GIB: Final = 1 << 30
 MIB: Final = 1 << 20

@@ -2,13 +2,14 @@
 
 from bundler.core.index import Image
 from bundler.core.reference import Reference
-from bundler.installer import secrets as site_secrets
-from bundler.installer.plan import paths, templates
+from bundler.installer.plan import paths
+from bundler.installer.plan import site_pki as site_secrets
 from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.packages import packages_first
-from bundler.installer.steps import Await, Deliver, Exec, Phase, Step, Write
-from bundler.installer.storename import store_name
+from bundler.installer.plan.registry_paths import store_name
+from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Step, Write
+from bundler.installer.scripts import render as templates
 
 
 def registry_steps(context: Context) -> tuple[Step, ...]:

@@ -1,9 +1,9 @@
 """Taking it all down: what runs, what it made, and what the ledger says was changed."""
 
-from bundler.installer.plan import templates
 from bundler.installer.plan.ids import ident
-from bundler.installer.site import Host, Site
-from bundler.installer.steps import Exec, Phase, Step
+from bundler.installer.plan.steps import Exec, Phase, Step
+from bundler.installer.scripts import render as templates
+from bundler.installer.site.model import Host, Site
 
 _SCRIPTS = (
     ("stop", "stop.sh", "nothing of the cluster may still run or be mounted", 180.0),

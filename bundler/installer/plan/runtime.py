@@ -3,16 +3,17 @@
 import base64
 
 from bundler.core.reference import Reference
-from bundler.installer.facts import HostFacts
-from bundler.installer.plan import paths, templates
+from bundler.installer.facts.model import HostFacts
+from bundler.installer.plan import paths
 from bundler.installer.plan.contents import deliver
 from bundler.installer.plan.context import Context, content_digest, files_digest
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.packages import carries_containerd, packages_of
+from bundler.installer.plan.registry_paths import store_name
 from bundler.installer.plan.settings import node_settings
-from bundler.installer.site import Host
-from bundler.installer.steps import Deliver, Exec, Phase, Step, Write
-from bundler.installer.storename import store_name
+from bundler.installer.plan.steps import Deliver, Exec, Phase, Step, Write
+from bundler.installer.scripts import render as templates
+from bundler.installer.site.model import Host
 
 
 def runtime_steps(context: Context) -> tuple[Step, ...]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from bundler.installer.facts import CgroupVersion, Facts, HostFacts
+from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 
 # What systemd-detect-virt --container may say.
 _CONTAINERS: Final = frozenset(

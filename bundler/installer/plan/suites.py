@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bundler.core.suite import DISTRIBUTIONS, Family, Suite
-from bundler.installer.facts import HostFacts
+from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan.context import Context
 
 

@@ -1,11 +1,12 @@
 """Workers: everything but the join itself is ready before the control plane is."""
 
-from bundler.installer.plan import paths, templates
+from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.kubeadm import discovery_config, ignored_checks, join_config, skipped_phases
-from bundler.installer.site import Host
-from bundler.installer.steps import Exec, Phase, Step, Write
+from bundler.installer.plan.steps import Exec, Phase, Step, Write
+from bundler.installer.scripts import render as templates
+from bundler.installer.site.model import Host
 
 
 def worker_steps(context: Context) -> tuple[Step, ...]:

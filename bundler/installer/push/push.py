@@ -11,8 +11,8 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import MAX_MANIFEST, ManifestIndex, parse_manifest
 from bundler.installer.handout.images import blob_member, choices
-from bundler.installer.push.attached import Beside, beside, is_there, put
 from bundler.installer.push.names import Placed
+from bundler.installer.push.referrers import Beside, beside, is_there, put
 from bundler.installer.push.registry import Registry
 
 AT_ONCE: Final = 4

@@ -25,7 +25,7 @@ from bundler.core.reference import DEFAULT_REGISTRY, Reference
 from bundler.installer.handout import repository
 from bundler.installer.handout.charts import Chart, charts, pack
 from bundler.installer.handout.images import blob_member, find_blob, offered
-from bundler.installer.storename import store_name
+from bundler.installer.plan.registry_paths import store_name
 
 CHARTS: Final = "charts"
 BINARY: Final = "application/octet-stream"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder import cli
+from bundler.builder.cli import app as cli
 
 CHART = "apiVersion: v2\nname: chart\nversion: 1.0.0\n"
 LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer.main
 
-from bundler.builder.cli import app
+from bundler.builder.cli.app import app
 from bundler.core.errors import ExitCode
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bundler.installer.hostlock import Claim
-from bundler.installer.local import LocalTransport
-from bundler.installer.plan.templates import load
-from bundler.installer.transport import Outcome
+from bundler.installer.run.hostlock import Claim
+from bundler.installer.scripts.render import load
+from bundler.installer.transport.local import LocalTransport
+from bundler.installer.transport.protocol import Outcome
 
 Answer = Callable[[str, bytes], Outcome]
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundler.core.errors import BundlerError, ExitCode, Problems
-from bundler.installer.clusterfile.addresses import expand
-from bundler.installer.clusterfile.read import read, read_file
-from bundler.installer.site import Login, PasswordEnv, PasswordFile, Role, Secret, Site
+from bundler.installer.site.clusterfile.addresses import expand
+from bundler.installer.site.clusterfile.read import read, read_file
+from bundler.installer.site.model import Login, PasswordEnv, PasswordFile, Role, Secret, Site
 
 SEALER = """\
 apiVersion: sealer.io/v2

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.keygen import keygen
-from bundler.builder.sign import sign_file
-from bundler.builder.signer import find_signer
+from bundler.builder.signing.keygen import keygen
+from bundler.builder.signing.sign import sign_file
+from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.sshkey import PublicKey
-from bundler.installer.actions import Captures
-from bundler.installer.admit import WholeCheck
-from bundler.installer.cli import main
-from bundler.installer.connect import Access
-from bundler.installer.hostlock import Claim
-from bundler.installer.session import Session
-from bundler.installer.transport import Outcome
-from bundler.installer.trust import UNSIGNED, Allowed, Release, Verdict
+from bundler.installer.cli.main import main
+from bundler.installer.operations.session import Session
+from bundler.installer.run.actions import Captures
+from bundler.installer.run.hostlock import Claim
+from bundler.installer.transport.connect import Access
+from bundler.installer.transport.protocol import Outcome
+from bundler.installer.trust.gate import WholeCheck
+from bundler.installer.trust.trust import UNSIGNED, Allowed, Release, Verdict
 from tests.real.run_kit import make_run
 from tests.unit.installer.fakes import OK, MemoryTransport
 from tests.unit.installer.plan import kit

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer import journal, show
-from bundler.installer.connect import Access, password_of
-from bundler.installer.events import (
+from bundler.installer.cli import show
+from bundler.installer.cli.progress import BarProgress, PlainProgress
+from bundler.installer.facts import journal
+from bundler.installer.plan.steps import Await, Deliver, Delivery, Done, Exec, Phase, Plan, Write
+from bundler.installer.run.events import (
     Event,
     PhaseFinished,
     RunFinished,
@@ -20,11 +22,19 @@ from bundler.installer.events import (
     StepProgress,
     StepStarted,
 )
-from bundler.installer.logfile import LogFile, redact
-from bundler.installer.progress import BarProgress, PlainProgress
-from bundler.installer.report import Report
-from bundler.installer.site import Host, Login, PasswordEnv, PasswordFile, PasswordSource, Role, Secret, Site
-from bundler.installer.steps import Await, Deliver, Delivery, Done, Exec, Phase, Plan, Write
+from bundler.installer.run.logfile import LogFile, redact
+from bundler.installer.run.report import Report
+from bundler.installer.site.model import (
+    Host,
+    Login,
+    PasswordEnv,
+    PasswordFile,
+    PasswordSource,
+    Role,
+    Secret,
+    Site,
+)
+from bundler.installer.transport.connect import Access, password_of
 
 COPY = Deliver(
     id="d", host="10.0.0.2", phase=Phase.DISTRIBUTE, reason="the runtime", files=(Delivery("m", "/x", 0o644),)

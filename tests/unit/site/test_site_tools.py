@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.installer.clusterfile.read import read
-from bundler.installer.site import Role
+from bundler.installer.site.clusterfile.read import read
+from bundler.installer.site.model import Role
 from tests.site import floor, footprint
 from tests.site.estimate import Stretch, timed
 from tests.site.product import clusterfile

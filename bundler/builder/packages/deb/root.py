@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.builder.disk import need
+from bundler.builder.cache.disk import need
 from bundler.builder.packages.deb.archives import Archive
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.suite import Suite

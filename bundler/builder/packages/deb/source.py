@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
+from bundler.builder.cache.store import Blob
 from bundler.builder.packages.closure import Closure, PackageFile, SuiteIndex
 from bundler.builder.packages.deb.archives import architecture_of, archive_of
 from bundler.builder.packages.deb.machine import (
@@ -18,7 +19,6 @@ from bundler.builder.packages.deb.repository import PACKAGES, control_of, file_n
 from bundler.builder.packages.deb.root import AptRoot, Repository, check_tools
 from bundler.builder.packages.deb.solve import solve
 from bundler.builder.packages.source import Means, PackageRequest
-from bundler.builder.store import Blob
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
 from bundler.core.suite import Suite

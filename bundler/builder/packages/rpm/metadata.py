@@ -7,14 +7,14 @@ from typing import Final
 
 import createrepo_c
 
-from bundler.builder.disk import space_told
-from bundler.builder.http import display
+from bundler.builder.cache.disk import space_told
+from bundler.builder.cache.store import Blob
+from bundler.builder.lib.decompress import BrokenError, unpacked
+from bundler.builder.net.http import display
 from bundler.builder.packages.rpm.modules import Modules, read_modules
 from bundler.builder.packages.rpm.repofile import RpmRepository
 from bundler.builder.packages.rpm.trust import check_index, keyring_of
 from bundler.builder.packages.source import Means
-from bundler.builder.sbom.unpacking import BrokenError, unpacked
-from bundler.builder.store import Blob
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 

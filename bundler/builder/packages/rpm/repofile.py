@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bundler.builder.http import display
+from bundler.builder.net.http import display
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 
 _TRUTH: Final = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}

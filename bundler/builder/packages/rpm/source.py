@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from bundler.builder.cache.store import Blob
 from bundler.builder.packages.closure import Closure, PackageFile, SuiteIndex
 from bundler.builder.packages.rpm.metadata import key_files, read_metadata
 from bundler.builder.packages.rpm.repofile import RpmRepository, read_repositories
@@ -14,7 +15,6 @@ from bundler.builder.packages.rpm.repository import Entry, file_name, repodata
 from bundler.builder.packages.rpm.solve import RpmPool
 from bundler.builder.packages.rpm.trust import PackageKeys
 from bundler.builder.packages.source import Means, PackageRequest
-from bundler.builder.store import Blob
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
 from bundler.core.suite import Suite

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import BinaryIO, Final, Self
 
-from bundler.builder.sbom.unpacking import BrokenError
+from bundler.builder.lib.decompress import BrokenError
 
 _MAGIC: Final = 0x00061561
 _VERSIONS: Final = range(8, 11)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from bundler.builder.sbom.tarstream import Content, Source
-from bundler.builder.sbom.unpacking import BrokenError
+from bundler.builder.lib.decompress import BrokenError
+from bundler.builder.lib.tarstream import Content, Source
 
 _MAGIC = b"!<arch>\n"
 _HEAD = 60

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from bundler.builder.lib.decompress import BrokenError
 from bundler.builder.sbom.model import Kind, Package
-from bundler.builder.sbom.unpacking import BrokenError
 
 MAGIC = b"\xff Go buildinf:"
 NOTE = b"Go\0\0"  # the owner of the build id's note, near the start of every program of the Go linker

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from bundler.builder.lib.decompress import BrokenError
 from bundler.builder.sbom.model import Kind, Package
-from bundler.builder.sbom.unpacking import BrokenError
 
 _MOST_NAMES = 8 << 20  # bytes of a zip's directory; about 100,000 entries
 _MOST_TEXT = 1 << 16  # bytes of properties or of a manifest

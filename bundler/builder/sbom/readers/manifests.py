@@ -3,8 +3,8 @@
 import json
 import re
 
+from bundler.builder.lib.decompress import BrokenError
 from bundler.builder.sbom.model import Kind, Package, readable
-from bundler.builder.sbom.unpacking import BrokenError
 
 _NPM_NAME = re.compile(r"(?:@([a-z0-9~._-]+)/)?([A-Za-z0-9~._-]+)")
 _MOST_LICENCE = 120  # characters; some put the whole text there

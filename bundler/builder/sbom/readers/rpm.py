@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from bundler.builder.lib.decompress import BrokenError
 from bundler.builder.sbom.model import Kind, Package
 from bundler.builder.sbom.readers import bdb
-from bundler.builder.sbom.unpacking import BrokenError
 
 MOST_HEADER = 64 << 20  # bytes; rpm's own limit is 256 MiB, the largest real ones are some MiB
 _MOST_PACKAGES = 100_000

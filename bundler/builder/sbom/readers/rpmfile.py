@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from bundler.builder.lib.decompress import BrokenError
+from bundler.builder.lib.tarstream import MAX_ENTRIES, Content, Entry, Kind, Source, clean
 from bundler.builder.sbom.readers import rpm
-from bundler.builder.sbom.tarstream import MAX_ENTRIES, Content, Entry, Kind, Source, clean
-from bundler.builder.sbom.unpacking import BrokenError
 
 _LEAD: Final = 96
 _LEAD_MAGIC: Final = b"\xed\xab\xee\xdb"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from bundler.builder.artifact.bases import RegistryBases, _covering
 from bundler.builder.artifact.model import PART, RunArtifact, index_of
 from bundler.builder.artifact.runfile import packed
-from bundler.builder.images.auth import Keychain
-from bundler.builder.images.registry import RegistryOptions
-from bundler.builder.progress import Silent
-from bundler.builder.store import Store
+from bundler.builder.cache.store import Store
+from bundler.builder.lib.progress import Silent
+from bundler.builder.net.registry_logins import Keychain
+from bundler.builder.oci.client import RegistryOptions
 from bundler.core.archive.seal import Seal
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode

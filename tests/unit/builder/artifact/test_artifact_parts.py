@@ -15,7 +15,7 @@ from bundler.builder.artifact.cut import LARGE, MOST, Stretch, cut
 from bundler.builder.artifact.model import EMPTY_CONFIG, PART, RunArtifact
 from bundler.builder.artifact.names import Names
 from bundler.builder.artifact.runfile import assemble, packed
-from bundler.builder.store import Store
+from bundler.builder.cache.store import Store
 from bundler.core.archive.seal import ALIGN, LENGTH, REQUIRED, Seal, Section, aligned
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -91,9 +91,9 @@ def test_a_signature_changes_the_last_part_only(tmp_path: Path) -> None:
     make_run(source, files=LARGE_FILES)
     with packed(source) as (before, _):
         pass
-    from bundler.builder.keygen import keygen  # noqa: PLC0415  (only this test signs)
-    from bundler.builder.sign import sign_file  # noqa: PLC0415  (as above)
-    from bundler.builder.signer import find_signer  # noqa: PLC0415  (as above)
+    from bundler.builder.signing.keygen import keygen  # noqa: PLC0415  (only this test signs)
+    from bundler.builder.signing.sign import sign_file  # noqa: PLC0415  (as above)
+    from bundler.builder.signing.signer import find_signer  # noqa: PLC0415  (as above)
 
     keygen(tmp_path / "key", "", "test")
     sign_file(source, find_signer(str(tmp_path / "key"), None))

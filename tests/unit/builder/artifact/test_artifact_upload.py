@@ -7,8 +7,8 @@ import httpx2
 import pytest
 
 from bundler.builder.artifact.upload import Uploader
-from bundler.builder.images.auth import Keychain
-from bundler.builder.images.registry import RegistryOptions
+from bundler.builder.net.registry_logins import Keychain
+from bundler.builder.oci.client import RegistryOptions
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.reference import Reference

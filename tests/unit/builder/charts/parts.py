@@ -1,7 +1,7 @@
 """A chart to render: subchart behind a condition, image from values, hook, init container, CRD."""
 
-from bundler.builder.stage.tree import File, Tree
-from bundler.builder.store import Store
+from bundler.builder.cache.store import Store
+from bundler.builder.tree.tree import File, Tree
 
 SHOP = {
     "Chart.yaml": """

@@ -5,10 +5,10 @@ import tarfile
 
 import pytest
 
+from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import RenderRequest, SdkHelm
 from bundler.builder.charts.source import Chart, find_charts, render
-from bundler.builder.stage.tree import Symlink, Tree
-from bundler.builder.store import Store
+from bundler.builder.tree.tree import Symlink, Tree
 from bundler.core.errors import BundlerError, ExitCode
 from tests.unit.builder.charts.parts import SHOP, below, tree_of
 

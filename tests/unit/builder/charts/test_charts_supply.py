@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import RenderRequest, SdkHelm
 from bundler.builder.charts.supply import ChartPins, ChartSupply
-from bundler.builder.fetch import Fetcher
-from bundler.builder.images.auth import Keychain
-from bundler.builder.images.registry import RegistryOptions
-from bundler.builder.mirrors import Mirrors
-from bundler.builder.stage.checkout import check_out
-from bundler.builder.stage.tree import Tree
-from bundler.builder.store import Store
+from bundler.builder.net.fetch import Fetcher
+from bundler.builder.net.mirrors import Mirrors
+from bundler.builder.net.registry_logins import Keychain
+from bundler.builder.oci.client import RegistryOptions
+from bundler.builder.tree.checkout import check_out
+from bundler.builder.tree.tree import Tree
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from tests.unit.builder.charts.parts import tree_of

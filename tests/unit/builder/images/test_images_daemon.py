@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 
 from bundler.builder.images.daemon import read_daemon
-from bundler.builder.images.model import LocalSource, Transport, parse_source
+from bundler.builder.oci.model import LocalSource, Transport, parse_source
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 from tests.unit.builder.images.parts import MadeImage, digest_of, docker_files

@@ -7,14 +7,14 @@ import tarfile
 
 import pytest
 
+from bundler.builder.cache.store import Blob
 from bundler.builder.images.layout import lay_out
 from bundler.builder.images.local import read_local
-from bundler.builder.images.model import ImageRequest, LocalSource, Silent, Transport, parse_source
-from bundler.builder.images.registry import RegistryOptions
 from bundler.builder.images.resolve import resolve_images
 from bundler.builder.images.staged import take_images
-from bundler.builder.stage.tree import File, Tree
-from bundler.builder.store import Blob
+from bundler.builder.oci.client import RegistryOptions
+from bundler.builder.oci.model import ImageRequest, LocalSource, Silent, Transport, parse_source
+from bundler.builder.tree.tree import File, Tree
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.oci import OCI_LAYER, Platform

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bundler.builder.mirrors import Mirrors
-from bundler.builder.registries import Mirror, Registries, Rule
+from bundler.builder.net.mirrors import Mirrors
+from bundler.builder.net.registries import Mirror, Registries, Rule
 from bundler.core.errors import ExitCode, Problems
 from tests.unit.builder.images.parts import MadeImage
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundler.builder.build.relock import remaining, without
 from bundler.builder.lock import text
 from bundler.builder.lock.collect import Names
 from bundler.builder.lock.compare import changes
@@ -28,7 +29,6 @@ from bundler.builder.lock.model import (
 )
 from bundler.builder.lock.naming import matching
 from bundler.builder.lock.pins import pins
-from bundler.builder.lock.relock import remaining, without
 from bundler.builder.lock.why import listed, reasons
 from bundler.builder.packages.closure import SuiteIndex
 from bundler.builder.packages.deb.repository import needed_by

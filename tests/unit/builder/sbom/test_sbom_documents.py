@@ -11,13 +11,13 @@ from packageurl import PackageURL
 from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
-from bundler.builder.progress import Silent
+from bundler.builder.cache.store import Store
+from bundler.builder.lib.progress import Silent
+from bundler.builder.model.spec import BundleSpec, Content, Identity
 from bundler.builder.sbom import scans
 from bundler.builder.sbom.account import accounted, source_date
 from bundler.builder.sbom.model import CYCLONEDX, PROVENANCE, SPDX
 from bundler.builder.sbom.provenance import listing_digest
-from bundler.builder.spec import BundleSpec, Content, Identity
-from bundler.builder.store import Store
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole, Image, OsPackage, canonical

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bundler.builder.lib.decompress import BrokenError, unpacked
+from bundler.builder.lib.tarstream import Content, entries
 from bundler.builder.sbom.examine import UNREADABLE, examine
 from bundler.builder.sbom.model import Kind, Package, Packages, Release
 from bundler.builder.sbom.readers import golang, java, manifests, rpm, stanzas
 from bundler.builder.sbom.readers.deb import data_tar
-from bundler.builder.sbom.tarstream import Content, entries
-from bundler.builder.sbom.unpacking import BrokenError, unpacked
 from tests.unit.builder.sbom.parts import (
     bdb,
     chunks,

@@ -12,8 +12,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bundler.builder.sbom.tarstream import Content, Kind, entries
-from bundler.builder.sbom.unpacking import PIECE, BrokenError, unpacked
+from bundler.builder.lib.decompress import PIECE, BrokenError, unpacked
+from bundler.builder.lib.tarstream import Content, Kind, entries
 from tests.unit.builder.sbom.parts import chunks, tar
 
 PACKERS = {

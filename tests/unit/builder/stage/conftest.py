@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.fetch import Fetcher
+from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue
-from bundler.builder.stage.evaluate import evaluate
+from bundler.builder.net.fetch import Fetcher
+from bundler.builder.stage.build_context import Workshop
 from bundler.builder.stage.state import Staged
-from bundler.builder.stage.tree import File, Symlink
-from bundler.builder.stage.workshop import Workshop
-from bundler.builder.store import Store
+from bundler.builder.tree.tree import File, Symlink
+from tests.build_kit import evaluate
 
 
 @dataclass

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from bundler.builder.fetch import Fetcher
+from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue
-from bundler.builder.stage.evaluate import evaluate
-from bundler.builder.stage.workshop import Workshop
-from bundler.builder.store import Store
+from bundler.builder.net.fetch import Fetcher
+from bundler.builder.stage.build_context import Workshop
+from tests.build_kit import evaluate
 
 
 def kubefile(folder: Path, text: str) -> Path:

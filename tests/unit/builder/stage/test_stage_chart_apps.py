@@ -5,9 +5,9 @@ import yaml
 
 from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.charts.supply import ChartSupply
-from bundler.builder.images.auth import Keychain
-from bundler.builder.images.discover import discover
-from bundler.builder.images.registry import RegistryOptions
+from bundler.builder.discovery.discover import discover
+from bundler.builder.net.registry_logins import Keychain
+from bundler.builder.oci.client import RegistryOptions
 from bundler.core.errors import ExitCode, Problems
 from bundler.core.index import AppKind
 from tests.unit.builder.charts.test_charts_supply import offer, packed

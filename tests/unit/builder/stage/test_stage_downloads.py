@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.builder.fetch import Fetcher
+from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue
+from bundler.builder.net.fetch import Fetcher
+from bundler.builder.stage.build_context import Workshop
 from bundler.builder.stage.downloads import SumsFile, lockable, parse_checksum, take
 from bundler.builder.stage.sums import find_sum
-from bundler.builder.stage.workshop import Workshop
-from bundler.builder.store import Store
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 

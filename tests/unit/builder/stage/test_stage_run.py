@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bundler.builder.cache.store import Store
 from bundler.builder.stage.process import run_command
-from bundler.builder.store import Store
 from bundler.core.errors import BundlerError, ExitCode
 
 
@@ -196,9 +196,9 @@ INTERRUPTED = """
 import sys
 from pathlib import Path
 from bundler.builder.kubefile.catalogue import Catalogue
-from bundler.builder.stage.evaluate import evaluate
-from bundler.builder.stage.workshop import Workshop
-from bundler.builder.store import Store
+from tests.build_kit import evaluate
+from bundler.builder.stage.build_context import Workshop
+from bundler.builder.cache.store import Store
 
 here = Path(sys.argv[1])
 with Store(here / "cache") as store:
@@ -254,10 +254,11 @@ def test_two_builds_at_once_do_a_run_once(site):
     site.write({"Kubefile": f"FROM scratch\nRUN {command}\n"})
     script = (
         "import sys\nfrom pathlib import Path\n"
-        "from bundler.builder.fetch import Fetcher\n"
+        "from bundler.builder.net.fetch import Fetcher\n"
         "from bundler.builder.kubefile.catalogue import Catalogue\n"
-        "from bundler.builder.stage.evaluate import evaluate\n"
-        "from bundler.builder.stage.workshop import Workshop\nfrom bundler.builder.store import Store\n"
+        "from tests.build_kit import evaluate\n"
+        "from bundler.builder.stage.build_context import Workshop\n"
+        "from bundler.builder.cache.store import Store\n"
         "context, root = map(Path, sys.argv[1:])\n"
         "class Told:\n"
         "    def say(self, line):\n"
@@ -281,7 +282,7 @@ def test_two_builds_at_once_do_a_run_once(site):
 
 def test_a_run_whose_builder_was_killed_is_done_by_the_one_that_waits(site):
     holder = (
-        "import sys, time\nfrom pathlib import Path\nfrom bundler.builder.store import Store\n"
+        "import sys, time\nfrom pathlib import Path\nfrom bundler.builder.cache.store import Store\n"
         "with Store(Path(sys.argv[1])).alone('run', 'k'):\n"
         "    print('held', flush=True)\n    time.sleep(60)\n"
     )

@@ -6,9 +6,9 @@ import tarfile
 import pytest
 import zstandard
 
-from bundler.builder.stage.tree import File, Symlink
+from bundler.builder.cache.store import Store
 from bundler.builder.stage.unpack import unpack
-from bundler.builder.store import Store
+from bundler.builder.tree.tree import File, Symlink
 from bundler.core.errors import BundlerError, ExitCode
 
 

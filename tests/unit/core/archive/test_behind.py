@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.core.archive.behind import Behind
 from bundler.core.archive.newparts import new_file
+from bundler.core.archive.pipelined import Behind
 from bundler.core.errors import BundlerError, ExitCode
 
 

@@ -14,7 +14,7 @@ from bundler.core.archive.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Index
-from bundler.installer.cli import main
+from bundler.installer.cli.main import main
 from bundler.installer.handout.charts import charts, pack
 from bundler.installer.handout.export import Kind, export
 

@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from bundler.installer.events import RunStarted
-from bundler.installer.progress import PlainProgress, view
-from bundler.installer.session import say
+from bundler.installer.cli.progress import PlainProgress, view
+from bundler.installer.operations.session import say
+from bundler.installer.run.events import RunStarted
 
 
 class Terminal(io.StringIO):

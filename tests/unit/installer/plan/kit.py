@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from bundler.core.digest import Digest
 from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
-from bundler.installer.facts import CgroupVersion, Facts, HostFacts
-from bundler.installer.plan import decide, wanted_files
-from bundler.installer.secrets import Secrets
-from bundler.installer.site import Host, Role, Site
-from bundler.installer.steps import Done, Plan, Step, fingerprint
+from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
+from bundler.installer.plan.contents import wanted_files
+from bundler.installer.plan.decide import decide
+from bundler.installer.plan.site_pki import Secrets
+from bundler.installer.plan.steps import Done, Plan, Step, fingerprint
+from bundler.installer.site.model import Host, Role, Site
 
 CONTROL_PLANE = "10.0.0.2"
 WORKER = "10.0.0.3"

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole
-from bundler.installer.facts import CgroupVersion, Facts
-from bundler.installer.plan import decide_removal
-from bundler.installer.secrets import Secrets
-from bundler.installer.site import Registry, Secret
-from bundler.installer.steps import Deliver, Exec, Phase, Plan, Write
+from bundler.installer.facts.model import CgroupVersion, Facts
+from bundler.installer.plan.decide import decide_removal
+from bundler.installer.plan.site_pki import Secrets
+from bundler.installer.plan.steps import Deliver, Exec, Phase, Plan, Write
+from bundler.installer.site.model import Registry, Secret
 from tests.unit.installer.plan import kit
 
 

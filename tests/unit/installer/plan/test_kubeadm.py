@@ -10,10 +10,10 @@ import yaml
 
 from bundler.core.errors import BundlerError, Problems
 from bundler.core.index import Index
-from bundler.installer.facts import CgroupVersion, Facts
-from bundler.installer.plan import decide
-from bundler.installer.site import Host, Role, Site
-from bundler.installer.steps import Exec, Plan, Write
+from bundler.installer.facts.model import CgroupVersion, Facts
+from bundler.installer.plan.decide import decide
+from bundler.installer.plan.steps import Exec, Plan, Write
+from bundler.installer.site.model import Host, Role, Site
 from tests.unit.installer.plan import kit
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole, Index
-from bundler.installer.steps import RUNTIME_MEMBER, Deliver, Exec, Write
+from bundler.installer.plan.steps import RUNTIME_MEMBER, Deliver, Exec, Write
 from tests.unit.installer.plan import kit
 
 FOLDER = "application/apps"

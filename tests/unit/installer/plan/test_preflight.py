@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from bundler.core.errors import ExitCode, Problems
-from bundler.installer.plan import decide_removal
-from bundler.installer.site import Host, Role, Site
+from bundler.installer.plan.decide import decide_removal
+from bundler.installer.site.model import Host, Role, Site
 from tests.unit.installer.plan import kit
 
 GIB = 1 << 30

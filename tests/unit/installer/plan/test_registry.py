@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bundler.core.reference import Reference
 from bundler.installer.plan.registry import links
-from bundler.installer.secrets import Secrets
-from bundler.installer.site import Registry, Secret
-from bundler.installer.steps import Exec, Plan, Write
-from bundler.installer.storename import store_name
+from bundler.installer.plan.registry_paths import store_name
+from bundler.installer.plan.site_pki import Secrets
+from bundler.installer.plan.steps import Exec, Plan, Write
+from bundler.installer.site.model import Registry, Secret
 from tests.unit.installer.plan import kit
 
 HOST_NAMES = st.from_regex(

@@ -10,8 +10,9 @@ import pytest
 from jinja2 import UndefinedError
 
 from bundler.core.index import App, AppKind, AppRole
-from bundler.installer.plan import decide_removal, templates
-from bundler.installer.steps import Await, Exec
+from bundler.installer.plan.decide import decide_removal
+from bundler.installer.plan.steps import Await, Exec
+from bundler.installer.scripts import render as templates
 from tests.unit.installer.plan import kit
 
 SCRIPTS = sorted(path.name for path in templates.folder().glob("*.sh"))

@@ -4,7 +4,7 @@ import pytest
 
 from bundler.core.errors import Problems
 from bundler.core.index import OsPackage
-from bundler.installer.steps import Deliver, Exec, Write
+from bundler.installer.plan.steps import Deliver, Exec, Write
 from tests.unit.installer.plan import kit
 
 DEBIAN = {"os_id": "debian", "os_version": "12", "os_codename": "bookworm"}

@@ -1,0 +1,1 @@
+"""A build from request to bundle: resolve, assemble, report."""

@@ -1,0 +1,90 @@
+"""The pipeline: one Kubefile in, one .run out. Each step hands its result to the next."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from bundler.builder.build.assemble import Form, write
+from bundler.builder.build.phases import Clock
+from bundler.builder.build.report import Made
+from bundler.builder.build.request import Order
+from bundler.builder.build.resolve import as_locked, resolve
+from bundler.builder.cache.store import Store
+from bundler.builder.delta.model import Shrunk
+from bundler.builder.lib.progress import Progress
+from bundler.builder.model.spec import BundleSpec
+from bundler.builder.runtime.freeze import freeze
+from bundler.builder.runtime.prebuilt import check_runtime
+from bundler.builder.sbom.account import accounted
+from bundler.builder.stage.load import Loaded
+from bundler.core.archive.bases import opened
+from bundler.core.archive.parts import part_size
+from bundler.core.archive.recipes import Content as MemberContent
+from bundler.core.digest import Digest
+
+
+def make(order: Order, chain: tuple[Loaded, ...], store: Store, progress: Progress) -> Made:
+    """Build a .run; chain: what `check` gave for this order.
+
+    Raises BundlerError and Problems; the target is then left as it was.
+    """
+    clock = Clock(progress)
+    with clock.phase("installer"):  # first: where it can't be made, that shall be known before a long RUN
+        runtime = installer(order, store, progress)
+    spec = as_locked(order, resolve(order, chain, store, progress, clock), progress).spec
+    with clock.phase("bill of materials"):
+        spec = account(order, spec, runtime, store, progress)
+    target = order.target or Path(f"{spec.identity.name}{order.suffix}.run")
+    shrunk = _shrunk(order, spec, runtime, store, progress, clock)
+    with clock.phase("assemble"):
+        form = Form(target, runtime, order.level, order.split, order.signer)
+        written = write(spec, shrunk, form, store=store, progress=progress)
+    parts = parts_of(written.size, order.split)
+    return Made(target, written.size, spec, tuple(clock.phases), parts, _told(shrunk, written.layers))
+
+
+def _shrunk(
+    order: Order, spec: BundleSpec, runtime: Path, store: Store, progress: Progress, clock: Clock
+) -> Shrunk:
+    if order.base is None and not order.recompress:
+        return Shrunk.whole(spec)
+    from bundler.builder.delta.shrink import shrink  # noqa: PLC0415  (most builds do without)
+
+    with clock.phase("shrink"), ExitStack() as stack:
+        base = stack.enter_context(opened(order.base)).of(order.platform) if order.base else None
+        shrunk = shrink(spec, store, progress, base=base, recompress=order.recompress)
+        borrow = base is not None and not order.with_installer and _is_same(base.runtime, runtime)
+        return replace(shrunk, borrow=borrow)
+
+
+def _told(shrunk: Shrunk, layers: int) -> tuple[str, ...]:
+    if shrunk.base is None and not (shrunk.derived or shrunk.stubborn):
+        return ()
+    from bundler.builder.delta.report import saving  # noqa: PLC0415  (as above)
+
+    return saving(shrunk, layers)
+
+
+def _is_same(there: MemberContent, file: Path) -> bool:
+    with file.open("rb") as stream:
+        return Digest.of_file(stream) == there.digest
+
+
+def installer(order: Order, store: Store, progress: Progress) -> Path:
+    """The frozen installer. Raises what `check_runtime` and `freeze` do."""
+    if order.runtime is None:
+        return freeze(order.platform, store.root, log=progress.log)
+    check_runtime(order.runtime, order.platform)
+    return order.runtime
+
+
+def account(order: Order, spec: BundleSpec, runtime: Path, store: Store, progress: Progress) -> BundleSpec:
+    """The spec with its bills of materials. Raises what `accounted` does."""
+    return accounted(
+        spec, store, runtime=runtime, progress=progress, lock=order.lock_digest, created=order.created
+    )
+
+
+def parts_of(size: int, split: int | None) -> int:
+    """How many parts a .run of so many bytes has."""
+    return 1 if split is None else -(-size // part_size(split))

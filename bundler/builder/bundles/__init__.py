@@ -1,0 +1,1 @@
+"""Finished bundles looked at: inspect, diff, split and join."""

@@ -1,0 +1,1 @@
+"""The content-addressed cache on the build machine."""

@@ -1,0 +1,281 @@
+"""The command line of the builder. Thin: options in, one call, and the one place that renders errors."""
+
+import gc
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from bundler.builder.cli import options as opt
+from bundler.builder.cli.artifact_commands import (
+    load_command,
+    pull_command,
+    push_command,
+    save_command,
+    tag_command,
+)
+from bundler.builder.cli.lock_commands import lock_command, update_command, why_command
+from bundler.core.errors import BundlerError, ExitCode
+
+app = typer.Typer(
+    name="bundler",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Ship a whole Kubernetes product to machines without internet: "
+        "one Kubefile in, one self-extracting .run out."
+    ),
+    epilog="Exit codes and all options: docs/cli-bundler.md, docs/exit-codes.md.",
+)
+
+
+@app.command("make")
+def make_command(  # noqa: PLR0913  (a command has as many parameters as options)
+    directory: opt.Directory = Path(),
+    *,
+    file: opt.KubefileFile = None,
+    output: opt.Output = None,
+    platform: opt.PlatformName = "linux/amd64",
+    build_arg: opt.BuildArgs = None,
+    universal: opt.Universal = False,
+    runtime: opt.Runtimes = None,
+    helm_library: opt.HelmLibraries = None,
+    ignore_image: opt.IgnoredImages = None,
+    with_signatures: opt.WithSignatures = False,
+    insecure_registry: opt.InsecureRegistries = None,
+    debian_mirror: opt.DebianMirror = "",
+    ubuntu_mirror: opt.UbuntuMirror = "",
+    ubuntu_ports_mirror: opt.UbuntuPortsMirror = "",
+    keyring: opt.Keyrings = None,
+    rpm_repos: opt.RpmRepos = None,
+    mirrors: opt.MirrorsFile = None,
+    cache: opt.Cache = None,
+    jobs: opt.Jobs = 4,
+    offline: opt.Offline = False,
+    locked: opt.Locked = False,
+    refresh: opt.Refresh = False,
+    sign: opt.Sign = "",
+    passphrase_file: opt.PassphraseFile = None,
+    split: opt.Split = "",
+    base: opt.BaseRun = None,
+    with_installer: opt.WithInstaller = False,
+    recompress: opt.Recompress = False,
+    level: opt.Level = 8,
+    verbose: opt.Verbose = False,
+    quiet: opt.Quiet = False,
+    log: opt.Log = None,
+) -> None:
+    """Build a .run from a Kubefile."""
+    from bundler.builder.cli import invocation as session  # noqa: PLC0415  (half a second of imports that --help does without)
+
+    session.build(
+        session.Wanted(
+            kubefile=opt.kubefile_of(directory, file),
+            context=opt.context_of(directory),
+            output=output,
+            platform=platform,
+            build_args=tuple(build_arg or ()),
+            runtimes=tuple(runtime or ()),
+            insecure=frozenset(insecure_registry or ()),
+            ignored=tuple(ignore_image or ()),
+            signatures=with_signatures,
+            sources=opt.sources_of(debian_mirror, ubuntu_mirror, ubuntu_ports_mirror, keyring, rpm_repos),
+            mirrors=mirrors,
+            cache=cache,
+            jobs=jobs,
+            offline=offline,
+            refresh=refresh,
+            verbose=verbose,
+            quiet=quiet,
+            log=log,
+            sign=sign,
+            passphrase_file=passphrase_file,
+            locked=locked,
+            split=split,
+            base=base,
+            with_installer=with_installer,
+            recompress=recompress,
+            level=level,
+            universal=universal,
+            helms=tuple(helm_library or ()),
+        )
+    )
+
+
+app.command("lock")(lock_command)
+app.command("update")(update_command)
+app.command("why")(why_command)
+app.command("push")(push_command)
+app.command("pull")(pull_command)
+app.command("save")(save_command)
+app.command("load")(load_command)
+app.command("tag")(tag_command)
+
+
+@app.command("lint")
+def lint_command(
+    directory: opt.Directory = Path(),
+    *,
+    file: opt.KubefileFile = None,
+    form: opt.Format = opt.LintFormat.TEXT,
+) -> None:
+    """Check a Kubefile and tell all its problems at once."""
+    from bundler import __version__  # noqa: PLC0415  (lint needs little; keep it quick)
+    from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue  # noqa: PLC0415  (as above)
+    from bundler.builder.kubefile.lint import lint  # noqa: PLC0415  (as above)
+    from bundler.builder.kubefile.render import as_json, as_sarif, as_text  # noqa: PLC0415  (as above)
+
+    report = lint(opt.kubefile_of(directory, file), Catalogue(default_catalogue()))
+    match form:
+        case opt.LintFormat.TEXT:
+            typer.echo(as_text(report), nl=False)
+        case opt.LintFormat.JSON:
+            typer.echo(as_json(report), nl=False)
+        case opt.LintFormat.SARIF:
+            typer.echo(as_sarif(report, __version__), nl=False)
+    raise typer.Exit(ExitCode.INPUT if report.errors else ExitCode.OK)
+
+
+@app.command("inspect")
+def inspect_command(
+    file: opt.RunFile,
+    *,
+    platform: opt.OfPlatform = "",
+    signature: opt.SignatureOnly = False,
+    trust: opt.Trust = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Show what is in a .run and who signed it, without running it."""
+    from bundler.builder.bundles import inspect  # noqa: PLC0415  (--help does without the archive's code)
+
+    signer = inspect.signer(file, trust or (), now=time.time())
+    if signature:
+        typer.echo(inspect.as_json(signer) if as_json else f"signed by: {signer.line()}")
+    else:
+        typer.echo(inspect.describe(file, signer, as_json=as_json, platform=platform), nl=False)
+    signer.check(file)
+
+
+@app.command("keygen")
+def keygen_command(
+    name: opt.KeyName, *, comment: opt.KeyComment = "", passphrase_file: opt.PassphraseFile = None
+) -> None:
+    """Make a pair of keys to sign with: NAME stays secret, NAME.pub is for the sites."""
+    from bundler.builder.signing.keygen import keygen  # noqa: PLC0415  (--help does without the cryptography)
+    from bundler.builder.signing.passphrase import chosen  # noqa: PLC0415  (as above)
+
+    key = keygen(name, chosen(passphrase_file), comment or name.name)
+    typer.echo(f"{name}: secret, sign with it\n{name}.pub: give it to the sites\n{key.fingerprint}")
+
+
+@app.command("sign")
+def sign_command(
+    file: opt.RunFile,
+    *,
+    key: opt.Key = "",
+    signature: opt.SignatureFile = None,
+    passphrase_file: opt.PassphraseFile = None,
+) -> None:
+    """Sign a .run in place, in place of the signature that it had."""
+    from bundler.builder.signing import sign  # noqa: PLC0415  (--help does without the cryptography)
+    from bundler.builder.signing.signer import find_signer  # noqa: PLC0415  (as above)
+
+    if bool(key) == (signature is not None):
+        raise BundlerError(
+            "sign needs a key or a signature",
+            code=ExitCode.USAGE,
+            fix="give --key FILE, --key agent, or --signature FILE",
+        )
+    if signature is not None:
+        made = sign.attach(file, signature)
+    else:
+        made = sign.sign_file(file, find_signer(key, passphrase_file))
+    typer.echo(f"{file}: signed by {made.key.fingerprint}")
+
+
+@app.command("split")
+def split_command(file: opt.RunFile, *, size: opt.Size, output: opt.SplitOutput = None) -> None:
+    """Cut a .run into parts, for a stick that takes no large files."""
+    from bundler.builder.bundles import split  # noqa: PLC0415  (--help does without the archive's code)
+    from bundler.core.archive.parts import parse_size  # noqa: PLC0415  (as above)
+
+    for part in split.split(file, parse_size(size), output):
+        typer.echo(f"{part}: {part.stat().st_size} bytes")
+
+
+@app.command("join")
+def join_command(file: opt.FirstPart, *, output: opt.JoinOutput = None) -> None:
+    """Make one .run out of its parts again, or go on where a split or a join was interrupted."""
+    from bundler.builder.bundles import split  # noqa: PLC0415  (--help does without the archive's code)
+
+    typer.echo(f"{split.join(file, output)}: whole, every byte is as it was sealed")
+
+
+@app.command("diff")
+def diff_command(old: opt.OldRun, new: opt.NewRun, *, as_json: opt.DiffJson = False) -> None:
+    """Show what changed from one .run to another; exits with 1 when something did."""
+    from bundler.builder.bundles import diff_platforms, diff_render  # noqa: PLC0415  (only needed here)
+
+    difference = diff_platforms.compare(old, new)
+    render = diff_render.as_json if as_json else diff_render.as_text
+    typer.echo(render(difference), nl=False)
+    raise typer.Exit(1 if difference.changes else ExitCode.OK)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001  (typer calls it with the flag's value)
+    if asked:
+        from bundler import __version__  # noqa: PLC0415  (only needed here)
+
+        typer.echo(f"bundler {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show bundler's version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """The program `bundler`: ends with one of the documented exit codes, and never with a traceback."""
+    gc.set_threshold(50_000)  # imports make many objects that stay; going through them took 60 ms of a build
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _terminated)
+    try:
+        app()
+    except BundlerError as error:
+        _tell(str(error))
+        sys.exit(error.code)
+    except SystemExit as ended:
+        if ended.code == ExitCode.INTERRUPTED:
+            _tell("interrupted; what was fetched is kept, nothing is half-written")
+        raise
+    except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback for users)
+        from bundler.builder.cache.disk import is_full  # noqa: PLC0415  (hopefully never needed)
+        from bundler.builder.cli.crash import keep  # noqa: PLC0415  (hopefully never needed)
+
+        if is_full(error):
+            _tell(f"{error}\n  fix: free some space; the cache's disk is named with --cache")
+            sys.exit(ExitCode.SPACE)
+        _tell(f"this is a bug in bundler: {type(error).__name__}: {error}\n  log: {keep(error)}")
+        sys.exit(ExitCode.BUG)
+    sys.exit(ExitCode.OK)
+
+
+def _terminated(number: int, _: object) -> NoReturn:
+    """End as with Ctrl-C, so that everything is put in order, but say which signal it was."""
+    sys.exit(128 + number)
+
+
+def _tell(text: str) -> None:
+    print(f"error: {text}" if not text.startswith("interrupted") else text, file=sys.stderr)  # noqa: T201  (it is the CLI)

@@ -1,0 +1,38 @@
+"""What making a bundle smaller came to, for people. Pure."""
+
+from collections.abc import Iterator
+
+from bundler.builder.delta.changes import FOLDER
+from bundler.builder.delta.model import Shrunk
+from bundler.core.archive.text import human
+
+
+def saving(shrunk: Shrunk, layers: int) -> tuple[str, ...]:
+    """Lines for the summary; layers: bytes of the layers without their gzip, compressed anew."""
+    return tuple(_saving(shrunk, layers))
+
+
+def _saving(shrunk: Shrunk, layers: int) -> Iterator[str]:
+    own = {layer.packed.digest for layer in shrunk.layers}
+    others = [each for each in shrunk.derived if each.content.blob.digest not in own]
+    if shrunk.base is not None:
+        data = [each for each in shrunk.contents if each.path.startswith(f"{FOLDER}/")]
+        left = sum(each.content.blob.size for each in others)
+        yield (
+            f"rests on {shrunk.base.name} {shrunk.base.version}: {len(others)} contents ({human(left)}) "
+            f"come out of it, with {human(sum(each.blob.size for each in data))} of changes"
+        )
+        if shrunk.borrow:
+            yield "its installer is that of its base; --with-installer puts it in"
+    if shrunk.layers:
+        before = sum(layer.packed.size for layer in shrunk.layers)
+        yield (
+            f"{len(shrunk.layers)} layers recompressed: {human(before)} became {human(layers)} "
+            f"({1 - layers / before:.0%} saved)"
+        )
+    if shrunk.stubborn:
+        size = sum(each.blob.size for each in shrunk.stubborn)
+        yield (
+            f"{len(shrunk.stubborn)} contents ({human(size)}) stay as they are: "
+            "their compression can't be made again bit for bit"
+        )

@@ -1,0 +1,1 @@
+"""Helpers without a domain: parallel work, progress, decompression, tar streams."""

@@ -1,0 +1,1 @@
+"""What a Kubefile asks for, as values."""

@@ -1,0 +1,174 @@
+"""From a name to the parts of one image for one platform: which manifest, whose config, which layers.
+
+The same steps serve registries and local layouts; `Source` is what differs. An image for another platform is
+refused twice over: by the index that lists it, and by the config that says what it was built for.
+"""
+
+from collections.abc import Callable
+from typing import NoReturn, Protocol
+
+from bundler.builder.cache.store import Blob, Store
+from bundler.builder.oci.client import RawManifest
+from bundler.builder.oci.model import ResolvedImage
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import (
+    MAX_CONFIG,
+    MAX_MANIFEST,
+    Descriptor,
+    Manifest,
+    ManifestIndex,
+    Platform,
+    parse_config,
+    parse_manifest,
+)
+from bundler.core.reference import Reference
+
+_TAGS = "image-tag"  # kind of record: what a tag meant when it was last resolved
+
+
+class Source(Protocol):
+    """Where manifests and blobs come from; what it gives is verified against digest and size."""
+
+    def manifest(self, ref: Reference, wanted: str) -> RawManifest:
+        """The manifest of a tag or digest. Raises BundlerError."""
+
+    def blob(
+        self, ref: Reference, what: Descriptor, store: Store, on_bytes: Callable[[int], None] = lambda _: None
+    ) -> Blob:
+        """Bring a blob into the store. Raises BundlerError."""
+
+
+def resolve(
+    source: Source, ref: Reference, platform: Platform, store: Store, *, keep_list: bool = False
+) -> ResolvedImage:
+    """Find the image's manifest for the platform, and its config; both are in the store afterwards.
+
+    keep_list: where the name means an index, keep that as what it means, as for one pinned by digest.
+    Layers are named but not fetched. What is known by digest is taken from the store without a request.
+    Raises BundlerError: (NOT_FOUND) where there is none for the platform, and what the source raises.
+    """
+    top = _parsed(_top(source, ref, store), ref)
+    manifest = _for_platform(source, ref, top, platform, store)
+    config = _config(source, ref, manifest.config, store)
+    check_config(config, ref, len(manifest.layers), platform)
+    listed = (keep_list or ref.digest is not None) and isinstance(top, ManifestIndex)
+    kept = (top, manifest) if listed else (manifest,)
+    if ref.digest is None:
+        store.remember(_TAGS, str(ref), f"{top.descriptor.digest} {top.media_type}".encode())
+    return ResolvedImage(
+        ref,
+        kept[0].descriptor,
+        tuple(one.descriptor for one in kept),
+        (manifest.config, *manifest.layers),
+        top=str(top.descriptor.digest),
+    )
+
+
+def fetch_manifest(source: Source, ref: Reference, store: Store) -> RawManifest:
+    """The manifest that a name means, whatever it is of; in the store and remembered for builds offline.
+
+    Raises BundlerError, what the source raises.
+    """
+    found = _top(source, ref, store)
+    if ref.digest is None:
+        store.remember(_TAGS, str(ref), f"{found.digest} {found.media_type}".encode())
+    return found
+
+
+def remembered(ref: Reference, store: Store) -> tuple[Digest, str] | None:
+    """Digest and media type of what the tag meant when it was last resolved, None where it never was."""
+    record = store.recall(_TAGS, str(ref))
+    if record is None:
+        return None
+    digest, _, media_type = record.decode().partition(" ")
+    return Digest.parse(digest), media_type
+
+
+def _top(source: Source, ref: Reference, store: Store) -> RawManifest:
+    if ref.digest is None:
+        return _kept(source.manifest(ref, ref.wanted), ref, store)
+    size = store.size(ref.digest)
+    return manifest_by_digest(source, ref, Descriptor("", ref.digest, size or 0), store)
+
+
+def manifest_by_digest(source: Source, ref: Reference, what: Descriptor, store: Store) -> RawManifest:
+    """A manifest by its digest: the store's, else the source's, which the store has afterwards."""
+    if store.find(what.digest, what.size) is None or what.size > MAX_MANIFEST:
+        return _kept(source.manifest(ref, str(what.digest)), ref, store)
+    chunks = store.chunks(Blob(what.digest, what.size), name=str(ref))
+    return RawManifest(b"".join(chunks), what.digest, what.media_type)
+
+
+def _kept(manifest: RawManifest, ref: Reference, store: Store) -> RawManifest:
+    store.add((manifest.raw,), digest=manifest.digest, size=len(manifest.raw), name=str(ref))
+    return manifest
+
+
+def _parsed(manifest: RawManifest, ref: Reference) -> Manifest | ManifestIndex:
+    return parse_manifest(manifest.raw, manifest.media_type, ref)
+
+
+def _for_platform(
+    source: Source, ref: Reference, top: Manifest | ManifestIndex, platform: Platform, store: Store
+) -> Manifest:
+    if isinstance(top, Manifest):
+        return top
+    chosen = top.choose(platform)
+    if chosen is None:
+        offered = ", ".join(str(one) for one in top.platforms) or "nothing that names its platform"
+        _wrong_platform(ref, platform, f"it is offered for {offered}")
+    found = _parsed(manifest_by_digest(source, ref, chosen, store), ref)
+    if len(found.raw) != chosen.size or not isinstance(found, Manifest):
+        raise BundlerError(
+            "the image's index is wrong about its manifest",
+            where=ref,
+            why=f"{chosen.digest} is {len(found.raw)} bytes of {found.media_type}, "
+            f"but stands there as {chosen.size} bytes of {chosen.media_type[:120]}",
+            fix="the registry is damaged or the image was put there wrongly; push it anew",
+            code=ExitCode.INTEGRITY,
+        )
+    return found
+
+
+def _config(source: Source, ref: Reference, what: Descriptor, store: Store) -> bytes:
+    if what.size > MAX_CONFIG:
+        _contradicts(ref, f"its config would be {what.size} bytes")
+    if store.find(what.digest, what.size) is None:
+        source.blob(ref, what, store)
+    return b"".join(store.chunks(Blob(what.digest, what.size), name=f"{ref} (config)"))
+
+
+def check_config(raw: bytes, ref: Reference, layers: int, platform: Platform) -> tuple[Digest, ...]:
+    """See that a config is for this platform and for that many layers; the digests of the unpacked layers.
+
+    Raises BundlerError: (NOT_FOUND) for another platform, (INTEGRITY) for a malformed config.
+    """
+    config = parse_config(raw, ref)
+    built_for = config.platform
+    wanted = platform if built_for.variant else Platform(platform.os, platform.architecture)
+    if not wanted.runs(built_for):
+        _wrong_platform(ref, platform, f"its config says that it is built for {built_for}")
+    if len(config.diff_ids) != layers:
+        _contradicts(ref, f"it has {layers} layers, but {len(config.diff_ids)} in its config")
+    return config.diff_ids
+
+
+def _wrong_platform(ref: Reference, platform: Platform, why: str) -> NoReturn:
+    raise BundlerError(
+        f"there is no image for {platform}",
+        where=ref,
+        why=why,
+        fix=f"use an image that is built for {platform}, or build for another --platform",
+        code=ExitCode.NOT_FOUND,
+    )
+
+
+def _contradicts(ref: Reference, why: str) -> NoReturn:
+    raise BundlerError(
+        "the image contradicts itself",
+        where=ref,
+        why=why,
+        fix="it is damaged; build and push it anew",
+        code=ExitCode.INTEGRITY,
+    )

@@ -1,0 +1,1 @@
+"""The frozen installer: PyInstaller, its loader and C library, Helm's library."""

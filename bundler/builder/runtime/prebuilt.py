@@ -1,0 +1,39 @@
+"""A frozen installer that was made elsewhere: whether it is for the platform that it is named for."""
+
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bundler.builder.runtime.elf import HEAD, architecture
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import Platform
+
+
+def check_runtime(path: Path, platform: str) -> None:
+    """See that the first program in it runs on the platform; one without any, such as a script, passes.
+
+    Raises BundlerError: INPUT for what is no .tar.gz, UNSUPPORTED for another architecture.
+    """
+    try:
+        found = next(_architectures(path), "")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise BundlerError(
+            "this is no frozen installer", where=path, why=str(error), code=ExitCode.INPUT
+        ) from error
+    if found not in {"", Platform.parse(platform).architecture}:
+        raise BundlerError(
+            f"the frozen installer is not one for {platform}",
+            where=path,
+            why=f"its programs are for {found}",
+            code=ExitCode.UNSUPPORTED,
+            fix="name a runtime/*.tar.gz out of the cache of a machine of that architecture",
+        )
+
+
+def _architectures(path: Path) -> Iterator[str]:
+    """What its programs run on, one by one as they lie in it."""
+    with tarfile.open(path, "r:gz") as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.isreg() else None
+            if file is not None and (found := architecture(file.read(HEAD))):
+                yield found

@@ -1,0 +1,1 @@
+"""The staged file tree as a value, and its checkout."""

@@ -1,0 +1,221 @@
+"""The commands of a .run, as typer reads them from their signatures."""
+
+import contextlib
+import getpass
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from bundler.core.archive.reader import Bundle
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.cli import options as opt
+from bundler.installer.cli import show
+from bundler.installer.cli.content_commands import register as register_content
+from bundler.installer.cli.progress import view
+from bundler.installer.cli.typer_app import new_app, run_file
+from bundler.installer.operations import session as sessions
+from bundler.installer.operations.session import Session, say
+from bundler.installer.run.schedule import Limits
+from bundler.installer.site.model import Secret
+from bundler.installer.transport.connect import Access
+from bundler.installer.trust.gate import Gate
+
+HELP: Final = """Bring up the Kubernetes product in this file on your machines, over ssh.
+
+    ./product.run --clusterfile site.yaml
+
+The same command again goes on where the last one stopped. Nothing asks the internet for anything.
+"""
+EPILOG: Final = "Without a command, `apply` is meant. Also: --info, --list and --check look into the file."
+
+app = new_app(help=HELP, epilog=EPILOG)
+
+Clusterfile = Annotated[
+    Path, typer.Option("--clusterfile", "-f", help="What the site is: hosts, roles, ssh.")
+]
+AcceptNew = Annotated[
+    bool,
+    typer.Option("--accept-new-host-keys", help="Take and remember host keys that no known_hosts file has."),
+]
+AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the ssh and sudo password.")]
+Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are dealt with at once.")]
+Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
+ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with times, as JSON.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
+
+
+@app.command()
+def apply(  # noqa: PLR0913  (a command has as many parameters as options)
+    *,
+    clusterfile: Clusterfile,
+    accept_new: AcceptNew = False,
+    ask_password: AskPassword = False,
+    base: opt.Bases = None,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    allow_downgrade: opt.AllowDowngrade = False,
+    parallel: Parallel = 32,
+    log: Log = None,
+    report: ReportFile = None,
+    verbose: Verbose = False,
+) -> None:
+    """Install, or go on with an install.
+
+    Makes the site what the Clusterfile says; what is done already is left out.
+    """
+    access = _access(accept_new=accept_new, ask_password=ask_password)
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
+    with _alone(clusterfile, access, gate, parallel, base or ()) as session:
+        plan = session.plan()
+        if not plan.steps:
+            session.record()
+            say(f"{plan.title}: nothing to do")
+            return
+        session.settle()
+        with sessions.logged(session, _log_path(log, session, "apply")) as written:
+            told = sessions.carry_out(session, plan, written, view(detail=verbose), _limits(parallel))
+        told.nodes = session.nodes()
+    _write_report(report, told.as_json())
+    sys.stdout.write(f"{told.as_text()}\n")
+
+
+@app.command()
+def plan(  # noqa: PLR0913  (as above)
+    *,
+    clusterfile: Clusterfile,
+    accept_new: AcceptNew = False,
+    ask_password: AskPassword = False,
+    base: opt.Bases = None,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    allow_downgrade: opt.AllowDowngrade = False,
+    parallel: Parallel = 32,
+    as_json: AsJson = False,
+) -> None:
+    """Show what apply would do, and do nothing."""
+    access = _access(accept_new=accept_new, ask_password=ask_password)
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
+    with sessions.opened(
+        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
+    ) as session:
+        decided = session.plan()
+    sys.stdout.write(f"{show.plan_json(decided) if as_json else show.plan_text(decided)}\n")
+
+
+@app.command()
+def delete(  # noqa: PLR0913  (as above)
+    *,
+    clusterfile: Clusterfile,
+    accept_new: AcceptNew = False,
+    ask_password: AskPassword = False,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    parallel: Parallel = 32,
+    log: Log = None,
+    report: ReportFile = None,
+    verbose: Verbose = False,
+    yes: Yes = False,
+) -> None:
+    """Take the cluster down, data and all.
+
+    Leaves the machines as they were found.
+    """
+    access = _access(accept_new=accept_new, ask_password=ask_password)
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
+    with _alone(clusterfile, access, gate, parallel) as session:
+        decided = session.removal()
+        if not yes:
+            _confirm(session)
+        with sessions.logged(session, _log_path(log, session, "delete")) as written:
+            told = sessions.carry_out(session, decided, written, view(detail=verbose), _limits(parallel))
+    _write_report(report, told.as_json())
+    sys.stdout.write(f"{told.as_text()}\n")
+
+
+@app.command()
+def facts(
+    *,
+    clusterfile: Clusterfile,
+    accept_new: AcceptNew = False,
+    ask_password: AskPassword = False,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    parallel: Parallel = 32,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the hosts are, and change nothing."""
+    access = _access(accept_new=accept_new, ask_password=ask_password)
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
+    with sessions.opened(run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
+        found = session.facts
+    sys.stdout.write(f"{show.facts_json(found) if as_json else show.facts_text(found)}\n")
+
+
+@app.command("verify-sig", hidden=True)
+def verify_sig(*, trust: opt.Trust = None) -> None:
+    """Verify every byte and the signature; what --verify-sig does where there is no ssh-keygen."""
+    with Bundle.open(run_file()) as bundle:
+        bundle.check()
+        verdict = opt.gate(trust, unsigned=False, new_key=False).judge(bundle)
+    release = verdict.release
+    sys.stdout.write(f"{release.name} {release.version}: every byte is as it was sealed\n")
+    sys.stdout.write(f"signed by {', '.join(dict.fromkeys((verdict.who, release.key)))}\n")
+
+
+def _alone(
+    clusterfile: Path, access: Access, gate: Gate, parallel: int, bases: Iterable[Path] = ()
+) -> contextlib.AbstractContextManager[Session]:
+    """A session that no other run shares its hosts with."""
+    return sessions.opened(
+        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=bases, alone=True
+    )
+
+
+def _access(*, accept_new: bool, ask_password: bool) -> Access:
+    password = Secret(getpass.getpass("ssh password: ")) if ask_password else None
+    return Access(Path.home(), os.environ, password, accept_new)
+
+
+def _limits(parallel: int) -> Limits:
+    """Two steps a host on average keep the hosts busy without a thread for every one of them."""
+    return Limits(total=parallel * 2)
+
+
+def _log_path(asked: Path | None, session: Session, command: str) -> Path:
+    return sessions.log_path(asked, f"{session.bundle.index.name}-{command}")
+
+
+def _confirm(session: Session) -> None:
+    if not sys.stdin.isatty():
+        raise BundlerError(
+            "delete asks before it deletes, and there is no terminal",
+            code=ExitCode.USAGE,
+            fix="add --yes",
+        )
+    hosts = len(session.site.hosts)
+    if not typer.confirm(f"Delete the cluster {session.site.name} on {hosts} hosts, with all its data?"):
+        raise BundlerError("nothing was deleted", code=ExitCode.INTERRUPTED, fix="answer y to delete it")
+
+
+def _write_report(path: Path | None, text: str) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BundlerError(
+            "the report can't be written", where=path, why=str(error.strerror), code=ExitCode.INPUT
+        ) from None
+
+
+register_content(app)

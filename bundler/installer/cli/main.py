@@ -1,0 +1,112 @@
+"""The command line of a .run: `./product.run [apply|plan|delete|facts] --clusterfile site.yaml`.
+
+Loads little by itself: what takes long to import is imported by the command that needs it.
+"""
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from bundler.core.errors import BundlerError, ExitCode
+
+COMMANDS: Final = ("apply", "plan", "delete", "facts")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code (docs/exit-codes.md). The one place that renders errors."""
+    gc.set_threshold(50_000)  # imports make many objects that stay; the collector need not look so often
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(words)
+    except KeyboardInterrupt:
+        return _fail("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
+    except BundlerError as error:
+        return _fail(str(error), error.code)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001  (no user ever sees a traceback, unless asked for)
+        return _bug(error)
+
+
+def program() -> int:
+    """What the frozen program runs: `main`, with SIGTERM and SIGHUP heard as Ctrl-C is.
+
+    So what was begun is put in order: files that were not written whole go, and so does what runs on hosts.
+    The exit code tells which signal it was, as a shell does. What is ignored (nohup) stays so.
+    """
+    heard: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: stop, signal.SIGHUP: stop}
+    if sys.argv[1:2] != [
+        "helm-agent"
+    ]:  # inside of Helm nothing is heard; there a signal has its usual effect
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handler)
+    code = main()
+    return 128 + heard[0] if heard and code == ExitCode.INTERRUPTED else code
+
+
+def with_default(words: Sequence[str]) -> list[str]:
+    """The words with `apply` in front when they name no command."""
+    first = words[0] if words else "--help"
+    if first in {*COMMANDS, "--help", "-h"} or not first.startswith("-"):
+        return list(words) or ["--help"]
+    return ["apply", *words]
+
+
+def _dispatch(words: list[str]) -> int:
+    match words:
+        case ["--version", *_]:
+            from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
+            try:
+                sys.stdout.write(f"bundler {version('bundler')}\n")
+            except PackageNotFoundError:  # a frozen program may come without its metadata
+                sys.stdout.write("bundler\n")
+            return ExitCode.OK
+        case ["--verify-sig", *rest]:
+            return _of_site(["verify-sig", *rest])
+        case ["helm-agent"]:
+            from bundler.installer.helm.agent import main as helm_agent  # noqa: PLC0415
+
+            return helm_agent(sys.stdin.buffer, sys.stdout, sys.stderr)
+        case [("extract" | "export" | "serve" | "push-images"), *_]:
+            from bundler.installer.cli.content_commands import run  # noqa: PLC0415
+
+            return run(words)
+        case _:
+            return _of_site(with_default(words))
+
+
+def _of_site(words: list[str]) -> int:
+    from bundler.installer.cli.commands import app  # noqa: PLC0415
+    from bundler.installer.cli.typer_app import invoke  # noqa: PLC0415
+
+    return invoke(app, words)
+
+
+def _fail(text: str, code: ExitCode) -> int:
+    sys.stderr.write(f"error: {text}\n")
+    return code
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("BUNDLER_DEBUG"):
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exception(error)
+    text = f"this is a fault of bundler itself: {type(error).__name__}: {error}"
+    return _fail(f"{text}\n  fix: please report it, with the output of BUNDLER_DEBUG=1", ExitCode.BUG)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

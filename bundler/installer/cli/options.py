@@ -1,0 +1,61 @@
+"""The options that every command has which uses the .run: whose file is taken."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bundler.core.archive.reader import Bundle
+from bundler.installer.trust.gate import Gate
+from bundler.installer.trust.keyring import Keyring
+from bundler.installer.trust.trust import Allowed
+
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE|KEY",
+        help="Trust the keys in this file (.pub, allowed_signers), or this key or SHA256:… May be repeated.",
+    ),
+]
+AllowUnsigned = Annotated[bool, typer.Option("--allow-unsigned", help="Take a file that nobody signed.")]
+AcceptNewKey = Annotated[
+    bool,
+    typer.Option("--accept-new-key", help="The vendor signs with another key than before, and I know of it."),
+]
+AllowDowngrade = Annotated[
+    bool, typer.Option("--allow-downgrade", help="Go back to an older version than the site has.")
+]
+
+OfPlatform = Annotated[
+    str,
+    typer.Option(
+        "--platform", metavar="OS/ARCH", help="Of a file for several platforms, which; else this machine's."
+    ),
+]
+PLATFORM = "BUNDLER_PLATFORM"  # the stub tells us in it which platform's installer this is
+
+
+def edition(bundle: Bundle, wanted: str, tell: Callable[[str], None]) -> Bundle:
+    """The platform that is wanted, else this machine's. Raises BundlerError (NOT_FOUND)."""
+    of = bundle.of(wanted or os.environ.get(PLATFORM, "") or bundle.index.platform)
+    if len(bundle.platforms) > 1 and not wanted:
+        others = ", ".join(each for each in bundle.platforms if each != of.index.platform)
+        tell(f"note: this is what is for {of.index.platform}; --platform takes {others}")
+    return of
+
+
+Bases = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--base",
+        metavar="OLD.run",
+        help="What this .run rests on, where it has only what changed; else it is looked for beside it.",
+    ),
+]
+
+
+def gate(trust: Iterable[str] | None, *, unsigned: bool, new_key: bool, downgrade: bool = False) -> Gate:
+    """The gate that these options make, with this machine's and this user's trusted keys."""
+    return Gate(Keyring.of(os.environ), tuple(trust or ()), Allowed(unsigned, new_key, downgrade))

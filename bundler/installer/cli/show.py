@@ -1,0 +1,85 @@
+"""Plans and facts as text for a person and as JSON for a program. No secret's content is in either."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from bundler.installer.facts.model import Facts, HostFacts
+from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Plan, Step, Write
+
+_MIB = 1 << 20
+
+
+def plan_text(plan: Plan) -> str:
+    """Every step with its reason, by phase, in the plan's order."""
+    lines = [plan.title]
+    for phase in Phase:
+        steps = [step for step in plan.steps if step.phase is phase]
+        lines += [f"\n{phase.value}:"] if steps else []
+        lines += [f"  {step.host:<16} {_kind(step):<8} {step.reason}" for step in steps]
+    lines.append(f"\n{len(plan.steps)} steps to do, {len(plan.done)} done before")
+    return "\n".join(lines)
+
+
+def plan_json(plan: Plan) -> str:
+    """The plan whole, without contents."""
+    steps = [_step(step) for step in plan.steps]
+    done = [{"id": each.step.id, "host": each.step.host, "why": each.why} for each in plan.done]
+    return json.dumps({"title": plan.title, "steps": steps, "done": done}, indent=2)
+
+
+def facts_text(facts: Facts) -> str:
+    """A few lines for each host."""
+    return "\n".join(line for host in facts.hosts.values() for line in _host_lines(host))
+
+
+def facts_json(facts: Facts) -> str:
+    """Everything that was found, by host."""
+    hosts = {address: _host_json(host) for address, host in facts.hosts.items()}
+    return json.dumps({"gathered_at": facts.gathered_at, "hosts": hosts}, indent=2, sort_keys=True)
+
+
+def _kind(step: Step) -> str:
+    return type(step).__name__.lower()
+
+
+def _step(step: Step) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "id": step.id,
+        "kind": _kind(step),
+        "host": step.host,
+        "phase": step.phase.value,
+        "reason": step.reason,
+        "after": list(step.after),
+    }
+    match step:
+        case Deliver(files=files):
+            told["files"] = [{"path": file.path, "member": file.member, "size": file.size} for file in files]
+        case Write(path=path):
+            told["path"] = path
+        case Exec(timeout=timeout):
+            told["timeout"] = timeout
+        case Await(subject=subject, deadline=deadline):
+            told |= {"subject": subject, "deadline": deadline}
+    return told
+
+
+def _host_lines(host: HostFacts) -> Iterator[str]:
+    system = f"{host.os_id} {host.os_version} ({host.os_codename}), {host.architecture}, Linux {host.kernel}"
+    disks = ", ".join(f"{mount} {free // _MIB} MiB" for mount, free in sorted(host.disk_free.items()))
+    role = "control plane" if host.admin_config else "node" if host.kubelet_config else "no node"
+    yield f"{host.address}  {host.hostname}"
+    yield f"  {system}"
+    yield f"  {host.cpus} CPUs, {host.memory // _MIB} MiB memory, {'swap' if host.swap else 'no swap'}"
+    yield f"  free: {disks}"
+    yield f"  {host.virtualisation}, cgroup {host.cgroup.value}, clock {host.clock_offset:+.1f} s from ours"
+    foreign = " of another cluster" if host.foreign_cluster else ""
+    yield f"  {role}{foreign}, {len(host.stamps)} steps done here"
+
+
+def _host_json(host: HostFacts) -> dict[str, Any]:
+    told = {name: getattr(host, name) for name in HostFacts.__slots__}
+    for name, value in told.items():
+        if isinstance(value, frozenset):
+            told[name] = sorted(value)
+    return told

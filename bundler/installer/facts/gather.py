@@ -1,0 +1,182 @@
+"""Asking the hosts: one script for each, one round trip, all at once; the answer is read by pure functions.
+
+The script prints sections: a line `@@name`, then the section's lines as the host gave them.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts import journal
+from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
+from bundler.installer.transport.parallel import on_each
+from bundler.installer.transport.protocol import Transport
+
+COMMANDS: Final = (
+    *("apt-get", "awk", "conntrack", "containerd", "curl", "dnf", "dpkg", "ebtables", "ethtool", "hostname"),
+    *("ip", "iptables", "kubeadm", "kubectl", "kubelet", "modprobe", "mount", "nft", "openssl", "runc"),
+    *("sha256sum", "socat", "swapoff", "sysctl", "systemctl", "tar"),
+)
+_PATHS: Final = ("/", "/etc", "/opt", "/tmp", "/usr", "/usr/local", "/var", "/var/lib", "/var/lib/bundler")  # noqa: S108  (their free space is asked)
+_DATA: Final = ("/var/lib/containerd", "/var/lib/etcd", "/var/lib/kubelet", "/var/log")
+_TIMEOUT: Final = 60.0
+_ARCHITECTURES: Final[Mapping[str, str]] = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm",
+    "i686": "386",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+    "riscv64": "riscv64",
+}
+_LISTEN: Final = "0A"  # TCP_LISTEN in /proc/net/tcp, see proc(5)
+
+SCRIPT: Final = f"""
+tell() {{ echo "@@$1"; }}
+tell clock; date +%s.%N
+tell release; cat /etc/os-release
+tell machine; uname -m; uname -r; cat /proc/sys/kernel/hostname; nproc
+tell memory; grep -E '^MemTotal' /proc/meminfo
+tell swap; sed 1d /proc/swaps
+tell cgroup; stat -fc %T /sys/fs/cgroup
+tell virtualisation; systemd-detect-virt 2>/dev/null
+tell user; id -u
+tell disk; for path in {" ".join((*_PATHS, *_DATA))}; do
+    [ ! -d "$path" ] || df -Pk "$path" | sed 1d
+done
+tell addresses; hostname -I 2>/dev/null || ip -o -4 addr show scope global 2>/dev/null |
+    sed 's|.* inet ||; s|/.*||'
+tell ports; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
+tell commands; for name in {" ".join(COMMANDS)}; do command -v "$name" >/dev/null && echo "$name"; done
+tell packages; dpkg-query -W -f '${{db:Status-Abbrev}}|${{Package}}|${{Version}}\\n' 2>/dev/null
+tell rpms; ! command -v rpm >/dev/null || rpm -qa --qf '%{{NAME}}|%{{EVR}}\n' 2>/dev/null
+tell journal; cat {journal.JOURNAL} 2>/dev/null
+tell releases; cat {journal.RELEASES} 2>/dev/null
+tell ours; [ ! -d {journal.STATE} ] || echo yes
+tell apparmor; cat /sys/module/apparmor/parameters/enabled 2>/dev/null
+tell oom; file=/proc/self/oom_score_adj
+(score=$(cat $file); sh -c "echo $((score - 1)) >$file") 2>/dev/null || echo fixed
+tell conntrack; file=/proc/sys/net/netfilter/nf_conntrack_max
+[ ! -e $file ] || (max=$(cat $file); echo "$max" >$file) 2>/dev/null || echo fixed
+tell kubernetes; for name in kubelet admin; do [ ! -e /etc/kubernetes/$name.conf ] || echo $name; done
+tell end
+"""
+
+
+def gather(
+    transports: Mapping[str, Transport],
+    *,
+    parallel: int = 32,
+    clock: Callable[[], float] = time.time,
+) -> Facts:
+    """Facts of every host. Raises BundlerError (HOST) that names every host that gave no answer."""
+    started = clock()
+    asked = on_each({address: _asker(each, clock) for address, each in transports.items()}, parallel)
+    return Facts(asked, started)
+
+
+def _asker(transport: Transport, clock: Callable[[], float]) -> Callable[[], HostFacts]:
+    def ask() -> HostFacts:
+        before = clock()
+        outcome = transport.run(SCRIPT, timeout=_TIMEOUT)
+        return parse(transport.address, outcome.stdout, asked_at=(before + clock()) / 2)
+
+    return ask
+
+
+def parse(address: str, text: str, *, asked_at: float) -> HostFacts:
+    """Read what `SCRIPT` printed.
+
+    asked_at: our clock when the host looked at its own, in seconds. Raises BundlerError (HOST) for an answer
+    that is cut short or makes no sense.
+    """
+    sections = _sections(text)
+    try:
+        return _facts(address, sections, asked_at)
+    except (KeyError, ValueError, IndexError):
+        raise BundlerError(
+            "the host's answer can't be read",
+            where=address,
+            why=f"after {list(sections)[-1] if sections else 'nothing'}: {text[-300:]!r}",
+            code=ExitCode.HOST,
+            fix="is it Linux with a POSIX shell and GNU coreutils? look at what its login shell prints",
+        ) from None
+
+
+def _facts(address: str, sections: Mapping[str, list[str]], asked_at: float) -> HostFacts:
+    sections["end"]
+    machine, kernel, hostname, cpus = sections["machine"]
+    release = _release(sections["release"])
+    nodes = sections["kubernetes"]
+    return HostFacts(
+        address=address,
+        hostname=hostname,
+        os_id=release.get("ID", ""),
+        os_version=release.get("VERSION_ID", ""),
+        os_codename=release.get("VERSION_CODENAME", ""),
+        os_like=tuple(release.get("ID_LIKE", "").split()),
+        architecture=_ARCHITECTURES.get(machine, machine),
+        kernel=kernel,
+        cgroup=CgroupVersion.V2 if sections["cgroup"] == ["cgroup2fs"] else CgroupVersion.V1,
+        cpus=int(cpus),
+        memory=int(sections["memory"][0].split()[1]) << 10,
+        disk_free=_disks(sections["disk"]),
+        swap=bool(sections["swap"]),
+        clock_offset=float(sections["clock"][0]) - asked_at,
+        virtualisation=next(iter(sections["virtualisation"]), "none"),
+        sudo=sections["user"] == ["0"],
+        addresses=tuple(" ".join(sections["addresses"]).split()),
+        listening_ports=_ports(sections["ports"]),
+        commands=frozenset(sections["commands"]),
+        packages=_rpms(sections.get("rpms", [])) | _packages(sections["packages"]),
+        stamps=journal.parse("\n".join(sections["journal"])),
+        apparmor=sections["apparmor"] == ["Y"],
+        oom_score_adjustable=not sections["oom"],
+        conntrack_writable=not sections["conntrack"],
+        kubelet_config="kubelet" in nodes,
+        admin_config="admin" in nodes,
+        foreign_cluster=bool(nodes) and not sections["ours"],
+        releases=tuple(sections.get("releases", ())),
+    )
+
+
+def _sections(text: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("@@"):
+            current = found.setdefault(line[2:], [])
+        elif line.strip():
+            current.append(line.rstrip())
+    return found
+
+
+def _release(lines: list[str]) -> dict[str, str]:
+    """os-release(5): shell-like assignments, values maybe in quotes."""
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    return {name: value.strip("\"'") for name, _, value in pairs}
+
+
+def _disks(lines: list[str]) -> dict[str, int]:
+    """Free bytes by mount point, from `df -Pk` without its head line."""
+    rows = (line.split(None, 5) for line in lines)
+    return {mount: int(free) << 10 for _, _, _, free, _, mount in rows}
+
+
+def _ports(lines: list[str]) -> frozenset[int]:
+    """Ports of listening TCP sockets, from /proc/net/tcp and tcp6 (proc(5))."""
+    rows = (line.split() for line in lines)
+    return frozenset(int(row[1].rpartition(":")[2], 16) for row in rows if len(row) > 3 and row[3] == _LISTEN)
+
+
+def _packages(lines: list[str]) -> dict[str, str]:
+    """Installed packages with their versions, from dpkg-query; half-installed ones count as absent."""
+    rows = (line.split("|") for line in lines)
+    return {name: version for status, name, version in rows if status.strip() == "ii"}
+
+
+def _rpms(lines: list[str]) -> dict[str, str]:
+    """Installed packages with their versions, from rpm; an epoch of 0 is none."""
+    rows = (line.split("|") for line in lines)
+    return {name: version.removeprefix("0:") for name, version in rows}

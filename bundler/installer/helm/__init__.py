@@ -1,0 +1,1 @@
+"""Helm on site: its agent and the SDK behind it."""

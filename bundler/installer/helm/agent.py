@@ -1,0 +1,58 @@
+"""Helm on site: one release installed or upgraded, by Helm's own code, on the control plane.
+
+The installer starts itself there as `app helm-agent` with a request in JSON on standard input:
+
+    {"release": "web", "chart": "/var/lib/bundler/apps/web", "namespace": "default",
+     "kubeconfig": "/etc/kubernetes/admin.conf", "timeout": 600, "server_side": true}
+
+HELM_C_LIB names Helm's library. What is done is told on standard output, what goes wrong on standard error.
+Exit status: 0 when the release is deployed and everything in it ready, 1 otherwise, 2 for a request that
+can't be read.
+"""
+
+from typing import BinaryIO, TextIO
+
+from bundler.installer.helm.request import Helm, Request
+
+
+def deploy(helm: Helm, request: Request) -> str:
+    """Install the release, or upgrade the one that is there; the answer tells what was done.
+
+    A release that a cut run left unsettled is settled first: a first install is taken away, an upgrade is
+    rolled back.
+    """
+    match helm.found(request.release):
+        case "" | "uninstalled":
+            helm.install_release(request)
+            return f"release {request.release} installed"
+        case "pending-install":
+            helm.remove(request)
+            helm.install_release(request)
+            return f"release {request.release} installed, after one that was cut short was taken away"
+        case "pending-upgrade" | "pending-rollback":
+            helm.take_back(request)
+            helm.upgrade_release(request)
+            return f"release {request.release} upgraded, after one that was cut short was taken back"
+        case _:
+            helm.upgrade_release(request)
+            return f"release {request.release} upgraded"
+
+
+def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
+    """Read one request, carry it out; the exit status."""
+    try:
+        request = Request.from_json(stdin.read(1 << 20))
+    except ValueError as error:
+        stderr.write(f"helm-agent: the request can't be read: {error}\n")
+        return 2
+    # Loading the library takes a second and needs HELM_C_LIB, so only here.
+    from bundler.installer.helm import sdk as helm_sdk  # noqa: PLC0415
+
+    try:
+        with helm_sdk.Sdk(kubeconfig_path=request.kubeconfig, namespace=request.namespace) as sdk:
+            said = deploy(sdk, request)
+    except helm_sdk.Error as error:
+        stderr.write(f"helm-agent: release {request.release}: {error}\n")
+        return 1
+    stdout.write(f"{said}\n")
+    return 0

@@ -1,0 +1,1 @@
+"""What the installer does for a person: apply, plan, delete."""

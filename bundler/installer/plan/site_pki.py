@@ -1,0 +1,226 @@
+"""The site's own secrets: a certificate authority, the registry's certificate, its htpasswd line.
+
+They are made once and kept on the control plane (`STORE`, mode 0600, written by the plan). A later run reads
+them there first (`READ_SCRIPT`) and renews only what no longer holds, so that nothing on the site changes
+without a need.
+
+Certificates follow RFC 5280; keys are ECDSA P-256 (RFC 5480). The htpasswd line is bcrypt, the one form that
+the registry reads.
+"""
+
+import ipaddress
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Self
+
+import bcrypt
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.site.model import Site
+
+STORE: Final = "/var/lib/bundler/secrets.json"
+READ_SCRIPT: Final = f"if [ -f {STORE} ]; then cat {STORE}; fi"
+
+CA_LIFETIME: Final = timedelta(days=3650)
+SERVER_LIFETIME: Final = timedelta(days=825)  # what common clients still accept of a server's certificate
+_SLACK: Final = timedelta(hours=1)  # hosts' clocks may be a little behind ours
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """PEM texts and one htpasswd line ("" where the registry asks for no password).
+
+    Private parts never show in a repr.
+    """
+
+    ca_certificate: str
+    ca_key: str = field(repr=False)
+    registry_certificate: str
+    registry_key: str = field(repr=False)
+    htpasswd: str = field(repr=False, default="")
+
+    def to_json(self) -> str:
+        """The form kept in `STORE`."""
+        return json.dumps(asdict(self), sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote. Raises BundlerError (INPUT) for anything else."""
+        try:
+            values = json.loads(text)
+            if not all(isinstance(value, str) for value in values.values()):
+                raise TypeError  # noqa: TRY301  (one answer to every way of being damaged)
+            return cls(**values)
+        except (ValueError, TypeError, AttributeError):
+            raise BundlerError(
+                "the site's kept secrets can't be read",
+                where=STORE,
+                code=ExitCode.INPUT,
+                fix=f"move {STORE} on the control plane away; new ones are made on the next run",
+            ) from None
+
+
+def renew(*, found: str, site: Site, now: datetime) -> Secrets:
+    """What the site needs, keeping of `found` (the output of `READ_SCRIPT`) all that still holds.
+
+    now: the installing machine's time, with a zone. The registry's certificate is renewed in the last third
+    of its life, and when its names or its CA changed; the CA in the last third of its own.
+    Raises BundlerError (INPUT) when `found` is damaged.
+    """
+    kept = Secrets.from_json(found) if found.strip() else None
+    ca = _kept_ca(kept, now) or _new_ca(site, now)
+    names = _names(site)
+    server = _kept_server(kept, ca, names, now) or _new_server(ca, names, now)
+    return Secrets(
+        ca_certificate=ca.certificate_pem,
+        ca_key=ca.key_pem,
+        registry_certificate=server.certificate_pem,
+        registry_key=server.key_pem,
+        htpasswd=_htpasswd(site, kept),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def certificate_pem(self) -> str:
+        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+    @property
+    def key_pem(self) -> str:
+        return self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+
+
+def _load(certificate: str, key: str) -> _Pair | None:
+    try:
+        private = serialization.load_pem_private_key(key.encode(), password=None)
+        pair = x509.load_pem_x509_certificate(certificate.encode())
+    except ValueError:
+        return None
+    if not isinstance(private, ec.EllipticCurvePrivateKey) or pair.public_key() != private.public_key():
+        return None
+    return _Pair(pair, private)
+
+
+def _fresh(certificate: x509.Certificate, now: datetime) -> bool:
+    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - life / 3
+
+
+def _kept_ca(kept: Secrets | None, now: datetime) -> _Pair | None:
+    pair = _load(kept.ca_certificate, kept.ca_key) if kept else None
+    return pair if pair and _fresh(pair.certificate, now) else None
+
+
+def _kept_server(
+    kept: Secrets | None, ca: _Pair, names: x509.SubjectAlternativeName, now: datetime
+) -> _Pair | None:
+    pair = _load(kept.registry_certificate, kept.registry_key) if kept else None
+    if pair is None or not _fresh(pair.certificate, now):
+        return None
+    found = pair.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        pair.certificate.verify_directly_issued_by(ca.certificate)
+    except Exception:  # noqa: BLE001  (cryptography raises InvalidSignature, ValueError or TypeError: none of them is ours)
+        return None
+    return pair if found == names else None
+
+
+def _new_ca(site: Site, now: datetime) -> _Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"bundler site {site.name}"[:64])])
+    usage = _key_usage(signs_certificates=True)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _SLACK)
+        .not_valid_after(now + CA_LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return _Pair(certificate, key)
+
+
+def _new_server(ca: _Pair, names: x509.SubjectAlternativeName, now: datetime) -> _Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bundler registry")]))
+        .issuer_name(ca.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _SLACK)
+        .not_valid_after(min(now + SERVER_LIFETIME, ca.certificate.not_valid_after_utc))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(names, critical=False)
+        .add_extension(issuer, critical=False)
+        .sign(ca.key, hashes.SHA256())
+    )
+    return _Pair(certificate, key)
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _names(site: Site) -> x509.SubjectAlternativeName:
+    """The registry answers to its domain and to the control plane's address."""
+    texts = dict.fromkeys([site.registry.domain, site.control_plane.address])
+    return x509.SubjectAlternativeName([_general_name(text) for text in texts])
+
+
+def _general_name(text: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(text))
+    except ValueError:
+        return x509.DNSName(text)
+
+
+def _htpasswd(site: Site, kept: Secrets | None) -> str:
+    registry = site.registry
+    if not registry.username:
+        return ""
+    # bcrypt reads no more than 72 bytes; newer versions of the library refuse longer input.
+    password = (registry.password.reveal() if registry.password else "").encode()
+    if not password or len(password) > 72:
+        raise BundlerError(
+            f"the registry's user {registry.username!r} needs a password of 1 to 72 bytes",
+            where="spec.registry.localRegistry.password",
+            code=ExitCode.INPUT,
+        )
+    if kept and _matches(kept.htpasswd, registry.username, password):
+        return kept.htpasswd
+    return f"{registry.username}:{bcrypt.hashpw(password, bcrypt.gensalt(10)).decode()}\n"
+
+
+def _matches(line: str, username: str, password: bytes) -> bool:
+    user, _, hashed = line.strip().partition(":")
+    return user == username and hashed.startswith("$2") and bcrypt.checkpw(password, hashed.encode())

@@ -1,0 +1,216 @@
+"""Doing one step on one host: how each of the four kinds becomes a command, and what its failure means.
+
+A step's script runs in a subshell behind the ledger's functions; its success is noted in the host's journal
+by the same command, so that doing and noting take one round trip.
+"""
+
+import re
+import shlex
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts import journal
+from bundler.installer.plan.steps import Await, Deliver, Exec, Step, Write
+from bundler.installer.run.deliver import Source, deliver
+from bundler.installer.run.hostlock import TAKEN_OVER, taken_over
+from bundler.installer.run.journal import record
+from bundler.installer.transport.protocol import Outcome, Transport
+
+_TAIL: Final = 20  # lines of output in an error
+_WRITE_TIMEOUT: Final = 120.0
+_ATTEMPT: Final = 60.0  # seconds beyond an Await's deadline for its last attempt and its diagnosis
+_NOT_READY: Final = 75  # exit status when a deadline has passed (EX_TEMPFAIL)
+_SLOT: Final = re.compile(r"@@([A-Za-z0-9_.-]+)@@")
+
+
+class Captures:
+    """What steps' output was captured as; thread-safe. Values are secret."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def keep(self, name: str, value: str) -> None:
+        """Remember a value."""
+        with self._lock:
+            self._values[name] = value
+
+    def fill(self, step: Write) -> str:
+        """The step's content with its slots filled. Raises BundlerError (BUG) for a slot without a value."""
+        if not step.slots:
+            return step.content
+        with self._lock:
+            values = {name: self._values[name] for name in step.slots if name in self._values}
+        missing = sorted(set(step.slots) - set(values))
+        if missing:
+            raise BundlerError(f"{step.id} needs {missing}, which no step gave", code=ExitCode.BUG)
+        return _SLOT.sub(lambda match: values.get(match[1], match[0]), step.content)
+
+    def values(self) -> frozenset[str]:
+        """Every value, to be kept out of logs."""
+        with self._lock:
+            return frozenset(self._values.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What doing a step needs beside the step. prelude: shell functions, the ledger's and `guard`."""
+
+    source: Source
+    prelude: str
+    captures: Captures
+
+
+def perform(
+    step: Step,
+    transport: Transport,
+    desk: Desk,
+    *,
+    on_bytes: Callable[[int], None],
+    on_line: Callable[[str], None],
+) -> None:
+    """Do a step and note it in the host's journal.
+
+    Raises BundlerError: STEP with the last output, NOT_READY, and what the transport and `deliver` raise.
+    """
+    say = None if _is_secret(step) else on_line
+    match step:
+        case Deliver():
+            outcome = deliver(step, transport, desk.source, desk.prelude, on_bytes)
+        case Write():
+            content = desk.captures.fill(step).encode()
+            outcome = transport.run(write_script(step, desk.prelude), stdin=[content], timeout=_WRITE_TIMEOUT)
+        case Exec():
+            stdin = [step.stdin.encode()] if step.stdin else []
+            script = exec_script(step, desk.prelude)
+            outcome = transport.run(script, stdin=stdin, timeout=step.timeout, on_output=say)
+        case Await():
+            outcome = _wait(step, transport, desk.prelude, say)
+    if outcome.status:
+        raise failure(step, outcome)
+    if isinstance(step, Exec) and step.capture:
+        desk.captures.keep(step.capture, outcome.stdout.strip())
+
+
+def _wait(
+    step: Await, transport: Transport, prelude: str, on_output: Callable[[str], None] | None
+) -> Outcome:
+    script = await_script(step, prelude)
+    try:
+        return transport.run(script, timeout=step.deadline + _ATTEMPT, on_output=on_output)
+    except BundlerError as error:
+        if error.code is not ExitCode.STEP:
+            raise
+        return Outcome(_NOT_READY, "", error.why)  # an attempt hung until the command was ended
+
+
+def guard(step: Step, patience: float = 0.0) -> str:
+    """The line with which a step's script enters itself under the run's lock.
+
+    patience: seconds for which a later run shall let it run on when the connection is lost. Only a script
+    that changes the host in a way of its own needs any; others are begun anew at no cost.
+    """
+    return f"guard {shlex.quote(step.id)} {int(patience)}"
+
+
+def exec_script(step: Exec, prelude: str) -> str:
+    """The step's script in a subshell, then its note in the journal."""
+    return f"""{prelude}
+{guard(step, step.timeout)}
+step() {{
+:
+{step.script}
+}}
+(step) 8>&-
+status=$?
+[ "$status" = 0 ] || exit "$status"
+{record(step)}
+"""
+
+
+def write_script(step: Write, prelude: str) -> str:
+    """Writes standard input to a file beside its place, then renames it; one that is right is left alone."""
+    mask = "077" if step.secret else "022"
+    return f"""{prelude}
+{guard(step)}
+umask 022
+path={shlex.quote(step.path)}
+new=$path.bundler-new
+case $path in {journal.STATE}/*) ;; *) ledger_dir "${{path%/*}}" ;; esac
+mkdir -p "${{path%/*}}" || exit 1
+trap 'rm -f "$new"' EXIT
+(umask {mask} && cat >"$new") && chmod {step.mode:04o} "$new" || exit 1
+if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s "$new" "$path"; then
+    chmod {step.mode:04o} "$path" || exit 1
+else
+    case $path in {journal.STATE}/*) ;; *) ledger_file "$path" || exit 1 ;; esac
+    mv -fT "$new" "$path" || exit 1
+fi
+{record(step)}
+"""
+
+
+def await_script(step: Await, prelude: str) -> str:
+    """Tries on the host itself: waiting takes no round trips. In the end it tells the last output."""
+    return f"""{prelude}
+{guard(step)}
+attempt() {{
+:
+{step.script}
+}}
+diagnose() {{
+:
+{step.diagnose}
+}}
+end=$(($(date +%s) + {max(int(step.deadline), 1)}))
+while :; do
+    said=$( (attempt) 2>&1 </dev/null 8>&-)
+    [ "$?" != 0 ] || break
+    if [ "$(date +%s)" -ge "$end" ]; then
+        printf '%s\\n' "$said" >&2
+        (diagnose) >&2 2>&1 </dev/null 8>&-
+        exit {_NOT_READY}
+    fi
+    sleep {step.interval:g}
+done
+{record(step)}
+"""
+
+
+def failure(step: Step, outcome: Outcome) -> BundlerError:
+    """The error for a step whose command ended with a status other than 0."""
+    if outcome.status == TAKEN_OVER:
+        return taken_over(step.host)
+    output = "" if _is_secret(step) else _last_lines(outcome)
+    if isinstance(step, Await) and outcome.status == _NOT_READY:
+        return BundlerError(
+            f"gave up after {step.deadline:g} s of waiting for {step.subject}",
+            where=f"{step.host}, step {step.id}",
+            why=output,
+            code=ExitCode.NOT_READY,
+        )
+    return BundlerError(
+        f"a command failed with status {outcome.status} ({step.reason})",
+        where=f"{step.host}, step {step.id}",
+        why=output or "its output is kept back because it may hold secrets",
+        code=ExitCode.STEP,
+    )
+
+
+def _last_lines(outcome: Outcome) -> str:
+    """The end of what was said; standard error last of all, since that is where commands complain."""
+    lines = [*outcome.stdout.splitlines(), *outcome.stderr.splitlines()]
+    return "\n    ".join([line for line in lines if line.strip()][-_TAIL:])[-8000:]
+
+
+def _is_secret(step: Step) -> bool:
+    match step:
+        case Exec():
+            return step.secret or bool(step.capture)
+        case Write():
+            return step.secret or bool(step.slots)
+        case _:
+            return False

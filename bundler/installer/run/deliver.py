@@ -1,0 +1,289 @@
+"""Copying a step's files to a host: what is there already is left, the rest goes in one stream.
+
+Two commands. The first tells which files are in place, which were staged whole by a run that was cut, and
+how much room there is. The second reads the missing ones, one behind the other, from standard input into a
+staging folder, checks their SHA-256 in the background while the next ones come in, and renames them into
+place when all are right. When one isn't, none is renamed, and nothing of the step counts as done.
+"""
+
+import hashlib
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from bundler.core.archive.reader import Bundle
+from bundler.core.archive.recipes import Content
+from bundler.core.digest import Digest
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts import journal
+from bundler.installer.plan.steps import RUNTIME_MEMBER, Deliver, Delivery
+from bundler.installer.run.journal import record
+from bundler.installer.run.site_base import SiteBase
+from bundler.installer.transport.protocol import Outcome, Transport
+
+_BATCH: Final = 64 << 20  # bytes after which the checking of what has arrived starts
+_LARGE: Final = 1 << 20  # bytes from which on it is worth to start another program
+_SLACK: Final = 64 << 20  # bytes that a disk must have left in the end
+_PROBE_TIMEOUT = 600.0
+_SLOWEST: Final = 1 << 20  # bytes a second: a slower line counts as stuck
+_WRONG: Final = 65  # exit status for a digest that is not right (EX_DATAERR)
+# A copy whose connection was cut may still hang in its read and write into our files later: it is ended.
+# Whoever holds the lock is alive, so the number in it is no stranger's; its children hold it too.
+_ALONE: Final = """exec 9>>"$box.lock"
+flock -n 9 || {
+    read -r old <"$box.lock" && kill -s KILL -- "-$old"
+    flock -w 10 9 || { echo "another run is copying to this host" >&2; exit 1; }
+}
+echo $$ >"$box.lock"
+"""
+
+
+class Source(Protocol):
+    """Where the content of deliveries comes from: the bundle, or a test's own."""
+
+    def describe(self, delivery: Delivery) -> tuple[Digest, int]:
+        """Digest and size in bytes of the content."""
+
+    def chunks(self, delivery: Delivery) -> Iterator[bytes]:
+        """The content, verified while it is read. Raises BundlerError (INTEGRITY)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file to deliver, its digest and size known; `number` is its place in the step."""
+
+    number: int
+    delivery: Delivery
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a host said: numbers of the items that are in place, and of those staged whole by an earlier run.
+
+    mounts: the file system that each item goes to, by number; free: its free bytes, by file system.
+    """
+
+    placed: frozenset[int]
+    staged: frozenset[int]
+    mounts: Mapping[int, str]
+    free: Mapping[str, int]
+
+
+class BundleSource:
+    """Deliveries out of an open .run; implements `Source`.
+
+    site: where the .run has only what changed and rests on the site: what is there already comes from there.
+    """
+
+    def __init__(self, bundle: Bundle, site: SiteBase | None = None) -> None:
+        self._bundle = bundle
+        self._site = site
+
+    def describe(self, delivery: Delivery) -> tuple[Digest, int]:
+        """Digest and size in bytes. Raises BundlerError (NOT_FOUND) for a member that the bundle lacks."""
+        if delivery.member == RUNTIME_MEMBER:
+            runtime = self._bundle.runtime
+            return runtime.digest, runtime.size
+        member = self._bundle.member(delivery.member)
+        return member.digest, member.size
+
+    def chunks(self, delivery: Delivery) -> Iterator[bytes]:
+        """The content, verified while it is read. Raises BundlerError (INTEGRITY)."""
+        if delivery.member == RUNTIME_MEMBER:
+            return self._bundle.installer()
+        member = self._bundle.member(delivery.member)
+        if self._site is not None and member.length == 0:
+            content = Content(member.digest, member.size)
+            if self._site.has(content.digest):  # made before, for this host or another one
+                return self._site.chunks(content)
+        return self._bundle.chunks(member)
+
+
+def items(step: Deliver, source: Source) -> tuple[Item, ...]:
+    """The step's files with what the source knows of them."""
+    return tuple(
+        Item(number, delivery, *source.describe(delivery)) for number, delivery in enumerate(step.files)
+    )
+
+
+def deliver(
+    step: Deliver, transport: Transport, source: Source, prelude: str, progress: Callable[[int], None]
+) -> Outcome:
+    """Bring the step's files to the host and note its success there.
+
+    prelude: shell functions, the ledger's and `guard`. progress: gets the bytes of each chunk that is sent,
+    and of each file that needs no sending.
+    Raises BundlerError: SPACE before anything is sent, INTEGRITY, STEP, HOST.
+    """
+    wanted = items(step, source)
+    asked = transport.run(probe_script(step, wanted), timeout=_PROBE_TIMEOUT)
+    if asked.status:
+        return asked
+    found = parse_probe(asked.stdout)
+    there = found.placed | found.staged
+    missing = [item for item in wanted if item.number not in there]
+    check_space(transport.address, missing, found)
+    progress(sum(item.size for item in wanted if item.number in there))
+    script = receive_script(step, wanted, found, prelude)
+    timeout = _PROBE_TIMEOUT + sum(item.size for item in wanted) / _SLOWEST
+    outcome = transport.run(script, stdin=_stream(missing, source, progress), timeout=timeout)
+    if outcome.status == _WRONG:
+        raise BundlerError(
+            "files arrived damaged",
+            where=transport.address,
+            why=outcome.stderr.strip(),
+            code=ExitCode.INTEGRITY,
+            fix="none of them was put in place; run the same command again, and check the host's disk",
+        )
+    return outcome
+
+
+def probe_script(step: Deliver, wanted: Sequence[Item]) -> str:
+    """Asks what is there. Output: `mount N FREE-KIBIBYTES FILE-SYSTEM`, and `placed N` or `staged N`."""
+    return f"""{_functions(step)}
+while read -r n size hex mode path <&3; do
+    stage
+    [ "$near" = "$last" ] || {{
+        last=$near
+        room=$(df -Pk "$near" | {{ read -r _; read -r _ _ _ free _ mount; echo "$free $mount"; }})
+    }}
+    echo "mount $n $room"
+    if same "$path"; then echo "placed $n"; elif same "$staged"; then echo "staged $n"; fi
+done {_here(wanted)}
+"""
+
+
+def receive_script(step: Deliver, wanted: Sequence[Item], found: Probe, prelude: str) -> str:
+    """Receives the missing files, checks them, and puts all into place; then notes the step."""
+    missing = [item for item in wanted if item.number not in found.placed | found.staged]
+    unplaced = [item for item in wanted if item.number not in found.placed]
+    placed = [item for item in wanted if item.number in found.placed]
+    return f"""{prelude}
+guard {shlex.quote(step.id)} 0
+{_functions(step)}
+mkdir -p -m 0700 {journal.STATE} && mkdir -p "$box" || exit 1
+{_ALONE}
+rm -f "$box/list" "$box/checking"
+job= batch=0
+check() {{ # the list is long enough: check it while the next files come in
+    [ -f "$box/list" ] || return 0
+    finish
+    mv "$box/list" "$box/checking" || exit 1
+    right "$box/checking" >"$box/said" 2>&1 &
+    job=$! batch=0
+}}
+finish() {{
+    [ -n "$job" ] || return 0
+    wait "$job" && job= && return 0
+    cat "$box/said" >&2
+    # What waits in our state stays: the next run tells the whole ones from the others by their digests.
+    while read -r _ file; do case $file in "*$box"/*) ;; *) rm -f "${{file#?}}" ;; esac; done <"$box/checking"
+    exit {_WRONG}
+}}
+folder() {{
+    [ -d "${{path%/*}}" ] || {{ ledger_dir "${{path%/*}}" && mkdir -p "${{path%/*}}"; }} || exit 1
+}}
+while read -r n size hex mode path <&3; do
+    stage
+    case $staged in "$box"/*) ;; *) folder ;; esac
+    head -c "$size" >"$staged" || exit 1
+    echo "$hex *$staged" >>"$box/list"
+    batch=$((batch + size))
+    [ "$batch" -lt {_BATCH} ] || check
+done {_here(missing)}
+check
+finish
+while read -r n size hex mode path <&3; do
+    stage
+    case $path in {journal.STATE}/*) ;; *) ledger_file "$path" || exit 1 ;; esac
+    folder
+    chmod "$mode" "$staged" && echo "$hex $path" >>{journal.CONTENTS} && mv -fT "$staged" "$path" || exit 1
+done {_here(unplaced)}
+while read -r n size hex mode path <&3; do
+    chmod "$mode" "$path" && echo "$hex $path" >>{journal.CONTENTS} || exit 1
+done {_here(placed)}
+rm -rf "$box" "$box.lock"
+{record(step)}
+"""
+
+
+def parse_probe(text: str) -> Probe:
+    """Read what `probe_script` wrote."""
+    numbers: dict[str, set[int]] = {"placed": set(), "staged": set()}
+    mounts: dict[int, str] = {}
+    free: dict[str, int] = {}
+    for line in text.splitlines():
+        word, number, *rest = line.split(" ", 3)
+        if word == "mount":
+            mounts[int(number)] = rest[1]
+            free[rest[1]] = int(rest[0]) << 10
+        else:
+            numbers[word].add(int(number))
+    return Probe(frozenset(numbers["placed"]), frozenset(numbers["staged"]), mounts, free)
+
+
+def check_space(address: str, missing: Sequence[Item], found: Probe) -> None:
+    """Raises BundlerError (SPACE) when what is missing doesn't fit."""
+    needed: Counter[str] = Counter()
+    for item in missing:
+        needed[found.mounts[item.number]] += item.size
+    short = [
+        f"{mount} has {found.free[mount] >> 20} MiB free, {(size + _SLACK) >> 20} MiB are needed"
+        for mount, size in needed.items()
+        if size + _SLACK > found.free[mount]
+    ]
+    if short:
+        raise BundlerError(
+            "not enough room for the files",
+            where=address,
+            why="; ".join(short),
+            code=ExitCode.SPACE,
+            fix="make room there, then run the same command again",
+        )
+
+
+def _stream(missing: Sequence[Item], source: Source, progress: Callable[[int], None]) -> Iterator[bytes]:
+    for item in missing:
+        for chunk in source.chunks(item.delivery):
+            yield chunk
+            progress(len(chunk))
+
+
+def _functions(step: Deliver) -> str:
+    """`stage` sets where an item waits: in our state, or beside its place if that is another file system."""
+    key = hashlib.sha256(step.id.encode()).hexdigest()[:16]
+    return f"""umask 022
+box={journal.STATE}/incoming/{key} seen= near= last=
+home=$(stat -c %d {journal.STATE} 2>/dev/null || stat -c %d /var/lib)
+stage() {{
+    if [ "${{path%/*}}" != "$seen" ]; then
+        seen=${{path%/*}} near=${{path%/*}}
+        while [ ! -d "$near" ]; do near=${{near%/*}} near=${{near:-/}}; done
+        staging=$box/
+        [ "$(stat -c %d "$near")" = "$home" ] || staging=$seen/.bundler-{key}-
+    fi
+    staged=$staging$n
+}}
+same() {{
+    [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c %s "$1")" = "$size" ] &&
+        case $(sum <"$1") in "$hex "*) ;; *) false ;; esac
+}}
+# OpenSSL is several times as fast as most sha256sums, but slower to start; where it isn't, sha256sum does it.
+sum() {{ [ "$size" -ge {_LARGE} ] && openssl dgst -sha256 -r 2>/dev/null || sha256sum; }}
+right() {{ # whether all files of a list are; tells the others
+    sed 's/^[^*]*[*]//' "$1" | tr '\\n' '\\000' | xargs -0 openssl dgst -sha256 -r 2>/dev/null |
+        cmp -s - "$1" || sha256sum -c --quiet "$1"
+}}"""
+
+
+def _here(listed: Iterable[Item]) -> str:
+    """A here-document on descriptor 3 with an item a line; standard input stays the data's."""
+    lines = (
+        f"{item.number} {item.size} {item.digest.hex} {item.delivery.mode:04o} {item.delivery.path}\n"
+        for item in listed
+    )
+    return f"3<<'ITEMS'\n{''.join(lines)}ITEMS\n"

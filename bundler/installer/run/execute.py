@@ -1,0 +1,186 @@
+"""Carrying a plan out: what is ready runs, hosts in parallel; the first failure stops what has not begun."""
+
+import contextlib
+import queue
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.plan.steps import Deliver, Phase, Plan, Step
+from bundler.installer.run.actions import Desk, perform
+from bundler.installer.run.deliver import items
+from bundler.installer.run.events import (
+    Event,
+    PhaseFinished,
+    RunFinished,
+    RunStarted,
+    Sink,
+    StepFailed,
+    StepFinished,
+    StepOutput,
+    StepProgress,
+    StepStarted,
+)
+from bundler.installer.run.schedule import Limits, Schedule
+from bundler.installer.transport.protocol import Transport
+
+GO_ON = "mend the cause, then run the same command again: finished steps are left out"
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """A step that came back: error None for a success."""
+
+    step: Step
+    seconds: float
+    error: BaseException | None
+
+
+def execute(
+    plan: Plan,
+    transports: Mapping[str, Transport],
+    desk: Desk,
+    sink: Sink,
+    *,
+    limits: Limits | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Do all steps of the plan; events go to `sink`, one at a time.
+
+    transports: by address, one for every host of the plan.
+    Raises BundlerError: the first failure's, once the steps under way have ended; INTERRUPTED after Ctrl-C.
+    """
+    _Run(plan, transports, desk, sink, limits or Limits(), clock).walk()
+
+
+@dataclass(slots=True)
+class _Phases:
+    """When each phase began and how many of its steps are left."""
+
+    left: Counter[Phase]
+    began: dict[Phase, float] = field(default_factory=dict)
+
+    def start(self, phase: Phase, now: float) -> None:
+        self.began.setdefault(phase, now)
+
+    def finish(self, phase: Phase, now: float) -> PhaseFinished | None:
+        self.left[phase] -= 1
+        return None if self.left[phase] else PhaseFinished(phase, now - self.began[phase])
+
+
+class _Run:
+    """One walk over a plan. Only the walking thread touches the schedule and sends events to the sink."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        transports: Mapping[str, Transport],
+        desk: Desk,
+        sink: Sink,
+        limits: Limits,
+        clock: Callable[[], float],
+    ) -> None:
+        self._plan = plan
+        self._transports = transports
+        self._desk = desk
+        self._sink = sink
+        self._clock = clock
+        self._limits = limits
+        self._schedule = Schedule(plan, limits)
+        self._phases = _Phases(Counter(step.phase for step in plan.steps))
+        self._inbox: queue.SimpleQueue[Event | _Came] = queue.SimpleQueue()
+        self._failures: list[BundlerError] = []
+
+    def walk(self) -> None:
+        began = self._clock()
+        self._sink(RunStarted(self._plan.title, len(self._plan.steps), len(self._plan.done), self._size()))
+        pool = ThreadPoolExecutor(self._limits.total, "step")
+        try:
+            self._until_done(pool)
+        except KeyboardInterrupt:
+            self._stop_all(pool)
+            raise BundlerError(
+                "interrupted; what ran on the hosts was ended",
+                code=ExitCode.INTERRUPTED,
+                fix="run the same command again: finished steps are left out",
+            ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            self._sink(RunFinished(self._clock() - began, self._schedule.left))
+        if self._failures:
+            raise self._failures[0]
+
+    def _size(self) -> int:
+        deliveries = [step for step in self._plan.steps if isinstance(step, Deliver)]
+        return sum(item.size for step in deliveries for item in items(step, self._desk.source))
+
+    def _until_done(self, pool: ThreadPoolExecutor) -> None:
+        while True:
+            if not self._failures:
+                self._start_ready(pool)
+            if not self._schedule.running:
+                return
+            match self._inbox.get():
+                case _Came() as came:
+                    self._take(came)
+                case event:
+                    self._sink(event)
+
+    def _start_ready(self, pool: ThreadPoolExecutor) -> None:
+        for step in self._schedule.take():
+            self._phases.start(step.phase, self._clock())
+            self._sink(StepStarted(step))
+            pool.submit(self._perform, step)
+
+    def _perform(self, step: Step) -> None:
+        """Runs in a thread of the pool; everything it has to tell goes through the inbox."""
+        began = self._clock()
+        error: BaseException | None = None
+        try:
+            perform(
+                step,
+                self._transports[step.host],
+                self._desk,
+                on_bytes=lambda size: self._inbox.put(StepProgress(step, size)),
+                on_line=lambda line: self._inbox.put(StepOutput(step, line)),
+            )
+        except BaseException as caught:  # noqa: BLE001  (it is raised again by the walking thread)
+            error = caught
+        self._inbox.put(_Came(step, self._clock() - began, error))
+
+    def _take(self, came: _Came) -> None:
+        match came.error:
+            case None:
+                self._schedule.succeeded(came.step)
+                self._sink(StepFinished(came.step, came.seconds))
+                finished = self._phases.finish(came.step.phase, self._clock())
+                if finished:
+                    self._sink(finished)
+            case BundlerError() as error:
+                self._schedule.failed(came.step)
+                error.fix = error.fix or GO_ON
+                self._failures.append(error)
+                self._sink(StepFailed(came.step, came.seconds, error))
+            case bug:
+                raise bug
+
+    def _stop_all(self, pool: ThreadPoolExecutor) -> None:
+        """End what runs on the hosts, all at once, and let the steps come back."""
+        pool.shutdown(wait=False, cancel_futures=True)
+        with contextlib.suppress(
+            KeyboardInterrupt
+        ):  # a second Ctrl-C: the hosts may be slow, the user is not
+            close_all(self._transports)
+
+
+def close_all(transports: Mapping[str, Transport]) -> None:
+    """Close every connection, at once; one that fails to close is gone already."""
+    if not transports:
+        return
+    with ThreadPoolExecutor(min(len(transports), 64), "close") as pool:
+        futures: list[Future[None]] = [pool.submit(each.close) for each in transports.values()]
+    for future in futures:
+        future.exception()

@@ -1,0 +1,17 @@
+"""Notes on the host which steps succeeded: a line each, appended by the very command that did the step."""
+
+import shlex
+
+from bundler.installer.facts import journal
+from bundler.installer.plan.steps import Phase, Step, fingerprint
+
+
+def record(step: Step) -> str:
+    """Shell text that notes the step's success.
+
+    Nothing for a volatile step, which is done every time, nor for one that takes away: the journal goes too.
+    """
+    if step.volatile or step.phase is Phase.REMOVE:
+        return ":"
+    line = shlex.quote(f"{fingerprint(step)} {step.id}")
+    return f"mkdir -p -m 0700 {journal.STATE} && printf '%s\\n' {line} >>{journal.JOURNAL}"

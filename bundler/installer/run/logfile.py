@@ -1,0 +1,104 @@
+"""The log of a run: a JSON object a line, everything that happened, without secrets."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.run.events import (
+    Event,
+    PhaseFinished,
+    RunFinished,
+    RunStarted,
+    StepFailed,
+    StepFinished,
+    StepOutput,
+    StepProgress,
+    StepStarted,
+)
+
+_SHORTEST = 4  # a secret shorter than this would blot out ordinary words
+
+
+def redact(text: str, secrets: frozenset[str]) -> str:
+    """The text with every secret replaced; each line of a secret counts, as output comes by lines."""
+    lines = {line for secret in secrets for line in secret.splitlines() if len(line.strip()) >= _SHORTEST}
+    for line in sorted(lines, key=len, reverse=True):
+        text = text.replace(line, "***")
+    return text
+
+
+def entry(event: Event) -> dict[str, Any] | None:
+    """What the log says of an event; None for those that would only fill it."""
+    said: dict[str, Any] | None
+    match event:
+        case RunStarted(title, steps, done, size):
+            said = {"event": "run", "title": title, "steps": steps, "done_before": done, "bytes": size}
+        case StepStarted(step):
+            said = {"event": "start", "host": step.host, "step": step.id, "reason": step.reason}
+        case StepOutput(step, line):
+            said = {"event": "output", "host": step.host, "step": step.id, "line": line}
+        case StepFinished(step, seconds):
+            said = {"event": "done", "host": step.host, "step": step.id, "seconds": round(seconds, 3)}
+        case StepFailed(step, seconds, error):
+            told = {"host": step.host, "step": step.id, "seconds": round(seconds, 3), "error": str(error)}
+            said = {"event": "failed", **told}
+        case PhaseFinished(phase, seconds):
+            said = {"event": "phase", "phase": phase.value, "seconds": round(seconds, 3)}
+        case RunFinished(seconds, left):
+            said = {"event": "end", "seconds": round(seconds, 3), "left": left}
+        case StepProgress():
+            said = None
+    return said
+
+
+class LogFile:
+    """Appends events to a file that only its owner can read; a sink."""
+
+    def __init__(self, path: Path, stream: TextIO, secrets: Callable[[], frozenset[str]]) -> None:
+        self.path = path
+        self._stream = stream
+        self._secrets = secrets
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, path: Path, secrets: Callable[[], frozenset[str]]) -> Self:
+        """Open for appending. secrets: what must not be written, asked anew for every entry.
+
+        Raises BundlerError (INPUT) when the file can't be written.
+        """
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        except OSError as error:
+            why = error.strerror or str(error)
+            fix = "name another place: --log FILE"
+            raise BundlerError(
+                "the log can't be written", where=path, why=why, code=ExitCode.INPUT, fix=fix
+            ) from None
+        return cls(path, os.fdopen(descriptor, "a", encoding="utf-8", buffering=1), secrets)
+
+    def __call__(self, event: Event) -> None:
+        """Log an event."""
+        said = entry(event)
+        if said is not None:
+            self.note(**said)
+
+    def note(self, **said: Any) -> None:
+        """Write one entry of any kind."""
+        now = time.time()
+        moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+        line = json.dumps({"time": moment, **said}, ensure_ascii=False)
+        # json.dumps escapes quotes and backslashes: the secrets are looked for in the form they have in it.
+        secrets = frozenset(
+            json.dumps(each, ensure_ascii=False)[1:-1].replace("\\n", "\n") for each in self._secrets()
+        )
+        with self._lock:
+            self._stream.write(redact(line, secrets) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()

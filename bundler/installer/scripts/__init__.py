@@ -1,0 +1,1 @@
+"""Shell scripts and configuration files, rendered from templates/site."""

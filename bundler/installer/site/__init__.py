@@ -1,0 +1,1 @@
+"""The validated site: hosts, settings, and the Clusterfile they come from."""

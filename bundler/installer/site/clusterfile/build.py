@@ -1,0 +1,210 @@
+"""From the validated documents to the `Site`: what no single field can tell is checked here."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+from bundler.core.sshkey import FINGERPRINT
+from bundler.core.yamldoc import Document
+from bundler.installer.site.clusterfile import addresses, schema
+from bundler.installer.site.clusterfile.faults import UNSUPPORTED, Path
+from bundler.installer.site.model import (
+    REGISTRY_DOMAIN,
+    REGISTRY_PORT,
+    Host,
+    Login,
+    PasswordEnv,
+    PasswordFile,
+    PasswordSource,
+    Registry,
+    Role,
+    Secret,
+    Site,
+)
+
+if TYPE_CHECKING:
+    from bundler.core.errors import Problem
+
+_ROLES: Final[Mapping[str, Role]] = {
+    "master": Role.CONTROL_PLANE,
+    "control-plane": Role.CONTROL_PLANE,
+    "node": Role.WORKER,
+    "worker": Role.WORKER,
+}
+_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+@dataclass(slots=True)
+class Parts:
+    """What was read of a Clusterfile, each with the document it stands in."""
+
+    cluster: tuple[Document, schema.Cluster] | None = None
+    application: tuple[Document, schema.Application] | None = None
+    kubeadm: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Builder:
+    """Makes a Site, collecting problems on the way; the Site is worth something only when there are none."""
+
+    def __init__(self, document: Document, folder: PurePath) -> None:
+        self.problems: list[Problem] = []
+        self.notices: list[str] = []
+        self._document = document
+        self._folder = folder
+
+    def site(self, cluster: schema.Cluster, parts: Parts) -> Site:
+        """The site of these documents."""
+        spec = cluster.spec
+        hosts = self._hosts(spec)
+        self._check_name(cluster.metadata.name)
+        if spec.image:
+            where = self._document.locate(("spec", "image"))
+            self.notices.append(f"{where}: `image` is not looked at: this file is the image")
+        if spec.container_runtime.type != "containerd":
+            self._fault(("spec", "containerRuntime", "type"), UNSUPPORTED, "docker is not supported yet")
+        launch, app_envs = self._apps(spec, parts.application)
+        return Site(
+            name=cluster.metadata.name or "cluster",
+            hosts=tuple(sorted(hosts, key=lambda host: not host.is_control_plane)),
+            env=spec.env,
+            registry=self._registry(spec.registry.local_registry),
+            kubeadm=parts.kubeadm,
+            launch=launch,
+            app_envs=app_envs,
+            notices=tuple(self.notices),
+        )
+
+    def _fault(self, path: Path, rule: str, message: str, hint: str = "") -> None:
+        self.problems.append(self._document.problem(path, rule, message, hint=hint))
+
+    def _check_name(self, name: str) -> None:
+        if name and not _NAME.fullmatch(name):
+            message = "metadata.name must be lower-case letters, digits and dashes, at most 63"
+            self._fault(("metadata", "name"), "wrong-value", message)
+
+    def _hosts(self, spec: schema.ClusterSpec) -> list[Host]:
+        hosts: dict[str, Host] = {}
+        for number, group in enumerate(spec.hosts):
+            path = ("spec", "hosts", number)
+            login = self._login(spec.ssh, group, path)
+            roles = frozenset(_ROLES[name] for name in group.roles)
+            for address in self._addresses(group, path, hosts):
+                hosts[address] = Host(address, roles, login, group.env)
+        self._check_control_plane(spec, list(hosts.values()))
+        return list(hosts.values())
+
+    def _addresses(self, group: schema.Host, path: Path, known: Mapping[str, Host]) -> Iterator[str]:
+        for number, entry in enumerate(group.ips):
+            place = (*path, "ips", number)
+            for address in addresses.expand(entry):
+                if address in known:
+                    self._fault(place, "duplicate-host", f"{address} is listed twice")
+                else:
+                    yield address
+
+    def _check_control_plane(self, spec: schema.ClusterSpec, hosts: list[Host]) -> None:
+        count = sum(host.is_control_plane for host in hosts)
+        if count == 1 or self.problems:
+            return
+        masters = (number for number, group in enumerate(spec.hosts) if _is_master(group))
+        if not count:
+            message = "no host has the role control-plane (or master)"
+            self._fault(("spec", "hosts"), "missing-role", message)
+        else:
+            message = f"{count} hosts are control planes; more than one is not supported yet"
+            self._fault(("spec", "hosts", [*masters][-1], "roles"), UNSUPPORTED, message)
+
+    def _login(self, cluster: schema.Ssh, group: schema.Host, path: Path) -> Login:
+        """The host's own fields over the cluster's over the defaults."""
+        own = group.ssh
+        self._check_fingerprint(group, path)
+        if path[-1] == 0:
+            self._note_password(cluster, ("spec", "ssh"))
+        self._note_password(own, (*path, "ssh"))
+        passphrase = own.pk_passwd or cluster.pk_passwd
+        return Login(
+            user=own.user or cluster.user or "root",
+            port=own.port or cluster.port or 22,
+            key_file=self._beside(own.pk or cluster.pk or ""),
+            key_passphrase=Secret(passphrase) if passphrase else None,
+            password=self._password(own) or self._password(cluster),
+            fingerprint=group.host_key,
+        )
+
+    def _password(self, ssh: schema.Ssh) -> PasswordSource | None:
+        if ssh.password_file:
+            return PasswordFile(self._beside(ssh.password_file))
+        if ssh.password_env:
+            return PasswordEnv(ssh.password_env)
+        return Secret(ssh.passwd) if ssh.passwd else None
+
+    def _note_password(self, ssh: schema.Ssh, path: Path) -> None:
+        given = [each for each in (ssh.passwd, ssh.password_file, ssh.password_env) if each]
+        if len(given) > 1:
+            self._fault(path, "wrong-value", "only one of passwd, passwordFile and passwordEnv can be given")
+        if ssh.passwd:
+            where = self._document.locate((*path, "passwd"))
+            better = "passwordFile, passwordEnv (apiVersion bundler/v1) or --ask-password"
+            self.notices.append(f"{where}: a password in plain text; better: {better}")
+
+    def _check_fingerprint(self, group: schema.Host, path: Path) -> None:
+        if not group.host_key:
+            return
+        place = (*path, "hostKey")
+        if not FINGERPRINT.fullmatch(group.host_key):
+            message = "hostKey must be SHA256: and 43 characters"
+            hint = "on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+            self._fault(place, "wrong-value", message, hint)
+        if len(group.ips) > 1 or "-" in group.ips[0]:
+            message = "hostKey is one host's; this entry has several"
+            self._fault(place, "wrong-value", message, "give the host an entry of its own")
+
+    def _beside(self, name: str) -> str:
+        """Files named in the Clusterfile are looked for beside it."""
+        return name if not name or name.startswith("~") else str(self._folder / name)
+
+    def _registry(self, given: schema.LocalRegistry | None) -> Registry:
+        if given is None:
+            return Registry()
+        path = ("spec", "registry", "localRegistry")
+        if given.domain and not _DOMAIN.fullmatch(given.domain):
+            self._fault((*path, "domain"), "wrong-value", f"{given.domain!r} is no domain name")
+        if bool(given.username) != bool(given.password):
+            self._fault(path, "wrong-value", "username and password belong together")
+        return Registry(
+            domain=given.domain or REGISTRY_DOMAIN,
+            port=given.port or REGISTRY_PORT,
+            username=given.username,
+            password=Secret(given.password) if given.password else None,
+        )
+
+    def _apps(
+        self, spec: schema.ClusterSpec, application: tuple[Document, schema.Application] | None
+    ) -> tuple[tuple[str, ...] | None, Mapping[str, Mapping[str, str]]]:
+        """Which apps to launch instead of the bundle's own list, and their variables.
+
+        An empty list means nothing was chosen, as it does for Sealer.
+        """
+        names = spec.app_names or []
+        if application is None:
+            return tuple(names) or None, {}
+        document, model = application
+        chosen = model.spec.launch_apps or []
+        if names and chosen:
+            message = "launchApps stands here and appNames in the Cluster: give one of them"
+            self.problems.append(document.problem(("spec", "launchApps"), "wrong-value", message))
+        envs: dict[str, Mapping[str, str]] = {}
+        for number, config in enumerate(model.spec.configs):
+            if config.name in envs:
+                path = ("spec", "configs", number, "name")
+                message = f"{config.name} is configured twice"
+                self.problems.append(document.problem(path, "duplicate-app", message))
+            envs[config.name] = config.env
+        return tuple(chosen or names) or None, envs
+
+
+def _is_master(group: schema.Host) -> bool:
+    return any(_ROLES[name] is Role.CONTROL_PLANE for name in group.roles)

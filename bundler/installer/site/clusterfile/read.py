@@ -1,0 +1,116 @@
+"""Reading a Clusterfile: all documents, all faults at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
+from bundler.core.yamldoc import Document, kind_of, load_all, suggest
+from bundler.installer.site.clusterfile import schema
+from bundler.installer.site.clusterfile.build import Builder, Parts
+from bundler.installer.site.clusterfile.faults import UNSUPPORTED, hide, invalid, not_yet
+from bundler.installer.site.model import Site
+
+_MOST: Final = 8 << 20  # bytes; three thousand hosts take a tenth of it
+
+
+def read_file(path: Path) -> Site:
+    """The site that a Clusterfile describes.
+
+    Raises BundlerError (NOT_FOUND, INPUT) when it can't be read, Problems as `read` does.
+    """
+    try:
+        with path.open("rb") as stream:
+            text = stream.read(_MOST + 1)
+    except OSError as error:
+        code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.INPUT
+        why = error.strerror or str(error)
+        fix = "say where it is: --clusterfile FILE"
+        raise BundlerError("the Clusterfile can't be read", where=path, why=why, code=code, fix=fix) from None
+    if len(text) > _MOST:
+        raise BundlerError("the Clusterfile is larger than 8 MiB", where=path, code=ExitCode.INPUT)
+    return read(text, str(path))
+
+
+def read(text: str | bytes, file: str) -> Site:
+    """The site that this text describes; `file` names it in messages, and files are looked for beside it.
+
+    Raises Problems with every fault: UNSUPPORTED when all of them are fields of a later version, else INPUT.
+    """
+    try:
+        documents = [document for document in load_all(text, file) if document.data is not None]
+    except Problems as error:
+        raise Problems(tuple(hide(each) for each in error.problems)) from None
+    parts = Parts()
+    problems = [problem for document in documents for problem in _take(document, parts)]
+    if parts.cluster is None:
+        if not any(isinstance(each.data, dict) and each.data.get("kind") == "Cluster" for each in documents):
+            hint = "it needs apiVersion: bundler/v1, kind: Cluster, spec.hosts"
+            problems.append(Problem(Location(file), "missing-document", "there is no Cluster document", hint))
+        raise _problems(problems)
+    document, cluster = parts.cluster
+    builder = Builder(document, Path(file).parent)
+    site = builder.site(cluster, parts)
+    if problems or builder.problems:
+        raise _problems([*problems, *builder.problems])
+    return site
+
+
+def _problems(found: list[Problem]) -> Problems:
+    later = all(problem.rule == UNSUPPORTED for problem in found)
+    code = ExitCode.UNSUPPORTED if later else ExitCode.INPUT
+    return Problems(tuple(hide(problem) for problem in found), code=code)
+
+
+def _take(document: Document, parts: Parts) -> Iterator[Problem]:
+    """Put a document where it belongs, and tell its faults."""
+    data = document.data
+    if not isinstance(data, dict):
+        yield document.problem((), "wrong-document", f"a document must be a mapping, not {kind_of(data)}")
+        return
+    kind = data.get("kind")
+    if kind in schema.RAW_KINDS:
+        yield from _take_raw(document, str(kind), parts)
+    elif kind in schema.KINDS:
+        yield from _take_ours(document, str(kind), parts)
+    else:
+        known = (*schema.KINDS, *schema.RAW_KINDS)
+        message = f"unknown kind {kind!r}" if kind else "the document has no kind"
+        yield document.problem(("kind",), "unknown-kind", message, hint=suggest(kind, known))
+
+
+def _take_raw(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:
+    version = document.data.get("apiVersion")
+    group = schema.RAW_KINDS[kind]
+    if not isinstance(version, str) or version.partition("/")[0] != group:
+        message = f"{kind} must have an apiVersion of {group}"
+        yield document.problem(("apiVersion",), "wrong-version", message)
+    elif kind in parts.kubeadm:
+        yield document.problem(("kind",), "duplicate-document", f"a second {kind}")
+    else:
+        parts.kubeadm[kind] = document.data
+
+
+def _take_ours(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:
+    version = document.data.get("apiVersion")
+    if version not in schema.API_VERSIONS[kind]:
+        known = ", ".join(sorted(schema.API_VERSIONS[kind], reverse=True))
+        message = f"apiVersion of {kind} must be one of: {known}"
+        yield document.problem(("apiVersion",), "wrong-version", message)
+        return
+    yield from not_yet(document, schema.KINDS[kind])
+    try:
+        model: Any = schema.KINDS[kind].model_validate(document.data)
+    except ValidationError as error:
+        yield from invalid(document, schema.KINDS[kind], error)
+        return
+    if kind in schema.UNSUPPORTED_KINDS:
+        yield document.problem(("kind",), UNSUPPORTED, f"kind {kind} is not supported yet")
+        return
+    slot = kind.lower()
+    if getattr(parts, slot) is not None:
+        yield document.problem(("kind",), "duplicate-document", f"a second {kind}")
+    else:
+        setattr(parts, slot, (document, model))

@@ -1,0 +1,310 @@
+"""The Clusterfile's documents as pydantic models: Sealer's schema, and what `bundler/v1` adds.
+
+Names in the file are Sealer's own. A field whose annotation carries `Later` is known and validated, but this
+version can't do it: a value that asks for something is refused by name. `Native`: in `bundler/v1` only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from bundler.installer.site.clusterfile.addresses import expand
+
+NATIVE: Final = "bundler/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Marks a field that is not supported yet. instead: what can be done now."""
+
+    instead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """Marks a field that only `apiVersion: bundler/v1` has."""
+
+
+def _variables(value: object) -> object:
+    """`K: V` as it is, `[K=V, …]` as a mapping; raises ValueError for what is neither."""
+    if isinstance(value, dict):
+        return {_word(name): _scalar(each) for name, each in value.items()}
+    if not isinstance(value, list):
+        raise ValueError("must be a list of K=V, or a mapping")  # noqa: TRY004  (pydantic wants ValueError)
+    found: dict[str, str] = {}
+    for entry in value:
+        name, sign, text = str(entry).partition("=")
+        if not isinstance(entry, str) or not sign or not name:
+            raise ValueError(f"{entry!r} is not K=V")
+        if name in found:
+            raise ValueError(f"{name} is set twice")
+        found[name] = text
+    return found
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str) or not value or "=" in value:
+        raise ValueError(f"{value!r} is no name for a variable")
+    return value
+
+
+def _scalar(value: object) -> str:
+    """A variable's text. YAML's true and 5 become the words as they are usually written."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str() | int() | float():
+            return str(value)
+        case None:
+            return ""
+        case _:
+            raise ValueError("a variable's value must be text, a number, or true or false")
+
+
+def _text(value: object) -> object:
+    """Passwords and users that look like numbers stand in YAML without quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _checked_ip(value: str) -> str:
+    expand(value)
+    return value
+
+
+def _port(value: object) -> object:
+    """Sealer writes ports as text as well as numbers."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
+Text = Annotated[str, BeforeValidator(_text)]
+Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
+Addresses = Annotated[str, AfterValidator(_checked_ip)]
+RoleName = Literal["master", "control-plane", "node", "worker"]
+Strategy = Literal["merge", "overwrite", "render"]
+
+
+class Model(BaseModel):
+    """Strict, frozen, and closed against unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
+
+
+class Metadata(Model):
+    """The name; the rest of Kubernetes' metadata means nothing here."""
+
+    name: str = ""
+    creation_timestamp: None = None
+    namespace: Annotated[str, Later("leave it out")] = ""
+    labels: Annotated[dict[str, Any], Later("leave them out")] = {}
+    annotations: Annotated[dict[str, Any], Later("leave them out")] = {}
+
+
+class Ssh(Model):
+    """How to log in; a host's own fields stand over the cluster's."""
+
+    user: Text | None = None
+    passwd: Text | None = None
+    pk: str | None = None
+    pk_passwd: Text | None = None
+    port: Port | None = None
+    encrypted: Annotated[bool, Later("use passwordFile or passwordEnv, apiVersion bundler/v1")] = False
+    password_file: Annotated[str | None, Native()] = None
+    password_env: Annotated[str | None, Native()] = None
+
+
+class Host(Model):
+    """Machines with the same roles and the same login."""
+
+    ips: Annotated[list[Addresses], Field(min_length=1)]
+    roles: Annotated[list[RoleName], Field(min_length=1)]
+    ssh: Ssh = Ssh()
+    env: Variables = {}
+    labels: Annotated[dict[str, Any], Later("label the nodes with kubectl")] = {}
+    taints: Annotated[list[str], Later("taint the nodes with kubectl")] = []
+    host_key: Annotated[str, Native()] = ""
+
+
+class HostAlias(Model):
+    """Lines for /etc/hosts."""
+
+    ip: str
+    hostnames: list[str]
+
+
+class SubjectAltName(Model):
+    """More names for the registry's certificate."""
+
+    dns_names: list[str] = []
+    ips: list[str] = []
+
+
+class Certificate(Model):
+    """What goes into the registry's certificate."""
+
+    subject_alt_name: SubjectAltName | None = None
+
+
+class LocalRegistry(Model):
+    """The site's own registry."""
+
+    domain: str = ""
+    port: Port | None = None
+    username: Text = ""
+    password: Text = ""
+    ha: Annotated[bool, Later("it runs on the control plane")] = False
+    insecure: Annotated[bool, Later("it always speaks TLS")] = False
+    cert: Annotated[Certificate | None, Later()] = None
+
+
+class ExternalRegistry(Model):
+    """Somebody else's registry."""
+
+    domain: str = ""
+    port: Port | None = None
+    username: Text = ""
+    password: Text = ""
+
+
+class Registry(Model):
+    """One of the two."""
+
+    local_registry: LocalRegistry | None = None
+    external_registry: Annotated[ExternalRegistry | None, Later("the site's own registry is used")] = None
+
+
+class ContainerRuntime(Model):
+    """What runs the containers."""
+
+    type: Literal["containerd", "docker"] = "containerd"
+    version: Annotated[str, Later("the bundle's own version is used")] = ""
+
+
+class ClusterSpec(Model):
+    """The machines and how they are reached."""
+
+    image: str = ""
+    env: Variables = {}
+    ssh: Ssh = Ssh()
+    hosts: Annotated[list[Host], Field(min_length=1)]
+    registry: Registry = Registry()
+    container_runtime: ContainerRuntime = ContainerRuntime()
+    host_aliases: Annotated[list[HostAlias], Later("write the lines into /etc/hosts yourself")] = []
+    data_root: Annotated[str, Later("/var/lib/bundler is used")] = ""
+    cmd: Annotated[list[str], Later("use LAUNCH or CMDS in the Kubefile")] = []
+    app_names: list[str] | None = None
+
+
+class AppFile(Model):
+    """A file of an app, changed on site."""
+
+    path: str
+    strategy: Strategy = "overwrite"
+    data: str = ""
+
+
+class Commands(Model):
+    """Commands in place of the app's own."""
+
+    cmds: list[str] = []
+
+
+class AppConfig(Model):
+    """What one app gets on this site."""
+
+    name: str
+    env: Variables = {}
+    launch: Annotated[Commands | None, Later("use APPCMDS in the Kubefile")] = None
+    delete: Annotated[Commands | None, Later()] = None
+    files: Annotated[list[AppFile], Later("use env, or values in the Kubefile")] = []
+
+
+class ApplicationSpec(Model):
+    """Which apps are started, and with what."""
+
+    launch_apps: list[str] | None = None
+    cmds: Annotated[list[str], Later("use CMDS in the Kubefile")] = []
+    configs: list[AppConfig] = []
+
+
+class ConfigSpec(Model):
+    """A file of the bundle, changed on site."""
+
+    path: str
+    app_name: str = ""
+    strategy: Strategy = "merge"
+    process: str = ""
+    data: str = ""
+
+
+class PluginSpec(Model):
+    """A script at a moment of the run."""
+
+    type: str
+    action: str = ""
+    on: str = ""
+    scope: str = ""
+    data: str
+
+
+class Cluster(Model):
+    """kind: Cluster."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata = Metadata()
+    spec: ClusterSpec
+
+
+class Application(Model):
+    """kind: Application."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata = Metadata()
+    spec: ApplicationSpec = ApplicationSpec()
+
+
+class Config(Model):
+    """kind: Config."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata = Metadata()
+    spec: ConfigSpec
+
+
+class Plugin(Model):
+    """kind: Plugin."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata = Metadata()
+    spec: PluginSpec
+
+
+KINDS: Final[Mapping[str, type[Model]]] = {
+    "Cluster": Cluster,
+    "Application": Application,
+    "Config": Config,
+    "Plugin": Plugin,
+}
+UNSUPPORTED_KINDS: Final = frozenset({"Config", "Plugin"})
+API_VERSIONS: Final[Mapping[str, frozenset[str]]] = {
+    "Cluster": frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
+    "Application": frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
+    "Config": frozenset({"sealer.io/v1", "sealer.cloud/v1", NATIVE}),
+    "Plugin": frozenset({"sealer.io/v1", "sealer.cloud/v1", NATIVE}),
+}
+# Kubernetes' own documents are passed through; kubeadm knows what may be in them.
+RAW_GROUPS: Final = ("kubeadm.k8s.io", "kubelet.config.k8s.io", "kubeproxy.config.k8s.io")
+RAW_KINDS: Final[Mapping[str, str]] = {
+    "InitConfiguration": "kubeadm.k8s.io",
+    "JoinConfiguration": "kubeadm.k8s.io",
+    "ClusterConfiguration": "kubeadm.k8s.io",
+    "KubeletConfiguration": "kubelet.config.k8s.io",
+    "KubeProxyConfiguration": "kubeproxy.config.k8s.io",
+}

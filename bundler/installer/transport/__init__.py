@@ -1,0 +1,1 @@
+"""Connections to hosts: SSH, the local machine, host keys, logins."""

@@ -1,0 +1,100 @@
+"""From a site to open transports: this machine by child processes, every other host by ssh."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.site.model import Host, PasswordEnv, PasswordFile, PasswordSource, Secret, Site
+from bundler.installer.transport.local import LocalTransport, may_be_root, own_addresses
+from bundler.installer.transport.parallel import on_each
+from bundler.installer.transport.protocol import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the caller's account brings along.
+
+    environment: variables that `passwordEnv` may name. password: what the user typed, for every host that has
+    no other. accept_new: whether host keys that nobody knows yet are taken and remembered.
+    """
+
+    home: Path
+    environment: Mapping[str, str]
+    password: Secret | None = None
+    accept_new: bool = False
+
+
+def connect_all(site: Site, access: Access, *, parallel: int) -> dict[str, Transport]:
+    """A transport for every host, logged in, by address.
+
+    Raises BundlerError that names every host that could not be reached; the others are closed again.
+    """
+    here = own_addresses()
+    passwords = {host.address: password_of(host, access) for host in site.hosts}
+    open_ssh = _ssh_opener(access) if any(host.address not in here for host in site.hosts) else None
+    opened: dict[str, Transport] = {}
+
+    def opener(host: Host) -> Callable[[], None]:
+        def connect() -> None:
+            local = host.address in here and may_be_root()
+            if local:
+                opened[host.address] = LocalTransport(host.address)
+            else:
+                opened[host.address] = (open_ssh or _ssh_opener(access))(host, passwords[host.address])
+
+        return connect
+
+    try:
+        on_each({host.address: opener(host) for host in site.hosts}, parallel)
+    except BaseException:
+        for transport in tuple(opened.values()):
+            transport.close()
+        raise
+    return {host.address: opened[host.address] for host in site.hosts}
+
+
+def password_of(host: Host, access: Access) -> Secret | None:
+    """The host's password, wherever it stands. Raises BundlerError (NOT_FOUND) when it isn't there."""
+    found = _resolve(host.login.password, access.environment)
+    return found or access.password
+
+
+def _resolve(source: PasswordSource | None, environment: Mapping[str, str]) -> Secret | None:
+    match source:
+        case None | Secret():
+            return source
+        case PasswordEnv(variable):
+            if not environment.get(variable):
+                raise _no_password(f"${variable}", "the variable is not set")
+            return Secret(environment[variable])
+        case PasswordFile(path):
+            try:
+                with Path(path).expanduser().open(encoding="utf-8") as stream:
+                    line = stream.readline(4096).rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise _no_password(path, getattr(error, "strerror", None) or str(error)) from None
+            if not line:
+                raise _no_password(path, "its first line is empty")
+            return Secret(line)
+
+
+def _no_password(where: str, why: str) -> BundlerError:
+    fix = "the Clusterfile's passwordFile or passwordEnv names it; or leave it out and use --ask-password"
+    return BundlerError(
+        "the ssh password is not there", where=where, why=why, code=ExitCode.NOT_FOUND, fix=fix
+    )
+
+
+def _ssh_opener(access: Access) -> Callable[[Host, Secret | None], Transport]:
+    """paramiko is loaded only when a host is not this machine."""
+    from bundler.installer.transport.hostkeys import KnownHosts  # noqa: PLC0415  (see the docstring)
+    from bundler.installer.transport.login import Credentials, Trust  # noqa: PLC0415
+    from bundler.installer.transport.ssh import open_ssh  # noqa: PLC0415
+
+    trust = Trust(KnownHosts.of_user(access.home), access.accept_new)
+
+    def connect(host: Host, password: Secret | None) -> Transport:
+        return open_ssh(host, Credentials.of(host, password, access.home), trust)
+
+    return connect

@@ -1,0 +1,1 @@
+"""Who may sign a bundle, and whether this one is accepted."""

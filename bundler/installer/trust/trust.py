@@ -1,0 +1,162 @@
+"""Whether a .run may be used on this site: who signed it, and what was here before. Pure.
+
+A signature covers the seal, and the seal every byte of the file (docs/format.md), so this is asked once, when
+the file is opened; `keyring` has the files. Nothing is taken on first sight: the engineer, or the machine's
+trust folder, names the keys.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, NoReturn, Self
+
+from bundler.core.archive.seal import Seal
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.sshkey import FINGERPRINT
+from bundler.core.sshsig import NAMESPACE, Signature
+from bundler.core.trustwords import Named
+from bundler.installer.trust.product_version import is_older
+
+UNSIGNED: Final = "unsigned"  # stands for a fingerprint in the site's record
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What the engineer has said in so many words."""
+
+    unsigned: bool = False
+    new_key: bool = False
+    downgrade: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys that count here.
+
+    named: by the engineer for this run, and in trust folders. revoked: fingerprints that are refused whatever
+    else names them. known: the fingerprint that signed this product before, "" for none.
+    """
+
+    named: Named = field(default_factory=Named)
+    revoked: frozenset[str] = frozenset()
+    known: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A product as a site remembers it. key: the fingerprint of its signer, or `unsigned`."""
+
+    name: str
+    version: str
+    key: str
+
+    def line(self) -> str:
+        """`NAME VERSION KEY`: the site's record."""
+        return f"{self.name} {self.version} {self.key}"
+
+    @classmethod
+    def parse(cls, lines: Iterable[str]) -> tuple[Self, ...]:
+        """Read records; lines that are none are passed over."""
+        found = (line.split() for line in lines)
+        return tuple(cls(*words) for words in found if len(words) == 3 and _is_key(words[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The file may be used. who: the signer's name, for people; "" for an unsigned file."""
+
+    release: Release
+    who: str
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether somebody vouches for the file."""
+        return self.release.key != UNSIGNED
+
+
+def judge(seal: Seal, signature: Signature | None, keys: Keys, allowed: Allowed, *, now: float) -> Verdict:
+    """Decide by the signature and the keys; `now` in seconds, UTC epoch.
+
+    Raises BundlerError (TRUST) when the file isn't signed, is signed wrongly, or by a key that is revoked,
+    that nobody here trusts, or that is another one than that of this product's earlier bundles.
+    """
+    if signature is None:
+        return _unsigned(seal, keys, allowed)
+    signature.verify(seal.to_bytes())
+    fingerprint = signature.key.fingerprint
+    if fingerprint in keys.revoked:
+        _refuse(
+            seal,
+            f"it is signed by {fingerprint}, which is revoked here",
+            "get a newer bundle from the vendor",
+        )
+    if keys.known and keys.known != fingerprint and not allowed.new_key:
+        _refuse_other(seal, keys.known, fingerprint)
+    who = _who(signature, keys, now)
+    if who is None:
+        _refuse(
+            seal,
+            f"it is signed by {fingerprint}, which nobody here trusts",
+            f"compare that with what the vendor says, then add --trust {fingerprint}, or put the vendor's "
+            ".pub file into /etc/bundler/trust.d",
+        )
+    return Verdict(Release(seal.name, seal.version, fingerprint), who)
+
+
+def check_site(verdict: Verdict, records: Iterable[Release], allowed: Allowed) -> None:
+    """Hold the file against what the site's hosts remember of the same product.
+
+    Raises BundlerError (TRUST) for another key and for an older version, unless that is allowed.
+    """
+    release = verdict.release
+    for record in records:
+        if record.name != release.name:
+            continue
+        signed_by_other = UNSIGNED not in {record.key, release.key} and record.key != release.key
+        if signed_by_other and not allowed.new_key:
+            _refuse_other(release, record.key, release.key)
+        if is_older(release.version, record.version) and not allowed.downgrade:
+            raise BundlerError(
+                f"{release.name} {release.version} is older than {record.version}, which this site has",
+                code=ExitCode.TRUST,
+                why="an older bundle may bring back faults that were mended",
+                fix="use the newer bundle; if going back is meant, add --allow-downgrade",
+            )
+
+
+def _who(signature: Signature, keys: Keys, now: float) -> str | None:
+    """Whose key it is; None when nobody trusts it."""
+    if (who := keys.named.who(signature.key, NAMESPACE, now)) is not None:
+        return who
+    # A key whose entry has ended is not trusted for having been used before.
+    ended = any(signer.key == signature.key for signer in keys.named.signers)
+    fingerprint = signature.key.fingerprint
+    return fingerprint if fingerprint == keys.known and not ended else None
+
+
+def _unsigned(seal: Seal, keys: Keys, allowed: Allowed) -> Verdict:
+    if not allowed.unsigned:
+        before = f"; earlier bundles of {seal.name} were signed by {keys.known}" if keys.known else ""
+        _refuse(
+            seal,
+            f"it is not signed{before}",
+            "get a signed one from the vendor; if you know where this file comes from, add --allow-unsigned",
+        )
+    return Verdict(Release(seal.name, seal.version, UNSIGNED), "")
+
+
+def _refuse_other(product: Seal | Release, known: str, found: str) -> NoReturn:
+    _refuse(
+        product,
+        f"earlier bundles of {product.name} were signed by {known}, this one by {found}",
+        f"ask the vendor whether the key has changed; if it has, add --trust {found} --accept-new-key",
+    )
+
+
+def _refuse(product: Seal | Release, why: str, fix: str) -> NoReturn:
+    raise BundlerError(
+        f"{product.name} {product.version} is not trusted", why=why, code=ExitCode.TRUST, fix=fix
+    )
+
+
+def _is_key(text: str) -> bool:
+    return text == UNSIGNED or FINGERPRINT.fullmatch(text) is not None

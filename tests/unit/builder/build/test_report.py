@@ -1,0 +1,51 @@
+from pathlib import Path
+
+from bundler.builder.build.report import Made, Phase, summary
+from bundler.builder.cache.partial import Blob
+from bundler.builder.model.spec import BundleSpec, Content, Identity
+from bundler.core.digest import Digest
+from bundler.core.index import Image, OsPackage
+
+SHARED, ONE, TWO = (Digest(char * 64) for char in "abc")
+
+
+def image(name: str, *blobs: Digest) -> Image:
+    return Image(name, blobs[0], "application/vnd.oci.image.manifest.v1+json", 1, (blobs[0],), blobs[1:])
+
+
+def test_the_summary_tells_what_takes_time_and_room() -> None:
+    sizes = {SHARED: 5_000_000, ONE: 3_000_000, TWO: 1_000_000}
+    contents = [
+        Content(f"images/blobs/sha256/{digest.hex}", Blob(digest, size)) for digest, size in sizes.items()
+    ]
+    contents += [
+        Content("root/bin/kubelet", Blob(Digest("d" * 64), 4_000_000)),
+        Content("packages/debian-bookworm/x.deb", Blob(Digest("e" * 64), 2_000_000)),
+    ]
+    spec = BundleSpec(
+        identity=Identity("shop", "2.1", ""),
+        platform="linux/amd64",
+        labels={},
+        env={},
+        apps=(),
+        launch=(),
+        commands=(),
+        kube_versions=(),
+        images=(image("one", ONE, SHARED), image("two", TWO, SHARED)),
+        packages=(
+            OsPackage("debian:bookworm", "x", "1", "amd64", "packages/debian-bookworm/x.deb", requested=True),
+        ),
+        contents=tuple(contents),
+    )
+    phases = (Phase("stage", 0.01), Phase("images", 12.34), Phase("packages", 2.0), Phase("assemble", 3.0))
+    assert summary(Made(Path("shop.run"), 9_000_000, spec, phases)).splitlines() == [
+        "shop.run: shop 2.1 for linux/amd64",
+        "  9.0 MB from 15.0 MB of content: 0 apps, 2 images, 1 OS package, 5 files",
+        "  17.4 s: images 12.3 s, assemble 3.0 s, packages 2.0 s",
+        "  what takes the room:",
+        "       5.0 MB  layers that images share",
+        "       4.0 MB  root/bin/kubelet",
+        "       3.0 MB  image one",
+        "       2.0 MB  OS packages",
+        "       1.0 MB  image two",
+    ]

@@ -1,0 +1,91 @@
+"""The agent's request and its choice between install and upgrade; Helm itself is met on the real site."""
+
+import io
+import json
+
+import pytest
+
+from bundler.installer.helm.agent import Request, deploy, main
+
+REQUEST = Request("web", "/charts/web", "default", "/etc/kubernetes/admin.conf", 60, server_side=False)
+
+
+class Recorder:
+    """Helm with one release in a given state; keeps what was asked of it."""
+
+    def __init__(self, status: str) -> None:
+        self.status = status
+        self.asked: list[str] = []
+
+    def found(self, release: str) -> str:
+        assert release == "web"
+        return self.status
+
+    def install_release(self, _request: Request) -> None:
+        self.asked.append("install")
+
+    def upgrade_release(self, _request: Request) -> None:
+        self.asked.append("upgrade")
+
+    def take_back(self, _request: Request) -> None:
+        self.asked.append("roll back")
+
+    def remove(self, _request: Request) -> None:
+        self.asked.append("uninstall")
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "said"),
+    [
+        ("", ["install"], "installed"),
+        ("uninstalled", ["install"], "installed"),
+        ("deployed", ["upgrade"], "upgraded"),
+        ("failed", ["upgrade"], "upgraded"),
+        ("pending-install", ["uninstall", "install"], "installed"),
+        ("pending-upgrade", ["roll back", "upgrade"], "upgraded"),
+        ("pending-rollback", ["roll back", "upgrade"], "upgraded"),
+    ],
+)
+def test_deploy(status: str, asked: list[str], said: str) -> None:
+    helm = Recorder(status)
+    assert said in deploy(helm, REQUEST)
+    assert helm.asked == asked
+
+
+def test_a_request_comes_back_as_it_was_written() -> None:
+    text = json.dumps({name: getattr(REQUEST, name) for name in REQUEST.__slots__})
+    assert Request.from_json(text.encode()) == REQUEST
+
+
+WHOLE = {
+    "release": "r",
+    "chart": "c",
+    "namespace": "n",
+    "kubeconfig": "k",
+    "timeout": 1,
+    "server_side": True,
+}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [],
+        {},
+        {"release": "web"},
+        {**WHOLE, "release": 1},
+        {**WHOLE, "release": ""},
+        {**WHOLE, "timeout": True},
+        {**WHOLE, "timeout": 0},
+        {**WHOLE, "server_side": "no"},
+        {**WHOLE, "more": 1},
+    ],
+)
+def test_anything_else_is_no_request(document: object) -> None:
+    stderr = io.StringIO()
+    assert main(io.BytesIO(json.dumps(document).encode()), io.StringIO(), stderr) == 2
+    assert "request can't be read" in stderr.getvalue()
+
+
+def test_no_json_is_no_request() -> None:
+    assert main(io.BytesIO(b"{"), io.StringIO(), io.StringIO()) == 2

@@ -1,0 +1,99 @@
+"""The site's certificates: made once, kept while they hold, renewed in time."""
+
+import ssl
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import bcrypt
+import pytest
+from cryptography import x509
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.plan.site_pki import CA_LIFETIME, SERVER_LIFETIME, Secrets, renew
+from bundler.installer.site.model import Host, Registry, Role, Secret, Site
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SITE = Site("plant-7", (Host("10.0.0.2", frozenset({Role.CONTROL_PLANE})),))
+LOCKED = replace(SITE, registry=Registry(username="ops", password=Secret("one")))
+
+
+def certificate(pem: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+def test_the_registry_has_a_certificate_for_its_name_and_address_from_the_sites_ca() -> None:
+    made = renew(found="", site=SITE, now=NOW)
+    server, ca = certificate(made.registry_certificate), certificate(made.ca_certificate)
+    server.verify_directly_issued_by(ca)
+    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["registry.internal"]
+    assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.2"]
+    assert server.not_valid_after_utc - NOW == SERVER_LIFETIME
+    assert ca.not_valid_after_utc - NOW == CA_LIFETIME
+
+
+def test_openssl_takes_the_pair(tmp_path: Path) -> None:
+    made = renew(found="", site=SITE, now=NOW)
+    (tmp_path / "crt").write_text(made.registry_certificate)
+    (tmp_path / "key").write_text(made.registry_key)
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tmp_path / "crt", tmp_path / "key")
+
+
+def test_a_later_run_changes_nothing() -> None:
+    made = renew(found="", site=LOCKED, now=NOW)
+    assert renew(found=made.to_json(), site=LOCKED, now=NOW + timedelta(days=200)) == made
+
+
+@pytest.mark.parametrize(
+    ("days", "ca_kept", "server_kept"), [(540, True, True), (560, True, False), (2500, False, False)]
+)
+def test_each_is_renewed_in_its_last_third(days: int, *, ca_kept: bool, server_kept: bool) -> None:
+    old = renew(found="", site=SITE, now=NOW)
+    new = renew(found=old.to_json(), site=SITE, now=NOW + timedelta(days=days))
+    assert (new.ca_certificate == old.ca_certificate) is ca_kept
+    assert (new.registry_certificate == old.registry_certificate) is server_kept
+
+
+def test_a_new_name_needs_a_new_certificate_of_the_same_ca() -> None:
+    old = renew(found="", site=SITE, now=NOW)
+    new = renew(found=old.to_json(), site=replace(SITE, registry=Registry("sea.hub")), now=NOW)
+    assert new.ca_certificate == old.ca_certificate
+    assert new.registry_certificate != old.registry_certificate
+
+
+def test_a_key_that_is_not_the_certificates_is_not_kept() -> None:
+    one, two = (renew(found="", site=SITE, now=NOW) for _ in range(2))
+    mixed = replace(one, ca_key=two.ca_key)
+    assert renew(found=mixed.to_json(), site=SITE, now=NOW).ca_certificate != one.ca_certificate
+
+
+def test_htpasswd_is_bcrypt_and_changes_with_the_password() -> None:
+    old = renew(found="", site=LOCKED, now=NOW)
+    user, _, hashed = old.htpasswd.strip().partition(":")
+    assert user == "ops"
+    assert bcrypt.checkpw(b"one", hashed.encode())
+    other = replace(SITE, registry=Registry(username="ops", password=Secret("two")))
+    new = renew(found=old.to_json(), site=other, now=NOW)
+    assert bcrypt.checkpw(b"two", new.htpasswd.strip().partition(":")[2].encode())
+    assert new.registry_certificate == old.registry_certificate
+
+
+@pytest.mark.parametrize("password", ["", "x" * 73])
+def test_a_password_bcrypt_cannot_take_is_refused(password: str) -> None:
+    of = replace(SITE, registry=Registry(username="ops", password=Secret(password)))
+    with pytest.raises(BundlerError, match="1 to 72 bytes") as caught:
+        renew(found="", site=of, now=NOW)
+    assert caught.value.code is ExitCode.INPUT
+
+
+@pytest.mark.parametrize("found", ["{", "[]", '{"ca_key": 1}', '{"who": "knows"}', "null"])
+def test_damaged_secrets_are_told_not_replaced(found: str) -> None:
+    with pytest.raises(BundlerError, match="can't be read") as caught:
+        renew(found=found, site=SITE, now=NOW)
+    assert "/var/lib/bundler/secrets.json" in caught.value.fix
+
+
+def test_private_parts_do_not_show() -> None:
+    made = Secrets("CA", "SECRET-1", "CRT", "SECRET-2", "SECRET-3")
+    assert "SECRET" not in repr(made)
