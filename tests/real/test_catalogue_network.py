@@ -151,7 +151,7 @@ class Node:
 def parts(tmp_path_factory):
     """(programs, etcd, agent): folders of unpacked images."""
     folder = tmp_path_factory.mktemp("parts")
-    with built("kubernetes-debian", folder / "stage"):
+    with built("kubernetes-source", folder / "stage"):
         images = folder / "stage/images"
         api = unpack(images, "k8s.gcr.io/kube-apiserver:v1.20.2", folder / "api")
         etcd = unpack(images, "k8s.gcr.io/etcd:3.4.23", folder / "etcd")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Put compiled programs where the bundle has them: bin/, archives in cri/; name their etcd in etc/kubeadm.yml.
+"""Put compiled programs into bin/ and cri/, and name their etcd in etc/kubeadm.yml.
 
 arrange.py KUBERNETES_VERSION PROGRAMS ROOT
 """

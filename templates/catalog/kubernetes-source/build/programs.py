@@ -21,7 +21,7 @@ PLUGINS = "github.com/containernetworking/plugins"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What goes with a minor version of Kubernetes. coredns: what kubeadm names, its upgrade refuses others."""
+    """What goes with a minor version. coredns: what kubeadm names, for its upgrade takes no other."""
 
     kubernetes: str
     etcd: str
