@@ -63,7 +63,7 @@ def demo(spec: SiteSpec, output: Path, say: Say) -> None:
     require_support()
     job = _Demo(spec, output, say)
     plan = (
-        (Stretch("build", "bundler make templates/catalog/demo -o dist/demo.run", 460), job.build),
+        (Stretch("build", "bundler make templates/catalog/demo -o dist/demo.run", 1600), job.build),
         (Stretch("site", "Boot an air-gapped site: two machines, a bridge, no way out", 95), job.boot),
         (
             Stretch(

@@ -12,7 +12,7 @@ _ENTRIES: Final = {"source": "kubernetes-source", "upstream": "kubernetes"}
 
 
 def entry(asked: str, go: str) -> str:
-    """The catalogue's entry for `source`, `upstream` or, with nothing asked for, what this machine's Go allows.
+    """The catalogue's entry for `source` or `upstream`; without either, what this machine's Go allows.
 
     go: what `go env GOVERSION` says, empty without Go. Raises BundlerError (USAGE).
     """
