@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from shared import architecture
+
 BLOCK = 1 << 20
 EPOCH = "1970-01-01T00:00:00Z"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -203,9 +205,7 @@ def write(path: Path, content: bytes) -> None:
 
 def platform() -> str:
     """The platform that RUN is told, else this machine's."""
-    machine = os.uname().machine
-    known = {"x86_64": "amd64", "aarch64": "arm64"}
-    return f"linux/{os.environ.get('TARGETARCH') or known.get(machine, machine)}"
+    return f"linux/{architecture()}"
 
 
 def main(argv: list[str]) -> int:

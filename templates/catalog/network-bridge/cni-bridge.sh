@@ -1,6 +1,6 @@
 #!/bin/sh
 # The node agent of the pod network. On every node it
-#   - keeps the CNI plug-ins and their configuration for the node's own range of pod addresses,
+#   - keeps the configuration of the CNI plug-ins for the node's own range of pod addresses,
 #   - keeps a host route to every other node's range, in step with the cluster's Node objects,
 #   - masquerades what pods send out of the cluster (pods see each other's own addresses).
 # What it made stays when it is stopped or replaced: pods keep their network meanwhile.
@@ -14,8 +14,6 @@ set -u
 METRIC=7710
 PROTOCOL=77
 HOST_CNI=${HOST_CNI:-/host/cni}
-HOST_BIN=${HOST_BIN:-/host/bin}
-PLUGINS=${PLUGINS:-/opt/cni/bin}
 PROXY=${PROXY:-/var/lib/kube-proxy}
 STATE=${STATE:-/run/cni-bridge}
 
@@ -45,7 +43,7 @@ list_nodes() {
 configuration() {
     cat <<EOF
 {
-  "cniVersion": "0.4.0",
+  "cniVersion": "1.0.0",
   "name": "bundler",
   "plugins": [
     {
@@ -68,14 +66,6 @@ mtu_of() {
 }
 
 # ---- making it so
-
-install_plugins() {
-    for plugin in "$PLUGINS"/*; do
-        target=$HOST_BIN/${plugin##*/}
-        cmp -s "$plugin" "$target" && continue
-        cp "$plugin" "$target.new" && chmod 0755 "$target.new" && mv "$target.new" "$target" || return 1
-    done
-}
 
 configure() {
     own=$(grep "^$NODE_NAME|" "$STATE/nodes")
@@ -189,7 +179,6 @@ run)
     : "${NODE_NAME:?is not set: it is this node\'s name in the cluster}"
     trap 'exit 0' TERM INT
     mkdir -p "$STATE" && rm -f "$STATE/ready" "$STATE/nodes"
-    install_plugins || exit 1
     events | follow &
     wait
     ;;
