@@ -1,5 +1,7 @@
 """What all tests share: the site's tests are skipped, with the reason, where no machine can be booted."""
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -8,6 +10,16 @@ from tests.site.support import reasons
 # A busy machine is slow; that says nothing about the code.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C's signal, and so let every program that a test starts heed it.
+
+    A shell starts its background jobs with SIGINT ignored, and programs inherit that; tests which interrupt
+    a program would then wait for it in vain.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

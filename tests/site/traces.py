@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from tests.site.commands import run
+from tests.site.disk import loops
 from tests.site.spec import DISK_ROOT, RUN_ROOT
 
 
 def traces() -> dict[str, list[str]]:
-    """Mounts, namespaces, links, cgroups, processes and files that any site of this host has, by kind."""
+    """Mounts, loop devices, namespaces, links, cgroups, processes and files of any site of this host."""
     return {
         "mounts": sorted(_mounts()),
+        "loops": list(loops()),
         "namespaces": run("ip", "netns", "list").split(),
         "links": sorted(path.name for path in Path("/sys/class/net").iterdir()),
         "cgroups": sorted(map(str, Path("/sys/fs/cgroup").glob("**/bundler-site-*"))),
