@@ -16,7 +16,11 @@ from pathlib import Path
 _LIST = Path(__file__).resolve().parents[2] / ".requirements/apt.txt"
 _POLICY = Path("/usr/sbin/policy-rc.d")  # asked by every package's scripts before they start a service
 _FORM = "${db:Status-Status}|${Package}|${Provides}\n"
-_SERVICES = {"openssh-server": ("ssh.service",), "docker-registry": ("docker-registry.service",)}
+_SERVICES = {
+    "docker-registry": ("docker-registry.service",),
+    "haproxy": ("haproxy.service",),
+    "openssh-server": ("ssh.service",),
+}
 
 
 def wanted(text: str, sections: frozenset[str], python: str) -> tuple[str, ...]:
