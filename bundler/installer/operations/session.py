@@ -83,6 +83,8 @@ class Session:
         decided = decide(self.site, self.facts, index, self.secrets, files, platforms=platforms)
         if self.base is not None:
             check_base(decided, self.bundle, self.base)
+        for warning in decided.warnings:
+            say(f"warning: {warning}")
         return decided
 
     def settle(self) -> None:
@@ -127,7 +129,8 @@ class Session:
             passwords += [password_of(host, self.access), host.login.key_passphrase]
         found.update(secret.reveal() for secret in passwords if secret)
         if self.secrets is not None:
-            found.update((self.secrets.ca_key, self.secrets.registry_key, self.secrets.htpasswd))
+            kept = self.secrets
+            found.update((kept.ca_key, kept.registry_key, kept.htpasswd, kept.encryption_key))
         return frozenset(found - {""})
 
     def _releases(self) -> tuple[Release, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.plan.contents import Contents
+from bundler.installer.plan.kubeadm_documents import Layers
 from bundler.installer.plan.settings import ClusterSettings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Delivery
@@ -21,6 +22,7 @@ class Context:
     contents: Contents
     secrets: Secrets
     cluster: ClusterSettings
+    layers: Layers
 
     @property
     def control_plane(self) -> HostFacts:

@@ -8,8 +8,10 @@ Certificates follow RFC 5280; keys are ECDSA P-256 (RFC 5480). The htpasswd line
 the registry reads.
 """
 
+import base64
 import ipaddress
 import json
+import secrets
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Self
@@ -35,7 +37,8 @@ _SLACK: Final = timedelta(hours=1)  # hosts' clocks may be a little behind ours
 class Secrets:
     """PEM texts and one htpasswd line ("" where the registry asks for no password).
 
-    Private parts never show in a repr.
+    encryption_key: 32 bytes in base64, with which the cluster's Secrets are encrypted at rest. It is made
+    once: without it they can't be read any more. Private parts never show in a repr.
     """
 
     ca_certificate: str
@@ -43,6 +46,7 @@ class Secrets:
     registry_certificate: str
     registry_key: str = field(repr=False)
     htpasswd: str = field(repr=False, default="")
+    encryption_key: str = field(repr=False, default="")
 
     def to_json(self) -> str:
         """The form kept in `STORE`."""
@@ -82,6 +86,7 @@ def renew(*, found: str, site: Site, now: datetime) -> Secrets:
         registry_certificate=server.certificate_pem,
         registry_key=server.key_pem,
         htpasswd=_htpasswd(site, kept),
+        encryption_key=(kept.encryption_key if kept else "") or _new_encryption_key(),
     )
 
 
@@ -202,6 +207,10 @@ def _general_name(text: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
         return x509.DNSName(text)
+
+
+def _new_encryption_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _htpasswd(site: Site, kept: Secrets | None) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from bundler.core.yamldoc import Document
+
 REGISTRY_DOMAIN: Final = "registry.internal"  # .internal is reserved for private use
 REGISTRY_PORT: Final = 5000
 
@@ -107,8 +109,10 @@ class Site:
     """The whole of a Clusterfile.
 
     hosts: control plane first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
-    documents by kind, untouched. launch: the apps to start, in order, instead of the bundle's LAUNCH; None
-    where the file does not say. app_envs: an app's own variables. notices: what the user should be told.
+    documents by kind, untouched; documents: the same with their places in the file. dns: name servers that
+    the cluster's DNS asks for names outside of it; ntp: time servers of all hosts. launch: the apps to start,
+    in order, instead of the bundle's LAUNCH; None where the file does not say. app_envs: an app's own
+    variables. notices: what the user should be told.
     """
 
     name: str
@@ -116,6 +120,9 @@ class Site:
     env: Mapping[str, str] = field(default_factory=dict)
     registry: Registry = Registry()
     kubeadm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    documents: Mapping[str, Document] = field(default_factory=dict, repr=False)
+    dns: tuple[str, ...] = ()
+    ntp: tuple[str, ...] = ()
     launch: tuple[str, ...] | None = None
     app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notices: tuple[str, ...] = ()

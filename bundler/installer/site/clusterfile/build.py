@@ -44,6 +44,7 @@ class Parts:
     cluster: tuple[Document, schema.Cluster] | None = None
     application: tuple[Document, schema.Application] | None = None
     kubeadm: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
 
 
 class Builder:
@@ -72,6 +73,9 @@ class Builder:
             env=spec.env,
             registry=self._registry(spec.registry.local_registry),
             kubeadm=parts.kubeadm,
+            documents=parts.documents,
+            dns=tuple(spec.dns),
+            ntp=tuple(spec.ntp),
             launch=launch,
             app_envs=app_envs,
             notices=tuple(self.notices),

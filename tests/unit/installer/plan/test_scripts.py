@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
@@ -221,18 +222,36 @@ def test_a_missing_value_is_an_error() -> None:
         templates.render("kubelet.service.j2".replace("kubelet", "registry"))
 
 
-def test_containerd_config() -> None:
+def containerd(name: str) -> dict[str, Any]:
     text = templates.render(
-        "containerd.toml.j2",
+        name,
         certs="/c",
         pause="p:1",
         systemd_cgroup=True,
         restrict_oom_score_adj=False,
         disable_apparmor=True,
     )
-    cri = tomllib.loads(text)["plugins"]["io.containerd.grpc.v1.cri"]
+    return tomllib.loads(text)
+
+
+def test_containerd_1_config() -> None:
+    config = containerd("containerd-1.toml.j2")
+    cri = config["plugins"]["io.containerd.grpc.v1.cri"]
+    assert config["version"] == 2
     assert cri["sandbox_image"] == "p:1"
     assert cri["disable_apparmor"] is True
     assert cri["restrict_oom_score_adj"] is False
     assert cri["registry"] == {"config_path": "/c"}
     assert cri["containerd"]["runtimes"]["runc"]["options"] == {"SystemdCgroup": True}
+
+
+def test_containerd_2_config() -> None:
+    config = containerd("containerd.toml.j2")
+    images = config["plugins"]["io.containerd.cri.v1.images"]
+    runtime = config["plugins"]["io.containerd.cri.v1.runtime"]
+    assert config["version"] == 3
+    assert images == {"pinned_images": {"sandbox": "p:1"}, "registry": {"config_path": "/c"}}
+    assert runtime["disable_apparmor"] is True
+    assert runtime["restrict_oom_score_adj"] is False
+    assert runtime["cni"] == {"bin_dirs": ["/opt/cni/bin"], "conf_dir": "/etc/cni/net.d"}
+    assert runtime["containerd"]["runtimes"]["runc"]["options"] == {"SystemdCgroup": True}
