@@ -31,7 +31,7 @@ from bundler.builder.stage.build_context import Workshop
 from bundler.builder.stage.chart_apps import chart_app, value_sets
 from bundler.builder.stage.diagnostics import blamed
 from bundler.builder.stage.from_run import begin_from
-from bundler.builder.stage.load import Loaded, load_chain
+from bundler.builder.stage.load import Loaded
 from bundler.builder.stage.run import run
 from bundler.builder.stage.state import ImageWish, KubeWish, PackageWish, Staged, State, staged
 from bundler.builder.tree.tree import Tree
@@ -49,20 +49,12 @@ class _Step:
     bringer: Bringer
 
 
-def evaluate(path: Path, context: Path, workshop: Workshop) -> Staged:
-    """Carry out the Kubefile at `path`, taking files from the folder `context`; bases have their own folders.
+def evaluate(chain: Sequence[Loaded], workshop: Workshop) -> Staged:
+    """Carry out a Kubefile behind its bases, as `load_chain` gives them; each has its own build context.
 
     What can be known beforehand is checked first, so that a slip in the last line doesn't cost a long RUN.
     Raises Problems for faults of a Kubefile and BundlerError (NETWORK, INTEGRITY, BUILD, SPACE, UNSUPPORTED).
     """
-    chain = load_chain(
-        path,
-        context,
-        workshop.catalogue,
-        platform=workshop.platform,
-        build_args=workshop.build_args,
-        bases=workshop.bases,
-    )
     for finding in chain[-1].warnings:
         workshop.progress.say(f"{finding.severity}: {finding.problem}")
     base = chain[0].base

@@ -31,7 +31,8 @@ MAX_BASES = 32
 class Loaded:
     """One Kubefile of the chain; `scope`: what its ARGs before FROM say; `rest`: from FROM on.
 
-    base: the .run that it is FROM, None where it is FROM anything else, or wasn't looked for.
+    base: the .run that it is FROM, None where it is FROM anything else; in_registry: a base that `with_base`
+    brings, None where there is none or it was brought.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Loaded:
     rest: tuple[Instruction, ...]
     warnings: tuple[Finding, ...]
     base: RunFile | None = None
+    in_registry: RegistryBase | None = None
 
 
 def load_chain(
@@ -50,11 +52,10 @@ def load_chain(
     *,
     platform: str,
     build_args: Mapping[str, str],
-    bases: Bases | None,
 ) -> tuple[Loaded, ...]:
     """The Kubefile at `path` last, its bases before it, the one FROM scratch or FROM a .run first.
 
-    bases: brings those that lie in registries; None: nobody is asked, and they stay unknown.
+    No registry is asked: `with_base` brings a base that lies in one.
     Raises Problems with all errors of the first file that has any, BundlerError (NOT_FOUND) for a file that
     isn't there, (UNSUPPORTED) for a base that can't be read, (INPUT) for a cycle or an unknown
     --build-arg, (INTEGRITY) for a .run that is damaged.
@@ -68,10 +69,24 @@ def load_chain(
         base = _base(loaded, catalogue, frozenset(link.path for link in chain))
         at = base if isinstance(base, KubefileBase) else None
         shown = str(at.path) if at else ""
-        if isinstance(base, RunBase | RegistryBase):
-            chain[0] = replace(loaded, base=_run(loaded, base, platform, bases))
+        match base:
+            case RunBase():
+                chain[0] = replace(loaded, base=_run(loaded, base, platform))
+            case RegistryBase():
+                chain[0] = replace(loaded, in_registry=base)
+            case _:
+                pass
     _check_build_args(chain, build_args)
     return tuple(chain)
+
+
+def with_base(chain: tuple[Loaded, ...], bases: Bases, platform: str) -> tuple[Loaded, ...]:
+    """The chain with the base that lies in a registry, if it has one. Raises as `load_chain` does."""
+    first = chain[0]
+    if first.in_registry is None:
+        return chain
+    brought = _run(first, first.in_registry, platform, bases)
+    return (replace(first, base=brought, in_registry=None), *chain[1:])
 
 
 def _load(
@@ -108,17 +123,17 @@ def _start(loaded: Loaded) -> From:
     return start
 
 
-def _run(loaded: Loaded, base: RunBase | RegistryBase, platform: str, bases: Bases | None) -> RunFile | None:
-    """The .run, which must be for the bundle's platform."""
+def _run(loaded: Loaded, base: RunBase | RegistryBase, platform: str, bases: Bases | None = None) -> RunFile:
+    """The .run, which must be for the bundle's platform; bases: needed for one in a registry."""
     where, source = _start(loaded).base.location, loaded.kubefile.source
     with blamed(source, where, "from-damaged", missing="from-unknown"):
         match base:
             case RunBase(path):
                 run = read_run(path, platform)
-            case RegistryBase(ref) if bases is not None:
+            case RegistryBase(ref):
+                if bases is None:
+                    raise TypeError("a base in a registry needs somebody to bring it")
                 run = bases.find(ref, Platform.parse(platform))
-            case RegistryBase():
-                return None
     if is_for(run.index, platform):
         return run
     message = f"{run.name} is for {', '.join(run.platforms)}, the bundle is made for {platform}"
