@@ -203,10 +203,11 @@ def _move(kind: str, made: dict[str, dict[str, Any]], target: int) -> None:
 
 
 def _has(document: Document, path: Path) -> bool:
+    value: Any = document
     for step in path:
-        if not isinstance(document, Mapping) or step not in document:
+        if not isinstance(value, Mapping) or step not in value:
             return False
-        document = document[step]
+        value = value[step]
     return True
 
 

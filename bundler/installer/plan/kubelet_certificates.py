@@ -1,8 +1,8 @@
 """The kubelets' serving certificates, issued by the cluster's own CA.
 
 A kubelet makes its key itself and asks the API for a certificate. No request is taken at its word: one is
-approved, over our own connection, only if it comes from a node of this site and names exactly that node's name
-and address.
+approved, over our own connection, only if it comes from a node of this site and names exactly that node's
+name and address.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ DEADLINE: Final = 180.0  # seconds after the last join
 
 
 def kubelet_certificate_steps(context: Context) -> tuple[Step, ...]:
-    """Approve what nodes ask for until the API server reaches every kubelet; none where a document opts out."""
+    """Approve what nodes ask for until the API server reaches all kubelets; none where a site opts out."""
     if context.layers.asked("KubeletConfiguration").get("serverTLSBootstrap") is False:
         return ()
     ids = Ids(context.site.control_plane.address)
