@@ -1,6 +1,7 @@
 """The scripts of templates/site under a real shell: the ledger undoes what it recorded."""
 
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -255,3 +256,51 @@ def test_containerd_2_config() -> None:
     assert runtime["restrict_oom_score_adj"] is False
     assert runtime["cni"] == {"bin_dirs": ["/opt/cni/bin"], "conf_dir": "/etc/cni/net.d"}
     assert runtime["containerd"]["runtimes"]["runc"]["options"] == {"SystemdCgroup": True}
+
+
+def test_modules_that_were_loaded_for_us_are_unloaded_again(machine: Machine) -> None:
+    modprobe = machine.bin / "modprobe"
+    modprobe.write_text(f'#!/bin/sh\necho "modprobe $*" >>{machine.calls}\n')
+    modprobe.chmod(0o755)
+    machine.run("ledger_module br_netfilter\nledger_module overlay\n")
+    assert machine.ledger() == [["module", "br_netfilter"], ["module", "overlay"]]
+    machine.run(templates.load("restore.sh"))
+    calls = [line for line in machine.calls.read_text().splitlines() if line.startswith("modprobe")]
+    assert calls == ["modprobe -rq overlay", "modprobe -rq br_netfilter"]
+
+
+def test_the_slices_of_pods_are_stopped_before_their_processes_are_looked_for() -> None:
+    lines = templates.load("stop.sh").splitlines()
+    (stopped,) = (number for number, line in enumerate(lines) if "systemctl stop kubepods.slice" in line)
+    (looked,) = (number for number, line in enumerate(lines) if line.startswith("pods() {"))
+    assert stopped < looked
+
+
+UNITS = (
+    ("kubelet.service.j2", {"drop_ins": "/etc/kubernetes/kubelet.conf.d"}),
+    ("kubelet.service.j2", {"drop_ins": ""}),
+    ("containerd.service.j2", {"program": "/bin/true", "config": "/etc/c.toml"}),
+    ("registry.service.j2", {"config": "/etc/r.yml"}),
+)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize(("template", "values"), UNITS)
+def test_systemd_understands_every_line_of_our_units(
+    tmp_path: Path, template: str, values: dict[str, str]
+) -> None:
+    unit = tmp_path / template.removesuffix(".j2")
+    # A program that is not on this machine would be a fault, too.
+    unit.write_text(re.sub(r"/usr/local/bin/\w+", "/bin/true", templates.render(template, **values)))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_unit_is_verified() -> None:
+    assert {name for name, _ in UNITS} == {path.name for path in templates.folder().glob("*.service.j2")}
