@@ -26,9 +26,8 @@ _CIPHERS: Final = (
     "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
 )
-_PIDS: Final = (
-    16384  # of one pod: half of what a 64-bit kernel of 32,768 processes has, so no pod takes a node
-)
+# Of one pod: kernels allow 32,768 processes or far more, so no pod takes all of a node.
+_PIDS: Final = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +93,11 @@ def _api_server(version: KubernetesVersion) -> list[Any]:
 
 
 def kubelet_defaults() -> dict[str, Any]:
-    """Parts of KubeletConfiguration. Its serving certificate is the cluster CA's (`kubelet_certificates`)."""
+    """Parts of KubeletConfiguration. Its serving certificate comes from the cluster's CA."""
     return {
         "serverTLSBootstrap": True,
         "podPidsLimit": _PIDS,
+        "seccompDefault": True,
         "tlsCipherSuites": list(_CIPHERS),
         "tlsMinVersion": "VersionTLS12",
     }
