@@ -103,12 +103,6 @@ def clusterfile(spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "r
     if others:
         addresses = ", ".join(str(each.address) for each in others)
         lines.append(f"  - {{ips: [{addresses}], roles: [worker]}}")
-    lines += [
-        "---",
-        "apiVersion: kubelet.config.k8s.io/v1beta1",
-        "kind: KubeletConfiguration",
-        "failCgroupV1: false  # these machines have cgroup v1; real ones should not",
-    ]
     return "\n".join(lines) + f"\n---\n{_CGROUPS}"
 
 
