@@ -21,6 +21,8 @@ there() {
     esac
 }
 for module in $modules; do
+    # What is loaded already, or built in, is not ours to unload.
+    [ -e "/sys/module/$module" ] || there "$module" || ledger_module "$module"
     modprobe "$module" || there "$module" || {
         echo "the kernel module $module can't be loaded: install the kernel's module package" >&2
         exit 1

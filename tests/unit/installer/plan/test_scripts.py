@@ -1,10 +1,12 @@
 """The scripts of templates/site under a real shell: the ledger undoes what it recorded."""
 
 import os
+import re
 import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
@@ -221,18 +223,85 @@ def test_a_missing_value_is_an_error() -> None:
         templates.render("kubelet.service.j2".replace("kubelet", "registry"))
 
 
-def test_containerd_config() -> None:
+def containerd(name: str) -> dict[str, Any]:
     text = templates.render(
-        "containerd.toml.j2",
+        name,
         certs="/c",
         pause="p:1",
         systemd_cgroup=True,
         restrict_oom_score_adj=False,
         disable_apparmor=True,
     )
-    cri = tomllib.loads(text)["plugins"]["io.containerd.grpc.v1.cri"]
+    return tomllib.loads(text)
+
+
+def test_containerd_1_config() -> None:
+    config = containerd("containerd-1.toml.j2")
+    cri = config["plugins"]["io.containerd.grpc.v1.cri"]
+    assert config["version"] == 2
     assert cri["sandbox_image"] == "p:1"
     assert cri["disable_apparmor"] is True
     assert cri["restrict_oom_score_adj"] is False
     assert cri["registry"] == {"config_path": "/c"}
     assert cri["containerd"]["runtimes"]["runc"]["options"] == {"SystemdCgroup": True}
+
+
+def test_containerd_2_config() -> None:
+    config = containerd("containerd.toml.j2")
+    images = config["plugins"]["io.containerd.cri.v1.images"]
+    runtime = config["plugins"]["io.containerd.cri.v1.runtime"]
+    assert config["version"] == 3
+    assert images == {"pinned_images": {"sandbox": "p:1"}, "registry": {"config_path": "/c"}}
+    assert runtime["disable_apparmor"] is True
+    assert runtime["restrict_oom_score_adj"] is False
+    assert runtime["cni"] == {"bin_dirs": ["/opt/cni/bin"], "conf_dir": "/etc/cni/net.d"}
+    assert runtime["containerd"]["runtimes"]["runc"]["options"] == {"SystemdCgroup": True}
+
+
+def test_modules_that_were_loaded_for_us_are_unloaded_again(machine: Machine) -> None:
+    modprobe = machine.bin / "modprobe"
+    modprobe.write_text(f'#!/bin/sh\necho "modprobe $*" >>{machine.calls}\n')
+    modprobe.chmod(0o755)
+    machine.run("ledger_module br_netfilter\nledger_module overlay\n")
+    assert machine.ledger() == [["module", "br_netfilter"], ["module", "overlay"]]
+    machine.run(templates.load("restore.sh"))
+    calls = [line for line in machine.calls.read_text().splitlines() if line.startswith("modprobe")]
+    assert calls == ["modprobe -rq overlay", "modprobe -rq br_netfilter"]
+
+
+def test_the_slices_of_pods_are_stopped_before_their_processes_are_looked_for() -> None:
+    lines = templates.load("stop.sh").splitlines()
+    (stopped,) = (number for number, line in enumerate(lines) if "systemctl stop kubepods.slice" in line)
+    (looked,) = (number for number, line in enumerate(lines) if line.startswith("pods() {"))
+    assert stopped < looked
+
+
+UNITS = (
+    ("kubelet.service.j2", {"drop_ins": "/etc/kubernetes/kubelet.conf.d"}),
+    ("kubelet.service.j2", {"drop_ins": ""}),
+    ("containerd.service.j2", {"program": "/bin/true", "config": "/etc/c.toml"}),
+    ("registry.service.j2", {"config": "/etc/r.yml"}),
+    ("endpoint.service.j2", {"program": "/usr/sbin/haproxy", "config": "/etc/e.cfg"}),
+)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize(("template", "values"), UNITS)
+def test_systemd_understands_every_line_of_our_units(
+    tmp_path: Path, template: str, values: dict[str, str]
+) -> None:
+    unit = tmp_path / template.removesuffix(".j2")
+    # A program that is not on this machine would be a fault, too.
+    unit.write_text(re.sub(r"/usr/(local/bin|sbin)/\w+", "/bin/true", templates.render(template, **values)))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_unit_is_verified() -> None:
+    assert {name for name, _ in UNITS} == {path.name for path in templates.folder().glob("*.service.j2")}
