@@ -220,7 +220,7 @@ def test_the_cable_of_a_machine_that_is_off_can_not_be_changed(site: SiteSpec) -
 
 @HOST
 def test_down_leaves_nothing_of_a_site_with_faults() -> None:
-    before = traces()
+    before = traces(BRIEF.name)
     lifecycle.up(BRIEF, quiet)
     first, second = BRIEF.machines
     link.slow(BRIEF, first, host_groups(), rate("1mbit"), 50.0)
@@ -230,20 +230,20 @@ def test_down_leaves_nothing_of_a_site_with_faults() -> None:
     power.on(BRIEF, second, host_groups())
     power.off(BRIEF, second, host_groups())
     lifecycle.down(BRIEF.name, quiet)
-    assert traces() == before
+    assert traces(BRIEF.name) == before
 
 
 @DISK
 def test_a_stranger_with_a_copy_of_the_mounts_does_not_keep_the_disks() -> None:
     """The kernel takes the copies away when `down` removes the folders that they lie on."""
-    before = traces()
+    before = traces(BRIEF.name)
     lifecycle.up(BRIEF, quiet)
     copy = ["unshare", "--mount", "sh", "-c", "echo copied; exec sleep 60"]
     with subprocess.Popen(copy, stdout=subprocess.PIPE) as stranger:
         assert stranger.stdout
         assert stranger.stdout.readline() == b"copied\n"
         lifecycle.down(BRIEF.name, quiet)
-        left = traces()
+        left = traces(BRIEF.name)
         stranger.kill()
     assert left == before
 
@@ -259,7 +259,7 @@ def _restart_host(spec: SiteSpec) -> None:
 @pytest.mark.parametrize("run_survives", [True, False])
 def test_down_after_a_restart_of_the_host_leaves_nothing(*, run_survives: bool) -> None:
     """/run is on a disk on some hosts, else the journal is gone with it."""
-    before = traces()
+    before = traces(BRIEF.name)
     lifecycle.up(BRIEF, quiet)
     _restart_host(BRIEF)
     if not run_survives:
@@ -268,16 +268,16 @@ def test_down_after_a_restart_of_the_host_leaves_nothing(*, run_survives: bool) 
         BRIEF.run_dir.rmdir()
     assert any(Path("/var/lib/bundler-site", BRIEF.name).glob("*/disk.img"))
     lifecycle.down(BRIEF.name, quiet)
-    assert traces() == before
+    assert traces(BRIEF.name) == before
 
 
 @HOST
 def test_up_after_a_restart_of_the_host_boots_a_new_site() -> None:
-    before = traces()
+    before = traces(BRIEF.name)
     lifecycle.up(BRIEF, quiet)
     ssh.on(BRIEF, BRIEF.machines[0], "echo old >/var/lib/marker")
     _restart_host(BRIEF)
     lifecycle.up(BRIEF, quiet)
     assert ssh.try_on(BRIEF, BRIEF.machines[0], "cat /var/lib/marker").returncode != 0
     lifecycle.down(BRIEF.name, quiet)
-    assert traces() == before
+    assert traces(BRIEF.name) == before
