@@ -158,13 +158,15 @@ def test_versions_come_from_the_pin(tool, module):
 
 
 @pytest.mark.usefixtures("tool")
-def test_the_time_left_follows_the_pace():
+def test_the_time_left_follows_the_pace(monkeypatch):
     pace = importlib.import_module("go_pace")
-    clock = pace.Clock(left=1200.0)
-    clock.start(600.0)
-    clock.began -= 300.0  # five minutes ago
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    clock = pace.Clock(left=1880.0)
+    clock.start(1080.0)
+    assert clock.remaining() == "about 31 min left"
+    clock.began -= 480.0  # eight minutes ago
     clock.stop()
-    clock.start(600.0)
-    assert clock.remaining() == "about 5 min left"  # it takes half of what was planned
-    clock.began -= 290.0
+    clock.start(800.0)
+    assert clock.remaining() == "about 7 min left"  # a quick machine: half of what was planned
+    clock.began -= 390.0
     assert clock.remaining() == "about 10 s left"
