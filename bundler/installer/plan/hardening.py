@@ -66,7 +66,7 @@ def cluster_defaults(version: KubernetesVersion) -> dict[str, Any]:
         "apiServer": {"extraArgs": _api_server(version), "extraVolumes": volumes},
         "controllerManager": {
             "extraArgs": [
-                # By default it throttles itself: its first start, with an account for each controller, takes 6 s.
+                # It throttles itself by default; making an account for each controller takes it 6 s.
                 argument("kube-api-burst", "200"),
                 argument("kube-api-qps", "100"),
                 argument("profiling", "false"),

@@ -304,3 +304,27 @@ def test_systemd_understands_every_line_of_our_units(
 
 def test_every_unit_is_verified() -> None:
     assert {name for name, _ in UNITS} == {path.name for path in templates.folder().glob("*.service.j2")}
+
+
+def test_tables_of_nftables_go_by_their_names_alone(machine: Machine) -> None:
+    nft = machine.bin / "nft"
+    listed = ("ip kube-proxy", "ip6 kube-proxy", "inet filter", "ip nat", "inet cni_hostport")
+    nft.write_text(
+        f'#!/bin/sh\necho "nft $*" >>{machine.calls}\n[ "$1" = delete ] || printf "table %s\\n" '
+        + " ".join(f"'{each}'" for each in listed)
+        + "\n"
+    )
+    nft.chmod(0o755)
+    for name in ("iptables-save", "ip6tables-save", "ip"):  # this machine's own are left alone
+        (machine.bin / name).symlink_to("/bin/true")
+    (machine.state / "found").mkdir(parents=True)
+    for name in ("done", "links", "routes"):
+        (machine.state / "found" / name).write_text(Path("/proc/net/route").read_text())
+    script = templates.load("network.sh").replace("/sys/class/net", str(machine.root))  # no link is touched
+    machine.run(script)
+    deleted = [line for line in machine.calls.read_text().splitlines() if " delete " in line]
+    assert deleted == [
+        "nft delete table ip kube-proxy",
+        "nft delete table ip6 kube-proxy",
+        "nft delete table inet cni_hostport",
+    ]
