@@ -63,6 +63,8 @@ def cluster_defaults(version: KubernetesVersion) -> dict[str, Any]:
         },
     ]
     return {
+        # Making RSA keys takes seconds, using them costs on every connection; before 1.31 there is no choice.
+        **({"encryptionAlgorithm": "ECDSA-P256"} if version.at_least(31) else {}),
         "apiServer": {"extraArgs": _api_server(version), "extraVolumes": volumes},
         "controllerManager": {
             "extraArgs": [

@@ -98,7 +98,7 @@ def _files(context: Context, host: Host, facts: HostFacts) -> tuple[Write, ...]:
             for file in hardening_files(
                 context.contents.version,
                 key=context.secrets.encryption_key,
-                namespaces=context.contents.plugin_namespaces,
+                namespaces=context.contents.privileged_namespaces,
             )
         ]
     return tuple(found)
