@@ -75,7 +75,7 @@ def test_archives_hold_what_the_nodes_run_and_are_static(demo, tmp_path):
     for name, members in CRI.items():
         with tarfile.open(demo / "cri" / name) as tar:
             assert [(one.name, one.mode, one.mtime) for one in tar] == [(one, 0o755, 0) for one in members]
-            tar.extractall(tmp_path, filter="data")
+        subprocess.run(["tar", "-xf", demo / "cri" / name, "-C", tmp_path], check=True)
     for path in (*tmp_path.rglob("*"), *(demo / "bin").iterdir()):
         if path.is_file():
             told = subprocess.run(["ldd", path], capture_output=True, text=True, check=False)

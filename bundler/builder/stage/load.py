@@ -1,6 +1,6 @@
 """A Kubefile and all it is FROM, read and checked before anything is done."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from bundler.builder.kubefile.parser import read
 from bundler.builder.kubefile.runfile import Bases, RunFile, is_for, read_run
 from bundler.builder.kubefile.scope import Scope, platform_variables
 from bundler.builder.kubefile.source import Finding, Severity, did_you_mean, raise_errors
+from bundler.builder.stage.blocks import block_files, check_block, check_ports, refuse_circle
 from bundler.builder.stage.diagnostics import blamed
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.oci import Platform
@@ -32,7 +33,8 @@ class Loaded:
     """One Kubefile of the chain; `scope`: what its ARGs before FROM say; `rest`: from FROM on.
 
     base: the .run that it is FROM, None where it is FROM anything else; in_registry: a base that `with_base`
-    brings, None where there is none or it was brought.
+    brings, None where there is none or it was brought. blocks: what it includes, each carried out before it;
+    block: the name by which it was included itself.
     """
 
     path: Path
@@ -43,6 +45,8 @@ class Loaded:
     warnings: tuple[Finding, ...]
     base: RunFile | None = None
     in_registry: RegistryBase | None = None
+    blocks: tuple["Loaded", ...] = ()
+    block: str = ""
 
 
 def load_chain(
@@ -76,8 +80,41 @@ def load_chain(
                 chain[0] = replace(loaded, in_registry=base)
             case _:
                 pass
-    _check_build_args(chain, build_args)
-    return tuple(chain)
+    files = tuple(
+        replace(link, blocks=_blocks(link, catalogue, platform, build_args, (link.path,))) for link in chain
+    )
+    _check_build_args([*all_files(files)], build_args)
+    return files
+
+
+def all_files(chain: Sequence[Loaded]) -> Iterator[Loaded]:
+    """All Kubefiles of a chain, in the order in which they are carried out."""
+    for loaded in chain:
+        yield from loaded.blocks
+        yield loaded
+
+
+def _blocks(
+    loaded: Loaded,
+    catalogue: Catalogue,
+    platform: str,
+    build_args: Mapping[str, str],
+    above: tuple[Path, ...],
+) -> tuple[Loaded, ...]:
+    """What a file includes, in order, each once, what a block includes before it."""
+    found: dict[Path, Loaded] = {}
+    source = loaded.kubefile.source
+    for word, base in block_files(loaded.rest, source, loaded.path.parent, catalogue):
+        refuse_circle(word, source, base.path, above)
+        block = replace(
+            _load(base.path, base.context, str(base.path), catalogue, platform, build_args), block=word.text
+        )
+        check_block(block.rest[0], word, source, block.scope.value, catalogue)
+        for inner in _blocks(block, catalogue, platform, build_args, (*above, base.path)):
+            found.setdefault(inner.path, inner)
+        found.setdefault(base.path, block)
+        check_ports([each.path.parent for each in found.values()], word, source)
+    return tuple(found.values())
 
 
 def with_base(chain: tuple[Loaded, ...], bases: Bases, platform: str) -> tuple[Loaded, ...]:
@@ -163,7 +200,7 @@ def _base(loaded: Loaded, catalogue: Catalogue, seen: frozenset[Path]) -> Base:
     raise Problems((problem,))
 
 
-def _check_build_args(chain: list[Loaded], build_args: Mapping[str, str]) -> None:
+def _check_build_args(chain: Sequence[Loaded], build_args: Mapping[str, str]) -> None:
     """Every --build-arg must be asked for by an ARG of some file, else it is a slip of the pen."""
     declared = {
         pair.name.text

@@ -185,23 +185,23 @@ def build(programs: Sequence[Program], destination: Path, *, otherwise: str = ""
     """
     made_on = machine(programs, otherwise)
     destination.mkdir(parents=True, exist_ok=True)
-    kept = Kept(_cache() / "programs")
-    with kept.alone():
-        kept.sweep()
-        keys = {program: key(program, made_on) for program in programs}
-        wanted = [program for program in programs if kept.find(keys[program], program.name) is None]
-        if wanted:
-            others = len(programs) - len(wanted)
-            say(f"Compiling {len(wanted)} programs with {made_on.go}; {others} are kept already")
-        clock = Clock(sum(program.seconds for program in wanted))
-        for number, program in enumerate(wanted, start=1):
-            clock.start(program.seconds)
-            told = f"[{number}/{len(wanted)}] {program.name}"
-            with ticking(lambda told=told: f"{told}: compiling, {clock.remaining()}"):
+    kept = Kept.create(_cache() / "programs")
+    keys = {program: key(program, made_on) for program in programs}
+    wanted = [program for program in programs if kept.find(keys[program], program.name) is None]
+    if wanted:
+        others = len(programs) - len(wanted)
+        say(f"Compiling {len(wanted)} programs with {made_on.go}; {others} are kept already")
+    clock = Clock(sum(program.seconds for program in wanted))
+    for number, program in enumerate(wanted, start=1):
+        clock.start(program.seconds)
+        told = f"[{number}/{len(wanted)}] {program.name}"
+        # the lock is let go between two programs: who needs only what is kept waits for nobody
+        with ticking(lambda told=told: f"{told}: compiling, {clock.remaining()}"), kept.alone():
+            if kept.find(keys[program], program.name) is None:
                 _compile(program, made_on, kept, keys[program])
-            say(f"{told}: {clock.stop():.0f} s")
-        for program in programs:
-            _place(kept.root / keys[program] / program.name, destination / program.name)
+        say(f"{told}: {clock.stop():.0f} s")
+    for program in programs:
+        _place(kept.root / keys[program] / program.name, destination / program.name)
 
 
 def _compile(program: Program, made_on: Machine, kept: Kept, digest: str) -> None:
@@ -220,7 +220,6 @@ def _compile(program: Program, made_on: Machine, kept: Kept, digest: str) -> Non
 
 
 def _place(source: Path, target: Path) -> None:
-    """A link where it can be one: the stage is read, not changed."""
     target.unlink(missing_ok=True)
     shutil.copyfile(source, target)
     target.chmod(0o755)

@@ -26,6 +26,16 @@ class Kept:
 
     root: Path
 
+    @classmethod
+    def create(cls, root: Path) -> Kept:
+        """In a folder that is made if it isn't there; what nobody asked for in a long time goes from it."""
+        root.mkdir(parents=True, exist_ok=True)
+        for folder in root.iterdir():
+            with contextlib.suppress(OSError):
+                if folder.is_dir() and folder.stat().st_mtime < time.time() - KEEP:
+                    shutil.rmtree(folder)
+        return cls(root)
+
     def find(self, digest: str, name: str) -> Path | None:
         """A kept program, unless there is none or it was damaged, as after a power cut."""
         path = self.root / digest / name
@@ -44,22 +54,14 @@ class Kept:
         folder.rename(target)
         return target / name
 
-    def sweep(self) -> None:
-        """Remove what nobody asked for in a long time, and what was broken off."""
-        for folder in self.root.iterdir():
-            with contextlib.suppress(OSError):
-                if folder.is_dir() and folder.stat().st_mtime < time.time() - KEEP:
-                    shutil.rmtree(folder)
-
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """While this lasts, no other build compiles: it would do the same work, or take half the cores."""
-        self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                say("Another build compiles; what it keeps is waited for")
+                say("Another build is compiling; this one goes on after it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

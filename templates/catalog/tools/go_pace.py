@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CORES = 2  # what the seconds of a program were measured on
+TRUST = 120.0  # seconds as planned that count for as much as those that were seen
 TICK = 5.0  # seconds between two words about the time left
 
 
@@ -42,7 +43,8 @@ class Clock:
 
     def remaining(self) -> str:
         """`about 14 min left`."""
-        pace = self.took / self.planned if self.planned else CORES / min(os.cpu_count() or CORES, 8)
+        par = CORES / min(os.cpu_count() or CORES, 8)
+        pace = (self.took + par * TRUST) / (self.planned + TRUST)
         seconds = pace * self.left + max(pace * self.current - (time.monotonic() - self.began), 0)
         return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {max(seconds, 1):.0f} s left"
 

@@ -54,6 +54,14 @@ def test_both_kubernetes_take_the_same_newest_version():
     assert both == ["1.37.2", "1.37.2"]
 
 
+def test_both_say_which_containerd_they_bring():
+    pinned = re.search(
+        r"containerd/v2 v(\S+) ", (SOURCE / "modules/containerd/go.mod").read_text(), re.MULTILINE
+    )[1]
+    assert f"LABEL io.containerd.version={pinned}\n" in (SOURCE / "Kubefile").read_text()
+    assert default(CATALOGUE / "kubernetes/Kubefile", "CONTAINERD_VERSION") == pinned
+
+
 def test_the_network_runs_the_image_that_is_composed():
     (pod,) = pod_specs(CATALOGUE / "network-bridge/cni/bridge.yaml")
     (agent,) = pod["containers"]

@@ -1,7 +1,9 @@
 """go_build.py compiles what is not kept, keeps each program at once, and says what a machine lacks."""
 
+import fcntl
 import importlib
 import os
+import subprocess
 import sys
 from types import ModuleType
 
@@ -19,6 +21,7 @@ build)
     for last; do :; done
     echo "$last $CGO_ENABLED $GOARCH $GOFLAGS" >>"$FAKE_LOG"
     [ "$last" != "${FAIL-}" ] || { echo "no such package" >&2; exit 1; }
+    sleep "${SLOW-0}"
     while [ "$1" != -o ]; do shift; done
     echo "compiled $last with $(cat go.mod)" >"$2" ;;
 esac
@@ -110,6 +113,29 @@ def test_every_input_counts(tool, module, tmp_path, monkeypatch, change):
     assert asked(tmp_path) == ["a", "a"]
 
 
+def test_who_needs_only_what_is_kept_waits_for_no_other_build(tool, module, tmp_path):
+    tool.build([program(tool, module, "a")], tmp_path / "out")
+    with (tmp_path / "cache/programs/.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        tool.build([program(tool, module, "a")], tmp_path / "two")
+    assert (tmp_path / "two/a").exists()
+
+
+@pytest.mark.usefixtures("tool")
+def test_two_builds_at_once_compile_each_program_once(module, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLOW", "0.2")
+    script = (
+        f"import sys; sys.path.insert(0, {str(TOOLS)!r}); sys.dont_write_bytecode = True\n"
+        "import pathlib, go_build\n"
+        f"module = pathlib.Path({str(module)!r})\n"
+        "both = [go_build.Program(n, module, f'example.org/tool/{n}', 10) for n in 'ab']\n"
+        "go_build.build(both, pathlib.Path(sys.argv[1]))\n"
+    )
+    builds = [subprocess.Popen([sys.executable, "-c", script, tmp_path / name]) for name in ("one", "two")]
+    assert [build.wait(120) for build in builds] == [0, 0]
+    assert sorted(asked(tmp_path)) == ["a", "b"]
+
+
 def test_a_kept_program_that_was_damaged_is_compiled_again(tool, module, tmp_path):
     one = [program(tool, module, "a")]
     tool.build(one, tmp_path / "out")
@@ -158,13 +184,15 @@ def test_versions_come_from_the_pin(tool, module):
 
 
 @pytest.mark.usefixtures("tool")
-def test_the_time_left_follows_the_pace():
+def test_the_time_left_follows_the_pace(monkeypatch):
     pace = importlib.import_module("go_pace")
-    clock = pace.Clock(left=1200.0)
-    clock.start(600.0)
-    clock.began -= 300.0  # five minutes ago
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    clock = pace.Clock(left=1880.0)
+    clock.start(1080.0)
+    assert clock.remaining() == "about 31 min left"
+    clock.began -= 480.0  # eight minutes ago
     clock.stop()
-    clock.start(600.0)
-    assert clock.remaining() == "about 5 min left"  # it takes half of what was planned
-    clock.began -= 290.0
+    clock.start(800.0)
+    assert clock.remaining() == "about 7 min left"  # a quick machine: half of what was planned
+    clock.began -= 390.0
     assert clock.remaining() == "about 10 s left"
