@@ -16,6 +16,8 @@ from bundler.installer.site.model import Host
 
 _WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl")
 _SYSCTLS = "net/ipv4/ip_forward=1 net/bridge/bridge-nf-call-iptables=1"
+# At least so much: whatever watches a file counts, and 128 are used up by a few dozen pods.
+_LEAST = "fs/inotify/max_user_instances=8192 fs/inotify/max_user_watches=524288"
 # The kubelet and kube-proxy set these while they run.
 _REMEMBERED = " ".join(
     (
@@ -48,6 +50,7 @@ def _one(context: Context, host: Host, facts: HostFacts, everyone: str) -> tuple
                 "prepare.sh",
                 modules=_modules(facts),
                 sysctls=_SYSCTLS,
+                least=_LEAST,
                 remembered=_REMEMBERED,
                 trees=" ".join(paths.TREES),
                 folders=" ".join(paths.FOLDERS),

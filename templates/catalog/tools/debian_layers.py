@@ -75,8 +75,8 @@ class Layers:
         for family in ("iptables", "ip6tables"):
             for name in (family, f"{family}-save", f"{family}-restore"):
                 (layer / "usr/sbin" / name).symlink_to("xtables-nft-multi")
-        # nft lists protocols by the names that stand there. Without them a kube-proxy that starts again does not know
-        # its own rules, and takes all Services' away.
+        # nft lists protocols by the names that stand there. Without them a kube-proxy that starts again does
+        # not know its own rules, and takes all Services' away.
         names = self.scratch / "netbase"
         output("dpkg-deb", "--extract", str(self.debs["netbase"]), str(names))
         (layer / "etc").mkdir(exist_ok=True)

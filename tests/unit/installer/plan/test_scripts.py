@@ -328,3 +328,29 @@ def test_tables_of_nftables_go_by_their_names_alone(machine: Machine) -> None:
         "nft delete table ip6 kube-proxy",
         "nft delete table inet cni_hostport",
     ]
+
+
+def test_a_limit_is_raised_and_never_lowered(machine: Machine) -> None:
+    kernel = machine.root / "proc/sys/fs/inotify"
+    kernel.mkdir(parents=True)
+    (kernel / "max_user_instances").write_text("128\n")
+    (kernel / "max_user_watches").write_text("1048576\n")
+    machine.run('mkdir -p "$ROOT/etc/sysctl.d"\n')
+    script = templates.script(
+        "prepare.sh",
+        modules="",
+        sysctls="",
+        remembered="",
+        trees="",
+        folders="",
+        least="fs/inotify/max_user_instances=8192 fs/inotify/max_user_watches=524288 fs/none=1",
+    )
+    for place in ("/proc/sys", "/etc/sysctl.d", "/etc/hosts", "/run/xtables.lock"):
+        script = script.replace(place, f"{machine.root}{place}")
+    ledger = templates.load("ledger.sh").replace("/proc/sys", f"{machine.root}/proc/sys")
+    machine.run(f"{ledger}\n{script}")
+    assert (kernel / "max_user_instances").read_text() == "8192\n"
+    assert (kernel / "max_user_watches").read_text() == "1048576\n"
+    kept = (machine.root / "etc/sysctl.d/90-bundler.conf").read_text()
+    assert kept == "fs/inotify/max_user_instances = 8192\n"
+    assert ["sysctl", "fs/inotify/max_user_instances", "128"] in machine.ledger()
