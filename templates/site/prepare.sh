@@ -54,8 +54,7 @@ for setting in $least; do
     key=${setting%%=*} value=${setting#*=}
     now=$(cat "/proc/sys/$key" 2>/dev/null || echo "$value")
     [ "$now" -lt "$value" ] || continue
-    # In a container the setting may be its host's: then it stays as it is.
-    ledger_sysctl "$key" "$value" 2>/dev/null || continue
+    ledger_sysctl "$key" "$value"
     printf '%s = %s\n' "$key" "$value" >>/etc/sysctl.d/90-bundler.conf.new
 done
 mv -f /etc/sysctl.d/90-bundler.conf.new /etc/sysctl.d/90-bundler.conf

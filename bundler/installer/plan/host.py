@@ -50,7 +50,7 @@ def _one(context: Context, host: Host, facts: HostFacts, everyone: str) -> tuple
                 "prepare.sh",
                 modules=_modules(facts),
                 sysctls=_SYSCTLS,
-                least=_LEAST,
+                least="" if in_container(facts) else _LEAST,  # they are those of the container's host
                 remembered=_REMEMBERED,
                 trees=" ".join(paths.TREES),
                 folders=" ".join(paths.FOLDERS),
