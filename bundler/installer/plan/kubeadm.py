@@ -66,7 +66,10 @@ def join_config(context: Context, host: Host) -> str:
     There is one for each host, and writing YAML takes a hundred times as long.
     """
     facts = context.of(host)
-    defaults: dict[str, Any] = {"nodeRegistration": _registration(context, host, facts)}
+    defaults: dict[str, Any] = {
+        "nodeRegistration": _registration(context, host, facts),
+        **_patience(context),
+    }
     if host.is_control_plane:
         defaults["controlPlane"] = {"localAPIEndpoint": _local_endpoint(host, facts)}
     document = _merged(context, "JoinConfiguration", defaults)
@@ -129,7 +132,15 @@ def _init(context: Context) -> Document:
     return {
         "localAPIEndpoint": _local_endpoint(host, facts),
         "nodeRegistration": _registration(context, host, facts),
+        **_patience(context),
     }
+
+
+def _patience(context: Context) -> Document:
+    """kubeadm gives a busy machine's API server one minute to answer; ours may take as long as the step."""
+    if not context.contents.version.arguments_are_lists:  # only v1beta4 lets one say so
+        return {}
+    return {"timeouts": {"kubernetesAPICall": "5m0s"}}
 
 
 def _local_endpoint(host: Host, facts: HostFacts) -> Document:
