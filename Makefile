@@ -20,7 +20,7 @@ setup-test: packages-test setup ## the same with what the tests need
 
 setup-bench: packages-bench setup-test ## the same with the peers that figures are measured beside
 
-demo: setup ## build demo.run, boot an air-gapped site of two machines, bring Kubernetes up on it, show it
+demo: setup ## build demo.run (KUBERNETES=upstream: from its makers' programs), boot an air-gapped site of two machines, bring Kubernetes up on it, show it
 	@$(PY) -m tests.site demo --name $(SITE)
 
 demo-down: $(STAMP) ## take the demo's site down; nothing is left but the cache
