@@ -118,13 +118,14 @@ class SiteSpec:
 
 
 def from_json(data: Mapping[str, str | int]) -> SiteSpec:
-    """The spec that `SiteSpec.to_json` wrote."""
+    """The spec that `SiteSpec.to_json` wrote, or that of an older checkout: sites of all are listed."""
+    default = SiteSpec()
     return SiteSpec(
         name=str(data["name"]),
         subnet=IPv4Network(str(data["subnet"])),
         count=int(data["count"]),
-        suites=tuple(str(data["suites"]).split(",")),
-        disk=int(data["disk"]),
+        suites=tuple(str(data.get("suites", ",".join(default.suites))).split(",")),
+        disk=int(data.get("disk", default.disk)),
     )
 
 

@@ -23,6 +23,11 @@ from tests.site.undo import Journal, Kind
 
 pytestmark = pytest.mark.site
 
+DISK = pytest.mark.rotating("disk", kind="testbed")
+POWER = pytest.mark.rotating("power", kind="testbed")
+CABLE = pytest.mark.rotating("cable", kind="testbed")
+HOST = pytest.mark.rotating("host", kind="testbed")  # that the machines run on
+
 SPEC = SiteSpec("faulttest", IPv4Network("10.79.204.0/24"), 3, ("bookworm", "trixie"), disk=2)
 BRIEF = SiteSpec("brieftest", IPv4Network("10.79.205.0/24"), 2, disk=1)
 _MIB = 1 << 20
@@ -58,6 +63,7 @@ def answers(machine: Machine) -> bool:
         return False
 
 
+@DISK
 def test_a_full_disk_is_the_machines_own(site: SiteSpec) -> None:
     full, other = site.machines[:2]
     image = tree_of(site, full).disk.with_suffix(".img")
@@ -74,6 +80,7 @@ def test_a_full_disk_is_the_machines_own(site: SiteSpec) -> None:
     assert state(site, full) == "on"
 
 
+@DISK
 def test_a_disk_is_filled_but_for_what_is_left(site: SiteSpec) -> None:
     machine = site.machines[1]
     site_tool("fill --leave 10%", machine.name)
@@ -84,6 +91,7 @@ def test_a_disk_is_filled_but_for_what_is_left(site: SiteSpec) -> None:
     assert 0.10 <= left / size < 0.11
 
 
+@DISK
 def test_what_a_machine_deletes_the_host_gets_back(site: SiteSpec) -> None:
     machine = site.machines[2]
     image = tree_of(site, machine).disk.with_suffix(".img")
@@ -93,6 +101,7 @@ def test_what_a_machine_deletes_the_host_gets_back(site: SiteSpec) -> None:
     assert image.stat().st_blocks * 512 < 100 * _MIB
 
 
+@POWER
 def test_the_plug_is_pulled_and_the_disk_stays(site: SiteSpec) -> None:
     machine, *others = site.machines
     ssh.on(site, machine, "for at in /run /etc /var/lib; do echo kept >$at/marker; done")
@@ -108,12 +117,14 @@ def test_the_plug_is_pulled_and_the_disk_stays(site: SiteSpec) -> None:
     assert ssh.on(site, machine, "systemctl is-system-running --wait").strip() == "running"
 
 
+@POWER
 def test_power_on_again_does_nothing(site: SiteSpec) -> None:
     before = leader(group_name(site, site.machines[0]), host_groups())
     site_tool("power on", site.machines[0].name)
     assert leader(group_name(site, site.machines[0]), host_groups()) == before
 
 
+@POWER
 def test_a_machine_that_shut_itself_down_comes_up_again(site: SiteSpec) -> None:
     machine = site.machines[1]
     ssh.try_on(site, machine, "systemctl poweroff")
@@ -125,6 +136,7 @@ def test_a_machine_that_shut_itself_down_comes_up_again(site: SiteSpec) -> None:
     assert answers(machine)
 
 
+@CABLE
 def test_a_cut_cable_has_no_carrier_and_is_mended(site: SiteSpec) -> None:
     first, second = site.machines[:2]
     ask = f"timeout 2 bash -c 'exec 3<>/dev/tcp/{second.address}/22; head -c 4 <&3'"
@@ -148,6 +160,7 @@ def took(site: SiteSpec, machine: Machine, direction: str) -> float:
     return time.monotonic() - began
 
 
+@CABLE
 @pytest.mark.parametrize("direction", ["from", "to"])
 def test_a_slow_cable_is_slow_in_both_directions(site: SiteSpec, direction: str) -> None:
     machine = site.machines[0]
@@ -160,6 +173,7 @@ def test_a_slow_cable_is_slow_in_both_directions(site: SiteSpec, direction: str)
     assert took(site, machine, direction) < slow / 2
 
 
+@CABLE
 def test_a_lossy_cable_loses_its_share(site: SiteSpec) -> None:
     machine = site.machines[2]
     site_tool("slow --loss 20%", machine.name)
@@ -194,6 +208,7 @@ def _received(site: SiteSpec, machine: Machine, sent: int) -> int:
     return len(numbers)
 
 
+@CABLE
 def test_the_cable_of_a_machine_that_is_off_can_not_be_changed(site: SiteSpec) -> None:
     machine = site.machines[2]
     power.off(site, machine, host_groups())
@@ -203,8 +218,9 @@ def test_the_cable_of_a_machine_that_is_off_can_not_be_changed(site: SiteSpec) -
     assert caught.value.code is ExitCode.NOT_FOUND
 
 
+@HOST
 def test_down_leaves_nothing_of_a_site_with_faults() -> None:
-    before = traces()
+    before = traces(BRIEF.name)
     lifecycle.up(BRIEF, quiet)
     first, second = BRIEF.machines
     link.slow(BRIEF, first, host_groups(), rate("1mbit"), 50.0)
@@ -214,19 +230,20 @@ def test_down_leaves_nothing_of_a_site_with_faults() -> None:
     power.on(BRIEF, second, host_groups())
     power.off(BRIEF, second, host_groups())
     lifecycle.down(BRIEF.name, quiet)
-    assert traces() == before
+    assert traces(BRIEF.name) == before
 
 
+@DISK
 def test_a_stranger_with_a_copy_of_the_mounts_does_not_keep_the_disks() -> None:
     """The kernel takes the copies away when `down` removes the folders that they lie on."""
-    before = traces()
+    before = traces(BRIEF.name)
     lifecycle.up(BRIEF, quiet)
     copy = ["unshare", "--mount", "sh", "-c", "echo copied; exec sleep 60"]
     with subprocess.Popen(copy, stdout=subprocess.PIPE) as stranger:
         assert stranger.stdout
         assert stranger.stdout.readline() == b"copied\n"
         lifecycle.down(BRIEF.name, quiet)
-        left = traces()
+        left = traces(BRIEF.name)
         stranger.kill()
     assert left == before
 
@@ -238,10 +255,11 @@ def _restart_host(spec: SiteSpec) -> None:
             undo.undo(made, host_groups())
 
 
+@HOST
 @pytest.mark.parametrize("run_survives", [True, False])
 def test_down_after_a_restart_of_the_host_leaves_nothing(*, run_survives: bool) -> None:
     """/run is on a disk on some hosts, else the journal is gone with it."""
-    before = traces()
+    before = traces(BRIEF.name)
     lifecycle.up(BRIEF, quiet)
     _restart_host(BRIEF)
     if not run_survives:
@@ -250,15 +268,16 @@ def test_down_after_a_restart_of_the_host_leaves_nothing(*, run_survives: bool) 
         BRIEF.run_dir.rmdir()
     assert any(Path("/var/lib/bundler-site", BRIEF.name).glob("*/disk.img"))
     lifecycle.down(BRIEF.name, quiet)
-    assert traces() == before
+    assert traces(BRIEF.name) == before
 
 
+@HOST
 def test_up_after_a_restart_of_the_host_boots_a_new_site() -> None:
-    before = traces()
+    before = traces(BRIEF.name)
     lifecycle.up(BRIEF, quiet)
     ssh.on(BRIEF, BRIEF.machines[0], "echo old >/var/lib/marker")
     _restart_host(BRIEF)
     lifecycle.up(BRIEF, quiet)
     assert ssh.try_on(BRIEF, BRIEF.machines[0], "cat /var/lib/marker").returncode != 0
     lifecycle.down(BRIEF.name, quiet)
-    assert traces() == before
+    assert traces(BRIEF.name) == before

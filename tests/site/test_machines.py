@@ -19,7 +19,7 @@ from tests.site.identity import Identity
 from tests.site.spec import SiteSpec
 from tests.site.traces import traces
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.story]
 
 SPEC = SiteSpec("selftest", IPv4Network("10.79.200.0/24"), 6, ("bookworm", "trixie"))
 KILLED = SiteSpec("killtest", IPv4Network("10.79.201.0/24"), 1)
@@ -106,17 +106,17 @@ def test_a_second_site_on_the_same_addresses_is_refused(site: SiteSpec) -> None:
 
 
 def test_down_leaves_nothing() -> None:
-    before = traces()
+    before = traces(KILLED.name)
     lifecycle.up(KILLED, quiet)
-    assert traces() != before
+    assert traces(KILLED.name) != before
     lifecycle.down(KILLED.name, quiet)
-    assert traces() == before
+    assert traces(KILLED.name) == before
 
 
 @pytest.mark.parametrize("entries", [1, 3, 4, 5, 6, 10, 11])
 def test_down_cleans_up_after_a_kill_at_any_moment(entries: int, tmp_path: Path) -> None:
     """`up` is killed with SIGKILL once its undo journal has so many entries."""
-    before = traces()
+    before = traces(KILLED.name)
     argv = [sys.executable, "-m", "tests.site", "up", "--name", KILLED.name, "--machines", "1"]
     with (tmp_path / "out").open("wb") as out:
         process = subprocess.Popen([*argv, "--subnet", str(KILLED.subnet)], stdout=out, stderr=out)
@@ -124,18 +124,18 @@ def test_down_cleans_up_after_a_kill_at_any_moment(entries: int, tmp_path: Path)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(timeout=10)
     lifecycle.down(KILLED.name, quiet)
-    assert traces() == before
+    assert traces(KILLED.name) == before
 
 
 def test_a_group_is_gone_however_many_processes_die_in_it(tmp_path: Path) -> None:
     """The kernel holds a cgroup a moment longer than it lists processes in it."""
-    groups, before = host_groups(), traces()
+    groups, before = host_groups(), traces("crowd")
     crowd = ("sh", "-c", "for i in $(seq 40); do sleep 60 & done; wait")
     for pause in (0, 0.002, 0.01, 0.05) * 5:
         groups.start("bundler-site-crowd", crowd, {}, tmp_path / "log")
         time.sleep(pause)
         groups.remove("bundler-site-crowd")
-        assert traces()["cgroups"] == before["cgroups"]
+        assert traces("crowd")["cgroups"] == before["cgroups"]
 
 
 def _wait_for_entries(journal: Path, entries: int) -> None:

@@ -78,3 +78,8 @@ def test_an_unknown_machine_is_told_with_the_known() -> None:
 def test_json_round_trip() -> None:
     spec = SiteSpec("x", IPv4Network("10.80.0.0/22"), 5, ("bookworm", "trixie"), 20)
     assert from_json(spec.to_json()) == spec
+
+
+def test_a_site_of_an_older_checkout_is_read() -> None:
+    older: dict[str, str | int] = {"name": "x", "subnet": "10.80.0.0/24", "count": 3, "suite": "bookworm"}
+    assert from_json(older) == SiteSpec("x", IPv4Network("10.80.0.0/24"), 3)
