@@ -9,7 +9,9 @@ from bundler.installer.plan.apps import app_steps
 from bundler.installer.plan.contents import KUBEADM_FILE, Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
+from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.host import host_steps
+from bundler.installer.plan.join import worker_steps
 from bundler.installer.plan.kubeadm_convert import Source
 from bundler.installer.plan.kubeadm_documents import Layers, read_bundle
 from bundler.installer.plan.network import network_steps
@@ -23,7 +25,6 @@ from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Plan
 from bundler.installer.plan.time_service import time_steps
-from bundler.installer.plan.workers import worker_steps
 from bundler.installer.site.model import Site
 
 
@@ -57,6 +58,7 @@ def decide(
         *time_steps(context),
         *runtime_steps(context),
         *registry_steps(context),
+        *endpoint_steps(context),
         *control_plane_steps(context),
         *worker_steps(context),
         *network_steps(context),

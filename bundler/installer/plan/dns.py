@@ -20,7 +20,7 @@ def dns_steps(context: Context) -> tuple[Step, ...]:
     """Configure CoreDNS while its pods still wait for a network; none where the site switches it off."""
     if not has_dns(context):
         return ()
-    ids = Ids(context.site.control_plane.address)
+    ids = Ids(context.primary.address)
     return (
         Exec(
             id=ids.dns,

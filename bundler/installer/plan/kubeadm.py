@@ -10,17 +10,14 @@ import yaml
 from bundler.installer.facts.model import CgroupVersion, HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.endpoint import API_PORT, ENDPOINT, shared_address
 from bundler.installer.plan.hardening import cluster_defaults, kubelet_defaults
 from bundler.installer.plan.kubeadm_arguments import argument
 from bundler.installer.plan.kubeadm_convert import Document
+from bundler.installer.plan.kubeadm_documents import deep
 from bundler.installer.plan.proxy_mode import proxy_mode
 from bundler.installer.plan.settings import in_container, node_settings
-from bundler.installer.site.model import Host, Role
-
-# Every node finds the API under this name, by /etc/hosts; so a cluster can grow more control planes behind
-# it.
-ENDPOINT: Final = "apiserver.cluster.local"
-API_PORT: Final = 6443
+from bundler.installer.site.model import Host
 
 # Room for 16,384 nodes of 254 pods, in the block that no site numbers its machines from (RFC 6598).
 POD_SUBNET: Final = "100.64.0.0/10"
@@ -57,12 +54,16 @@ def init_config(context: Context) -> str:
 def join_config(context: Context, host: Host) -> str:
     """The file for `kubeadm join`; it holds no secret. JSON, which kubeadm reads as it does YAML.
 
-    There is one for each worker, and writing YAML takes a hundred times as long.
+    There is one for each host, and writing YAML takes a hundred times as long.
     """
     facts = context.of(host)
-    document = context.layers.merged(
-        "JoinConfiguration", {"nodeRegistration": _registration(context, host, facts)}
-    )
+    defaults: dict[str, Any] = {
+        "nodeRegistration": _registration(context, host, facts),
+        **_patience(context),
+    }
+    if host.is_control_plane:
+        defaults["controlPlane"] = {"localAPIEndpoint": _local_endpoint(host, facts)}
+    document = context.layers.merged("JoinConfiguration", defaults)
     whole = {**document, "discovery": {"file": {"kubeConfigPath": paths.DISCOVERY}}}
     return json.dumps(context.layers.form(whole), indent=2, sort_keys=True) + "\n"
 
@@ -86,12 +87,15 @@ def discovery_config() -> str:
     return yaml.safe_dump(document, sort_keys=True)
 
 
-def skipped_phases(context: Context, host: Host) -> tuple[str, ...]:
-    """Phases that can't work here (checks without crictl) or were done before."""
+def skipped_phases(context: Context, *, initial: bool = False) -> tuple[str, ...]:
+    """Phases that can't work here (checks without crictl) or were done before.
+
+    initial: of `kubeadm init`, not of a join.
+    """
     contents = context.contents
     blind = contents.version.preflight_needs_crictl and not contents.has_crictl
     skipped = ("preflight",) if blind else ()
-    return (*skipped, "kubelet-start") if host.is_control_plane else skipped
+    return (*skipped, "kubelet-start") if initial else skipped
 
 
 def ignored_checks(context: Context, host: Host) -> tuple[str, ...]:
@@ -100,11 +104,11 @@ def ignored_checks(context: Context, host: Host) -> tuple[str, ...]:
     They ask for a host without any trace of Kubernetes. Our own checks look at that, before anything is done.
     """
     facts = context.of(host)
-    traces = _INIT_TRACES if host.is_control_plane else _JOIN_TRACES
+    traces = (*_INIT_TRACES, *_JOIN_TRACES) if host.is_control_plane else _JOIN_TRACES
     swap = () if _fails_on_swap(context, facts) else ("Swap",)
     # In a container kubeadm finds neither the kernel's configuration nor its modules.
     odd = in_container(facts) or (facts.cgroup is CgroupVersion.V1 and allows_cgroup_v1(context))
-    return (*traces, *swap, *(("SystemVerification",) if odd else ()))
+    return (*dict.fromkeys(traces), *swap, *(("SystemVerification",) if odd else ()))
 
 
 def allows_cgroup_v1(context: Context) -> bool:
@@ -117,13 +121,21 @@ def kubelet_drop_in(context: Context, facts: HostFacts) -> str:
     """What the kubelet of this host does in its own way, for /etc/kubernetes/kubelet.conf.d; YAML."""
     asked = context.layers.asked("KubeletConfiguration")
     driver = node_settings(facts).cgroup_driver
-    own: dict[str, Any] = {}
-    if driver != node_settings(context.control_plane).cgroup_driver and "cgroupDriver" not in asked:
-        own["cgroupDriver"] = driver
-    if facts.swap and "failSwapOn" not in asked:
-        own["failSwapOn"] = False
-    head = {"apiVersion": context.layers.api("KubeletConfiguration"), "kind": "KubeletConfiguration"}
-    return yaml.safe_dump({**head, **own}, sort_keys=True)
+    differs = driver != _common_driver(context) and "cgroupDriver" not in asked
+    return _drop_in(driver if differs else "", swap=facts.swap and "failSwapOn" not in asked)
+
+
+@cache  # few hosts differ, and writing YAML takes long
+def _drop_in(driver: str, *, swap: bool) -> str:
+    own: dict[str, Any] = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
+    own |= {"cgroupDriver": driver} if driver else {}
+    own |= {"failSwapOn": False} if swap else {}
+    return yaml.safe_dump(own, sort_keys=True)
+
+
+def _common_driver(context: Context) -> str:
+    """What KubeletConfiguration says for all nodes: what the first control plane needs."""
+    return node_settings(context.of(context.primary)).cgroup_driver
 
 
 def _fails_on_swap(context: Context, facts: HostFacts) -> bool:
@@ -137,14 +149,27 @@ def subnets(context: Context) -> tuple[str, str]:
 
 
 def _init(context: Context) -> Document:
-    host, facts = context.site.control_plane, context.control_plane
+    host = context.primary
+    facts = context.of(host)
+    return {
+        "localAPIEndpoint": _local_endpoint(host, facts),
+        "nodeRegistration": _registration(context, host, facts),
+        **_patience(context),
+    }
+
+
+def _patience(context: Context) -> Document:
+    """kubeadm gives a busy machine's API server one minute to answer; ours may take as long as the step."""
+    if not context.contents.version.arguments_are_lists:  # only v1beta4 lets one say so
+        return {}
+    return {"timeouts": {"kubernetesAPICall": "5m0s"}}
+
+
+def _local_endpoint(host: Host, facts: HostFacts) -> Document:
     endpoint: dict[str, Any] = {"bindPort": API_PORT}
     if host.address in facts.addresses:  # behind address translation the host does not have it
         endpoint["advertiseAddress"] = host.address
-    return {
-        "localAPIEndpoint": endpoint,
-        "nodeRegistration": _registration(context, host, facts),
-    }
+    return endpoint
 
 
 def _registration(context: Context, host: Host, facts: HostFacts) -> Document:
@@ -153,8 +178,7 @@ def _registration(context: Context, host: Host, facts: HostFacts) -> Document:
         "criSocket": f"unix://{paths.CONTAINERD_SOCKET}",
         "kubeletExtraArgs": _kubelet_arguments(context, host, facts),
     }
-    takes_pods = Role.WORKER in host.roles or not context.site.workers
-    if host.is_control_plane and takes_pods:
+    if host.is_control_plane and context.takes_pods(host):
         registration["taints"] = []
     return registration
 
@@ -163,7 +187,7 @@ def _kubelet_arguments(context: Context, host: Host, facts: HostFacts) -> list[A
     """Only what differs from host to host and is no field of KubeletConfiguration, or can't be one yet."""
     arguments = [argument("node-ip", host.address)] if host.address in facts.addresses else []
     driver = node_settings(facts).cgroup_driver
-    differs = driver != node_settings(context.control_plane).cgroup_driver
+    differs = driver != _common_driver(context)
     if differs and not context.contents.version.kubelet_drop_ins:
         arguments.append(argument("cgroup-driver", driver))
     return arguments
@@ -171,8 +195,10 @@ def _kubelet_arguments(context: Context, host: Host, facts: HostFacts) -> list[A
 
 def _cluster(context: Context) -> Document:
     env = {**context.contents.index.env, **context.site.env}
+    shared = shared_address(context)
+    names = {"apiServer": {"certSANs": [shared]}} if shared else {}
     return {
-        **cluster_defaults(context.contents.version),
+        **deep(cluster_defaults(context.contents.version), names),
         "kubernetesVersion": context.contents.version.text,
         "clusterName": context.site.name,
         "controlPlaneEndpoint": f"{ENDPOINT}:{API_PORT}",
@@ -186,7 +212,7 @@ def _cluster(context: Context) -> Document:
 def _kubelet(context: Context) -> Document:
     return {
         **kubelet_defaults(),
-        "cgroupDriver": node_settings(context.control_plane).cgroup_driver,
+        "cgroupDriver": _common_driver(context),
         "failSwapOn": context.contents.version.kubelet_drop_ins or context.cluster.fail_swap_on,
         "serializeImagePulls": False,  # they come from next door; waiting in a row helps nobody
     }

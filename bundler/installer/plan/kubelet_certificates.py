@@ -22,8 +22,11 @@ def kubelet_certificate_steps(context: Context) -> tuple[Step, ...]:
     """Approve what nodes ask for until the API server reaches all kubelets; none where a site opts out."""
     if context.layers.asked("KubeletConfiguration").get("serverTLSBootstrap") is False:
         return ()
-    ids = Ids(context.site.control_plane.address)
-    joins = tuple(Ids(worker.address).join for worker in context.site.workers)
+    ids = Ids(context.primary.address)
+    joins = (
+        *(Ids(each.address).settled for each in context.further),
+        *(Ids(worker.address).join for worker in context.site.workers),
+    )
     wanted = "".join(
         f"{node_name(facts)} {names}\n"
         for host, facts in context.hosts()

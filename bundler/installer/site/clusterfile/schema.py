@@ -92,6 +92,22 @@ def _time_server(value: str) -> str:
     return value
 
 
+def _endpoint(value: object) -> object:
+    """`local` is neither of the two addresses."""
+    if value == "local":
+        return {}
+    if isinstance(value, str):
+        wanted = "local, {vip: ADDRESS} or {external: ADDRESS}"
+        raise ValueError(f"{value!r} is none of {wanted}")  # noqa: TRY004  (pydantic wants ValueError)
+    return value
+
+
+def _one_address(value: str) -> str:
+    if len(expand(value)) > 1:
+        raise ValueError(f"{value!r} means several addresses; one is wanted")
+    return value
+
+
 def _port(value: object) -> object:
     """Sealer writes ports as text as well as numbers."""
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
@@ -100,6 +116,7 @@ def _port(value: object) -> object:
 Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
 Text = Annotated[str, BeforeValidator(_text)]
 Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
+OneAddress = Annotated[str, AfterValidator(_one_address)]
 Addresses = Annotated[str, AfterValidator(_checked_ip)]
 NameServer = Annotated[str, AfterValidator(_name_server)]
 TimeServer = Annotated[str, AfterValidator(_time_server)]
@@ -203,6 +220,13 @@ class ContainerRuntime(Model):
     version: Annotated[str, Later("the bundle's own version is used")] = ""
 
 
+class Endpoint(Model):
+    """How nodes reach the API: `local` (neither), or one of the two."""
+
+    vip: OneAddress | None = None
+    external: OneAddress | None = None
+
+
 class ClusterSpec(Model):
     """The machines and how they are reached."""
 
@@ -211,6 +235,7 @@ class ClusterSpec(Model):
     ssh: Ssh = Ssh()
     hosts: Annotated[list[Host], Field(min_length=1)]
     registry: Registry = Registry()
+    endpoint: Annotated[Endpoint, BeforeValidator(_endpoint), Native()] = Endpoint()
     container_runtime: ContainerRuntime = ContainerRuntime()
     host_aliases: Annotated[list[HostAlias], Later("write the lines into /etc/hosts yourself")] = []
     data_root: Annotated[str, Later("/var/lib/bundler is used")] = ""

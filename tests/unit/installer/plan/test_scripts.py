@@ -280,6 +280,7 @@ UNITS = (
     ("kubelet.service.j2", {"drop_ins": "/etc/kubernetes/kubelet.conf.d"}),
     ("kubelet.service.j2", {"drop_ins": ""}),
     ("containerd.service.j2", {"program": "/bin/true", "config": "/etc/c.toml"}),
+    ("endpoint.service.j2", {"program": "/bin/true", "config": "/etc/e.cfg"}),
     ("registry.service.j2", {"config": "/etc/r.yml"}),
 )
 
