@@ -16,7 +16,7 @@ verdict() { # NUMBER WHAT FOUND, of the command's status that stands before it
 argument() { sed -n "s/^ *- --$2=//p" "$manifests/$1.yaml" 2>/dev/null | tail -n 1; }
 # argument_is NUMBER POD NAME PATTERN...: its value is one of these shell patterns.
 argument_is() {
-    number=$1 pod=$2 name=$3
+    recommendation=$1 pod=$2 name=$3
     shift 3
     found=$(argument "$pod" "$name")
     status=1
@@ -24,7 +24,7 @@ argument_is() {
         # shellcheck disable=SC2254
         case $found in $pattern) status=0 ;; esac
     done
-    verdict "$number" "$pod --$name" "$found" "$status"
+    verdict "$recommendation" "$pod --$name" "$found" "$status"
 }
 # A field of the kubelet's configuration; a drop-in goes over the file.
 field() {
@@ -40,13 +40,13 @@ field_is() { # NUMBER NAME PATTERN DEFAULT
 }
 # at_most NUMBER MODE PATH...: no more permission bits than these, and root's.
 at_most() {
-    number=$1 mode=$2
+    recommendation=$1 mode=$2
     shift 2
     for path in "$@"; do
         [ -e "$path" ] || continue
         found=$(stat -c '%a %U:%G' "$path")
         [ "$((0${found%% *} & ~0$mode & 0777))" = 0 ] && [ "${found#* }" = root:root ]
-        verdict "$number" "$path at most $mode root:root" "$found" "$?"
+        verdict "$recommendation" "$path at most $mode root:root" "$found" "$?"
     done
 }
 

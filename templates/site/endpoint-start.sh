@@ -4,6 +4,8 @@
 set -eu
 : "$inputs" "$unit_inputs"
 ledger_unit "$unit"
+# The package's own service, with its own configuration, would come up at the next boot.
+if ledger_has haproxy package; then systemctl disable -q haproxy.service; fi
 systemctl daemon-reload
 systemctl enable -q "$unit"
 seen=/var/lib/bundler/endpoint-unit

@@ -131,9 +131,8 @@ class Session:
             passwords += [password_of(host, self.access), host.login.key_passphrase]
         found.update(secret.reveal() for secret in passwords if secret)
         if self.secrets is not None:
-            kept = self.secrets
-            found.update((kept.ca_key, kept.htpasswd, kept.encryption_key))
-            found.update(pair.key for pair in kept.registries.values())
+            found.update((self.secrets.ca_key, self.secrets.htpasswd, self.secrets.encryption_key))
+            found.update(pair.key for pair in self.secrets.registries.values())
         return frozenset(found - {""})
 
     def _releases(self) -> tuple[Release, ...]:

@@ -27,6 +27,7 @@ _CONTAINERD: Final = re.compile(r"(?:cri-)?containerd(?:[-_.](?:io|static|cni))*
 _CONTROL_PLANE_IMAGES: Final = frozenset(
     {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "pause"}
 )
+_PLUGINS: Final = frozenset({AppRole.CNI, AppRole.CSI})
 _NODE_IMAGES: Final = frozenset({"kube-proxy", "coredns", "pause"})
 
 
@@ -117,9 +118,12 @@ class Contents:
         return next((found for text in (f"containerd-{label}", *texts) if (found := _containerd(text))), None)
 
     @cached_property
-    def plugin_namespaces(self) -> tuple[str, ...]:
-        """Namespaces that the network plug-in's manifests name: its pods change the host."""
-        apps = (app for app in self.index.apps if app.role is AppRole.CNI)
+    def privileged_namespaces(self) -> tuple[str, ...]:
+        """Whose pods may ask for anything from the start: the plug-ins' own, which change the host.
+
+        An app's namespace gets more by its label, `pod-security.kubernetes.io/enforce: privileged`.
+        """
+        apps = (app for app in self.index.apps if app.role in _PLUGINS)
         members = (member.path for app in apps for member in self.app_files(app))
         found = {name for path in members for name in _namespaces(self.files.get(path, b""), path)}
         return tuple(sorted(found))
@@ -188,12 +192,12 @@ class Contents:
 
 
 def wanted_files(index: Index) -> tuple[str, ...]:
-    """Members whose contents `decide` reads: kubeadm's configuration and the network plug-in's manifests."""
+    """Members whose contents `decide` reads: kubeadm's configuration and the plug-ins' manifests."""
     contents = Contents(index, {})
     manifests = tuple(
         member.path
         for app in index.apps
-        if app.role is AppRole.CNI and app.kind is AppKind.KUBE
+        if app.role in _PLUGINS and app.kind is AppKind.KUBE
         for member in contents.app_files(app)
         if member.path.endswith((".yaml", ".yml")) and member.size <= MAX_TEXT
     )

@@ -17,6 +17,8 @@ from bundler.installer.site.model import Host
 
 _WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl", BALANCER)
 _SYSCTLS = "net/ipv4/ip_forward=1 net/bridge/bridge-nf-call-iptables=1"
+# At least so much: whatever watches a file counts, and 128 are used up by a few dozen pods.
+_LEAST = "fs/inotify/max_user_instances=8192 fs/inotify/max_user_watches=524288"
 # The kubelet and kube-proxy set these while they run.
 _REMEMBERED = " ".join(
     (
@@ -50,6 +52,7 @@ def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[
                 "prepare.sh",
                 modules=_modules(facts),
                 sysctls=_SYSCTLS,
+                least="" if in_container(facts) else _LEAST,  # they are those of the container's host
                 remembered=_REMEMBERED,
                 trees=" ".join(paths.TREES),
                 folders=" ".join(paths.FOLDERS),
@@ -100,7 +103,7 @@ def _files(context: Context, host: Host, facts: HostFacts) -> tuple[Write, ...]:
             for file in hardening_files(
                 context.contents.version,
                 key=context.secrets.encryption_key,
-                namespaces=context.contents.plugin_namespaces,
+                namespaces=context.contents.privileged_namespaces,
             )
         ]
     return tuple(found)

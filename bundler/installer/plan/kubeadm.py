@@ -14,6 +14,7 @@ from bundler.installer.plan.endpoint import API_PORT, ENDPOINT, shared_address
 from bundler.installer.plan.hardening import cluster_defaults, kubelet_defaults
 from bundler.installer.plan.kubeadm_arguments import argument
 from bundler.installer.plan.kubeadm_convert import Document
+from bundler.installer.plan.kubeadm_documents import deep
 from bundler.installer.plan.proxy_mode import proxy_mode
 from bundler.installer.plan.settings import in_container, node_settings
 from bundler.installer.site.model import Host
@@ -56,7 +57,10 @@ def join_config(context: Context, host: Host) -> str:
     There is one for each host, and writing YAML takes a hundred times as long.
     """
     facts = context.of(host)
-    defaults: dict[str, Any] = {"nodeRegistration": _registration(context, host, facts)}
+    defaults: dict[str, Any] = {
+        "nodeRegistration": _registration(context, host, facts),
+        **_patience(context),
+    }
     if host.is_control_plane:
         defaults["controlPlane"] = {"localAPIEndpoint": _local_endpoint(host, facts)}
     document = context.layers.merged("JoinConfiguration", defaults)
@@ -117,23 +121,20 @@ def kubelet_drop_in(context: Context, facts: HostFacts) -> str:
     """What the kubelet of this host does in its own way, for /etc/kubernetes/kubelet.conf.d; YAML."""
     asked = context.layers.asked("KubeletConfiguration")
     driver = node_settings(facts).cgroup_driver
-    own: list[tuple[str, str | bool]] = []
-    if driver != _cluster_driver(context) and "cgroupDriver" not in asked:
-        own.append(("cgroupDriver", driver))
-    if facts.swap and "failSwapOn" not in asked:
-        own.append(("failSwapOn", False))
-    return _kubelet_document(context.layers.api("KubeletConfiguration"), tuple(own))
+    differs = driver != _common_driver(context) and "cgroupDriver" not in asked
+    return _drop_in(driver if differs else "", swap=facts.swap and "failSwapOn" not in asked)
 
 
-@cache
-def _kubelet_document(api: str, fields: tuple[tuple[str, str | bool], ...]) -> str:
-    """Most hosts of a site get the same one."""
-    head = {"apiVersion": api, "kind": "KubeletConfiguration"}
-    return yaml.safe_dump({**head, **dict(fields)}, sort_keys=True)
+@cache  # few hosts differ, and writing YAML takes long
+def _drop_in(driver: str, *, swap: bool) -> str:
+    own: dict[str, Any] = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
+    own |= {"cgroupDriver": driver} if driver else {}
+    own |= {"failSwapOn": False} if swap else {}
+    return yaml.safe_dump(own, sort_keys=True)
 
 
-def _cluster_driver(context: Context) -> str:
-    """The cgroup driver that the cluster's own kubelet configuration names."""
+def _common_driver(context: Context) -> str:
+    """What KubeletConfiguration says for all nodes: what the first control plane needs."""
     return node_settings(context.of(context.primary)).cgroup_driver
 
 
@@ -153,7 +154,15 @@ def _init(context: Context) -> Document:
     return {
         "localAPIEndpoint": _local_endpoint(host, facts),
         "nodeRegistration": _registration(context, host, facts),
+        **_patience(context),
     }
+
+
+def _patience(context: Context) -> Document:
+    """kubeadm gives a busy machine's API server one minute to answer; ours may take as long as the step."""
+    if not context.contents.version.arguments_are_lists:  # only v1beta4 lets one say so
+        return {}
+    return {"timeouts": {"kubernetesAPICall": "5m0s"}}
 
 
 def _local_endpoint(host: Host, facts: HostFacts) -> Document:
@@ -178,24 +187,18 @@ def _kubelet_arguments(context: Context, host: Host, facts: HostFacts) -> list[A
     """Only what differs from host to host and is no field of KubeletConfiguration, or can't be one yet."""
     arguments = [argument("node-ip", host.address)] if host.address in facts.addresses else []
     driver = node_settings(facts).cgroup_driver
-    differs = driver != _cluster_driver(context)
+    differs = driver != _common_driver(context)
     if differs and not context.contents.version.kubelet_drop_ins:
         arguments.append(argument("cgroup-driver", driver))
     return arguments
 
 
-def _reachable(context: Context, defaults: Document) -> Document:
-    """The API server's certificate holds the address that all control planes share, where there is one."""
-    shared = shared_address(context)
-    if not shared:
-        return defaults
-    return {**defaults, "apiServer": {**defaults.get("apiServer", {}), "certSANs": [shared]}}
-
-
 def _cluster(context: Context) -> Document:
     env = {**context.contents.index.env, **context.site.env}
+    shared = shared_address(context)
+    names = {"apiServer": {"certSANs": [shared]}} if shared else {}
     return {
-        **_reachable(context, cluster_defaults(context.contents.version)),
+        **deep(cluster_defaults(context.contents.version), names),
         "kubernetesVersion": context.contents.version.text,
         "clusterName": context.site.name,
         "controlPlaneEndpoint": f"{ENDPOINT}:{API_PORT}",
@@ -209,7 +212,7 @@ def _cluster(context: Context) -> Document:
 def _kubelet(context: Context) -> Document:
     return {
         **kubelet_defaults(),
-        "cgroupDriver": _cluster_driver(context),
+        "cgroupDriver": _common_driver(context),
         "failSwapOn": context.contents.version.kubelet_drop_ins or context.cluster.fail_swap_on,
         "serializeImagePulls": False,  # they come from next door; waiting in a row helps nobody
     }

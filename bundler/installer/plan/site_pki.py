@@ -47,7 +47,7 @@ class Secrets:
     """PEM texts and one htpasswd line ("" where the registry asks for no password).
 
     registries: by the host's address. encryption_key: 32 bytes in base64, with which the cluster's Secrets
-    are encrypted at rest. It is made once: without it they can't be read any more. Private parts never show
+    are encrypted at rest; made once, since without it they can't be read any more. Private parts never show
     in a repr.
     """
 

@@ -100,7 +100,7 @@ class Await(_Step):
     script: str
     subject: str
     deadline: float
-    interval: float = 0.5
+    interval: float = 0.2
     diagnose: str = ""
 
 

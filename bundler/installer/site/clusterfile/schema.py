@@ -77,6 +77,21 @@ def _checked_ip(value: str) -> str:
     return value
 
 
+def _name_server(value: str) -> str:
+    """An address: a name server that is given by name would have to be asked for its own."""
+    try:
+        ip_address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address") from None
+    return value
+
+
+def _time_server(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError(f"{value!r} is neither an address nor a name")
+    return value
+
+
 def _endpoint(value: object) -> object:
     """`local` is neither of the two addresses."""
     if value == "local":
@@ -90,21 +105,6 @@ def _endpoint(value: object) -> object:
 def _one_address(value: str) -> str:
     if len(expand(value)) > 1:
         raise ValueError(f"{value!r} means several addresses; one is wanted")
-    return value
-
-
-def _name_server(value: str) -> str:
-    """An address: a name server that is given by name would have to be asked for its own."""
-    try:
-        ip_address(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is not an IP address") from None
-    return value
-
-
-def _time_server(value: str) -> str:
-    if not _HOST.fullmatch(value):
-        raise ValueError(f"{value!r} is neither an address nor a name")
     return value
 
 

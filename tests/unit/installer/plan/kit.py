@@ -158,7 +158,7 @@ def facts(of: Site, **changes: Mapping[str, object]) -> Facts:
 
 def files_of(bundle: Index) -> dict[str, bytes]:
     known = {"root/etc/kubeadm.yml": KUBEADM, "root/application/apps/net/net.yaml": CNI}
-    return {path: known[path] for path in wanted_files(bundle)}
+    return {path: known.get(path, b"") for path in wanted_files(bundle)}
 
 
 def plan(

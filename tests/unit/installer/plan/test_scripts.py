@@ -280,6 +280,7 @@ UNITS = (
     ("kubelet.service.j2", {"drop_ins": "/etc/kubernetes/kubelet.conf.d"}),
     ("kubelet.service.j2", {"drop_ins": ""}),
     ("containerd.service.j2", {"program": "/bin/true", "config": "/etc/c.toml"}),
+    ("endpoint.service.j2", {"program": "/bin/true", "config": "/etc/e.cfg"}),
     ("registry.service.j2", {"config": "/etc/r.yml"}),
     ("endpoint.service.j2", {"program": "/usr/sbin/haproxy", "config": "/etc/e.cfg"}),
 )
@@ -305,3 +306,53 @@ def test_systemd_understands_every_line_of_our_units(
 
 def test_every_unit_is_verified() -> None:
     assert {name for name, _ in UNITS} == {path.name for path in templates.folder().glob("*.service.j2")}
+
+
+def test_tables_of_nftables_go_by_their_names_alone(machine: Machine) -> None:
+    nft = machine.bin / "nft"
+    listed = ("ip kube-proxy", "ip6 kube-proxy", "inet filter", "ip nat", "inet cni_hostport")
+    nft.write_text(
+        f'#!/bin/sh\necho "nft $*" >>{machine.calls}\n[ "$1" = delete ] || printf "table %s\\n" '
+        + " ".join(f"'{each}'" for each in listed)
+        + "\n"
+    )
+    nft.chmod(0o755)
+    for name in ("iptables-save", "ip6tables-save", "ip"):  # this machine's own are left alone
+        (machine.bin / name).symlink_to("/bin/true")
+    (machine.state / "found").mkdir(parents=True)
+    for name in ("done", "links", "routes"):
+        (machine.state / "found" / name).write_text(Path("/proc/net/route").read_text())
+    script = templates.load("network.sh").replace("/sys/class/net", str(machine.root))  # no link is touched
+    machine.run(script)
+    deleted = [line for line in machine.calls.read_text().splitlines() if " delete " in line]
+    assert deleted == [
+        "nft delete table ip kube-proxy",
+        "nft delete table ip6 kube-proxy",
+        "nft delete table inet cni_hostport",
+    ]
+
+
+def test_a_limit_is_raised_and_never_lowered(machine: Machine) -> None:
+    kernel = machine.root / "proc/sys/fs/inotify"
+    kernel.mkdir(parents=True)
+    (kernel / "max_user_instances").write_text("128\n")
+    (kernel / "max_user_watches").write_text("1048576\n")
+    machine.run('mkdir -p "$ROOT/etc/sysctl.d"\n')
+    script = templates.script(
+        "prepare.sh",
+        modules="",
+        sysctls="",
+        remembered="",
+        trees="",
+        folders="",
+        least="fs/inotify/max_user_instances=8192 fs/inotify/max_user_watches=524288 fs/none=1",
+    )
+    for place in ("/proc/sys", "/etc/sysctl.d", "/etc/hosts", "/run/xtables.lock"):
+        script = script.replace(place, f"{machine.root}{place}")
+    ledger = templates.load("ledger.sh").replace("/proc/sys", f"{machine.root}/proc/sys")
+    machine.run(f"{ledger}\n{script}")
+    assert (kernel / "max_user_instances").read_text() == "8192\n"
+    assert (kernel / "max_user_watches").read_text() == "1048576\n"
+    kept = (machine.root / "etc/sysctl.d/90-bundler.conf").read_text()
+    assert kept == "fs/inotify/max_user_instances = 8192\n"
+    assert ["sysctl", "fs/inotify/max_user_instances", "128"] in machine.ledger()
