@@ -24,6 +24,7 @@ from bundler.installer.operations.session import Session, say
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits
+from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.site.model import Site
 from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.connect import Access
@@ -41,6 +42,12 @@ app = new_app(help=HELP, epilog=EPILOG)
 
 MaxFailed = Annotated[
     int, typer.Option(min=0, metavar="N", help="Go on without up to N workers that fail; ends with 17.")
+]
+TimeoutFactor = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[PHASE=]N", help="Give every step N times its time, or those of a phase. May be repeated."
+    ),
 ]
 Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
 PlanLog = Annotated[Path | None, typer.Option(help="Write the plan, or what stands against it, as JSON.")]
@@ -64,6 +71,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
     max_failed: MaxFailed = 0,
+    timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
     verbose: Verbose = False,
@@ -72,6 +80,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
 
     Makes the site what the Clusterfile says; what is done already is left out.
     """
+    timeouts = Timeouts.parse(timeout_factor or ())
     access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with _alone(clusterfile, access, gate, parallel, base or ()) as session:
@@ -86,7 +95,9 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
             _reported(report, session.site) as told,
             sessions.logged(session, _log_path(log, session, "apply")) as written,
         ):
-            sessions.carry_out(session, plan, written, view(detail=verbose), _limits(parallel), told)
+            sessions.carry_out(
+                session, plan, written, view(detail=verbose), _limits(parallel), told, timeouts
+            )
         told.nodes = session.nodes()
         _write_report(report, told.as_json())
         put(sys.stdout, f"{told.as_text()}\n")
@@ -136,6 +147,7 @@ def delete(  # noqa: PLR0913  (as above)
     allow_unsigned: opt.AllowUnsigned = False,
     accept_new_key: opt.AcceptNewKey = False,
     parallel: Parallel = 32,
+    timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
     verbose: Verbose = False,
@@ -145,6 +157,7 @@ def delete(  # noqa: PLR0913  (as above)
 
     Leaves the machines as they were found.
     """
+    timeouts = Timeouts.parse(timeout_factor or ())
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with _alone(clusterfile, access, gate, parallel) as session:
@@ -155,7 +168,9 @@ def delete(  # noqa: PLR0913  (as above)
             _reported(report, session.site) as told,
             sessions.logged(session, _log_path(log, session, "delete")) as written,
         ):
-            sessions.carry_out(session, decided, written, view(detail=verbose), _limits(parallel), told)
+            sessions.carry_out(
+                session, decided, written, view(detail=verbose), _limits(parallel), told, timeouts
+            )
     _write_report(report, told.as_json())
     put(sys.stdout, f"{told.as_text()}\n")
 

@@ -16,7 +16,8 @@ def site_secrets(site: Site, access: Access, keys: Secrets | None) -> frozenset[
     if registry.password:
         found.add(f"{registry.username}:{registry.password.reveal()}")  # in base64 it is the login
     if keys is not None:
-        found.update((keys.ca_key, keys.registry_key, keys.htpasswd))
+        found.update((keys.ca_key, keys.htpasswd, keys.encryption_key))
+        found.update(pair.key for pair in keys.registries.values())
     return frozenset(form for secret in found for form in disguises(secret)) - {""}
 
 

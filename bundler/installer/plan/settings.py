@@ -30,7 +30,6 @@ class NodeSettings:
     systemd_cgroup: bool
     restrict_oom_score_adj: bool
     disable_apparmor: bool
-    fail_swap_on: bool
 
     @property
     def cgroup_driver(self) -> str:
@@ -56,7 +55,6 @@ def node_settings(host: HostFacts) -> NodeSettings:
         systemd_cgroup=host.cgroup is CgroupVersion.V2,
         restrict_oom_score_adj=not host.oom_score_adjustable,
         disable_apparmor=not host.apparmor,
-        fail_swap_on=not host.swap,
     )
 
 

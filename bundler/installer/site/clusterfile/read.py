@@ -103,6 +103,7 @@ def _take_raw(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:
     else:
         yield from check_fields(document, kind)
         parts.kubeadm[kind] = document.data
+        parts.documents[kind] = document
 
 
 def _take_ours(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:

@@ -8,10 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from bundler.installer.site.clusterfile.values import Addresses, Port, RoleName, Strategy, Text, Variables
+from bundler.installer.site.clusterfile.values import (
+    Addresses,
+    NameServer,
+    OneAddress,
+    Port,
+    RoleName,
+    Strategy,
+    Text,
+    TimeServer,
+    Variables,
+    read_endpoint,
+)
 
 NATIVE: Final = "bundler/v1"
 
@@ -124,6 +135,13 @@ class ContainerRuntime(Model):
     version: Annotated[str, Later("the bundle's own version is used")] = ""
 
 
+class Endpoint(Model):
+    """How nodes reach the API: `local` (neither), or one of the two."""
+
+    vip: OneAddress | None = None
+    external: OneAddress | None = None
+
+
 class ClusterSpec(Model):
     """The machines and how they are reached."""
 
@@ -132,12 +150,15 @@ class ClusterSpec(Model):
     ssh: Ssh = Ssh()
     hosts: Annotated[list[Host], Field(min_length=1)]
     registry: Registry = Registry()
+    endpoint: Annotated[Endpoint, BeforeValidator(read_endpoint), Native()] = Endpoint()
     container_runtime: ContainerRuntime = ContainerRuntime()
     host_aliases: Annotated[list[HostAlias], Later("write the lines into /etc/hosts yourself")] = []
     data_root: Annotated[str, Later("/var/lib/bundler is used")] = ""
     cmd: Annotated[list[str], Later("use LAUNCH or CMDS in the Kubefile")] = []
     cmd_args: Annotated[list[str], Later("use ARG and ENV in the Kubefile"), Field(alias="cmd_args")] = []
     app_names: list[str] | None = None
+    dns: Annotated[list[NameServer], Native()] = []
+    ntp: Annotated[list[TimeServer], Native()] = []
 
 
 class AppFile(Model):

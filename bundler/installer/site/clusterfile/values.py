@@ -1,6 +1,7 @@
 """Values as people write them in a Clusterfile: variables, ports, addresses, roles, unquoted text."""
 
 import re
+from ipaddress import ip_address
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from bundler.core.variables import why_not
 from bundler.installer.site.clusterfile.addresses import numbers
 
+_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
 LISTED: Final = ";"  # between the values of a variable that has several
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # of Kubernetes, without prefix
 
@@ -76,9 +78,43 @@ def _port(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
 
 
+def _name_server(value: str) -> str:
+    """An address: a name server that is given by name would have to be asked for its own."""
+    try:
+        ip_address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address") from None
+    return value
+
+
+def _time_server(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError(f"{value!r} is neither an address nor a name")
+    return value
+
+
+def read_endpoint(value: object) -> object:
+    """`local` is neither of the two addresses."""
+    if value == "local":
+        return {}
+    if isinstance(value, str):
+        wanted = "local, {vip: ADDRESS} or {external: ADDRESS}"
+        raise ValueError(f"{value!r} is none of {wanted}")  # noqa: TRY004  (pydantic wants ValueError)
+    return value
+
+
+def _one_address(value: str) -> str:
+    if len(numbers(value)) > 1:
+        raise ValueError(f"{value!r} means several addresses; one is wanted")
+    return value
+
+
 Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
 Text = Annotated[str, BeforeValidator(_text)]
 Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
 Addresses = Annotated[str, AfterValidator(_checked_ip)]
+OneAddress = Annotated[str, AfterValidator(_one_address)]
+NameServer = Annotated[str, AfterValidator(_name_server)]
+TimeServer = Annotated[str, AfterValidator(_time_server)]
 RoleName = Annotated[str, AfterValidator(_role)]
 Strategy = Literal["merge", "overwrite", "render"]

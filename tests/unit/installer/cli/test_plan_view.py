@@ -22,7 +22,7 @@ def test_a_first_install_folds_equal_hosts() -> None:
     found = kit.facts(of)
     told = text(View(kit.plan(of, found, BUNDLE), of, found, BUNDLE, signer="shop-release"))
     lines = told.splitlines()
-    assert lines[0] == "trial: install demo 1 with Kubernetes v1.20.2 on 19 hosts"
+    assert lines[0] == "trial: install demo 1 with Kubernetes v1.34.4 on 19 hosts"
     assert lines[1] == "Signed by shop-release. 19 of 19 hosts answer; none is a node yet."
     assert lines[2].startswith(
         "+ 10.0.0.2          control-plane: install, init the control plane, start web, copy"
