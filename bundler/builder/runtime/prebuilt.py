@@ -26,7 +26,7 @@ def check_runtime(path: Path, platform: str) -> None:
             where=path,
             why=f"its programs are for {found}",
             code=ExitCode.UNSUPPORTED,
-            fix="name a runtime/*.tar.gz out of the cache of a machine of that architecture",
+            fix="name runtime/linux-ARCH.tar.gz out of the cache of a machine of that architecture",
         )
 
 
