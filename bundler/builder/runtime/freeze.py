@@ -23,6 +23,22 @@ __all__ = ["freeze", "helm_library", "stub_template"]
 _KIND = "installer"  # of the lock that lets one build freeze at a time
 _ROOM = 160 << 20  # bytes on the cache's disk; it takes about 112 MiB
 
+# The parts of the shell head, each of which may use those before it; all but the last define names only.
+_HEAD = (
+    "values",
+    "messages",
+    "parts",
+    "sha256",
+    "seal",
+    "signature",
+    "platforms",
+    "folders",
+    "lenders",
+    "unpack",
+    "help",
+    "main",
+)
+
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -99,8 +115,9 @@ def _named(store: Store, blob: Blob, platform: str) -> Path:
 
 
 def stub_template() -> str:
-    """The text of the shell head, for BundleWriter."""
-    return (resource("stubs") / "head.sh").read_text(encoding="utf-8")
+    """The text of the shell head, for BundleWriter: its parts of one job each, joined."""
+    folder = resource("stubs") / "head"
+    return "\n".join((folder / f"{name}.sh").read_text(encoding="utf-8") for name in _HEAD)
 
 
 def helm_library() -> Path:
