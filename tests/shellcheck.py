@@ -12,7 +12,7 @@ from bundler.builder.runtime.freeze import stub_template
 
 ROOT: Final = Path(__file__).parents[1]
 
-# SC2012: `ls` is parsed on purpose, busybox's find has no -printf. SC2034: values for scripts that come behind.
+# SC2012: `ls` is parsed, as busybox's find has no -printf. SC2034: `read` names fields that nobody needs.
 _HEAD: Final = ("--shell", "sh", "--exclude", "SC2012", "-")
 _FILES: Final = ("--exclude", "SC2034")
 

@@ -1,4 +1,4 @@
-"""The frozen installer: a .tar.gz that starts on any glibc, or none (docs/adr/0007-own-loader-and-libc.md)."""
+"""The frozen installer, a .tar.gz that runs on any glibc or none (docs/adr/0007-own-loader-and-libc.md)."""
 
 import contextlib
 import importlib.metadata

@@ -57,8 +57,9 @@ class FreezeRecords:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
-        """This user's."""
+        """This user's; a home folder that doesn't exist is not made."""
         home = environment.get("HOME", "")
+        home = home if Path(home).is_dir() else ""
         state = environment.get("XDG_STATE_HOME", "") or (f"{home}/.local/state" if home else "")
         return cls(Path(state) / "bundler" / "installers" if state.startswith("/") else None)
 
