@@ -75,9 +75,8 @@ if [ -n "$nostart" ]; then
 fi
 trap clean EXIT
 trap 'exit $interrupted' HUP INT TERM
-lender=''
-[ "$runtime_length" -ne 0 ] || find_lender "$@"
-place "$target"
+me=$(id -u)
+place "$target" "$@"
 BUNDLER_RUN_FILE=$self
 BUNDLER_RUNTIME=$runtime
 BUNDLER_ARGV0=$0

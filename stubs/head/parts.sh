@@ -74,6 +74,12 @@ all_there() {
     } || exit
 }
 
+owner_of() {
+    # shellcheck disable=SC2046  # split into words on purpose: ls prints the owner as the third
+    set -- $(ls -lnL "$1")
+    echo "$3"
+}
+
 size_of() {
     # shellcheck disable=SC2046  # split into words on purpose: ls prints the size as the fifth
     set -- $(ls -lnL "$1")

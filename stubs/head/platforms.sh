@@ -40,7 +40,7 @@ places() {
     runtime_offset=$2 runtime_length=$3 index_offset=$4 index_length=$5
     info_offset=$6 info_length=$7 list_offset=$8 list_length=$9
     shift 9
-    runtime_kib=$1 runtime_sha256=$2
+    runtime_kib=$1 runtime_sha256=$2 runtime_size=$runtime_length
 }
 
 # What the answers are about: the platform that was asked for, else this machine's where the file has it, else the first.

@@ -11,9 +11,12 @@
 set -u
 BUNDLER_UMASK=$(umask)
 umask 077
+# Settings that would change what the commands below do, or how they print it.
+unset TAR_OPTIONS TAR_READER_OPTIONS TAPE GZIP CDPATH QUOTING_STYLE TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE BLOCKSIZE
 
 name='@NAME@' version='@VERSION@' platform='@PLATFORM@'
 runtime_offset=@RUNTIME_OFFSET@ runtime_length=@RUNTIME_LENGTH@ runtime_kib=@RUNTIME_KIB@
+runtime_size=@RUNTIME_SIZE@  # its length, also where it is left out and another file's is taken
 runtime_sha256=@RUNTIME_SHA256@
 info_offset=@INFO_OFFSET@ info_length=@INFO_LENGTH@
 list_offset=@LIST_OFFSET@ list_length=@LIST_LENGTH@
