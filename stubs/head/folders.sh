@@ -13,6 +13,7 @@ untrusted_owner() {
         case $owner in 0 | "$me" | "$trusted") ;; *) echo "${rest##* } belongs to user $owner" ;; esac
         case $mode in
         ????????w[!tT]*) echo "anyone may write to ${rest##* }" ;;
+        ?????w???[!tT]+*) echo "an access control list lets others write to ${rest##* }" ;;
         ?????w???[!tT]*) [ "$group" = 0 ] || echo "group $group may write to ${rest##* }" ;;
         esac
     done
@@ -29,12 +30,13 @@ try() {
     why=$(untrusted_owner "$base" | head -n 1)
     [ -z "$why" ] || { note "$base: $why" && return 1; }
     home=$base/bundler-$me
-    quiet mkdir "$home"
+    # A default access control list of $base opens what is made there, whatever the umask.
+    ! quiet mkdir "$home" || quiet chmod 700 "$home"
     own=$(quiet ls -ldn "$home")
     # shellcheck disable=SC2086  # split into words on purpose
     set -- $own
     case ${1:-none}:${3:-} in
-    drwx------:"$me" | drwx------.:"$me") ;;
+    drwx------:"$me" | drwx------[.+]:"$me") ;;
     none:*) note "$base: not writable" && return 1 ;;
     *) note "$home: is not a folder that only user $me may use" && return 1 ;;
     esac
