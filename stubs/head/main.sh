@@ -52,18 +52,6 @@ check)
     ;;
 esac
 
-# Where there is no ssh-keygen, the installer does it.
-if [ "${1:-}" = --verify-sig ] && [ -n "$(command -v ssh-keygen)" ]; then
-    need cat mkdir rm sha256sum tail tr wc ls
-    trap clean EXIT
-    trap 'exit $interrupted' HUP INT TERM
-    choose_sha256
-    check
-    shift
-    verify_sig "$@"
-    exit
-fi
-
 [ -z "$wanted" ] || [ -n "$nostart" ] ||
     fail $usage "--platform is for --info, --list and --noexec" "" "some commands take it: extract --platform $wanted ..."
 need cat chmod gzip id ls mkdir mv rm rmdir sha256sum tail tar uname

@@ -56,5 +56,5 @@ fit_architecture() {
     here=$(uname -s)/$(architecture)
     case $here in Linux/*) ! select_platform "${here#*/}" || return 0 ;; esac
     fail $unsupported "this file is for $(platforms), this machine is $here" \
-        "" "get the build of $name for this machine"
+        "" "get the build of $name for this machine; docs/security.md has commands that verify a file on any"
 }

@@ -78,13 +78,45 @@ check_seal() {
     check_sections
 }
 
+# Whether TEXT, 4096 bytes without the newlines at their end, is one armor in the form that ssh-keygen writes.
+is_armor() {
+    old=$IFS IFS='
+'
+    set -f
+    # shellcheck disable=SC2086  # split into lines on purpose
+    set -- "$1" $1
+    set +f
+    IFS=$old
+    [ $# -ge 4 ] || return 1
+    joined=$2 short=''
+    [ "$2" = '-----BEGIN SSH SIGNATURE-----' ] || return 1
+    armor=$1
+    shift 2
+    while [ $# -gt 1 ]; do
+        case $short$1 in *[!A-Za-z0-9+/=]*) return 1 ;; esac
+        [ ${#1} -eq 70 ] || short=!
+        [ ${#1} -le 70 ] || return 1
+        joined="$joined
+$1"
+        shift
+    done
+    [ "$1" = '-----END SSH SIGNATURE-----' ] && [ "$armor" = "$joined
+$1" ]
+}
+
 check() {
     part $seal_offset 4096 | {
         check_seal
-        case $(part $seal_offset $((2 * 4096)) | tail -c 4096 | tr -d '\n' | head -c 29 | tr '\000' '?') in
+        room=$(part $seal_offset $((2 * 4096)) | tail -c 4096 | tr '\000' '?')
+        case $room in
         '') ;;
-        '-----BEGIN SSH SIGNATURE-----') tell "signature: there is one; --verify-sig checks it" ;;
-        *) bad="$bad signature" ;;
+        *)
+            if is_armor "$room"; then
+                tell "signature: there is one; --verify-sig checks it"
+            else
+                bad="$bad signature"
+            fi
+            ;;
         esac
         [ -z "$bad" ] || fail $integrity "damaged:$bad$(damaged_parts)" "the bytes are not what the seal says" "copy it again"
     } || exit

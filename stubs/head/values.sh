@@ -30,7 +30,7 @@ block=65536
 pieces=1 piece_blocks=$((file_size / block + 1))  # of a file that is whole
 
 # The exit codes are those of docs/exit-codes.md.
-usage=2 absent=4 integrity=6 trust=7 space=8 unsupported=14 interrupted=130
+usage=2 absent=4 integrity=6 space=8 unsupported=14 interrupted=130
 
 case $0 in
 /*) self=$0 ;;

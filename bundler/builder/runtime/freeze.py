@@ -30,7 +30,6 @@ _HEAD = (
     "parts",
     "sha256",
     "seal",
-    "signature",
     "platforms",
     "folders",
     "lenders",
