@@ -36,7 +36,7 @@ def writing(target: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def hidden(target: Path) -> list[Path]:
-    return list(target.parent.glob(f".{target.name}.*.part"))
+    return [path for path in target.parent.iterdir() if path.name.startswith(f".{target.name}.")]
 
 
 def test_what_a_killed_process_left_goes(tmp_path: Path) -> None:
