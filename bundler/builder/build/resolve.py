@@ -10,7 +10,8 @@ from bundler.builder.build.request import Order
 from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.charts.supply import ChartSupply
-from bundler.builder.discovery.discover import Discovery, discover
+from bundler.builder.discovery.discover import discover
+from bundler.builder.discovery.finds import Discovery
 from bundler.builder.discovery.report import remarks, rules_for
 from bundler.builder.images.layout import Layout, lay_out
 from bundler.builder.images.resolve import resolve_images

@@ -25,10 +25,19 @@ _TAIL = 600  # characters of what a child said when it died
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """One more way to render a chart: as an upgrade, for a cluster whose API has more than Helm knows of."""
+
+    upgrade: bool
+    api_versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RenderRequest:
-    """One rendering of one chart, as `helm install RELEASE CHART` would do it.
+    """One chart to render, as `helm install RELEASE CHART` would do it.
 
     chart: folder or .tgz. values: over the chart's own. kube_version: `v1.20.2`, "" for Helm's default.
+    looks: further ways to render it; where one of them fails, it tells nothing.
     """
 
     chart: Path
@@ -36,6 +45,10 @@ class RenderRequest:
     namespace: str = "default"
     values: Mapping[str, Any] = field(default_factory=dict)
     kube_version: str = ""
+    looks: tuple[Look, ...] = ()
+
+
+Rendering = Mapping[str, str]  # manifests by their template's name
 
 
 class Helm(Protocol):
@@ -48,6 +61,9 @@ class Helm(Protocol):
         doesn't render or isn't for this Kubernetes, (NOT_FOUND) for subcharts that are declared and not
         there, (UNSUPPORTED) without Helm.
         """
+
+    def renderings(self, request: RenderRequest, where: object) -> tuple[Rendering, ...]:
+        """What `render` gives, then what comes out differently by the request's looks. Raises as `render`."""
 
     def values(self, text: str, where: object) -> Mapping[str, Any]:
         """The values of a YAML file as Helm reads them. Raises BundlerError (INPUT, UNSUPPORTED)."""
@@ -74,14 +90,19 @@ class SdkHelm:
 
     def render(self, request: RenderRequest, where: object) -> Mapping[str, str]:
         """See `Helm.render`."""
+        return self.renderings(request, where)[0]
+
+    def renderings(self, request: RenderRequest, where: object) -> tuple[Rendering, ...]:
+        """See `Helm.renderings`."""
         order = {
             "chart": str(request.chart),
             "release": request.release,
             "namespace": request.namespace,
             "values": dict(request.values),
             "kube_version": request.kube_version,
+            "looks": [[look.upgrade, list(look.api_versions)] for look in request.looks],
         }
-        return _manifests(self._asked("render", order, where), where)
+        return _renderings(self._asked("render", order, where), where)
 
     def values(self, text: str, where: object) -> Mapping[str, Any]:
         """See `Helm.values`."""
@@ -171,10 +192,10 @@ class SdkHelm:
             ) from None
 
 
-def _manifests(answer: object, where: object) -> Mapping[str, str]:
+def _renderings(answer: object, where: object) -> tuple[Rendering, ...]:
     match answer:
-        case {"manifests": dict(manifests)}:
-            return manifests
+        case {"manifests": dict(manifests), "more": [*more]}:
+            return (manifests, *more)
         case {"missing": [*names]}:
             raise BundlerError(
                 "the chart's dependencies are not all there",
@@ -195,9 +216,16 @@ def _manifests(answer: object, where: object) -> Mapping[str, str]:
                 code=ExitCode.INPUT,
             )
         case {"error": str(why)}:
-            raise _bad_chart(where, why, "try it with `helm template`")
+            raise _bad_chart(where, why, _fix_for(why))
         case _:
             raise _unusable(answer, where)
+
+
+def _fix_for(why: str) -> str:
+    """What to do about an error of Helm's."""
+    if "namespace" in why.lower():
+        return "name the namespace it wants with APP --namespace=NAME"
+    return "give the values it needs with APP --values=FILE; `helm template -f FILE` shows the same error"
 
 
 def _unusable(answer: object, where: object) -> BundlerError:

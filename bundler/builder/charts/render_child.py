@@ -1,9 +1,9 @@
 """The child process of `helm`: reads one order as JSON, carries it out, answers with JSON, and ends.
 
 The order's `task` is `render` (a chart to manifests), `values` (YAML to values) or `resolve` (dependencies
-to versions). The answer has one key: `manifests`, `values`, `versions`, `missing` (subcharts), `wrong`
-(subcharts whose version doesn't fit), `incompatible` (the chart's range of Kubernetes versions), `error`
-(Helm's words), or `unavailable`.
+to versions). The answer has one key: `manifests` (and `more`, the same by other looks), `values`, `versions`,
+`missing` (subcharts), `wrong` (subcharts whose version doesn't fit), `incompatible` (the chart's range of
+Kubernetes versions), `error` (Helm's words), or `unavailable`.
 """
 
 import io
@@ -63,7 +63,23 @@ def _render(order: dict[str, Any]) -> dict[str, Any]:
         manifests = _rendered(chart, order["values"], options)
     except helm_python.HelmError as error:
         return {"error": str(error)}
-    return {"manifests": {**crds, **manifests}}
+    more = [_looked(chart, order["values"], options, look, manifests) for look in order.get("looks", ())]
+    return {"manifests": {**crds, **manifests}, "more": [one for one in more if one]}
+
+
+def _looked(
+    chart: Any, values: dict[str, Any], options: dict[str, Any], look: list[Any], known: dict[str, str]
+) -> dict[str, str]:
+    """What comes out differently as an upgrade, or for an API that has more; nothing where that fails."""
+    import helm_python  # noqa: PLC0415  (as above)
+
+    upgrade, api_versions = look
+    changed = {"is_install": not upgrade, "is_upgrade": upgrade, "api_versions": api_versions}
+    try:
+        manifests = _rendered(chart, values, {**options, **changed})
+    except helm_python.HelmError:
+        return {}  # charts ask for values on an upgrade that a first install has made
+    return {name: text for name, text in manifests.items() if known.get(name) != text}
 
 
 def _rendered(chart: Any, values: dict[str, Any], options: dict[str, Any]) -> dict[str, str]:

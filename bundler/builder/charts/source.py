@@ -2,12 +2,13 @@
 
 import json
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from bundler.builder.cache.store import Store
-from bundler.builder.charts.helm import Helm, RenderRequest
+from bundler.builder.charts.api_versions import api_versions
+from bundler.builder.charts.helm import Helm, Look, Rendering, RenderRequest
 from bundler.builder.charts.values import Values
 from bundler.builder.tree.checkout import check_out
 from bundler.builder.tree.tree import File, Symlink, Tree
@@ -16,7 +17,7 @@ from bundler.core.index import canonical
 
 _RENDERED = "chart-render"  # kind of record
 _NO_VALUES: Values = MappingProxyType({})
-_RECIPE = 2  # raised when the same chart would be rendered differently by a newer bundler
+_RECIPE = 3  # raised when the same chart would be rendered differently by a newer bundler
 _MARK = "Chart.yaml"
 
 
@@ -26,6 +27,17 @@ class Chart:
 
     path: str
     app: str
+    namespace: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Renders the charts of a tree for one version of Kubernetes, "" where the bundle brings none."""
+
+    tree: Tree
+    store: Store
+    helm: Helm
+    kube_version: str = ""
 
 
 def find_charts(tree: Tree, folder: str, app: str) -> Iterator[Chart]:
@@ -50,26 +62,38 @@ def _name(path: str) -> str:
     return posixpath.basename(path.rstrip("/")).removesuffix(".tgz")
 
 
-def render(
-    chart: Chart, tree: Tree, store: Store, helm: Helm, kube_version: str, values: Values = _NO_VALUES
-) -> Mapping[str, str]:
-    """All manifests of a chart with its own values and `values` over them.
+def render(chart: Chart, renderer: Renderer, values: Values = _NO_VALUES) -> tuple[Rendering, ...]:
+    """All manifests of a chart with its own values and `values` over them; then what else may come of it.
 
     Raises BundlerError as `Helm.render` does.
     """
-    content = _content(chart, tree)
-    key = canonical([_RECIPE, str(content.digest), chart.app, kube_version, dict(values)]).decode()
+    store, kube_version = renderer.store, renderer.kube_version
+    content = _content(chart, renderer.tree)
+    said = [_RECIPE, str(content.digest), chart.app, chart.namespace, kube_version, dict(values)]
+    key = canonical(said).decode()
     if (known := store.recall(_RENDERED, key)) is not None:
-        remembered: dict[str, str] = json.loads(known)
-        return remembered
+        return tuple(json.loads(known))
     _check_links(content, chart.path)
     with store.scratch() as folder:
         checkout = check_out(content, store, folder / "chart")
         (top,) = {path.partition("/")[0] for path in content.entries}
-        request = RenderRequest(checkout.root / top, chart.app, values=values, kube_version=kube_version)
-        manifests = helm.render(request, chart.path)
-    store.remember(_RENDERED, key, json.dumps(manifests).encode())
-    return manifests
+        request = RenderRequest(
+            checkout.root / top,
+            chart.app,
+            namespace=chart.namespace,
+            values=values,
+            kube_version=kube_version,
+            looks=_looks(kube_version),
+        )
+        renderings = renderer.helm.renderings(request, chart.path)
+    store.remember(_RENDERED, key, json.dumps(renderings).encode())
+    return renderings
+
+
+def _looks(kube_version: str) -> tuple[Look, ...]:
+    """As an upgrade, and for a cluster with what operators add: charts have branches for both."""
+    more = api_versions(kube_version)
+    return Look(upgrade=True), Look(upgrade=False, api_versions=more), Look(upgrade=True, api_versions=more)
 
 
 def _content(chart: Chart, tree: Tree) -> Tree:
