@@ -37,7 +37,8 @@ class RenderRequest:
     """One chart to render, as `helm install RELEASE CHART` would do it.
 
     chart: folder or .tgz. values: over the chart's own. kube_version: `v1.20.2`, "" for Helm's default.
-    looks: further ways to render it; where one of them fails, it tells nothing.
+    looks: further ways to render it. The first stands for all; where it fails, the others are tried, and
+    those that fail tell nothing.
     """
 
     chart: Path
@@ -102,7 +103,8 @@ class SdkHelm:
             "kube_version": request.kube_version,
             "looks": [[look.upgrade, list(look.api_versions)] for look in request.looks],
         }
-        return _renderings(self._asked("render", order, where), where)
+        timeout = self.timeout * (1 + len(request.looks))
+        return _renderings(self._asked("render", order, where, timeout=timeout), where)
 
     def values(self, text: str, where: object) -> Mapping[str, Any]:
         """See `Helm.values`."""
@@ -223,8 +225,8 @@ def _renderings(answer: object, where: object) -> tuple[Rendering, ...]:
 
 def _fix_for(why: str) -> str:
     """What to do about an error of Helm's."""
-    if "namespace" in why.lower():
-        return "name the namespace it wants with APP --namespace=NAME"
+    if "namespace" in why.lower() and "not found" not in why:
+        return "name the namespace that it wants with APP --namespace=NAME"
     return "give the values it needs with APP --values=FILE; `helm template -f FILE` shows the same error"
 
 

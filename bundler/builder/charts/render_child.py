@@ -63,23 +63,27 @@ def _render(order: dict[str, Any]) -> dict[str, Any]:
         manifests = _rendered(chart, order["values"], options)
     except helm_python.HelmError as error:
         return {"error": str(error)}
-    more = [_looked(chart, order["values"], options, look, manifests) for look in order.get("looks", ())]
-    return {"manifests": {**crds, **manifests}, "more": [one for one in more if one]}
+    more = _looked(chart, order["values"], options, order.get("looks", []), manifests)
+    return {"manifests": {**crds, **manifests}, "more": more}
 
 
 def _looked(
-    chart: Any, values: dict[str, Any], options: dict[str, Any], look: list[Any], known: dict[str, str]
-) -> dict[str, str]:
-    """What comes out differently as an upgrade, or for an API that has more; nothing where that fails."""
+    chart: Any, values: dict[str, Any], options: dict[str, Any], looks: list[Any], known: dict[str, str]
+) -> list[dict[str, str]]:
+    """What comes out differently by the first look; where that fails, by the others."""
     import helm_python  # noqa: PLC0415  (as above)
 
-    upgrade, api_versions = look
-    changed = {"is_install": not upgrade, "is_upgrade": upgrade, "api_versions": api_versions}
-    try:
-        manifests = _rendered(chart, values, {**options, **changed})
-    except helm_python.HelmError:
-        return {}  # charts ask for values on an upgrade that a first install has made
-    return {name: text for name, text in manifests.items() if known.get(name) != text}
+    more: list[dict[str, str]] = []
+    for number, (upgrade, api_versions) in enumerate(looks):
+        changed = {"is_install": not upgrade, "is_upgrade": upgrade, "api_versions": api_versions}
+        try:
+            manifests = _rendered(chart, values, {**options, **changed})
+        except helm_python.HelmError:
+            continue  # charts ask for values on an upgrade that a first install has made
+        more.append({name: text for name, text in manifests.items() if known.get(name) != text})
+        if number == 0:
+            break
+    return [one for one in more if one]
 
 
 def _rendered(chart: Any, values: dict[str, Any], options: dict[str, Any]) -> dict[str, str]:

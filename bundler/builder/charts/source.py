@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bundler.builder.cache.store import Store
+from bundler.builder.cache.store import Blob, Store
 from bundler.builder.charts.api_versions import api_versions
 from bundler.builder.charts.helm import Helm, Look, Rendering, RenderRequest
 from bundler.builder.charts.values import Values
@@ -19,6 +19,8 @@ _RENDERED = "chart-render"  # kind of record
 _NO_VALUES: Values = MappingProxyType({})
 _RECIPE = 3  # raised when the same chart would be rendered differently by a newer bundler
 _MARK = "Chart.yaml"
+_MAX_TEMPLATE = 4 << 20  # bytes
+_BRANCHES = (b"APIVersions", b"IsUpgrade", b"IsInstall", b"Release.Revision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +85,29 @@ def render(chart: Chart, renderer: Renderer, values: Values = _NO_VALUES) -> tup
             namespace=chart.namespace,
             values=values,
             kube_version=kube_version,
-            looks=_looks(kube_version),
+            looks=_looks(kube_version) if _asks(content, store) else (),
         )
         renderings = renderer.helm.renderings(request, chart.path)
     store.remember(_RENDERED, key, json.dumps(renderings).encode())
     return renderings
 
 
+def _asks(chart: Tree, store: Store) -> bool:
+    """Whether templates ask if they upgrade, or what the API has; what is packed may."""
+    for path, file in chart.files():
+        if path.endswith(".tgz"):
+            return True
+        if "/templates/" in path and file.size <= _MAX_TEMPLATE:
+            text = b"".join(store.chunks(Blob(file.digest, file.size), name=path))
+            if any(word in text for word in _BRANCHES):
+                return True
+    return False
+
+
 def _looks(kube_version: str) -> tuple[Look, ...]:
-    """As an upgrade, and for a cluster with what operators add: charts have branches for both."""
+    """As an upgrade on a cluster with what operators add; where that fails, each of both alone."""
     more = api_versions(kube_version)
-    return Look(upgrade=True), Look(upgrade=False, api_versions=more), Look(upgrade=True, api_versions=more)
+    return Look(upgrade=True, api_versions=more), Look(upgrade=False, api_versions=more), Look(upgrade=True)
 
 
 def _content(chart: Chart, tree: Tree) -> Tree:

@@ -6,6 +6,7 @@ bundle must have these. What only looks like an image is a candidate, to be poin
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from bundler.builder.discovery.names import (
     called_within,
     full_within,
     is_bare,
+    is_bare_short,
     is_full,
     is_image,
     looks_like_image,
@@ -128,11 +130,15 @@ def _inside(data: object, path: Path, text: str, depth: int) -> Iterator[Mention
             yield _at(path, image.strip(), text, sure=True)
     for where, container in containers_in(data):
         yield from (_at(path, one.text, text, sure=one.sure) for one in _container(where, container))
-    yield from (_at(path, one.text, text, sure=one.sure) for one in _walk(data, (), "", Above(), depth + 1))
+    for one in _walk(data, (), "", Above(), depth + 1):
+        yield _at(path, one.text, text, sure=one.sure and not is_bare_short(one.text))
 
 
 def _at(path: Path, name: str, text: str, *, sure: bool) -> Mention:
-    return Mention(path, name, sure, max(text.find(name), 0))
+    """At the name in the text; where it stands in pieces, at the largest of them that is there."""
+    base = re.split(r":(?!.*/)|@", name, maxsplit=1)[0]
+    places = (text.find(part) for part in (name, base, base.rpartition("/")[2]))
+    return Mention(path, name, sure, next((place for place in places if place >= 0), 0))
 
 
 def _script(path: Path, text: str, *, called: bool = False, configuration: bool = False) -> Iterator[Mention]:
@@ -141,7 +147,7 @@ def _script(path: Path, text: str, *, called: bool = False, configuration: bool 
     if not configuration:
         for offset, name in called_within(text):
             sure.add(name)
-            yield Mention(path, name, sure=True, offset=offset)
+            yield Mention(path, name, sure=called or not is_bare_short(name), offset=offset)
         if worth_reading(text):
             yield from (_at(path, one.name, text, sure=False) for one in pieces_in(lines(text)))
     for offset, name in full_within(text):

@@ -56,6 +56,11 @@ def is_image(word: str, text: str) -> bool:
     return (_SHORT.fullmatch(text) or _FULL.fullmatch(text)) is not None
 
 
+def is_bare_short(text: str) -> bool:
+    """Whether a name has neither registry nor path: `redis:7`."""
+    return "/" not in text
+
+
 def is_full(text: str) -> bool:
     """Whether a text is a name with registry, and with tag or digest."""
     return len(text) <= LONGEST and _FULL.fullmatch(text) is not None and not _is_label(text)

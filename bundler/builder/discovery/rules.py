@@ -20,6 +20,7 @@ FILE = "image-rules.yaml"
 _KEYS = frozenset({"resources", "env", "arguments", "ignore", "notes"})
 _STEP = re.compile(r"(?:[A-Za-z0-9_/-]+|\*)(?:\[\])?")
 _PLACE = re.compile(r"\{([^{}]+)\}")
+_VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 _BETWEEN = re.compile(r"[\s,;]+")
 
 
@@ -138,7 +139,16 @@ def environment(container: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]
 
 
 def arguments(container: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
-    """Path, flag and value of `--flag=value`, and of `--flag` with its value as the next argument."""
+    """Path, flag and value of `--flag=value`, and of `--flag` with its value as the next argument.
+
+    `$(NAME)` is what the container's variables say, as the kubelet has it.
+    """
+    variables = {name: text for _, name, text in environment(container)}
+    for path, flag, text in _arguments(container):
+        yield path, flag, _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), text)
+
+
+def _arguments(container: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
     for key in ("command", "args"):
         listed = container.get(key)
         before = ""
