@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 
 TIMEOUT = 60.0  # seconds for one chart; real ones take milliseconds
 RESOLVE_TIMEOUT = 300.0  # seconds for the dependencies of one chart, which come over the network
@@ -178,7 +178,7 @@ class SdkHelm:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GOMAXPROCS": "1"}
         try:
             return subprocess.run(
-                [sys.executable, "-m", "bundler.builder.charts.render_child"],
+                [sys.executable, "-P", "-m", "bundler.builder.charts.render_child"],
                 input=order,
                 stdout=out,
                 stderr=err,
@@ -217,10 +217,18 @@ def _renderings(answer: object, where: object) -> tuple[Rendering, ...]:
                 fix="use a version of the chart that fits, or another Kubernetes",
                 code=ExitCode.INPUT,
             )
+        case {"outside": [*references]}:
+            raise Problems(tuple(_leads_out(where, *one) for one in references))
         case {"error": str(why)}:
             raise _bad_chart(where, why, _fix_for(why))
         case _:
             raise _unusable(answer, where)
+
+
+def _leads_out(where: object, file: str, line: int, reference: str) -> Problem:
+    message = f"the schema refers to {reference[:200]}, which Helm would read or fetch, here and on site"
+    hint = "put what it refers to into the schema itself, or take values.schema.json out of the chart"
+    return Problem(Location(f"{where}/{file}", line), "chart-schema", message, hint)
 
 
 def _fix_for(why: str) -> str:

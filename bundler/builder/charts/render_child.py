@@ -3,7 +3,8 @@
 The order's `task` is `render` (a chart to manifests), `values` (YAML to values) or `resolve` (dependencies
 to versions). The answer has one key: `manifests` (and `more`, the same by other looks), `values`, `versions`,
 `missing` (subcharts), `wrong` (subcharts whose version doesn't fit), `incompatible` (the chart's range of
-Kubernetes versions), `error` (Helm's words), or `unavailable`.
+Kubernetes versions), `outside` (references of schemas that lead out of the chart), `error`
+(Helm's words), or `unavailable`.
 """
 
 import io
@@ -16,6 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bundler.builder.charts.confine import confine
+from bundler.core.chart_schema import outside_references
+
 
 def main() -> None:
     """Take the order from standard input; the answer goes to what was standard output."""
@@ -23,6 +27,9 @@ def main() -> None:
     os.dup2(2, 1)  # whatever the library prints must not end up in the answer
     order = json.load(sys.stdin)
     _limit(order["memory"], order["output"])
+    if order["task"] != "resolve":  # which asks repositories
+        library = os.environ.get("HELM_C_LIB", "")
+        confine(path for path in (order.get("chart", ""), library) if path)
     answer = _TASKS[order["task"]](order)
     with os.fdopen(answer_to, "w") as out:
         json.dump(answer, out)
@@ -50,21 +57,32 @@ def _render(order: dict[str, Any]) -> dict[str, Any]:
         options["kube_version"] = order["kube_version"]
     try:
         chart = helm_python.Chart.load(order["chart"])
-        missing = _missing(chart)
-        if missing:
-            return {"missing": missing}
-        wrong = _wrong(order["chart"])
-        if wrong:
-            return {"wrong": wrong}
-        wanted = chart.metadata.get("kubeVersion")
-        if wanted and order["kube_version"] and not _fits(wanted, order["kube_version"]):
-            return {"incompatible": wanted}
+        if unfit := _unfit(chart, order):
+            return unfit
         crds = {crd["filename"]: crd["data"] for crd in chart.crds}
         manifests = _rendered(chart, order["values"], options)
     except helm_python.HelmError as error:
         return {"error": str(error)}
     more = _looked(chart, order["values"], options, order.get("looks", []), manifests)
     return {"manifests": {**crds, **manifests}, "more": more}
+
+
+def _unfit(chart: Any, order: dict[str, Any]) -> dict[str, Any]:
+    """Why a chart shouldn't be rendered; nothing where it can be."""
+    try:
+        outside = [[one.file, one.line, one.reference] for one in outside_references(Path(order["chart"]))]
+    except (ValueError, OSError, tarfile.TarError) as error:
+        return {"error": f"the chart's schemas can't be read: {error}"}
+    if outside:
+        return {"outside": outside}
+    if missing := _missing(chart):
+        return {"missing": missing}
+    if wrong := _wrong(order["chart"]):
+        return {"wrong": wrong}
+    wanted = chart.metadata.get("kubeVersion")
+    if wanted and order["kube_version"] and not _fits(wanted, order["kube_version"]):
+        return {"incompatible": wanted}
+    return {}
 
 
 def _looked(

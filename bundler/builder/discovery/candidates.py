@@ -70,6 +70,12 @@ def _walk(data: object, path: Path, key: str, above: Above, depth: int) -> Itera
             for name, text in secrets.items():
                 yield from _value((*path, "data", name), str(name), _decoded(text), depth)
             yield from _mapping(others, path, key, above, depth)
+        case {"kind": "ConfigMap", "metadata": {"name": str(name)}, "data": dict(texts), **others} if (
+            called_image(name)
+        ):
+            for at, text in texts.items():
+                yield from _value((*path, "data", at), "image", str(text), depth)
+            yield from _mapping(others, path, key, above, depth)
         case dict():
             yield from _mapping(data, path, key, above, depth)
         case list():

@@ -20,7 +20,7 @@ from bundler.builder.discovery.finds import IMAGE_LIST, TEMPLATE, At, Discovery,
 from bundler.builder.discovery.rules import ImageRules
 from bundler.builder.discovery.search import search_file, search_rendered
 from bundler.builder.tree.tree import File, Tree
-from bundler.core.errors import BundlerError, ExitCode, Location, Problem
+from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 
 APPS = "application/apps"
 _FOLDERS = ("manifests", "charts")
@@ -72,6 +72,9 @@ def _search_chart(chart: Chart, renderer: Renderer, chosen: ValueSet | None, fin
     """chosen: values to put over the chart's own, None for those alone."""
     try:
         renderings = render(chart, renderer, chosen.values if chosen else {})
+    except Problems as error:
+        finds.miss(chart.path, chart.app, error.problems)
+        return
     except BundlerError as error:
         if error.code == ExitCode.UNSUPPORTED:
             raise

@@ -85,6 +85,7 @@ TOML = '[[runners]]\n  executor = "kube"\n  [runners.kubernetes]\n    helper_ima
             "apiVersion: v1\nkind: ConfigMap\ndata:\n  db.repository: quay.io/acme/db\n  db.tag: '2.0'\n",
             4,
         ),
+        ("kind: ConfigMap\nmetadata: {name: csi-images}\ndata: {db: quay.io/acme/db:2.0}\n", 3),
         ("apiVersion: v1\nkind: Secret\ndata: {c: aW1hZ2U6IHF1YXkuaW8vYWNtZS9kYjoyLjAK}\n", 3),
         ("apiVersion: v1\nkind: Secret\nstringData: {c: 'image: quay.io/acme/db:2.0'}\n", 3),
     ],
