@@ -91,6 +91,7 @@ def resolve(
                 helm=SdkHelm(),
                 kube_version=identity.kubernetes,
                 value_sets=staged.value_sets,
+                namespaces={app.name: app.namespace for app in staged.apps},
                 rules=rules_for(order.context, order.ignored),
             )
             for problem in found.check():

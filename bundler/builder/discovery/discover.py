@@ -8,6 +8,7 @@ its place; what can't be resolved comes with a reason, so that nothing is passed
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from bundler.builder.cache.store import Blob, Store
@@ -29,6 +30,7 @@ _MAX_FILE = 32 << 20  # bytes of one manifest file
 
 ValueSets = Mapping[str, tuple[ValueSet, ...]]
 _NO_SETS: ValueSets = MappingProxyType({})
+_NO_NAMESPACES: Mapping[str, str] = MappingProxyType({})
 _NO_RULES = ImageRules()
 
 
@@ -39,19 +41,21 @@ def discover(
     helm: Helm,
     kube_version: str = "",
     value_sets: ValueSets = _NO_SETS,
+    namespaces: Mapping[str, str] = _NO_NAMESPACES,
     rules: ImageRules = _NO_RULES,
 ) -> Discovery:
     """Look through `manifests/`, `charts/` and every app's folder.
 
     kube_version: the Kubernetes the charts are rendered for, "" where the bundle brings none. value_sets: by
-    a chart's path, values that it is rendered with once more, each set for itself. rules: where images are
-    besides pod specs, and which are not wanted.
+    a chart's path, values that it is rendered with once more, each set for itself. namespaces: by app, where
+    charts are installed. rules: where images are besides pod specs, and which are not wanted.
     Raises BundlerError (UNSUPPORTED) where there are charts and no Helm; all else is told in the Discovery.
     """
     finds = Finds(rules)
     renderer = Renderer(tree, store, helm, kube_version)
     for folder, app in _places(tree):
-        charts = tuple(find_charts(tree, folder, app))
+        namespace = namespaces.get(app, "") or "default"
+        charts = tuple(replace(one, namespace=namespace) for one in find_charts(tree, folder, app))
         for chart in charts:
             finds.miss(chart.path, chart.app, doubled_in(chart, tree, store), fatal=False)
             search_annotations(chart, tree, store, finds)

@@ -166,7 +166,8 @@ def _range(instruction: KubeVersion, scope: Scope) -> str:
 
 def _app(state: State, instruction: App, step: _Step, workshop: Workshop) -> State:
     """A new app, or one in the place of a former one of that name, whose files and settings are dropped."""
-    made = draft(instruction, step.scope.source)
+    namespace = step.scope.value(instruction.namespace) if instruction.namespace else ""
+    made = draft(instruction, step.scope.source, namespace)
     order = ordered(instruction, step.scope, made.path)
     others = {name: other for name, other in state.apps.items() if name != made.name}
     brought = step.bringer.bring(Tree(), order).subtree(made.path)

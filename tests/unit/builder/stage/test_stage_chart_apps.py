@@ -69,8 +69,6 @@ def test_values_go_into_the_chart_and_sets_are_looked_through(site, build):
         "docker.io/library/redis:7",
         "docker.io/library/redis:8",
         "quay.io/acme/web:2",
-        "quay.io/acme/web:2",
-        "quay.io/acme/web:2",
     ]
 
 
@@ -134,3 +132,25 @@ def test_faults_are_told_at_their_line(site, build, line, rule, code):
         build(f'FROM scratch\n{line}\nLAUNCH ["shop"]\n')
     assert (caught.value.problems[0].rule, caught.value.code) == (rule, code)
     assert caught.value.problems[0].location.line == 2
+
+
+PICKY = """\
+{{- if eq .Release.Namespace "default" }}{{ fail "install it into a namespace of its own" }}{{- end }}
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec: {containers: [{name: c, image: "db:{{ .Release.Namespace }}"}]}
+"""
+
+
+def test_a_chart_is_rendered_for_the_namespace_it_is_installed_into(site, build):
+    site.write({"shop/Chart.yaml": CHART.partition("dependencies")[0], "shop/templates/p.yaml": PICKY})
+    staged = build("FROM scratch\nAPP --namespace=db shop local://shop\n")
+    (app,) = staged.apps
+    assert (app.namespace, app.privileged) == ("db", False)
+    store = site.workshop.store
+    helm = SdkHelm(timeout=60)
+    found = discover(staged.tree, store, helm=helm, namespaces={"shop": app.namespace})
+    assert [str(one.reference) for one in found.found] == ["docker.io/library/db:db"]
+    with pytest.raises(Problems, match=r"namespace of its own[\s\S]*APP --namespace=NAME"):
+        discover(staged.tree, store, helm=helm).check()
