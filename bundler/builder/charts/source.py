@@ -11,7 +11,8 @@ from bundler.builder.charts.api_versions import api_versions
 from bundler.builder.charts.helm import Helm, Look, Rendering, RenderRequest
 from bundler.builder.charts.values import Values
 from bundler.builder.tree.checkout import check_out
-from bundler.builder.tree.tree import File, Symlink, Tree
+from bundler.builder.tree.links import led_to
+from bundler.builder.tree.tree import Entry, File, Symlink, Tree
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import canonical
 
@@ -111,12 +112,24 @@ def _looks(kube_version: str) -> tuple[Look, ...]:
 
 
 def _content(chart: Chart, tree: Tree) -> Tree:
-    """The chart alone, below one name."""
+    """The chart alone, below one name; links that lead out of it are what they lead to in the tree."""
     name = posixpath.basename(chart.path) or "chart"
     entry = tree.entries.get(chart.path)
     if isinstance(entry, File):
         return Tree({name: entry})
-    return Tree().merge(tree.subtree(chart.path), at=name)
+    return Tree().merge(Tree(dict(_followed(chart.path, tree))), at=name)
+
+
+def _followed(folder: str, tree: Tree) -> Iterator[tuple[str, Entry]]:
+    for path, entry in tree.subtree(folder).entries.items():
+        if not isinstance(entry, Symlink) or not _leads_out(path, entry.target):
+            yield path, entry
+            continue
+        try:
+            for below, file in led_to(tree, f"{folder}/{path}", entry):
+                yield f"{path}/{below}" if below else path, file
+        except BundlerError:
+            yield path, entry  # out of the tree: `_check_links` says so
 
 
 def _check_links(tree: Tree, where: str) -> None:
@@ -126,10 +139,13 @@ def _check_links(tree: Tree, where: str) -> None:
             _check_link(path, entry.target, where)
 
 
-def _check_link(path: str, target: str, where: str) -> None:
-    top = path.partition("/")[0]
+def _leads_out(path: str, target: str) -> bool:
     led = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    if target.startswith("/") or not _inside(led, top):
+    return target.startswith("/") or led == ".." or led.startswith("../")
+
+
+def _check_link(path: str, target: str, where: str) -> None:
+    if _leads_out(path.partition("/")[2], target):
         raise BundlerError(
             "a symbolic link leads out of the chart",
             where=where,

@@ -154,3 +154,38 @@ def test_a_chart_is_rendered_for_the_namespace_it_is_installed_into(site, build)
     assert [str(one.reference) for one in found.found] == ["docker.io/library/db:db"]
     with pytest.raises(Problems, match=r"namespace of its own[\s\S]*APP --namespace=NAME"):
         discover(staged.tree, store, helm=helm).check()
+
+
+LIBRARY = {
+    "lib/svc/Chart.yaml": "{apiVersion: v2, name: svc, version: 0.1.0}",
+    "lib/svc/templates/p.yaml": PICKY.partition("\n")[2].replace("{{ .Release.Namespace }}", "1"),
+    "charts/shop/Chart.yaml": (
+        "{apiVersion: v2, name: shop, version: 0.1.0,"
+        " dependencies: [{name: svc, version: 0.1.0, repository: 'file://../../lib/svc'}]}"
+    ),
+    "charts/shop/templates/p.yaml": "",
+}
+
+
+@pytest.mark.parametrize("kubefile", ["APP shop local://charts/shop", "COPY charts charts/\nCOPY lib lib/"])
+def test_a_subchart_may_be_a_link_to_a_folder_of_the_context(site, build, kubefile):
+    """As Rook's library chart and Calico's are; Helm follows links."""
+    site.write(LIBRARY)
+    (site.context / "charts/shop/charts").mkdir()
+    (site.context / "charts/shop/charts/svc").symlink_to("../../../lib/svc")
+    staged = build(f"FROM scratch\n{kubefile}\n")
+    assert images(staged, site.workshop.store) == ["docker.io/library/db:1"]
+
+
+def test_a_link_in_a_chart_that_leads_out_of_the_context_is_refused(site, build):
+    site.write(LIBRARY)
+    (site.context / "charts/shop/charts").symlink_to("/etc")
+    with pytest.raises(Problems, match="leads out of the build context"):
+        build("FROM scratch\nAPP shop local://charts/shop\n")
+
+
+def test_a_link_in_a_circle_is_refused(site, build):
+    site.write(LIBRARY)
+    (site.context / "charts/shop/charts").symlink_to("..")
+    with pytest.raises(Problems, match="leads to a folder that it lies in"):
+        build("FROM scratch\nAPP shop local://charts/shop\n")
