@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bundler.builder.artifact.bases import RegistryBases
+from bundler.builder.build.launching import launch_of
 from bundler.builder.build.phases import Clock
 from bundler.builder.build.request import Order
 from bundler.builder.cache.store import Store
@@ -89,9 +90,7 @@ def resolve(
                 tree,
                 store,
                 helm=SdkHelm(),
-                kube_version=identity.kubernetes,
-                value_sets=staged.value_sets,
-                namespaces={app.name: app.namespace for app in staged.apps},
+                launch=launch_of(staged, tree, store, identity.kubernetes),
                 rules=rules_for(order.context, order.ignored),
             )
             for problem in found.check():

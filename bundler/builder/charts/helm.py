@@ -36,7 +36,8 @@ class Look:
 class RenderRequest:
     """One chart to render, as `helm install RELEASE CHART` would do it.
 
-    chart: folder or .tgz. values: over the chart's own. kube_version: `v1.20.2`, "" for Helm's default.
+    chart: folder or .tgz. values: over the chart's own. sets: flag (`--set`) and text, over these.
+    kube_version: `v1.20.2`, "" for Helm's default.
     looks: further ways to render it. The first stands for all; where it fails, the others are tried, and
     those that fail tell nothing.
     """
@@ -47,6 +48,7 @@ class RenderRequest:
     values: Mapping[str, Any] = field(default_factory=dict)
     kube_version: str = ""
     looks: tuple[Look, ...] = ()
+    sets: tuple[tuple[str, str], ...] = ()
 
 
 Rendering = Mapping[str, str]  # manifests by their template's name
@@ -101,6 +103,7 @@ class SdkHelm:
             "namespace": request.namespace,
             "values": dict(request.values),
             "kube_version": request.kube_version,
+            "sets": [list(one) for one in request.sets],
             "looks": [[look.upgrade, list(look.api_versions)] for look in request.looks],
         }
         timeout = self.timeout * (1 + len(request.looks))

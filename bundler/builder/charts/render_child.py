@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bundler.builder.charts.confine import confine
+from bundler.builder.charts.values import merged
 from bundler.core.chart_schema import outside_references
 
 
@@ -60,11 +61,25 @@ def _render(order: dict[str, Any]) -> dict[str, Any]:
         if unfit := _unfit(chart, order):
             return unfit
         crds = {crd["filename"]: crd["data"] for crd in chart.crds}
-        manifests = _rendered(chart, order["values"], options)
+        values = _with_sets(order["values"], order.get("sets", []))
+        manifests = _rendered(chart, values, options)
     except helm_python.HelmError as error:
         return {"error": str(error)}
-    more = _looked(chart, order["values"], options, order.get("looks", []), manifests)
+    more = _looked(chart, values, options, order.get("looks", []), manifests)
     return {"manifests": {**crds, **manifests}, "more": more}
+
+
+def _with_sets(values: dict[str, Any], sets: list[list[str]]) -> dict[str, Any]:
+    """Values with those of `--set` and the like over them, as Helm reads them."""
+    import helm_python  # noqa: PLC0415  (as above)
+
+    parse = {
+        "--set": helm_python.parse_set_string,
+        "--set-string": helm_python.parse_set_string_values,
+        "--set-json": helm_python.parse_set_json,
+        "--set-literal": helm_python.parse_set_literal,
+    }
+    return merged((values, *(parse[flag](text) for flag, text in sets)))
 
 
 def _unfit(chart: Any, order: dict[str, Any]) -> dict[str, Any]:

@@ -65,14 +65,18 @@ def _name(path: str) -> str:
     return posixpath.basename(path.rstrip("/")).removesuffix(".tgz")
 
 
-def render(chart: Chart, renderer: Renderer, values: Values = _NO_VALUES) -> tuple[Rendering, ...]:
+def render(
+    chart: Chart, renderer: Renderer, values: Values = _NO_VALUES, sets: tuple[tuple[str, str], ...] = ()
+) -> tuple[Rendering, ...]:
     """All manifests of a chart with its own values and `values` over them; then what else may come of it.
+
+    sets: `--set` and the like, over all of these.
 
     Raises BundlerError as `Helm.render` does.
     """
     store, kube_version = renderer.store, renderer.kube_version
     content = _content(chart, renderer.tree)
-    said = [_RECIPE, str(content.digest), chart.app, chart.namespace, kube_version, dict(values)]
+    said = [_RECIPE, str(content.digest), chart.app, chart.namespace, kube_version, dict(values), sets]
     key = canonical(said).decode()
     if (known := store.recall(_RENDERED, key)) is not None:
         return tuple(json.loads(known))
@@ -86,6 +90,7 @@ def render(chart: Chart, renderer: Renderer, values: Values = _NO_VALUES) -> tup
             namespace=chart.namespace,
             values=values,
             kube_version=kube_version,
+            sets=sets,
             looks=_looks(kube_version) if _asks(content, store) else (),
         )
         renderings = renderer.helm.renderings(request, chart.path)

@@ -20,7 +20,7 @@ class FoundImage:
     """An image and who names it.
 
     file: path in the tree, of the template for a chart. path: `Deployment/web spec.…containers[0].image`.
-    app: "" outside of apps and charts.
+    app: "" outside of apps and charts. remark: what is said of a candidate.
     """
 
     reference: Reference
@@ -29,6 +29,7 @@ class FoundImage:
     app: str
     location: Location
     line: str = ""
+    remark: str = "looks like an image that is not in the bundle"
 
     @property
     def why(self) -> str:
@@ -107,7 +108,7 @@ class Discovery:
 
 
 def _suspicion(one: FoundImage) -> Problem:
-    message = f"{one.path} looks like an image that is not in the bundle: {one.reference}"
+    message = f"{one.path} {one.remark}: {one.reference}"
     hint = "name it with IMAGE if it is needed on site, else silence this with --ignore-image"
     return Problem(one.location, "image-suspect", message, hint, one.line)
 
@@ -166,6 +167,12 @@ class Finds:
         """Keep what looks like an image; what is none after all is forgotten."""
         with suppress(BundlerError):
             self.candidates.append(_found(Reference.parse(text.removeprefix("docker://")), at))
+
+    def beside(self, text: str, at: At, remark: str) -> None:
+        """Keep an image of a file that may not be used at all."""
+        if not is_placeholder(text):
+            with suppress(BundlerError):
+                self.candidates.append(replace(_found(Reference.parse(text), at), remark=remark))
 
 
 def _found(reference: Reference, at: At) -> FoundImage:

@@ -27,6 +27,12 @@ def search_file(text: str | bytes, file: str, app: str, finds: Finds) -> None:
     _search(load_file(text, file), file, app, finds, fatal=not templated)
 
 
+def search_inline(text: str, file: str, app: str, finds: Finds) -> None:
+    """A here document of a script, which may be a manifest or anything else."""
+    if "kind:" in text and "apiVersion:" in text:
+        _search(load_file(text, file), file, app, finds, fatal=False)
+
+
 def _search(loaded: Loaded, file: str, app: str, finds: Finds, *, fatal: bool) -> None:
     finds.miss(file, app, loaded.problems, fatal=fatal)
     finds.miss(file, app, loaded.doubled, fatal=False)

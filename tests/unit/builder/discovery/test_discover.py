@@ -3,7 +3,7 @@
 import pytest
 
 from bundler.builder.charts.helm import SdkHelm
-from bundler.builder.discovery.discover import discover
+from bundler.builder.discovery.discover import Launch, discover
 from bundler.core.errors import BundlerError, ExitCode, Location, Problems
 from tests.unit.builder.charts.parts import SHOP, below, tree_of
 
@@ -41,7 +41,9 @@ class NoHelm:
 @pytest.fixture
 def look(store):
     def look(files, helm=None):
-        return discover(tree_of(store, files), store, helm=helm or NoHelm(), kube_version="v1.20.2")
+        return discover(
+            tree_of(store, files), store, helm=helm or NoHelm(), launch=Launch(kube_version="v1.20.2")
+        )
 
     return look
 

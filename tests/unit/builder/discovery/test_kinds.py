@@ -3,7 +3,7 @@
 import pytest
 
 from bundler.builder.charts.helm import SdkHelm
-from bundler.builder.discovery.discover import discover
+from bundler.builder.discovery.discover import Launch, discover
 from bundler.builder.discovery.embedded import worth_reading
 from bundler.builder.discovery.report import remarks
 from bundler.builder.discovery.rules import FILE, ImageRules
@@ -20,7 +20,11 @@ def look(store):
     def look(files):
         rules = ImageRules.read(resource("templates") / FILE)
         return discover(
-            tree_of(store, files), store, helm=SdkHelm(timeout=60), kube_version="v1.31.0", rules=rules
+            tree_of(store, files),
+            store,
+            helm=SdkHelm(timeout=60),
+            launch=Launch(kube_version="v1.31.0"),
+            rules=rules,
         )
 
     return look

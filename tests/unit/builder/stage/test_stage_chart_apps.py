@@ -5,7 +5,7 @@ import yaml
 
 from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.charts.supply import ChartSupply
-from bundler.builder.discovery.discover import discover
+from bundler.builder.discovery.discover import Launch, discover
 from bundler.builder.net.registry_logins import Keychain
 from bundler.builder.oci.client import RegistryOptions
 from bundler.core.errors import ExitCode, Problems
@@ -41,7 +41,9 @@ def build(site):
 
 
 def images(staged, store):
-    found = discover(staged.tree, store, helm=SdkHelm(timeout=60), value_sets=staged.value_sets)
+    found = discover(
+        staged.tree, store, helm=SdkHelm(timeout=60), launch=Launch(value_sets=staged.value_sets)
+    )
     assert found.check() == ()
     return sorted(str(one.reference) for one in found.found)
 
@@ -150,7 +152,7 @@ def test_a_chart_is_rendered_for_the_namespace_it_is_installed_into(site, build)
     assert (app.namespace, app.privileged) == ("db", False)
     store = site.workshop.store
     helm = SdkHelm(timeout=60)
-    found = discover(staged.tree, store, helm=helm, namespaces={"shop": app.namespace})
+    found = discover(staged.tree, store, helm=helm, launch=Launch(namespaces={"shop": app.namespace}))
     assert [str(one.reference) for one in found.found] == ["docker.io/library/db:db"]
     with pytest.raises(Problems, match=r"namespace of its own[\s\S]*APP --namespace=NAME"):
         discover(staged.tree, store, helm=helm).check()
