@@ -15,7 +15,8 @@ from pathlib import Path
 _NEWUSER, _NEWNET = 0x10000000, 0x40000000
 _NO_NEW_PRIVS = 38
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # Landlock's system calls, the same on all architectures
-_EXECUTE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 2, 1 << 3
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_NULL = "/dev/null"
 _ALL = (1 << 13) - 1  # every right of Landlock's first version
 _FILE_RIGHTS = _EXECUTE | _READ_FILE
 _BENEATH = 1
@@ -24,7 +25,7 @@ _SYSTEM = (
     "/lib",
     "/lib64",
     "/etc/ld.so.cache",
-    "/dev/null",
+    _NULL,
     "/dev/urandom",
     "/sys/kernel/mm",
 )
@@ -59,7 +60,7 @@ def _allow(libc: ctypes.CDLL, rules: int, path: str) -> None:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return
-    rights = _FILE_RIGHTS | (_READ_DIR if Path(path).is_dir() else 0)
+    rights = _FILE_RIGHTS | (_READ_DIR if Path(path).is_dir() else 0) | (_WRITE_FILE if path == _NULL else 0)
     rule = struct.pack("=Qi", rights, opened)
     libc.syscall(_ADD, rules, _BENEATH, rule, 0)
     os.close(opened)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from bundler.builder.cache.store import Blob, Store
+from bundler.builder.charts.kustomize import is_kustomization
 from bundler.builder.discovery.commands import (
     Action,
     Applied,
@@ -41,6 +42,7 @@ class Launched:
 
     files: Mapping[str, str] = field(default_factory=dict)
     charts: Mapping[str, tuple[Installed, ...]] = field(default_factory=dict)
+    kustomized: Mapping[str, str] = field(default_factory=dict)
     inline: tuple[tuple[Script, str], ...] = ()
 
 
@@ -51,6 +53,7 @@ class _Reading:
     finds: Finds
     files: dict[str, str] = field(default_factory=dict)
     charts: dict[str, tuple[Installed, ...]] = field(default_factory=dict)
+    kustomized: dict[str, str] = field(default_factory=dict)
     inline: list[tuple[Script, str]] = field(default_factory=list)
 
 
@@ -66,7 +69,7 @@ def launched_by(scripts: tuple[Script, ...], tree: Tree, store: Store, finds: Fi
         seen.add(key)
         for action in actions_in(script.text, script.folder, script.variables):
             pending += _take(action, script, reading)
-    return Launched(reading.files, reading.charts, tuple(reading.inline))
+    return Launched(reading.files, reading.charts, reading.kustomized, tuple(reading.inline))
 
 
 def _take(action: Action, script: Script, reading: _Reading) -> Iterator[Script]:
@@ -79,7 +82,9 @@ def _take(action: Action, script: Script, reading: _Reading) -> Iterator[Script]
         case Applied(path, recursive):
             _apply(path, script, reading, recursive=recursive)
         case Kustomized(path):
-            if not reading.tree.is_folder(path):
+            if is_kustomization(reading.tree, path):
+                reading.kustomized.setdefault(path, script.app)
+            else:
                 _warn(f"`kubectl apply -k {path}`", script, reading, path)
         case Installed(chart):
             if reading.tree.is_folder(chart) or chart in reading.tree.entries:

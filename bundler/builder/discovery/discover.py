@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from bundler.builder.cache.store import Blob, Store
 from bundler.builder.charts.doubled import doubled_in
 from bundler.builder.charts.helm import Helm
+from bundler.builder.charts.kustomize import MARKS, built
 from bundler.builder.charts.source import Chart, Renderer, find_charts, render
 from bundler.builder.charts.values import Values, ValueSet, merged
 from bundler.builder.discovery.annotations import search_annotations
@@ -22,12 +23,14 @@ from bundler.builder.discovery.commands import Installed
 from bundler.builder.discovery.finds import IMAGE_LIST, TEMPLATE, At, Discovery, Finds
 from bundler.builder.discovery.rules import ImageRules
 from bundler.builder.discovery.search import search_file, search_inline, search_rendered
+from bundler.builder.tree.checkout import check_out
 from bundler.builder.tree.tree import File, Tree
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 
 APPS = "application/apps"
 _FOLDERS = ("manifests", "charts")
 _YAML = (".yaml", ".yml", ".json")
+_MAX_KUSTOMIZED = 4 << 20  # bytes of a file that Kustomize may read
 _MAX_FILE = 32 << 20  # bytes of one manifest file
 
 ValueSets = Mapping[str, tuple[ValueSet, ...]]
@@ -84,10 +87,25 @@ def discover(
         if isinstance(entry, File) and not path.startswith(tuple(searched)) and _is_yaml(path):
             _search_one(entry, path, app, store, finds)
             searched.add(path)
+    for path, app in applied.kustomized.items():
+        looking.kustomized(path, app)
+        searched.add(f"{path}/")
     for script, text in applied.inline:
         search_inline(text, script.where, script.app, finds)
+    if not applied.kustomized:
+        _tell_of_kustomizations(tree, finds)
     search_beside(tree, store, searched, finds)
     return finds.result()
+
+
+def _tell_of_kustomizations(tree: Tree, finds: Finds) -> None:
+    """Those that nothing builds: their files are searched one by one, without what Kustomize changes."""
+    for path, _ in tree.files():
+        if posixpath.basename(path) in MARKS and "/templates/" not in path:
+            message = "nothing was seen to build this kustomization, so images that it sets are not known"
+            hint = "make the folder an APP, or apply it with `kubectl apply -k`"
+            problem = Problem(Location(path), "kustomization-unbuilt", message, hint)
+            finds.miss(path, "", [problem], fatal=False)
 
 
 def _places(tree: Tree) -> Iterator[tuple[str, str]]:
@@ -122,6 +140,26 @@ class _Looking:
             self._rendered(chart, None)
         for values in self.launch.value_sets.get(chart.path, ()):
             self._rendered(chart, values)
+
+    def kustomized(self, folder: str, app: str) -> None:
+        """What kubectl builds of a folder and what lies beside it."""
+        tree, store = self.renderer.tree, self.renderer.store
+        small = {
+            path: entry
+            for path, entry in tree.entries.items()
+            if not isinstance(entry, File) or entry.size <= _MAX_KUSTOMIZED
+        }
+        mark = next(name for name in MARKS if f"{folder}/{name}" in tree.entries)
+        file = f"{folder}/{mark}"
+        try:
+            with store.scratch() as scratch:
+                root = check_out(Tree(small), store, scratch / "tree").root
+                text = built(root / folder, root, tree, store, folder)
+        except BundlerError as error:
+            problem = Problem(Location(file), "kustomize", f"{error.what}: {error.why}", error.fix)
+            self.finds.miss(file, app, [problem], fatal=False)
+            return
+        search_rendered(text.decode(errors="replace"), file, app, self.finds)
 
     def _values(self, one: Installed) -> Values:
         """The files that a command gives; one that can't be read is told."""

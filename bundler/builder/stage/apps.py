@@ -1,6 +1,6 @@
 """What an app's files are decides how it is launched. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bundler.builder.charts.values import ValueSet
@@ -18,6 +18,7 @@ class Draft:
     """An app while its Kubefile is still being read.
 
     problem: what is said if its kind can't be told. also: values that a site may choose, for their images.
+    built: what Kustomize makes of it, or why it can't; only for an app that has no commands of its own.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Draft:
     also: tuple[ValueSet, ...] = ()
     namespace: str = ""
     privileged: bool = False
+    built: Tree | Problem | None = None
 
     @property
     def path(self) -> str:
@@ -55,6 +57,10 @@ def kind_of(files: Tree) -> AppKind | None:
 def finished(draft: Draft, tree: Tree) -> App | Problem:
     """The app as the index has it, or why it can't be launched."""
     kind = AppKind.COMMANDS if draft.commands else kind_of(tree.subtree(draft.path))
+    if draft.built is not None and not draft.commands:
+        if isinstance(draft.built, Problem):
+            return draft.built
+        kind = AppKind.KUBE
     if kind is None:
         return draft.problem
     if draft.namespace and kind not in {AppKind.HELM, AppKind.KUBE}:
@@ -70,6 +76,14 @@ def finished(draft: Draft, tree: Tree) -> App | Problem:
         draft.namespace,
         draft.privileged,
     )
+
+
+def with_built(tree: Tree, drafts: Iterable[Draft]) -> Tree:
+    """The tree with what Kustomize makes of apps in the place of what it is made of."""
+    for made in drafts:
+        if isinstance(made.built, Tree) and not made.commands:
+            tree = tree.without(made.path).merge(made.built, made.path)
+    return tree
 
 
 def draft(instruction: Instruction, source: Source, namespace: str) -> Draft:

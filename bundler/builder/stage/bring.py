@@ -158,6 +158,13 @@ class Bringer:
         found = self._context.find(path)
         return self._context.tree(found[0], whole=True)
 
+    def place(self, path: str) -> tuple[Path, Path]:
+        """Where a file or folder of the build context really lies, and the context's own folder.
+
+        Raises BundlerError (NOT_FOUND, INPUT).
+        """
+        return self._context.find(path)[0].path, self._context.root
+
     def texts(self, pattern: str) -> Iterator[tuple[str, bytes]]:
         """Names and contents of small files of the build context. Raises BundlerError (NOT_FOUND, INPUT)."""
         for one in self._context.find(pattern):

@@ -63,14 +63,14 @@ def chart_at(folder):
         ('cd "$(dirname "$0")"; kubectl apply -f a.yaml', [Applied("a.yaml")]),
         ("echo \"don't\nkubectl apply -f a.yaml", [Applied("a.yaml")]),
         (
-            "helm upgrade -i shop charts/shop -n web -f a.yaml --values=b.yaml --set x=1,y=2 --set-string z=3",
+            "helm upgrade -i shop charts/shop -n web -f a.yaml --values=b.yaml --set x=1 --set-string z=3",
             [
                 Installed(
                     "charts/shop",
                     "shop",
                     "web",
                     ("a.yaml", "b.yaml"),
-                    (("--set", "x=1,y=2"), ("--set-string", "z=3")),
+                    (("--set", "x=1"), ("--set-string", "z=3")),
                 )
             ],
         ),
