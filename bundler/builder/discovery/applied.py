@@ -125,7 +125,11 @@ def _warn(what: str, script: Script, reading: _Reading, path: str) -> None:
     else:
         why = "which the bundle does not have"
     message = f"{script.app or 'CMDS'} runs {what}, {why}"
-    problem = Problem(Location(script.where), "launch-unknown-file", message, _HINT)
+    same = [one for one in reading.tree.entries if one.rpartition("/")[2] == path.rpartition("/")[2]]
+    hint = (
+        f"the bundle has {same[0]}: correct the path, or the destination of COPY" if len(same) == 1 else _HINT
+    )
+    problem = Problem(Location(script.where), "launch-unknown-file", message, hint)
     reading.finds.miss(script.where, script.app, [problem], fatal=False)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 _SEPARATORS = "();<>|&\n"
 _HEREDOC = re.compile(r"<<-?[ \t]*([\"']?)(\w+)\1([^\n]*)\n(.*?)^[ \t]*\2[ \t]*$", re.DOTALL | re.MULTILINE)
 _HERE = re.compile(r"\$\([^()]*\b(?:dirname|pwd)\b[^()]*\)|\$\{?PWD\}?|\$\{BASH_SOURCE[^}]*\}")
+_SEALOS = re.compile(r"\$\((\w+)\)")  # how Sealos writes variables; no shell would find such a command
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^{}]*))?\})")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _BEFORE = frozenset(
@@ -109,12 +110,12 @@ class _Shell:
 def actions_in(text: str, folder: str, variables: Mapping[str, str]) -> Iterator[Action]:
     """What a script does, in order; folder: where it runs, seen from the bundle's root."""
     shell = _Shell(folder, dict(variables))
-    plain = _HERE.sub(".", text.replace("\\\n", " "))
+    plain = _SEALOS.sub(r"${\1}", _HERE.sub(".", text.replace("\\\n", " ")))
     for found in _HEREDOC.finditer(plain):
         yield Inline(found[4])
     plain = _HEREDOC.sub(lambda found: f"{found[3]}\n", plain)
     for words in _commands(plain):
-        yield from _carried_out([_filled(word, shell) for word in words], shell)
+        yield from _carried_out([part for word in words for part in _parts(word, shell)], shell)
 
 
 def _commands(text: str) -> Iterator[list[str]]:
@@ -143,6 +144,17 @@ def _words(text: str) -> list[str]:
     lexer = shlex.shlex(text, posix=True, punctuation_chars=_SEPARATORS)
     lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
     return list(lexer)
+
+
+def _parts(word: str, shell: _Shell) -> list[str]:
+    """A word with its variables put in; one that is a variable alone may be several words, or none."""
+    text = _filled(word, shell)
+    if not _VARIABLE.fullmatch(word) or text == word:
+        return [text]
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
 
 
 def _filled(word: str, shell: _Shell) -> str:

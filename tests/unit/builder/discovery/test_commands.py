@@ -48,6 +48,10 @@ def chart_at(folder):
         ),
         ("kubectl apply -f ${SITE}.yaml", [Applied("${SITE}.yaml")]),
         ("kubectl apply -f $KNOWN", [Applied("known.yaml")]),
+        (
+            "OPTS='--set a=1 --wait'\nhelm install shop $(CHART) ${OPTS} ${NONE:-}",
+            [Installed("charts/shop", "shop", sets=(("--set", "a=1"),))],
+        ),
         ("kubectl get -f a.yaml; kubectl delete -f b.yaml; # kubectl apply -f c.yaml", []),
         ("kubectl apply \\\n  -f a.yaml \\\n  --wait", [Applied("a.yaml")]),
         ("kubectl apply -f https://h.example/x.yaml", [Applied("https://h.example/x.yaml")]),
@@ -83,7 +87,7 @@ def chart_at(folder):
     ],
 )
 def test_plain_commands_are_understood(text, actions):
-    assert list(actions_in(text, "", {"KNOWN": "known.yaml"})) == actions
+    assert list(actions_in(text, "", {"KNOWN": "known.yaml", "CHART": "charts/shop"})) == actions
 
 
 def test_paths_count_from_where_the_script_runs():
@@ -160,6 +164,12 @@ def test_what_commands_apply_and_the_bundle_lacks_is_told(look, command, says):
     (warning,) = look({}, command).check()
     assert warning.rule == "launch-unknown-file"
     assert says in warning.message
+
+
+def test_a_file_that_lies_elsewhere_is_named(look):
+    """As after `COPY etc .`, which copies what is in the folder."""
+    (warning,) = look({"crds.yaml": "kind: X\n"}, "kubectl apply -f etc/crds.yaml").check()
+    assert warning.hint.startswith("the bundle has crds.yaml:")
 
 
 def test_a_pod_spec_that_nothing_applies_is_told_with_its_line(look):
