@@ -99,6 +99,7 @@ RULES = _table(
     Rule("app-unknown", "APPCMDS and APPENV come after the APP that they name."),
     Rule("chart-dependencies", "All that a chart depends on must be found and fit its Chart.yaml."),
     Rule("chart-values", "--values and --also-values name YAML files of the build context."),
+    Rule("app-kustomize", "An app with a kustomization.yaml is built by kubectl."),
     Rule("app-kind-unknown", "What an app's files are decides how it is launched; else APPCMDS says it."),
     Rule("no-checksum", "A download without --checksum may change behind your back.", warning=True),
     Rule("plain-http", "Plain http lets anybody on the way change the file.", warning=True),

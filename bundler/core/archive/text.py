@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from bundler.core.archive.seal import Section
-from bundler.core.index import FORMAT, Image, Index, OsPackage
+from bundler.core.index import FORMAT, App, Image, Index, OsPackage
 from bundler.core.terminal import tame
 
 
@@ -45,7 +45,7 @@ def listing(index: Index) -> str:
 
 def _listing(index: Index) -> Iterator[str]:
     yield f"{index.name} {index.version} ({index.platform})"
-    yield from _part("apps", (f"{app.name}  {app.kind}  {app.path}" for app in index.apps))
+    yield from _part("apps", (_app(app) for app in index.apps))
     yield from _part("images", (_image(image, index) for image in index.images))
     yield from _part("packages", (_package(package) for package in index.packages))
     own = {package.path for package in index.packages}
@@ -59,6 +59,11 @@ def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
         yield ""
         yield f"{title} ({len(found)}):"
         yield from found
+
+
+def _app(app: App) -> str:
+    namespace = f"  namespace {app.namespace}" if app.namespace else ""
+    return f"{app.name}  {app.kind}  {app.path}{namespace}{'  privileged' if app.privileged else ''}"
 
 
 def _image(image: Image, index: Index) -> str:

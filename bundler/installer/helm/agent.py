@@ -10,8 +10,11 @@ Exit status: 0 when the release is deployed and everything in it ready, 2 for a 
 75 when something in it did not become ready in time, 1 for all else.
 """
 
+import tarfile
+from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
+from bundler.core.chart_schema import outside_references
 from bundler.installer.helm.request import Helm, Request
 
 NOT_READY: Final = 75  # as of a step that waits (EX_TEMPFAIL)
@@ -54,6 +57,9 @@ def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
     except ValueError as error:
         stderr.write(f"helm-agent: the request can't be read: {error}\n")
         return 2
+    if fault := _leads_out(request):
+        stderr.write(f"helm-agent: release {request.release}: {fault}\n")
+        return 1
     # Loading the library takes a second and needs HELM_C_LIB, so only here.
     from bundler.installer.helm import sdk as helm_sdk  # noqa: PLC0415
 
@@ -65,3 +71,14 @@ def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
         return status_of(str(error))
     stdout.write(f"{said}\n")
     return 0
+
+
+def _leads_out(request: Request) -> str:
+    """What of the chart's schemas Helm would fetch or read elsewhere, as root; "" for nothing."""
+    try:
+        found = next(outside_references(Path(request.chart)), None)
+    except (ValueError, OSError, tarfile.TarError) as error:
+        return f"the chart's schemas can't be read: {error}"
+    return (
+        f"{found.file}:{found.line} refers to {found.reference[:200]}, outside of the chart" if found else ""
+    )

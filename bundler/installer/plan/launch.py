@@ -105,7 +105,13 @@ def _apply(
         phase=phase,
         reason=f"the app {app.name} is made of manifests",
         after=after,
-        script=templates.script("kubectl.sh", "apply.sh", folder=folder_of(app), inputs=files_digest(files)),
+        script=templates.script(
+            "kubectl.sh",
+            "apply.sh",
+            folder=folder_of(app),
+            namespace=app.namespace,
+            inputs=files_digest(files),
+        ),
     )
     ready = Await(
         id=ident(phase, host, f"ready-{app.name}"),
@@ -114,7 +120,11 @@ def _apply(
         reason=f"the app {app.name} is there when all of it is up",
         after=(apply.id,),
         script=templates.script(
-            "kubectl.sh", "rolled-out.sh", folder=folder_of(app), inputs=files_digest(files)
+            "kubectl.sh",
+            "rolled-out.sh",
+            folder=folder_of(app),
+            namespace=app.namespace,
+            inputs=files_digest(files),
         ),
         subject=f"the app {app.name} to be up",
         deadline=APP_DEADLINE,
@@ -130,7 +140,7 @@ def _helm(
     request = {
         "release": app.name,
         "chart": folder_of(app),
-        "namespace": "default",
+        "namespace": app.namespace or "default",
         "timeout": int(APP_DEADLINE),
         "kubeconfig": "/etc/kubernetes/admin.conf",
         "server_side": True,

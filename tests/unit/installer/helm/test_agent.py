@@ -103,3 +103,12 @@ def test_no_json_is_no_request() -> None:
 )
 def test_what_is_late_is_told_from_what_is_wrong(said: str, status: int) -> None:
     assert status_of(said) == status
+
+
+def test_a_schema_that_leads_out_of_the_chart_is_refused(tmp_path):
+    """Before Helm is even loaded: it would follow the reference, as root."""
+    (tmp_path / "values.schema.json").write_text('{"$ref": "file:///etc/shadow"}')
+    request = {name: getattr(REQUEST, name) for name in REQUEST.__slots__} | {"chart": str(tmp_path)}
+    out, err = io.StringIO(), io.StringIO()
+    assert main(io.BytesIO(json.dumps(request).encode()), out, err) == 1
+    assert "values.schema.json:1 refers to file:///etc/shadow" in err.getvalue()

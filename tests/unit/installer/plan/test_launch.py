@@ -7,7 +7,7 @@ import pytest
 
 from bundler.core.errors import BundlerError, ExitCode, Location, Problems
 from bundler.core.index import App, AppKind, AppRole, Index
-from bundler.installer.plan.steps import RUNTIME_MEMBER, Deliver, Exec, Write
+from bundler.installer.plan.steps import RUNTIME_MEMBER, Await, Deliver, Exec, Write
 from tests.unit.installer.plan import kit
 
 FOLDER = "application/apps"
@@ -43,6 +43,27 @@ def test_a_chart_goes_through_helm_on_the_control_plane() -> None:
     assert isinstance(delivery, Deliver)
     assert [file.member for file in delivery.files] == ["runtime/helm/libhelm_c.so", RUNTIME_MEMBER]
     assert "apps/10.0.0.2/helm" in step.after
+
+
+def test_an_app_goes_into_its_own_namespace() -> None:
+    chart, manifests = app("web", AppKind.HELM), app("db", AppKind.KUBE)
+    made = kit.steps(
+        kit.plan(
+            bundle=bundle(
+                replace(chart, namespace="shop"),
+                replace(manifests, namespace="data"),
+                files={"runtime/helm/libhelm_c.so": 85},
+            )
+        )
+    )
+    step, apply, ready = (made[f"apps/10.0.0.2/{name}"] for name in ("helm-web", "apply-db", "ready-db"))
+    assert isinstance(step, Exec)
+    assert json.loads(step.stdin)["namespace"] == "shop"
+    assert isinstance(apply, Exec)
+    assert isinstance(ready, Await)
+    assert apply.script.startswith("folder=/var/lib/bundler/apps/db\n")
+    assert "namespace=data\n" in apply.script
+    assert "namespace=data\n" in ready.script
 
 
 def test_helms_library_travels_only_with_charts() -> None:
