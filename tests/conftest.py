@@ -1,9 +1,15 @@
-"""What all tests share: the site's tests are skipped, with the reason, where no machine can be booted."""
+"""What all tests share: old versions may be bundled, as most tests are about something else. The
+site's tests are skipped, with the reason, where no machine can be booted.
+"""
+
+import os
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.site.support import reasons
+
+os.environ.setdefault("BUNDLER_ALLOW_EOL", "1")
 
 # A busy machine is slow; that says nothing about the code.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
