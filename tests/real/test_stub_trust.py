@@ -267,6 +267,13 @@ def test_the_room_for_the_signature_has_one_form(
         agree(call, ExitCode.INTEGRITY, "--trust", key.fingerprint)
 
 
+def test_licences_names_what_is_frozen_in(call: Call) -> None:
+    told = call("--licences")
+    assert told.returncode == 0, told.stderr
+    for part in ("libc6 ", "libssl3 ", "paramiko ", "source: apt-get source glibc=", "openssl ", "LESSER"):
+        assert part in told.stdout
+
+
 SECTIONS = ("stub", "runtime", "archive", "index", "info", "list")
 
 

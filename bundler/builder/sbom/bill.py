@@ -75,6 +75,7 @@ class Found:
 
     images: by the image's name; layers: their digests, the lowest first, by the same. staged: in the bundle's
     own files, paths as members have them. packages: in an OS package, by its path; licences: of it, likewise.
+    frozen: in the installer.
     """
 
     images: Mapping[str, Finds] = field(default_factory=dict)
@@ -84,6 +85,7 @@ class Found:
     licences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     charts: tuple[Chart, ...] = ()
     chart_gaps: tuple[Gap, ...] = ()
+    frozen: Finds = field(default_factory=lambda: Finds(()))
 
 
 def compile_bill(
@@ -119,7 +121,10 @@ class _Maker:
     def bill(self, installer: Digest, version: str, created: int | None) -> Bill:
         """All of it."""
         name = "bundler-installer"
-        self._put(Part("installer", Sort.INSTALLER, name, version, digest=installer), self._product.ref)
+        gaps = _told(self._found.frozen)
+        own = Part("installer", Sort.INSTALLER, name, version, digest=installer, gaps=gaps)
+        self._put(own, self._product.ref)
+        self._inside(own.ref, self._found.frozen)
         for folder, chart in self._charts.items():
             self._put(chart, self._holder(folder))
         contents = {content.path: content for content in self._spec.contents}
