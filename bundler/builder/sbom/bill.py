@@ -12,6 +12,7 @@ from bundler.core.digest import Digest
 from bundler.core.index import Image, OsPackage
 from bundler.core.reference import Reference
 
+_KUBERNETES_PROGRAMS = "k8s.io/kubernetes/cmd"
 _IMAGE_BLOBS = "images/blobs/"  # these are told as images
 
 
@@ -155,7 +156,13 @@ class _Maker:
         self._put(part, self._holder(content.path))
         if (fact := self._staged.get(content.path)) is not None:
             for package in fact.packages:
-                self._put(_package(package, content.path), part.ref)
+                self._put(_package(self._dated(package), content.path), part.ref)
+
+    def _dated(self, package: Package) -> Package:
+        """Kubernetes' own builds don't tell their version, but the bundle does."""
+        if package.version or package.namespace != _KUBERNETES_PROGRAMS:
+            return package
+        return replace(package, version=self._spec.identity.kubernetes)
 
     def _holder(self, path: str) -> str:
         """The innermost chart around a file, else the product."""
