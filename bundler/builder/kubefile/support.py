@@ -78,10 +78,12 @@ _SUITES: Final[Mapping[str, date]] = MappingProxyType(
         "amzn:2": date(2026, 6, 30),
     }
 )
-_KUBERNETES_LABEL: Final = "io.kubernetes.version"
+_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {"io.kubernetes.version": "Kubernetes", "io.containerd.version": "containerd"}
+)
 _IMAGES: Final[Mapping[str, str]] = MappingProxyType({"etcd": "etcd", "kube-apiserver": "Kubernetes"})
 _NUMBER: Final = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:[.+~-].*)?")
-_FILE: Final = re.compile(r"(?:^|[/_-])(containerd|etcd)[-_/]v?(\d{1,4}\.\d{1,4})(?=[.-])")
+_FILE: Final = re.compile(r"(?:^|[/_-])(containerd|etcd)(?:-static)?[-_/]v?(\d{1,4}\.\d{1,4})(?=[.-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,8 @@ def _named(instruction: Instruction, values: Mapping[str, str]) -> Iterator[tupl
             yield word, suite, support_of_suite(suite)
         case Label(values=assignments):
             for each in assignments:
-                if each.name.text == _KUBERNETES_LABEL and each.value is not None:
-                    yield each.value, *_dated("Kubernetes", _value(each.value, values) or "")
+                if (product := _LABELS.get(each.name.text)) and each.value is not None:
+                    yield each.value, *_dated(product, _value(each.value, values) or "")
         case Image(references=words):
             for word in words:
                 yield from _image(word, _value(word, values) or "")

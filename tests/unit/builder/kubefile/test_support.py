@@ -40,6 +40,8 @@ def found(text: str, today: date = TODAY, **given: str) -> list[str]:
         ("IMAGE registry.k8s.io/kube-apiserver:v1.33.1", ["Kubernetes 1.33.1"]),
         ("ADD https://x/v1.7.30/containerd-1.7.30-linux-amd64.tar.gz cri/", ["containerd 1.7"]),
         ("ADD https://x/v2.3.1/containerd-2.3.1-linux-amd64.tar.gz cri/", []),
+        ("LABEL io.containerd.version=1.7.30", ["containerd 1.7.30"]),
+        ("ADD https://x/containerd-static-2.0.1-linux-amd64.tar.gz cri/", ["containerd 2.0"]),
         ("COPY cri/containerd-1.4.1.tar.gz cri/", ["containerd 1.4"]),
     ],
 )
