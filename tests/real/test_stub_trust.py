@@ -79,7 +79,7 @@ def call(product: Path, home: Path, place: Path) -> Call:
     ) -> subprocess.CompletedProcess[str]:
         env = {"PATH": path or os.environ["PATH"], "HOME": str(home), "TMPDIR": str(place)}
         argv = [*(shell or ["sh"]), str(product), *map(str, words)]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env=env)
+        return subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False, env=env)
 
     return start
 
