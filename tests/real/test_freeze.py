@@ -11,6 +11,7 @@ import pytest
 import bundler
 from bundler.builder.cache.store import default_root
 from bundler.builder.runtime.freeze import freeze, helm_library
+from bundler.builder.sbom.installer import frozen_packages
 from bundler.core.errors import BundlerError, ExitCode
 from tests.real.run_kit import make_run
 from tests.site.root import base_root
@@ -118,6 +119,15 @@ def test_it_holds_no_trace_of_who_made_it(runtime: Path) -> None:
             assert (entry.uid, entry.gid, entry.mtime) == (0, 0, 0)
             assert entry.mode in ({0o777, 0o755} if not entry.isreg() else {0o644, 0o755})
             assert not entry.name.startswith(("/", ".."))
+
+
+def test_it_tells_what_is_frozen_in(runtime: Path) -> None:
+    """Each with a licence: no package of this machine goes in unnamed."""
+    finds = frozen_packages(runtime)
+    assert finds.gaps == ()
+    found = {each.name: each for fact in finds.facts for each in getattr(fact, "packages", ())}
+    assert {"libc6", "libssl3", "zlib1g", "paramiko", "cryptography", "openssl", "pyinstaller"} <= set(found)
+    assert [name for name, each in found.items() if not each.licences] == []
 
 
 def test_another_platform_is_refused(tmp_path: Path) -> None:

@@ -74,6 +74,11 @@ def _dispatch(words: list[str]) -> int:
             except PackageNotFoundError:  # a frozen program may come without its metadata
                 sys.stdout.write("bundler\n")
             return ExitCode.OK
+        case ["--licences" | "--licenses"]:
+            from bundler.installer.cli.licences import notices  # noqa: PLC0415
+
+            sys.stdout.writelines(f"{text}\n" for text in notices())
+            return ExitCode.OK
         case ["--verify-sig", *rest]:
             return _of_site(["verify-sig", *rest])
         case ["helm-agent"]:

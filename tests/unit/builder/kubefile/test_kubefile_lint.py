@@ -120,6 +120,7 @@ TABLE = [
     (F + "COPY helm /usr/bin\n", [("host-path", "warning", 2, 11)]),
     (F + "ADD a.tar.gz x/\n", [("add-archive", "warning", 2, 5)]),
     (F + "COPY $VERSON x\n", [("undefined-variable", "warning", 2, 6)]),
+    (F + "LABEL io.kubernetes.version=v1.20.2\n", [("out-of-support", "warning", 2, 29)]),
     (F + "ENV DB_PASSWORD=hunter2\n", [("secret-in-kubefile", "warning", 2, 5)]),
 ]
 
