@@ -34,7 +34,7 @@ def compose(layout: Path) -> None:
 def run(argv: list[str]) -> None:
     """Do what the command line asks. Raises RefusedError, OSError."""
     match argv:
-        case [layout]:
+        case [layout] | [layout, "kubectl"]:  # it needs no other program, but Go in any case
             compose(Path(layout))
         case _:
             raise RefusedError(__doc__ or "")
