@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
-# Join this host as a control plane. Variables: config; discovery (holds a token) and pki (the keys that all control
-# planes share, packed): both gone afterwards, whatever happens; endpoint (the API's name), seed (the address of a control
-# plane that is up), own (this host's address), phases, ignored (names of checks), inputs (a digest of the configuration).
+# Join this host as a control plane. Variables: config; discovery (holds a token and the address of a control plane that
+# is up) and pki (the keys that all control planes share, packed): both gone afterwards, whatever happens; endpoint (the
+# API's name), own (this host's address), phases, ignored (names of checks), inputs (a digest of the configuration).
 set -eu
 : "$inputs"
 export LC_ALL=C.UTF-8
@@ -19,6 +19,7 @@ mkdir -p /etc/kubernetes/manifests
 )
 
 # Until this host's own server is up, the API's name leads to another one.
+seed=$(sed -n 's/^# seed //p' "$discovery")
 printf '%s %s\n' "$seed" "$endpoint" | ledger_block /etc/hosts endpoint
 kubeadm join --config "$config" ${phases:+--skip-phases="$phases"} \
     --ignore-preflight-errors="$ignored" 2>&1

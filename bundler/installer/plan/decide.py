@@ -1,6 +1,7 @@
 """Deciding: from a site, its facts and a bundle to a plan's steps. Pure: no clock, no chance, no network."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bundler.core.index import Index
 from bundler.installer.facts.model import Facts
@@ -10,6 +11,7 @@ from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.host import host_steps
+from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.join import worker_steps
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
@@ -43,6 +45,7 @@ def decide(
     """
     contents = Contents(index, files, platforms)
     context = Context(site, facts, contents, secrets, cluster_settings(facts))
+    context = replace(context, running=_joined(context))
     steps = (
         *host_steps(context),
         *package_steps(context),
@@ -58,6 +61,12 @@ def decide(
     plan = arrange(title, steps, facts)
     check(context, plan, limits)
     return plan
+
+
+def _joined(context: Context) -> bool:
+    """Whether the primary has joined a cluster that another control plane began: it never begins one."""
+    primary = context.primary
+    return Ids(primary.address).member in context.of(primary).stamps
 
 
 def decide_removal(site: Site, facts: Facts, index: Index) -> Plan:

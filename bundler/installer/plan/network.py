@@ -18,7 +18,7 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         step
         for app in context.contents.index.apps
         if app.role is AppRole.CNI
-        for step in launch(context, app, phase=Phase.NETWORK, after=(ids.init,))
+        for step in launch(context, app, phase=Phase.NETWORK, after=context.begun)
     )
     joins = (
         *(Ids(each.address).settled for each in context.further),
@@ -33,7 +33,7 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         host=host,
         phase=Phase.NETWORK,
         reason="apps are spread over all nodes, so all of them have to be there",
-        after=(ids.init, *applied, *joins),
+        after=(*context.begun, *applied, *joins),
         script=templates.script("kubectl.sh", "nodes-ready.sh", nodes=names),
         subject=f"all {len(context.site.hosts)} nodes to be Ready",
         deadline=NODES_DEADLINE,
