@@ -95,6 +95,7 @@ def join_control_plane(context: Context, host: Host, *, after: tuple[str, ...] =
             pki=paths.SHARED_PKI,
             endpoint=ENDPOINT,
             own=host.address,
+            node=node_name(context.of(host)),
             phases=",".join(skipped_phases(context, host)),
             ignored=",".join(ignored_checks(context, host)),
             inputs=content_digest(config.content),
