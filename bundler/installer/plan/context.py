@@ -4,9 +4,11 @@ import hashlib
 import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.plan.contents import Contents
+from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.kubeadm_documents import Layers
 from bundler.installer.plan.settings import ClusterSettings
 from bundler.installer.plan.site_pki import Secrets
@@ -14,9 +16,12 @@ from bundler.installer.plan.steps import Delivery
 from bundler.installer.site.model import Host, Role, Site
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
 class Context:
-    """Site, facts, bundle and secrets, with what follows for the whole cluster."""
+    """Site, facts, bundle and secrets, with what follows for the whole cluster.
+
+    running: the cluster is up on the primary control plane, so that nothing is initialised nor waited for.
+    """
 
     site: Site
     facts: Facts
@@ -24,8 +29,9 @@ class Context:
     secrets: Secrets
     cluster: ClusterSettings
     layers: Layers
+    running: bool = False
 
-    @property
+    @cached_property
     def primary(self) -> Host:
         """The control plane that this run works through: the first that is a node already.
 
@@ -34,12 +40,22 @@ class Context:
         up = (host for host in self.site.control_planes if self.of(host).admin_config)
         return next(up, self.site.control_plane)
 
-    @property
+    @cached_property
+    def begun(self) -> tuple[str, ...]:
+        """The step after which the API answers; none where the cluster is running."""
+        return () if self.running else (Ids(self.primary.address).init,)
+
+    @cached_property
+    def certified(self) -> tuple[str, ...]:
+        """The step after which the cluster's keys are there; none where the cluster is running."""
+        return () if self.running else (Ids(self.primary.address).certs,)
+
+    @cached_property
     def further(self) -> tuple[Host, ...]:
         """The other control planes, in the Clusterfile's order: they join one at a time."""
         return tuple(host for host in self.site.control_planes if host != self.primary)
 
-    @property
+    @cached_property
     def registries(self) -> tuple[Host, ...]:
         """Hosts that serve the site's images: every control plane."""
         return self.site.control_planes

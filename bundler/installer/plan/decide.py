@@ -11,6 +11,7 @@ from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.host import host_steps
+from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.join import worker_steps
 from bundler.installer.plan.kubeadm_convert import Source
 from bundler.installer.plan.kubeadm_documents import Layers, read_bundle
@@ -52,6 +53,7 @@ def decide(
         {kind: Source(data, site.documents.get(kind)) for kind, data in site.kubeadm.items()},
     )
     context = Context(site, facts, contents, secrets, cluster_settings(facts), layers)
+    context = replace(context, running=_joined(context))
     steps = (
         *host_steps(context),
         *package_steps(context),
@@ -68,6 +70,12 @@ def decide(
     plan = arrange(title, steps, facts)
     check(context, plan, limits)
     return replace(plan, warnings=warnings(context))
+
+
+def _joined(context: Context) -> bool:
+    """Whether the primary has joined a cluster that another control plane began: it never begins one."""
+    primary = context.primary
+    return Ids(primary.address).member in context.of(primary).stamps
 
 
 def decide_removal(site: Site, facts: Facts, index: Index) -> Plan:

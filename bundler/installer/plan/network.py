@@ -20,7 +20,7 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         step
         for app in context.contents.index.apps
         if app.role is AppRole.CNI
-        for step in launch(context, app, phase=Phase.NETWORK, after=(ids.init,))
+        for step in launch(context, app, phase=Phase.NETWORK, after=context.begun)
     )
     joins = (
         *(Ids(each.address).settled for each in context.further),
@@ -36,7 +36,7 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         host=host,
         phase=Phase.NETWORK,
         reason="apps are spread over all nodes and find each other by name",
-        after=(ids.init, *applied, *joins, *(step.id for step in dns)),
+        after=(*context.begun, *applied, *joins, *(step.id for step in dns)),
         script=templates.script(
             "kubectl.sh", "nodes-ready.sh", *(("dns-ready.sh",) if dns else ()), nodes=names
         ),

@@ -75,8 +75,26 @@ def test_the_one_that_is_up_is_the_one_that_others_join_by() -> None:
     found = kit.facts(OF)
     hosts = {**found.hosts, SECOND: kit.host_facts(SECOND, kubelet_config=True, admin_config=True)}
     steps = kit.steps(kit.plan(OF, type(found)(hosts, 0.0), BUNDLE))
-    assert "seed=10.0.0.3\n" in exec_of(steps[f"control-plane/{FIRST}/join"]).script
+    assert written(steps[f"control-plane/{FIRST}/discovery"]).startswith(f"# seed {SECOND}\n")
     assert f"control-plane/{FIRST}/init" not in steps
+
+
+def test_one_that_joined_never_begins_a_cluster() -> None:
+    """The first of the Clusterfile, which began it, is gone from the file."""
+    found = kit.done_all(made(), kit.facts(OF))
+    hosts = {
+        host: replace(each, admin_config=host != WORKER)
+        for host, each in found.hosts.items()
+        if host != FIRST
+    }
+    rest = replace(OF, hosts=OF.hosts[1:])
+    again = kit.plan(rest, type(found)(hosts, 0.0), BUNDLE)
+    assert not [step.id for step in again.steps if step.id.endswith(("/init", "/certs", "/join"))]
+    assert {step.id for step in again.steps if step.host == WORKER} >= {
+        f"host/{WORKER}/endpoint-config",
+        f"host/{WORKER}/endpoint-start",
+        f"runtime/{WORKER}/mirror-docker.io",
+    }
 
 
 def test_a_control_plane_joins_with_its_own_address() -> None:
@@ -111,7 +129,7 @@ def test_the_keys_arrive_for_root_alone_and_their_packing_goes(tmp_path: Path) -
         assert len(archive.getnames()) == len(NAMES) + 2
 
     (tmp_path / "keys").write_bytes(packed)
-    (tmp_path / "discovery").write_text("token")
+    (tmp_path / "discovery").write_text("# seed 10.0.0.2\ntoken\n")
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("kubeadm", "systemctl"):
@@ -125,7 +143,6 @@ def test_the_keys_arrive_for_root_alone_and_their_packing_goes(tmp_path: Path) -
         discovery=str(tmp_path / "discovery"),
         pki=str(tmp_path / "keys"),
         endpoint="api.local",
-        seed="10.0.0.2",
         own="10.0.0.3",
         **variables,
     )
