@@ -27,6 +27,7 @@ _ATTEMPT: Final = 60.0  # seconds beyond an Await's deadline for its last attemp
 _NOT_READY: Final = 75  # exit status when a deadline has passed (EX_TEMPFAIL)
 _FULL: Final = 74  # exit status when a step failed on a host whose disk is full (EX_IOERR)
 _FULL_LINE: Final = "no space left on "  # as full-disk.sh says it
+_ENOSPC: Final = "No space left on device"  # as programs say it; what they wrote may be gone by now
 _SLOT: Final = re.compile(r"@@([A-Za-z0-9_.-]+)@@")
 
 
@@ -194,7 +195,7 @@ def failure(step: Step, outcome: Outcome) -> BundlerError:
     """The error for a step whose command ended with a status other than 0."""
     if outcome.status == TAKEN_OVER:
         return taken_over(step.host)
-    if outcome.status == _FULL:
+    if outcome.status == _FULL or _ENOSPC in outcome.stderr:
         return _no_space(step, outcome)
     output = "" if _is_secret(step) else _last_lines(outcome)
     if isinstance(step, Await) and outcome.status == _NOT_READY:
@@ -222,7 +223,7 @@ def _full_disk(step: Step, transport: Transport, error: BundlerError) -> Bundler
 
 def _no_space(step: Step, outcome: Outcome) -> BundlerError:
     """The disk first, whatever the command itself complained of."""
-    lines = [line for line in outcome.stderr.splitlines() if line.startswith(_FULL_LINE)]
+    lines = [line for line in outcome.stderr.splitlines() if line.startswith(_FULL_LINE)] or [_ENOSPC]
     rest = "" if _is_secret(step) else _last_lines(outcome)
     return BundlerError(
         f"a step failed, and the disk is full: {'; '.join(dict.fromkeys(lines))}",
