@@ -71,6 +71,14 @@ class Context:
             return (host.address, *spread(addresses, host.address))
         return spread(addresses, host.address)
 
+    @cached_property
+    def joins(self) -> tuple[str, ...]:
+        """Steps after which every host but the primary is part of the cluster."""
+        return (
+            *(Ids(each.address).settled for each in self.further),
+            *(Ids(worker.address).join for worker in self.site.workers),
+        )
+
     def takes_pods(self, host: Host) -> bool:
         """Whether pods of apps may run here: on a control plane only if it is a worker too, or none is."""
         return Role.WORKER in host.roles or not self.site.workers

@@ -23,10 +23,6 @@ def kubelet_certificate_steps(context: Context) -> tuple[Step, ...]:
     if context.layers.asked("KubeletConfiguration").get("serverTLSBootstrap") is False:
         return ()
     ids = Ids(context.primary.address)
-    joins = (
-        *(Ids(each.address).settled for each in context.further),
-        *(Ids(worker.address).join for worker in context.site.workers),
-    )
     wanted = "".join(
         f"{node_name(facts)} {names}\n"
         for host, facts in context.hosts()
@@ -38,7 +34,7 @@ def kubelet_certificate_steps(context: Context) -> tuple[Step, ...]:
             host=ids.host,
             phase=Phase.NETWORK,
             reason="the API server speaks to no kubelet that the cluster's CA does not vouch for",
-            after=(*context.begun, *joins),
+            after=(*context.begun, *context.joins),
             script=templates.script("kubectl.sh", "kubelet-certs.sh", wanted=wanted),
             subject="every kubelet to serve with a certificate of the cluster's CA",
             deadline=DEADLINE,

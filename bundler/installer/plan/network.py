@@ -22,10 +22,6 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         if app.role is AppRole.CNI
         for step in launch(context, app, phase=Phase.NETWORK, after=context.begun)
     )
-    joins = (
-        *(Ids(each.address).settled for each in context.further),
-        *(Ids(worker.address).join for worker in context.site.workers),
-    )
     applied = tuple(
         step.id for step in plugins if not isinstance(step, Await) and step.phase is Phase.NETWORK
     )
@@ -36,7 +32,7 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         host=host,
         phase=Phase.NETWORK,
         reason="apps are spread over all nodes and find each other by name",
-        after=(*context.begun, *applied, *joins, *(step.id for step in dns)),
+        after=(*context.begun, *applied, *context.joins, *(step.id for step in dns)),
         script=templates.script(
             "kubectl.sh", "nodes-ready.sh", *(("dns-ready.sh",) if dns else ()), nodes=names
         ),

@@ -287,6 +287,7 @@ UNITS = (
     ("containerd.service.j2", {"program": "/bin/true", "config": "/etc/c.toml"}),
     ("endpoint.service.j2", {"program": "/bin/true", "config": "/etc/e.cfg"}),
     ("registry.service.j2", {"config": "/etc/r.yml"}),
+    ("endpoint.service.j2", {"program": "/usr/sbin/haproxy", "config": "/etc/e.cfg"}),
 )
 
 
@@ -297,7 +298,7 @@ def test_systemd_understands_every_line_of_our_units(
 ) -> None:
     unit = tmp_path / template.removesuffix(".j2")
     # A program that is not on this machine would be a fault, too.
-    unit.write_text(re.sub(r"/usr/local/bin/\w+", "/bin/true", templates.render(template, **values)))
+    unit.write_text(re.sub(r"/usr/(local/bin|sbin)/\w+", "/bin/true", templates.render(template, **values)))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit],
         capture_output=True,
