@@ -113,7 +113,7 @@ def _balancer_steps(context: Context, host: Host, balancer: Balancer) -> tuple[S
         _write(host, "endpoint-unit", f"{paths.UNITS}/{paths.ENDPOINT_UNIT}", unit),
     )
     start = Exec(
-        id=ident(Phase.HOST, host.address, "endpoint-start"),
+        id=ids.balancer,
         host=host.address,
         phase=Phase.HOST,
         reason="this node reaches the API through any control plane that is ready",
