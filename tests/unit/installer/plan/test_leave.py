@@ -1,4 +1,4 @@
-"""Leaving: which steps, in which order; the scripts in a real shell, with stand-ins for etcdctl and kubectl."""
+"""Leaving: which steps, in which order; the scripts in a real shell, with stand-ins for the programs."""
 
 import os
 import subprocess
