@@ -3,7 +3,7 @@
 The name stands in every certificate and kubeconfig, so a cluster grows without any of them being replaced. On
 a control plane it leads to the host's own server. On a worker it leads to a balancer on its loopback
 (`endpoint: local`), to the control planes' virtual address, or to the site's own balancer. The balancer is a
-systemd unit with HAProxy out of the bundle: it works before the first image is there. See ADR 0019.
+systemd unit with HAProxy out of the bundle: it works before the first image is there. See ADR 0020.
 """
 
 from dataclasses import dataclass
