@@ -22,7 +22,8 @@ from bundler.installer.plan.remove import removal_steps
 from bundler.installer.plan.runtime import runtime_steps
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
-from bundler.installer.plan.steps import Plan
+from bundler.installer.plan.steps import Plan, Step
+from bundler.installer.plan.vip import vip_free, vip_steps
 from bundler.installer.site.model import Site
 
 
@@ -52,15 +53,23 @@ def decide(
         *runtime_steps(context),
         *registry_steps(context),
         *endpoint_steps(context),
+        *vip_steps(context),
         *control_plane_steps(context),
         *worker_steps(context),
         *network_steps(context),
         *app_steps(context),
     )
     title = f"{index.name} {index.version}: Kubernetes {contents.version.text} on {len(site.hosts)} hosts"
-    plan = arrange(title, steps, facts)
+    plan = arrange(title, _behind(vip_free(context), steps), facts)
     check(context, plan, limits)
     return plan
+
+
+def _behind(first: tuple[str, ...], steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, none of which begins before those that may still refuse everything."""
+    if not first:
+        return steps
+    return tuple(step if step.after or step.id in first else replace(step, after=first) for step in steps)
 
 
 def _joined(context: Context) -> bool:
