@@ -286,6 +286,7 @@ UNITS = (
     ("kubelet.service.j2", {"drop_ins": ""}),
     ("containerd.service.j2", {"program": "/bin/true", "config": "/etc/c.toml"}),
     ("endpoint.service.j2", {"program": "/bin/true", "config": "/etc/e.cfg"}),
+    ("vip.service.j2", {"program": "/bin/true", "config": "/etc/v.conf"}),
     ("registry.service.j2", {"config": "/etc/r.yml"}),
     ("endpoint.service.j2", {"program": "/usr/sbin/haproxy", "config": "/etc/e.cfg"}),
 )
