@@ -275,7 +275,7 @@ def test_the_slices_of_pods_are_stopped_when_nothing_runs_in_them_any_more(machi
         program = machine.bin / name
         program.write_text(f'#!/bin/sh\necho "{name}" >>{machine.calls}\n{text}\n')
         program.chmod(0o755)
-    machine.run(templates.load("stop.sh"))
+    machine.run(templates.load("stop.sh").replace("/proc/mounts", "/dev/null"))  # this machine's own stay
     calls = machine.calls.read_text().splitlines()
     assert calls.index("find") < calls.index("systemctl stop kubepods.slice")
     assert "systemctl stop bundler-registry.service" in calls
