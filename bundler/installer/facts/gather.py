@@ -52,6 +52,8 @@ tell disk; for path in {" ".join((*_PATHS, *_DATA))}; do
 done
 tell addresses; hostname -I 2>/dev/null || ip -o -4 addr show scope global 2>/dev/null |
     sed 's|.* inet ||; s|/.*||'
+tell networks; ip -o -4 addr show scope global 2>/dev/null |
+    sed -n 's/^[0-9]*: *\\([^ ]*\\) *inet \\([^ ]*\\) .*/\\1 \\2/p'
 tell ports; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 tell commands; for name in {" ".join(COMMANDS)}; do command -v "$name" >/dev/null && echo "$name"; done
 tell packages; dpkg-query -W -f '${{db:Status-Abbrev}}|${{Package}}|${{Version}}\\n' 2>/dev/null
@@ -136,6 +138,7 @@ def _facts(address: str, sections: Mapping[str, list[str]], asked_at: float) -> 
         commands=frozenset(sections["commands"]),
         packages=_rpms(sections.get("rpms", [])) | _packages(sections["packages"]),
         stamps=journal.parse("\n".join(sections["journal"])),
+        networks=tuple(sections.get("networks", ())),
         apparmor=sections["apparmor"] == ["Y"],
         oom_score_adjustable=not sections["oom"],
         conntrack_writable=not sections["conntrack"],

@@ -8,14 +8,13 @@ from bundler.core.index import Index
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.app_config import app_faults
 from bundler.installer.plan.apps import app_steps
-from bundler.installer.plan.contents import KUBEADM_FILE, Contents
+from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.host import host_steps
+from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.join import worker_steps
-from bundler.installer.plan.kubeadm_convert import Source
-from bundler.installer.plan.kubeadm_documents import Layers, read_bundle
 from bundler.installer.plan.labels import label_steps
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
@@ -34,8 +33,9 @@ from bundler.installer.plan.runtime import runtime_steps
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.stale import stale_steps
-from bundler.installer.plan.steps import Plan
+from bundler.installer.plan.steps import Plan, Step
 from bundler.installer.plan.time_service import time_steps
+from bundler.installer.plan.vip import vip_free, vip_steps
 from bundler.installer.site.model import Site
 from bundler.installer.site.ranges import hosts
 
@@ -60,14 +60,9 @@ def decide(
     if faults := tuple(app_faults(site, index)):
         raise Problems(faults)
     contents = Contents(index, files, platforms)
-    layers = Layers(
-        contents.version,
-        read_bundle(contents.files.get(KUBEADM_FILE, b""), KUBEADM_FILE),
-        {kind: Source(data, site.documents.get(kind)) for kind, data in site.kubeadm.items()},
-    )
-    context = Context(
-        site, facts, contents, secrets, cluster_settings(facts.hosts[site.control_plane.address]), layers
-    )
+    primary = facts.hosts[site.control_plane.address]
+    context = Context(site, facts, contents, secrets, cluster_settings(primary))
+    context = replace(context, running=_joined(context))
     check_names(context)
     steps = (
         *host_steps(context),
@@ -76,6 +71,7 @@ def decide(
         *runtime_steps(context),
         *registry_steps(context),
         *endpoint_steps(context),
+        *vip_steps(context),
         *control_plane_steps(context),
         *worker_steps(context),
         *network_steps(context),
@@ -83,9 +79,22 @@ def decide(
         *app_steps(context),
     )
     title = f"{index.name} {index.version}: Kubernetes {contents.version.text} on {hosts(len(site.hosts))}"
-    plan = arrange(title, (*steps, *stale_steps(steps)), facts)
+    plan = arrange(title, _behind(vip_free(context), (*steps, *stale_steps(steps))), facts)
     check(context, plan, limits)
     return replace(plan, warnings=warnings(context))
+
+
+def _behind(first: tuple[str, ...], steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, none of which begins before those that may still refuse everything."""
+    if not first:
+        return steps
+    return tuple(step if step.after or step.id in first else replace(step, after=first) for step in steps)
+
+
+def _joined(context: Context) -> bool:
+    """Whether the primary has joined a cluster that another control plane began: it never begins one."""
+    primary = context.primary
+    return Ids(primary.address).member in context.of(primary).stamps
 
 
 def decide_removal(site: Site, facts: Facts, index: Index) -> Plan:

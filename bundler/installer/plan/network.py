@@ -21,7 +21,7 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         step
         for app in context.contents.index.apps
         if app.role is AppRole.CNI
-        for step in launch(context, app, phase=Phase.NETWORK, after=(ids.init,))
+        for step in launch(context, app, phase=Phase.NETWORK, after=context.begun)
     )
     applied = tuple(
         step.id for step in plugins if not isinstance(step, Await) and step.phase is Phase.NETWORK
@@ -35,7 +35,7 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         host=host,
         phase=Phase.NETWORK,
         reason="apps are spread over all nodes and find each other by name",
-        after=(ids.init, *applied, *context.joins, *(step.id for step in dns)),
+        after=(*context.begun, *applied, *context.joins, *(step.id for step in dns)),
         script=templates.script(
             "kubectl.sh", "nodes-ready.sh", *(("dns-ready.sh",) if dns else ()), nodes=names
         ),

@@ -18,7 +18,8 @@ from bundler.installer.plan.kubeadm import allows_cgroup_v1, overlapping
 from bundler.installer.plan.packages import carries_containerd
 from bundler.installer.plan.steps import Deliver, Plan
 from bundler.installer.plan.suites import TOOLS, own_suite, suite_of
-from bundler.installer.site.model import Host, LocalEndpoint
+from bundler.installer.plan.vip import KEEPALIVED, vip_device, vip_program
+from bundler.installer.site.model import Host, LocalEndpoint, VirtualEndpoint
 
 GIB: Final = 1 << 30
 MIB: Final = 1 << 20
@@ -66,7 +67,7 @@ def check(context: Context, plan: Plan, limits: Limits) -> None:
         for problem in one(context, host, facts, limits)
     ]
     found += _bundle(context)
-    found += _balancers(context)
+    found += _endpoint(context)
     found += _names(context)
     found += _conntrack(context)
     found += _clocks(context, limits)
@@ -222,11 +223,34 @@ def _bundle(context: Context) -> Iterator[Problem]:
             yield _problem(contents.index.name, "kube-version", message, fix)
 
 
+def _endpoint(context: Context) -> Iterator[Problem]:
+    match context.site.endpoint:
+        case LocalEndpoint() if len(context.site.control_planes) > 1:
+            yield from _balancers(context)
+        case VirtualEndpoint(address):
+            yield from _virtual(context, address)
+        case _:
+            return
+
+
+def _virtual(context: Context, address: str) -> Iterator[Problem]:
+    """Every control plane must be able to have the address."""
+    for host in context.site.control_planes:
+        facts = context.of(host)
+        if not vip_device(facts, address):
+            networks = ", ".join(text.partition(" ")[2] for text in facts.networks) or "none"
+            message = f"{address}, the API's virtual address, is in no network of this host ({networks})"
+            fix = "name a free address of the control planes' network in spec.endpoint.vip"
+            yield _problem(host.address, "vip-network", message, fix)
+        if not vip_program(context, facts):
+            message = f"a virtual address needs {KEEPALIVED}, which the bundle lacks for this host"
+            fix = f"add PACKAGE {own_suite(facts)} {KEEPALIVED} to the Kubefile, or leave spec.endpoint out"
+            yield _problem(host.address, "vip-program", message, fix)
+
+
 def _balancers(context: Context) -> Iterator[Problem]:
     """Several control planes need something before them on each worker; one can be asked as it is."""
     count = len(context.site.control_planes)
-    if count == 1 or not isinstance(context.site.endpoint, LocalEndpoint):
-        return
     for host in context.site.workers:
         if not balanced(context, host):
             suite = own_suite(context.of(host))

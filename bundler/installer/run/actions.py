@@ -29,6 +29,7 @@ _NOT_READY: Final = 75  # exit status when a deadline has passed (EX_TEMPFAIL)
 _CAPTURED: Final = re.compile(r"[A-Za-z0-9+/=._-]{1,200000}")
 _FULL: Final = 74  # exit status when a step failed on a host whose disk is full (EX_IOERR)
 _FULL_LINE: Final = "no space left on "  # as full-disk.sh says it
+_ENOSPC: Final = "No space left on device"  # as programs say it; what they wrote may be gone by now
 _SLOT: Final = re.compile(r"@@([A-Za-z0-9_.-]+)@@")
 
 
@@ -215,7 +216,7 @@ def failure(step: Step, outcome: Outcome) -> BundlerError:
     """The error for a step whose command ended with a status other than 0."""
     if outcome.status == TAKEN_OVER:
         return taken_over(step.host)
-    if outcome.status == _FULL:
+    if outcome.status == _FULL or _ENOSPC in outcome.stderr:
         return _no_space(step, outcome)
     output = "" if _is_secret(step) else _last_lines(outcome)
     if isinstance(step, Exec) and outcome.status == _NOT_READY:
@@ -250,7 +251,7 @@ def _full_disk(step: Step, transport: Transport, error: BundlerError) -> Bundler
 
 def _no_space(step: Step, outcome: Outcome) -> BundlerError:
     """The disk first, whatever the command itself complained of."""
-    lines = [line for line in outcome.stderr.splitlines() if line.startswith(_FULL_LINE)]
+    lines = [line for line in outcome.stderr.splitlines() if line.startswith(_FULL_LINE)] or [_ENOSPC]
     rest = "" if _is_secret(step) else _last_lines(outcome)
     return BundlerError(
         f"a step failed, and the disk is full: {'; '.join(dict.fromkeys(lines))}",

@@ -6,7 +6,7 @@ Nothing here does I/O: a password that stands in a file or in the environment is
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import takewhile
+from functools import cached_property
 from typing import Any, Final
 
 from bundler.core.errors import Location
@@ -133,7 +133,7 @@ class Registry:
         return f"{self.domain}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
 class Site:
     """The whole of a Clusterfile.
 
@@ -164,12 +164,12 @@ class Site:
         """The first control plane of the Clusterfile."""
         return next(host for host in self.hosts if host.is_control_plane)
 
-    @property
+    @cached_property
     def control_planes(self) -> tuple[Host, ...]:
-        """Every host that runs the control plane; they stand first, and every host's plan asks for them."""
-        return tuple(takewhile(lambda host: host.is_control_plane, self.hosts))
+        """Every host that runs the control plane."""
+        return tuple(host for host in self.hosts if host.is_control_plane)
 
-    @property
+    @cached_property
     def workers(self) -> tuple[Host, ...]:
         """Every host without the control plane."""
         return tuple(host for host in self.hosts if not host.is_control_plane)

@@ -266,6 +266,12 @@ def test_a_step_that_fails_on_a_full_disk_says_so(bench: Bench, step: Step) -> N
     assert bench.noted == {}
 
 
+def test_a_program_that_says_that_the_disk_is_full_is_believed(bench: Bench) -> None:
+    error = bench.fails(script("echo 'head: error writing: No space left on device' >&2; exit 1"))
+    assert error.code is ExitCode.SPACE
+    assert "head: error writing" in error.why
+
+
 def test_a_script_that_a_signal_ended_does_not_end_in_words_of_setsid(bench: Bench) -> None:
     error = bench.fails(script("echo the last word >&2; kill -KILL $$"))
     assert error.why.splitlines()[-1].strip() == "the last word"
