@@ -9,6 +9,7 @@ from functools import cached_property
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.ids import Ids
+from bundler.installer.plan.kubeadm_documents import Layers
 from bundler.installer.plan.settings import ClusterSettings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Delivery
@@ -27,6 +28,7 @@ class Context:
     contents: Contents
     secrets: Secrets
     cluster: ClusterSettings
+    layers: Layers
     running: bool = False
 
     @cached_property
@@ -68,6 +70,14 @@ class Context:
             addresses.remove(host.address)
             return (host.address, *spread(addresses, host.address))
         return spread(addresses, host.address)
+
+    @cached_property
+    def joins(self) -> tuple[str, ...]:
+        """Steps after which every host but the primary is part of the cluster."""
+        return (
+            *(Ids(each.address).settled for each in self.further),
+            *(Ids(worker.address).join for worker in self.site.workers),
+        )
 
     def takes_pods(self, host: Host) -> bool:
         """Whether pods of apps may run here: on a control plane only if it is a worker too, or none is."""

@@ -11,10 +11,10 @@ import pytest
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
+from bundler.installer.plan.decide import context_of
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.leave import leave, told
 from bundler.installer.plan.order import closed
-from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.steps import Exec, Step
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
@@ -30,7 +30,7 @@ def context(without: Host) -> Context:
     rest = replace(OF, hosts=tuple(host for host in OF.hosts if host != without))
     found = Facts(kit.facts(OF).hosts, 0.0)
     contents = Contents(BUNDLE, kit.files_of(BUNDLE))
-    return Context(rest, found, contents, kit.SECRETS, cluster_settings(found), running=True)
+    return replace(context_of(rest, found, contents, kit.SECRETS), running=True)
 
 
 def words(steps: tuple[Step, ...]) -> list[str]:
