@@ -168,11 +168,11 @@ def facts(
 
 
 @app.command("verify-sig", hidden=True)
-def verify_sig(*, trust: opt.Trust = None) -> None:
-    """Verify every byte and the signature; what --verify-sig does where there is no ssh-keygen."""
+def verify_sig(*, trust: opt.Trust = None, base: opt.Bases = None) -> None:  # noqa: ARG001  (for the shell head)
+    """Verify every byte, and judge the signature as every command does that touches the site."""
     with Bundle.open(run_file()) as bundle:
-        bundle.check()
         verdict = opt.gate(trust, unsigned=False, new_key=False).judge(bundle)
+        bundle.check()
     release = verdict.release
     sys.stdout.write(f"{release.name} {release.version}: every byte is as it was sealed\n")
     sys.stdout.write(f"signed by {', '.join(dict.fromkeys((verdict.who, release.key)))}\n")
