@@ -167,6 +167,6 @@ def test_delete_leaves_none_of_it(cluster: Cluster) -> None:
     done = product.run(cluster.spec, "delete --clusterfile site.yaml --yes")
     assert done.returncode == 0, done.stderr
     for machine in cluster.spec.machines:
-        left = "ls -d /root/.kube /etc/kubernetes /etc/bundler /usr/sbin/haproxy 2>/dev/null"
-        assert ssh.try_on(cluster.spec, machine, left).stdout == ""
+        left = "find /root/.kube /etc/kubernetes /etc/bundler /usr/sbin/haproxy 2>/dev/null"
+        assert ssh.try_on(cluster.spec, machine, left).stdout == "", machine.name
         assert "bundler" not in ssh.on(cluster.spec, machine, "cat /etc/hosts")
