@@ -167,6 +167,7 @@ def test_delete_leaves_none_of_it(cluster: Cluster) -> None:
     done = product.run(cluster.spec, "delete --clusterfile site.yaml --yes")
     assert done.returncode == 0, done.stderr
     for machine in cluster.spec.machines:
-        left = "find /root/.kube /etc/kubernetes /etc/bundler /usr/sbin/haproxy 2>/dev/null"
+        ours = "/root/.kube /etc/kubernetes /etc/bundler /usr/sbin/haproxy /var/lib/bundler"
+        left = f"find {ours} -type f ! -path '{product.TRUSTED}/*' 2>/dev/null"
         assert ssh.try_on(cluster.spec, machine, left).stdout == "", machine.name
         assert "bundler" not in ssh.on(cluster.spec, machine, "cat /etc/hosts")
