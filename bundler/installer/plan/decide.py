@@ -60,9 +60,7 @@ def decide(
     if faults := tuple(app_faults(site, index)):
         raise Problems(faults)
     contents = Contents(index, files, platforms)
-    primary = facts.hosts[site.control_plane.address]
-    context = Context(site, facts, contents, secrets, cluster_settings(primary))
-    context = replace(context, running=_joined(context))
+    context = context_of(site, facts, contents, secrets)
     check_names(context)
     steps = (
         *host_steps(context),
@@ -82,6 +80,13 @@ def decide(
     plan = arrange(title, _behind(vip_free(context), (*steps, *stale_steps(steps))), facts)
     check(context, plan, limits)
     return replace(plan, warnings=warnings(context))
+
+
+def context_of(site: Site, facts: Facts, contents: Contents, secrets: Secrets) -> Context:
+    """All that the parts of a plan read."""
+    primary = facts.hosts[site.control_plane.address]
+    context = Context(site, facts, contents, secrets, cluster_settings(primary))
+    return replace(context, running=_joined(context))
 
 
 def _behind(first: tuple[str, ...], steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -79,6 +79,7 @@ def join_control_plane(context: Context, host: Host, *, after: tuple[str, ...] =
         secret=True,
         slots=("pki",),
     )
+    room = _room(context, host, after)
     join = Exec(
         id=ids.member,
         host=host.address,
@@ -86,7 +87,7 @@ def join_control_plane(context: Context, host: Host, *, after: tuple[str, ...] =
         reason="this host is to be a control plane, too",
         after=(
             *(config.id, discovery.id, keys.id, ids.kubelet, ids.containerd, ids.images),
-            *(*context.begun, *after),
+            *(*context.begun, room.id),
         ),
         script=templates.script(
             "join-control-plane.sh",
@@ -103,7 +104,7 @@ def join_control_plane(context: Context, host: Host, *, after: tuple[str, ...] =
         timeout=600.0,
     )
     kubectl = kubectl_for_root(host, (join.id,))
-    return (config, discovery, keys, join, kubectl, _settled(context, host, join.id))
+    return (config, discovery, keys, room, join, kubectl, _settled(context, host, join.id))
 
 
 def kubectl_for_root(host: Host, after: tuple[str, ...]) -> Step:
@@ -125,11 +126,32 @@ def _settled(context: Context, host: Host, behind: str) -> Step:
         phase=Phase.CONTROL_PLANE,
         reason="the next control plane joins once etcd has a majority to spare",
         after=(behind,),
-        script=templates.script("etcd.sh", "etcd-settled.sh", member=node_name(context.of(host))),
+        script=_etcd_settled(node_name(context.of(host))),
         subject="every member of etcd to be a healthy voter",
         deadline=_SETTLES,
         diagnose=templates.script("etcd.sh", "etcd-diagnose.sh"),
     )
+
+
+def _room(context: Context, host: Host, after: tuple[str, ...]) -> Await:
+    """On the primary, before anything is joined; a member that a cut join of this host has left is no bar."""
+    return Await(
+        id=ident(Phase.CONTROL_PLANE, context.primary.address, f"room-for-{host.address}"),
+        host=context.primary.address,
+        phase=Phase.CONTROL_PLANE,
+        reason="etcd takes a member only while all others are well",
+        after=after,
+        volatile=True,
+        means=True,
+        script=_etcd_settled(node_name(context.of(context.primary)), besides=host.address),
+        subject="every other member of etcd to be a healthy voter",
+        deadline=60.0,
+        diagnose=templates.script("etcd.sh", "etcd-diagnose.sh"),
+    )
+
+
+def _etcd_settled(member: str, besides: str = "") -> str:
+    return templates.script("etcd.sh", "etcd-settled.sh", member=member, besides=besides)
 
 
 def _config(context: Context, host: Host, phase: Phase) -> Write:

@@ -65,7 +65,7 @@ class Report:
         ]
         if self.nodes:
             where = self.site.control_plane.address
-            parts.append(f"next: on {where}, kubectl --kubeconfig /etc/kubernetes/admin.conf get pods -A")
+            parts.append(f"next: on {where}, kubectl get pods -A")
         if self.log:
             parts.append(f"log: {self.log}")
         return "\n".join(parts)

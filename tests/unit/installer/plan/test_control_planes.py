@@ -44,6 +44,8 @@ def written(step: Step) -> str:
     [
         (f"control-plane/{SECOND}/join", f"control-plane/{FIRST}/init"),
         (f"control-plane/{THIRD}/join", f"control-plane/{SECOND}/settled"),
+        (f"control-plane/{THIRD}/join", f"control-plane/{FIRST}/room-for-{THIRD}"),
+        (f"control-plane/{FIRST}/room-for-{THIRD}", f"control-plane/{SECOND}/settled"),
         (f"control-plane/{SECOND}/keys", f"control-plane/{FIRST}/pki"),
         (f"host/{SECOND}/endpoint", f"control-plane/{SECOND}/join"),
         (f"control-plane/{FIRST}/init", f"host/{FIRST}/endpoint"),

@@ -11,10 +11,10 @@ import pytest
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
+from bundler.installer.plan.decide import context_of
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.leave import leave, told
 from bundler.installer.plan.order import closed
-from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.steps import Exec, Step
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
@@ -30,7 +30,7 @@ def context(without: Host) -> Context:
     rest = replace(OF, hosts=tuple(host for host in OF.hosts if host != without))
     found = Facts(kit.facts(OF).hosts, 0.0)
     contents = Contents(BUNDLE, kit.files_of(BUNDLE))
-    return Context(rest, found, contents, kit.SECRETS, cluster_settings(found), running=True)
+    return replace(context_of(rest, found, contents, kit.SECRETS), running=True)
 
 
 def words(steps: tuple[Step, ...]) -> list[str]:
@@ -173,9 +173,17 @@ def test_a_member_that_is_gone_already_is_no_error(tmp_path: Path) -> None:
     ],
 )
 def test_settled(tmp_path: Path, lines: list[str], *, settled: bool, said: str) -> None:
-    done = Etcd(tmp_path, lines).run(templates.script("etcd.sh", "etcd-settled.sh", member="n0"))
+    script = templates.script("etcd.sh", "etcd-settled.sh", member="n0", besides="")
+    done = Etcd(tmp_path, lines).run(script)
     assert (done.returncode == 0) is settled
     assert said in done.stderr
+
+
+def test_what_a_hosts_own_cut_join_has_left_is_no_bar_to_its_join(tmp_path: Path) -> None:
+    etcd = Etcd(tmp_path, members(3, 3, 1, leaver=True))
+    for besides, settled in (("10.0.1.0", True), ("10.0.1.9", False)):
+        script = templates.script("etcd.sh", "etcd-settled.sh", member="n0", besides=besides)
+        assert (etcd.run(script).returncode == 0) is settled
 
 
 KUBECTL = r"""#!/bin/sh

@@ -383,6 +383,7 @@ UNITS = (
     ("vip.service.j2", {"program": "/bin/true", "config": "/etc/v.conf"}),
     ("registry.service.j2", {"config": "/etc/r.yml"}),
     ("endpoint.service.j2", {"program": "/usr/sbin/haproxy", "config": "/etc/e.cfg"}),
+    ("vip.service.j2", {"program": "/usr/sbin/keepalived", "config": "/etc/v.conf"}),
 )
 
 
