@@ -16,10 +16,10 @@ from bundler.builder.discovery.names import (
     called_image,
     called_within,
     full_within,
-    is_bare,
     is_bare_short,
     is_full,
     is_image,
+    is_untagged,
     looks_like_image,
 )
 from bundler.builder.discovery.pieces import Above, is_piece, pieces_in
@@ -113,7 +113,7 @@ def _value(path: Path, key: str, text: str, depth: int) -> Iterator[Mention]:
     plain = text.strip().removeprefix("docker://")
     if is_image(key, plain):
         yield Mention(path, plain, sure=True)
-    elif looks_like_image(plain) or (called_image(key) and is_bare(plain)):
+    elif looks_like_image(plain) or is_untagged(key, plain):
         yield Mention(path, plain, sure=False)
     elif len(plain) > 5:
         yield from _long(path, key, text, depth)
