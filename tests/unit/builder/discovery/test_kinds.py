@@ -293,6 +293,17 @@ def test_files_are_split_where_kubectl_splits_them(look):
         look({"manifests/x.yaml": text.replace("---# next\n", "---")}).check()
 
 
+def test_what_kubernetes_reads_and_we_do_not_is_a_warning(look):
+    text = "kind: ConfigMap\ndata:\n  b: !!binary aGk=\n  image: quay.io/acme/db:2.0\n---\n" + pod(
+        "  - {name: a, image: 'web:1'}\n"
+    )
+    found = look(chart(text))
+    assert names(found.found) == ["docker.io/library/web:1"]
+    assert [(str(one.reference), one.location.line) for one in found.candidates] == [(DB, 4)]
+    (warning,) = found.check()
+    assert (warning.rule, warning.location.line) == ("yaml-tag", 3)
+
+
 DOUBLED = """\
 apiVersion: v1
 kind: Pod
