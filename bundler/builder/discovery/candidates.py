@@ -51,10 +51,12 @@ def _container(where: Path, container: Mapping[str, Any]) -> Iterator[Mention]:
     variables = {name: (at, text) for at, name, text in environment(container)}
     flags = {flag: (at, text) for at, flag, text in arguments(container)}
     for named in (variables, flags):
+        pieces = {piece.key: piece for piece in pieces_in({name: text for name, (_, text) in named.items()})}
         for name, (at, text) in named.items():
-            yield from _value((*where, *at), name, text, 0)
-        for piece in pieces_in({name: text for name, (_, text) in named.items()}):
-            yield Mention((*where, *named[piece.key][0]), piece.name, piece.sure)
+            if name in pieces:
+                yield Mention((*where, *at), pieces[name].name, pieces[name].sure)
+            else:
+                yield from _value((*where, *at), name, text, 0)
     for key in ("command", "args"):
         listed = container.get(key)
         for number, text in enumerate(listed if isinstance(listed, list) else ()):

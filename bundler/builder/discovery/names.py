@@ -41,7 +41,9 @@ _PLACEHOLDERS = re.compile(
     r"|(container|your|my)?[-_]?image",
     re.IGNORECASE,
 )
-_BLANK = re.compile(r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*(?::[A-Z][A-Z0-9_-]*)?|<[^<>]*>|ko://\S+|__\w+__")
+_BLANK = re.compile(
+    r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*(?::[A-Z][A-Z0-9_-]*)?|<[^<>]*>|ko://\S+|__\w+__|[/:@]+"
+)
 
 
 def called_image(word: str) -> bool:

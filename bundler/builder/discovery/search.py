@@ -14,7 +14,9 @@ from bundler.core.errors import Location, Problem
 from bundler.core.yamldoc import Document
 
 _BLOCK = re.compile(r"[|>][+-]?[0-9]?[+-]?[ \t]*(?:#.*)?$")  # a text that begins in the next line
-_FATAL = frozenset({"yaml-syntax", "yaml-encoding", "yaml-separator"})  # what Helm and kubectl refuse, too
+_TAKEN = frozenset(
+    {"yaml-tag", "yaml-value", "yaml-key", "yaml-merge"}
+)  # faults that Helm and kubectl don't see
 _TEST_HOOKS = frozenset({"test", "test-success", "test-failure"})
 
 
@@ -37,7 +39,7 @@ def search_inline(text: str, file: str, app: str, finds: Finds) -> None:
 
 def _search(loaded: Loaded, file: str, app: str, finds: Finds, *, fatal: bool) -> None:
     for problem in loaded.problems:
-        finds.miss(file, app, [problem], fatal=fatal and problem.rule in _FATAL)
+        finds.miss(file, app, [problem], fatal=fatal and problem.rule not in _TAKEN)
     for part in loaded.unread:
         _search_unread(part, file, app, finds)
     finds.miss(file, app, loaded.doubled, fatal=False)

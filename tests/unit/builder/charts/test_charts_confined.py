@@ -85,6 +85,20 @@ def test_subcharts_packed_ones_too_are_looked_into(tmp_path, depth):
     assert [one.reference for one in outside_references(archive)] == ["https://h.example/x"]
 
 
+def test_a_chart_that_helm_has_packed_is_looked_into(tmp_path):
+    """Helm writes an extra field and a comment into gzip's header."""
+    plain = packed("sub", CHART | {"values.schema.json": schema("https://h.example/x")})
+    helms = b"\x1f\x8b\x08\x14" + plain[4:10] + b"\x05\x00+aHR0" + b"Helm\x00" + plain[10:]
+    chart = write(tmp_path / "shop", CHART | {"charts/sub-0.1.0.tgz": helms})
+    assert [one.reference for one in outside_references(chart)] == ["https://h.example/x"]
+
+
+def test_a_packed_chart_that_is_cut_short_is_told(tmp_path):
+    cut = packed("sub", CHART)[:-20]
+    with pytest.raises(ValueError, match="sub"):
+        list(outside_references(write(tmp_path / "shop", CHART | {"charts/sub-0.1.0.tgz": cut})))
+
+
 @pytest.mark.parametrize(
     "text",
     [

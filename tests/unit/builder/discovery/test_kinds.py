@@ -77,6 +77,13 @@ TOML = '[[runners]]\n  executor = "kube"\n  [runners.kubernetes]\n    helper_ima
         (resource_of("{image: {registry: quay.io, repository: acme/db, tag: '2.0'}}"), 4),
         (resource_of("{images: {db: quay.io/acme/db:2.0}}"), 4),
         (pod("  - {name: a, args: [--collector-image=quay.io/acme/db:2.0]}\n"), 6),
+        (
+            pod(
+                "  - name: a\n    env:\n    - {name: DB_IMAGE, value: quay.io/acme/db}\n"
+                "    - {name: DB_IMAGE_TAG, value: '2.0'}\n"
+            ),
+            8,
+        ),
         (pod("  - {name: a, args: [-side-image, quay.io/acme/db:2.0]}\n"), 6),
         (pod("  - {name: a, env: [{name: CSI_IMAGE, value: quay.io/acme/db:2.0}]}\n"), 6),
         (pod("  - {name: a, env: [{name: RELATED_IMAGE_X, value: quay.io/acme/db:2.0}]}\n"), 6),
