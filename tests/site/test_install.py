@@ -5,7 +5,6 @@ would work.
 """
 
 import json
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from tests.site.footprint import differences, footprint
 from tests.site.identity import Identity
 from tests.site.spec import SiteSpec
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.story]
 
 _INSIDE = (IPv4Network("10.244.0.0/16"), IPv4Network("10.96.0.0/12"))  # the bundle's pods and services
 _APPLY = "--clusterfile site.yaml"
@@ -35,16 +34,6 @@ class Story:
     run_file: Path
     before: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)
     installed: bool = False
-
-
-@pytest.fixture(scope="session")
-def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's .run, made by `bundler make`; BUNDLER_DEMO_RUN names one that was made already."""
-    if made := os.environ.get("BUNDLER_DEMO_RUN"):
-        return Path(made)
-    output = tmp_path_factory.mktemp("dist") / "demo.run"
-    product.make(output, quiet=True)
-    return output
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 CYCLONEDX, SPDX, PROVENANCE = "sbom/bom.cdx.json", "sbom/bom.spdx.json", "sbom/provenance.json"
 
-FORM = 2  # raised when a scan of the same bytes, or a bill of the same scans, would be another one
+FORM = 3  # raised when a scan of the same bytes, or a bill of the same scans, would be another one
 
 DOC = "usr/share/doc/"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bundler.builder.cache.store import Blob, Store
-from bundler.builder.lib.decompress import most
+from bundler.builder.lib.decompress import most_scanned
 from bundler.builder.lib.parallel import Stop, run_all
 from bundler.builder.lib.progress import Progress, Transfer, transferring
 from bundler.builder.lib.tarstream import Content as Stream
@@ -96,7 +96,7 @@ class Scanner:
     def _scanned(self, blob: Blob, scratch: Path, told: Transfer, *, of_package: bool) -> Layer:
         chunks = _counted(self.store.chunks(blob, name=str(blob.digest)), told)
         look = scan_package if of_package else scan
-        layer = look(chunks, limit=most(blob.size), scratch=scratch)
+        layer = look(chunks, limit=most_scanned(blob.size), scratch=scratch)
         self.store.remember(_LAYER, _key([str(blob.digest)]), records.from_layer(layer))
         return layer
 

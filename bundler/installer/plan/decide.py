@@ -1,25 +1,30 @@
 """Deciding: from a site, its facts and a bundle to a plan's steps. Pure: no clock, no chance, no network."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bundler.core.index import Index
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.apps import app_steps
-from bundler.installer.plan.contents import Contents
+from bundler.installer.plan.contents import KUBEADM_FILE, Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
+from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.host import host_steps
+from bundler.installer.plan.join import worker_steps
+from bundler.installer.plan.kubeadm_convert import Source
+from bundler.installer.plan.kubeadm_documents import Layers, read_bundle
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.packages import package_steps
-from bundler.installer.plan.preflight import DEFAULT_LIMITS, Limits, check, check_removal
+from bundler.installer.plan.preflight import DEFAULT_LIMITS, Limits, check, check_removal, warnings
 from bundler.installer.plan.registry import registry_steps
 from bundler.installer.plan.remove import removal_steps
 from bundler.installer.plan.runtime import runtime_steps
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Plan
-from bundler.installer.plan.workers import worker_steps
+from bundler.installer.plan.time_service import time_steps
 from bundler.installer.site.model import Site
 
 
@@ -41,12 +46,19 @@ def decide(
     for a bundle or a Clusterfile that asks for what can't be done.
     """
     contents = Contents(index, files, platforms)
-    context = Context(site, facts, contents, secrets, cluster_settings(facts))
+    layers = Layers(
+        contents.version,
+        read_bundle(contents.files.get(KUBEADM_FILE, b""), KUBEADM_FILE),
+        {kind: Source(data, site.documents.get(kind)) for kind, data in site.kubeadm.items()},
+    )
+    context = Context(site, facts, contents, secrets, cluster_settings(facts), layers)
     steps = (
         *host_steps(context),
         *package_steps(context),
+        *time_steps(context),
         *runtime_steps(context),
         *registry_steps(context),
+        *endpoint_steps(context),
         *control_plane_steps(context),
         *worker_steps(context),
         *network_steps(context),
@@ -55,7 +67,7 @@ def decide(
     title = f"{index.name} {index.version}: Kubernetes {contents.version.text} on {len(site.hosts)} hosts"
     plan = arrange(title, steps, facts)
     check(context, plan, limits)
-    return plan
+    return replace(plan, warnings=warnings(context))
 
 
 def decide_removal(site: Site, facts: Facts, index: Index) -> Plan:

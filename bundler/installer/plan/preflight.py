@@ -8,14 +8,16 @@ from typing import Final
 from bundler.core.archive.platforms import choose
 from bundler.core.errors import ExitCode, Location, Problem, Problems
 from bundler.core.versions import matches
-from bundler.installer.facts.model import Facts, HostFacts
+from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, node_name
-from bundler.installer.plan.kubeadm import API_PORT, overlapping
+from bundler.installer.plan.dns import has_dns
+from bundler.installer.plan.endpoint import API_PORT, BALANCER, balanced
+from bundler.installer.plan.kubeadm import allows_cgroup_v1, overlapping
 from bundler.installer.plan.packages import carries_containerd
 from bundler.installer.plan.steps import Deliver, Plan
 from bundler.installer.plan.suites import TOOLS, own_suite, suite_of
-from bundler.installer.site.model import Host
+from bundler.installer.site.model import Host, LocalEndpoint
 
 GIB: Final = 1 << 30
 MIB: Final = 1 << 20
@@ -63,6 +65,7 @@ def check(context: Context, plan: Plan, limits: Limits) -> None:
         for problem in one(context, host, facts, limits)
     ]
     found += _bundle(context)
+    found += _balancers(context)
     found += _names(context)
     found += _clocks(context, limits)
     found += _subnets(context)
@@ -155,6 +158,8 @@ def _ports(context: Context, host: Host, facts: HostFacts, _limits: Limits) -> I
     wanted: dict[int, str] = dict(_NODE_PORTS)
     if host.is_control_plane:
         wanted |= {**_CONTROL_PLANE_PORTS, context.site.registry.port: "the site's registry"}
+    elif balanced(context, host):
+        wanted[API_PORT] = "this node's way to the API"
     for port, user in sorted(wanted.items()):
         if port in facts.listening_ports:
             message = f"port {port}, which {user} needs, is taken"
@@ -163,7 +168,30 @@ def _ports(context: Context, host: Host, facts: HostFacts, _limits: Limits) -> I
             )
 
 
-_CHECKS: Final[tuple[Check, ...]] = (_access, _architecture, _system, _size, _ports)
+def _cgroup(context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+    if facts.cgroup is CgroupVersion.V1 and not allows_cgroup_v1(context):
+        version = context.contents.version
+        message = f"the host has cgroup v1, on which the kubelet of Kubernetes {version.text} does not start"
+        fix = (
+            "boot it with systemd.unified_cgroup_hierarchy=1 on the kernel's command line, or install a"
+            " release whose default is cgroup v2; only if that can't be, put failCgroupV1: false into a"
+            " KubeletConfiguration of the Clusterfile"
+        )
+        yield _problem(facts.address, "cgroup-v1", message, fix)
+
+
+def warnings(context: Context) -> tuple[str, ...]:
+    """What goes well today and should not stay so."""
+    if not context.contents.version.refuses_cgroup_v1:
+        return ()
+    old = [host.address for host, facts in context.hosts() if facts.cgroup is CgroupVersion.V1]
+    return tuple(
+        f"{address}: cgroup v1, which the site allows (failCgroupV1: false); a later Kubernetes will not"
+        for address in old
+    )
+
+
+_CHECKS: Final[tuple[Check, ...]] = (_access, _architecture, _system, _size, _ports, _cgroup)
 
 
 def _bundle(context: Context) -> Iterator[Problem]:
@@ -175,11 +203,32 @@ def _bundle(context: Context) -> Iterator[Problem]:
     if not carries_containerd(contents.index.packages) and not contents.runtime_archives:
         fix = "the Kubefile needs PACKAGE … containerd, or containerd's archive in cri/"
         yield _problem(contents.index.name, "bundle", "the bundle has no containerd", fix)
+    if has_dns(context) and not contents.has_coredns:
+        fix = "IMAGE registry.k8s.io/coredns/coredns:VERSION, or dns.disabled in a ClusterConfiguration"
+        yield _problem(contents.index.name, "bundle", "the bundle has no CoreDNS, the cluster's DNS", fix)
     for text in contents.index.kube_versions:
         if not matches(text, contents.version.text):
             message = f"the bundle installs Kubernetes {contents.version.text}, and is made for {text}"
             fix = "use a .run whose base has a version that fits; its KUBEVERSION says which"
             yield _problem(contents.index.name, "kube-version", message, fix)
+
+
+def _balancers(context: Context) -> Iterator[Problem]:
+    """Several control planes need something before them on each worker; one can be asked as it is."""
+    count = len(context.site.control_planes)
+    if count == 1 or not isinstance(context.site.endpoint, LocalEndpoint):
+        return
+    for host in context.site.workers:
+        if not balanced(context, host):
+            suite = own_suite(context.of(host))
+            message = (
+                f"a worker beside {count} control planes needs a balancer, and the bundle has no {BALANCER}"
+            )
+            fix = (
+                f"add PACKAGE {suite} {BALANCER} to the Kubefile, or a static {BALANCER} to bin/; "
+                "or name spec.endpoint.external, a balancer of your own"
+            )
+            yield _problem(host.address, "balancer", message, fix)
 
 
 def _names(context: Context) -> Iterator[Problem]:
@@ -195,7 +244,7 @@ def _names(context: Context) -> Iterator[Problem]:
 
 def _clocks(context: Context, limits: Limits) -> Iterator[Problem]:
     """Against the control plane, whose certificates are refused where they are not yet valid."""
-    base = context.control_plane.clock_offset
+    base = context.of(context.primary).clock_offset
     for host, facts in context.hosts():
         apart = facts.clock_offset - base
         if abs(apart) > limits.clock:

@@ -6,7 +6,10 @@ Nothing here does I/O: a password that stands in a file or in the environment is
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any, Final
+
+from bundler.core.yamldoc import Document
 
 REGISTRY_DOMAIN: Final = "registry.internal"  # .internal is reserved for private use
 REGISTRY_PORT: Final = 5000
@@ -88,8 +91,30 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalEndpoint:
+    """Each worker reaches the API through a TCP balancer of its own, on its loopback."""
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualEndpoint:
+    """An address that moves between the control planes (VRRP)."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalEndpoint:
+    """The address of a balancer that is not ours."""
+
+    address: str
+
+
+Endpoint = LocalEndpoint | VirtualEndpoint | ExternalEndpoint
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
-    """The site's own registry, on the control plane. username: "" for one that asks no one's name."""
+    """The site's own registry, on every control plane. username: "" for one that asks no one's name."""
 
     domain: str = REGISTRY_DOMAIN
     port: int = REGISTRY_PORT
@@ -106,24 +131,35 @@ class Registry:
 class Site:
     """The whole of a Clusterfile.
 
-    hosts: control plane first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
-    documents by kind, untouched. launch: the apps to start, in order, instead of the bundle's LAUNCH; None
-    where the file does not say. app_envs: an app's own variables. notices: what the user should be told.
+    hosts: control planes first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
+    documents by kind, untouched; documents: the same with their places in the file. dns: name servers that
+    the cluster's DNS asks for names outside of it; ntp: time servers of all hosts. launch: the apps to start,
+    in order, instead of the bundle's LAUNCH; None where the file does not say. app_envs: an app's own
+    variables. notices: what the user should be told.
     """
 
     name: str
     hosts: tuple[Host, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     registry: Registry = Registry()
+    endpoint: Endpoint = LocalEndpoint()
     kubeadm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    documents: Mapping[str, Document] = field(default_factory=dict, repr=False)
+    dns: tuple[str, ...] = ()
+    ntp: tuple[str, ...] = ()
     launch: tuple[str, ...] | None = None
     app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
     @property
     def control_plane(self) -> Host:
-        """The one host with the control plane."""
+        """The first control plane of the Clusterfile."""
         return next(host for host in self.hosts if host.is_control_plane)
+
+    @property
+    def control_planes(self) -> tuple[Host, ...]:
+        """Every host that runs the control plane; they stand first, and every host's plan asks for them."""
+        return tuple(takewhile(lambda host: host.is_control_plane, self.hosts))
 
     @property
     def workers(self) -> tuple[Host, ...]:

@@ -4,8 +4,10 @@ Names in the file are Sealer's own. A field whose annotation carries `Later` is 
 version can't do it: a value that asks for something is refused by name. `Native`: in `bundler/v1` only.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from bundler.installer.site.clusterfile.addresses import expand
 
 NATIVE: Final = "bundler/v1"
+_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,37 @@ def _checked_ip(value: str) -> str:
     return value
 
 
+def _name_server(value: str) -> str:
+    """An address: a name server that is given by name would have to be asked for its own."""
+    try:
+        ip_address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address") from None
+    return value
+
+
+def _time_server(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError(f"{value!r} is neither an address nor a name")
+    return value
+
+
+def _endpoint(value: object) -> object:
+    """`local` is neither of the two addresses."""
+    if value == "local":
+        return {}
+    if isinstance(value, str):
+        wanted = "local, {vip: ADDRESS} or {external: ADDRESS}"
+        raise ValueError(f"{value!r} is none of {wanted}")  # noqa: TRY004  (pydantic wants ValueError)
+    return value
+
+
+def _one_address(value: str) -> str:
+    if len(expand(value)) > 1:
+        raise ValueError(f"{value!r} means several addresses; one is wanted")
+    return value
+
+
 def _port(value: object) -> object:
     """Sealer writes ports as text as well as numbers."""
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
@@ -82,7 +116,10 @@ def _port(value: object) -> object:
 Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
 Text = Annotated[str, BeforeValidator(_text)]
 Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
+OneAddress = Annotated[str, AfterValidator(_one_address)]
 Addresses = Annotated[str, AfterValidator(_checked_ip)]
+NameServer = Annotated[str, AfterValidator(_name_server)]
+TimeServer = Annotated[str, AfterValidator(_time_server)]
 RoleName = Literal["master", "control-plane", "node", "worker"]
 Strategy = Literal["merge", "overwrite", "render"]
 
@@ -183,6 +220,13 @@ class ContainerRuntime(Model):
     version: Annotated[str, Later("the bundle's own version is used")] = ""
 
 
+class Endpoint(Model):
+    """How nodes reach the API: `local` (neither), or one of the two."""
+
+    vip: OneAddress | None = None
+    external: OneAddress | None = None
+
+
 class ClusterSpec(Model):
     """The machines and how they are reached."""
 
@@ -191,11 +235,14 @@ class ClusterSpec(Model):
     ssh: Ssh = Ssh()
     hosts: Annotated[list[Host], Field(min_length=1)]
     registry: Registry = Registry()
+    endpoint: Annotated[Endpoint, BeforeValidator(_endpoint), Native()] = Endpoint()
     container_runtime: ContainerRuntime = ContainerRuntime()
     host_aliases: Annotated[list[HostAlias], Later("write the lines into /etc/hosts yourself")] = []
     data_root: Annotated[str, Later("/var/lib/bundler is used")] = ""
     cmd: Annotated[list[str], Later("use LAUNCH or CMDS in the Kubefile")] = []
     app_names: list[str] | None = None
+    dns: Annotated[list[NameServer], Native()] = []
+    ntp: Annotated[list[TimeServer], Native()] = []
 
 
 class AppFile(Model):
