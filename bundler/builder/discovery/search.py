@@ -14,9 +14,8 @@ from bundler.core.errors import Location, Problem
 from bundler.core.yamldoc import Document
 
 _BLOCK = re.compile(r"[|>][+-]?[0-9]?[+-]?[ \t]*(?:#.*)?$")  # a text that begins in the next line
-_TAKEN = frozenset(
-    {"yaml-tag", "yaml-value", "yaml-key", "yaml-merge"}
-)  # faults that Helm and kubectl don't see
+# What Helm and kubectl find no fault with.
+_TAKEN = frozenset({"yaml-tag", "yaml-value", "yaml-key", "yaml-merge"})
 _TEST_HOOKS = frozenset({"test", "test-success", "test-failure"})
 
 
