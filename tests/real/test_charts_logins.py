@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.unit.builder.test_logins import OPS, SECRET, given, guarded
+from tests.unit.builder.net.test_logins import OPS, SECRET, given, guarded
 
 from tests.real.run_kit import runtime
 from tests.unit.builder.charts.test_charts_supply import packed
