@@ -95,6 +95,8 @@ def _search_document(seen: _Seen, finds: Finds) -> None:
             problem = Problem(at.location, "image-name", "the image is no text", "write NAME:TAG", at.line)
             finds.miss(at.file, at.app, [problem], path=at.path)
     if test:
+        for one in _once(mentions_in(data)):
+            finds.name(one.text, seen.at(one.path), fatal=False, test=True)
         return
     ruled = [(path, text) for path, text in finds.rules.found_in(data) if path not in taken]
     for path, text in ruled:

@@ -233,6 +233,10 @@ def test_images_of_helm_test_are_left_out_and_told(look):
     assert list(remarks(found, (), (), None)) == [
         "note: left out, as only `helm test` would use it: docker.io/library/busybox:1"
     ]
+    custom = (
+        TEST_HOOK.partition("spec:")[0].replace("kind: Pod", "kind: Agent") + "spec: {image: acme/agent:1}\n"
+    )
+    assert names(look(chart(custom)).tests) == ["docker.io/acme/agent:1"]
     hook = look(chart(TEST_HOOK.replace('"test"', '"test,pre-install"')))
     assert names(hook.found) == ["docker.io/library/busybox:1"]
 
