@@ -147,6 +147,7 @@ AT_BUILD = {
     "kube-version-unfit",
     "unused-build-arg",
     "app-kind-unknown",
+    "app-kustomize",
     "source-not-found",
     "source-outside",
     "source-special",
