@@ -12,6 +12,7 @@ help() {
         '  --check            verify every byte' \
         '  --verify-sig       and that a trusted key has signed it; --trust FILE|KEY names more keys' \
         '  --version          name and version' \
+        '  --licences         of what is in the installer, and where its source is had' \
         '  --platform OS/ARCH which of its platforms is meant, where it is for several; also with --noexec' '' \
         'In front of a command' \
         '  --target DIR       unpack the installer to DIR for this start, and remove it again' \

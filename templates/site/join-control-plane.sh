@@ -23,6 +23,7 @@ lead_to() { printf '%s %s\n' "$1" "$endpoint" | ledger_block /etc/hosts endpoint
 # Before 1.31 kubeadm leaves the kubelet with the other one's server: it asks its own from now on.
 finish() {
     lead_to "$own"
+    if [ -e /var/lib/kubelet/config.yaml ]; then chmod 0600 /var/lib/kubelet/config.yaml; fi
     systemctl restart kubelet.service
 }
 as_admin() { kubectl --kubeconfig /etc/kubernetes/admin.conf --cache-dir /var/lib/bundler/cache/kubectl "$@"; }

@@ -79,7 +79,7 @@ def call(product: Path, home: Path, place: Path) -> Call:
     ) -> subprocess.CompletedProcess[str]:
         env = {"PATH": path or os.environ["PATH"], "HOME": str(home), "TMPDIR": str(place)}
         argv = [*(shell or ["sh"]), str(product), *map(str, words)]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env=env)
+        return subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False, env=env)
 
     return start
 
@@ -265,6 +265,13 @@ def test_the_room_for_the_signature_has_one_form(
     assert (checked.returncode, "damaged: signature" in checked.stderr) == (ExitCode.INTEGRITY, True)
     if shell == ["dash"]:
         agree(call, ExitCode.INTEGRITY, "--trust", key.fingerprint)
+
+
+def test_licences_names_what_is_frozen_in(call: Call) -> None:
+    told = call("--licences")
+    assert told.returncode == 0, told.stderr
+    for part in ("libc6 ", "libssl3 ", "paramiko ", "source: apt-get source glibc=", "openssl ", "LESSER"):
+        assert part in told.stdout
 
 
 SECTIONS = ("stub", "runtime", "archive", "index", "info", "list")

@@ -47,6 +47,7 @@ class Store:
     def __init__(self, root: Path | None = None) -> None:
         self.root = (root or default_root()).absolute()
         with _usable(self.root):
+            _own_folder(self.root)
             for name in ("blobs", "partial", "records"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             self._workspace = Workspace(self.root / "temp")
@@ -291,3 +292,11 @@ def _usable(root: Path) -> Iterator[None]:
             code=ExitCode.USAGE,
             fix="choose a folder that you may write to with --cache or BUNDLER_CACHE",
         ) from error
+
+
+def _own_folder(root: Path) -> None:
+    """Make the cache, for its owner alone: it holds what came out of private registries."""
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = root.stat()
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+        root.chmod(0o700)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bundler.builder.runtime.elf import interpreter
+from bundler.builder.runtime.notices import write_notices
 from bundler.builder.runtime.resources import code_root, resource
 from bundler.core.errors import BundlerError, ExitCode
 
@@ -49,7 +50,9 @@ def frozen_folder(script: Path, work: Path, log: Callable[[str], None]) -> tuple
     _sort_zip(app / "_internal" / "base_library.zip")
     ours = (str(work), str(code_root() / "bundler"), str(resource("templates")), str(resource("stubs")))
     foreign = {Path(each) for each in inputs if not each.startswith(ours)} | {Path(sys.executable).resolve()}
-    return app, tuple(sorted(foreign | set(added)))
+    taken = tuple(sorted(foreign | set(added)))
+    write_notices(taken, app / "_internal")
+    return app, taken
 
 
 def pack(app: Path, target: Path) -> None:

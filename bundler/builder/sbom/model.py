@@ -29,6 +29,7 @@ class Kind(StrEnum):
     NPM = "npm"
     GO = "golang"
     MAVEN = "maven"
+    GENERIC = "generic"  # of no package manager
 
 
 OF_THE_SYSTEM = frozenset({Kind.DEB, Kind.APK, Kind.RPM})  # their URLs name the distribution

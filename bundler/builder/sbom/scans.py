@@ -112,8 +112,8 @@ class Scanner:
         )
 
     def staged(self, contents: Sequence[Content]) -> Finds:
-        """The files below `root/`: programs, jars and the like; paths as members have them."""
-        mine = [content for content in contents if content.path.startswith(f"{ROOT}/")]
+        """Programs, jars and the like below `root/` and `runtime/` (Helm); paths as members have them."""
+        mine = [content for content in contents if content.path.startswith((f"{ROOT}/", "runtime/"))]
         key = _key([[content.path, str(content.blob.digest), content.mode] for content in mine])
         if (known := self._recalled(_STAGED, key)) is not None:
             return known

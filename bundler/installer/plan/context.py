@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bundler.installer.facts.model import Facts, HostFacts
-from bundler.installer.plan.contents import Contents
+from bundler.installer.plan.contents import KUBEADM_FILE, Contents
 from bundler.installer.plan.ids import Ids
-from bundler.installer.plan.kubeadm_documents import Layers
+from bundler.installer.plan.kubeadm_convert import Source
+from bundler.installer.plan.kubeadm_documents import Layers, read_bundle
 from bundler.installer.plan.settings import ClusterSettings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Delivery
@@ -28,7 +29,6 @@ class Context:
     contents: Contents
     secrets: Secrets
     cluster: ClusterSettings
-    layers: Layers
     running: bool = False
 
     @cached_property
@@ -39,6 +39,15 @@ class Context:
         """
         up = (host for host in self.site.control_planes if self.of(host).admin_config)
         return next(up, self.site.control_plane)
+
+    @cached_property
+    def layers(self) -> Layers:
+        """The kubeadm documents of the bundle and of the Clusterfile, for the bundle's version."""
+        return Layers(
+            self.contents.version,
+            read_bundle(self.contents.files.get(KUBEADM_FILE, b""), KUBEADM_FILE),
+            {kind: Source(data, self.site.documents.get(kind)) for kind, data in self.site.kubeadm.items()},
+        )
 
     @cached_property
     def begun(self) -> tuple[str, ...]:

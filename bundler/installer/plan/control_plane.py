@@ -45,6 +45,7 @@ def _init_steps(context: Context) -> tuple[Step, ...]:
         reason=f"Kubernetes {context.contents.version.text} is to run here",
         after=(ids.kubelet_started, ids.images, ids.endpoint),
         script=templates.script(
+            "kubectl.sh",
             "init.sh",
             config=paths.KUBEADM_CONFIG,
             phases=phases,

@@ -3,31 +3,41 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bundler.core.errors import Problems
 from bundler.core.index import Index
 from bundler.installer.facts.model import Facts
+from bundler.installer.plan.app_config import app_faults
 from bundler.installer.plan.apps import app_steps
-from bundler.installer.plan.contents import KUBEADM_FILE, Contents
+from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.host import host_steps
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.join import worker_steps
-from bundler.installer.plan.kubeadm_convert import Source
-from bundler.installer.plan.kubeadm_documents import Layers, read_bundle
+from bundler.installer.plan.labels import label_steps
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.packages import package_steps
-from bundler.installer.plan.preflight import DEFAULT_LIMITS, Limits, check, check_removal, warnings
+from bundler.installer.plan.preflight import (
+    DEFAULT_LIMITS,
+    Limits,
+    check,
+    check_names,
+    check_removal,
+    warnings,
+)
 from bundler.installer.plan.registry import registry_steps
 from bundler.installer.plan.remove import removal_steps
 from bundler.installer.plan.runtime import runtime_steps
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
+from bundler.installer.plan.stale import stale_steps
 from bundler.installer.plan.steps import Plan, Step
 from bundler.installer.plan.time_service import time_steps
 from bundler.installer.plan.vip import vip_free, vip_steps
 from bundler.installer.site.model import Site
+from bundler.installer.site.ranges import hosts
 
 
 def decide(
@@ -47,8 +57,11 @@ def decide(
     Raises Problems (PREFLIGHT) with everything that is unfit on any host, BundlerError (INPUT, UNSUPPORTED)
     for a bundle or a Clusterfile that asks for what can't be done.
     """
-    context = context_of(site, facts, Contents(index, files, platforms), secrets)
-    contents = context.contents
+    if faults := tuple(app_faults(site, index)):
+        raise Problems(faults)
+    contents = Contents(index, files, platforms)
+    context = context_of(site, facts, contents, secrets)
+    check_names(context)
     steps = (
         *host_steps(context),
         *package_steps(context),
@@ -60,22 +73,19 @@ def decide(
         *control_plane_steps(context),
         *worker_steps(context),
         *network_steps(context),
+        *label_steps(context),
         *app_steps(context),
     )
-    title = f"{index.name} {index.version}: Kubernetes {contents.version.text} on {len(site.hosts)} hosts"
-    plan = arrange(title, _behind(vip_free(context), steps), facts)
+    title = f"{index.name} {index.version}: Kubernetes {contents.version.text} on {hosts(len(site.hosts))}"
+    plan = arrange(title, _behind(vip_free(context), (*steps, *stale_steps(steps))), facts)
     check(context, plan, limits)
     return replace(plan, warnings=warnings(context))
 
 
 def context_of(site: Site, facts: Facts, contents: Contents, secrets: Secrets) -> Context:
     """All that the parts of a plan read."""
-    layers = Layers(
-        contents.version,
-        read_bundle(contents.files.get(KUBEADM_FILE, b""), KUBEADM_FILE),
-        {kind: Source(data, site.documents.get(kind)) for kind, data in site.kubeadm.items()},
-    )
-    context = Context(site, facts, contents, secrets, cluster_settings(facts), layers)
+    primary = facts.hosts[site.control_plane.address]
+    context = Context(site, facts, contents, secrets, cluster_settings(primary))
     return replace(context, running=_joined(context))
 
 
@@ -98,5 +108,5 @@ def decide_removal(site: Site, facts: Facts, index: Index) -> Plan:
     Raises Problems (PREFLIGHT) for a host whose cluster is not ours.
     """
     check_removal(facts)
-    title = f"{index.name}: {len(site.hosts)} hosts as they were before"
+    title = f"{index.name}: {hosts(len(site.hosts))} as before the install"
     return arrange(title, removal_steps(site), facts)

@@ -45,7 +45,7 @@ HELM_LIBRARY: Final = f"{STATE}/helm/libhelm_c.so"
 # Folders that Kubernetes, containerd, network plug-ins and kubectl make while they run. Those that were not
 # there before us go as a whole when the cluster is deleted.
 TREES: Final = (
-    CONFIG,
+    CERTS,
     "/etc/kubernetes",
     "/etc/cni",
     "/etc/containerd",
@@ -67,5 +67,6 @@ TREES: Final = (
     "/var/log/kubernetes",
     "/var/log/pods",
 )
-# Folders that they make and that may come to hold what is not theirs: they go if they are empty.
-FOLDERS: Final = ("/lib/modules", "/etc/ssl/certs")
+# Folders that may hold what is neither ours nor theirs, as keys and revocations in CONFIG/trust.d: they
+# go if they are empty.
+FOLDERS: Final = (CONFIG, "/lib/modules", "/etc/ssl/certs")

@@ -7,12 +7,13 @@ from typing import Final
 
 from bundler.core.archive.platforms import choose
 from bundler.core.errors import ExitCode, Location, Problem, Problems
+from bundler.core.hostnames import fault as name_fault
 from bundler.core.versions import matches
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.dns import has_dns
-from bundler.installer.plan.endpoint import API_PORT, BALANCER, balanced
+from bundler.installer.plan.endpoint import API_PORT, BALANCER, ENDPOINT, balanced
 from bundler.installer.plan.kubeadm import allows_cgroup_v1, overlapping
 from bundler.installer.plan.packages import carries_containerd
 from bundler.installer.plan.steps import Deliver, Plan
@@ -68,11 +69,19 @@ def check(context: Context, plan: Plan, limits: Limits) -> None:
     found += _bundle(context)
     found += _endpoint(context)
     found += _names(context)
+    found += _conntrack(context)
     found += _clocks(context, limits)
     found += _subnets(context)
     found += _disks(context, plan, limits)
     if found:
         raise Problems(tuple(found), code=ExitCode.PREFLIGHT)
+
+
+def check_names(context: Context) -> None:
+    """Names that are none, before a step is made with one. Raises Problems (PREFLIGHT)."""
+    wrong = tuple(problem for problem in _names(context) if " is no host name: " in problem.message)
+    if wrong:
+        raise Problems(wrong, code=ExitCode.PREFLIGHT)
 
 
 def check_removal(facts: Facts) -> None:
@@ -256,14 +265,31 @@ def _balancers(context: Context) -> Iterator[Problem]:
 
 
 def _names(context: Context) -> Iterator[Problem]:
+    """A host's name goes into every /etc/hosts and into scripts: it has to be one, and its own."""
     names = Counter(node_name(facts) for _, facts in context.hosts())
+    ours = {ENDPOINT, context.site.registry.domain}
+    fix = "hostnamectl set-hostname NAME"
     for host, facts in context.hosts():
         name = node_name(facts)
-        if names[name] > 1:
-            fix = "hostnamectl set-hostname NAME"
+        if not name or name == "localhost" or name.startswith("localhost."):
+            yield _problem(host.address, "hostname", "the host has no name", fix)
+        elif why := name_fault(name):
+            yield _problem(host.address, "hostname", f"its name {name[:80]!r} is no host name: {why}", fix)
+        elif name in ours:
+            yield _problem(host.address, "hostname", f"{name} is a name that the cluster itself needs", fix)
+        elif names[name] > 1:
             yield _problem(host.address, "hostname", f"another host is called {name} too", fix)
-        elif not name or name == "localhost":
-            yield _problem(host.address, "hostname", "the host has no name", "hostnamectl set-hostname NAME")
+
+
+def _conntrack(context: Context) -> Iterator[Problem]:
+    """kube-proxy has one setting for all nodes: the control plane decides, no worker loosens it."""
+    proxy = context.site.kubeadm.get("KubeProxyConfiguration", {})
+    left_alone = not context.cluster.conntrack_writable or "conntrack" in proxy
+    for host, facts in () if left_alone else context.hosts():
+        if not facts.conntrack_writable:
+            fix = "in the Clusterfile: KubeProxyConfiguration with conntrack: {maxPerCore: 0}, for all nodes"
+            message = "net.netfilter.nf_conntrack_max can't be set here, and kube-proxy needs to"
+            yield _problem(host.address, "conntrack", message, fix)
 
 
 def _clocks(context: Context, limits: Limits) -> Iterator[Problem]:
