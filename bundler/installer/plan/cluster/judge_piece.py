@@ -1,0 +1,131 @@
+"""Is a piece of a host as expected? What is there decides, what the journal says explains the difference."""
+
+from collections.abc import Mapping
+
+from bundler.installer.facts.observed import BlobState, HostObservation, JournalEntry
+from bundler.installer.plan.cluster.compare import Difference, compare
+from bundler.installer.plan.cluster.steps import Because, Cause
+from bundler.installer.plan.cluster.verdict import YES, Satisfied, Undecidable, Unsatisfied, Verdict
+from bundler.installer.site import expected as e
+from bundler.installer.site.desired import Piece
+
+_SHORT = 12  # characters of a digest for people
+
+
+def judge_piece(piece: Piece, host: HostObservation, kept: Mapping[str, str]) -> Verdict:
+    """A raised revision is reason enough, whatever is observed."""
+    entry = host.journal.get(piece.key)
+    if entry and entry.revision < piece.revision:
+        return Unsatisfied(Because(Cause.REVISED, piece.subject, str(entry.revision), str(piece.revision)))
+    match piece.expected:
+        case e.FileIs():
+            return _file(piece, piece.expected, host, kept)
+        case e.UnitRuns():
+            return _unit(piece.expected, host, entry)
+        case e.Journalled():
+            return _journalled(piece, entry)
+        case _:
+            return _content(piece, host)
+
+
+def _content(piece: Piece, host: HostObservation) -> Verdict:
+    match piece.expected:
+        case e.FilesAre(sizes):
+            for path, size in sizes.items():
+                state = host.files.get(path)
+                if state is None:
+                    return Unsatisfied(Because(Cause.MISSING, path))
+                if state.size != size:
+                    return Unsatisfied(
+                        because_changed(piece, host, path, f"{state.size} bytes", f"{size} bytes")
+                    )
+        case e.SysctlsAre(values):
+            for key, value in values.items():
+                if host.sysctls.get(key) != value:
+                    return Unsatisfied(
+                        because_changed(piece, host, key, host.sysctls.get(key, "none"), value)
+                    )
+        case e.PackagesAre(names):
+            return _all_there("package", names, set(host.packages))
+        case e.ImagesAre(names):
+            return _all_there("image", names, set(host.images))
+        case e.BlobsAre(digests):
+            whole = {digest for digest, state in host.blobs.items() if state is BlobState.WHOLE}
+            damaged = sorted(set(digests) & (set(host.blobs) - whole))
+            if damaged:
+                return Unsatisfied(Because(Cause.DRIFTED, f"blob {damaged[0]}", "", "damaged"))
+            return _all_there("blob", digests, whole)
+        case _:
+            return Undecidable(f"no way to look at {piece.subject}")
+    return YES
+
+
+def because_changed(piece: Piece, host: HostObservation, subject: str, before: str, now: str) -> Because:
+    """Drift, if the journal says that the step was done with the very same inputs."""
+    entry = host.journal.get(piece.key)
+    drifted = entry is not None and entry.inputs == piece.inputs
+    return (
+        Because(Cause.DRIFTED, subject, now, before)
+        if drifted
+        else Because(Cause.CHANGED, subject, before, now)
+    )
+
+
+def _all_there(kind: str, wanted: tuple[str, ...], found: set[str]) -> Verdict:
+    missing = [name for name in wanted if name not in found]
+    if not missing:
+        return YES
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return Unsatisfied(Because(Cause.MISSING, f"{kind} {missing[0]}{more}"))
+
+
+def _file(piece: Piece, wanted: e.FileIs, host: HostObservation, kept: Mapping[str, str]) -> Verdict:
+    state, entry = host.files.get(wanted.path), host.journal.get(piece.key)
+    applied = entry.inputs.get("content") if entry else None
+    keep = kept.get(f"{host.address} {wanted.path}")
+    match compare(applied, state.digest if state else None, wanted.digest, keep):
+        case Difference.SAME:
+            return YES
+        case Difference.KEPT:
+            return Satisfied(kept=True)
+        case Difference.MISSING:
+            return Unsatisfied(Because(Cause.MISSING, wanted.path))
+        case Difference.DRIFTED:
+            return Unsatisfied(Because(Cause.DRIFTED, wanted.path))
+        case Difference.CHANGED:
+            return Unsatisfied(changed_input(piece, entry) or Because(Cause.CHANGED, wanted.path))
+
+
+def changed_input(piece: Piece, entry: JournalEntry | None) -> Because | None:
+    """The first named input that differs from the journal's; a digest is shown only where nothing else differs."""
+    if entry is None:
+        return None
+    names = sorted(set(piece.inputs) | set(entry.inputs), key=lambda name: (name == "content", name))
+    for name in names:
+        before, now = entry.inputs.get(name, ""), piece.inputs.get(name, "")
+        if before != now and name == "content":
+            return Because(Cause.CHANGED, piece.subject, before[:_SHORT], now[:_SHORT])
+        if before != now:
+            return Because(Cause.CHANGED, name, before or "none", now or "none")
+    return None
+
+
+def _unit(wanted: e.UnitRuns, host: HostObservation, entry: JournalEntry | None) -> Verdict:
+    state = host.units.get(wanted.unit)
+    if state is None:
+        return Unsatisfied(Because(Cause.MISSING, wanted.unit))
+    if not state.enabled:
+        return Unsatisfied(Because(Cause.DRIFTED, wanted.unit, "enabled", "disabled"))
+    if wanted.active and not state.active:
+        return Unsatisfied(Because(Cause.DRIFTED, wanted.unit, "active", "stopped"))
+    known = state.started_with or (entry.inputs.get("reads", "") if entry else "")
+    if wanted.active and wanted.reads and known != wanted.reads:
+        return Unsatisfied(Because(Cause.CHANGED, f"what {wanted.unit} reads", "", "what lies there now"))
+    return YES
+
+
+def _journalled(piece: Piece, entry: JournalEntry | None) -> Verdict:
+    if entry is None:
+        return Unsatisfied(Because(Cause.MISSING, piece.subject))
+    because = changed_input(piece, entry)
+    return Unsatisfied(because) if because else YES

@@ -1,0 +1,109 @@
+"""Observe, decide, commit, act, and again, until nothing is left to do. All I/O is behind `SiteAccess`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from bundler.core.errors import BundlerError
+from bundler.installer.facts.observed import Observed
+from bundler.installer.plan.cluster.decide import decide
+from bundler.installer.plan.cluster.intent import advance, intend, settle
+from bundler.installer.plan.cluster.judge import judge
+from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.steps import Plan, Refused, Stage, Step
+from bundler.installer.plan.cluster.verdict import Satisfied
+from bundler.installer.plan.cluster.view import View
+from bundler.installer.site.desired import Desired
+from bundler.installer.site.record import Record
+
+BOUND: Final = 200  # stages of one run
+
+
+class SiteAccess(Protocol):
+    """A site that can be looked at and acted upon: real machines, or simulated ones."""
+
+    def observe(self) -> Observed:
+        """Everything that the planner asks for."""
+
+    def commit(self, record: Record, before: Record | None) -> None:
+        """Keep the record in the cluster and on a majority of control planes; `before` has to be what is there.
+
+        Raises BundlerError (BUSY) where another run has committed meanwhile.
+        """
+
+    def perform(self, stage: Stage) -> tuple[Step, BundlerError] | None:
+        """Do the stage's steps; the first that failed, with its error, once those under way have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended. error: of a step that failed, or None; stages: how many were done."""
+
+    decision: Plan | Refused
+    stages: int = 0
+    error: BundlerError | None = None
+    partial: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether the site is what was wanted."""
+        return isinstance(self.decision, Plan) and self.decision.stage is None and self.error is None
+
+
+def run(
+    access: SiteAccess,
+    aim: Callable[[Record | None], Desired],
+    operation: Operation,
+    *,
+    run_id: str,
+    fresh_id: str,
+) -> Ended:
+    """aim: what is wanted, once it is known what the site's record holds."""
+    last: tuple[frozenset[str], Observed] | None = None
+    for number in range(BOUND):
+        observed = access.observe()
+        view = _view(aim, observed, operation)
+        decision = decide(view.desired, observed, operation)
+        if isinstance(decision, Refused):
+            return Ended(decision, number)
+        if decision.stage is None:
+            _settle(access, view, operation, run_id, fresh_id)
+            return Ended(decision, number, partial=decision.partial)
+        keys = frozenset(step.key for step in decision.stage.steps)
+        if last == (keys, observed):
+            return Ended(decision, number, stuck=tuple(sorted(keys)))
+        last = (keys, observed)
+        _commit(access, view, run_id, fresh_id)
+        failed = access.perform(decision.stage)
+        if failed is not None and not _succeeded_after_all(access, failed[0]):
+            return Ended(decision, number + 1, error=failed[1])
+    return Ended(decision, BOUND)
+
+
+def _view(aim: Callable[[Record | None], Desired], observed: Observed, operation: Operation) -> View:
+    """Two looks: what is wanted may depend on the record, which is found by looking."""
+    first = View(aim(None), observed, operation)
+    return View(aim(first.record), observed, operation) if first.record else first
+
+
+def _commit(access: SiteAccess, view: View, run_id: str, fresh_id: str) -> None:
+    access.commit(advance(view, intend(view, run_id, fresh_id)), view.record)
+
+
+def _settle(access: SiteAccess, view: View, operation: Operation, run_id: str, fresh_id: str) -> None:
+    """The record ends as what is there; a site that was taken down keeps none.
+
+    A site without a record is taken over here when nothing of it has to be changed.
+    """
+    old = view.record
+    if operation.kind is Kind.DELETE or (old is None and view.api is None):
+        return
+    settled = settle(view, intend(view, old.run if old else run_id, fresh_id))
+    if old is None or replace(settled, serial=old.serial) != old:
+        access.commit(settled, old)
+
+
+def _succeeded_after_all(access: SiteAccess, step: Step) -> bool:
+    """A program can miss that what it did succeeded; look before believing it."""
+    return isinstance(judge(step.probe, access.observe()), Satisfied)

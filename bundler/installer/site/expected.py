@@ -1,0 +1,65 @@
+"""What can be expected of one host and looked at: plain data, judged by plan/cluster/probes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FileIs:
+    """A file with this content. secret: its digest is compared, never shown nor kept."""
+
+    path: str
+    digest: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FilesAre:
+    """Files that were delivered, by path: digest, or size where content is too large to hash each time."""
+
+    sizes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRuns:
+    """A unit enabled and active. reads: digest of what it is to read; "" where that does not matter."""
+
+    unit: str
+    reads: str = ""
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SysctlsAre:
+    """Kernel settings, by key as below /proc/sys."""
+
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PackagesAre:
+    """OS packages that are installed, whichever version."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesAre:
+    """Images that the runtime has."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlobsAre:
+    """Blobs in the registry's store, by digest."""
+
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Journalled:
+    """Nothing is left to look at: the journal's inputs and revision decide."""
+
+
+Expected = FileIs | FilesAre | UnitRuns | SysctlsAre | PackagesAre | ImagesAre | BlobsAre | Journalled
