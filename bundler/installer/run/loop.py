@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from bundler.core.errors import BundlerError
 from bundler.installer.facts.observed import Observed
 from bundler.installer.plan.cluster.decide import decide
-from bundler.installer.plan.cluster.intent import advance, intend, settle
+from bundler.installer.plan.cluster.intent import advance, intend, moved_on, settle
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan, Refused, Stage, Step
@@ -63,18 +63,19 @@ def run(
     last: tuple[frozenset[str], Observed] | None = None
     for number in range(BOUND):
         observed = access.observe()
-        view = _view(aim, observed, operation)
+        found = _view(aim, observed, operation)
+        view = moved_on(found)
         decision = decide(view.desired, observed, operation)
         if isinstance(decision, Refused):
             return Ended(decision, number)
         if decision.stage is None:
-            _settle(access, view, operation, run_id, fresh_id)
+            _settle(access, view, found.record, run_id, fresh_id)
             return Ended(decision, number, partial=decision.partial)
         keys = frozenset(step.key for step in decision.stage.steps)
         if last == (keys, observed):
             return Ended(decision, number, stuck=tuple(sorted(keys)))
         last = (keys, observed)
-        _commit(access, view, run_id, fresh_id)
+        access.commit(advance(view, intend(view, run_id, fresh_id)), found.record)
         failed = access.perform(decision.stage)
         if failed is not None and not _succeeded_after_all(access, failed[0]):
             return Ended(decision, number + 1, error=failed[1])
@@ -87,17 +88,12 @@ def _view(aim: Callable[[Record | None], Desired], observed: Observed, operation
     return View(aim(first.record), observed, operation) if first.record else first
 
 
-def _commit(access: SiteAccess, view: View, run_id: str, fresh_id: str) -> None:
-    access.commit(advance(view, intend(view, run_id, fresh_id)), view.record)
-
-
-def _settle(access: SiteAccess, view: View, operation: Operation, run_id: str, fresh_id: str) -> None:
+def _settle(access: SiteAccess, view: View, old: Record | None, run_id: str, fresh_id: str) -> None:
     """The record ends as what is there; a site that was taken down keeps none.
 
     A site without a record is taken over here when nothing of it has to be changed.
     """
-    old = view.record
-    if operation.kind is Kind.DELETE or (old is None and view.api is None):
+    if view.operation.kind is Kind.DELETE or (old is None and view.api is None):
         return
     settled = settle(view, intend(view, old.run if old else run_id, fresh_id))
     if old is None or replace(settled, serial=old.serial) != old:

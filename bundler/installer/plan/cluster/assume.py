@@ -22,6 +22,7 @@ from bundler.installer.site import expected as e
 from bundler.installer.site.desired import Piece
 
 _YEAR = 365 * 86400.0
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 
 
 def assume(step: Step, observed: Observed) -> Observed:
@@ -29,10 +30,10 @@ def assume(step: Step, observed: Observed) -> Observed:
     match step.probe:
         case p.PieceIs(piece):
             return _host(observed, piece.host, lambda host: _with_piece(piece, host))
-        case p.ControlPlaneIs(address, node, version):
-            return _joined_control_plane(observed, address, node, version)
-        case p.NodeIs(address, node, version):
-            return _joined(observed, address, node, version, control_plane=False)
+        case p.ControlPlaneIs():
+            return _joined_control_plane(observed, step.probe)
+        case p.NodeIs():
+            return _joined(observed, step.probe)
         case p.Left(address, node):
             return _left(observed, address, node)
         case p.MemberGone(id_):
@@ -87,28 +88,35 @@ def _members(observed: Observed, change: Callable[[tuple[Member, ...]], tuple[Me
     return replace(observed, etcd=Present(replace(etcd, members=change(etcd.members))))
 
 
-def _joined(observed: Observed, address: str, name: str, version: str, *, control_plane: bool) -> Observed:
+def _joined(observed: Observed, probe: p.ControlPlaneIs | p.NodeIs) -> Observed:
     api = value_of(observed.api) or ApiObservation(uid="forecast")
-    old = api.node(name) or Node(name, address)
-    node = replace(old, control_plane=control_plane, ready=True, version=version or old.version)
-    nodes = (*(each for each in api.nodes if each.name != name), node)
+    control = isinstance(probe, p.ControlPlaneIs)
+    old = api.node(probe.node) or Node(probe.node, probe.address)
+    node = replace(old, control_plane=control, ready=True, version=probe.version or old.version)
+    nodes = (*(each for each in api.nodes if each.name != probe.node), node)
     observed = replace(observed, api=Present(replace(api, nodes=nodes)))
-    traces = Traces(pki=True, kubelet_conf=True, static_pods=control_plane, etcd_data=control_plane)
-    return _host(observed, address, lambda host: _running(replace(host, traces=traces, ours=True), version))
+    traces = Traces(pki=True, kubelet_conf=True, static_pods=control, etcd_data=control)
+    return _host(
+        observed, probe.address, lambda host: _running(replace(host, traces=traces, ours=True), probe)
+    )
 
 
-def _running(host: HostObservation, version: str) -> HostObservation:
-    names = ("kubelet", "kube-apiserver", "etcd") if host.traces.static_pods else ("kubelet",)
-    fresh = {name: Component(version) for name in names if version and name not in host.components}
-    return replace(host, components={**host.components, **fresh})
+def _running(host: HostObservation, probe: p.ControlPlaneIs | p.NodeIs) -> HostObservation:
+    names = ("kubelet", *CONTROL_PLANE) if host.traces.static_pods else ("kubelet",)
+    fresh = {
+        name: Component(probe.version, dict(probe.settings.get(name, {})))
+        for name in names
+        if name not in host.components
+    }
+    return replace(host, components={**host.components, **fresh}, lists={**host.lists, **probe.lists})
 
 
-def _joined_control_plane(observed: Observed, address: str, name: str, version: str) -> Observed:
-    observed = _joined(observed, address, name, version, control_plane=True)
+def _joined_control_plane(observed: Observed, probe: p.ControlPlaneIs) -> Observed:
+    observed = _joined(observed, probe)
     etcd = value_of(observed.etcd) or EtcdObservation("forecast", ())
-    others = tuple(member for member in etcd.members if member.address != address)
-    found = etcd.at(address) or Member(f"forecast-{address}", name, address)
-    member = replace(found, name=name, started=True, learner=False)
+    others = tuple(member for member in etcd.members if member.address != probe.address)
+    found = etcd.at(probe.address) or Member(f"forecast-{probe.address}", probe.node, probe.address)
+    member = replace(found, name=probe.node, started=True, learner=False, healthy=True)
     return replace(observed, etcd=Present(replace(etcd, members=(*others, member))))
 
 

@@ -21,6 +21,7 @@ from bundler.installer.plan.cluster.concerns.status import status
 from bundler.installer.plan.cluster.concerns.versions import versions
 from bundler.installer.plan.cluster.concerns.way_back import way_back
 from bundler.installer.plan.cluster.concerns.workers import workers
+from bundler.installer.plan.cluster.intent import intend, moved_on
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.rules.aim import aim
 from bundler.installer.plan.cluster.rules.identity import identity
@@ -51,25 +52,26 @@ def decide(desired: Desired, observed: Observed, operation: Operation) -> Decisi
 
     A later stage that would be refused refuses the whole: nothing is begun that can't be ended.
     """
-    decision, _ = _decide(View(desired, observed, operation))
+    view = moved_on(View(desired, observed, operation))
+    decision, _ = _decide(view)
     if isinstance(decision, Refused) or decision.stage is None:
         return decision
-    stages, refused = foresee(desired, observed, operation, decision.stage)
+    stages, refused = foresee(view, decision.stage)
     return refused or replace(decision, forecast=stages)
 
 
-def foresee(
-    desired: Desired, observed: Observed, operation: Operation, stage: Stage
-) -> tuple[tuple[Stage, ...], Refused | None]:
+def foresee(view: View, stage: Stage) -> tuple[tuple[Stage, ...], Refused | None]:
     """The stages behind this one, if every step does what its probe says."""
     stages: list[Stage] = []
     for _ in range(BOUND):
+        record = intend(view, "forecast", "forecast")
+        observed = view.observed
         for each in stage.steps:
             observed = assume(each, observed)
-        view = View(desired, observed, operation)
-        decision, _ = _decide(view)
+        view = moved_on(View(view.desired, observed, view.operation, record))
         if view.existence is Existence.DOWN:
             break  # whether the API comes up again has to be seen
+        decision, _ = _decide(view)
         if isinstance(decision, Refused):
             return tuple(stages), decision
         if decision.stage is None or _keys(decision.stage) == _keys(stage):

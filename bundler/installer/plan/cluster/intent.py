@@ -10,7 +10,7 @@ from bundler.installer.plan.cluster.probes import Left, PieceIs
 from bundler.installer.plan.cluster.rules.identity import is_replaced
 from bundler.installer.plan.cluster.steps import Cause
 from bundler.installer.plan.cluster.verdict import Unsatisfied
-from bundler.installer.plan.cluster.view import View
+from bundler.installer.plan.cluster.view import Existence, View
 from bundler.installer.site.desired import DesiredHost
 from bundler.installer.site.expected import FileIs
 from bundler.installer.site.record import HostState, Product, Record, RecordedHost, Removed
@@ -32,6 +32,8 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
     )
     if view.operation.kind is Kind.DELETE:
         return new
+    if view.existence is Existence.REMOVING:  # first it is finished, so it stays known
+        return replace(new, operation=Kind.DELETE.value)
     hosts = (*(_wanted(view, host) for host in view.desired.hosts), *_unwanted(view))
     new = replace(new, hosts=hosts, products=_products(view, old), kept=_kept(view, old))
     if not view.owner:
@@ -132,6 +134,14 @@ def advance(view: View, record: Record) -> Record:
         else:
             hosts.append(host)
     return replace(record, hosts=tuple(hosts), removed=tuple(removed), stored=_stored(view, record))
+
+
+def moved_on(view: View) -> View:
+    """The view with its record as far on as what is observed; a run may have died before it noted that."""
+    if view.record is None:
+        return view
+    record = advance(view, view.record)
+    return view if record == view.record else View(view.desired, view.observed, view.operation, record)
 
 
 def _has_left(view: View, host: RecordedHost) -> bool:

@@ -15,20 +15,27 @@ class PieceIs:
 
 @dataclass(frozen=True, slots=True)
 class ControlPlaneIs:
-    """Voter, node, role label, static pods, kubelet: all five, and the version."""
+    """Voter, node, role label, static pods, kubelet: all five.
+
+    version, settings, lists: what it comes up with; only a forecast reads them.
+    """
 
     address: str
     node: str
     version: str = ""
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class NodeIs:
-    """A node of this name is there and Ready."""
+    """A node of this name is there and Ready; settings and lists as above."""
 
     address: str
     node: str
     version: str = ""
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,13 @@ class View:
     desired: Desired
     observed: Observed
     operation: Operation
+    known: Record | None = None
 
     @cached_property
     def record(self) -> Record | None:
-        """The record with the highest generation of all that were found."""
+        """The record with the highest generation of all that were found; `known` is that one, moved on."""
+        if self.known is not None:
+            return self.known
         seen = [value_of(host.record) for host in self.answering]
         seen.append(value_of(self.api.record) if self.api else None)
         return max((record for record in seen if record), key=lambda record: record.age, default=None)
@@ -214,9 +217,7 @@ class View:
         """Whether there is a cluster."""
         if self.api is not None:
             return Existence.RUNNING
-        if any(host.removing for host in self.answering) or (
-            self.record and self.record.operation == "delete"
-        ):
+        if self._being_removed and not self._whole:
             return Existence.REMOVING
         evidence = [host for host in self.answering if host.traces.cluster]
         members = bool(self.record and self.record.members)
@@ -228,6 +229,18 @@ class View:
         if not members and not self._was_finished(evidence):
             return Existence.UNKNOWN if silent else Existence.UNFINISHED
         return self._standing(silent)
+
+    @cached_property
+    def _being_removed(self) -> bool:
+        recorded = self.record is not None and self.record.operation == "delete"
+        return recorded or any(host.removing for host in self.answering)
+
+    @cached_property
+    def _whole(self) -> bool:
+        """Whether a majority of the control planes has everything that it needs to be started again."""
+        found = [self.observed.host(address) for address in self.control_planes]
+        whole = [h for h in found if h and h.traces.pki and h.traces.static_pods and h.traces.etcd_data]
+        return len(whole) >= majority(len(found))
 
     def _was_finished(self, evidence: list[HostObservation]) -> bool:
         """Without a record, the journals tell; a node that is no control plane joined something."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bundler.installer.plan.cluster.hops import upgrading
+from bundler.installer.plan.cluster.lists import lists_with
 from bundler.installer.plan.cluster.make import key, proposal, requested, step
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Clean, ControlPlaneIs, Left
@@ -30,9 +31,11 @@ def control_planes(view: View) -> Iterator[Proposal | Finding]:
         case Existence.ABSENT | Existence.UNFINISHED:
             yield first_install(view)
         case Existence.RUNNING if view.actor:
-            joins = tuple(_joins(view))
-            yield from joins
-            if not joins:
+            yield from _joins(view)
+            missing = [
+                a for a in view.desired.control_planes if not view.complete(a) and a not in view.excused
+            ]
+            if not missing:
                 yield from _leaves(view)
     yield from arithmetic(view)
 
@@ -69,7 +72,7 @@ def _init(view: View, address: str) -> Iterator[Step]:
     """Nothing to see: `init`. Data: finish with the recorded inputs. Else undo what there is, and `init`."""
     host = view.observed.host(address)
     version = _version(view)
-    probe = ControlPlaneIs(address, view.node_name(address), version)
+    probe = _whole(view, address)
     inputs = {"version": version, "name": view.desired.name, **view.desired.fixed}
     ready = _ready(view, address)
     if host is not None and host.traces.etcd_data:
@@ -85,6 +88,11 @@ def _init(view: View, address: str) -> Iterator[Step]:
     guard = Guard("no-cluster", "absent")
     because = Because(Cause.MISSING, f"the cluster {view.desired.name}")
     yield step(Verb.INIT, address, because, probe, inputs=inputs, after=(*ready, *undo), guards=(guard,))
+
+
+def _whole(view: View, address: str) -> ControlPlaneIs:
+    lists = lists_with(view, address)
+    return ControlPlaneIs(address, view.node_name(address), _version(view), view.desired.settings, lists)
 
 
 def _version(view: View) -> str:
@@ -106,7 +114,7 @@ def _join(view: View, address: str, after: tuple[str, ...] = ()) -> Step:
         Verb.JOIN_CONTROL_PLANE,
         address,
         because,
-        ControlPlaneIs(address, node, _version(view)),
+        _whole(view, address),
         inputs={"version": _version(view), "role": "control-plane", "found": ", ".join(found)},
         after=after,
         guards=(Guard("etcd-learner", "none"), Guard("etcd-healthy", "all")),

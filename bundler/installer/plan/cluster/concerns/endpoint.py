@@ -1,21 +1,14 @@
 """Who is asked for the API and for images: every host's lists follow the control planes that are whole."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from bundler.installer.plan.cluster.judge import judge
+from bundler.installer.plan.cluster.lists import LISTS, serving
 from bundler.installer.plan.cluster.make import key, proposal, step
 from bundler.installer.plan.cluster.probes import ListIs
 from bundler.installer.plan.cluster.steps import Proposal, Verb
 from bundler.installer.plan.cluster.verdict import Unsatisfied
 from bundler.installer.plan.cluster.view import Existence, View
-
-LISTS: Final = ("endpoint", "registries")
-
-
-def serving(view: View) -> tuple[str, ...]:
-    """Control planes that are whole and stay."""
-    return tuple(a for a in view.control_planes if view.complete(a) and not view.leaving(a))
 
 
 def endpoint(view: View) -> Iterator[Proposal]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bundler.installer.facts.api import Owner
 from bundler.installer.plan.cluster.concerns.control_planes import initial
+from bundler.installer.plan.cluster.lists import lists_with
 from bundler.installer.plan.cluster.make import budget, key, proposal, requested, step
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Left, NodeIs
@@ -30,7 +31,7 @@ def workers(view: View) -> Iterator[Proposal | Finding]:
 def _join(view: View, address: str, *, first: bool) -> Iterator[Proposal]:
     node, name = view.node(address), view.node_name(address)
     ready = tuple(piece.key for piece in view.desired.pieces if piece.host == address)
-    probe = NodeIs(address, name, view.desired.versions.kubernetes)
+    probe = NodeIs(address, name, view.desired.versions.kubernetes, view.desired.settings, lists_with(view))
     if first:
         after = (*ready, key(Verb.INIT, initial(view)), key(Verb.FINISH_INIT, initial(view)))
         because = Because(Cause.MISSING, f"node {name}")

@@ -196,7 +196,9 @@ def test_09_where_nothing_of_ours_is_wrong_the_containers_last_lines_are_told() 
     aim = wanted(1, 1)
     site = built(aim)
     machine = site.machines[cp(1)]
-    machine.certificates = [Certificate("expired", site.now, site.now + 300 * DAY)]  # the API does not come up
+    machine.certificates = [
+        Certificate("expired", site.now, site.now + 300 * DAY)
+    ]  # the API does not come up
     machine.last_lines = "etcd: cannot allocate memory"
     (refused,) = refusal(site, aim).refusals
     assert refused.rule == "BND-API-DOWN"
