@@ -28,6 +28,8 @@ class SiteAccess(Protocol):
     def commit(self, record: Record, before: Record | None) -> None:
         """Keep the record in the cluster and on a majority of control planes; `before` has to be what is there.
 
+        While a site is removed, only where one is left: a host that is clean stays so.
+
         Raises BundlerError (BUSY) where another run has committed meanwhile.
         """
 

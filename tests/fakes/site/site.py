@@ -106,7 +106,9 @@ class Site:
             ready = bool(
                 node.ready and machine and machine.on and machine.traces.kubelet_conf and not stopped
             )
-            nodes.append(replace(node, ready=ready))
+            kubelet_part = machine.components.get("kubelet") if machine and machine.on else None
+            version = kubelet_part.version if kubelet_part else node.version  # the kubelet tells it itself
+            nodes.append(replace(node, ready=ready, version=version))
         return ApiObservation(
             uid="cluster",
             name=self.name,
@@ -130,7 +132,8 @@ class Site:
             self.record = record
         for host in record.hosts:
             machine = self.machines.get(host.address)
-            if machine and machine.on and host.role.value == "control-plane":
+            kept = machine is not None and (machine.ours or record.operation != "delete")
+            if machine and kept and machine.on and host.role.value == "control-plane":
                 machine.record, machine.site, machine.ours = record, record.site_id, True
                 if record.operation != "delete":
                     machine.removing = False

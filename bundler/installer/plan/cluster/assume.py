@@ -135,7 +135,9 @@ def _clean(host: HostObservation) -> HostObservation:
     )
 
 
-_Plain = p.Clean | p.MarkedForRemoval | p.RunsWith | p.ListIs | p.CertificatesLast | p.ClockIs
+_Plain = (
+    p.Clean | p.MarkedForRemoval | p.RunsWith | p.ControlPlaneRuns | p.ListIs | p.CertificatesLast | p.ClockIs
+)
 
 
 def _on_host(probe: _Plain, observed: Observed) -> Observed:
@@ -147,12 +149,22 @@ def _on_host(probe: _Plain, observed: Observed) -> Observed:
             return _host(observed, address, lambda host: replace(host, removing=True))
         case p.RunsWith():
             return _runs_with(probe, observed)
+        case p.ControlPlaneRuns(address, version):
+            return _host(observed, address, lambda host: _upgraded(host, version))
         case p.ListIs(address, name, entries):
             return _host(observed, address, lambda host: replace(host, lists={**host.lists, name: entries}))
         case p.ClockIs(address):
             return _host(observed, address, lambda host: replace(host, clock_offset=0.0))
         case p.CertificatesLast(address, until, names):
             return _host(observed, address, lambda host: _renewed(host, until + _YEAR, names))
+
+
+def _upgraded(host: HostObservation, version: str) -> HostObservation:
+    components = {
+        name: replace(each, version=version) if name.startswith("kube-") else each
+        for name, each in host.components.items()
+    }
+    return replace(host, components=components)
 
 
 def _renewed(host: HostObservation, until: float, names: frozenset[str]) -> HostObservation:

@@ -21,14 +21,19 @@ def minor(version: str) -> int:
 
 
 def running(view: View) -> Mapping[str, str]:
-    """The API server's version on every control plane of the cluster."""
+    """The version of every control plane of the cluster: its lowest part's, so that half an upgrade is none."""
     return {
         address: version
         for address in view.control_planes
-        if view.node(address)
-        and not view.leaving(address)
-        and (version := version_at(view, address, "kube-apiserver"))
+        if view.node(address) and not view.leaving(address) and (version := _lowest(view, address))
     }
+
+
+def _lowest(view: View, address: str) -> str:
+    host = view.observed.host(address)
+    parts = {name: each.version for name, each in host.components.items()} if host else {}
+    found = [version for name, version in parts.items() if name.startswith("kube-")]
+    return min(found, key=number) if found else version_at(view, address, "kubelet")
 
 
 def version_at(view: View, address: str, component: str) -> str:

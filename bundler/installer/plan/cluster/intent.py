@@ -87,7 +87,7 @@ def _stays(view: View, address: str) -> bool:
 
 def _unwanted(view: View) -> Iterator[RecordedHost]:
     for recorded in view.recorded:
-        if view.desired.host(recorded.address) is not None:
+        if view.wanted(recorded.address) is not None:
             continue
         leaving = view.leaving(recorded.address)
         gone = recorded.gone or recorded.address in view.operation.consents.gone
@@ -166,7 +166,7 @@ def settle(view: View, record: Record) -> Record:
     """Nothing is left to do: labels are as wanted, and no operation is open."""
     hosts = tuple(
         replace(host, labels=wanted.labels, taints=wanted.taints)
-        if (wanted := view.desired.host(host.address))
+        if (wanted := view.wanted(host.address))
         else host
         for host in record.hosts
     )

@@ -24,7 +24,13 @@ def judge(probe: p.Probe, observed: Observed, kept: Mapping[str, str] | None = N
         case p.Once():
             return Unsatisfied(Because(Cause.REQUESTED, "the steps behind it need it"))
         case (
-            p.Clean() | p.MarkedForRemoval() | p.RunsWith() | p.ListIs() | p.CertificatesLast() | p.ClockIs()
+            p.Clean()
+            | p.MarkedForRemoval()
+            | p.RunsWith()
+            | p.ControlPlaneRuns()
+            | p.ListIs()
+            | p.CertificatesLast()
+            | p.ClockIs()
         ):
             host = observed.host(probe.address)
             return (
@@ -46,7 +52,9 @@ def _changed(subject: str, before: object, now: object) -> Unsatisfied:
     return Unsatisfied(Because(Cause.CHANGED, subject, str(before), str(now)))
 
 
-_HostProbe = p.Clean | p.MarkedForRemoval | p.RunsWith | p.ListIs | p.CertificatesLast | p.ClockIs
+_HostProbe = (
+    p.Clean | p.MarkedForRemoval | p.RunsWith | p.ControlPlaneRuns | p.ListIs | p.CertificatesLast | p.ClockIs
+)
 
 
 def _of_host(probe: _HostProbe, host: HostObservation, observed: Observed) -> Verdict:
@@ -58,9 +66,14 @@ def _of_host(probe: _HostProbe, host: HostObservation, observed: Observed) -> Ve
             return YES if host.removing else _missing(f"the mark of removal on {address}")
         case p.RunsWith():
             return _runs_with(probe, host)
+        case p.ControlPlaneRuns(_, version):
+            found = sorted(each.version for name, each in host.components.items() if name.startswith("kube-"))
+            other = [each for each in found if each != version]
+            return _changed("Kubernetes", other[0], version) if other else YES
         case p.ListIs(_, name, entries):
-            found = host.lists.get(name, ())
-            return YES if set(found) == set(entries) else _changed(name, ", ".join(found), ", ".join(entries))
+            listed = host.lists.get(name, ())
+            same = set(listed) == set(entries)
+            return YES if same else _changed(name, ", ".join(listed), ", ".join(entries))
         case p.ClockIs(address):
             return (
                 YES if abs(host.clock_offset) <= 1 else _changed(f"clock of {address}", host.clock_offset, 0)

@@ -15,8 +15,9 @@ _SHORT = 12  # characters of a digest for people
 def judge_piece(piece: Piece, host: HostObservation, kept: Mapping[str, str]) -> Verdict:
     """A raised revision is reason enough, whatever is observed."""
     entry = host.journal.get(piece.key)
-    if entry and entry.revision < piece.revision:
-        return Unsatisfied(Because(Cause.REVISED, piece.subject, str(entry.revision), str(piece.revision)))
+    if piece.revision > 1 and (entry is None or entry.revision < piece.revision) and host.ours:
+        was = str(entry.revision) if entry else ""
+        return Unsatisfied(Because(Cause.REVISED, piece.subject, was, str(piece.revision)))
     match piece.expected:
         case e.FileIs():
             return _file(piece, piece.expected, host, kept)

@@ -47,7 +47,7 @@ def budget(view: View, address: str) -> Mapping[str, int]:
     """What disturbing this host takes: the control plane's one, or one of its group."""
     if view.is_control_plane(address):
         return {"control-plane": 1}
-    wanted = view.desired.host(address)
+    wanted = view.wanted(address)
     return {f"group:{wanted.group if wanted else 'workers'}": 1}
 
 

@@ -88,6 +88,14 @@ class RunsWith:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlPlaneRuns:
+    """Every part of Kubernetes' control plane on this host has this version (etcd has its own)."""
+
+    address: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListIs:
     """A host's list (`endpoint`, `registries`, `way`) holds these."""
 
@@ -162,6 +170,7 @@ Probe = (
     | Clean
     | MarkedForRemoval
     | RunsWith
+    | ControlPlaneRuns
     | ListIs
     | NodeHas
     | CertificatesLast

@@ -1,5 +1,6 @@
 """What every concern shares: desired, observed, record, and the answers that follow from the three."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -10,7 +11,7 @@ from bundler.installer.facts.etcd import EtcdObservation, majority
 from bundler.installer.facts.observed import HostObservation, Observed
 from bundler.installer.facts.seen import Present, value_of
 from bundler.installer.plan.cluster.operation import Kind, Operation
-from bundler.installer.site.desired import Desired
+from bundler.installer.site.desired import Desired, DesiredHost
 from bundler.installer.site.model import Role
 from bundler.installer.site.record import SCHEMA, HostState, Record, RecordedHost
 
@@ -86,7 +87,36 @@ class View:
 
     def recorded_host(self, address: str) -> RecordedHost | None:
         """What the record says of a host."""
-        return self.record.host(address) if self.record else None
+        return self._recorded.get(address)
+
+    def wanted(self, address: str) -> DesiredHost | None:
+        """What the Clusterfile says of a host."""
+        return self._wanted.get(address)
+
+    def piece_keys(self, address: str) -> tuple[str, ...]:
+        """Keys of all pieces of a host: they come before it joins anything."""
+        return tuple(self._pieces.get(address, ()))
+
+    @cached_property
+    def _pieces(self) -> Mapping[str, list[str]]:
+        keys: dict[str, list[str]] = {}
+        for piece in self.desired.pieces:
+            keys.setdefault(piece.host, []).append(piece.key)
+        return keys
+
+    @cached_property
+    def _recorded(self) -> Mapping[str, RecordedHost]:
+        return {host.address: host for host in self.recorded}
+
+    @cached_property
+    def _wanted(self) -> Mapping[str, DesiredHost]:
+        return {host.address: host for host in self.desired.hosts}
+
+    @cached_property
+    def _nodes(self) -> Mapping[str, Node]:
+        """By name, and by address where that is no name."""
+        nodes = self.api.nodes if self.api else ()
+        return {**{node.address: node for node in nodes}, **{node.name: node for node in nodes}}
 
     def node_name(self, address: str) -> str:
         """The recorded name stays, whatever the host calls itself now."""
@@ -97,10 +127,7 @@ class View:
 
     def node(self, address: str) -> Node | None:
         """The node that runs on this host."""
-        if self.api is None:
-            return None
-        by_address = (node for node in self.api.nodes if node.address == address)
-        return self.api.node(self.node_name(address)) or next(by_address, None)
+        return self._nodes.get(self.node_name(address)) or self._nodes.get(address)
 
     def role(self, address: str) -> Role | None:
         """The role that a host has now: of the record, else of its node, else of its traces."""
@@ -119,7 +146,7 @@ class View:
         role = self.role(address)
         if role is not None:
             return role is Role.CONTROL_PLANE
-        wanted = self.desired.host(address)
+        wanted = self.wanted(address)
         return wanted is not None and wanted.is_control_plane
 
     @cached_property
@@ -150,7 +177,7 @@ class View:
 
     def leaving(self, address: str) -> bool:
         """Whether it is to leave in its present role: agreed to now or before, or its role has changed."""
-        recorded, wanted = self.recorded_host(address), self.desired.host(address)
+        recorded, wanted = self.recorded_host(address), self.wanted(address)
         if self.operation.kind is Kind.DELETE or address in self.operation.consents.gone:
             return True
         if recorded and recorded.state is HostState.LEAVING:
@@ -161,7 +188,7 @@ class View:
 
     def changes_role(self, address: str) -> bool:
         """Whether it is a whole member in another role than the Clusterfile's."""
-        wanted, role = self.desired.host(address), self.role(address)
+        wanted, role = self.wanted(address), self.role(address)
         return wanted is not None and role is not None and wanted.role is not role
 
     def gone(self, address: str) -> bool:
@@ -186,7 +213,7 @@ class View:
             address
             for address in names
             if address
-            and self.desired.host(address) is None
+            and self.wanted(address) is None
             and not self.leaving(address)
             and (self.recorded_host(address) or self.node(address))
         )
@@ -216,7 +243,8 @@ class View:
     def existence(self) -> Existence:
         """Whether there is a cluster."""
         if self.api is not None:
-            return Existence.RUNNING
+            whole = any(self.complete(address) for address in self.control_planes)
+            return Existence.RUNNING if whole else Existence.UNFINISHED
         if self._being_removed and not self._whole:
             return Existence.REMOVING
         evidence = [host for host in self.answering if host.traces.cluster]

@@ -65,7 +65,7 @@ def _has_data(view: View, address: str) -> bool:
 
 def _ready(view: View, address: str) -> tuple[str, ...]:
     """Every piece of this host comes before it joins."""
-    return tuple(piece.key for piece in view.desired.pieces if piece.host == address)
+    return view.piece_keys(address)
 
 
 def _init(view: View, address: str) -> Iterator[Step]:
@@ -147,7 +147,7 @@ def _leaves(view: View) -> Iterator[Proposal | Finding]:
             continue
         if view.observed.host(address) is None or _left(view, address):
             continue
-        wanted = view.desired.host(address)
+        wanted = view.wanted(address)
         why = (
             f"{address} becomes a {wanted.role.value}"
             if wanted

@@ -33,7 +33,7 @@ def nodes(view: View) -> Iterator[Proposal | Finding]:
 
 
 def _labels(view: View, address: str, node: Node) -> Iterator[Proposal]:
-    wanted, recorded = view.desired.host(address), view.recorded_host(address)
+    wanted, recorded = view.wanted(address), view.recorded_host(address)
     if wanted is None:
         return
     old_labels = frozenset(recorded.labels) if recorded else frozenset()

@@ -1,6 +1,6 @@
 """Machine, runtime, registry: every piece of every host that is not as expected."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.make import budget, requested
@@ -18,18 +18,19 @@ def pieces(view: View) -> Iterator[Proposal | Finding]:
     if not view.owner:
         return
     trials = tuple(_trials(view))
-    hosts = dict.fromkeys(piece.host for piece in view.desired.pieces)
+    hosts: dict[str, list[Piece]] = {}
+    for piece in view.desired.pieces:
+        hosts.setdefault(piece.host, []).append(piece)
     yield from (Proposal("registry", (trial,)) for trial in trials)
-    for address in hosts:
+    for address, mine in hosts.items():
         if view.observed.host(address) is None or view.leaving(address):
             continue
-        mine = tuple(piece for piece in view.desired.pieces if piece.host == address)
         yield from _of_host(view, address, mine, tuple(trial.key for trial in trials))
     yield from _foreign(view)
 
 
 def _of_host(
-    view: View, address: str, mine: tuple[Piece, ...], trials: tuple[str, ...]
+    view: View, address: str, mine: Sequence[Piece], trials: tuple[str, ...]
 ) -> Iterator[Proposal | Finding]:
     kept = view.record.kept if view.record else {}
     verdicts: dict[str, Verdict] = {piece.key: judge(PieceIs(piece), view.observed, kept) for piece in mine}

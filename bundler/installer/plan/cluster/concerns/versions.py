@@ -13,7 +13,7 @@ from bundler.installer.plan.cluster.hops import (
 )
 from bundler.installer.plan.cluster.make import budget, requested, step
 from bundler.installer.plan.cluster.operation import Kind
-from bundler.installer.plan.cluster.probes import Once, RunsWith
+from bundler.installer.plan.cluster.probes import ControlPlaneRuns, Once, RunsWith
 from bundler.installer.plan.cluster.steps import (
     Because,
     Cause,
@@ -64,7 +64,7 @@ def _control_planes(view: View, hop: str, behind: list[str]) -> Iterator[Proposa
             Verb.UPGRADE_CONTROL_PLANE,
             address,
             because,
-            RunsWith(address, "kube-apiserver", hop),
+            ControlPlaneRuns(address, hop),
             what=hop,
             inputs={"version": hop},
             after=tuple(each.key for each in snapshot),

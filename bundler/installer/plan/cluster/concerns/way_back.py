@@ -33,7 +33,7 @@ def _restore(view: View, why: str, *, asked: bool = False) -> Iterator[Proposal 
         return
     first = hosts[0]
     version = view.desired.versions.kubernetes
-    pieces = tuple(piece.key for piece in view.desired.pieces if piece.host == first)
+    pieces = view.piece_keys(first)
     yield Finding("data-goes-back", view.desired.name, _written(view), Severity.WARNING)
     yield proposal(
         "way-back",

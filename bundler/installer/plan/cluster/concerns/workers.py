@@ -30,9 +30,9 @@ def workers(view: View) -> Iterator[Proposal | Finding]:
 
 def _join(view: View, address: str, *, first: bool) -> Iterator[Proposal]:
     node, name = view.node(address), view.node_name(address)
-    ready = tuple(piece.key for piece in view.desired.pieces if piece.host == address)
+    ready = view.piece_keys(address)
     probe = NodeIs(address, name, view.desired.versions.kubernetes, view.desired.settings, lists_with(view))
-    if first:
+    if first and not view.joined(address):
         after = (*ready, key(Verb.INIT, initial(view)), key(Verb.FINISH_INIT, initial(view)))
         because = Because(Cause.MISSING, f"node {name}")
         yield proposal("workers", _joining(view, address, because, probe, after))
@@ -75,7 +75,7 @@ def _leaves(view: View) -> Iterator[Proposal | Finding]:
         if view.node(address) is None and not host.traces.cluster and not host.ours:
             continue
         name = view.node_name(address)
-        wanted = view.desired.host(address)
+        wanted = view.wanted(address)
         why = (
             f"{address} becomes a {wanted.role.value}"
             if wanted

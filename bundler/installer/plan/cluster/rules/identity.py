@@ -90,7 +90,7 @@ def clones(view: View) -> Iterator[Refusal]:
 
 def same_names(view: View) -> Iterator[Refusal]:
     """Two hosts of one node name would push each other out of the cluster."""
-    wanted = [host for host in view.answering if view.desired.host(host.address)]
+    wanted = [host for host in view.answering if view.wanted(host.address)]
     count = Counter(view.node_name(host.address) for host in wanted)
     for node, number in count.items():
         if number > 1:
@@ -183,7 +183,9 @@ def moved(view: View) -> Iterator[Refusal]:
     pairs = []
     for host in view.answering:
         old = next((each for each in view.recorded if each.machine_id == host.machine_id), None)
-        if old and old.address != host.address:
+        still = view.observed.host(old.address) if old else None
+        cloned = still is not None and still.machine_id == host.machine_id
+        if old and old.address != host.address and not cloned:
             pairs.append(f"{old.address} is now {host.address}")
     if pairs:
         yield Refusal(

@@ -21,7 +21,7 @@ def reach(view: View) -> Iterator[Refusal | Finding]:
 
 def standing(view: View) -> Iterator[Refusal]:
     """Unreachable is not absent; a minority of the data is not the data."""
-    if view.operation.kind is Kind.DELETE:
+    if view.operation.kind in {Kind.DELETE, Kind.RESTORE}:
         return
     silent = [address for address in view.control_planes if address in view.silent]
     match view.existence:
@@ -29,7 +29,7 @@ def standing(view: View) -> Iterator[Refusal]:
             yield _unknown(view, silent)
         case Existence.SILENT:
             yield _quorum_lost(view, silent)
-        case Existence.LOST if view.operation.kind is not Kind.RESTORE:
+        case Existence.LOST:
             yield _lost(view)
 
 
@@ -78,7 +78,8 @@ def _why(view: View, address: str) -> str:
 def silent_hosts(view: View) -> Iterator[Refusal | Finding]:
     """Every host that does not answer: excused by name or number, on its way out, or a reason to stop."""
     for address in view.silent:
-        if view.gone(address):
+        restored = view.operation.kind is Kind.RESTORE and view.wanted(address) is None
+        if view.gone(address) or restored:
             continue
         if address in view.excused:
             text = f"{_why(view, address)}; left out, the next run takes it in"
@@ -88,7 +89,7 @@ def silent_hosts(view: View) -> Iterator[Refusal | Finding]:
 
 
 def _silent(view: View, address: str) -> Refusal:
-    control, wanted = view.is_control_plane(address), view.desired.host(address)
+    control, wanted = view.is_control_plane(address), view.wanted(address)
     if view.operation.kind is not Kind.DELETE and (view.leaving(address) or wanted is None):
         fix = f"bring it back; if it is lost: {{run}} --gone {address} -f {{file}}"
     elif control and view.recorded_host(address) is None:
