@@ -9,7 +9,7 @@ PY     := $(V)/bin/python
 STAMP  := $(V)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench demo demo-down check test test-unit test-real test-site bench bench-large bench-site fuzz lock format clean
+.PHONY: help setup setup-test setup-bench demo demo-down check test test-unit test-real test-site bench bench-large bench-site fuzz lock house format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-site: setup-test ## the site's bring-up beside the same cluster brought up
 fuzz: $(STAMP) ## throw bytes at what reads files of strangers, FUZZ_SECONDS=60 at each reader
 	@for target in run kubefile reference manifest yaml; do \
 		$(PY) -m tests.fuzz $$target -max_total_time=$(FUZZ_SECONDS) || exit; done
+
+house: $(STAMP) ## measure the import graph: rooms, arrows, floors, circles
+	@$(PY) -m tests.house
 
 format: $(STAMP) ## let ruff format everything
 	$(V)/bin/ruff format .

@@ -16,8 +16,8 @@ from statistics import median
 from unittest import mock
 
 from bundler.core.archive.reader import Bundle
+from bundler.installer.facts import journal
 from bundler.installer.plan.steps import Deliver, Delivery, Phase
-from bundler.installer.run import journal
 from bundler.installer.run.deliver import BundleSource, deliver
 from bundler.installer.scripts.render import load
 from bundler.installer.site.model import Host, Login, Role

@@ -11,8 +11,9 @@ from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.net.fetch import Fetcher
 from bundler.builder.stage.build_context import Workshop
-from bundler.builder.stage.evaluate import Staged, evaluate
+from bundler.builder.stage.state import Staged
 from bundler.builder.tree.checkout import check_out
+from tests.build_kit import evaluate
 
 _TOOLS = ("apt-get", "dpkg-source", "gcc", "xz", "zstd", "skopeo")
 _REF_NAME = "org.opencontainers.image.ref.name"

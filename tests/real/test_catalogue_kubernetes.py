@@ -17,9 +17,9 @@ from bundler.builder.net.mirrors import Mirrors
 from bundler.builder.oci.client import RegistryOptions
 from bundler.builder.oci.model import ImageRequest, Silent, parse_source
 from bundler.builder.stage.build_context import Workshop
-from bundler.builder.stage.evaluate import evaluate
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
+from tests.build_kit import evaluate
 from tests.real import registry_kit
 from tests.real.registry_kit import running, write_layout
 from tests.unit.builder.images.parts import MadeImage, layout_files

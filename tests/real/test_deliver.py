@@ -10,8 +10,8 @@ import pytest
 
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts import journal
 from bundler.installer.plan.steps import Deliver, Delivery, Phase, fingerprint
-from bundler.installer.run import journal
 from bundler.installer.run.deliver import deliver
 from bundler.installer.site.model import Host, Login, Role
 from bundler.installer.transport.hostkeys import KnownHosts

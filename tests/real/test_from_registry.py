@@ -13,7 +13,6 @@ import pytest
 from bundler.builder.artifact import work
 from bundler.builder.artifact.work import Around
 from bundler.builder.build import relock
-from bundler.builder.build.pipeline import make
 from bundler.builder.build.request import Order
 from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
@@ -33,6 +32,7 @@ from bundler.core.archive import Bundle
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import Index
+from tests.build_kit import built
 from tests.real import registry_kit, run_kit
 from tests.real.registry_kit import Registry, login, running, skopeo, write_layout
 from tests.real.token_kit import serving_tokens
@@ -87,7 +87,7 @@ class Project:
 
     def built(self, name: str, cache: str = "cache", **more: object) -> Path:
         with Store(self.folder / cache) as store:
-            return make(self.ordered(name, **more), store, Silent()).path
+            return built(self.ordered(name, **more), store, Silent()).path
 
     def locked(self, name: str, cache: str = "cache") -> None:
         with Store(self.folder / cache) as store:

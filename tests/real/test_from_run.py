@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from bundler.builder.build import relock
-from bundler.builder.build.pipeline import make
 from bundler.builder.build.request import Order
 from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
@@ -30,6 +29,7 @@ from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import Index
+from tests.build_kit import built
 from tests.real import debian_kit, registry_kit, run_kit
 from tests.unit.builder.images.parts import (
     OCI,
@@ -104,7 +104,7 @@ class Project:
     def built(self, name: str, *, cache: str = "cache", said: Silent | None = None, **more: object) -> Path:
         """The .run of a folder, `NAME.run` unless `target` says another one."""
         with Store(self.folder / cache) as store:
-            return make(self.ordered(name, **more), store, said or Silent()).path
+            return built(self.ordered(name, **more), store, said or Silent()).path
 
     def ordered(self, name: str, **more: object) -> Order:
         folder = self.folder / name

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.build.pipeline import make
 from bundler.builder.build.request import Order
 from bundler.builder.cache.store import Store, default_root
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
@@ -21,6 +20,7 @@ from bundler.builder.packages import PackageSources
 from bundler.builder.runtime.freeze import freeze
 from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode, Problems
+from tests.build_kit import built
 from tests.real import debian_kit, registry_kit
 from tests.unit.builder.images.parts import MadeImage, layout_files
 
@@ -159,7 +159,7 @@ def build(order: Order, cache: Path) -> Callable[..., Path]:
 
     def run(*, cache: Path | None = None, **changes: object) -> Path:
         with Store(cache or shared) as store:
-            return make(replace(order, **changes), store, Silent()).path
+            return built(replace(order, **changes), store, Silent()).path
 
     return run
 

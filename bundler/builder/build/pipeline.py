@@ -8,7 +8,7 @@ from bundler.builder.build.assemble import Form, write
 from bundler.builder.build.phases import Clock
 from bundler.builder.build.report import Made
 from bundler.builder.build.request import Order
-from bundler.builder.build.resolve import as_locked, check, resolve
+from bundler.builder.build.resolve import as_locked, resolve
 from bundler.builder.cache.store import Store
 from bundler.builder.delta.model import Shrunk
 from bundler.builder.lib.progress import Progress
@@ -16,21 +16,22 @@ from bundler.builder.model.spec import BundleSpec
 from bundler.builder.runtime.freeze import freeze
 from bundler.builder.runtime.prebuilt import check_runtime
 from bundler.builder.sbom.account import accounted
+from bundler.builder.stage.load import Loaded
 from bundler.core.archive.bases import opened
 from bundler.core.archive.parts import part_size
 from bundler.core.archive.recipes import Content as MemberContent
 from bundler.core.digest import Digest
-from bundler.core.oci import Platform
 
 
-def make(order: Order, store: Store, progress: Progress) -> Made:
-    """Build a .run. Raises BundlerError and Problems; the target is then left as it was."""
+def make(order: Order, chain: tuple[Loaded, ...], store: Store, progress: Progress) -> Made:
+    """Build a .run; chain: what `check` gave for this order.
+
+    Raises BundlerError and Problems; the target is then left as it was.
+    """
     clock = Clock(progress)
-    Platform.parse(order.platform)
-    check(order)
     with clock.phase("installer"):  # first: where it can't be made, that shall be known before a long RUN
         runtime = installer(order, store, progress)
-    spec = as_locked(order, resolve(order, store, progress, clock), progress).spec
+    spec = as_locked(order, resolve(order, chain, store, progress, clock), progress).spec
     with clock.phase("bill of materials"):
         spec = account(order, spec, runtime, store, progress)
     target = order.target or Path(f"{spec.identity.name}{order.suffix}.run")

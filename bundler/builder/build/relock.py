@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bundler.builder.build.phases import Clock
 from bundler.builder.build.request import Order
-from bundler.builder.build.resolve import resolve
+from bundler.builder.build.resolve import check, resolve
 from bundler.builder.cache.store import Store
 from bundler.builder.lib.progress import Progress
 from bundler.builder.lock.compare import Change, changes
@@ -89,7 +89,7 @@ def _relocked(
     lock = before = orders[0].lock
     for order in orders:
         asked = replace(order, lock=before.having(order.platform, kept[order.platform]))
-        resolved = resolve(asked, store, progress, Clock(progress))
+        resolved = resolve(asked, check(asked), store, progress, Clock(progress))
         inputs = explained(resolved.inputs, resolved.tree, resolved.found.found, resolved.packages, store)
         lock = lock.having(order.platform, inputs)
     write(lock, place(orders[0].kubefile))

@@ -35,7 +35,7 @@ from bundler.builder.packages.inherited import Kept, keep
 from bundler.builder.runtime.helm_library import helm_content
 from bundler.builder.stage.build_context import Workshop
 from bundler.builder.stage.evaluate import evaluate
-from bundler.builder.stage.load import Loaded, load_chain
+from bundler.builder.stage.load import Loaded, load_chain, with_base
 from bundler.builder.stage.state import ImageWish, Staged
 from bundler.builder.tree.tree import Tree
 from bundler.core.errors import BundlerError, Problem, Problems
@@ -57,8 +57,13 @@ class Resolved:
     packages: tuple[SuitePackages, ...]
 
 
-def resolve(order: Order, store: Store, progress: Progress, clock: Clock) -> Resolved:
-    """Decide what the bundle will be, and bring all of it into the store. Raises BundlerError, Problems."""
+def resolve(
+    order: Order, chain: tuple[Loaded, ...], store: Store, progress: Progress, clock: Clock
+) -> Resolved:
+    """Decide what the bundle will be, and bring all of it into the store.
+
+    chain: what `check` gave for this order. Raises BundlerError, Problems.
+    """
     platform = Platform.parse(order.platform)
     pinned = pins(order.lock.inputs(order.platform))
     with (
@@ -74,8 +79,8 @@ def resolve(order: Order, store: Store, progress: Progress, clock: Clock) -> Res
         charts = ChartSupply(store, fetcher, _registries(order), SdkHelm(), progress, pinned.charts)
         workshop = _workshop(order, charts, bases, pinned)
         with clock.phase("stage"):
-            chain = check(order, bases)
-            staged = evaluate(order.kubefile, order.context, workshop)
+            chain = with_base(chain, bases, order.platform)
+            staged = evaluate(chain, workshop)
             identity = identify(staged.labels, order.context.resolve().name)
         with clock.phase("images"):
             supplied, tree = take_images(staged.tree, store, platform)
@@ -144,10 +149,10 @@ def as_locked(order: Order, resolved: Resolved, progress: Progress) -> Resolved:
     return resolved
 
 
-def check(order: Order, bases: Bases | None = None) -> tuple[Loaded, ...]:
-    """Read the Kubefile and its bases, so that a slip costs no time. Raises BundlerError and Problems.
+def check(order: Order) -> tuple[Loaded, ...]:
+    """Read the Kubefile and its bases, once, before anything costs time; no registry is asked.
 
-    bases: brings those that lie in registries; without, nobody is asked.
+    Raises BundlerError and Problems.
     """
     return load_chain(
         order.kubefile,
@@ -155,7 +160,6 @@ def check(order: Order, bases: Bases | None = None) -> tuple[Loaded, ...]:
         order.catalogue,
         platform=order.platform,
         build_args=order.build_args,
-        bases=bases,
     )
 
 

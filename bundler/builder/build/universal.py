@@ -9,11 +9,12 @@ from bundler.builder.build.phases import Clock
 from bundler.builder.build.pipeline import account, installer, parts_of
 from bundler.builder.build.report import Made
 from bundler.builder.build.request import Order
-from bundler.builder.build.resolve import as_locked, check, resolve
+from bundler.builder.build.resolve import as_locked, resolve
 from bundler.builder.cache.store import Store
 from bundler.builder.images.combine import combined
 from bundler.builder.lib.progress import Progress, transferring
 from bundler.builder.model.spec import BundleSpec, Content
+from bundler.builder.stage.load import Loaded
 from bundler.core.archive.platforms import Edition, check_platforms, tar_names
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import united
@@ -40,18 +41,22 @@ class Joined:
         )
 
 
-def make_universal(orders: Sequence[Order], store: Store, progress: Progress) -> Made:
+def make_universal(
+    orders: Sequence[Order], chains: Sequence[tuple[Loaded, ...]], store: Store, progress: Progress
+) -> Made:
     """Build one .run for all orders, which differ in platform, runtime and Helm's library only.
+
+    chains: what `check` gave for each order.
 
     Raises BundlerError and Problems; the target is then left as it was.
     """
     clock = Clock(progress)
     check_platforms([order.platform for order in orders])
-    for order in orders:
-        check(order)
     with clock.phase("installer"):
         runtimes = [installer(order, store, progress) for order in orders]
-    specs = [_resolved(order, store, progress, clock) for order in orders]
+    specs = [
+        _resolved(order, chain, store, progress, clock) for order, chain in zip(orders, chains, strict=True)
+    ]
     check_alike(specs)
     shared = combined(specs, store)
     with clock.phase("bill of materials"):
@@ -67,9 +72,11 @@ def make_universal(orders: Sequence[Order], store: Store, progress: Progress) ->
     return Made(target, size, joined.whole, tuple(clock.phases), parts_of(size, first.split))
 
 
-def _resolved(order: Order, store: Store, progress: Progress, clock: Clock) -> BundleSpec:
+def _resolved(
+    order: Order, chain: tuple[Loaded, ...], store: Store, progress: Progress, clock: Clock
+) -> BundleSpec:
     own = Clock(progress, order.platform)
-    found = as_locked(order, resolve(order, store, progress, own), progress)
+    found = as_locked(order, resolve(order, chain, store, progress, own), progress)
     clock.phases += own.phases
     return found.spec
 

@@ -17,6 +17,7 @@ from bundler.builder.cli.artifact_commands import (
     save_command,
     tag_command,
 )
+from bundler.builder.cli.catalogue_commands import app as catalogue_app
 from bundler.builder.cli.lock_commands import lock_command, update_command, why_command
 from bundler.core.errors import BundlerError, ExitCode
 
@@ -36,7 +37,7 @@ app = typer.Typer(
 
 @app.command("make")
 def make_command(  # noqa: PLR0913  (a command has as many parameters as options)
-    directory: opt.Directory = Path(),
+    what: opt.What = None,
     *,
     file: opt.KubefileFile = None,
     output: opt.Output = None,
@@ -70,13 +71,18 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
     quiet: opt.Quiet = False,
     log: opt.Log = None,
 ) -> None:
-    """Build a .run from a Kubefile."""
+    """Build a .run from a Kubefile, or from entries of the catalogue."""
     from bundler.builder.cli import invocation as session  # noqa: PLC0415  (half a second of imports that --help does without)
+    from bundler.builder.cli.what import source_of  # noqa: PLC0415  (as above)
+    from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue  # noqa: PLC0415  (as above)
 
+    source = source_of(what or [], file, output, Catalogue(default_catalogue()), cache)
+    for warning in source.warnings if not quiet else ():
+        typer.echo(f"warning: {warning}", err=True)
     session.build(
         session.Wanted(
-            kubefile=opt.kubefile_of(directory, file),
-            context=opt.context_of(directory),
+            kubefile=source.kubefile,
+            context=source.context,
             output=output,
             platform=platform,
             build_args=tuple(build_arg or ()),
@@ -107,6 +113,7 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
     )
 
 
+app.add_typer(catalogue_app, name="catalogue")
 app.command("lock")(lock_command)
 app.command("update")(update_command)
 app.command("why")(why_command)

@@ -108,10 +108,9 @@ def _made(wanted: Wanted, orders: tuple[Order, ...], store: Store, view: View) -
     if wanted.universal and len(orders) > 1:
         from bundler.builder.build.universal import make_universal  # noqa: PLC0415  (most builds do without)
 
-        return [make_universal(orders, store, view)]
-    for order in orders:
-        check(order)
-    return [make(order, store, view) for order in orders]
+        return [make_universal(orders, [check(order) for order in orders], store, view)]
+    chains = [check(order) for order in orders]
+    return [make(order, chain, store, view) for order, chain in zip(orders, chains, strict=True)]
 
 
 def lock(wanted: Wanted, updated: tuple[str, ...] | None) -> None:

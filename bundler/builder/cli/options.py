@@ -26,6 +26,13 @@ class LintFormat(StrEnum):
 Directory = Annotated[
     Path, typer.Argument(metavar="DIR", help="The build context: what COPY takes files from.")
 ]
+What = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[DIR | NAME...]",
+        help="The build context, what COPY takes files from; or entries of the catalogue.",
+    ),
+]
 KubefileFile = Annotated[
     Path | None, typer.Option("-f", "--file", metavar="FILE", help="The Kubefile; DIR/Kubefile if not named.")
 ]

@@ -31,6 +31,13 @@ class From(_Instruction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Include(_Instruction):
+    """INCLUDE name…: blocks, each a Kubefile FROM scratch, laid over what stands above."""
+
+    names: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arg(_Instruction):
     """ARG NAME[=default]…; before FROM, its values are for FROM."""
 
@@ -156,6 +163,7 @@ class Package(_Instruction):
 
 Instruction = (
     From
+    | Include
     | Arg
     | Env
     | Label

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.builder.kubefile.catalogue import (
@@ -23,8 +23,10 @@ from bundler.builder.kubefile.instructions import (
     Copy,
     Env,
     From,
+    Include,
     Instruction,
     Kubefile,
+    Label,
     Launch,
 )
 from bundler.builder.kubefile.parser import Reading, read
@@ -99,6 +101,7 @@ def check(kubefile: Kubefile, catalogue: Catalogue, path: Path) -> tuple[Finding
     """What is wrong between the lines of a file that parses; `path` is its absolute path."""
     findings = Findings(kubefile.source)
     inherited = _check_from(kubefile, catalogue, path, findings)
+    inherited = _with_blocks(inherited, kubefile, catalogue, path, findings)
     _check_apps(kubefile.instructions, inherited, findings)
     _check_end(kubefile.instructions, findings)
     for instruction in kubefile.instructions:
@@ -156,6 +159,59 @@ def _inherited(
         case _:
             complete = True
     return Inherited({}, frozenset(), complete=complete)
+
+
+def _with_blocks(
+    inherited: Inherited, kubefile: Kubefile, catalogue: Catalogue, path: Path, findings: Findings
+) -> Inherited:
+    """What the included blocks bring besides; they must stand where nothing was done yet."""
+    early = True
+    for instruction in kubefile.instructions:
+        match instruction:
+            case Include(names=names):
+                if not early:
+                    hint = "move it up, right behind FROM"
+                    findings.add(instruction.location, "include-place", "INCLUDE comes too late", hint)
+                for word in names:
+                    inherited = _with_block(inherited, word, catalogue, path, findings)
+            case Arg() | From() | Label():
+                pass
+            case _:
+                early = False
+    return inherited
+
+
+def _with_block(
+    inherited: Inherited, word: Word, catalogue: Catalogue, path: Path, findings: Findings
+) -> Inherited:
+    match catalogue.base(word.text, path.parent):
+        case KubefileBase() as base if base.path != path:
+            block = _of_base(base, catalogue, (path, base.path))
+            if not _stands_on_nothing(base):
+                hint = f"write FROM {word.text} for a base; blocks bring apps, images and packages only"
+                findings.add(
+                    word.location, "include-base", f"the block {word.text} is not FROM scratch", hint
+                )
+            return Inherited(
+                {**inherited.apps, **block.apps},
+                inherited.env | block.env,
+                inherited.complete and block.complete,
+            )
+        case KubefileBase():
+            findings.add(word.location, "include-cycle", f"INCLUDE {word.text} leads back to this file")
+        case other:
+            hint = getattr(other, "hint", "") or "name a catalogue entry or a folder with a Kubefile"
+            findings.add(word.location, "include-unknown", f"there is no block {word.text}", hint)
+    return replace(inherited, complete=False)
+
+
+def _stands_on_nothing(block: KubefileBase) -> bool:
+    """Whether a block is FROM scratch; one that can't be read is told when it is linted itself."""
+    try:
+        instructions = read(read_kubefile(block.path), str(block.path)).kubefile.instructions
+    except BundlerError:
+        return True
+    return not any(isinstance(i, From) for i in instructions) or _base_word(instructions).text == "scratch"
 
 
 def _of_run(path: Path, word: Word, fault: Callable[..., None]) -> Inherited:

@@ -11,6 +11,7 @@ from bundler.builder.kubefile.instructions import (
     Assignment,
     Env,
     From,
+    Include,
     Instruction,
     Kubefile,
     KubeVersion,
@@ -95,6 +96,20 @@ def _from(reader: Reader) -> From | None:
                 words[1].location, "extra-argument", "FROM takes one base", "remove the rest of the line"
             )
     return From(location=reader.stated.location, base=words[0], platform=reader.flag("platform"))
+
+
+def _include(reader: Reader) -> Include | None:
+    reader.check_flags((), {})
+    words = reader.words()
+    if not words:
+        reader.missing("a block", "INCLUDE mysql redis")
+        return None
+    for word in words:
+        if "$" in word.text:
+            hint = "write the block's name; ARG and ENV can't choose it"
+            reader.fault(word.location, "include-variable", f"{word.text} is no fixed name", hint)
+            return None
+    return Include(location=reader.stated.location, names=words)
 
 
 def _arg(reader: Reader) -> Arg | None:
@@ -190,6 +205,7 @@ def _package(reader: Reader) -> Package | None:
 _PARSERS: Mapping[str, Callable[[Reader], Instruction | None]] = MappingProxyType(
     {
         "FROM": _from,
+        "INCLUDE": _include,
         "ARG": _arg,
         "ENV": _env,
         "LABEL": _label,

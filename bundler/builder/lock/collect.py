@@ -24,7 +24,7 @@ from bundler.builder.oci.model import ResolvedImage
 from bundler.builder.oci.referrers import pins_of
 from bundler.builder.packages import SuitePackages
 from bundler.builder.stage.build_context import TakenFile
-from bundler.builder.stage.load import Loaded
+from bundler.builder.stage.load import Loaded, all_files
 from bundler.builder.stage.state import PackageWish
 from bundler.core.digest import Digest
 
@@ -41,7 +41,9 @@ class Names:
     def of(cls, chain: Sequence[Loaded], catalogue: Path) -> "Names":
         """Of a Kubefile, the last one, and its bases."""
         top = chain[-1].path.resolve().parent
-        pairs = [(one.kubefile.source.file, _name(one.path, top, catalogue.resolve())) for one in chain]
+        pairs = [
+            (one.kubefile.source.file, _name(one.path, top, catalogue.resolve())) for one in all_files(chain)
+        ]
         return cls(tuple(sorted(pairs, key=lambda pair: (-len(pair[0]), pair))))
 
     def told(self, why: str) -> str:
@@ -93,6 +95,11 @@ def _bases(names: Names, chain: Sequence[Loaded], catalogue: Path) -> Iterator[K
         start = builds_on.rest[0].location
         why = names.told(f"FROM in {start}")
         yield KubefilePin(base, Digest.of(one.path.read_bytes()), (why,))
+    for loaded in chain:
+        for block in loaded.blocks:
+            name = called[block.kubefile.source.file].removesuffix("/Kubefile")
+            why = f"INCLUDE in {called[loaded.kubefile.source.file]}"
+            yield KubefilePin(name, Digest.of(block.path.read_bytes()), (why,))
 
 
 def _file(names: Names, url: str, taken: Sequence[TakenFile]) -> FilePin:

@@ -15,6 +15,7 @@ from bundler.builder.kubefile.instructions import (
     Env,
     From,
     Image,
+    Include,
     Instruction,
     KubeVersion,
     Label,
@@ -26,12 +27,13 @@ from bundler.builder.kubefile.scope import Scope
 from bundler.builder.kubefile.source import did_you_mean
 from bundler.builder.kubefile.words import Word
 from bundler.builder.stage.apps import Draft, draft
+from bundler.builder.stage.block_rules import check_apps, labels_of
 from bundler.builder.stage.bring import Bringer, ordered
 from bundler.builder.stage.build_context import Workshop
 from bundler.builder.stage.chart_apps import chart_app, value_sets
 from bundler.builder.stage.diagnostics import blamed
 from bundler.builder.stage.from_run import begin_from
-from bundler.builder.stage.load import Loaded, load_chain
+from bundler.builder.stage.load import Loaded, all_files
 from bundler.builder.stage.run import run
 from bundler.builder.stage.state import ImageWish, KubeWish, PackageWish, Staged, State, staged
 from bundler.builder.tree.tree import Tree
@@ -49,34 +51,33 @@ class _Step:
     bringer: Bringer
 
 
-def evaluate(path: Path, context: Path, workshop: Workshop) -> Staged:
-    """Carry out the Kubefile at `path`, taking files from the folder `context`; bases have their own folders.
+def evaluate(chain: Sequence[Loaded], workshop: Workshop) -> Staged:
+    """Carry out a Kubefile behind its bases, as `load_chain` gives them; each has its own build context.
 
     What can be known beforehand is checked first, so that a slip in the last line doesn't cost a long RUN.
     Raises Problems for faults of a Kubefile and BundlerError (NETWORK, INTEGRITY, BUILD, SPACE, UNSUPPORTED).
     """
-    chain = load_chain(
-        path,
-        context,
-        workshop.catalogue,
-        platform=workshop.platform,
-        build_args=workshop.build_args,
-        bases=workshop.bases,
-    )
     for finding in chain[-1].warnings:
         workshop.progress.say(f"{finding.severity}: {finding.problem}")
     base = chain[0].base
     scope = chain[0].scope if base is None else chain[0].scope.with_env(base.index.env)
-    files: list[list[_Step]] = []
-    for loaded in chain:
+    files: list[tuple[Loaded, list[_Step]]] = []
+    for loaded in all_files(chain):
         steps, scope = _steps(loaded, scope, workshop)
-        files.append(steps)
-    _check_sources([step for steps in files for step in steps])
+        files.append((loaded, steps))
+    _check_sources([step for _, steps in files for step in steps])
     state = State() if base is None else begin_from(base, f"FROM in {chain[0].rest[0].location}", workshop)
-    for steps in files:
-        state = replace(state, launch=(), commands=())  # these are not inherited
+    fresh = True  # LAUNCH and CMDS of a base are not inherited, those of blocks are
+    for loaded, steps in files:
+        before = replace(state, launch=(), commands=()) if fresh else state
+        state = replace(before, launch=())
         for step in steps:
             state = _carried_out(state, step, workshop)
+        if loaded.block:
+            check_apps(before, state, loaded)
+            state = replace(state, labels=labels_of(before, state, loaded))
+        state = replace(state, launch=(*before.launch, *state.launch))
+        fresh = not loaded.block
     return staged(state, scope.env, scope.source)
 
 
@@ -117,7 +118,7 @@ def _carried_out(state: State, step: _Step, workshop: Workshop) -> State:
             return _app(state, instruction, step, workshop)
         case AppCmds() | AppEnv() as instruction:
             return _app_told(state, instruction, step.scope)
-        case From() | Arg() | Env():
+        case From() | Include() | Arg() | Env():
             return state  # all that they do is in the scopes
         case instruction:
             return _told(state, instruction, step)

@@ -1,6 +1,6 @@
 """A Kubefile and all it is FROM, read and checked before anything is done."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from bundler.builder.kubefile.parser import read
 from bundler.builder.kubefile.runfile import Bases, RunFile, is_for, read_run
 from bundler.builder.kubefile.scope import Scope, platform_variables
 from bundler.builder.kubefile.source import Finding, Severity, did_you_mean, raise_errors
+from bundler.builder.stage.blocks import block_files, check_block, check_ports, refuse_circle
 from bundler.builder.stage.diagnostics import blamed
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.oci import Platform
@@ -31,7 +32,9 @@ MAX_BASES = 32
 class Loaded:
     """One Kubefile of the chain; `scope`: what its ARGs before FROM say; `rest`: from FROM on.
 
-    base: the .run that it is FROM, None where it is FROM anything else, or wasn't looked for.
+    base: the .run that it is FROM, None where it is FROM anything else; in_registry: a base that `with_base`
+    brings, None where there is none or it was brought. blocks: what it includes, each carried out before it;
+    block: the name by which it was included itself.
     """
 
     path: Path
@@ -41,6 +44,9 @@ class Loaded:
     rest: tuple[Instruction, ...]
     warnings: tuple[Finding, ...]
     base: RunFile | None = None
+    in_registry: RegistryBase | None = None
+    blocks: tuple["Loaded", ...] = ()
+    block: str = ""
 
 
 def load_chain(
@@ -50,11 +56,10 @@ def load_chain(
     *,
     platform: str,
     build_args: Mapping[str, str],
-    bases: Bases | None,
 ) -> tuple[Loaded, ...]:
     """The Kubefile at `path` last, its bases before it, the one FROM scratch or FROM a .run first.
 
-    bases: brings those that lie in registries; None: nobody is asked, and they stay unknown.
+    No registry is asked: `with_base` brings a base that lies in one.
     Raises Problems with all errors of the first file that has any, BundlerError (NOT_FOUND) for a file that
     isn't there, (UNSUPPORTED) for a base that can't be read, (INPUT) for a cycle or an unknown
     --build-arg, (INTEGRITY) for a .run that is damaged.
@@ -68,10 +73,57 @@ def load_chain(
         base = _base(loaded, catalogue, frozenset(link.path for link in chain))
         at = base if isinstance(base, KubefileBase) else None
         shown = str(at.path) if at else ""
-        if isinstance(base, RunBase | RegistryBase):
-            chain[0] = replace(loaded, base=_run(loaded, base, platform, bases))
-    _check_build_args(chain, build_args)
-    return tuple(chain)
+        match base:
+            case RunBase():
+                chain[0] = replace(loaded, base=_run(loaded, base, platform))
+            case RegistryBase():
+                chain[0] = replace(loaded, in_registry=base)
+            case _:
+                pass
+    files = tuple(
+        replace(link, blocks=_blocks(link, catalogue, platform, build_args, (link.path,))) for link in chain
+    )
+    _check_build_args([*all_files(files)], build_args)
+    return files
+
+
+def all_files(chain: Sequence[Loaded]) -> Iterator[Loaded]:
+    """All Kubefiles of a chain, in the order in which they are carried out."""
+    for loaded in chain:
+        yield from loaded.blocks
+        yield loaded
+
+
+def _blocks(
+    loaded: Loaded,
+    catalogue: Catalogue,
+    platform: str,
+    build_args: Mapping[str, str],
+    above: tuple[Path, ...],
+) -> tuple[Loaded, ...]:
+    """What a file includes, in order, each once, what a block includes before it."""
+    found: dict[Path, Loaded] = {}
+    source = loaded.kubefile.source
+    for word, base in block_files(loaded.rest, source, loaded.path.parent, catalogue):
+        refuse_circle(word, source, base.path, above)
+        block = replace(
+            _load(base.path, base.context, str(base.path), catalogue, platform, build_args), block=word.text
+        )
+        check_block(block.rest[0], word, source, block.scope.value, catalogue)
+        for inner in _blocks(block, catalogue, platform, build_args, (*above, base.path)):
+            found.setdefault(inner.path, inner)
+        found.setdefault(base.path, block)
+        check_ports([each.path.parent for each in found.values()], word, source)
+    return tuple(found.values())
+
+
+def with_base(chain: tuple[Loaded, ...], bases: Bases, platform: str) -> tuple[Loaded, ...]:
+    """The chain with the base that lies in a registry, if it has one. Raises as `load_chain` does."""
+    first = chain[0]
+    if first.in_registry is None:
+        return chain
+    brought = _run(first, first.in_registry, platform, bases)
+    return (replace(first, base=brought, in_registry=None), *chain[1:])
 
 
 def _load(
@@ -108,17 +160,17 @@ def _start(loaded: Loaded) -> From:
     return start
 
 
-def _run(loaded: Loaded, base: RunBase | RegistryBase, platform: str, bases: Bases | None) -> RunFile | None:
-    """The .run, which must be for the bundle's platform."""
+def _run(loaded: Loaded, base: RunBase | RegistryBase, platform: str, bases: Bases | None = None) -> RunFile:
+    """The .run, which must be for the bundle's platform; bases: needed for one in a registry."""
     where, source = _start(loaded).base.location, loaded.kubefile.source
     with blamed(source, where, "from-damaged", missing="from-unknown"):
         match base:
             case RunBase(path):
                 run = read_run(path, platform)
-            case RegistryBase(ref) if bases is not None:
+            case RegistryBase(ref):
+                if bases is None:
+                    raise TypeError("a base in a registry needs somebody to bring it")
                 run = bases.find(ref, Platform.parse(platform))
-            case RegistryBase():
-                return None
     if is_for(run.index, platform):
         return run
     message = f"{run.name} is for {', '.join(run.platforms)}, the bundle is made for {platform}"
@@ -148,7 +200,7 @@ def _base(loaded: Loaded, catalogue: Catalogue, seen: frozenset[Path]) -> Base:
     raise Problems((problem,))
 
 
-def _check_build_args(chain: list[Loaded], build_args: Mapping[str, str]) -> None:
+def _check_build_args(chain: Sequence[Loaded], build_args: Mapping[str, str]) -> None:
     """Every --build-arg must be asked for by an ARG of some file, else it is a slip of the pen."""
     declared = {
         pair.name.text

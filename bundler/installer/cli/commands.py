@@ -1,8 +1,6 @@
 """The commands of a .run, as typer reads them from their signatures."""
 
 import contextlib
-import getpass
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,12 +13,14 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli import options as opt
 from bundler.installer.cli import show
 from bundler.installer.cli.content_commands import register as register_content
+from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel
+from bundler.installer.cli.site_options import access as _access
 from bundler.installer.cli.typer_app import new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.run.schedule import Limits
-from bundler.installer.site.model import Secret
 from bundler.installer.transport.connect import Access
 from bundler.installer.trust.gate import Gate
 
@@ -34,15 +34,6 @@ EPILOG: Final = "Without a command, `apply` is meant. Also: --info, --list and -
 
 app = new_app(help=HELP, epilog=EPILOG)
 
-Clusterfile = Annotated[
-    Path, typer.Option("--clusterfile", "-f", help="What the site is: hosts, roles, ssh.")
-]
-AcceptNew = Annotated[
-    bool,
-    typer.Option("--accept-new-host-keys", help="Take and remember host keys that no known_hosts file has."),
-]
-AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the ssh and sudo password.")]
-Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are dealt with at once.")]
 Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
 ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with times, as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
@@ -181,11 +172,6 @@ def _alone(
     )
 
 
-def _access(*, accept_new: bool, ask_password: bool) -> Access:
-    password = Secret(getpass.getpass("ssh password: ")) if ask_password else None
-    return Access(Path.home(), os.environ, password, accept_new)
-
-
 def _limits(parallel: int) -> Limits:
     """Two steps a host on average keep the hosts busy without a thread for every one of them."""
     return Limits(total=parallel * 2)
@@ -219,3 +205,4 @@ def _write_report(path: Path | None, text: str) -> None:
 
 
 register_content(app)
+register_hosts(app)

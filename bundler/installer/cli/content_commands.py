@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 def register(app: "typer.Typer", only: str = "") -> None:
     """Add all of them; only: what one command needs, so that the others are not loaded."""
     if only in {"", "extract", "export"}:
-        from bundler.installer.handout.commands import register as handout  # noqa: PLC0415  (see above)
+        from bundler.installer.cli.handout_commands import register as handout  # noqa: PLC0415  (see above)
 
         handout(app, run_file)
     if only in {"", "push-images"}:
-        from bundler.installer.push.commands import register as push  # noqa: PLC0415  (as above)
+        from bundler.installer.cli.push_commands import register as push  # noqa: PLC0415  (as above)
 
         push(app, run_file)
     if only in {"", "serve"}:
-        from bundler.installer.serve.commands import register as serve  # noqa: PLC0415  (as above)
+        from bundler.installer.cli.serve_commands import register as serve  # noqa: PLC0415  (as above)
 
         serve(app, run_file)
 

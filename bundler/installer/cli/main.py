@@ -12,7 +12,7 @@ from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
 
-COMMANDS: Final = ("apply", "plan", "delete", "facts")
+COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts import journal
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
-from bundler.installer.run import journal
 from bundler.installer.transport.parallel import on_each
 from bundler.installer.transport.protocol import Transport
 

@@ -16,6 +16,7 @@ from bundler.core.archive.platforms import choose
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.gather import gather
+from bundler.installer.facts.journal import RELEASES, STATE
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.contents import MAX_TEXT, wanted_files
 from bundler.installer.plan.decide import decide, decide_removal
@@ -26,7 +27,6 @@ from bundler.installer.run.deliver import BundleSource
 from bundler.installer.run.events import Sink, tee
 from bundler.installer.run.execute import close_all, execute
 from bundler.installer.run.hostlock import Claim, held
-from bundler.installer.run.journal import RELEASES, STATE
 from bundler.installer.run.logfile import LogFile, redact
 from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits

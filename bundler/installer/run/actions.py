@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts import journal
 from bundler.installer.plan.steps import Await, Deliver, Exec, Step, Write
-from bundler.installer.run import journal
 from bundler.installer.run.deliver import Source, deliver
 from bundler.installer.run.hostlock import TAKEN_OVER, taken_over
+from bundler.installer.run.journal import record
 from bundler.installer.transport.protocol import Outcome, Transport
 
 _TAIL: Final = 20  # lines of output in an error
@@ -126,7 +127,7 @@ step() {{
 (step) 8>&-
 status=$?
 [ "$status" = 0 ] || exit "$status"
-{journal.record(step)}
+{record(step)}
 """
 
 
@@ -148,7 +149,7 @@ else
     case $path in {journal.STATE}/*) ;; *) ledger_file "$path" || exit 1 ;; esac
     mv -fT "$new" "$path" || exit 1
 fi
-{journal.record(step)}
+{record(step)}
 """
 
 
@@ -175,7 +176,7 @@ while :; do
     fi
     sleep {step.interval:g}
 done
-{journal.record(step)}
+{record(step)}
 """
 
 

@@ -17,8 +17,9 @@ from bundler.core.archive.reader import Bundle
 from bundler.core.archive.recipes import Content
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts import journal
 from bundler.installer.plan.steps import RUNTIME_MEMBER, Deliver, Delivery
-from bundler.installer.run import journal
+from bundler.installer.run.journal import record
 from bundler.installer.run.site_base import SiteBase
 from bundler.installer.transport.protocol import Outcome, Transport
 
@@ -206,7 +207,7 @@ while read -r n size hex mode path <&3; do
     chmod "$mode" "$path" && echo "$hex $path" >>{journal.CONTENTS} || exit 1
 done {_here(placed)}
 rm -rf "$box" "$box.lock"
-{journal.record(step)}
+{record(step)}
 """
 
 

@@ -1,22 +1,9 @@
-"""The journal that a host keeps of the steps that succeeded on it: a line each, the last counts.
+"""Notes on the host which steps succeeded: a line each, appended by the very command that did the step."""
 
-A line is `<fingerprint> <step id>`; it is appended by the very command that did the step. A line cut short by
-a crash matches no fingerprint, so its step is simply done again.
-"""
-
-import re
 import shlex
-from collections.abc import Mapping
-from typing import Final
 
+from bundler.installer.facts import journal
 from bundler.installer.plan.steps import Phase, Step, fingerprint
-
-STATE: Final = "/var/lib/bundler"
-JOURNAL: Final = f"{STATE}/journal"
-CONTENTS: Final = f"{STATE}/contents"  # which files were put there out of bundles: `<sha256 in hex> PATH`
-RELEASES: Final = f"{STATE}/releases"  # which bundles the site has had: `NAME VERSION KEY`, see trust.Release
-
-_LINE = re.compile(r"([0-9a-f]{64}) (\S+)")
 
 
 def record(step: Step) -> str:
@@ -27,10 +14,4 @@ def record(step: Step) -> str:
     if step.volatile or step.phase is Phase.REMOVE:
         return ":"
     line = shlex.quote(f"{fingerprint(step)} {step.id}")
-    return f"mkdir -p -m 0700 {STATE} && printf '%s\\n' {line} >>{JOURNAL}"
-
-
-def parse(text: str) -> Mapping[str, str]:
-    """Step ids with the fingerprint of their last success; lines that are none are passed over."""
-    found = (_LINE.fullmatch(line) for line in text.splitlines())
-    return {match[2]: match[1] for match in found if match}
+    return f"mkdir -p -m 0700 {journal.STATE} && printf '%s\\n' {line} >>{journal.JOURNAL}"

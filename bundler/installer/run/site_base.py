@@ -16,8 +16,8 @@ from bundler.core.archive.reader import Bundle
 from bundler.core.archive.recipes import Content, Needed
 from bundler.core.digest import Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts.journal import CONTENTS
 from bundler.installer.plan.steps import RUNTIME_MEMBER, Deliver, Plan
-from bundler.installer.run.journal import CONTENTS
 from bundler.installer.transport.protocol import Transport
 
 _ABSENT: Final = 66  # exit status where no such file is left (EX_NOINPUT)

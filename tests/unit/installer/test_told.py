@@ -9,8 +9,8 @@ import pytest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli import show
 from bundler.installer.cli.progress import BarProgress, PlainProgress
+from bundler.installer.facts import journal
 from bundler.installer.plan.steps import Await, Deliver, Delivery, Done, Exec, Phase, Plan, Write
-from bundler.installer.run import journal
 from bundler.installer.run.events import (
     Event,
     PhaseFinished,

@@ -29,6 +29,8 @@ def catalogue(tmp_path):
 def linted(text, tmp_path, catalogue):
     path = tmp_path / "ctx" / "Kubefile"
     path.parent.mkdir(exist_ok=True)
+    (tmp_path / "standing").mkdir(exist_ok=True)
+    (tmp_path / "standing/Kubefile").write_text("FROM base\n")
     (tmp_path / "torn.run").write_bytes(b"#!/bin/sh\n")
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return lint(path, catalogue, name="Kubefile")
@@ -100,6 +102,11 @@ TABLE = [
         F + "CNI a local://a\nCNI b local://b\nAPP c local://c\nLAUNCH c\n",
         [("launch-plugin-choice", "error", 5, 8)],
     ),
+    (F + "INCLUDE $A\n", [("include-variable", "error", 2, 9)]),
+    (F + "INCLUDE bsae\n", [("include-unknown", "error", 2, 9)]),
+    (F + "INCLUDE .\n", [("include-cycle", "error", 2, 9)]),
+    ("FROM base\nRUN a\nINCLUDE base\n", [("include-place", "error", 3, 1)]),
+    (F + "INCLUDE ../standing\n", [("include-base", "error", 2, 9)]),
     (F + "CMD kubectl get\n", [("cmd-old-form", "warning", 2, 1)]),
     (F + "APP a local://a\nAPP a local://b\n", [("app-twice", "warning", 3, 5)]),
     (F + 'APPCMDS a ["b"]\n', [("app-unknown", "error", 2, 9)]),
@@ -126,6 +133,8 @@ def test_a_fault_is_told_once_with_its_place(text, told, tmp_path, catalogue):
 
 # Told only while building, tested with `evaluate`.
 AT_BUILD = {
+    "include-app",
+    "include-port",
     "chart-dependencies",
     "chart-values",
     "bad-platform",

@@ -9,9 +9,9 @@ from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue
 from bundler.builder.net.fetch import Fetcher
 from bundler.builder.stage.build_context import Workshop
-from bundler.builder.stage.evaluate import evaluate
 from bundler.builder.stage.state import Staged
 from bundler.builder.tree.tree import File, Symlink
+from tests.build_kit import evaluate
 
 
 @dataclass

@@ -6,7 +6,7 @@ from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue
 from bundler.builder.net.fetch import Fetcher
 from bundler.builder.stage.build_context import Workshop
-from bundler.builder.stage.evaluate import evaluate
+from tests.build_kit import evaluate
 
 
 def kubefile(folder: Path, text: str) -> Path:

@@ -196,7 +196,7 @@ INTERRUPTED = """
 import sys
 from pathlib import Path
 from bundler.builder.kubefile.catalogue import Catalogue
-from bundler.builder.stage.evaluate import evaluate
+from tests.build_kit import evaluate
 from bundler.builder.stage.build_context import Workshop
 from bundler.builder.cache.store import Store
 
@@ -256,7 +256,7 @@ def test_two_builds_at_once_do_a_run_once(site):
         "import sys\nfrom pathlib import Path\n"
         "from bundler.builder.net.fetch import Fetcher\n"
         "from bundler.builder.kubefile.catalogue import Catalogue\n"
-        "from bundler.builder.stage.evaluate import evaluate\n"
+        "from tests.build_kit import evaluate\n"
         "from bundler.builder.stage.build_context import Workshop\n"
         "from bundler.builder.cache.store import Store\n"
         "context, root = map(Path, sys.argv[1:])\n"

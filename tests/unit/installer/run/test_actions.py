@@ -7,8 +7,8 @@ import pytest
 
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts import journal
 from bundler.installer.plan.steps import Await, Deliver, Delivery, Exec, Phase, Step, Write, fingerprint
-from bundler.installer.run import journal
 from bundler.installer.run.actions import Captures, Desk, perform
 from tests.unit.installer.fakes import prelude, private_transport
 

@@ -11,7 +11,7 @@ from bundler.core.archive.bases import opened
 from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli import options as opt
-from bundler.installer.handout.commands import say
+from bundler.installer.cli.handout_commands import say
 from bundler.installer.handout.images import offered
 from bundler.installer.push.http import Client
 from bundler.installer.push.names import Destination, place

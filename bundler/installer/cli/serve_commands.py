@@ -14,7 +14,7 @@ from bundler.core.archive.bases import opened
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli import options as opt
-from bundler.installer.handout.commands import say
+from bundler.installer.cli.handout_commands import say
 from bundler.installer.serve.contents import contents
 from bundler.installer.serve.server import Server
 from bundler.installer.trust.gate import Gate

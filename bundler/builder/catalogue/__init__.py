@@ -1,0 +1,1 @@
+"""The catalogue as people see it: entries with what they need and give, listed, searched, shown."""

@@ -1,0 +1,32 @@
+"""What holds between a block and what it is laid over. Pure."""
+
+from collections.abc import Mapping
+
+from bundler.builder.kubefile.instructions import App
+from bundler.builder.stage.load import Loaded
+from bundler.builder.stage.state import State
+from bundler.core.errors import Problems
+
+BLOCK_LABEL = "io.bundler.block."  # with a block's name behind it: its version
+
+_VERSION = "org.opencontainers.image.version"
+
+
+def check_apps(before: State, after: State, block: Loaded) -> None:
+    """See that a block takes no app's place. Raises Problems."""
+    for instruction in block.rest:
+        if not isinstance(instruction, App) or instruction.name.text not in before.apps:
+            continue
+        name = instruction.name
+        other = before.apps[name.text].location
+        message = f"the block {block.block} brings the app {name.text}, and so does {other}"
+        hint = "leave one of the two out, or include a block that names its app differently"
+        raise Problems((after.apps[name.text].source.problem(name.location, "include-app", message, hint),))
+
+
+def labels_of(before: State, after: State, block: Loaded) -> Mapping[str, str]:
+    """The labels behind a block: those of the product, and which version of the block is in it."""
+    version = after.labels.get(_VERSION, "")
+    own = version if version != before.labels.get(_VERSION, "") else ""
+    name = block.path.parent.name
+    return {**before.labels, f"{BLOCK_LABEL}{name}": own}

@@ -1,0 +1,27 @@
+"""The options of every command that reaches a site: its Clusterfile, how to log in, how many at once."""
+
+import getpass
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bundler.installer.site.model import Secret
+from bundler.installer.transport.connect import Access
+
+Clusterfile = Annotated[
+    Path, typer.Option("--clusterfile", "-f", help="What the site is: hosts, roles, ssh.")
+]
+AcceptNew = Annotated[
+    bool,
+    typer.Option("--accept-new-host-keys", help="Take and remember host keys that no known_hosts file has."),
+]
+AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the ssh and sudo password.")]
+Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are dealt with at once.")]
+
+
+def access(*, accept_new: bool, ask_password: bool) -> Access:
+    """What the caller's account brings along; asks for the password where that is wanted."""
+    password = Secret(getpass.getpass("ssh password: ")) if ask_password else None
+    return Access(Path.home(), os.environ, password, accept_new)
