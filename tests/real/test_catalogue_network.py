@@ -62,6 +62,7 @@ class Node:
     programs: Path
     etcd: Path
     agent_root: Path
+    plugins: Path
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def inside(self, *argv: object, given: bytes = b"") -> str:
@@ -106,7 +107,7 @@ class Node:
 
     def start_agent(self) -> subprocess.Popen[bytes]:
         root, mounts = self.agent_root, []
-        for place, target in (("cni", "host/cni"), ("bin", "host/bin"), ("proxy", "var/lib/kube-proxy")):
+        for place, target in (("cni", "host/cni"), ("proxy", "var/lib/kube-proxy")):
             (self.folder / place).mkdir(exist_ok=True)
             (root / target).mkdir(parents=True, exist_ok=True)
             mounts.append(f"mount --bind {self.folder / place} {root / target}")
@@ -141,24 +142,31 @@ class Node:
 
     def end(self) -> None:
         for process in reversed(self.running):
-            process.terminate()
+            process.kill()
             process.wait(20)
             with contextlib.suppress(ProcessLookupError):  # what the agent's shell has in the background
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+def extract(archive: Path, folder: Path) -> Path:
+    folder.mkdir()
+    subprocess.run(["tar", "-xf", archive, "-C", folder], check=True)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
-    """(programs, etcd, agent): folders of unpacked images."""
+    """(programs, etcd, agent, plug-ins): unpacked images, and an archive of the nodes'."""
     folder = tmp_path_factory.mktemp("parts")
-    with built("kubernetes-debian", folder / "stage"):
+    with built("kubernetes-source", folder / "stage"):
         images = folder / "stage/images"
-        api = unpack(images, "k8s.gcr.io/kube-apiserver:v1.20.2", folder / "api")
-        etcd = unpack(images, "k8s.gcr.io/etcd:3.4.23", folder / "etcd")
+        api = unpack(images, "registry.k8s.io/kube-apiserver:v1.37.2", folder / "api")
+        etcd = unpack(images, "registry.k8s.io/etcd:3.7.3-0", folder / "etcd")
         return (
             api / "usr/local/bin",
-            etcd / "usr/bin/etcd",
-            unpack(images, "bundler.local/cni-bridge:1", folder / "agent"),
+            etcd / "usr/local/bin/etcd",
+            unpack(images, "bundler.local/cni-bridge:2", folder / "agent"),
+            extract(folder / "stage/cri/cni-plugins.tgz", folder / "plugins"),
         )
 
 
@@ -230,7 +238,7 @@ def test_the_agent_follows_the_cluster(node):
     node.inside("ip", "route", "flush", "proto", "77")
     assert until(lambda: node.routes() == {"10.244.2.0/24": "10.9.0.33"}, 15), node.log()
 
-    api.terminate()
+    api.kill()  # asked to, it would first wait a minute for those that watch
     api.wait(20)
     time.sleep(2)
     assert node.routes() == {"10.244.2.0/24": "10.9.0.33"}
@@ -259,14 +267,8 @@ def check_configuration(node: Node) -> None:
 
 
 def check_plugins(node: Node) -> None:
-    """The plug-ins that were put on the host give a pod an address of the node's range and a way out."""
-    installed = node.folder / "bin"
-    assert sorted(path.name for path in installed.iterdir()) == [
-        "bridge",
-        "host-local",
-        "loopback",
-        "portmap",
-    ]
+    """With this configuration the nodes' plug-ins give a pod an address of the node's range and a way out."""
+    installed = node.plugins
     whole = json.loads((node.folder / "cni/10-bundler.conflist").read_text())
     settings = {**whole["plugins"][0], "name": whole["name"], "cniVersion": whole["cniVersion"]}
     settings["ipam"]["dataDir"] = str(node.folder / "ipam")

@@ -20,6 +20,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "templates/catalog/demo"
 _PAGE_LIMIT = 60.0  # seconds for every node to answer
 PAGES = {30080: "docker.io/demo/web:1.0", 30081: "quay.io/demo/web:1.0"}  # NodePort -> the image that answers
+# The site's machines have the first version of control groups, which a kubelet from 1.35 on refuses unasked.
+_CGROUPS = """apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+failCgroupV1: false
+"""
 # A cache of its own: what looking at the cluster leaves is not what the product left.
 TRUSTED = "/etc/bundler/trust.d"  # on the engineer's machine
 _KUBECTL = "KUBECONFIG=/etc/kubernetes/admin.conf kubectl --cache-dir /tmp/kubectl"
@@ -98,7 +103,7 @@ def clusterfile(spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "r
     if others:
         addresses = ", ".join(str(each.address) for each in others)
         lines.append(f"  - {{ips: [{addresses}], roles: [worker]}}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + f"\n---\n{_CGROUPS}"
 
 
 def carry(spec: SiteSpec, run_file: Path) -> None:

@@ -21,7 +21,7 @@ from tests.site.footprint import differences, footprint
 from tests.site.identity import Identity
 from tests.site.spec import SiteSpec
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.story]
 
 _INSIDE = (IPv4Network("10.244.0.0/16"), IPv4Network("10.96.0.0/12"))  # the bundle's pods and services
 _APPLY = "--clusterfile site.yaml"

@@ -125,7 +125,7 @@ def _check_from(kubefile: Kubefile, catalogue: Catalogue, path: Path, findings: 
     if not isinstance(first, From):
         where = first.location if first else kubefile.source.end()
         findings.add(
-            where, "no-from", "FROM must come first", "begin with FROM scratch or FROM kubernetes-debian"
+            where, "no-from", "FROM must come first", "begin with FROM scratch or FROM kubernetes-source"
         )
     for extra in bases[1:]:
         hint = "one bundle has one base; make the other one a base of the base"

@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from bundler.installer.facts.journal import RELEASES, STATE
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.contents import MAX_TEXT, wanted_files
 from bundler.installer.plan.decide import decide, decide_removal
-from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, renew
+from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.actions import Captures, Desk
 from bundler.installer.run.deliver import BundleSource
@@ -74,7 +74,7 @@ class Session:
         """
         check_site(self.verdict, self._releases(), self.allowed)
         index = self.bundle.index
-        found = self._on_control_plane(READ_SCRIPT)
+        found = kept(self._on_control_planes(READ_SCRIPT))
         self.secrets = renew(found=found, site=self.site, now=datetime.now(UTC))
         files = {
             path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)
@@ -95,13 +95,13 @@ class Session:
         self.record()
 
     def record(self) -> None:
-        """Note on the control plane which release the site has. Raises BundlerError (STEP)."""
+        """Note on every control plane which release the site has. Raises BundlerError (STEP)."""
         release = self.verdict.release
         if release in self._releases():
             return
         others = (each for each in self._releases() if each.name != release.name)
         text = "".join(f"{each.line()}\n" for each in (*others, release))
-        self._on_control_plane(_RECORD, [text.encode()])
+        self._on_control_planes(_RECORD, [text.encode()])
 
     def removal(self) -> Plan:
         """What has to be done to leave the machines as they were. Raises what `decide_removal` does."""
@@ -115,8 +115,9 @@ class Session:
 
     def nodes(self) -> str:
         """What Kubernetes says of its nodes; "" when it can't be asked."""
-        with contextlib.suppress(BundlerError):
-            return self._on_control_plane(_NODES)
+        for host in self.site.control_planes:
+            with contextlib.suppress(BundlerError):
+                return self._ask(host.address, _NODES, ())
         return ""
 
     def hidden(self) -> frozenset[str]:
@@ -127,19 +128,24 @@ class Session:
             passwords += [password_of(host, self.access), host.login.key_passphrase]
         found.update(secret.reveal() for secret in passwords if secret)
         if self.secrets is not None:
-            found.update((self.secrets.ca_key, self.secrets.registry_key, self.secrets.htpasswd))
+            found.update((self.secrets.ca_key, self.secrets.htpasswd))
+            found.update(pair.key for pair in self.secrets.registries.values())
         return frozenset(found - {""})
 
     def _releases(self) -> tuple[Release, ...]:
-        return Release.parse(self.facts.hosts[self.site.control_plane.address].releases)
+        known = (self.facts.hosts[host.address].releases for host in self.site.control_planes)
+        return Release.parse(next((lines for lines in known if lines), ()))
 
-    def _on_control_plane(self, script: str, stdin: Iterable[bytes] = ()) -> str:
-        transport = self.transports[self.site.control_plane.address]
-        outcome = transport.run(script, stdin=stdin, timeout=_TIMEOUT)
+    def _on_control_planes(self, script: str, stdin: Sequence[bytes] = ()) -> tuple[str, ...]:
+        """What each one says to a script, in the Clusterfile's order. Raises BundlerError (STEP)."""
+        return tuple(self._ask(host.address, script, stdin) for host in self.site.control_planes)
+
+    def _ask(self, address: str, script: str, stdin: Sequence[bytes]) -> str:
+        outcome = self.transports[address].run(script, stdin=stdin, timeout=_TIMEOUT)
         if outcome.status:
             raise BundlerError(
                 "the control plane could not be asked",
-                where=self.site.control_plane.address,
+                where=address,
                 why=outcome.stderr.strip(),
                 code=ExitCode.STEP,
             )

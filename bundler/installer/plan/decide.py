@@ -8,7 +8,9 @@ from bundler.installer.plan.apps import app_steps
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
+from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.host import host_steps
+from bundler.installer.plan.join import worker_steps
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.packages import package_steps
@@ -19,7 +21,6 @@ from bundler.installer.plan.runtime import runtime_steps
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Plan
-from bundler.installer.plan.workers import worker_steps
 from bundler.installer.site.model import Site
 
 
@@ -47,6 +48,7 @@ def decide(
         *package_steps(context),
         *runtime_steps(context),
         *registry_steps(context),
+        *endpoint_steps(context),
         *control_plane_steps(context),
         *worker_steps(context),
         *network_steps(context),

@@ -5,15 +5,15 @@ from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.contents import TREE, deliver
 from bundler.installer.plan.context import Context, content_digest, node_name
+from bundler.installer.plan.endpoint import BALANCER
 from bundler.installer.plan.ids import Ids, ident
-from bundler.installer.plan.kubeadm import ENDPOINT
 from bundler.installer.plan.packages import packages_first
 from bundler.installer.plan.settings import in_container
 from bundler.installer.plan.steps import Deliver, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
 
-_WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl")
+_WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl", BALANCER)
 _SYSCTLS = "net/ipv4/ip_forward=1 net/bridge/bridge-nf-call-iptables=1"
 # The kubelet and kube-proxy set these while they run.
 _REMEMBERED = " ".join(
@@ -28,13 +28,14 @@ _REMEMBERED = " ".join(
 
 def host_steps(context: Context) -> tuple[Step, ...]:
     """Steps of every host; they wait for nothing."""
-    everyone = _all_names(context)
-    return tuple(step for host, facts in context.hosts() for step in _one(context, host, facts, everyone))
+    workers = _worker_names(context)
+    return tuple(step for host, facts in context.hosts() for step in _one(context, host, facts, workers))
 
 
-def _one(context: Context, host: Host, facts: HostFacts, everyone: str) -> tuple[Step, ...]:
+def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[Step, ...]:
     ids = Ids(host.address)
-    names = everyone if host.is_control_plane else _own_names(context, host, facts)
+    everyone = host.is_control_plane
+    names = _shared_lines(context, host) + workers if everyone else _own_names(context, host, facts)
     unit = templates.render("kubelet.service.j2")
     unit_id = ident(Phase.HOST, host.address, "kubelet-unit")
     return (
@@ -110,16 +111,18 @@ def _line(address: str, *names: str) -> str:
     return f"{address} {' '.join(dict.fromkeys(names))}\n"
 
 
-def _control_plane_line(context: Context) -> str:
-    address = context.site.control_plane.address
-    return _line(address, node_name(context.control_plane), ENDPOINT, context.site.registry.domain)
+def _shared_lines(context: Context, host: Host) -> str:
+    """Control planes by name, and the registry's name for all that serve: the first that answers is taken."""
+    nodes = (_line(each.address, node_name(context.of(each))) for each in context.site.control_planes)
+    domain = context.site.registry.domain
+    registries = (_line(address, domain) for address in context.registries_for(host))
+    return "".join((*nodes, *registries))
 
 
 def _own_names(context: Context, host: Host, facts: HostFacts) -> str:
-    """A worker needs its own name, the API's and the registry's: the file stays small on large sites."""
-    return _control_plane_line(context) + _line(host.address, node_name(facts))
+    """A worker needs its own name and the shared ones: the file stays small on large sites."""
+    return _shared_lines(context, host) + _line(host.address, node_name(facts))
 
 
-def _all_names(context: Context) -> str:
-    workers = (_line(host.address, node_name(context.of(host))) for host in context.site.workers)
-    return _control_plane_line(context) + "".join(workers)
+def _worker_names(context: Context) -> str:
+    return "".join(_line(host.address, node_name(context.of(host))) for host in context.site.workers)

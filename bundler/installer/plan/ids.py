@@ -87,6 +87,31 @@ class Ids:
         return ident(Phase.CONTROL_PLANE, self.host, "token")
 
     @property
+    def pki(self) -> str:
+        """Captures the keys that all control planes share."""
+        return ident(Phase.CONTROL_PLANE, self.host, "pki")
+
+    @property
+    def ca_file(self) -> str:
+        """Captures the cluster's certificate as a file."""
+        return ident(Phase.CONTROL_PLANE, self.host, "ca-file")
+
+    @property
+    def member(self) -> str:
+        """This control plane has joined."""
+        return ident(Phase.CONTROL_PLANE, self.host, "join")
+
+    @property
+    def settled(self) -> str:
+        """This control plane has joined, and every member of etcd is a healthy voter."""
+        return ident(Phase.CONTROL_PLANE, self.host, "settled")
+
+    @property
+    def endpoint(self) -> str:
+        """The API's name leads somewhere on this host."""
+        return ident(Phase.HOST, self.host, "endpoint")
+
+    @property
     def join(self) -> str:
         """This worker has joined."""
         return ident(Phase.WORKERS, self.host, "join")

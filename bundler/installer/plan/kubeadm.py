@@ -14,13 +14,9 @@ from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.contents import KUBEADM_FILE
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.endpoint import API_PORT, ENDPOINT, shared_address
 from bundler.installer.plan.settings import in_container, node_settings
-from bundler.installer.site.model import Host, Role
-
-# Every node finds the API under this name, by /etc/hosts; so a cluster can grow more control planes behind
-# it.
-ENDPOINT: Final = "apiserver.cluster.local"
-API_PORT: Final = 6443
+from bundler.installer.site.model import Host
 
 # Room for 16,384 nodes of 254 pods, in the block that no site numbers its machines from (RFC 6598).
 POD_SUBNET: Final = "100.64.0.0/10"
@@ -67,12 +63,16 @@ def init_config(context: Context) -> str:
 def join_config(context: Context, host: Host) -> str:
     """The file for `kubeadm join`; it holds no secret. JSON, which kubeadm reads as it does YAML.
 
-    There is one for each worker, and writing YAML takes a hundred times as long.
+    There is one for each host, and writing YAML takes a hundred times as long.
     """
     facts = context.of(host)
-    document = _merged(
-        context, "JoinConfiguration", {"nodeRegistration": _registration(context, host, facts)}
-    )
+    defaults: dict[str, Any] = {
+        "nodeRegistration": _registration(context, host, facts),
+        **_patience(context),
+    }
+    if host.is_control_plane:
+        defaults["controlPlane"] = {"localAPIEndpoint": _local_endpoint(host, facts)}
+    document = _merged(context, "JoinConfiguration", defaults)
     whole = {**document, "discovery": {"file": {"kubeConfigPath": paths.DISCOVERY}}}
     return json.dumps(_form(context, whole), indent=2, sort_keys=True) + "\n"
 
@@ -96,13 +96,16 @@ def discovery_config() -> str:
     return yaml.safe_dump(document, sort_keys=True)
 
 
-def skipped_phases(context: Context, host: Host) -> tuple[str, ...]:
-    """Phases that can't work here (checks without crictl, CoreDNS without its image) or were done before."""
+def skipped_phases(context: Context, host: Host, *, initial: bool = False) -> tuple[str, ...]:
+    """Phases that can't work here (checks without crictl, CoreDNS without its image) or were done before.
+
+    initial: of `kubeadm init`, not of a join.
+    """
     contents = context.contents
     blind = contents.version.preflight_needs_crictl and not contents.has_crictl
     # In a container kubeadm finds neither the kernel's configuration nor its modules.
     skipped = ("preflight",) if blind or in_container(context.of(host)) else ()
-    if not host.is_control_plane:
+    if not initial:
         return skipped
     return (*skipped, "kubelet-start", *(() if contents.has_coredns else ("addon/coredns",)))
 
@@ -113,7 +116,8 @@ def ignored_checks(context: Context, host: Host) -> tuple[str, ...]:
     They ask for a host without any trace of Kubernetes. Our own checks look at that, before anything is done.
     """
     swap = () if context.cluster.fail_swap_on else ("Swap",)
-    return (*(_INIT_TRACES if host.is_control_plane else _JOIN_TRACES), *swap)
+    traces = (*_INIT_TRACES, *_JOIN_TRACES) if host.is_control_plane else _JOIN_TRACES
+    return (*dict.fromkeys(traces), *swap)
 
 
 def subnets(context: Context) -> tuple[str, str]:
@@ -123,14 +127,27 @@ def subnets(context: Context) -> tuple[str, str]:
 
 
 def _init(context: Context) -> Document:
-    host, facts = context.site.control_plane, context.control_plane
+    host = context.primary
+    facts = context.of(host)
+    return {
+        "localAPIEndpoint": _local_endpoint(host, facts),
+        "nodeRegistration": _registration(context, host, facts),
+        **_patience(context),
+    }
+
+
+def _patience(context: Context) -> Document:
+    """kubeadm gives a busy machine's API server one minute to answer; ours may take as long as the step."""
+    if not context.contents.version.arguments_are_lists:  # only v1beta4 lets one say so
+        return {}
+    return {"timeouts": {"kubernetesAPICall": "5m0s"}}
+
+
+def _local_endpoint(host: Host, facts: HostFacts) -> Document:
     endpoint: dict[str, Any] = {"bindPort": API_PORT}
     if host.address in facts.addresses:  # behind address translation the host does not have it
         endpoint["advertiseAddress"] = host.address
-    return {
-        "localAPIEndpoint": endpoint,
-        "nodeRegistration": _registration(context, host, facts),
-    }
+    return endpoint
 
 
 def _registration(context: Context, host: Host, facts: HostFacts) -> Document:
@@ -139,8 +156,7 @@ def _registration(context: Context, host: Host, facts: HostFacts) -> Document:
         "criSocket": context.contents.version.cri_socket,
         "kubeletExtraArgs": _kubelet_arguments(context, host, facts),
     }
-    takes_pods = Role.WORKER in host.roles or not context.site.workers
-    if host.is_control_plane and takes_pods:
+    if host.is_control_plane and context.takes_pods(host):
         registration["taints"] = []
     return registration
 
@@ -149,14 +165,16 @@ def _kubelet_arguments(context: Context, host: Host, facts: HostFacts) -> Docume
     """Only what differs from host to host; the rest is in KubeletConfiguration."""
     arguments = {"node-ip": host.address} if host.address in facts.addresses else {}
     driver = node_settings(facts).cgroup_driver
-    if driver != node_settings(context.control_plane).cgroup_driver:
+    if driver != node_settings(context.of(context.primary)).cgroup_driver:
         arguments["cgroup-driver"] = driver
     return arguments
 
 
 def _cluster(context: Context) -> Document:
     env = {**context.contents.index.env, **context.site.env}
+    shared = shared_address(context)
     return {
+        **({"apiServer": {"certSANs": [shared]}} if shared else {}),
         "kubernetesVersion": context.contents.version.text,
         "clusterName": context.site.name,
         "controlPlaneEndpoint": f"{ENDPOINT}:{API_PORT}",
@@ -169,7 +187,7 @@ def _cluster(context: Context) -> Document:
 
 def _kubelet(context: Context) -> Document:
     return {
-        "cgroupDriver": node_settings(context.control_plane).cgroup_driver,
+        "cgroupDriver": node_settings(context.of(context.primary)).cgroup_driver,
         "failSwapOn": context.cluster.fail_swap_on,
         "serializeImagePulls": False,  # they come from next door; waiting in a row helps nobody
     }

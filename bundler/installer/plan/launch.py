@@ -24,7 +24,7 @@ def launch(context: Context, app: App, *, phase: Phase, after: tuple[str, ...]) 
     files that would have to be rendered on site.
     """
     _refuse_templates(context, app)
-    host = context.site.control_plane.address
+    host = context.primary.address
     delivery = Deliver(
         id=ident(Phase.DISTRIBUTE, host, f"app-{app.name}"),
         host=host,
@@ -53,7 +53,7 @@ def folder_of(app: App) -> str:
 
 def helm_steps(context: Context) -> tuple[Step, ...]:
     """What every chart needs on the control plane: Helm's library and the frozen installer to call it."""
-    host = context.site.control_plane.address
+    host = context.primary.address
     library = context.contents.required(HELM_MEMBER)
     delivery = Deliver(
         id=ident(Phase.DISTRIBUTE, host, "helm"),
@@ -125,7 +125,7 @@ def _apply(
 def _helm(
     context: Context, app: App, phase: Phase, after: tuple[str, ...], files: tuple[Delivery, ...]
 ) -> tuple[Step, ...]:
-    host = context.site.control_plane.address
+    host = context.primary.address
     request = {
         "release": app.name,
         "chart": folder_of(app),
@@ -177,7 +177,7 @@ def run_steps(
     context: Context, commands: Commands, *, phase: Phase, after: tuple[str, ...], inputs: str
 ) -> tuple[Step, ...]:
     """Write the variables, which may hold passwords, to a file, and run the commands with them."""
-    host, name = context.site.control_plane.address, commands.name
+    host, name = context.primary.address, commands.name
     variables = {
         **context.contents.index.env,
         **commands.env,

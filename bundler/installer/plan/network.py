@@ -12,7 +12,7 @@ NODES_DEADLINE = 300.0  # seconds after the last join
 
 def network_steps(context: Context) -> tuple[Step, ...]:
     """The plug-in's pods start while the workers are still joining."""
-    host = context.site.control_plane.address
+    host = context.primary.address
     ids = Ids(host)
     plugins = tuple(
         step
@@ -20,7 +20,10 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         if app.role is AppRole.CNI
         for step in launch(context, app, phase=Phase.NETWORK, after=(ids.init,))
     )
-    joins = tuple(Ids(worker.address).join for worker in context.site.workers)
+    joins = (
+        *(Ids(each.address).settled for each in context.further),
+        *(Ids(worker.address).join for worker in context.site.workers),
+    )
     applied = tuple(
         step.id for step in plugins if not isinstance(step, Await) and step.phase is Phase.NETWORK
     )

@@ -11,11 +11,12 @@ from bundler.core.versions import matches
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, node_name
-from bundler.installer.plan.kubeadm import API_PORT, overlapping
+from bundler.installer.plan.endpoint import API_PORT, BALANCER, balanced
+from bundler.installer.plan.kubeadm import overlapping
 from bundler.installer.plan.packages import carries_containerd
 from bundler.installer.plan.steps import Deliver, Plan
 from bundler.installer.plan.suites import TOOLS, own_suite, suite_of
-from bundler.installer.site.model import Host
+from bundler.installer.site.model import Host, LocalEndpoint
 
 GIB: Final = 1 << 30
 MIB: Final = 1 << 20
@@ -63,6 +64,7 @@ def check(context: Context, plan: Plan, limits: Limits) -> None:
         for problem in one(context, host, facts, limits)
     ]
     found += _bundle(context)
+    found += _balancers(context)
     found += _names(context)
     found += _clocks(context, limits)
     found += _subnets(context)
@@ -155,6 +157,8 @@ def _ports(context: Context, host: Host, facts: HostFacts, _limits: Limits) -> I
     wanted: dict[int, str] = dict(_NODE_PORTS)
     if host.is_control_plane:
         wanted |= {**_CONTROL_PLANE_PORTS, context.site.registry.port: "the site's registry"}
+    elif balanced(context, host):
+        wanted[API_PORT] = "this node's way to the API"
     for port, user in sorted(wanted.items()):
         if port in facts.listening_ports:
             message = f"port {port}, which {user} needs, is taken"
@@ -182,6 +186,24 @@ def _bundle(context: Context) -> Iterator[Problem]:
             yield _problem(contents.index.name, "kube-version", message, fix)
 
 
+def _balancers(context: Context) -> Iterator[Problem]:
+    """Several control planes need something before them on each worker; one can be asked as it is."""
+    count = len(context.site.control_planes)
+    if count == 1 or not isinstance(context.site.endpoint, LocalEndpoint):
+        return
+    for host in context.site.workers:
+        if not balanced(context, host):
+            suite = own_suite(context.of(host))
+            message = (
+                f"a worker beside {count} control planes needs a balancer, and the bundle has no {BALANCER}"
+            )
+            fix = (
+                f"add PACKAGE {suite} {BALANCER} to the Kubefile, or a static {BALANCER} to bin/; "
+                "or name spec.endpoint.external, a balancer of your own"
+            )
+            yield _problem(host.address, "balancer", message, fix)
+
+
 def _names(context: Context) -> Iterator[Problem]:
     names = Counter(node_name(facts) for _, facts in context.hosts())
     for host, facts in context.hosts():
@@ -195,7 +217,7 @@ def _names(context: Context) -> Iterator[Problem]:
 
 def _clocks(context: Context, limits: Limits) -> Iterator[Problem]:
     """Against the control plane, whose certificates are refused where they are not yet valid."""
-    base = context.control_plane.clock_offset
+    base = context.of(context.primary).clock_offset
     for host, facts in context.hosts():
         apart = facts.clock_offset - base
         if abs(apart) > limits.clock:

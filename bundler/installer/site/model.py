@@ -88,8 +88,30 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalEndpoint:
+    """Each worker reaches the API through a TCP balancer of its own, on its loopback."""
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualEndpoint:
+    """An address that moves between the control planes (VRRP)."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalEndpoint:
+    """The address of a balancer that is not ours."""
+
+    address: str
+
+
+Endpoint = LocalEndpoint | VirtualEndpoint | ExternalEndpoint
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
-    """The site's own registry, on the control plane. username: "" for one that asks no one's name."""
+    """The site's own registry, on every control plane. username: "" for one that asks no one's name."""
 
     domain: str = REGISTRY_DOMAIN
     port: int = REGISTRY_PORT
@@ -106,7 +128,7 @@ class Registry:
 class Site:
     """The whole of a Clusterfile.
 
-    hosts: control plane first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
+    hosts: control planes first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
     documents by kind, untouched. launch: the apps to start, in order, instead of the bundle's LAUNCH; None
     where the file does not say. app_envs: an app's own variables. notices: what the user should be told.
     """
@@ -115,6 +137,7 @@ class Site:
     hosts: tuple[Host, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     registry: Registry = Registry()
+    endpoint: Endpoint = LocalEndpoint()
     kubeadm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     launch: tuple[str, ...] | None = None
     app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -122,8 +145,13 @@ class Site:
 
     @property
     def control_plane(self) -> Host:
-        """The one host with the control plane."""
-        return next(host for host in self.hosts if host.is_control_plane)
+        """The first control plane of the Clusterfile."""
+        return self.control_planes[0]
+
+    @property
+    def control_planes(self) -> tuple[Host, ...]:
+        """Every host that runs the control plane."""
+        return tuple(host for host in self.hosts if host.is_control_plane)
 
     @property
     def workers(self) -> tuple[Host, ...]:

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.installer.site.clusterfile.addresses import expand
 from bundler.installer.site.clusterfile.read import read, read_file
-from bundler.installer.site.model import Login, PasswordEnv, PasswordFile, Role, Secret, Site
+from bundler.installer.site.model import (
+    Endpoint,
+    ExternalEndpoint,
+    LocalEndpoint,
+    Login,
+    PasswordEnv,
+    PasswordFile,
+    Role,
+    Secret,
+    Site,
+    VirtualEndpoint,
+)
 
 SEALER = """\
 apiVersion: sealer.io/v2
@@ -79,6 +90,30 @@ def test_a_small_file_gets_the_defaults() -> None:
     assert found.registry.name == "registry.internal:5000"
 
 
+@pytest.mark.parametrize(
+    ("masters", "warned"),
+    [(1, ""), (2, "etcd needs 2 of 2"), (3, ""), (4, "etcd needs 3 of 4"), (5, "")],
+)
+def test_an_even_number_of_control_planes_is_warned_of(masters: int, warned: str) -> None:
+    found = site(SMALL.replace("10.0.0.2", f"10.0.0.2-10.0.0.{masters + 1}"))
+    assert len(found.control_planes) == masters
+    assert all(warned in notice for notice in found.notices)
+    assert len(found.notices) == bool(warned)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", LocalEndpoint()),
+        ("  endpoint: local\n", LocalEndpoint()),
+        ("  endpoint: {vip: 10.0.0.9}\n", VirtualEndpoint("10.0.0.9")),
+        ("  endpoint: {external: 10.9.0.1}\n", ExternalEndpoint("10.9.0.1")),
+    ],
+)
+def test_endpoint(line: str, expected: Endpoint) -> None:
+    assert site(SMALL + line).endpoint == expected
+
+
 def test_native_fields() -> None:
     ssh = "{user: ops, passwordFile: secret/pw}"
     key = "SHA256:" + "a" * 43
@@ -103,7 +138,11 @@ def host(entry: str) -> str:
         (host("{ips: ['::1'], roles: [master]}"), [("5:12", LATER)]),
         (host("{ips: [10.0.0.2], roles: [boss]}"), [("5:31", "wrong-value")]),
         (host("{ips: [10.0.0.2], roles: [node]}"), [("4:3", "missing-role")]),
-        (host("{ips: [10.0.0.2, 10.0.0.3], roles: [master]}"), [("5:33", LATER)]),
+        (SMALL + "  endpoint: {vip: 10.0.0.2}\n", [("6:19", "wrong-value")]),
+        (SMALL + "  endpoint: {vip: 10.0.0.8, external: 10.0.0.9}\n", [("6:3", "wrong-value")]),
+        (SMALL + "  endpoint: {external: 10.0.0.8-10.0.0.9}\n", [("6:24", "wrong-value")]),
+        (SMALL + "  endpoint: cloud\n", [("6:13", "wrong-value")]),
+        (SMALL.replace("bundler/v1", "sealer.io/v2") + "  endpoint: local\n", [("6:3", "unknown-field")]),
         (host("{ips: [10.0.0.2, 10.0.0.2], roles: [master]}"), [("5:22", "duplicate-host")]),
         (host("{ips: [10.0.0.2], roles: [master], ssh: {port: 0}}"), [("5:52", "wrong-value")]),
         (host("{ips: [10.0.0.2], roles: [master], env: [a]}"), [("5:40", "wrong-value")]),

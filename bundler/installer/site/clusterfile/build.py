@@ -13,7 +13,10 @@ from bundler.installer.site.clusterfile.faults import UNSUPPORTED, Path
 from bundler.installer.site.model import (
     REGISTRY_DOMAIN,
     REGISTRY_PORT,
+    Endpoint,
+    ExternalEndpoint,
     Host,
+    LocalEndpoint,
     Login,
     PasswordEnv,
     PasswordFile,
@@ -22,7 +25,9 @@ from bundler.installer.site.model import (
     Role,
     Secret,
     Site,
+    VirtualEndpoint,
 )
+from bundler.installer.site.quorum import advice
 
 if TYPE_CHECKING:
     from bundler.core.errors import Problem
@@ -71,6 +76,7 @@ class Builder:
             hosts=tuple(sorted(hosts, key=lambda host: not host.is_control_plane)),
             env=spec.env,
             registry=self._registry(spec.registry.local_registry),
+            endpoint=self._endpoint(spec.endpoint, hosts),
             kubeadm=parts.kubeadm,
             launch=launch,
             app_envs=app_envs,
@@ -107,15 +113,29 @@ class Builder:
 
     def _check_control_plane(self, spec: schema.ClusterSpec, hosts: list[Host]) -> None:
         count = sum(host.is_control_plane for host in hosts)
-        if count == 1 or self.problems:
+        if self.problems:
             return
-        masters = (number for number, group in enumerate(spec.hosts) if _is_master(group))
         if not count:
             message = "no host has the role control-plane (or master)"
             self._fault(("spec", "hosts"), "missing-role", message)
-        else:
-            message = f"{count} hosts are control planes; more than one is not supported yet"
-            self._fault(("spec", "hosts", [*masters][-1], "roles"), UNSUPPORTED, message)
+        elif warning := advice(count):
+            masters = [number for number, group in enumerate(spec.hosts) if _is_master(group)]
+            self.notices.append(
+                f"{self._document.locate(('spec', 'hosts', masters[-1], 'roles'))}: {warning}"
+            )
+
+    def _endpoint(self, given: schema.Endpoint, hosts: list[Host]) -> Endpoint:
+        path = ("spec", "endpoint")
+        if given.vip and given.external:
+            self._fault(path, "wrong-value", "only one of vip and external can be given")
+        if given.external:
+            return ExternalEndpoint(given.external)
+        if not given.vip:
+            return LocalEndpoint()
+        if given.vip in {host.address for host in hosts}:
+            message = f"{given.vip} is a host's own address; a virtual one moves between control planes"
+            self._fault((*path, "vip"), "wrong-value", message)
+        return VirtualEndpoint(given.vip)
 
     def _login(self, cluster: schema.Ssh, group: schema.Host, path: Path) -> Login:
         """The host's own fields over the cluster's over the defaults."""

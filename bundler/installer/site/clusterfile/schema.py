@@ -74,6 +74,22 @@ def _checked_ip(value: str) -> str:
     return value
 
 
+def _endpoint(value: object) -> object:
+    """`local` is neither of the two addresses."""
+    if value == "local":
+        return {}
+    if isinstance(value, str):
+        wanted = "local, {vip: ADDRESS} or {external: ADDRESS}"
+        raise ValueError(f"{value!r} is none of {wanted}")  # noqa: TRY004  (pydantic wants ValueError)
+    return value
+
+
+def _one_address(value: str) -> str:
+    if len(expand(value)) > 1:
+        raise ValueError(f"{value!r} means several addresses; one is wanted")
+    return value
+
+
 def _port(value: object) -> object:
     """Sealer writes ports as text as well as numbers."""
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
@@ -82,6 +98,7 @@ def _port(value: object) -> object:
 Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
 Text = Annotated[str, BeforeValidator(_text)]
 Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
+OneAddress = Annotated[str, AfterValidator(_one_address)]
 Addresses = Annotated[str, AfterValidator(_checked_ip)]
 RoleName = Literal["master", "control-plane", "node", "worker"]
 Strategy = Literal["merge", "overwrite", "render"]
@@ -183,6 +200,13 @@ class ContainerRuntime(Model):
     version: Annotated[str, Later("the bundle's own version is used")] = ""
 
 
+class Endpoint(Model):
+    """How nodes reach the API: `local` (neither), or one of the two."""
+
+    vip: OneAddress | None = None
+    external: OneAddress | None = None
+
+
 class ClusterSpec(Model):
     """The machines and how they are reached."""
 
@@ -191,6 +215,7 @@ class ClusterSpec(Model):
     ssh: Ssh = Ssh()
     hosts: Annotated[list[Host], Field(min_length=1)]
     registry: Registry = Registry()
+    endpoint: Annotated[Endpoint, BeforeValidator(_endpoint), Native()] = Endpoint()
     container_runtime: ContainerRuntime = ContainerRuntime()
     host_aliases: Annotated[list[HostAlias], Later("write the lines into /etc/hosts yourself")] = []
     data_root: Annotated[str, Later("/var/lib/bundler is used")] = ""

@@ -311,7 +311,7 @@ def test_every_rule_is_documented_as_it_is():
 
 def test_the_documented_example_is_without_fault(tmp_path):
     example = DOC.read_text().split("```dockerfile\n")[1].split("```")[0]
-    base = tmp_path / "catalog" / "kubernetes-debian" / "Kubefile"
+    base = tmp_path / "catalog" / "kubernetes-source" / "Kubefile"
     base.parent.mkdir(parents=True)
     base.write_text("FROM scratch\n")
     report = linted(example, tmp_path, Catalogue(tmp_path / "catalog"))

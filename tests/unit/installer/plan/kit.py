@@ -8,7 +8,7 @@ from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPa
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.plan.contents import wanted_files
 from bundler.installer.plan.decide import decide
-from bundler.installer.plan.site_pki import Secrets
+from bundler.installer.plan.site_pki import Secrets, ServerPair
 from bundler.installer.plan.steps import Done, Plan, Step, fingerprint
 from bundler.installer.site.model import Host, Role, Site
 
@@ -18,8 +18,7 @@ WORKER = "10.0.0.3"
 SECRETS = Secrets(
     ca_certificate="CA-CERTIFICATE",
     ca_key="CA-KEY-SECRET",
-    registry_certificate="REGISTRY-CERTIFICATE",
-    registry_key="REGISTRY-KEY-SECRET",
+    registries={CONTROL_PLANE: ServerPair("REGISTRY-CERTIFICATE", "REGISTRY-KEY-SECRET")},
 )
 
 KUBEADM = b"""\
@@ -67,6 +66,9 @@ def package(name: str, *, requested: bool = False, suite: str = "debian:bookworm
     return OsPackage(suite, name, "1", "amd64", path, requested)
 
 
+BALANCED = (package("containerd", requested=True), package("haproxy", requested=True))
+
+
 def index(
     *,
     apps: tuple[App, ...] = (),
@@ -107,9 +109,10 @@ def index(
     )
 
 
-def site(workers: int = 1) -> Site:
-    hosts = [Host(CONTROL_PLANE, frozenset({Role.CONTROL_PLANE}))]
-    hosts += [Host(address(number), frozenset({Role.WORKER})) for number in range(workers)]
+def site(workers: int = 1, *, control_planes: int = 1) -> Site:
+    """10.0.0.2 and on are control planes, the addresses behind them workers."""
+    roles = [Role.CONTROL_PLANE] * control_planes + [Role.WORKER] * workers
+    hosts = (Host(address(number - 1), frozenset({role})) for number, role in enumerate(roles))
     return Site("trial", tuple(hosts))
 
 
@@ -166,7 +169,16 @@ def plan(
 ) -> Plan:
     of = of or site()
     bundle = bundle or index()
-    return decide(of, found or facts(of), bundle, secrets, files_of(bundle), platforms=platforms)
+    return decide(of, found or facts(of), bundle, of_site(secrets, of), files_of(bundle), platforms=platforms)
+
+
+def of_site(secrets: Secrets, of: Site) -> Secrets:
+    """With a pair for each control plane that lacks one."""
+    made = {
+        host.address: ServerPair(f"CERTIFICATE-{host.address}", f"KEY-SECRET-{host.address}")
+        for host in of.control_planes
+    }
+    return replace(secrets, registries={**made, **secrets.registries})
 
 
 def steps(made: Plan) -> dict[str, Step]:
