@@ -1,27 +1,50 @@
-"""Deciding: from a site, its facts and a bundle to a plan's steps. Pure: no clock, no chance, no network."""
+"""Deciding: from a site, its facts and a bundle to a plan's steps. Pure: no clock, no chance, no network.
+
+The planner (plan/cluster) says what has to happen to which host and why; the producers here say by which steps.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from bundler.core.index import Index
 from bundler.installer.facts.model import Facts
+from bundler.installer.plan.aim import effective, observed_of, outline, whole
 from bundler.installer.plan.apps import app_steps
+from bundler.installer.plan.cluster.decide import decide as ask_planner
+from bundler.installer.plan.cluster.decide import refuse
+from bundler.installer.plan.cluster.intent import moved_on
+from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.steps import Refused, Stage
+from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
+from bundler.installer.plan.expand import expand, mark
 from bundler.installer.plan.host import host_steps
 from bundler.installer.plan.join import worker_steps
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.packages import package_steps
 from bundler.installer.plan.preflight import DEFAULT_LIMITS, Limits, check, check_removal
+from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.registry import registry_steps
 from bundler.installer.plan.remove import removal_steps
 from bundler.installer.plan.runtime import runtime_steps
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
-from bundler.installer.plan.steps import Plan
-from bundler.installer.site.model import Site
+from bundler.installer.plan.steps import Plan, Step
+from bundler.installer.site.model import Host, Role, Site
+
+NO_OPERATION = Operation()
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A plan, and the view from which it follows: the record is made of that."""
+
+    plan: Plan
+    view: View
 
 
 def decide(
@@ -34,16 +57,52 @@ def decide(
     platforms: tuple[str, ...] = (),
     limits: Limits = DEFAULT_LIMITS,
 ) -> Plan:
-    """The plan that makes this site what its Clusterfile says.
+    """The plan that makes this site what its Clusterfile says; see `decide_site`."""
+    bundle = Contents(index, files, platforms)
+    return decide_site(site, facts, bundle, secrets, limits=limits).plan
 
-    files: the contents of the members that `wanted_files(index)` names. platforms: all that the file is
-    for, where they are several. limits: what a host needs at least.
-    Raises Problems (PREFLIGHT) with everything that is unfit on any host, BundlerError (INPUT, UNSUPPORTED)
-    for a bundle or a Clusterfile that asks for what can't be done.
+
+def decide_site(
+    site: Site,
+    facts: Facts,
+    contents: Contents,
+    secrets: Secrets,
+    *,
+    key: str = "",
+    operation: Operation = NO_OPERATION,
+    limits: Limits = DEFAULT_LIMITS,
+    others: Mapping[str, Host] | None = None,
+) -> Decided:
+    """What to do now, by what is observed.
+
+    contents: the bundle, with the members that `wanted_files(index)` names. limits: what a host needs at
+    least. key: of who signed the bundle. others: hosts beyond the Clusterfile's that were reached.
+    Raises RefusedError with every reason to do nothing, Problems (PREFLIGHT) with everything that is unfit on
+    any host, BundlerError (INPUT, UNSUPPORTED) for a bundle or a Clusterfile that asks for what can't be done.
     """
-    contents = Contents(index, files, platforms)
-    context = Context(site, facts, contents, secrets, cluster_settings(facts))
-    steps = (
+    contents.version  # noqa: B018  (a bundle without Kubernetes is refused before all else)
+    observed = observed_of(facts)
+    rough = outline(site, contents.index, key)
+    view = moved_on(View(rough, observed, operation))
+    if refused := refuse(view):
+        raise RefusedError(refused, site.name)
+    known = others or {}
+    context = Context(effective(site, view, known), facts, contents, secrets, cluster_settings(facts))
+    recipe = producers(context)
+    desired = whole(rough, context, recipe)
+    decision = ask_planner(desired, observed, operation)
+    if isinstance(decision, Refused):
+        raise RefusedError(decision, site.name)
+    view = View(desired, observed, operation)
+    made = expand(context, recipe, decision.stage or Stage(()), _roles(view))
+    plan = replace(arrange(_title(contents, site), made.steps, made.wanted), decision=decision)
+    check(context, plan, limits)
+    return Decided(plan, view)
+
+
+def producers(context: Context) -> tuple[Step, ...]:
+    """Every step that an install of this site from nothing takes."""
+    return (
         *host_steps(context),
         *package_steps(context),
         *runtime_steps(context),
@@ -54,17 +113,37 @@ def decide(
         *network_steps(context),
         *app_steps(context),
     )
-    title = f"{index.name} {index.version}: Kubernetes {contents.version.text} on {len(site.hosts)} hosts"
-    plan = arrange(title, steps, facts)
-    check(context, plan, limits)
-    return plan
 
 
-def decide_removal(site: Site, facts: Facts, index: Index) -> Plan:
+def _title(contents: Contents, site: Site) -> str:
+    index = contents.index
+    return f"{index.name} {index.version}: Kubernetes {contents.version.text} on {len(site.hosts)} hosts"
+
+
+def _roles(view: View) -> tuple[Host, ...]:
+    """Hosts with the roles that they have now, which decide how they leave."""
+    return tuple(Host(address, frozenset({view.role(address) or Role.WORKER})) for address in view.addresses)
+
+
+def decide_removal(site: Site, facts: Facts, index: Index, *, operation: Operation | None = None) -> Plan:
     """The plan that takes the cluster down and leaves the machines as they were found.
 
-    Raises Problems (PREFLIGHT) for a host whose cluster is not ours.
+    Every host is marked before the first is cleared, so that a broken-off removal is never taken for a site.
+    Raises RefusedError, and Problems (PREFLIGHT) for a host whose cluster is not ours.
     """
     check_removal(facts)
-    title = f"{index.name}: {len(site.hosts)} hosts as they were before"
-    return arrange(title, removal_steps(site), facts)
+    view = removal_view(site, facts, index, operation or Operation(Kind.DELETE))
+    if refused := refuse(view):
+        raise RefusedError(refused, site.name)
+    hosts = tuple(host for host in site.hosts if host.address in facts.hosts)
+    marks = tuple(mark(host.address) for host in hosts)
+    names = tuple(each.id for each in marks)
+    steps = tuple(
+        replace(step, after=step.after or names) for step in removal_steps(replace(site, hosts=hosts))
+    )
+    return arrange(f"{index.name}: {len(site.hosts)} hosts as they were before", (*marks, *steps))
+
+
+def removal_view(site: Site, facts: Facts, index: Index, operation: Operation) -> View:
+    """The view from which a removal follows."""
+    return moved_on(View(outline(site, index, ""), observed_of(facts), operation))

@@ -50,6 +50,11 @@ Document = Mapping[str, Any]
 
 def init_config(context: Context) -> str:
     """The file for `kubeadm init`: four documents of YAML."""
+    return _dump(context, *cluster_documents(context).values())
+
+
+def cluster_documents(context: Context) -> Mapping[str, Document]:
+    """Of `kubeadm init`, by kind, as they are after all merging."""
     kinds = ("InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration")
     defaults = {
         "InitConfiguration": _init(context),
@@ -57,7 +62,7 @@ def init_config(context: Context) -> str:
         "KubeletConfiguration": _kubelet(context),
         "KubeProxyConfiguration": _kube_proxy(context),
     }
-    return _dump(context, *(_merged(context, kind, defaults[kind]) for kind in kinds))
+    return {kind: _merged(context, kind, defaults[kind]) for kind in kinds}
 
 
 def join_config(context: Context, host: Host) -> str:

@@ -10,7 +10,7 @@ from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.intent import advance, intend, moved_on, settle
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.operation import Kind, Operation
-from bundler.installer.plan.cluster.steps import Plan, Refused, Stage, Step
+from bundler.installer.plan.cluster.steps import Plan, Refused, Stage, Step, Verb
 from bundler.installer.plan.cluster.verdict import Satisfied
 from bundler.installer.plan.cluster.view import View
 from bundler.installer.site.desired import Desired
@@ -79,6 +79,8 @@ def run(
         last = (keys, observed)
         access.commit(advance(view, intend(view, run_id, fresh_id)), found.record)
         failed = access.perform(decision.stage)
+        if decision.stage.verbs(Verb.RESTORE) and failed is None:
+            operation = replace(operation, kind=Kind.APPLY)  # from here on it is an ordinary site
         if failed is not None and not _succeeded_after_all(access, failed[0]):
             return Ended(decision, number + 1, error=failed[1])
     return Ended(decision, BOUND)

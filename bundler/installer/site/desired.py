@@ -76,7 +76,7 @@ class Piece:
     """Something that has to be so on one host, and the step that makes it so.
 
     disturbs: what it interrupts on a host that serves: "" for nothing, else `runtime`, `kubelet`, `registry`.
-    subject: for people. size: bytes that it brings, by mount point.
+    subject: for people. size: bytes that it brings, by mount point. late: it needs the cluster.
     """
 
     key: str
@@ -88,6 +88,7 @@ class Piece:
     after: tuple[str, ...] = ()
     disturbs: str = ""
     size: Mapping[str, int] = field(default_factory=dict)
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,9 @@ class Desired:
     """The whole site. fixed: settings that a cluster has for life. settings: by component.
 
     windows: groups of workers with how many may be down at once. names: that the API's certificate carries.
+    rolls_out: whether settings, versions, lists and endpoint of a running cluster can be changed by this
+    installer; where not, a change of them is refused. prechecked: clocks and names of hosts are looked at by the
+    preflight checks.
     """
 
     name: str
@@ -111,6 +115,8 @@ class Desired:
     windows: Mapping[str, int] = field(default_factory=dict)
     time_server: str = ""
     fail_cgroup_v1: bool = True
+    rolls_out: bool = True
+    prechecked: bool = False
 
     def host(self, address: str) -> DesiredHost | None:
         """The host with this address."""

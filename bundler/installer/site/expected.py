@@ -15,9 +15,12 @@ class FileIs:
 
 @dataclass(frozen=True, slots=True)
 class FilesAre:
-    """Files that were delivered, by path: digest, or size where content is too large to hash each time."""
+    """Files that were delivered, by path: digest and size; "" and 0 count as unknown.
 
-    sizes: Mapping[str, int]
+    They are too large to be hashed each time: a host remembers what they arrived as, and shows their size.
+    """
+
+    files: Mapping[str, tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +65,13 @@ class Journalled:
     """Nothing is left to look at: the journal's inputs and revision decide."""
 
 
-Expected = FileIs | FilesAre | UnitRuns | SysctlsAre | PackagesAre | ImagesAre | BlobsAre | Journalled
+@dataclass(frozen=True, slots=True)
+class NodesReady:
+    """All these nodes are Ready."""
+
+    names: tuple[str, ...]
+
+
+Expected = (
+    FileIs | FilesAre | UnitRuns | SysctlsAre | PackagesAre | ImagesAre | BlobsAre | Journalled | NodesReady
+)

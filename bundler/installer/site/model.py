@@ -3,6 +3,7 @@
 Nothing here does I/O: a password that stands in a file or in the environment is only named.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -151,7 +152,7 @@ class Site:
     @property
     def control_planes(self) -> tuple[Host, ...]:
         """Every host that runs the control plane."""
-        return tuple(host for host in self.hosts if host.is_control_plane)
+        return tuple(itertools.takewhile(lambda host: host.is_control_plane, self.hosts))  # they come first
 
     @property
     def workers(self) -> tuple[Host, ...]:

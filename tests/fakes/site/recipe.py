@@ -87,7 +87,7 @@ def _of(address: str, *, control: bool, pause: str, registry: str, revision: int
     source = {"registry": registry or "own"}
     yield piece("sysctls", SysctlsAre({"net/ipv4/ip_forward": "1"}), {})
     yield piece("packages", PackagesAre(("containerd",)), {})
-    yield piece("programs", FilesAre({"/usr/local/bin/kubelet": 100}), {})
+    yield piece("programs", FilesAre({"/usr/local/bin/kubelet": ("", 100)}), {})
     yield piece("containerd-config", FileIs(CONTAINERD, content), {"pause image": pause, "content": content})
     yield piece(
         "containerd", UnitRuns("containerd.service", content), {"reads": content},

@@ -46,8 +46,8 @@ def put(site: Site, _desired: Desired, step: Step) -> Micro:
     match piece.expected:
         case e.FileIs(path, digest):
             machine.files[path] = FileState(digest)
-        case e.FilesAre(sizes):
-            for path, size in sizes.items():
+        case e.FilesAre(files):
+            for path, (_, size) in files.items():
                 machine.files[path] = FileState("", size)
                 yield path
         case e.UnitRuns(unit, reads):
@@ -66,7 +66,7 @@ def put(site: Site, _desired: Desired, step: Step) -> Micro:
             for digest in digests:
                 machine.blobs[digest] = BlobState.WHOLE
                 yield digest
-        case e.Journalled():
+        case e.Journalled() | e.NodesReady():
             yield "done"
     yield "effect"
     machine.journal[piece.key] = JournalEntry(piece.inputs, piece.revision)

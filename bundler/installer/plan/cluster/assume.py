@@ -1,6 +1,6 @@
 """What would be observed after a step has succeeded: for the forecast only, never for what is done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from bundler.installer.facts.api import ApiObservation, Cordon, Node, Release
@@ -15,7 +15,7 @@ from bundler.installer.facts.observed import (
     Traces,
     UnitState,
 )
-from bundler.installer.facts.seen import Absent, Present, value_of
+from bundler.installer.facts.seen import Absent, Present, Seen, value_of
 from bundler.installer.plan.cluster import probes as p
 from bundler.installer.plan.cluster.steps import Step
 from bundler.installer.site import expected as e
@@ -23,6 +23,18 @@ from bundler.installer.site.desired import Piece
 
 _YEAR = 365 * 86400.0
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+
+
+class _Open(dict[str, Seen[HostObservation]]):
+    """Hosts of an observation that nobody else holds: changed in place, since sites may be large."""
+
+
+def assume_all(steps: Iterable[Step], observed: Observed) -> Observed:
+    """The observation in which every one of them has succeeded."""
+    observed = replace(observed, hosts=_Open(observed.hosts))
+    for step in steps:
+        observed = assume(step, observed)
+    return replace(observed, hosts=dict(observed.hosts))
 
 
 def assume(step: Step, observed: Observed) -> Observed:
@@ -54,6 +66,9 @@ def _host(observed: Observed, address: str, change: Callable[[HostObservation], 
     host = observed.host(address)
     if host is None:
         return observed
+    if isinstance(observed.hosts, _Open):
+        observed.hosts[address] = Present(change(host))
+        return observed
     return replace(observed, hosts={**observed.hosts, address: Present(change(host))})
 
 
@@ -63,10 +78,9 @@ def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:
     match piece.expected:
         case e.FileIs(path, digest):
             return replace(host, files={**host.files, path: FileState(digest)})
-        case e.FilesAre(sizes):
-            return replace(
-                host, files={**host.files, **{path: FileState("", size) for path, size in sizes.items()}}
-            )
+        case e.FilesAre(files):
+            there = {path: FileState(digest, size) for path, (digest, size) in files.items()}
+            return replace(host, files={**host.files, **there})
         case e.UnitRuns(unit, reads):
             return replace(host, units={**host.units, unit: UnitState(True, True, reads)})
         case e.SysctlsAre(values):
@@ -77,7 +91,7 @@ def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:
             return replace(host, images=host.images | set(names))
         case e.BlobsAre(digests):
             return replace(host, blobs={**host.blobs, **dict.fromkeys(digests, BlobState.WHOLE)})
-        case e.Journalled():
+        case e.Journalled() | e.NodesReady():
             return host
 
 

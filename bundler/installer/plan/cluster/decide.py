@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from bundler.installer.facts.observed import Observed
-from bundler.installer.plan.cluster.assume import assume
+from bundler.installer.plan.cluster.assume import assume_all
 from bundler.installer.plan.cluster.compose import Composed, compose
 from bundler.installer.plan.cluster.concerns.apps import apps
 from bundler.installer.plan.cluster.concerns.certificates import certificates
@@ -14,7 +14,7 @@ from bundler.installer.plan.cluster.concerns.control_planes import control_plane
 from bundler.installer.plan.cluster.concerns.endpoint import endpoint
 from bundler.installer.plan.cluster.concerns.members import members
 from bundler.installer.plan.cluster.concerns.nodes import nodes
-from bundler.installer.plan.cluster.concerns.pieces import pieces
+from bundler.installer.plan.cluster.concerns.pieces import late_pieces, pieces
 from bundler.installer.plan.cluster.concerns.removal import removal
 from bundler.installer.plan.cluster.concerns.settings import settings
 from bundler.installer.plan.cluster.concerns.status import status
@@ -36,13 +36,14 @@ from bundler.installer.plan.cluster.steps import (
     Refused,
     Stage,
     Step,
+    Verb,
 )
 from bundler.installer.plan.cluster.view import Existence, View
 from bundler.installer.site.desired import Desired
 
 _CONCERNS: Final = (
     removal, clocks, way_back, pieces, certificates, members, versions, settings, control_planes, nodes, workers,
-    endpoint, apps, status,
+    endpoint, late_pieces, apps, status,
 )  # fmt: skip
 BOUND: Final = 200  # stages that are foreseen at most
 
@@ -65,9 +66,9 @@ def foresee(view: View, stage: Stage) -> tuple[tuple[Stage, ...], Refused | None
     stages: list[Stage] = []
     for _ in range(BOUND):
         record = intend(view, "forecast", "forecast")
-        observed = view.observed
-        for each in stage.steps:
-            observed = assume(each, observed)
+        observed = assume_all(stage.steps, view.observed)
+        if any(each.verb is Verb.RESTORE for each in stage.steps):
+            break  # the site goes on as an ordinary one from there
         view = moved_on(View(view.desired, observed, view.operation, record))
         if view.existence is Existence.DOWN:
             break  # whether the API comes up again has to be seen
@@ -85,13 +86,19 @@ def _keys(stage: Stage) -> frozenset[str]:
     return frozenset(step.key for step in stage.steps)
 
 
-def _decide(view: View) -> tuple[Decision, Composed | None]:
+def refuse(view: View) -> Refused | None:
+    """The reasons to do nothing that need no step to be thought of: identity, reachability, aim."""
     refusals, findings = _sorted((*identity(view),))
     if not refusals:
         refusals, found = _sorted((*reach(view), *aim(view)))
         findings += found
-    if refusals:
-        return Refused(refusals, findings), None
+    return Refused(refusals, findings) if refusals else None
+
+
+def _decide(view: View) -> tuple[Decision, Composed | None]:
+    if refused := refuse(view):
+        return refused, None
+    _, findings = _sorted(tuple(reach(view)))
     said = tuple(_ask_concerns(view))
     proposals = tuple(each for each in said if isinstance(each, Proposal))
     steps: Sequence[Step] = [step for each in proposals for step in each.steps]

@@ -9,11 +9,14 @@ from bundler.installer.plan.cluster import probes as p
 from bundler.installer.plan.cluster.judge_piece import judge_piece
 from bundler.installer.plan.cluster.steps import Because, Cause
 from bundler.installer.plan.cluster.verdict import YES, Undecidable, Unsatisfied, Verdict
+from bundler.installer.site.expected import NodesReady
 
 
 def judge(probe: p.Probe, observed: Observed, kept: Mapping[str, str] | None = None) -> Verdict:
     """kept: drift that the record says is to stay."""
     match probe:
+        case p.PieceIs(piece) if isinstance(piece.expected, NodesReady):
+            return _nodes_ready(piece.expected, observed)
         case p.PieceIs(piece):
             host = observed.host(piece.host)
             return (
@@ -42,6 +45,13 @@ def judge(probe: p.Probe, observed: Observed, kept: Mapping[str, str] | None = N
             return _of_etcd(probe, observed)
         case _:
             return _of_api(probe, observed)
+
+
+def _nodes_ready(wanted: NodesReady, observed: Observed) -> Verdict:
+    api = value_of(observed.api)
+    ready = {node.name for node in (api.nodes if api else ()) if node.ready}
+    late = [name for name in wanted.names if name not in ready]
+    return _changed(f"node {late[0]}", "not Ready", "Ready") if late else YES
 
 
 def _missing(subject: str) -> Unsatisfied:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bundler.installer.facts.observed import BlobState, HostObservation, JournalEntry
+from bundler.installer.facts.observed import BlobState, HostObservation, JournalEntry, UnitState
 from bundler.installer.plan.cluster.compare import Difference, compare
 from bundler.installer.plan.cluster.steps import Because, Cause
 from bundler.installer.plan.cluster.verdict import YES, Satisfied, Undecidable, Unsatisfied, Verdict
@@ -15,14 +15,15 @@ _SHORT = 12  # characters of a digest for people
 def judge_piece(piece: Piece, host: HostObservation, kept: Mapping[str, str]) -> Verdict:
     """A raised revision is reason enough, whatever is observed."""
     entry = host.journal.get(piece.key)
-    if piece.revision > 1 and (entry is None or entry.revision < piece.revision) and host.ours:
+    known = entry is None or entry.revision > 0  # else an older bundler did it, and did not say with what
+    if known and piece.revision > 1 and (entry is None or entry.revision < piece.revision) and host.ours:
         was = str(entry.revision) if entry else ""
         return Unsatisfied(Because(Cause.REVISED, piece.subject, was, str(piece.revision)))
     match piece.expected:
         case e.FileIs():
             return _file(piece, piece.expected, host, kept)
         case e.UnitRuns():
-            return _unit(piece.expected, host, entry)
+            return _unit(piece, piece.expected, host, entry)
         case e.Journalled():
             return _journalled(piece, entry)
         case _:
@@ -31,21 +32,10 @@ def judge_piece(piece: Piece, host: HostObservation, kept: Mapping[str, str]) ->
 
 def _content(piece: Piece, host: HostObservation) -> Verdict:
     match piece.expected:
-        case e.FilesAre(sizes):
-            for path, size in sizes.items():
-                state = host.files.get(path)
-                if state is None:
-                    return Unsatisfied(Because(Cause.MISSING, path))
-                if state.size != size:
-                    return Unsatisfied(
-                        because_changed(piece, host, path, f"{state.size} bytes", f"{size} bytes")
-                    )
+        case e.FilesAre(files):
+            return _delivered(piece, files, host)
         case e.SysctlsAre(values):
-            for key, value in values.items():
-                if host.sysctls.get(key) != value:
-                    return Unsatisfied(
-                        because_changed(piece, host, key, host.sysctls.get(key, "none"), value)
-                    )
+            return _sysctls(piece, values, host)
         case e.PackagesAre(names):
             return _all_there("package", names, set(host.packages))
         case e.ImagesAre(names):
@@ -58,7 +48,29 @@ def _content(piece: Piece, host: HostObservation) -> Verdict:
             return _all_there("blob", digests, whole)
         case _:
             return Undecidable(f"no way to look at {piece.subject}")
+
+
+def _delivered(piece: Piece, files: Mapping[str, tuple[str, int]], host: HostObservation) -> Verdict:
+    missing = [path for path in files if path not in host.files]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        return Unsatisfied(Because(Cause.MISSING, f"{missing[0]}{more}"))
+    for path, (digest, size) in files.items():
+        state = host.files[path]
+        if size and state.size != size:
+            return Unsatisfied(because_changed(piece, host, path, f"{state.size} bytes", f"{size} bytes"))
+        if digest and state.digest and state.digest != digest:
+            return Unsatisfied(because_changed(piece, host, path, state.digest[:_SHORT], digest[:_SHORT]))
     return YES
+
+
+def _sysctls(piece: Piece, values: Mapping[str, str], host: HostObservation) -> Verdict:
+    """What a script sets beside kernel settings is told by its inputs."""
+    for key, value in values.items():
+        if host.sysctls.get(key) != value:
+            return Unsatisfied(because_changed(piece, host, key, host.sysctls.get(key, "none"), value))
+    because = changed_input(piece, host.journal.get(piece.key))
+    return Unsatisfied(because) if because else YES
 
 
 def because_changed(piece: Piece, host: HostObservation, subject: str, before: str, now: str) -> Because:
@@ -99,7 +111,7 @@ def _file(piece: Piece, wanted: e.FileIs, host: HostObservation, kept: Mapping[s
 
 def changed_input(piece: Piece, entry: JournalEntry | None) -> Because | None:
     """The first named input that differs from the journal's; a digest is shown only where nothing else differs."""
-    if entry is None:
+    if entry is None or entry.revision < 1:
         return None
     names = sorted(set(piece.inputs) | set(entry.inputs), key=lambda name: (name == "content", name))
     for name in names:
@@ -111,7 +123,7 @@ def changed_input(piece: Piece, entry: JournalEntry | None) -> Because | None:
     return None
 
 
-def _unit(wanted: e.UnitRuns, host: HostObservation, entry: JournalEntry | None) -> Verdict:
+def _unit(piece: Piece, wanted: e.UnitRuns, host: HostObservation, entry: JournalEntry | None) -> Verdict:
     state = host.units.get(wanted.unit)
     if state is None:
         return Unsatisfied(Because(Cause.MISSING, wanted.unit))
@@ -119,10 +131,21 @@ def _unit(wanted: e.UnitRuns, host: HostObservation, entry: JournalEntry | None)
         return Unsatisfied(Because(Cause.DRIFTED, wanted.unit, "enabled", "disabled"))
     if wanted.active and not state.active:
         return Unsatisfied(Because(Cause.DRIFTED, wanted.unit, "active", "stopped"))
-    known = state.started_with or (entry.inputs.get("reads", "") if entry else "")
-    if wanted.active and wanted.reads and known != wanted.reads:
-        return Unsatisfied(Because(Cause.CHANGED, f"what {wanted.unit} reads", "", "what lies there now"))
-    return YES
+    if not wanted.active:
+        because = changed_input(piece, entry)
+        return Unsatisfied(because) if because else YES
+    return _process(piece, wanted, state, entry)
+
+
+def _process(piece: Piece, wanted: e.UnitRuns, state: UnitState, entry: JournalEntry | None) -> Verdict:
+    """What the process runs with: as it told at its start, else as the journal noted when we started it."""
+    if state.started_with:
+        same = not wanted.reads or state.started_with == wanted.reads
+        return YES if same else Unsatisfied(Because(Cause.CHANGED, f"what {wanted.unit} reads"))
+    if entry is None:
+        return Unsatisfied(Because(Cause.MISSING, f"our start of {wanted.unit}"))
+    because = changed_input(piece, entry)
+    return Unsatisfied(because) if because else YES
 
 
 def _journalled(piece: Piece, entry: JournalEntry | None) -> Verdict:

@@ -94,13 +94,15 @@ class View:
         return self._wanted.get(address)
 
     def piece_keys(self, address: str) -> tuple[str, ...]:
-        """Keys of all pieces of a host: they come before it joins anything."""
+        """Keys of a host's pieces that come before it joins anything."""
         return tuple(self._pieces.get(address, ()))
 
     @cached_property
     def _pieces(self) -> Mapping[str, list[str]]:
         keys: dict[str, list[str]] = {}
         for piece in self.desired.pieces:
+            if piece.late:
+                continue
             keys.setdefault(piece.host, []).append(piece.key)
         return keys
 

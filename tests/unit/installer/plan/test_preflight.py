@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bundler.core.errors import ExitCode, Problems
+from bundler.installer.facts.observed import JournalEntry
 from bundler.installer.plan.decide import decide_removal
 from bundler.installer.site.model import Host, Role, Site
 from tests.unit.installer.plan import kit
@@ -72,7 +73,10 @@ def test_a_worker_may_use_the_control_planes_ports(port: int) -> None:
 
 def test_ports_held_by_an_earlier_run_are_no_fault() -> None:
     of = kit.site()
-    ports = {"listening_ports": frozenset({6443, 10250, 5000}), "stamps": {"host/10.0.0.2/prepare": "x"}}
+    ports = {
+        "listening_ports": frozenset({6443, 10250, 5000}),
+        "stamps": {"host/10.0.0.2/prepare": JournalEntry({}, 0)},
+    }
     assert kit.plan(of, kit.facts(of, control_plane=ports)).steps
 
 

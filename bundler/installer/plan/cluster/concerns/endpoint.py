@@ -13,7 +13,12 @@ from bundler.installer.plan.cluster.view import Existence, View
 
 def endpoint(view: View) -> Iterator[Proposal]:
     """Balancers first; then the old way goes, once the certificates carry the new name."""
-    if view.existence is not Existence.RUNNING or not view.owner or not serving(view):
+    if (
+        view.existence is not Existence.RUNNING
+        or not view.owner
+        or not serving(view)
+        or not view.desired.rolls_out
+    ):
         return
     way = str(view.desired.endpoint)
     for address in view.addresses:

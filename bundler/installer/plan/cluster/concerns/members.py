@@ -79,7 +79,7 @@ def out(view: View, address: str, member_id: str, why: Because) -> tuple[Step, .
     guards = (Guard("etcd-quorum-without", member_id),)
     member = step(
         Verb.REMOVE_MEMBER, view.actor, why, MemberGone(member_id), about=address, guards=guards,
-        inputs={"member": member_id},
+        inputs={"member": member_id, "node": view.node_name(address)},
     )  # fmt: skip
     if view.node(address) is None:
         return (member,)

@@ -1,32 +1,47 @@
 """Machine, runtime, registry: every piece of every host that is not as expected."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.make import budget, requested
 from bundler.installer.plan.cluster.make import step as make_step
+from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Once, PieceIs
 from bundler.installer.plan.cluster.steps import Because, Cause, Finding, Proposal, Severity, Step, Verb
 from bundler.installer.plan.cluster.verdict import Satisfied, Undecidable, Unsatisfied, Verdict
-from bundler.installer.plan.cluster.view import View
+from bundler.installer.plan.cluster.view import Existence, View
 from bundler.installer.site.desired import Piece
 from bundler.installer.site.expected import FileIs, UnitRuns
+
+_STANDS: Final = frozenset({Existence.ABSENT, Existence.UNFINISHED, Existence.RUNNING})
+
+
+def late_pieces(view: View) -> Iterator[Proposal | Finding]:
+    """What needs the cluster: the network plug-in, apps, an administrator's kubectl."""
+    if view.operation.kind not in {Kind.DELETE, Kind.RESTORE} and view.existence in _STANDS:
+        yield from _all(view, late=True)
 
 
 def pieces(view: View) -> Iterator[Proposal | Finding]:
     """One proposal a host; it claims the host's budget only if it interrupts what serves."""
     if not view.owner:
         return
-    trials = tuple(_trials(view))
+    yield from _all(view, late=False)
+    yield from _foreign(view)
+
+
+def _all(view: View, *, late: bool) -> Iterator[Proposal | Finding]:
+    trials = () if late else tuple(_trials(view))
     hosts: dict[str, list[Piece]] = {}
     for piece in view.desired.pieces:
-        hosts.setdefault(piece.host, []).append(piece)
+        if piece.late is late:
+            hosts.setdefault(piece.host, []).append(piece)
     yield from (Proposal("registry", (trial,)) for trial in trials)
     for address, mine in hosts.items():
         if view.observed.host(address) is None or view.leaving(address):
             continue
         yield from _of_host(view, address, mine, tuple(trial.key for trial in trials))
-    yield from _foreign(view)
 
 
 def _of_host(

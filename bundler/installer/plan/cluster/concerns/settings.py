@@ -31,7 +31,7 @@ def settings(view: View) -> Iterator[Proposal | Finding]:
     if view.existence is not Existence.RUNNING or not view.owner or not view.actor:
         return
     yield from _store(view)
-    if not upgrading(view):
+    if view.desired.rolls_out and not upgrading(view):
         yield from _roll_out(view)
 
 
@@ -40,7 +40,7 @@ def _store(view: View) -> Iterator[Proposal | Finding]:
     for name in STORES:
         was = view.record.stored.get(name, "") if view.record else ""
         found, wanted = stored.get(name, ""), stored_digest(name, view.desired.settings)
-        if not was or found == wanted:
+        if not was or found == wanted or (found == was and not view.desired.rolls_out):
             continue
         if found != was and not view.operation.consents.restore_config:
             text = f"somebody changed {name} in the cluster; to put it back: --restore-config"

@@ -25,6 +25,7 @@ def aim(view: View) -> Iterator[Refusal]:
     yield from endpoint(view)
     yield from registry(view)
     yield from not_owner(view)
+    yield from not_rolled_out(view)
 
 
 def nobody_left(view: View) -> Iterator[Refusal]:
@@ -105,7 +106,12 @@ def versions(view: View) -> Iterator[Refusal]:
 def cgroups(view: View) -> Iterator[Refusal]:
     """From 1.35 on the kubelet does not start on cgroup v1, unless it is told to."""
     target = KubernetesVersion.parse(view.desired.versions.kubernetes)
-    if (target.major, target.minor) < (1, 35) or not view.desired.fail_cgroup_v1 or not view.owner:
+    if (
+        (target.major, target.minor) < (1, 35)
+        or not view.desired.fail_cgroup_v1
+        or not view.owner
+        or view.desired.prechecked
+    ):
         return
     old = [host.address for host in view.answering if host.cgroup_v1 and not view.leaving(host.address)]
     if old:
@@ -191,3 +197,39 @@ def not_owner(view: View) -> Iterator[Refusal]:
 
 def _number(version: str) -> KubernetesVersion:
     return KubernetesVersion.parse(version)
+
+
+def not_rolled_out(view: View) -> Iterator[Refusal]:
+    """What this installer can't change on a running cluster is refused with the difference, never left unsaid."""
+    record = view.record
+    standing = view.existence in {Existence.RUNNING, Existence.DOWN}
+    if view.desired.rolls_out or record is None or not view.owner or not standing:
+        return
+    if view.operation.kind is not Kind.APPLY:
+        return
+    changes = [
+        (f"{part}.{key}", record.settings.get(part, {}).get(key, "its default"), value)
+        for part, wanted in sorted(view.desired.settings.items())
+        for key, value in sorted(wanted.items())
+        if part in record.settings and record.settings[part].get(key) != value
+    ]
+    changes += [
+        (f"{part}.{key}", value, "its default")
+        for part, was in sorted(record.settings.items())
+        for key, value in sorted(was.items())
+        if key not in view.desired.settings.get(part, {})
+    ]
+    if record.endpoint and record.endpoint != str(view.desired.endpoint):
+        changes.append(("endpoint", record.endpoint, str(view.desired.endpoint)))
+    if record.kubernetes and _number(record.kubernetes) != _number(view.desired.versions.kubernetes):
+        changes.append(("Kubernetes", record.kubernetes, view.desired.versions.kubernetes))
+    for subject, was, wanted in changes[:1]:
+        more = f"; {len(changes) - 1} more differ" if len(changes) > 1 else ""
+        yield Refusal(
+            "BND-ROLL-OUT",
+            f"a change of {subject} is not rolled out to a running cluster yet",
+            view.desired.name,
+            f"it changed from {was} to {wanted}{more}",
+            "put it back; or delete the site and install it anew",
+            ExitCode.UNSUPPORTED,
+        )

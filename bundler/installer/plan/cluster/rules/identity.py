@@ -90,6 +90,8 @@ def clones(view: View) -> Iterator[Refusal]:
 
 def same_names(view: View) -> Iterator[Refusal]:
     """Two hosts of one node name would push each other out of the cluster."""
+    if view.desired.prechecked:
+        return
     wanted = [host for host in view.answering if view.wanted(host.address)]
     count = Counter(view.node_name(host.address) for host in wanted)
     for node, number in count.items():
@@ -181,8 +183,9 @@ def moved(view: View) -> Iterator[Refusal]:
     if view.operation.kind in {Kind.READDRESS, Kind.RESTORE}:
         return
     pairs = []
+    machines = {each.machine_id: each for each in view.recorded if each.machine_id}
     for host in view.answering:
-        old = next((each for each in view.recorded if each.machine_id == host.machine_id), None)
+        old = machines.get(host.machine_id)
         still = view.observed.host(old.address) if old else None
         cloned = still is not None and still.machine_id == host.machine_id
         if old and old.address != host.address and not cloned:
