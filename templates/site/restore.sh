@@ -59,6 +59,7 @@ while IFS=$tab read -r kind subject value; do
     saved) put_back "$subject" "$value" || failed=1 ;;
     block) take_out "$subject" "$value" || failed=1 ;;
     sysctl) set_back "$subject" "$value" || failed=1 ;;
+    module) modprobe -rq "$subject" 2>/dev/null ;; # others may use it by now
     upgraded) echo "the package $subject stays upgraded (it was $value)" ;;
     esac
 done <"$BUNDLER_STATE/backwards"

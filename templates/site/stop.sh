@@ -3,6 +3,9 @@
 set -u
 systemctl stop kubelet.service 2>/dev/null
 
+# On cgroup v2 with systemd's driver, pods live in slices: systemd ends them, and forgets them.
+if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then systemctl stop kubepods.slice 2>/dev/null; fi
+
 # Every process in a pod's cgroup ends; processes that are not in one are never touched.
 pods() { find /sys/fs/cgroup -depth -type d \( -path '*/kubepods*' -o -path '*/kubepods.slice*' \) 2>/dev/null; }
 tries=0

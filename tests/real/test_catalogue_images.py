@@ -131,6 +131,23 @@ def sha256(path: Path) -> str:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_nft_in_kube_proxys_image_lists_protocols_by_the_names_that_kube_proxy_gives(demo, tmp_path):
+    """It compares its rules with what is listed; a number in place of a name is another rule to it."""
+    root = unpack(demo / "images", PROXY, tmp_path / "root")
+    rules = "add table ip t; add map ip t m { type inet_proto : verdict; }; add element ip t m { udp : drop }"
+    script = f"nft '{rules}' && nft list map ip t m"
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", f'nft() {{ chroot {root} /usr/sbin/nft "$@"; }}; {script}'],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "elements = { udp : drop }" in done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
 @pytest.mark.parametrize(
     ("image", "command", "said"),
     [

@@ -26,7 +26,7 @@ def lay_out(spec: SiteSpec, run_file: Path, folder: Path, scratch: Path) -> None
         (folder / "network.yaml").write_text(_manifests(apps, scratch / "apps", AppRole.CNI))
         (folder / "apps.yaml").write_text(_manifests(apps, scratch / "apps", AppRole.APP))
     (folder / "packages").mkdir()
-    for package in scratch.glob(f"packages/debian-{spec.suite}/*.deb"):
+    for package in scratch.glob(f"packages/debian-{spec.machines[0].suite}/*.deb"):
         package.rename(folder / "packages" / package.name)
     text = (folder / "kubeadm.yml.in").read_text()
     filled = {"ADDRESS": str(spec.machines[0].address), "VERSION": version, "ETCD": etcd.rpartition(":")[2]}

@@ -100,6 +100,11 @@ def _ask(context: ssl.SSLContext, answers: list[tuple[float, float, str]]) -> No
     answers.append((began, time.time() - began, said))
 
 
+def _until_the_end(over: threading.Event) -> None:
+    sys.stdin.read()
+    over.set()
+
+
 def _main(arguments: Sequence[str]) -> None:
     folder = Path(arguments[0])
     context = ssl.create_default_context()
@@ -107,7 +112,7 @@ def _main(arguments: Sequence[str]) -> None:
     context.verify_mode = ssl.CERT_NONE
     context.load_cert_chain(folder / "certificate", folder / "key")
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    threading.Thread(target=_until_the_end, args=(over,), daemon=True).start()
     answers: list[tuple[float, float, str]] = []
     threads: list[threading.Thread] = []
     while not over.wait(_PAUSE):

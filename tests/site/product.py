@@ -88,9 +88,12 @@ def _bundler(*words: str, quiet: bool) -> None:
         )
 
 
-def clusterfile(spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "root") -> str:
-    """A Clusterfile for the site: the first machine is the control plane, all others are workers."""
-    first, *others = spec.machines
+def clusterfile(
+    spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "root", control_planes: int = 1
+) -> str:
+    """A Clusterfile for the site: so many machines are control planes, all others are workers."""
+    first = ", ".join(str(each.address) for each in spec.machines[:control_planes])
+    others = spec.machines[control_planes:]
     lines = [
         "apiVersion: bundler/v1",
         "kind: Cluster",
@@ -98,7 +101,7 @@ def clusterfile(spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "r
         "spec:",
         f"  ssh: {{user: {user}, pk: {key}}}",
         "  hosts:",
-        f"  - {{ips: [{first.address}], roles: [control-plane]}}",
+        f"  - {{ips: [{first}], roles: [control-plane]}}",
     ]
     if others:
         addresses = ", ".join(str(each.address) for each in others)
@@ -106,11 +109,11 @@ def clusterfile(spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "r
     return "\n".join(lines) + f"\n---\n{_CGROUPS}"
 
 
-def carry(spec: SiteSpec, run_file: Path) -> None:
+def carry(spec: SiteSpec, run_file: Path, *, control_planes: int = 1) -> None:
     """Copy the .run, a site.yaml, the engineer's key and the vendor's public one to the first machine."""
     first, identity = spec.machines[0], Identity(spec.run_dir)
     described = spec.run_dir / "site.yaml"
-    described.write_text(clusterfile(spec))
+    described.write_text(clusterfile(spec, control_planes=control_planes))
     ssh.put(spec, first, [run_file, described, identity.key], "/root/")
     ssh.put(spec, first, [identity.known_hosts], "/root/.ssh/")
     ssh.on(spec, first, f"umask 022 && mkdir -p {TRUSTED}")

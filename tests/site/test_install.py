@@ -5,7 +5,6 @@ would work.
 """
 
 import json
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -35,16 +34,6 @@ class Story:
     run_file: Path
     before: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)
     installed: bool = False
-
-
-@pytest.fixture(scope="session")
-def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's .run, made by `bundler make`; BUNDLER_DEMO_RUN names one that was made already."""
-    if made := os.environ.get("BUNDLER_DEMO_RUN"):
-        return Path(made)
-    output = tmp_path_factory.mktemp("dist") / "demo.run"
-    product.make(output, quiet=True)
-    return output
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from bundler.installer.cli.typer_app import new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.run.schedule import Limits
+from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.transport.connect import Access
 from bundler.installer.trust.gate import Gate
 
@@ -34,6 +35,12 @@ EPILOG: Final = "Without a command, `apply` is meant. Also: --info, --list and -
 
 app = new_app(help=HELP, epilog=EPILOG)
 
+TimeoutFactor = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[PHASE=]N", help="Give every step N times its time, or those of a phase. May be repeated."
+    ),
+]
 Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
 ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with times, as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
@@ -53,6 +60,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     accept_new_key: opt.AcceptNewKey = False,
     allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
+    timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
     verbose: Verbose = False,
@@ -61,6 +69,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
 
     Makes the site what the Clusterfile says; what is done already is left out.
     """
+    timeouts = Timeouts.parse(timeout_factor or ())
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with _alone(clusterfile, access, gate, parallel, base or ()) as session:
@@ -71,7 +80,9 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
             return
         session.settle()
         with sessions.logged(session, _log_path(log, session, "apply")) as written:
-            told = sessions.carry_out(session, plan, written, view(detail=verbose), _limits(parallel))
+            told = sessions.carry_out(
+                session, plan, written, view(detail=verbose), _limits(parallel), timeouts
+            )
         told.nodes = session.nodes()
     _write_report(report, told.as_json())
     sys.stdout.write(f"{told.as_text()}\n")
@@ -111,6 +122,7 @@ def delete(  # noqa: PLR0913  (as above)
     allow_unsigned: opt.AllowUnsigned = False,
     accept_new_key: opt.AcceptNewKey = False,
     parallel: Parallel = 32,
+    timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
     verbose: Verbose = False,
@@ -120,6 +132,7 @@ def delete(  # noqa: PLR0913  (as above)
 
     Leaves the machines as they were found.
     """
+    timeouts = Timeouts.parse(timeout_factor or ())
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with _alone(clusterfile, access, gate, parallel) as session:
@@ -127,7 +140,9 @@ def delete(  # noqa: PLR0913  (as above)
         if not yes:
             _confirm(session)
         with sessions.logged(session, _log_path(log, session, "delete")) as written:
-            told = sessions.carry_out(session, decided, written, view(detail=verbose), _limits(parallel))
+            told = sessions.carry_out(
+                session, decided, written, view(detail=verbose), _limits(parallel), timeouts
+            )
     _write_report(report, told.as_json())
     sys.stdout.write(f"{told.as_text()}\n")
 

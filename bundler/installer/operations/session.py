@@ -31,6 +31,7 @@ from bundler.installer.run.logfile import LogFile, redact
 from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits
 from bundler.installer.run.site_base import SiteBase, check_base
+from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.scripts.render import load
 from bundler.installer.site.clusterfile.read import read_file
 from bundler.installer.site.model import Secret, Site
@@ -83,6 +84,8 @@ class Session:
         decided = decide(self.site, self.facts, index, self.secrets, files, platforms=platforms)
         if self.base is not None:
             check_base(decided, self.bundle, self.base)
+        for warning in decided.warnings:
+            say(f"warning: {warning}")
         return decided
 
     def settle(self) -> None:
@@ -107,10 +110,10 @@ class Session:
         """What has to be done to leave the machines as they were. Raises what `decide_removal` does."""
         return decide_removal(self.site, self.facts, self.bundle.index)
 
-    def run(self, plan: Plan, sink: Sink, *, limits: Limits) -> None:
+    def run(self, plan: Plan, sink: Sink, *, limits: Limits, timeouts: Timeouts) -> None:
         """Carry a plan out. Raises what `execute` does."""
         source = BundleSource(self.bundle, self.base)
-        desk = Desk(source, self.claim.prelude() + load("ledger.sh"), self.captures)
+        desk = Desk(source, self.claim.prelude() + load("ledger.sh"), self.captures, timeouts)
         execute(plan, self.transports, desk, sink, limits=limits)
 
     def nodes(self) -> str:
@@ -128,7 +131,7 @@ class Session:
             passwords += [password_of(host, self.access), host.login.key_passphrase]
         found.update(secret.reveal() for secret in passwords if secret)
         if self.secrets is not None:
-            found.update((self.secrets.ca_key, self.secrets.htpasswd))
+            found.update((self.secrets.ca_key, self.secrets.htpasswd, self.secrets.encryption_key))
             found.update(pair.key for pair in self.secrets.registries.values())
         return frozenset(found - {""})
 
@@ -231,12 +234,17 @@ def logged(session: Session, path: Path) -> Iterator[LogFile]:
 
 
 def carry_out(
-    session: Session, plan: Plan, log: LogFile, view: contextlib.AbstractContextManager[Sink], limits: Limits
+    session: Session,
+    plan: Plan,
+    log: LogFile,
+    view: contextlib.AbstractContextManager[Sink],
+    limits: Limits,
+    timeouts: Timeouts,
 ) -> Report:
     """Run the plan with its view, log and report."""
     report = Report(session.site, log=str(log.path))
     with view as shown:
-        session.run(plan, tee(log, report, shown), limits=limits)
+        session.run(plan, tee(log, report, shown), limits=limits, timeouts=timeouts)
     return report
 
 

@@ -4,16 +4,19 @@ import hashlib
 import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.plan.contents import Contents
+from bundler.installer.plan.ids import Ids
+from bundler.installer.plan.kubeadm_documents import Layers
 from bundler.installer.plan.settings import ClusterSettings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Delivery
 from bundler.installer.site.model import Host, Role, Site
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
 class Context:
     """Site, facts, bundle and secrets, with what follows for the whole cluster."""
 
@@ -22,8 +25,9 @@ class Context:
     contents: Contents
     secrets: Secrets
     cluster: ClusterSettings
+    layers: Layers
 
-    @property
+    @cached_property
     def primary(self) -> Host:
         """The control plane that this run works through: the first that is a node already.
 
@@ -32,7 +36,7 @@ class Context:
         up = (host for host in self.site.control_planes if self.of(host).admin_config)
         return next(up, self.site.control_plane)
 
-    @property
+    @cached_property
     def further(self) -> tuple[Host, ...]:
         """The other control planes, in the Clusterfile's order: they join one at a time."""
         return tuple(host for host in self.site.control_planes if host != self.primary)
@@ -52,6 +56,14 @@ class Context:
             addresses.remove(host.address)
             return (host.address, *spread(addresses, host.address))
         return spread(addresses, host.address)
+
+    @cached_property
+    def joins(self) -> tuple[str, ...]:
+        """Steps after which every host but the primary is part of the cluster."""
+        return (
+            *(Ids(each.address).settled for each in self.further),
+            *(Ids(worker.address).join for worker in self.site.workers),
+        )
 
     def takes_pods(self, host: Host) -> bool:
         """Whether pods of apps may run here: on a control plane only if it is a worker too, or none is."""

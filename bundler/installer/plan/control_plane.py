@@ -25,7 +25,7 @@ def _init_steps(context: Context) -> tuple[Step, ...]:
     ids = Ids(host)
     config = init_config(context)
     config_id = ident(Phase.CONTROL_PLANE, host, "config")
-    phases = ",".join(skipped_phases(context, context.primary, initial=True))
+    phases = ",".join(skipped_phases(context, initial=True))
     write = Write(
         id=config_id,
         host=host,

@@ -16,17 +16,19 @@ from bundler.installer.plan.cluster.intent import moved_on
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Refused, Stage
 from bundler.installer.plan.cluster.view import View
-from bundler.installer.plan.contents import Contents
+from bundler.installer.plan.contents import KUBEADM_FILE, Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.expand import expand, mark
 from bundler.installer.plan.host import host_steps
 from bundler.installer.plan.join import worker_steps
+from bundler.installer.plan.kubeadm_convert import Source
+from bundler.installer.plan.kubeadm_documents import Layers, read_bundle
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.packages import package_steps
-from bundler.installer.plan.preflight import DEFAULT_LIMITS, Limits, check, check_removal
+from bundler.installer.plan.preflight import DEFAULT_LIMITS, Limits, check, check_removal, warnings
 from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.registry import registry_steps
 from bundler.installer.plan.remove import removal_steps
@@ -34,6 +36,7 @@ from bundler.installer.plan.runtime import runtime_steps
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Plan, Step
+from bundler.installer.plan.time_service import time_steps
 from bundler.installer.site.model import Host, Role, Site
 
 NO_OPERATION = Operation()
@@ -87,7 +90,13 @@ def decide_site(
     if refused := refuse(view):
         raise RefusedError(refused, site.name)
     known = others or {}
-    context = Context(effective(site, view, known), facts, contents, secrets, cluster_settings(facts))
+    layers = Layers(
+        contents.version,
+        read_bundle(contents.files.get(KUBEADM_FILE, b""), KUBEADM_FILE),
+        {kind: Source(data, site.documents.get(kind)) for kind, data in site.kubeadm.items()},
+    )
+    stays = effective(site, view, known)
+    context = Context(stays, facts, contents, secrets, cluster_settings(facts), layers)
     recipe = producers(context)
     desired = whole(rough, context, recipe)
     decision = ask_planner(desired, observed, operation)
@@ -97,7 +106,7 @@ def decide_site(
     made = expand(context, recipe, decision.stage or Stage(()), _roles(view))
     plan = replace(arrange(_title(contents, site), made.steps, made.wanted), decision=decision)
     check(context, plan, limits)
-    return Decided(plan, view)
+    return Decided(replace(plan, warnings=warnings(context)), view)
 
 
 def producers(context: Context) -> tuple[Step, ...]:
@@ -105,6 +114,7 @@ def producers(context: Context) -> tuple[Step, ...]:
     return (
         *host_steps(context),
         *package_steps(context),
+        *time_steps(context),
         *runtime_steps(context),
         *registry_steps(context),
         *endpoint_steps(context),

@@ -6,7 +6,9 @@ from bundler.installer.plan import paths
 from bundler.installer.plan.contents import TREE, deliver
 from bundler.installer.plan.context import Context, content_digest, node_name
 from bundler.installer.plan.endpoint import BALANCER
+from bundler.installer.plan.hardening import files as hardening_files
 from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.kubeadm import kubelet_drop_in
 from bundler.installer.plan.packages import packages_first
 from bundler.installer.plan.settings import in_container
 from bundler.installer.plan.steps import Deliver, Exec, Phase, Step, Write
@@ -15,6 +17,8 @@ from bundler.installer.site.model import Host
 
 _WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl", BALANCER)
 _SYSCTLS = "net/ipv4/ip_forward=1 net/bridge/bridge-nf-call-iptables=1"
+# At least so much: whatever watches a file counts, and 128 are used up by a few dozen pods.
+_LEAST = "fs/inotify/max_user_instances=8192 fs/inotify/max_user_watches=524288"
 # The kubelet and kube-proxy set these while they run.
 _REMEMBERED = " ".join(
     (
@@ -36,8 +40,7 @@ def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[
     ids = Ids(host.address)
     everyone = host.is_control_plane
     names = _shared_lines(context, host) + workers if everyone else _own_names(context, host, facts)
-    unit = templates.render("kubelet.service.j2")
-    unit_id = ident(Phase.HOST, host.address, "kubelet-unit")
+    files = _files(context, host, facts)
     return (
         Exec(
             id=ids.prepare,
@@ -49,6 +52,7 @@ def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[
                 "prepare.sh",
                 modules=_modules(facts),
                 sysctls=_SYSCTLS,
+                least="" if in_container(facts) else _LEAST,  # they are those of the container's host
                 remembered=_REMEMBERED,
                 trees=" ".join(paths.TREES),
                 folders=" ".join(paths.FOLDERS),
@@ -66,23 +70,56 @@ def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[
                 for member in _programs(context, host)
             ),
         ),
-        Write(
-            id=unit_id,
-            host=host.address,
-            phase=Phase.HOST,
-            reason="systemd starts the kubelet",
-            after=(ids.prepare,),
-            path=f"{paths.UNITS}/kubelet.service",
-            content=unit,
-        ),
+        *files,
         Exec(
             id=ids.kubelet,
             host=host.address,
             phase=Phase.HOST,
             reason="the node comes back after a reboot",
-            after=(unit_id, ids.programs),
-            script=templates.script("kubelet-enable.sh", inputs=content_digest(unit)),
+            after=(*(file.id for file in files), ids.programs),
+            script=templates.script(
+                "kubelet-enable.sh", inputs=content_digest("".join(file.content for file in files))
+            ),
         ),
+    )
+
+
+def _files(context: Context, host: Host, facts: HostFacts) -> tuple[Write, ...]:
+    """What the kubelet and people's tools read, and on control planes what the API server does."""
+    drop_ins = paths.KUBELET_DROP_INS if context.contents.version.kubelet_drop_ins else ""
+    unit = templates.render("kubelet.service.j2", drop_ins=drop_ins)
+    crictl = templates.render("crictl.yaml.j2", socket=paths.CONTAINERD_SOCKET)
+    found = [
+        _write(host, "kubelet-unit", "systemd starts the kubelet", f"{paths.UNITS}/kubelet.service", unit),
+        _write(host, "crictl", "crictl finds containerd without being told", paths.CRICTL_CONFIG, crictl),
+    ]
+    if drop_ins:
+        reason = "the kubelet takes what is of this host alone from a file of its own"
+        path = f"{drop_ins}/10-bundler.conf"
+        found.append(_write(host, "kubelet-own", reason, path, kubelet_drop_in(context, facts)))
+    if host.is_control_plane:
+        found += [
+            _write(host, file.name, "the API server is hardened", file.path, file.content, secret=file.secret)
+            for file in hardening_files(
+                context.contents.version,
+                key=context.secrets.encryption_key,
+                namespaces=context.contents.privileged_namespaces,
+            )
+        ]
+    return tuple(found)
+
+
+def _write(host: Host, what: str, reason: str, path: str, content: str, *, secret: bool = False) -> Write:
+    return Write(
+        id=ident(Phase.HOST, host.address, what),
+        host=host.address,
+        phase=Phase.HOST,
+        reason=reason,
+        after=(Ids(host.address).prepare,),
+        path=path,
+        content=content,
+        mode=0o600 if path.startswith("/etc/kubernetes/") else 0o644,
+        secret=secret,
     )
 
 

@@ -117,6 +117,16 @@ class Ids:
         return ident(Phase.WORKERS, self.host, "join")
 
     @property
+    def dns(self) -> str:
+        """The cluster's DNS is configured."""
+        return ident(Phase.NETWORK, self.host, "dns")
+
+    @property
+    def kubelet_certificates(self) -> str:
+        """The API server reaches every kubelet."""
+        return ident(Phase.NETWORK, self.host, "kubelet-certificates")
+
+    @property
     def ready(self) -> str:
         """All nodes are Ready."""
         return ident(Phase.NETWORK, self.host, "nodes")

@@ -132,7 +132,7 @@ def _helm(
         "namespace": "default",
         "timeout": int(APP_DEADLINE),
         "kubeconfig": "/etc/kubernetes/admin.conf",
-        "server_side": context.contents.version.server_side_apply,
+        "server_side": True,
     }
     install = Exec(
         id=ident(phase, host, f"helm-{app.name}"),

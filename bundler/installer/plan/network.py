@@ -1,8 +1,10 @@
-"""The network plug-in, as soon as the API answers, and then all nodes Ready."""
+"""DNS and the network plug-in, as soon as the API answers, and then all nodes Ready."""
 
 from bundler.core.index import AppRole
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.dns import dns_steps
 from bundler.installer.plan.ids import Ids
+from bundler.installer.plan.kubelet_certificates import kubelet_certificate_steps
 from bundler.installer.plan.launch import launch
 from bundler.installer.plan.steps import Await, Phase, Step
 from bundler.installer.scripts import render as templates
@@ -20,23 +22,24 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         if app.role is AppRole.CNI
         for step in launch(context, app, phase=Phase.NETWORK, after=(ids.init,))
     )
-    joins = (
-        *(Ids(each.address).settled for each in context.further),
-        *(Ids(worker.address).join for worker in context.site.workers),
-    )
     applied = tuple(
         step.id for step in plugins if not isinstance(step, Await) and step.phase is Phase.NETWORK
     )
+    dns = dns_steps(context)
     names = " ".join(node_name(facts) for _, facts in context.hosts())
     ready = Await(
         id=ids.ready,
         host=host,
         phase=Phase.NETWORK,
-        reason="apps are spread over all nodes, so all of them have to be there",
-        after=(ids.init, *applied, *joins),
-        script=templates.script("kubectl.sh", "nodes-ready.sh", nodes=names),
-        subject=f"all {len(context.site.hosts)} nodes to be Ready",
+        reason="apps are spread over all nodes and find each other by name",
+        after=(ids.init, *applied, *context.joins, *(step.id for step in dns)),
+        script=templates.script(
+            "kubectl.sh", "nodes-ready.sh", *(("dns-ready.sh",) if dns else ()), nodes=names
+        ),
+        subject=f"all {len(context.site.hosts)} nodes to be Ready"
+        + (" and the DNS to answer" if dns else ""),
         deadline=NODES_DEADLINE,
+        interval=0.2,
         diagnose=templates.script("kubectl.sh", "diagnose.sh"),
     )
-    return (*plugins, ready)
+    return (*dns, *plugins, ready, *kubelet_certificate_steps(context))

@@ -24,6 +24,9 @@ CERTS: Final = f"{CONFIG}/certs.d"
 CONTAINERD_CONFIG: Final = f"{CONFIG}/containerd.toml"
 CONTAINERD_SOCKET: Final = "/run/containerd/containerd.sock"
 
+CRICTL_CONFIG: Final = "/etc/crictl.yaml"
+KUBELET_DROP_INS: Final = "/etc/kubernetes/kubelet.conf.d"
+
 KUBEADM_CONFIG: Final = f"{CONFIG}/kubeadm.yml"
 JOIN_CONFIG: Final = f"{STATE}/join.json"
 DISCOVERY: Final = f"{STATE}/discovery.conf"
@@ -58,6 +61,7 @@ TREES: Final = (
     "/var/lib/calico",
     "/var/log/calico",
     "/var/log/containers",
+    "/var/log/kubernetes",
     "/var/log/pods",
 )
 # Folders that they make and that may come to hold what is not theirs: they go if they are empty.

@@ -8,11 +8,12 @@ from typing import Final
 from bundler.core.archive.platforms import choose
 from bundler.core.errors import ExitCode, Location, Problem, Problems
 from bundler.core.versions import matches
-from bundler.installer.facts.model import Facts, HostFacts
+from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.dns import has_dns
 from bundler.installer.plan.endpoint import API_PORT, BALANCER, balanced
-from bundler.installer.plan.kubeadm import overlapping
+from bundler.installer.plan.kubeadm import allows_cgroup_v1, overlapping
 from bundler.installer.plan.packages import carries_containerd
 from bundler.installer.plan.steps import Deliver, Plan
 from bundler.installer.plan.suites import TOOLS, own_suite, suite_of
@@ -167,7 +168,30 @@ def _ports(context: Context, host: Host, facts: HostFacts, _limits: Limits) -> I
             )
 
 
-_CHECKS: Final[tuple[Check, ...]] = (_access, _architecture, _system, _size, _ports)
+def _cgroup(context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+    if facts.cgroup is CgroupVersion.V1 and not allows_cgroup_v1(context):
+        version = context.contents.version
+        message = f"the host has cgroup v1, on which the kubelet of Kubernetes {version.text} does not start"
+        fix = (
+            "boot it with systemd.unified_cgroup_hierarchy=1 on the kernel's command line, or install a"
+            " release whose default is cgroup v2; only if that can't be, put failCgroupV1: false into a"
+            " KubeletConfiguration of the Clusterfile"
+        )
+        yield _problem(facts.address, "cgroup-v1", message, fix)
+
+
+def warnings(context: Context) -> tuple[str, ...]:
+    """What goes well today and should not stay so."""
+    if not context.contents.version.refuses_cgroup_v1:
+        return ()
+    old = [host.address for host, facts in context.hosts() if facts.cgroup is CgroupVersion.V1]
+    return tuple(
+        f"{address}: cgroup v1, which the site allows (failCgroupV1: false); a later Kubernetes will not"
+        for address in old
+    )
+
+
+_CHECKS: Final[tuple[Check, ...]] = (_access, _architecture, _system, _size, _ports, _cgroup)
 
 
 def _bundle(context: Context) -> Iterator[Problem]:
@@ -179,6 +203,9 @@ def _bundle(context: Context) -> Iterator[Problem]:
     if not carries_containerd(contents.index.packages) and not contents.runtime_archives:
         fix = "the Kubefile needs PACKAGE … containerd, or containerd's archive in cri/"
         yield _problem(contents.index.name, "bundle", "the bundle has no containerd", fix)
+    if has_dns(context) and not contents.has_coredns:
+        fix = "IMAGE registry.k8s.io/coredns/coredns:VERSION, or dns.disabled in a ClusterConfiguration"
+        yield _problem(contents.index.name, "bundle", "the bundle has no CoreDNS, the cluster's DNS", fix)
     for text in contents.index.kube_versions:
         if not matches(text, contents.version.text):
             message = f"the bundle installs Kubernetes {contents.version.text}, and is made for {text}"

@@ -1,5 +1,8 @@
 """containerd on every host: its configuration, the registries it may ask, the first images."""
 
+import re
+from typing import Final
+
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.contents import deliver
@@ -11,6 +14,8 @@ from bundler.installer.plan.settings import node_settings
 from bundler.installer.plan.steps import Deliver, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
+
+_UNTOLD: Final = (1, 7)
 
 
 def runtime_steps(context: Context) -> tuple[Step, ...]:
@@ -103,9 +108,10 @@ def _start_steps(context: Context, host: Host, facts: HostFacts) -> tuple[Step, 
             reason="everything that runs in containers needs containerd",
             after=(config_id, unit_id, ids.packages if packaged else _unpacked(host)),
             script=templates.script(
+                "runtime-answers.sh",
                 "unit-start.sh",
+                ready="runtime_answers",
                 unit="containerd.service",
-                ready=paths.CONTAINERD_SOCKET,
                 inputs=content_digest(config + unit),
             ),
         ),
@@ -114,14 +120,24 @@ def _start_steps(context: Context, host: Host, facts: HostFacts) -> tuple[Step, 
 
 def _config(context: Context, facts: HostFacts) -> str:
     settings = node_settings(facts)
+    name = "containerd.toml.j2" if _version(context, facts) >= (2, 0) else "containerd-1.toml.j2"
     return templates.render(
-        "containerd.toml.j2",
+        name,
         certs=paths.CERTS,
         pause=context.contents.pause,
         systemd_cgroup=settings.systemd_cgroup,
         restrict_oom_score_adj=settings.restrict_oom_score_adj,
         disable_apparmor=settings.disable_apparmor,
     )
+
+
+def _version(context: Context, facts: HostFacts) -> tuple[int, int]:
+    """Of the containerd that this host gets; where nothing tells, 1.7: 2.x reads its configuration, too."""
+    if not _packaged(context, facts):
+        return context.contents.containerd or _UNTOLD
+    texts = (each.version for each in packages_of(context, facts) if carries_containerd((each,)))
+    match = re.match(r"(?:\d+:)?(\d+)\.(\d+)", next(texts, ""))
+    return (int(match[1]), int(match[2])) if match else _UNTOLD
 
 
 def _unit(*, packaged: bool) -> str:
@@ -159,7 +175,7 @@ def _pull(host: Host, name: str, images: tuple[str, ...], after: tuple[str, ...]
         phase=Phase.RUNTIME,
         reason="the node's first images are there before Kubernetes asks for them",
         after=after,
-        script=templates.script("pull.sh", certs=paths.CERTS),
+        script=templates.script("runtime-answers.sh", "pull.sh", certs=paths.CERTS),
         stdin="".join(f"{image}\n" for image in images),
         timeout=900.0,
     )

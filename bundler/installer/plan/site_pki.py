@@ -8,8 +8,10 @@ Certificates follow RFC 5280; keys are ECDSA P-256 (RFC 5480). The htpasswd line
 the registry reads.
 """
 
+import base64
 import ipaddress
 import json
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -44,13 +46,16 @@ class ServerPair:
 class Secrets:
     """PEM texts and one htpasswd line ("" where the registry asks for no password).
 
-    registries: by the host's address. Private parts never show in a repr.
+    registries: by the host's address. encryption_key: 32 bytes in base64, with which the cluster's Secrets
+    are encrypted at rest; made once, since without it they can't be read any more. Private parts never show
+    in a repr.
     """
 
     ca_certificate: str
     ca_key: str = field(repr=False)
     registries: Mapping[str, ServerPair]
     htpasswd: str = field(repr=False, default="")
+    encryption_key: str = field(repr=False, default="")
 
     def to_json(self) -> str:
         """The form kept in `STORE`."""
@@ -106,6 +111,7 @@ def renew(*, found: str, site: Site, now: datetime) -> Secrets:
         ca_key=ca.key_pem,
         registries={host.address: _server(old, ca, _names(site, host), now) for host in site.control_planes},
         htpasswd=_htpasswd(site, old),
+        encryption_key=(old.encryption_key if old else "") or _new_encryption_key(),
     )
 
 
@@ -238,6 +244,10 @@ def _general_name(text: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
         return x509.DNSName(text)
+
+
+def _new_encryption_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _htpasswd(site: Site, old: Secrets | None) -> str:

@@ -3,11 +3,13 @@
 Nothing here does I/O: a password that stands in a file or in the environment is only named.
 """
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any, Final
+
+from bundler.core.yamldoc import Document
 
 REGISTRY_DOMAIN: Final = "registry.internal"  # .internal is reserved for private use
 REGISTRY_PORT: Final = 5000
@@ -130,8 +132,10 @@ class Site:
     """The whole of a Clusterfile.
 
     hosts: control planes first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
-    documents by kind, untouched. launch: the apps to start, in order, instead of the bundle's LAUNCH; None
-    where the file does not say. app_envs: an app's own variables. notices: what the user should be told.
+    documents by kind, untouched; documents: the same with their places in the file. dns: name servers that
+    the cluster's DNS asks for names outside of it; ntp: time servers of all hosts. launch: the apps to start,
+    in order, instead of the bundle's LAUNCH; None where the file does not say. app_envs: an app's own
+    variables. notices: what the user should be told.
     """
 
     name: str
@@ -140,6 +144,9 @@ class Site:
     registry: Registry = Registry()
     endpoint: Endpoint = LocalEndpoint()
     kubeadm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    documents: Mapping[str, Document] = field(default_factory=dict, repr=False)
+    dns: tuple[str, ...] = ()
+    ntp: tuple[str, ...] = ()
     launch: tuple[str, ...] | None = None
     app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
@@ -147,12 +154,12 @@ class Site:
     @property
     def control_plane(self) -> Host:
         """The first control plane of the Clusterfile."""
-        return self.control_planes[0]
+        return next(host for host in self.hosts if host.is_control_plane)
 
     @property
     def control_planes(self) -> tuple[Host, ...]:
-        """Every host that runs the control plane."""
-        return tuple(itertools.takewhile(lambda host: host.is_control_plane, self.hosts))  # they come first
+        """Every host that runs the control plane; they stand first, and every host's plan asks for them."""
+        return tuple(takewhile(lambda host: host.is_control_plane, self.hosts))
 
     @property
     def workers(self) -> tuple[Host, ...]:

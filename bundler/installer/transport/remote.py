@@ -21,6 +21,9 @@ _HEAD = 16 << 10  # bytes of standard error among which our line stands; sudo's 
 _MARK = "bundler-process-group"
 _GROUP = re.compile(rf"^{_MARK} (\d+)\n", re.MULTILINE)
 
+# What setsid says of a script that a signal ended; who ended it is told by us.
+_SETSID = re.compile(r"^setsid: child \d+ did not exit normally.*\n?", re.MULTILINE)
+
 # `exec` lets no shell wait in between; dd reads exactly the script and leaves the rest of stdin alone.
 _BODY = (
     f"echo {_MARK} $$ >&2; "
@@ -69,7 +72,7 @@ class Tail:
         """What was kept, without our own line, undecodable bytes replaced."""
         with self._lock:
             data = b"".join(self._parts)[-self._limit :]
-        return _GROUP.sub("", data.decode(errors="replace"), count=1)
+        return _SETSID.sub("", _GROUP.sub("", data.decode(errors="replace"), count=1))
 
     def _pass_on(self, data: bytes, on_output: Callable[[str], None]) -> None:
         *lines, rest = (self._line + data).split(b"\n")

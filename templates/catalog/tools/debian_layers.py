@@ -23,7 +23,7 @@ FIREWALL = (
     "libxtables12", "libmnl0", "libnftnl11", "libnetfilter-conntrack3", "libnfnetlink0", "libnftables1",
     "libjansson4", "libgmp10", "libedit2", "libbsd0", "libmd0", "libtinfo6",
 )  # fmt: skip
-PACKAGES = ("libc6", "busybox-static", *FIREWALL)
+PACKAGES = ("libc6", "busybox-static", "netbase", *FIREWALL)
 UNUSED = ("usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/share/bug", "etc", "var")
 
 
@@ -75,6 +75,12 @@ class Layers:
         for family in ("iptables", "ip6tables"):
             for name in (family, f"{family}-save", f"{family}-restore"):
                 (layer / "usr/sbin" / name).symlink_to("xtables-nft-multi")
+        # nft lists protocols by the names that stand there. Without them a kube-proxy that starts again does
+        # not know its own rules, and takes all Services' away.
+        names = self.scratch / "netbase"
+        output("dpkg-deb", "--extract", str(self.debs["netbase"]), str(names))
+        (layer / "etc").mkdir(exist_ok=True)
+        shutil.copyfile(names / "etc/protocols", layer / "etc/protocols")
         return layer
 
     def busybox(self) -> Path:

@@ -106,3 +106,13 @@ def test_what_begins_like_a_script_can_be_run_and_what_is_called_is_one(script):
     assert begins == bool(script.stat().st_mode & stat.S_IXUSR)
     called = "".join(path.read_text() for path in CATALOGUE.glob("*/Kubefile"))
     assert begins or f".build/{script.name}" not in called
+
+
+def test_the_label_says_which_containerd_is_compiled() -> None:
+    pinned = re.search(
+        r"^\tgithub\.com/containerd/containerd/v2 v(\S+)",
+        (SOURCE / "modules/containerd/go.mod").read_text(),
+        re.MULTILINE,
+    )
+    assert pinned is not None
+    assert f"\nLABEL io.containerd.version={pinned[1]}\n" in (SOURCE / "Kubefile").read_text()

@@ -49,6 +49,7 @@ class Parts:
     cluster: tuple[Document, schema.Cluster] | None = None
     application: tuple[Document, schema.Application] | None = None
     kubeadm: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
 
 
 class Builder:
@@ -78,6 +79,9 @@ class Builder:
             registry=self._registry(spec.registry.local_registry),
             endpoint=self._endpoint(spec.endpoint, hosts),
             kubeadm=parts.kubeadm,
+            documents=parts.documents,
+            dns=tuple(spec.dns),
+            ntp=tuple(spec.ntp),
             launch=launch,
             app_envs=app_envs,
             notices=tuple(self.notices),

@@ -91,6 +91,7 @@ def _take_raw(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:
         yield document.problem(("kind",), "duplicate-document", f"a second {kind}")
     else:
         parts.kubeadm[kind] = document.data
+        parts.documents[kind] = document
 
 
 def _take_ours(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:

@@ -4,8 +4,10 @@ Names in the file are Sealer's own. A field whose annotation carries `Later` is 
 version can't do it: a value that asks for something is refused by name. `Native`: in `bundler/v1` only.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from bundler.installer.site.clusterfile.addresses import expand
 
 NATIVE: Final = "bundler/v1"
+_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,21 @@ def _checked_ip(value: str) -> str:
     return value
 
 
+def _name_server(value: str) -> str:
+    """An address: a name server that is given by name would have to be asked for its own."""
+    try:
+        ip_address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address") from None
+    return value
+
+
+def _time_server(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError(f"{value!r} is neither an address nor a name")
+    return value
+
+
 def _endpoint(value: object) -> object:
     """`local` is neither of the two addresses."""
     if value == "local":
@@ -100,6 +118,8 @@ Text = Annotated[str, BeforeValidator(_text)]
 Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
 OneAddress = Annotated[str, AfterValidator(_one_address)]
 Addresses = Annotated[str, AfterValidator(_checked_ip)]
+NameServer = Annotated[str, AfterValidator(_name_server)]
+TimeServer = Annotated[str, AfterValidator(_time_server)]
 RoleName = Literal["master", "control-plane", "node", "worker"]
 Strategy = Literal["merge", "overwrite", "render"]
 
@@ -221,6 +241,8 @@ class ClusterSpec(Model):
     data_root: Annotated[str, Later("/var/lib/bundler is used")] = ""
     cmd: Annotated[list[str], Later("use LAUNCH or CMDS in the Kubefile")] = []
     app_names: list[str] | None = None
+    dns: Annotated[list[NameServer], Native()] = []
+    ntp: Annotated[list[TimeServer], Native()] = []
 
 
 class AppFile(Model):

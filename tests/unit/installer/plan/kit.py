@@ -24,9 +24,9 @@ SECRETS = Secrets(
 )
 
 KUBEADM = b"""\
-apiVersion: kubeadm.k8s.io/v1beta2
+apiVersion: kubeadm.k8s.io/v1beta3
 kind: ClusterConfiguration
-imageRepository: k8s.gcr.io
+imageRepository: registry.k8s.io
 apiServer: {extraArgs: {audit-log-maxage: "7"}}
 """
 
@@ -38,10 +38,11 @@ spec: {template: {spec: {containers: [{name: agent, image: "quay.io/net/agent:1"
 """
 
 IMAGES = (
-    "k8s.gcr.io/kube-apiserver:v1.20.2",
-    "k8s.gcr.io/etcd:3.4.23",
-    "k8s.gcr.io/kube-proxy:v1.20.2",
-    "k8s.gcr.io/pause:3.2",
+    "registry.k8s.io/kube-apiserver:v1.34.4",
+    "registry.k8s.io/etcd:3.6.5-0",
+    "registry.k8s.io/kube-proxy:v1.34.4",
+    "registry.k8s.io/pause:3.10.1",
+    "registry.k8s.io/coredns/coredns:v1.12.1",
     "quay.io/net/agent:1",
     "docker.io/a/b:1",
     "quay.io/a/b:1",
@@ -78,7 +79,7 @@ def index(
     images: tuple[str, ...] = IMAGES,
     packages: tuple[OsPackage, ...] = (package("containerd", requested=True), package("libc-extra")),
     files: Mapping[str, int] | None = None,
-    kubernetes: str = "v1.20.2",
+    kubernetes: str = "v1.34.4",
     commands: tuple[str, ...] = (),
 ) -> Index:
     """A bundle with the usual programs, a network plug-in and what else is asked for. files: path -> size."""
@@ -159,7 +160,7 @@ def facts(of: Site, **changes: Mapping[str, object]) -> Facts:
 
 def files_of(bundle: Index) -> dict[str, bytes]:
     known = {"root/etc/kubeadm.yml": KUBEADM, "root/application/apps/net/net.yaml": CNI}
-    return {path: known[path] for path in wanted_files(bundle)}
+    return {path: known.get(path, b"") for path in wanted_files(bundle)}
 
 
 def plan(

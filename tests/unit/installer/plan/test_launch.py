@@ -37,7 +37,7 @@ def test_a_chart_goes_through_helm_on_the_control_plane() -> None:
         "namespace": "default",
         "timeout": 600,
         "kubeconfig": "/etc/kubernetes/admin.conf",
-        "server_side": False,
+        "server_side": True,
     }
     delivery = made["distribute/10.0.0.2/helm"]
     assert isinstance(delivery, Deliver)

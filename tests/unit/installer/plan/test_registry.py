@@ -82,7 +82,7 @@ def test_same_path_in_two_registries_stays_two_images() -> None:
 
 def test_each_registry_of_the_bundle_is_asked_for_on_the_site_and_nowhere_else() -> None:
     made = kit.plan()
-    for name in ("docker.io", "k8s.gcr.io", "quay.io"):
+    for name in ("docker.io", "registry.k8s.io", "quay.io"):
         found = tomllib.loads(written(made, f"runtime/10.0.0.3/mirror-{name}"))
         url = f"https://10.0.0.2:5000/v2/{name}"
         assert found["server"] == url

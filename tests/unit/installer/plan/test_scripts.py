@@ -1,10 +1,12 @@
 """The scripts of templates/site under a real shell: the ledger undoes what it recorded."""
 
 import os
+import re
 import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
@@ -221,18 +223,136 @@ def test_a_missing_value_is_an_error() -> None:
         templates.render("kubelet.service.j2".replace("kubelet", "registry"))
 
 
-def test_containerd_config() -> None:
+def containerd(name: str) -> dict[str, Any]:
     text = templates.render(
-        "containerd.toml.j2",
+        name,
         certs="/c",
         pause="p:1",
         systemd_cgroup=True,
         restrict_oom_score_adj=False,
         disable_apparmor=True,
     )
-    cri = tomllib.loads(text)["plugins"]["io.containerd.grpc.v1.cri"]
+    return tomllib.loads(text)
+
+
+def test_containerd_1_config() -> None:
+    config = containerd("containerd-1.toml.j2")
+    cri = config["plugins"]["io.containerd.grpc.v1.cri"]
+    assert config["version"] == 2
     assert cri["sandbox_image"] == "p:1"
     assert cri["disable_apparmor"] is True
     assert cri["restrict_oom_score_adj"] is False
     assert cri["registry"] == {"config_path": "/c"}
     assert cri["containerd"]["runtimes"]["runc"]["options"] == {"SystemdCgroup": True}
+
+
+def test_containerd_2_config() -> None:
+    config = containerd("containerd.toml.j2")
+    images = config["plugins"]["io.containerd.cri.v1.images"]
+    runtime = config["plugins"]["io.containerd.cri.v1.runtime"]
+    assert config["version"] == 3
+    assert images == {"pinned_images": {"sandbox": "p:1"}, "registry": {"config_path": "/c"}}
+    assert runtime["disable_apparmor"] is True
+    assert runtime["restrict_oom_score_adj"] is False
+    assert runtime["cni"] == {"bin_dirs": ["/opt/cni/bin"], "conf_dir": "/etc/cni/net.d"}
+    assert runtime["containerd"]["runtimes"]["runc"]["options"] == {"SystemdCgroup": True}
+
+
+def test_modules_that_were_loaded_for_us_are_unloaded_again(machine: Machine) -> None:
+    modprobe = machine.bin / "modprobe"
+    modprobe.write_text(f'#!/bin/sh\necho "modprobe $*" >>{machine.calls}\n')
+    modprobe.chmod(0o755)
+    machine.run("ledger_module br_netfilter\nledger_module overlay\n")
+    assert machine.ledger() == [["module", "br_netfilter"], ["module", "overlay"]]
+    machine.run(templates.load("restore.sh"))
+    calls = [line for line in machine.calls.read_text().splitlines() if line.startswith("modprobe")]
+    assert calls == ["modprobe -rq overlay", "modprobe -rq br_netfilter"]
+
+
+def test_the_slices_of_pods_are_stopped_before_their_processes_are_looked_for() -> None:
+    lines = templates.load("stop.sh").splitlines()
+    (stopped,) = (number for number, line in enumerate(lines) if "systemctl stop kubepods.slice" in line)
+    (looked,) = (number for number, line in enumerate(lines) if line.startswith("pods() {"))
+    assert stopped < looked
+
+
+UNITS = (
+    ("kubelet.service.j2", {"drop_ins": "/etc/kubernetes/kubelet.conf.d"}),
+    ("kubelet.service.j2", {"drop_ins": ""}),
+    ("containerd.service.j2", {"program": "/bin/true", "config": "/etc/c.toml"}),
+    ("endpoint.service.j2", {"program": "/bin/true", "config": "/etc/e.cfg"}),
+    ("registry.service.j2", {"config": "/etc/r.yml"}),
+    ("endpoint.service.j2", {"program": "/usr/sbin/haproxy", "config": "/etc/e.cfg"}),
+)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize(("template", "values"), UNITS)
+def test_systemd_understands_every_line_of_our_units(
+    tmp_path: Path, template: str, values: dict[str, str]
+) -> None:
+    unit = tmp_path / template.removesuffix(".j2")
+    # A program that is not on this machine would be a fault, too.
+    unit.write_text(re.sub(r"/usr/(local/bin|sbin)/\w+", "/bin/true", templates.render(template, **values)))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_unit_is_verified() -> None:
+    assert {name for name, _ in UNITS} == {path.name for path in templates.folder().glob("*.service.j2")}
+
+
+def test_tables_of_nftables_go_by_their_names_alone(machine: Machine) -> None:
+    nft = machine.bin / "nft"
+    listed = ("ip kube-proxy", "ip6 kube-proxy", "inet filter", "ip nat", "inet cni_hostport")
+    nft.write_text(
+        f'#!/bin/sh\necho "nft $*" >>{machine.calls}\n[ "$1" = delete ] || printf "table %s\\n" '
+        + " ".join(f"'{each}'" for each in listed)
+        + "\n"
+    )
+    nft.chmod(0o755)
+    for name in ("iptables-save", "ip6tables-save", "ip"):  # this machine's own are left alone
+        (machine.bin / name).symlink_to("/bin/true")
+    (machine.state / "found").mkdir(parents=True)
+    for name in ("done", "links", "routes"):
+        (machine.state / "found" / name).write_text(Path("/proc/net/route").read_text())
+    script = templates.load("network.sh").replace("/sys/class/net", str(machine.root))  # no link is touched
+    machine.run(script)
+    deleted = [line for line in machine.calls.read_text().splitlines() if " delete " in line]
+    assert deleted == [
+        "nft delete table ip kube-proxy",
+        "nft delete table ip6 kube-proxy",
+        "nft delete table inet cni_hostport",
+    ]
+
+
+def test_a_limit_is_raised_and_never_lowered(machine: Machine) -> None:
+    kernel = machine.root / "proc/sys/fs/inotify"
+    kernel.mkdir(parents=True)
+    (kernel / "max_user_instances").write_text("128\n")
+    (kernel / "max_user_watches").write_text("1048576\n")
+    machine.run('mkdir -p "$ROOT/etc/sysctl.d"\n')
+    script = templates.script(
+        "prepare.sh",
+        modules="",
+        sysctls="",
+        remembered="",
+        trees="",
+        folders="",
+        least="fs/inotify/max_user_instances=8192 fs/inotify/max_user_watches=524288 fs/none=1",
+    )
+    for place in ("/proc/sys", "/etc/sysctl.d", "/etc/hosts", "/run/xtables.lock"):
+        script = script.replace(place, f"{machine.root}{place}")
+    ledger = templates.load("ledger.sh").replace("/proc/sys", f"{machine.root}/proc/sys")
+    machine.run(f"{ledger}\n{script}")
+    assert (kernel / "max_user_instances").read_text() == "8192\n"
+    assert (kernel / "max_user_watches").read_text() == "1048576\n"
+    kept = (machine.root / "etc/sysctl.d/90-bundler.conf").read_text()
+    assert kept == "fs/inotify/max_user_instances = 8192\n"
+    assert ["sysctl", "fs/inotify/max_user_instances", "128"] in machine.ledger()

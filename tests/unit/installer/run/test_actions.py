@@ -1,5 +1,6 @@
 """The scripts of the four kinds of step, run by a real shell in a folder of the test's own."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bundler.installer.facts.observed import JournalEntry
 from bundler.installer.plan.inputs import inputs_of
 from bundler.installer.plan.steps import Await, Deliver, Delivery, Exec, Phase, Step, Write
 from bundler.installer.run.actions import Captures, Desk, perform
+from bundler.installer.run.timeouts import Timeouts
 from tests.unit.installer.fakes import prelude, private_transport
 
 
@@ -38,9 +40,10 @@ class Bench:
         self.captures = Captures()
         self.lines: list[str] = []
         self.sent: list[int] = []
+        self.timeouts = Timeouts()
 
     def do(self, step: Step, contents: dict[str, bytes] | None = None) -> None:
-        desk = Desk(Contents(contents or {}), prelude(self.folder), self.captures)
+        desk = Desk(Contents(contents or {}), prelude(self.folder), self.captures, self.timeouts)
         transport = private_transport("h")
         try:
             perform(step, transport, desk, on_bytes=self.sent.append, on_line=self.lines.append)
@@ -196,3 +199,62 @@ def test_deliver_puts_files_in_place(bench: Bench) -> None:
     assert (bench.folder / "to" / "b").stat().st_mode & 0o777 == 0o750
     assert sum(bench.sent) == 5
     assert bench.noted == {"d": JournalEntry(inputs_of(step), 1)}
+
+
+@pytest.fixture
+def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """df says what it says of a host whose /var is full and whose / is not."""
+    head = "Filesystem 1024-blocks Used Available Capacity Mounted"
+    rows = ("/dev/a 20000000 9000000 11000000 45% /", "/dev/b 40000000 39997952 2048 100% /var")
+    df = tmp_path / "bin/df"
+    df.parent.mkdir()
+    df.write_text(
+        "#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in (head, *rows, rows[1])), encoding="utf-8"
+    )
+    df.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{df.parent}:{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize(
+    "step",
+    [
+        script("echo confusing >&2; exit 9"),
+        script("sleep 30", timeout=0.2),
+        Await(id="s", host="h", phase=Phase.HOST, reason="r", script="false", subject="x", deadline=0.1),
+        Write(id="s", host="h", phase=Phase.HOST, reason="r", path="/proc/nothing/here", content="c"),
+    ],
+)
+def test_a_step_that_fails_on_a_full_disk_says_so(bench: Bench, step: Step) -> None:
+    error = bench.fails(step)
+    assert error.code is ExitCode.SPACE
+    assert error.what == "a step failed, and the disk is full: no space left on /var: 2 MiB free"
+    assert bench.noted == {}
+
+
+def test_a_script_that_a_signal_ended_does_not_end_in_words_of_setsid(bench: Bench) -> None:
+    error = bench.fails(script("echo the last word >&2; kill -KILL $$"))
+    assert error.why.splitlines()[-1].strip() == "the last word"
+
+
+@pytest.mark.parametrize(("given", "ends"), [(["0.1"], True), (["0.1", "host=10"], False)])
+def test_limits_can_be_stretched_for_all_phases_or_one(bench: Bench, given: list[str], *, ends: bool) -> None:
+    bench.timeouts = Timeouts.parse(given)
+    step = script("sleep 0.5", timeout=1.0)
+    if ends:
+        assert "took longer than 0.1 s" in bench.fails(step).what
+    else:
+        bench.do(step)
+        assert bench.noted == {
+            "s": JournalEntry(inputs_of(step), 1)
+        }  # the limit that was given is no other step
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [("0", "is no number from 0.1 to 100"), ("x", "is no number"), ("hots=2", "there is no phase 'hots'")],
+)
+def test_a_factor_that_is_none(given: str, message: str) -> None:
+    with pytest.raises(BundlerError, match=message) as caught:
+        Timeouts.parse([given])
+    assert caught.value.code is ExitCode.USAGE
