@@ -10,16 +10,34 @@ import typer
 
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.cli import decision_view, show
 from bundler.installer.cli import options as opt
-from bundler.installer.cli import show
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel
+from bundler.installer.cli.site_options import (
+    AcceptNew,
+    AskPassword,
+    Clusterfile,
+    Gone,
+    Keep,
+    Parallel,
+    Prune,
+    Replaced,
+    Without,
+    operation,
+)
 from bundler.installer.cli.site_options import access as _access
 from bundler.installer.cli.typer_app import new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
+from bundler.installer.operations.site_run import carry_on
+from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.steps import Plan as Decided
+from bundler.installer.plan.steps import Plan
+from bundler.installer.run.events import tee
+from bundler.installer.run.logfile import LogFile
+from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.transport.connect import Access
@@ -60,6 +78,11 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     accept_new_key: opt.AcceptNewKey = False,
     allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
+    prune: Prune = False,
+    gone: Gone = None,
+    replaced: Replaced = None,
+    without: Without = None,
+    keep: Keep = False,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
@@ -72,20 +95,50 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     timeouts = Timeouts.parse(timeout_factor or ())
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
-    with _alone(clusterfile, access, gate, parallel, base or ()) as session:
-        plan = session.plan()
-        if not plan.steps:
+    meant = operation(prune=prune, keep=keep, gone=gone, replaced=replaced, without=without)
+    with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
+        told = Report(session.site)
+        with contextlib.ExitStack() as logs:
+
+            def carry_out(plan: Plan) -> None:
+                if not told.log:
+                    written.append(
+                        logs.enter_context(sessions.logged(session, _log_path(log, session, "apply")))
+                    )
+                    told.log = str(written[0].path)
+                sink = tee(written[0], told)
+                sessions.carry_on_with(session, plan, sink, view(detail=verbose), _limits(parallel), timeouts)
+
+            written: list[LogFile] = []
+            ended = carry_on(session, carry_out)
+        _tell_findings(ended.decision)
+        if not ended.stages:
             session.record()
-            say(f"{plan.title}: nothing to do")
+            say(f"{session.title}: nothing to do")
+            _refuse_partial(session, ended.partial)
             return
-        session.settle()
-        with sessions.logged(session, _log_path(log, session, "apply")) as written:
-            told = sessions.carry_out(
-                session, plan, written, view(detail=verbose), _limits(parallel), timeouts
-            )
         told.nodes = session.nodes()
     _write_report(report, told.as_json())
     sys.stdout.write(f"{told.as_text()}\n")
+    _refuse_partial(session, ended.partial)
+
+
+def _tell_findings(decision: object) -> None:
+    if isinstance(decision, Decided):
+        for line in decision_view.lines(decision):
+            say(line)
+
+
+def _refuse_partial(session: Session, hosts: tuple[str, ...]) -> None:
+    """The last word on hosts that were left out. Raises BundlerError (PARTIAL)."""
+    if hosts:
+        raise BundlerError(
+            f"{session.title}: done, but for {', '.join(hosts)}",
+            where=session.site.name,
+            why="they do not answer, and were left out by request",
+            fix="once they answer, run the same command again: it takes them in",
+            code=ExitCode.PARTIAL,
+        )
 
 
 @app.command()
@@ -100,14 +153,20 @@ def plan(  # noqa: PLR0913  (as above)
     accept_new_key: opt.AcceptNewKey = False,
     allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
+    prune: Prune = False,
+    gone: Gone = None,
+    replaced: Replaced = None,
+    without: Without = None,
+    keep: Keep = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what apply would do, and do nothing."""
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with sessions.opened(
-        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
-    ) as session:
+        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or (),
+        operation=operation(prune=prune, keep=keep, gone=gone, replaced=replaced, without=without),
+    ) as session:  # fmt: skip
         decided = session.plan()
     sys.stdout.write(f"{show.plan_json(decided) if as_json else show.plan_text(decided)}\n")
 
@@ -135,10 +194,11 @@ def delete(  # noqa: PLR0913  (as above)
     timeouts = Timeouts.parse(timeout_factor or ())
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
-    with _alone(clusterfile, access, gate, parallel) as session:
+    with _alone(clusterfile, access, gate, parallel, (), Operation(Kind.DELETE)) as session:
         decided = session.removal()
         if not yes:
             _confirm(session)
+        session.note_removal()
         with sessions.logged(session, _log_path(log, session, "delete")) as written:
             told = sessions.carry_out(
                 session, decided, written, view(detail=verbose), _limits(parallel), timeouts
@@ -179,11 +239,24 @@ def verify_sig(*, trust: opt.Trust = None) -> None:
 
 
 def _alone(
-    clusterfile: Path, access: Access, gate: Gate, parallel: int, bases: Iterable[Path] = ()
+    clusterfile: Path,
+    access: Access,
+    gate: Gate,
+    parallel: int,
+    bases: Iterable[Path] = (),
+    meant: Operation | None = None,
 ) -> contextlib.AbstractContextManager[Session]:
     """A session that no other run shares its hosts with."""
     return sessions.opened(
-        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=bases, alone=True
+        run_file(),
+        clusterfile,
+        access,
+        gate,
+        parallel=parallel,
+        tell=say,
+        bases=bases,
+        alone=True,
+        operation=meant,
     )
 
 

@@ -10,8 +10,9 @@ from typing import Final, TypeVar
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal, observe
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
-from bundler.installer.facts.seen import Absent, Present, Seen, Unknown
+from bundler.installer.facts.seen import Absent, Present, Seen, Unknown, value_of
 from bundler.installer.scripts.render import load
+from bundler.installer.site.record import Record
 from bundler.installer.transport.parallel import on_each
 from bundler.installer.transport.protocol import Transport
 
@@ -87,6 +88,14 @@ def gathered(asked: Mapping[str, HostFacts], started: float) -> Facts:
     apis = [host.api for host in asked.values()]
     etcds = [host.etcd for host in asked.values()]
     return Facts(asked, started, api=_best(apis), etcd=_best(etcds))
+
+
+def newest(facts: Facts) -> Record | None:
+    """The site's record, the newest of all copies that were found."""
+    copies = [value_of(host.site.record) for host in facts.hosts.values() if host.site]
+    api = value_of(facts.api)
+    copies.append(value_of(api.record) if api else None)
+    return max((copy for copy in copies if copy), key=lambda copy: copy.age, default=None)
 
 
 def _best(answers: Sequence[Seen[T]]) -> Seen[T]:

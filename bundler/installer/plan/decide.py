@@ -6,14 +6,17 @@ The planner (plan/cluster) says what has to happen to which host and why; the pr
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Index
 from bundler.installer.facts.model import Facts
+from bundler.installer.facts.observed import Observed
 from bundler.installer.plan.aim import effective, observed_of, outline, whole
 from bundler.installer.plan.apps import app_steps
 from bundler.installer.plan.cluster.decide import decide as ask_planner
 from bundler.installer.plan.cluster.decide import refuse
 from bundler.installer.plan.cluster.intent import moved_on
 from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.cluster.steps import Refused, Stage
 from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.contents import KUBEADM_FILE, Contents
@@ -37,17 +40,30 @@ from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Plan, Step
 from bundler.installer.plan.time_service import time_steps
+from bundler.installer.site.desired import Desired
 from bundler.installer.site.model import Host, Role, Site
 
 NO_OPERATION = Operation()
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """A plan, and the view from which it follows: the record is made of that."""
+class Prepared:
+    """What is wanted and what was observed, and by which steps it could be reached.
 
-    plan: Plan
-    view: View
+    context: None where it is refused already, so that nobody asks for steps.
+    """
+
+    desired: Desired
+    observed: Observed
+    operation: Operation
+    contents: Contents
+    recipe: tuple[Step, ...] = ()
+    context: Context | None = None
+
+    @property
+    def view(self) -> View:
+        """What the planner sees."""
+        return moved_on(View(self.desired, self.observed, self.operation))
 
 
 def decide(
@@ -60,12 +76,20 @@ def decide(
     platforms: tuple[str, ...] = (),
     limits: Limits = DEFAULT_LIMITS,
 ) -> Plan:
-    """The plan that makes this site what its Clusterfile says; see `decide_site`."""
-    bundle = Contents(index, files, platforms)
-    return decide_site(site, facts, bundle, secrets, limits=limits).plan
+    """The plan that makes this site what its Clusterfile says.
+
+    files: the contents of the members that `wanted_files(index)` names. platforms: all that the file is
+    for, where they are several. limits: what a host needs at least.
+    Raises RefusedError with every reason to do nothing, and what `concrete` does.
+    """
+    prepared = prepare(site, facts, Contents(index, files, platforms), secrets)
+    decision = ask_planner(prepared.desired, prepared.observed, prepared.operation)
+    if isinstance(decision, Refused):
+        raise RefusedError(decision, site.name)
+    return concrete(prepared, decision, limits=limits)
 
 
-def decide_site(
+def prepare(
     site: Site,
     facts: Facts,
     contents: Contents,
@@ -73,40 +97,44 @@ def decide_site(
     *,
     key: str = "",
     operation: Operation = NO_OPERATION,
-    limits: Limits = DEFAULT_LIMITS,
     others: Mapping[str, Host] | None = None,
-) -> Decided:
-    """What to do now, by what is observed.
+) -> Prepared:
+    """Everything that deciding needs.
 
-    contents: the bundle, with the members that `wanted_files(index)` names. limits: what a host needs at
-    least. key: of who signed the bundle. others: hosts beyond the Clusterfile's that were reached.
-    Raises RefusedError with every reason to do nothing, Problems (PREFLIGHT) with everything that is unfit on
-    any host, BundlerError (INPUT, UNSUPPORTED) for a bundle or a Clusterfile that asks for what can't be done.
+    key: of who signed the bundle. others: hosts beyond the Clusterfile's that were reached.
+    Raises BundlerError (INPUT, UNSUPPORTED) for a bundle or a Clusterfile that asks for what can't be done.
     """
     contents.version  # noqa: B018  (a bundle without Kubernetes is refused before all else)
     observed = observed_of(facts)
     rough = outline(site, contents.index, key)
     view = moved_on(View(rough, observed, operation))
-    if refused := refuse(view):
-        raise RefusedError(refused, site.name)
-    known = others or {}
+    if refuse(view):
+        return Prepared(rough, observed, operation, contents)
     layers = Layers(
         contents.version,
         read_bundle(contents.files.get(KUBEADM_FILE, b""), KUBEADM_FILE),
         {kind: Source(data, site.documents.get(kind)) for kind, data in site.kubeadm.items()},
     )
-    stays = effective(site, view, known)
+    stays = effective(site, view, others or {})
     context = Context(stays, facts, contents, secrets, cluster_settings(facts), layers)
     recipe = producers(context)
-    desired = whole(rough, context, recipe)
-    decision = ask_planner(desired, observed, operation)
-    if isinstance(decision, Refused):
-        raise RefusedError(decision, site.name)
-    view = View(desired, observed, operation)
-    made = expand(context, recipe, decision.stage or Stage(()), _roles(view))
-    plan = replace(arrange(_title(contents, site), made.steps, made.wanted), decision=decision)
+    return Prepared(whole(rough, context, recipe), observed, operation, contents, recipe, context)
+
+
+def concrete(prepared: Prepared, decision: Decided, *, limits: Limits = DEFAULT_LIMITS) -> Plan:
+    """The steps of the stage that was decided on, with everything that it shows.
+
+    Raises Problems (PREFLIGHT) with everything that is unfit on any host, BundlerError (UNSUPPORTED) for what
+    no step does yet.
+    """
+    context = prepared.context
+    if context is None:
+        raise BundlerError("steps were asked for that nobody decided on", code=ExitCode.BUG)
+    made = expand(context, prepared.recipe, decision.stage or Stage(()), _roles(prepared.view))
+    title = _title(prepared.contents, prepared.desired)
+    plan = replace(arrange(title, made.steps, made.wanted), decision=decision)
     check(context, plan, limits)
-    return Decided(replace(plan, warnings=warnings(context)), view)
+    return replace(plan, warnings=warnings(context))
 
 
 def producers(context: Context) -> tuple[Step, ...]:
@@ -125,7 +153,7 @@ def producers(context: Context) -> tuple[Step, ...]:
     )
 
 
-def _title(contents: Contents, site: Site) -> str:
+def _title(contents: Contents, site: Desired) -> str:
     index = contents.index
     return f"{index.name} {index.version}: Kubernetes {contents.version.text} on {len(site.hosts)} hosts"
 

@@ -10,7 +10,8 @@ from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.intent import advance, intend, moved_on, settle
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.operation import Kind, Operation
-from bundler.installer.plan.cluster.steps import Plan, Refused, Stage, Step, Verb
+from bundler.installer.plan.cluster.probes import Once
+from bundler.installer.plan.cluster.steps import Plan, Refused, Stage, Verb
 from bundler.installer.plan.cluster.verdict import Satisfied
 from bundler.installer.plan.cluster.view import View
 from bundler.installer.site.desired import Desired
@@ -33,8 +34,11 @@ class SiteAccess(Protocol):
         Raises BundlerError (BUSY) where another run has committed meanwhile.
         """
 
-    def perform(self, stage: Stage) -> tuple[Step, BundlerError] | None:
-        """Do the stage's steps; the first that failed, with its error, once those under way have ended."""
+    def check(self, plan: Plan) -> None:
+        """Look whether the hosts can bear the plan's stage. Raises BundlerError before anything is changed."""
+
+    def perform(self, stage: Stage) -> BundlerError | None:
+        """Do the stage's steps; the error of the first that failed, once those under way have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +59,17 @@ class Ended:
 
 def run(
     access: SiteAccess,
-    aim: Callable[[Record | None], Desired],
+    aim: Callable[[Observed], Desired],
     operation: Operation,
     *,
     run_id: str,
     fresh_id: str,
 ) -> Ended:
-    """aim: what is wanted, once it is known what the site's record holds."""
-    last: tuple[frozenset[str], Observed] | None = None
+    """aim: what is wanted, once it is known what is there."""
+    last: frozenset[str] | None = None
     for number in range(BOUND):
         observed = access.observe()
-        found = _view(aim, observed, operation)
+        found = View(aim(observed), observed, operation)
         view = moved_on(found)
         decision = decide(view.desired, observed, operation)
         if isinstance(decision, Refused):
@@ -74,22 +78,17 @@ def run(
             _settle(access, view, found.record, run_id, fresh_id)
             return Ended(decision, number, partial=decision.partial)
         keys = frozenset(step.key for step in decision.stage.steps)
-        if last == (keys, observed):
+        if last == keys:
             return Ended(decision, number, stuck=tuple(sorted(keys)))
-        last = (keys, observed)
+        last = keys
+        access.check(decision)
         access.commit(advance(view, intend(view, run_id, fresh_id)), found.record)
         failed = access.perform(decision.stage)
         if decision.stage.verbs(Verb.RESTORE) and failed is None:
             operation = replace(operation, kind=Kind.APPLY)  # from here on it is an ordinary site
-        if failed is not None and not _succeeded_after_all(access, failed[0]):
-            return Ended(decision, number + 1, error=failed[1])
+        if failed is not None and not _succeeded_after_all(access, decision.stage):
+            return Ended(decision, number + 1, error=failed)
     return Ended(decision, BOUND)
-
-
-def _view(aim: Callable[[Record | None], Desired], observed: Observed, operation: Operation) -> View:
-    """Two looks: what is wanted may depend on the record, which is found by looking."""
-    first = View(aim(None), observed, operation)
-    return View(aim(first.record), observed, operation) if first.record else first
 
 
 def _settle(access: SiteAccess, view: View, old: Record | None, run_id: str, fresh_id: str) -> None:
@@ -104,6 +103,8 @@ def _settle(access: SiteAccess, view: View, old: Record | None, run_id: str, fre
         access.commit(settled, old)
 
 
-def _succeeded_after_all(access: SiteAccess, step: Step) -> bool:
+def _succeeded_after_all(access: SiteAccess, stage: Stage) -> bool:
     """A program can miss that what it did succeeded; look before believing it."""
-    return isinstance(judge(step.probe, access.observe()), Satisfied)
+    observed = access.observe()
+    lasting = [step for step in stage.steps if not isinstance(step.probe, Once)]
+    return all(isinstance(judge(step.probe, observed), Satisfied) for step in lasting)

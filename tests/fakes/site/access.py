@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.observed import Observed
 from bundler.installer.plan.cluster.operation import Operation
-from bundler.installer.plan.cluster.steps import Stage, Step, Verb
+from bundler.installer.plan.cluster.steps import Plan, Stage, Verb
 from bundler.installer.run.loop import Ended, run
 from bundler.installer.site.desired import Desired
 from bundler.installer.site.record import Record
@@ -35,13 +35,16 @@ class Access:
         self.site.commit(record, before)
         self._tick()
 
-    def perform(self, stage: Stage) -> tuple[Step, BundlerError] | None:
+    def check(self, plan: Plan) -> None:
+        assert plan.stage is not None
+
+    def perform(self, stage: Stage) -> BundlerError | None:
         done: set[str] = set()
         keys = {step.key for step in stage.steps}
         for step in stage.steps:
             assert all(name in done for name in step.after if name in keys), f"{step.key} before {step.after}"
             if step.verb in self.fails:
-                return step, BundlerError(f"{step.verb.value} failed", code=ExitCode.STEP)
+                return BundlerError(f"{step.verb.value} failed", code=ExitCode.STEP)
             self.site.log.append(step.key)
             for _ in VERBS[step.verb](self.site, self.desired, step):
                 self._tick()

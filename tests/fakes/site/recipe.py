@@ -70,7 +70,7 @@ def with_pieces(
 
 
 def _of(address: str, *, control: bool, pause: str, registry: str, revision: int) -> Iterable[Piece]:
-    def piece(  # noqa: PLR0913  (a piece has as many parts)
+    def piece(
         name: str,
         expected: Expected,
         inputs: Mapping[str, str],
