@@ -50,12 +50,12 @@ def _endpoint(site: Site) -> Endpoint:
 def whole(rough: Desired, context: Context, steps: Iterable[Step]) -> Desired:
     """The outline with settings for life, settings that can change, and everything that has to be on hosts."""
     documents = cluster_documents(context)
-    networking = documents.get("ClusterConfiguration", {}).get("networking", {})
+    networking = documents["ClusterConfiguration"].get("networking", {})
     fixed = {name: str(networking[name]) for name in _FIXED if name in networking}
     settings = {
-        kind: dict(_flat(document)) for kind, document in documents.items() if kind != "InitConfiguration"
+        kind: dict(_flat(context.layers.asked(kind))) for kind in documents if kind != "InitConfiguration"
     }
-    kubelet = documents.get("KubeletConfiguration", {})
+    kubelet = documents["KubeletConfiguration"]
     return replace(
         rough,
         versions=replace(rough.versions, kubernetes=context.contents.version.text),
@@ -67,11 +67,13 @@ def whole(rough: Desired, context: Context, steps: Iterable[Step]) -> Desired:
 
 
 def _flat(document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Settings by dotted name; lists as JSON."""
+    """Settings by dotted name, arguments by their own; other lists as JSON."""
     for key, value in document.items():
         if key in _NO_SETTINGS:
             continue
-        if isinstance(value, Mapping):
+        if key.endswith("xtraArgs") and isinstance(value, list):
+            yield from ((f"{key}.{each['name']}", str(each["value"])) for each in value)
+        elif isinstance(value, Mapping):
             yield from ((f"{key}.{below}", text) for below, text in _flat(value))
         else:
             yield key, value if isinstance(value, str) else json.dumps(value, sort_keys=True)

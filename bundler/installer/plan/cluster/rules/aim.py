@@ -205,7 +205,7 @@ def not_rolled_out(view: View) -> Iterator[Refusal]:
     standing = view.existence in {Existence.RUNNING, Existence.DOWN}
     if view.desired.rolls_out or record is None or not view.owner or not standing:
         return
-    if view.operation.kind is not Kind.APPLY:
+    if view.operation.kind is not Kind.APPLY or not view.desired.fixed:  # an outline says nothing of settings
         return
     changes = [
         (f"{part}.{key}", record.settings.get(part, {}).get(key, "its default"), value)
