@@ -65,6 +65,16 @@ def piece_of(step: Step) -> Piece:
     )
 
 
+_SUBJECTS: Final = {
+    "prepare": "names and kernel settings",
+    "packages": "OS packages",
+    "images": "images of the node",
+    "nodes": "the list of nodes",
+    "dns": "the cluster's DNS",
+    "start": "what containerd reads",
+}
+
+
 def _subject(step: Step) -> str:
     match step:
         case Write(path=path):
@@ -72,7 +82,8 @@ def _subject(step: Step) -> str:
         case Deliver(files=files):
             return f"{len(files)} files of {step.id.rsplit('/', 1)[-1]}"
         case _:
-            return step.id.rsplit("/", 1)[-1]
+            what = step.id.rsplit("/", 1)[-1]
+            return _SUBJECTS.get(what, f"what {what} works on")
 
 
 def _expected(step: Step) -> Expected:

@@ -10,6 +10,8 @@ from bundler.installer.site import expected as e
 from bundler.installer.site.desired import Piece
 
 _SHORT = 12  # characters of a digest for people
+_READABLE = 120  # characters of two values that a person still compares
+_DIGESTS = frozenset({"content", "input", "inputs", "unit_inputs", "then", "script"})  # say nothing to people
 
 
 def judge_piece(piece: Piece, host: HostObservation, kept: Mapping[str, str]) -> Verdict:
@@ -104,7 +106,7 @@ def _file(piece: Piece, wanted: e.FileIs, host: HostObservation, kept: Mapping[s
         case Difference.MISSING:
             return Unsatisfied(Because(Cause.MISSING, wanted.path))
         case Difference.DRIFTED:
-            return Unsatisfied(Because(Cause.DRIFTED, wanted.path))
+            return Unsatisfied(Because(Cause.DRIFTED, f"{wanted.path} was changed on the host"))
         case Difference.CHANGED:
             return Unsatisfied(changed_input(piece, entry) or Because(Cause.CHANGED, wanted.path))
 
@@ -113,13 +115,14 @@ def changed_input(piece: Piece, entry: JournalEntry | None) -> Because | None:
     """The first named input that differs from the journal's; a digest is shown only where nothing else differs."""
     if entry is None or entry.revision < 1:
         return None
-    names = sorted(set(piece.inputs) | set(entry.inputs), key=lambda name: (name == "content", name))
+    names = sorted(set(piece.inputs) | set(entry.inputs), key=lambda name: (name in _DIGESTS, name))
     for name in names:
         before, now = entry.inputs.get(name, ""), piece.inputs.get(name, "")
-        if before != now and name == "content":
-            return Because(Cause.CHANGED, piece.subject, before[:_SHORT], now[:_SHORT])
-        if before != now:
-            return Because(Cause.CHANGED, name, before or "none", now or "none")
+        if before == now:
+            continue
+        if name in _DIGESTS or "\n" in before + now or len(before + now) > _READABLE:
+            return Because(Cause.CHANGED, piece.subject)
+        return Because(Cause.CHANGED, name, before or "none", now or "none")
     return None
 
 

@@ -67,6 +67,8 @@ class Because:
         match self.cause:
             case Cause.MISSING:
                 return f"{self.subject} is missing"
+            case Cause.DRIFTED if not self.now:
+                return f"{self.subject} (drift)"
             case Cause.DRIFTED:
                 return f"{self.subject} changed{_values(self.before, self.now)} on the host (drift)"
             case Cause.REVISED:

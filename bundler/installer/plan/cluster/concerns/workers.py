@@ -58,8 +58,10 @@ def _rejoin(view: View, address: str, probe: NodeIs, ready: tuple[str, ...]) -> 
         yield step(Verb.DELETE_NODE, view.actor, because, gone, about=address, inputs={"node": node.name})
         after = (*ready, key(Verb.DELETE_NODE, address))
     deleted = node is None and host is not None and host.traces.kubelet_conf
-    cause = Cause.DRIFTED if deleted and view.recorded_host(address) else Cause.MISSING
-    yield _joining(view, address, Because(cause, f"node {view.node_name(address)}"), probe, after)
+    name = f"node {view.node_name(address)}"
+    drifted = deleted and view.recorded_host(address)
+    because = Because(Cause.DRIFTED, f"{name} was deleted") if drifted else Because(Cause.MISSING, name)
+    yield _joining(view, address, because, probe, after)
 
 
 def _joining(view: View, address: str, because: Because, probe: NodeIs, after: tuple[str, ...]) -> Step:
