@@ -8,7 +8,7 @@ tell identity
 cat /etc/machine-id 2>/dev/null || echo unknown
 cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown
 tell record
-[ ! -f $state/record.json ] || cat $state/record.json
+[ ! -f $state/record.json ] || { cat $state/record.json && echo; }
 tell marks
 [ ! -e $state/removing ] || echo removing
 [ ! -f $state/ledger ] || echo ledger

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from bundler.installer.facts.observed import Observed
+from bundler.installer.facts.seen import Present
 from bundler.installer.plan.cluster.assume import assume_all
 from bundler.installer.plan.cluster.compose import Composed, compose
 from bundler.installer.plan.cluster.concerns.apps import apps
@@ -69,7 +70,8 @@ def foresee(view: View, stage: Stage) -> tuple[tuple[Stage, ...], Refused | None
         observed = assume_all(stage.steps, view.observed)
         if any(each.verb is Verb.RESTORE for each in stage.steps):
             break  # the site goes on as an ordinary one from there
-        view = moved_on(View(view.desired, observed, view.operation, record))
+        kept = None if _is_clean(stage, observed) else record  # a record goes with the last host that has it
+        view = moved_on(View(view.desired, observed, view.operation, kept))
         if view.existence is Existence.DOWN:
             break  # whether the API comes up again has to be seen
         decision, _ = _decide(view)
@@ -80,6 +82,13 @@ def foresee(view: View, stage: Stage) -> tuple[tuple[Stage, ...], Refused | None
         stage = decision.stage
         stages.append(stage)
     return tuple(stages), None
+
+
+def _is_clean(stage: Stage, observed: Observed) -> bool:
+    wiped = bool(stage.verbs(Verb.WIPE))
+    return wiped and not any(
+        isinstance(seen, Present) and seen.value.ours for seen in observed.hosts.values()
+    )
 
 
 def _keys(stage: Stage) -> frozenset[str]:

@@ -17,6 +17,7 @@ def identity(view: View) -> Iterator[Refusal]:
     yield from host_keys(view)
     yield from busy(view)
     yield from schema(view)
+    yield from unreadable(view)
     yield from clones(view)
     yield from same_names(view)
     yield from other_site(view)
@@ -70,6 +71,19 @@ def schema(view: View) -> Iterator[Refusal]:
             ", ".join(strange),
             "its format is unknown here",
             "use the .run that wrote it, or a later one; `{run} collect` works with any",
+        )
+
+
+def unreadable(view: View) -> Iterator[Refusal]:
+    """A record that nobody can read is no reason to believe that there is none."""
+    broken = [(host.address, host.record.why) for host in view.answering if isinstance(host.record, Unknown)]
+    if broken and view.record is None:
+        yield Refusal(
+            "BND-RECORD-UNREADABLE",
+            "the site's record can't be read",
+            ", ".join(address for address, _ in broken),
+            broken[0][1],
+            "put a copy of /var/lib/bundler/record.json of another control plane there, or of a backup",
         )
 
 
