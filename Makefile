@@ -26,12 +26,13 @@ demo: setup ## build demo.run (KUBERNETES=upstream: from its makers' programs), 
 demo-down: $(STAMP) ## take the demo's site down; nothing is left but the cache
 	@$(PY) -m tests.site down --name $(SITE)
 
-check: $(STAMP) ## format, lint, types, import rules, unit tests: under a minute
+check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests: under a minute
 	$(V)/bin/ruff format --check .
 	$(V)/bin/ruff check .
 	$(V)/bin/mypy
 	$(V)/bin/mypy tests/site
 	$(V)/bin/lint-imports --no-logo
+	$(PY) -m tests.shellcheck
 	$(PY) -m pytest -q tests/unit -n 2
 
 test: setup-test check test-real test-site ## check, then the tests on real parts, then the site (about 15 minutes)

@@ -1,8 +1,9 @@
 """What all tests share: which of the site's tests run, and that they are skipped, with the reason, where no
-machine can be booted.
+machine can be booted. Old versions may be bundled, as most tests are about something else.
 """
 
 import datetime as dt
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -12,6 +13,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.site.rotation import Choice, Rotating, chosen, is_named, told
 from tests.site.support import reasons
+
+os.environ.setdefault("BUNDLER_ALLOW_EOL", "1")
 
 # A busy machine is slow; that says nothing about the code.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

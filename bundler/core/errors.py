@@ -9,6 +9,8 @@ any other type is a bug in bundler and ends with `ExitCode.BUG`.
 from dataclasses import dataclass
 from enum import IntEnum
 
+from bundler.core.terminal import plain
+
 _LINE = 160  # characters shown of a line
 _MESSAGE = 2000  # and of a message, which may hold a word of any length
 
@@ -81,7 +83,7 @@ class BundlerError(Exception):
         head = f"{self.where}: {self.what}" if self.where is not None else self.what
         why = f"\n  why: {self.why}" if self.why else ""
         fix = f"\n  fix: {self.fix}" if self.fix else ""
-        return head + why + fix
+        return plain(head + why + fix)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,6 +6,7 @@ between the parts is checked by `index_rules`.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -15,6 +16,8 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index_json import Fields, parse, read_digest, read_many, read_text, refuse
 
+NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # of Kubernetes
+_OPTIONAL = {"namespace": "", "privileged": False}  # keys of an app that are left out where they say this
 FORMAT = 1  # raised when an older reader could no longer read what we write
 
 
@@ -97,6 +100,8 @@ class App:
 
     path: its folder among the members, `application/apps/<name>`.
     commands: from APPCMDS; each is an argv, run in the folder.
+    namespace: where a chart or manifests are installed, "" for `default`. privileged: its pods may do what
+    Pod Security's level `baseline` forbids. Both are written only where they say something.
     """
 
     name: str
@@ -105,6 +110,8 @@ class App:
     path: str
     commands: tuple[tuple[str, ...], ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = ""
+    privileged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +234,14 @@ def _plain(value: object) -> object:
             return [_plain(entry) for entry in value]
         case Mapping():
             return {name: _plain(entry) for name, entry in value.items()}
-        case Index() | App() | Attached() | Image() | Member() | OsPackage():
+        case App():
+            named = {name: _plain(getattr(value, name)) for name in _keys(App)}
+            return {
+                name: entry
+                for name, entry in named.items()
+                if name not in _OPTIONAL or entry != _OPTIONAL[name]
+            }
+        case Index() | Attached() | Image() | Member() | OsPackage():
             return {name: _plain(getattr(value, name)) for name in _keys(type(value))}
         case _:
             return value
@@ -269,7 +283,7 @@ def _attached(where: str, value: object) -> Attached:
 
 
 def _app(where: str, value: object) -> App:
-    app = Fields.of(where, value, _keys(App))
+    app = Fields.of(where, _whole(value), _keys(App))
     return App(
         name=app.text("name"),
         kind=_choice(AppKind, where, app.text("kind")),
@@ -277,7 +291,14 @@ def _app(where: str, value: object) -> App:
         path=app.text("path"),
         commands=app.many("commands", _command),
         env=app.texts("env"),
+        namespace=app.text("namespace"),
+        privileged=app.truth("privileged"),
     )
+
+
+def _whole(value: object) -> object:
+    """An app with what it leaves out."""
+    return {**_OPTIONAL, **value} if isinstance(value, dict) else value
 
 
 def _command(where: str, value: object) -> tuple[str, ...]:

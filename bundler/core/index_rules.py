@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError
-from bundler.core.index import App, Image, Index, Member, OsPackage
+from bundler.core.index import NAMESPACE, App, Image, Index, Member, OsPackage
 from bundler.core.index_names import name_faults
 from bundler.core.rooted import RootedPath
 
@@ -121,6 +121,8 @@ def _apps(index: Index) -> Iterator[str]:
 def _app_fault(app: App) -> str:
     if any(len(command) == 0 for command in app.commands):
         return f"app {app.name!r} has an empty command"
+    if app.namespace and not NAMESPACE.fullmatch(app.namespace):
+        return f"app {app.name!r} is for {app.namespace[:80]!r}, which is no namespace"
     return _path_fault(app.path)
 
 

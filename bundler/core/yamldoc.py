@@ -6,7 +6,7 @@ input that grows beyond `Limits` once its aliases are followed.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import yaml
 
 from bundler.core.errors import Location, Problem, Problems
+from bundler.core.yamlwords import explain
 
 type_names: Mapping[type, str] = {
     dict: "a mapping",
@@ -76,6 +77,7 @@ class Document:
     data: Any
     _root: _Node
     _lines: tuple[str, ...]
+    _first: int = 1
 
     def locate(self, path: Sequence[str | int], *, key: bool = False) -> Location:
         """The place of the value at `path`, or of its nearest known parent.
@@ -100,7 +102,8 @@ class Document:
 
     def lines(self, line: int) -> str:
         """The text of a line, counted from 1, "" outside the file."""
-        return self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+        index = line - self._first
+        return self._lines[index] if 0 <= index < len(self._lines) else ""
 
     def problem(
         self, path: Sequence[str | int], rule: str, message: str, *, hint: str = "", key: bool = False
@@ -110,22 +113,33 @@ class Document:
         return Problem(where, rule, message, hint, self.lines(where.line))
 
 
-def load_all(text: str | bytes, file: str, *, limits: Limits = DEFAULT) -> tuple[Document, ...]:
-    """All documents of a stream, empty ones with `data` None. Raises Problems with all the faults."""
+def load_all(
+    text: str | bytes,
+    file: str,
+    *,
+    limits: Limits = DEFAULT,
+    first: int = 1,
+    doubled: Callable[[Problem], None] | None = None,
+) -> tuple[Document, ...]:
+    """All documents of a stream, empty ones with `data` None. Raises Problems with all the faults.
+
+    first: the number of the text's first line in the file. doubled: takes the faults of keys that stand
+    twice, whose last value then counts, as it does for Kubernetes' own tools.
+    """
     if len(text) > limits.size:
         raise Problems((Problem(Location(file), "yaml-size", f"more than {limits.size} bytes of YAML"),))
-    content = _decode(text, file)
+    content = _decode(text, file, first)
     lines = tuple(_BREAK.split(content))
-    composer = _Composer(content, file, lines, limits)
+    composer = _Composer(content, _Place(file, lines, first), limits, doubled)
     try:
         roots = tuple(composer.documents())
     except yaml.YAMLError as error:
-        raise Problems((*composer.problems, _syntax(error, file, lines))) from None
+        raise Problems((*composer.problems, _syntax(error, composer.place))) from None
     except _StopError:
         raise Problems(tuple(composer.problems)) from None
     if composer.problems:
         raise Problems(tuple(composer.problems))
-    return tuple(Document(file, root.value, root, lines) for root in roots)
+    return tuple(Document(file, root.value, root, lines, first) for root in roots)
 
 
 def suggest(word: object, known: Sequence[str]) -> str:
@@ -141,33 +155,55 @@ def kind_of(value: object) -> str:
     return type_names.get(type(value), type(value).__name__)
 
 
-def _decode(data: str | bytes, file: str) -> str:
-    text = _utf8(data, file) if isinstance(data, bytes) else data
+def _decode(data: str | bytes, file: str, first: int) -> str:
+    text = _utf8(data, file, first) if isinstance(data, bytes) else data
     lone = _SURROGATE.search(text)
     if lone:
-        where = Location(file, text.count("\n", 0, lone.start()) + 1)
+        where = Location(file, text.count("\n", 0, lone.start()) + first)
         raise Problems((Problem(where, "yaml-encoding", "half a surrogate pair in the text"),))
     return text.removeprefix("\ufeff")
 
 
-def _utf8(data: bytes, file: str) -> str:
+def _utf8(data: bytes, file: str, first: int) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        where = Location(file, data.count(b"\n", 0, error.start) + 1)
+        where = Location(file, data.count(b"\n", 0, error.start) + first)
         message = f"not UTF-8: byte 0x{data[error.start]:02x}"
         raise Problems((Problem(where, "yaml-encoding", message, "save the file as UTF-8"),)) from None
 
 
-def _syntax(error: yaml.YAMLError, file: str, lines: tuple[str, ...]) -> Problem:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a text stands: its file, its lines, and the number of the first of them."""
+
+    file: str
+    lines: tuple[str, ...]
+    first: int
+
+    def of(self, event: yaml.Event) -> tuple[int, int]:
+        """Line and column, from 1."""
+        mark: Any = event.start_mark  # the parser always sets it
+        return mark.line + self.first, mark.column + 1
+
+    def problem(self, event: yaml.Event, rule: str, message: str) -> Problem:
+        """A fault where an event stands, with its line."""
+        line, column = self.of(event)
+        index = line - self.first
+        text = self.lines[index] if index < len(self.lines) else ""
+        return Problem(Location(self.file, line, column), rule, message, "", text)
+
+
+def _syntax(error: yaml.YAMLError, at: _Place) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = [getattr(error, name, None) for name in ("context", "problem")]
     message = " ".join(str(part) for part in said if part) or str(error).partition("\n")[0]
     if mark is None:
-        return Problem(Location(file), "yaml-syntax", f"not YAML: {message}")
-    text = lines[mark.line] if mark.line < len(lines) else ""
-    place = Location(file, mark.line + 1, mark.column + 1)
-    return Problem(place, "yaml-syntax", f"not YAML: {message}", "", text)
+        return Problem(Location(at.file), "yaml-syntax", f"not YAML: {message}")
+    text = at.lines[mark.line] if mark.line < len(at.lines) else ""
+    place = Location(at.file, mark.line + at.first, mark.column + 1)
+    told, hint = explain(message, at.lines, mark.line, mark.column)
+    return Problem(place, "yaml-syntax", told, hint, text)
 
 
 class _StopError(Exception):
@@ -177,11 +213,14 @@ class _StopError(Exception):
 class _Composer:
     """Builds values from the parser's events. PyYAML's own neither bounds depth nor sees duplicates."""
 
-    def __init__(self, text: str, file: str, lines: tuple[str, ...], limits: Limits) -> None:
+    def __init__(
+        self, text: str, place: _Place, limits: Limits, doubled: Callable[[Problem], None] | None
+    ) -> None:
         self.problems: list[Problem] = []
+        self.place = place
+        self._doubled = doubled or self.problems.append
+        self._last_counts = doubled is not None
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=_PARSER)
-        self._file = file
-        self._lines = lines
         self._limits = limits
         self._anchors: dict[str, _Node] = {}
         self._resolver: Any = yaml.resolver.Resolver()
@@ -217,7 +256,7 @@ class _Composer:
         if node is None:
             message = f"alias *{event.anchor} names nothing that is complete above it"
             self._stop(event, "yaml-alias", message)
-        line, column = _place(event)
+        line, column = self.place.of(event)
         return replace(node, line=line, column=column)
 
     def _sequence(self, event: yaml.SequenceStartEvent, depth: int) -> _Node:
@@ -228,7 +267,7 @@ class _Composer:
             items.append(self._node(inner, depth + 1))
             weight += items[-1].weight
             self._bound(inner, weight)
-        line, column = _place(event)
+        line, column = self.place.of(event)
         height = 1 + max((item.height for item in items), default=0)
         return _Node([item.value for item in items], line, column, weight, height, None, tuple(items))
 
@@ -239,7 +278,7 @@ class _Composer:
         weight = 1
         height = 0
         while not isinstance(inner := next(self._events), yaml.MappingEndEvent):
-            line, column = _place(inner)
+            line, column = self.place.of(inner)
             merge = isinstance(inner, yaml.ScalarEvent) and self._tag(inner) == _TAG + "merge"
             key = None if merge else self._key(inner, depth)
             value = next(self._events)
@@ -249,13 +288,14 @@ class _Composer:
             self._bound(value, weight)
             if merge:
                 merged = {**self._merge(node, value), **merged}
-            elif key in fields:
-                first = fields[key].line
-                self._report(inner, DUPLICATE, f"{key!r} stands here a second time; first in line {first}")
-            else:
+                continue
+            if key in fields:
+                told = f"{key!r} stands here a second time; first in line {fields[key].line}"
+                self._doubled(self.place.problem(inner, DUPLICATE, told))
+            if key not in fields or self._last_counts:
                 fields[key] = _Field(line, column, node)
         fields = {**{key: field for key, field in merged.items() if key not in fields}, **fields}
-        line, column = _place(event)
+        line, column = self.place.of(event)
         value_of = {key: field.node.value for key, field in fields.items()}
         return _Node(value_of, line, column, weight, height + 1, fields)
 
@@ -275,7 +315,7 @@ class _Composer:
         return found
 
     def _scalar(self, event: Any) -> _Node:
-        line, column = _place(event)
+        line, column = self.place.of(event)
         tag = self._tag(event).removeprefix(_TAG)
         value: Any = event.value
         if tag in {"bool", "int", "float", "null"}:
@@ -309,15 +349,8 @@ class _Composer:
             self._stop(event, "yaml-size", message)
 
     def _report(self, event: yaml.Event, rule: str, message: str) -> None:
-        line, column = _place(event)
-        text = self._lines[line - 1] if line <= len(self._lines) else ""
-        self.problems.append(Problem(Location(self._file, line, column), rule, message, "", text))
+        self.problems.append(self.place.problem(event, rule, message))
 
     def _stop(self, event: yaml.Event, rule: str, message: str) -> NoReturn:
         self._report(event, rule, message)
         raise _StopError
-
-
-def _place(event: yaml.Event) -> tuple[int, int]:
-    mark: Any = event.start_mark  # the parser always sets it
-    return mark.line + 1, mark.column + 1

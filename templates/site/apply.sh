@@ -1,5 +1,9 @@
 # shellcheck shell=sh disable=SC2154
-# Apply the manifests of a folder. Variables: folder, inputs (digest of the manifests).
+# Apply the manifests of a folder. Variables: folder, namespace (made if it is named and not there), inputs
+# (digest of the manifests).
 set -eu
 : "$inputs"
-kubectl apply -f "$folder"
+if [ -n "$namespace" ] && ! kubectl get namespace "$namespace" >/dev/null 2>&1; then
+    kubectl create namespace "$namespace"
+fi
+kubectl apply ${namespace:+-n "$namespace"} -f "$folder"

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
-# Exit 0 when all that the manifests of a folder describe is up. Variables: folder.
+# Exit 0 when all that the manifests of a folder describe is up. Variables: folder, namespace.
 set -eu
-objects=$(kubectl get -f "$folder" -o 'jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name}{"\n"}{end}{.kind}/{.metadata.namespace}/{.metadata.name}{"\n"}')
+objects=$(kubectl get ${namespace:+-n "$namespace"} -f "$folder" -o 'jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name}{"\n"}{end}{.kind}/{.metadata.namespace}/{.metadata.name}{"\n"}')
 printf '%s\n' "$objects" | while IFS=/ read -r kind namespace name; do
     case $kind in
     Deployment | DaemonSet | StatefulSet)

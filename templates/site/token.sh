@@ -1,8 +1,12 @@
-# shellcheck shell=sh
-# A token that lets workers join, good for two hours. It is handed out once the API server takes it: a join that comes
-# earlier is refused, and kubeadm asks again only after 5 s.
+# shellcheck shell=sh disable=SC2154
+# A token that lets workers join. lock.sh takes it back when the run ends, however it ends; two hours are for a control
+# plane that is cut off just then. Variables: lock_folder (guard.sh).
 set -eu
+if [ -s "$lock_folder/token" ]; then
+    kubeadm token delete "$(cat "$lock_folder/token")" >/dev/null 2>&1 || :
+fi
 token=$(kubeadm token create --ttl 2h)
+printf '%s\n' "${token%%.*}" >"$lock_folder/token"
 server=$(sed -n 's/^ *server: *//p' /etc/kubernetes/admin.conf | head -n 1)
 tries=0
 until /usr/local/bin/kubectl --kubeconfig /dev/null --server "$server" --token "$token" \

@@ -83,7 +83,7 @@ def demo(spec: SiteSpec, output: Path, say: Say) -> None:
 def _look_around(spec: SiteSpec, say: Say) -> None:
     first = spec.machines[0]
     say("\nLook around:")
-    say(f"  {_tool(spec, 'shell')} 1 -- kubectl --kubeconfig /etc/kubernetes/admin.conf get pods -A")
+    say(f"  {_tool(spec, 'shell')} 1 -- kubectl get pods -A")
     say(f"  curl http://{first.address}:30080/")
     say(f"  {_tool(spec, 'leaks')}        # what tried to leave the site")
     say("  make demo-down                              # takes it all away")

@@ -19,6 +19,7 @@ _FORM = "${db:Status-Status}|${Package}|${Provides}\n"
 _SERVICES = {
     "docker-registry": ("docker-registry.service",),
     "haproxy": ("haproxy.service",),
+    "keepalived": ("keepalived.service",),
     "openssh-server": ("ssh.service",),
 }
 

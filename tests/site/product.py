@@ -45,7 +45,17 @@ def make(output: Path, *options: str, context: Path = DEMO, quiet: bool = False)
     Raises BundlerError (BUILD) when it fails.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
-    _bundler("make", str(context), "-o", str(output), "--sign", str(vendor_key()), *options, quiet=quiet)
+    _bundler(
+        "make",
+        str(context),
+        "-o",
+        str(output),
+        "--sign",
+        str(vendor_key()),
+        "--allow-eol",
+        *options,
+        quiet=quiet,
+    )
 
 
 def upgraded(folder: Path) -> Path:

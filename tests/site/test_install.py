@@ -121,7 +121,8 @@ def test_users_other_than_root_work_through_sudo(story: Story, login: str) -> No
 def test_plan_shows_and_does_nothing(story: Story) -> None:
     done = product.run(story.spec, f"plan {_APPLY}")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\b\d+ steps to do, 0 done before", done.stdout)
+    assert re.search(r"^[\w-]+: install .* on 2 hosts$", done.stdout, re.MULTILINE)
+    assert re.search(r"Nothing was changed. All [\d,]+ steps: plan -v", done.stdout)
     first = story.spec.machines[0]
     assert ssh.try_on(story.spec, first, "test -e /etc/kubernetes/admin.conf").returncode != 0
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bundler.builder.artifact.bases import RegistryBases
+from bundler.builder.build.launching import launch_of
 from bundler.builder.build.phases import Clock
 from bundler.builder.build.request import Order
 from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.charts.supply import ChartSupply
-from bundler.builder.discovery.discover import Discovery, discover
+from bundler.builder.discovery.discover import discover
+from bundler.builder.discovery.finds import Discovery
 from bundler.builder.discovery.report import remarks, rules_for
 from bundler.builder.images.layout import Layout, lay_out
 from bundler.builder.images.resolve import resolve_images
@@ -92,8 +94,7 @@ def resolve(
                 tree,
                 store,
                 helm=SdkHelm(),
-                kube_version=identity.kubernetes,
-                value_sets=staged.value_sets,
+                launch=launch_of(staged, tree, store, identity.kubernetes),
                 rules=rules_for(order.context, order.ignored),
             )
             for problem in found.check():

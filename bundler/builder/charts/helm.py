@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 
 TIMEOUT = 60.0  # seconds for one chart; real ones take milliseconds
 RESOLVE_TIMEOUT = 300.0  # seconds for the dependencies of one chart, which come over the network
@@ -25,10 +25,21 @@ _TAIL = 600  # characters of what a child said when it died
 
 
 @dataclass(frozen=True, slots=True)
-class RenderRequest:
-    """One rendering of one chart, as `helm install RELEASE CHART` would do it.
+class Look:
+    """One more way to render a chart: as an upgrade, for a cluster whose API has more than Helm knows of."""
 
-    chart: folder or .tgz. values: over the chart's own. kube_version: `v1.20.2`, "" for Helm's default.
+    upgrade: bool
+    api_versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RenderRequest:
+    """One chart to render, as `helm install RELEASE CHART` would do it.
+
+    chart: folder or .tgz. values: over the chart's own. sets: flag (`--set`) and text, over these.
+    kube_version: `v1.20.2`, "" for Helm's default.
+    looks: further ways to render it. The first stands for all; where it fails, the others are tried, and
+    those that fail tell nothing.
     """
 
     chart: Path
@@ -36,6 +47,11 @@ class RenderRequest:
     namespace: str = "default"
     values: Mapping[str, Any] = field(default_factory=dict)
     kube_version: str = ""
+    looks: tuple[Look, ...] = ()
+    sets: tuple[tuple[str, str], ...] = ()
+
+
+Rendering = Mapping[str, str]  # manifests by their template's name
 
 
 class Helm(Protocol):
@@ -48,6 +64,9 @@ class Helm(Protocol):
         doesn't render or isn't for this Kubernetes, (NOT_FOUND) for subcharts that are declared and not
         there, (UNSUPPORTED) without Helm.
         """
+
+    def renderings(self, request: RenderRequest, where: object) -> tuple[Rendering, ...]:
+        """What `render` gives, then what comes out differently by the request's looks. Raises as `render`."""
 
     def values(self, text: str, where: object) -> Mapping[str, Any]:
         """The values of a YAML file as Helm reads them. Raises BundlerError (INPUT, UNSUPPORTED)."""
@@ -74,14 +93,21 @@ class SdkHelm:
 
     def render(self, request: RenderRequest, where: object) -> Mapping[str, str]:
         """See `Helm.render`."""
+        return self.renderings(request, where)[0]
+
+    def renderings(self, request: RenderRequest, where: object) -> tuple[Rendering, ...]:
+        """See `Helm.renderings`."""
         order = {
             "chart": str(request.chart),
             "release": request.release,
             "namespace": request.namespace,
             "values": dict(request.values),
             "kube_version": request.kube_version,
+            "sets": [list(one) for one in request.sets],
+            "looks": [[look.upgrade, list(look.api_versions)] for look in request.looks],
         }
-        return _manifests(self._asked("render", order, where), where)
+        timeout = self.timeout * (1 + len(request.looks))
+        return _renderings(self._asked("render", order, where, timeout=timeout), where)
 
     def values(self, text: str, where: object) -> Mapping[str, Any]:
         """See `Helm.values`."""
@@ -155,7 +181,7 @@ class SdkHelm:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GOMAXPROCS": "1"}
         try:
             return subprocess.run(
-                [sys.executable, "-m", "bundler.builder.charts.render_child"],
+                [sys.executable, "-P", "-m", "bundler.builder.charts.render_child"],
                 input=order,
                 stdout=out,
                 stderr=err,
@@ -171,10 +197,10 @@ class SdkHelm:
             ) from None
 
 
-def _manifests(answer: object, where: object) -> Mapping[str, str]:
+def _renderings(answer: object, where: object) -> tuple[Rendering, ...]:
     match answer:
-        case {"manifests": dict(manifests)}:
-            return manifests
+        case {"manifests": dict(manifests), "more": [*more]}:
+            return (manifests, *more)
         case {"missing": [*names]}:
             raise BundlerError(
                 "the chart's dependencies are not all there",
@@ -194,10 +220,25 @@ def _manifests(answer: object, where: object) -> Mapping[str, str]:
                 fix="use a version of the chart that fits, or another Kubernetes",
                 code=ExitCode.INPUT,
             )
+        case {"outside": [*references]}:
+            raise Problems(tuple(_leads_out(where, *one) for one in references))
         case {"error": str(why)}:
-            raise _bad_chart(where, why, "try it with `helm template`")
+            raise _bad_chart(where, why, _fix_for(why))
         case _:
             raise _unusable(answer, where)
+
+
+def _leads_out(where: object, file: str, line: int, reference: str) -> Problem:
+    message = f"the schema refers to {reference[:200]}, which Helm would read or fetch, here and on site"
+    hint = "put what it refers to into the schema itself, or take values.schema.json out of the chart"
+    return Problem(Location(f"{where}/{file}", line), "chart-schema", message, hint)
+
+
+def _fix_for(why: str) -> str:
+    """What to do about an error of Helm's."""
+    if "namespace" in why.lower() and "not found" not in why:
+        return "name the namespace that it wants with APP --namespace=NAME"
+    return "give the values it needs with APP --values=FILE; `helm template -f FILE` shows the same error"
 
 
 def _unusable(answer: object, where: object) -> BundlerError:

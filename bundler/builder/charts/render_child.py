@@ -1,8 +1,9 @@
 """The child process of `helm`: reads one order as JSON, carries it out, answers with JSON, and ends.
 
 The order's `task` is `render` (a chart to manifests), `values` (YAML to values) or `resolve` (dependencies
-to versions). The answer has one key: `manifests`, `values`, `versions`, `missing` (subcharts), `wrong`
-(subcharts whose version doesn't fit), `incompatible` (the chart's range of Kubernetes versions), `error`
+to versions). The answer has one key: `manifests` (and `more`, the same by other looks), `values`, `versions`,
+`missing` (subcharts), `wrong` (subcharts whose version doesn't fit), `incompatible` (the chart's range of
+Kubernetes versions), `outside` (references of schemas that lead out of the chart), `error`
 (Helm's words), or `unavailable`.
 """
 
@@ -16,6 +17,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bundler.builder.charts.confine import confine
+from bundler.builder.charts.values import merged
+from bundler.core.chart_schema import outside_references
+
 
 def main() -> None:
     """Take the order from standard input; the answer goes to what was standard output."""
@@ -23,6 +28,9 @@ def main() -> None:
     os.dup2(2, 1)  # whatever the library prints must not end up in the answer
     order = json.load(sys.stdin)
     _limit(order["memory"], order["output"])
+    if order["task"] != "resolve":  # which asks repositories
+        library = os.environ.get("HELM_C_LIB", "")
+        confine(path for path in (order.get("chart", ""), library) if path)
     answer = _TASKS[order["task"]](order)
     with os.fdopen(answer_to, "w") as out:
         json.dump(answer, out)
@@ -50,20 +58,65 @@ def _render(order: dict[str, Any]) -> dict[str, Any]:
         options["kube_version"] = order["kube_version"]
     try:
         chart = helm_python.Chart.load(order["chart"])
-        missing = _missing(chart)
-        if missing:
-            return {"missing": missing}
-        wrong = _wrong(order["chart"])
-        if wrong:
-            return {"wrong": wrong}
-        wanted = chart.metadata.get("kubeVersion")
-        if wanted and order["kube_version"] and not _fits(wanted, order["kube_version"]):
-            return {"incompatible": wanted}
+        if unfit := _unfit(chart, order):
+            return unfit
         crds = {crd["filename"]: crd["data"] for crd in chart.crds}
-        manifests = _rendered(chart, order["values"], options)
+        values = _with_sets(order["values"], order.get("sets", []))
+        manifests = _rendered(chart, values, options)
     except helm_python.HelmError as error:
         return {"error": str(error)}
-    return {"manifests": {**crds, **manifests}}
+    more = _looked(chart, values, options, order.get("looks", []), manifests)
+    return {"manifests": {**crds, **manifests}, "more": more}
+
+
+def _with_sets(values: dict[str, Any], sets: list[list[str]]) -> dict[str, Any]:
+    """Values with those of `--set` and the like over them, as Helm reads them."""
+    import helm_python  # noqa: PLC0415  (as above)
+
+    parse = {
+        "--set": helm_python.parse_set_string,
+        "--set-string": helm_python.parse_set_string_values,
+        "--set-json": helm_python.parse_set_json,
+        "--set-literal": helm_python.parse_set_literal,
+    }
+    return merged((values, *(parse[flag](text) for flag, text in sets)))
+
+
+def _unfit(chart: Any, order: dict[str, Any]) -> dict[str, Any]:
+    """Why a chart shouldn't be rendered; nothing where it can be."""
+    try:
+        outside = [[one.file, one.line, one.reference] for one in outside_references(Path(order["chart"]))]
+    except (ValueError, OSError, tarfile.TarError) as error:
+        return {"error": f"the chart's schemas can't be read: {error}"}
+    if outside:
+        return {"outside": outside}
+    if missing := _missing(chart):
+        return {"missing": missing}
+    if wrong := _wrong(order["chart"]):
+        return {"wrong": wrong}
+    wanted = chart.metadata.get("kubeVersion")
+    if wanted and order["kube_version"] and not _fits(wanted, order["kube_version"]):
+        return {"incompatible": wanted}
+    return {}
+
+
+def _looked(
+    chart: Any, values: dict[str, Any], options: dict[str, Any], looks: list[Any], known: dict[str, str]
+) -> list[dict[str, str]]:
+    """What comes out differently by the first look; where that fails, by the others."""
+    import helm_python  # noqa: PLC0415  (as above)
+
+    more: list[dict[str, str]] = []
+    for number, (upgrade, api_versions) in enumerate(looks):
+        changed = {"is_install": not upgrade, "is_upgrade": upgrade, "api_versions": api_versions}
+        try:
+            manifests = _rendered(chart, values, {**options, **changed})
+        except helm_python.HelmError:
+            continue  # charts ask for values on an upgrade that a first install has made
+        more.append({name: text for name, text in manifests.items() if known.get(name) != text})
+        if number == 0:
+            break
+    return [one for one in more if one]
 
 
 def _rendered(chart: Any, values: dict[str, Any], options: dict[str, Any]) -> dict[str, str]:
@@ -102,7 +155,7 @@ def _wrong(chart: str) -> list[str]:
     return [
         f"{one['name']} {one['version']}"
         for one in helm_python.dependency_list(chart)
-        if one["status"] in {"wrong version", "invalid version", "corrupt"}
+        if one["status"] in {"wrong version", "corrupt"}
     ]
 
 

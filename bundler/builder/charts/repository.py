@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from bundler.builder.cache.store import Store
 from bundler.builder.net.fetch import Fetcher
+from bundler.builder.net.http import display
 from bundler.core.chart_reference import ChartReference
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems
@@ -15,13 +16,17 @@ from bundler.core.yamldoc import Limits, load_all
 
 MAX_INDEX = 64 << 20  # bytes; the largest public ones have about 25 MB
 _LIMITS = Limits(size=MAX_INDEX, values=10_000_000)
+_SCHEMES = frozenset({"https", "http", "oci"})
 _LARGE = 1 << 20  # bytes from which an index is worth narrowing
 _SHOWN = 8  # versions named in a message
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a chart's archive lies, and the digest that the index promises (None: it promises none)."""
+    """Where a chart's archive lies, and the digest that the index promises (None: it promises none).
+
+    url: may be `oci://…`: Bitnami's repository, among others, leads to a registry.
+    """
 
     url: str
     digest: Digest | None
@@ -89,8 +94,13 @@ def _entry(chart: ChartReference, version: Mapping[str, Any]) -> Entry:
     if not isinstance(urls, list) or not urls or not isinstance(urls[0], str):
         raise _bad_index(chart.repository, "it doesn't say where the chart lies")
     url = urljoin(f"{chart.repository}/", urls[0])
-    if chart.repository.startswith("https://") and urlsplit(url).scheme != "https":
+    scheme = urlsplit(url).scheme
+    if scheme == "http" and chart.repository.startswith("https://"):
         raise _bad_index(chart.repository, "it leads from https to an address without TLS, which is refused")
+    if scheme not in _SCHEMES:
+        raise _bad_index(
+            chart.repository, f"it leads to {display(url)[:200]}, which no chart is fetched from"
+        )
     return Entry(url, _digest(chart, told))
 
 

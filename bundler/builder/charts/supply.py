@@ -16,7 +16,7 @@ from bundler.builder.oci.client import RegistryClient, RegistryOptions
 from bundler.builder.oci.offline import Offline
 from bundler.builder.oci.pull import Source, fetch_manifest
 from bundler.builder.tree.tree import File, Tree
-from bundler.core.chart_reference import ChartReference
+from bundler.core.chart_reference import OCI, ChartReference
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Artifact, Descriptor, parse_artifact
@@ -34,7 +34,7 @@ class Taken:
     """A chart that was fetched.
 
     blob: its .tgz. url: where a repository's index says that it lies; manifest: what a registry has of it;
-    one of them. why: who asked for it.
+    both where the index leads to a registry. why: who asked for it.
     """
 
     chart: ChartReference
@@ -185,11 +185,21 @@ class ChartSupply:
 
     def _download(self, chart: ChartReference, checksum: Digest | None) -> Taken:
         if (pin := self.pins.charts.get(str(chart))) is not None and pin.url:
+            if pin.url.startswith(OCI):
+                return self._led_to_registry(chart, pin.url, pin.manifest)
             return replace(pin, blob=self._archive(chart, pin.url, pin.blob.digest))
         entry = look_up(chart, self.fetcher, self.store)
+        if entry.url.startswith(OCI):
+            return self._led_to_registry(chart, entry.url, "")
         expected = pin.blob.digest if pin else entry.digest or checksum
         shown = entry.url if display(entry.url) == entry.url else ""  # a lock holds no password
         return Taken(chart, self._archive(chart, entry.url, expected), url=shown)
+
+    def _led_to_registry(self, chart: ChartReference, url: str, manifest: str) -> Taken:
+        """A chart whose repository's index names a place in a registry; manifest: what a lock says it is."""
+        there = ChartReference.parse(url)
+        taken = self._pull(replace(there, digest=manifest) if manifest else there)
+        return replace(taken, chart=chart, url=url)
 
     def _archive(self, chart: ChartReference, url: str, digest: Digest | None) -> Blob:
         """The .tgz, with the repository's login where it lies on the repository's host."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bundler.builder.discovery.discover import Discovery
+from bundler.builder.discovery.finds import Discovery
 from bundler.builder.discovery.rules import FILE, ImageRules
 from bundler.builder.oci.model import ImageRequest, ResolvedImage
 from bundler.builder.runtime.resources import resource
@@ -23,7 +23,10 @@ def remarks(
     found: Discovery, asked: Iterable[ImageRequest], images: Iterable[ResolvedImage], kubefile: Path
 ) -> Iterator[str]:
     """What may be missing, and which IMAGE lines of this Kubefile (not of its bases) nothing uses."""
+    images = tuple(images)
     yield from (f"warning: {problem}" for problem in found.left_out(images))
+    if tests := found.only_tests(images):
+        yield f"note: left out, as only `helm test` would use it: {', '.join(map(str, tests))}"
     for request in found.unused(asked):
         if request.location is not None and request.location.file == str(kubefile):
             yield f"note: {request.location}: nothing in the bundle was seen to use {request.source}"

@@ -17,9 +17,10 @@ from bundler.core.reference import Reference
 from bundler.core.yamldoc import Document, load_all
 
 FILE = "image-rules.yaml"
-_KEYS = frozenset({"resources", "env", "arguments", "ignore"})
+_KEYS = frozenset({"resources", "env", "arguments", "ignore", "notes"})
 _STEP = re.compile(r"(?:[A-Za-z0-9_/-]+|\*)(?:\[\])?")
 _PLACE = re.compile(r"\{([^{}]+)\}")
+_VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 _BETWEEN = re.compile(r"[\s,;]+")
 
 
@@ -37,6 +38,15 @@ class ResourceRule:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteRule:
+    """Objects that bring images which are named nowhere, and what is said of them."""
+
+    kind: str
+    api_version: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRules:
     """All rules. env and arguments: names, with `*`; ignore: patterns of images that are not wanted."""
 
@@ -44,6 +54,7 @@ class ImageRules:
     env: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    notes: tuple[NoteRule, ...] = ()
 
     def __add__(self, other: "ImageRules") -> "ImageRules":
         return ImageRules(
@@ -51,6 +62,7 @@ class ImageRules:
             (*self.env, *other.env),
             (*self.arguments, *other.arguments),
             (*self.ignore, *other.ignore),
+            (*self.notes, *other.notes),
         )
 
     @classmethod
@@ -79,6 +91,7 @@ class ImageRules:
             reader.names(data, "env"),
             reader.names(data, "arguments"),
             reader.names(data, "ignore"),
+            tuple(reader.note(number, one) for number, one in enumerate(reader.items(data, "notes"))),
         )
         if reader.problems:
             raise Problems(tuple(reader.problems))
@@ -126,7 +139,16 @@ def environment(container: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]
 
 
 def arguments(container: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
-    """Path, flag and value of `--flag=value`, and of `--flag` with its value as the next argument."""
+    """Path, flag and value of `--flag=value`, and of `--flag` with its value as the next argument.
+
+    `$(NAME)` is what the container's variables say, as the kubelet has it.
+    """
+    variables = {name: text for _, name, text in environment(container)}
+    for path, flag, text in _arguments(container):
+        yield path, flag, _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), text)
+
+
+def _arguments(container: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
     for key in ("command", "args"):
         listed = container.get(key)
         before = ""
@@ -209,6 +231,14 @@ class _Reader:
             case _:
                 self.fault(("resources", number), "a rule has kind, apiVersion and a list of images")
                 return ResourceRule("", "", ())
+
+    def note(self, number: int, one: object) -> NoteRule:
+        match one:
+            case {"kind": str(kind), "apiVersion": str(version), "note": str(note), **more} if not more:
+                return NoteRule(kind, version, note)
+            case _:
+                self.fault(("notes", number), "a note has kind, apiVersion and a text")
+                return NoteRule("", "", "")
 
     def _choices(self, number: int, image: object) -> tuple[str, ...]:
         choices = image if isinstance(image, list) else [image]

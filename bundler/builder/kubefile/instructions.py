@@ -97,6 +97,7 @@ class App(_Instruction):
     """APP, CNI or CSI: a name and the sources of its files.
 
     values: files put over a chart's values. also: sets of values that are only looked through for images.
+    namespace: where it is installed. privileged: its pods may do what Pod Security's baseline forbids.
     """
 
     name: Word
@@ -105,6 +106,8 @@ class App(_Instruction):
     checksum: Word | None = None
     values: Word | None = None
     also: Word | None = None
+    namespace: Word | None = None
+    privileged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

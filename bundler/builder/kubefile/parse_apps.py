@@ -4,12 +4,12 @@ import re
 
 from bundler.builder.kubefile.arguments import Reader
 from bundler.builder.kubefile.instructions import App, AppCmds, AppEnv, Cmds, Launch
-from bundler.builder.kubefile.parse_files import checksum
+from bundler.builder.kubefile.parse_files import checksum, switch
 from bundler.builder.kubefile.words import Word
 from bundler.core.chart_reference import SCHEMES as CHART_SCHEMES
 from bundler.core.chart_reference import ChartReference
 from bundler.core.errors import BundlerError
-from bundler.core.index import AppRole
+from bundler.core.index import NAMESPACE, AppRole
 
 _ROLES = {"APP": AppRole.APP, "CNI": AppRole.CNI, "CSI": AppRole.CSI}
 _APP_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,51}[a-z0-9])?")  # 53: what Helm allows for a release
@@ -17,9 +17,9 @@ _SCHEMES = ("local://", "https://", "http://", *CHART_SCHEMES)
 
 
 def app(reader: Reader) -> App | None:
-    """APP|CNI|CSI [--checksum=D] [--values=FILE,…] [--also-values=FILE,…] name source…"""
+    """APP|CNI|CSI, with flags, a name and sources."""
     keyword = reader.stated.keyword
-    reader.check_flags(("checksum", "values", "also-values"), {})
+    reader.check_flags(("checksum", "values", "also-values", "namespace", "privileged"), {})
     words = reader.words()
     if len(words) < 2:
         reader.missing("a name and its files", f"{keyword} name local://folder")
@@ -44,7 +44,18 @@ def app(reader: Reader) -> App | None:
         checksum=sum_flag,
         values=reader.flag("values"),
         also=reader.flag("also-values"),
+        namespace=_namespace(reader),
+        privileged=switch(reader, "privileged"),
     )
+
+
+def _namespace(reader: Reader) -> Word | None:
+    """--namespace; a variable in it is looked at when it is expanded."""
+    word = reader.flag("namespace")
+    if word is not None and "$" not in word.text and not NAMESPACE.fullmatch(word.text):
+        hint = "lower-case letters, digits and `-`, at most 63"
+        reader.fault(word.location, "bad-flag", f"not a namespace: {word.text[:80]}", hint)
+    return word
 
 
 def _check_chart(word: Word, reader: Reader) -> None:

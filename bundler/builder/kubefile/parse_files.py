@@ -68,7 +68,7 @@ def add(reader: Reader) -> Add | None:
         destination=destination,
         mode=reader.mode(),
         checksum=sum_flag,
-        unpack=_switch(reader, "unpack"),
+        unpack=switch(reader, "unpack"),
     )
 
 
@@ -86,7 +86,8 @@ def checksum(reader: Reader) -> Word | None:
     return word
 
 
-def _switch(reader: Reader, name: str) -> bool:
+def switch(reader: Reader, name: str) -> bool:
+    """A flag that is on or off."""
     word = reader.stated.flags.get(name)
     if word is None:
         return False
@@ -156,7 +157,7 @@ def image(reader: Reader) -> Image | None:
     return Image(
         location=reader.stated.location,
         references=tuple(w for w in words if _good_image(w, reader)),
-        signatures=_switch(reader, "with-signatures"),
+        signatures=switch(reader, "with-signatures"),
     )
 
 

@@ -62,6 +62,12 @@ RULES = _table(
     Rule(
         "bad-kube-version", "KUBEVERSION takes a range of versions: >=1.20 <1.30, 1.22 - 1.24, ~1.20, ^1.2."
     ),
+    Rule(
+        "out-of-support",
+        "Kubernetes, containerd, etcd and distributions are ones that still get security updates; "
+        "`make` wants --allow-eol for others.",
+        warning=True,
+    ),
     Rule("kube-version-unfit", "The Kubernetes that a bundle installs is in every KUBEVERSION range."),
     Rule("bad-platform", "The base has the platform of the whole bundle, `bundler make --platform` sets it."),
     Rule("old-env-form", "Write NAME=value; without `=` the rest of the line is one value.", warning=True),
@@ -99,6 +105,7 @@ RULES = _table(
     Rule("app-unknown", "APPCMDS and APPENV come after the APP that they name."),
     Rule("chart-dependencies", "All that a chart depends on must be found and fit its Chart.yaml."),
     Rule("chart-values", "--values and --also-values name YAML files of the build context."),
+    Rule("app-kustomize", "An app with a kustomization.yaml is built by kubectl."),
     Rule("app-kind-unknown", "What an app's files are decides how it is launched; else APPCMDS says it."),
     Rule("no-checksum", "A download without --checksum may change behind your back.", warning=True),
     Rule("plain-http", "Plain http lets anybody on the way change the file.", warning=True),

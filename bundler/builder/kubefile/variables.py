@@ -77,8 +77,8 @@ def _words(instruction: Instruction) -> Iterator[Word]:
             yield from (pair.value for pair in values if pair.value)
         case Copy() | Add():
             yield from (*instruction.sources, instruction.destination)
-        case App(sources=sources):
-            yield from sources
+        case App(sources=sources, namespace=namespace):
+            yield from (*sources, *((namespace,) if namespace else ()))
         case Image(references=references):
             yield from references
         case KubeVersion(range=range_):

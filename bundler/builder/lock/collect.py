@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bundler.builder.charts.supply import ChartSupply, Taken
-from bundler.builder.discovery.discover import FoundImage
+from bundler.builder.discovery.finds import FoundImage
 from bundler.builder.lock.model import (
     ChartPin,
     FilePin,
@@ -153,7 +153,8 @@ def _image_whys(names: Names, image: ResolvedImage, found: Sequence[FoundImage])
 
 def place_of(found: FoundImage) -> str:
     """Where a manifest or a template names an image: `FILE:LINE: KIND/NAME PATH`."""
-    line = f":{found.location.line}" if found.location.line else ""
+    own = found.location.line and found.location.file == found.file  # not a line of what Helm wrote
+    line = f":{found.location.line}" if own else ""
     return f"{found.file}{line}: {found.path}"
 
 

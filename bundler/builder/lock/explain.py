@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from bundler.builder.cache.store import Blob, Store
-from bundler.builder.discovery.discover import FoundImage
+from bundler.builder.discovery.finds import FoundImage
 from bundler.builder.lock.collect import place_of
 from bundler.builder.lock.model import ImagePin, Inputs, PackagePin, SuitePin
 from bundler.builder.packages import SuitePackages

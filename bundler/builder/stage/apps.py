@@ -1,14 +1,14 @@
 """What an app's files are decides how it is launched. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bundler.builder.charts.values import ValueSet
 from bundler.builder.kubefile.instructions import App as Instruction
 from bundler.builder.kubefile.source import Source
 from bundler.builder.tree.tree import Tree
-from bundler.core.errors import Location, Problem
-from bundler.core.index import App, AppKind, AppRole
+from bundler.core.errors import Location, Problem, Problems
+from bundler.core.index import NAMESPACE, App, AppKind, AppRole
 
 ROOT = "application/apps"
 
@@ -18,6 +18,7 @@ class Draft:
     """An app while its Kubefile is still being read.
 
     problem: what is said if its kind can't be told. also: values that a site may choose, for their images.
+    built: what Kustomize makes of it, or why it can't; only for an app that has no commands of its own.
     """
 
     name: str
@@ -28,6 +29,9 @@ class Draft:
     commands: tuple[tuple[str, ...], ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     also: tuple[ValueSet, ...] = ()
+    namespace: str = ""
+    privileged: bool = False
+    built: Tree | Problem | None = None
 
     @property
     def path(self) -> str:
@@ -53,17 +57,53 @@ def kind_of(files: Tree) -> AppKind | None:
 def finished(draft: Draft, tree: Tree) -> App | Problem:
     """The app as the index has it, or why it can't be launched."""
     kind = AppKind.COMMANDS if draft.commands else kind_of(tree.subtree(draft.path))
+    if draft.built is not None and not draft.commands:
+        if isinstance(draft.built, Problem):
+            return draft.built
+        kind = AppKind.KUBE
     if kind is None:
         return draft.problem
-    return App(draft.name, kind, draft.role, draft.path, draft.commands, dict(draft.env))
+    if draft.namespace and kind not in {AppKind.HELM, AppKind.KUBE}:
+        message = f"{draft.name} is started by its own commands, which choose their namespaces themselves"
+        return draft.source.problem(draft.location, "bad-flag", message, "take --namespace out")
+    return App(
+        draft.name,
+        kind,
+        draft.role,
+        draft.path,
+        draft.commands,
+        dict(draft.env),
+        draft.namespace,
+        draft.privileged,
+    )
 
 
-def draft(instruction: Instruction, source: Source) -> Draft:
-    """The app as APP, CNI or CSI begin it."""
+def with_built(tree: Tree, drafts: Iterable[Draft]) -> Tree:
+    """The tree with what Kustomize makes of apps in the place of what it is made of."""
+    for made in drafts:
+        if isinstance(made.built, Tree) and not made.commands:
+            tree = tree.without(made.path).merge(made.built, made.path)
+    return tree
+
+
+def draft(instruction: Instruction, source: Source, namespace: str) -> Draft:
+    """The app as APP, CNI or CSI begin it; namespace: with its variables put in. Raises Problems."""
     name, where = instruction.name.text, instruction.name.location
     message = f"nothing tells how {name} is launched: it is no chart, nor all YAML, nor all .sh"
     problem = source.problem(where, "app-kind-unknown", message, f'add APPCMDS {name} ["command line"]')
-    return Draft(name, instruction.role, where, problem, source)
+    if namespace and not NAMESPACE.fullmatch(namespace):
+        hint = "lower-case letters, digits and `-`, at most 63"
+        wrong = source.problem(where, "bad-flag", f"not a namespace: {namespace[:80]}", hint)
+        raise Problems((wrong,))
+    return Draft(
+        name,
+        instruction.role,
+        where,
+        problem,
+        source,
+        namespace=namespace,
+        privileged=instruction.privileged,
+    )
 
 
 def plugin_choice(drafts: Mapping[str, Draft], named: Collection[str]) -> Problem | None:

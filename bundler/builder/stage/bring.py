@@ -143,7 +143,7 @@ class Bringer:
         order = replace(order, single=order.single and len(found) == 1)
         for one in found:
             with blamed(order.source, word.location, "source-special"):
-                contents = self._context.tree(one, order.mode)
+                contents = self._context.tree(one, order.mode, whole=order.keyword == "APP")
             if one.is_folder:
                 with blamed(order.source, word.location, "path-conflict"):
                     tree = placed_folder(tree, order.destination, contents)
@@ -156,7 +156,14 @@ class Bringer:
     def folder(self, path: str) -> Tree:
         """One folder of the build context. Raises BundlerError (NOT_FOUND, INPUT)."""
         found = self._context.find(path)
-        return self._context.tree(found[0])
+        return self._context.tree(found[0], whole=True)
+
+    def place(self, path: str) -> tuple[Path, Path]:
+        """Where a file or folder of the build context really lies, and the context's own folder.
+
+        Raises BundlerError (NOT_FOUND, INPUT).
+        """
+        return self._context.find(path)[0].path, self._context.root
 
     def texts(self, pattern: str) -> Iterator[tuple[str, bytes]]:
         """Names and contents of small files of the build context. Raises BundlerError (NOT_FOUND, INPUT)."""

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from bundler.builder.stage.ignore import NAME, Ignore, component, has_wildcard
 from bundler.builder.tree.tree import Entry, File, Symlink, Tree, clean_path, join, normal_mode
 from bundler.core.digest import Digest, read_chunks
 from bundler.core.errors import BundlerError, ExitCode
+
+_LINKS = 40  # folders entered through links in links
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,14 @@ class Context:
             )
         return found
 
-    def tree(self, source: Source, mode: int | None = None) -> Tree:
-        """A folder's contents, or one file under its own name; everything goes into the store."""
+    def tree(self, source: Source, mode: int | None = None, *, whole: bool = False) -> Tree:
+        """A folder's contents, or one file under its own name; everything goes into the store.
+
+        whole: links to folders, and links that lead out of the folder, are what they lead to in the context.
+        """
         if source.is_folder:
-            return Tree(dict(self._walk(source.path, source.name, mode)))
+            entries = dict(self._walk(source.path, source.name, mode))
+            return Tree(dict(self._followed(source, entries, mode)) if whole else entries)
         return Tree({source.base: self._file(source.path, mode)})
 
     def file(self, source: Source, mode: int | None = None) -> File:
@@ -81,13 +87,7 @@ class Context:
     def _source(self, name: str) -> Source:
         real = (self.root / name).resolve()
         if not real.is_relative_to(self.root):
-            raise BundlerError(
-                f"{name} leads out of the build context",
-                where=self.root / name,
-                why=f"it is {real}",
-                code=ExitCode.INPUT,
-                fix="copy the file into the context, or build from a folder above",
-            )
+            raise _leads_out(name, self.root / name, real)
         if not real.exists():
             raise BundlerError(
                 f"there is no {name} in the build context",
@@ -112,6 +112,27 @@ class Context:
                 elif not excluded:
                     yield relative, self._entry(path, mode)
 
+    def _followed(
+        self, source: Source, entries: Mapping[str, Entry], mode: int | None, depth: int = 0
+    ) -> Iterator[tuple[str, Entry]]:
+        """The entries with what links lead to in their place, as Helm follows them."""
+        for relative, entry in entries.items():
+            path = source.path / relative
+            real = path.resolve() if isinstance(entry, Symlink) else path
+            if not isinstance(entry, Symlink) or not real.exists():
+                yield relative, entry
+            elif not real.is_relative_to(self.root):
+                raise _leads_out(join(source.name, relative), path, real)
+            elif real.is_dir():
+                if depth > _LINKS or path.is_relative_to(real):
+                    raise _in_a_circle(path, real)
+                inner = Source(real.relative_to(self.root).as_posix(), real, is_folder=True)
+                below = dict(self._walk(real, inner.name, mode))
+                for name, found in self._followed(inner, below, mode, depth + 1):
+                    yield join(relative, name), found
+            else:
+                yield relative, entry if real.is_relative_to(source.path) else self._file(real, mode)
+
     def _entry(self, path: Path, mode: int | None) -> Entry:
         if path.is_symlink():
             return Symlink(os.readlink(path))  # noqa: PTH115  (Path would rewrite the target)
@@ -128,6 +149,26 @@ class Context:
             )
         blob = store_file(self._store, path, str(path))
         return File(normal_mode(found.st_mode) if mode is None else mode, blob.size, blob.digest)
+
+
+def _leads_out(name: str, path: Path, real: Path) -> BundlerError:
+    return BundlerError(
+        f"{name} leads out of the build context",
+        where=path,
+        why=f"it is {real}",
+        code=ExitCode.INPUT,
+        fix="copy the file into the context, or build from a folder above",
+    )
+
+
+def _in_a_circle(path: Path, real: Path) -> BundlerError:
+    return BundlerError(
+        "a symbolic link leads to a folder that it lies in",
+        where=path,
+        why=f"it is {real}",
+        code=ExitCode.INPUT,
+        fix="remove the link",
+    )
 
 
 def store_file(store: Store, path: Path, name: str) -> Blob:

@@ -33,6 +33,7 @@ from bundler.builder.stage.build_context import Workshop
 from bundler.builder.stage.chart_apps import chart_app, value_sets
 from bundler.builder.stage.diagnostics import blamed
 from bundler.builder.stage.from_run import begin_from
+from bundler.builder.stage.kustomize_apps import kustomized
 from bundler.builder.stage.load import Loaded, all_files
 from bundler.builder.stage.run import run
 from bundler.builder.stage.state import ImageWish, KubeWish, PackageWish, Staged, State, staged
@@ -166,14 +167,19 @@ def _range(instruction: KubeVersion, scope: Scope) -> str:
 
 def _app(state: State, instruction: App, step: _Step, workshop: Workshop) -> State:
     """A new app, or one in the place of a former one of that name, whose files and settings are dropped."""
-    made = draft(instruction, step.scope.source)
+    namespace = step.scope.value(instruction.namespace) if instruction.namespace else ""
+    made = draft(instruction, step.scope.source, namespace)
     order = ordered(instruction, step.scope, made.path)
     others = {name: other for name, other in state.apps.items() if name != made.name}
     brought = step.bringer.bring(Tree(), order).subtree(made.path)
     with blamed(step.scope.source, instruction.sources[0].location, "bad-archive"):
         files = step.bringer.unpacked_chart(brought)
     files = chart_app(files, instruction, step.scope, step.bringer, workshop)
-    made = replace(made, also=value_sets(instruction, step.scope, step.bringer, workshop))
+    made = replace(
+        made,
+        also=value_sets(instruction, step.scope, step.bringer, workshop),
+        built=kustomized(files, instruction, step.scope, step.bringer, workshop, state.tree),
+    )
     tree = state.tree.without(made.path).merge(files, made.path)
     return replace(state, tree=tree, apps={**others, made.name: made})
 

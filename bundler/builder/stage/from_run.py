@@ -125,7 +125,17 @@ def _draft(app: App, base: RunFile) -> Draft:
     source, where = Source(str(base.origin), ()), Location(str(base.origin))
     message = f"nothing tells any more how {app.name} is launched"
     problem = source.problem(where, "app-kind-unknown", message, f'add APPCMDS {app.name} ["command line"]')
-    return Draft(app.name, app.role, where, problem, source, app.commands, dict(app.env))
+    return Draft(
+        app.name,
+        app.role,
+        where,
+        problem,
+        source,
+        app.commands,
+        dict(app.env),
+        namespace=app.namespace,
+        privileged=app.privileged,
+    )
 
 
 class _Taken:

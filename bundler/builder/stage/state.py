@@ -9,7 +9,7 @@ from bundler.builder.charts.values import ValueSet
 from bundler.builder.kubefile.source import Source, did_you_mean
 from bundler.builder.kubefile.words import Word
 from bundler.builder.oci.model import ResolvedImage
-from bundler.builder.stage.apps import Draft, finished, launch_order, plugin_choice
+from bundler.builder.stage.apps import Draft, finished, launch_order, plugin_choice, with_built
 from bundler.builder.tree.tree import Tree
 from bundler.core.errors import Location, Problem, Problems
 from bundler.core.index import App, OsPackage
@@ -125,7 +125,7 @@ def staged(state: State, env: Mapping[str, str], source: Source) -> Staged:
         raise Problems(tuple(problems))
     apps = tuple(result for result in results if isinstance(result, App))
     return Staged(
-        tree=state.tree.without(BUILD_ONLY),
+        tree=with_built(state.tree.without(BUILD_ONLY), state.apps.values()),
         env=dict(env),
         labels=dict(state.labels),
         apps=apps,

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from bundler.core.archive.seal import Section
-from bundler.core.index import FORMAT, Image, Index, OsPackage
+from bundler.core.index import FORMAT, App, Image, Index, OsPackage
+from bundler.core.terminal import tame
 
 
 def info(index: Index, archive: Section, index_section: Section, platforms: Sequence[str] = ()) -> str:
@@ -44,7 +45,7 @@ def listing(index: Index) -> str:
 
 def _listing(index: Index) -> Iterator[str]:
     yield f"{index.name} {index.version} ({index.platform})"
-    yield from _part("apps", (f"{app.name}  {app.kind}  {app.path}" for app in index.apps))
+    yield from _part("apps", (_app(app) for app in index.apps))
     yield from _part("images", (_image(image, index) for image in index.images))
     yield from _part("packages", (_package(package) for package in index.packages))
     own = {package.path for package in index.packages}
@@ -58,6 +59,11 @@ def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
         yield ""
         yield f"{title} ({len(found)}):"
         yield from found
+
+
+def _app(app: App) -> str:
+    namespace = f"  namespace {app.namespace}" if app.namespace else ""
+    return f"{app.name}  {app.kind}  {app.path}{namespace}{'  privileged' if app.privileged else ''}"
 
 
 def _image(image: Image, index: Index) -> str:
@@ -84,10 +90,3 @@ def human(size: int) -> str:
 def _lines(lines: Iterable[str]) -> str:
     """One line each, without anything that a terminal would obey."""
     return "".join(f"{tame(line)}\n" for line in lines)
-
-
-def tame(line: str) -> str:
-    """The line without anything that a terminal would obey: such characters are written out."""
-    if line.isprintable():
-        return line
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

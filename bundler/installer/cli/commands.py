@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,7 +10,8 @@ import typer
 
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.cli import decision_view, show
+from bundler.core.terminal import show as put
+from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.host_commands import register as register_hosts
@@ -28,18 +29,19 @@ from bundler.installer.cli.site_options import (
     operation,
 )
 from bundler.installer.cli.site_options import access as _access
-from bundler.installer.cli.typer_app import new_app, run_file
+from bundler.installer.cli.typer_app import called, new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.operations.site_run import carry_on
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
-from bundler.installer.run.events import tee
 from bundler.installer.run.logfile import LogFile
 from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits
 from bundler.installer.run.timeouts import Timeouts
+from bundler.installer.site.model import Site
+from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.connect import Access
 from bundler.installer.trust.gate import Gate
 
@@ -53,6 +55,9 @@ EPILOG: Final = "Without a command, `apply` is meant. Also: --info, --list and -
 
 app = new_app(help=HELP, epilog=EPILOG)
 
+MaxFailed = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Go on without up to N workers that fail; ends with 17.")
+]
 TimeoutFactor = Annotated[
     list[str] | None,
     typer.Option(
@@ -60,6 +65,8 @@ TimeoutFactor = Annotated[
     ),
 ]
 Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
+PlanLog = Annotated[Path | None, typer.Option(help="Write the plan, or what stands against it, as JSON.")]
+AllSteps = Annotated[bool, typer.Option("--verbose", "-v", help="Show every step.")]
 ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with times, as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -83,6 +90,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    max_failed: MaxFailed = 0,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
@@ -93,52 +101,39 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     Makes the site what the Clusterfile says; what is done already is left out.
     """
     timeouts = Timeouts.parse(timeout_factor or ())
-    access = _access(accept_new=accept_new, ask_password=ask_password)
+    access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
-    meant = operation(prune=prune, keep=keep, gone=gone, replaced=replaced, without=without)
+    meant = operation(
+        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
+    )
     with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
-        told = Report(session.site)
-        with contextlib.ExitStack() as logs:
-
-            def carry_out(plan: Plan) -> None:
-                if not told.log:
-                    written.append(
-                        logs.enter_context(sessions.logged(session, _log_path(log, session, "apply")))
-                    )
-                    told.log = str(written[0].path)
-                sink = tee(written[0], told)
-                sessions.carry_on_with(session, plan, sink, view(detail=verbose), _limits(parallel), timeouts)
-
+        with _reported(report, session.site) as told, contextlib.ExitStack() as logs:
             written: list[LogFile] = []
+
+            def carry_out(stage: Plan) -> None:
+                if not written:  # no log where nothing is done
+                    path = _log_path(log, session, "apply")
+                    written.append(logs.enter_context(sessions.logged(session, path)))
+                shown = view(detail=verbose)
+                sessions.carry_out(session, stage, written[0], shown, _limits(parallel), told, timeouts)
+
             ended = carry_on(session, carry_out)
         _tell_findings(ended.decision)
         if not ended.stages:
             session.record()
             say(f"{session.title}: nothing to do")
-            _refuse_partial(session, ended.partial)
+            sessions.check_lost(session)
             return
         told.nodes = session.nodes()
-    _write_report(report, told.as_json())
-    sys.stdout.write(f"{told.as_text()}\n")
-    _refuse_partial(session, ended.partial)
+        _write_report(report, told.as_json())
+        put(sys.stdout, f"{told.as_text()}\n")
+        sessions.check_lost(session)
 
 
 def _tell_findings(decision: object) -> None:
     if isinstance(decision, Decided):
         for line in decision_view.lines(decision):
             say(line)
-
-
-def _refuse_partial(session: Session, hosts: tuple[str, ...]) -> None:
-    """The last word on hosts that were left out. Raises BundlerError (PARTIAL)."""
-    if hosts:
-        raise BundlerError(
-            f"{session.title}: done, but for {', '.join(hosts)}",
-            where=session.site.name,
-            why="they do not answer, and were left out by request",
-            fix="once they answer, run the same command again: it takes them in",
-            code=ExitCode.PARTIAL,
-        )
 
 
 @app.command()
@@ -158,17 +153,28 @@ def plan(  # noqa: PLR0913  (as above)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    max_failed: MaxFailed = 0,
+    log: PlanLog = None,
+    verbose: AllSteps = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what apply would do, and do nothing."""
-    access = _access(accept_new=accept_new, ask_password=ask_password)
+    access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with sessions.opened(
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or (),
-        operation=operation(prune=prune, keep=keep, gone=gone, replaced=replaced, without=without),
+        operation=operation(
+            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
+        ),
     ) as session:  # fmt: skip
-        decided = session.plan()
-    sys.stdout.write(f"{show.plan_json(decided) if as_json else show.plan_text(decided)}\n")
+        with sessions.logged(session, log) if log else contextlib.nullcontext() as written:
+            decided = session.plan()
+            if written is not None:
+                written.note(event="plan", **show.plan_data(decided))
+        text = _plan_text(session, decided, clusterfile, verbose=verbose)
+    put(sys.stdout, f"{show.plan_json(decided) if as_json else text}\n")
+    if not as_json:
+        sessions.check_lost(session)
 
 
 @app.command()
@@ -199,12 +205,15 @@ def delete(  # noqa: PLR0913  (as above)
         if not yes:
             _confirm(session)
         session.note_removal()
-        with sessions.logged(session, _log_path(log, session, "delete")) as written:
-            told = sessions.carry_out(
-                session, decided, written, view(detail=verbose), _limits(parallel), timeouts
+        with (
+            _reported(report, session.site) as told,
+            sessions.logged(session, _log_path(log, session, "delete")) as written,
+        ):
+            sessions.carry_out(
+                session, decided, written, view(detail=verbose), _limits(parallel), told, timeouts
             )
     _write_report(report, told.as_json())
-    sys.stdout.write(f"{told.as_text()}\n")
+    put(sys.stdout, f"{told.as_text()}\n")
 
 
 @app.command()
@@ -224,18 +233,18 @@ def facts(
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with sessions.opened(run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
         found = session.facts
-    sys.stdout.write(f"{show.facts_json(found) if as_json else show.facts_text(found)}\n")
+    put(sys.stdout, f"{show.facts_json(found) if as_json else show.facts_text(found)}\n")
 
 
 @app.command("verify-sig", hidden=True)
-def verify_sig(*, trust: opt.Trust = None) -> None:
-    """Verify every byte and the signature; what --verify-sig does where there is no ssh-keygen."""
+def verify_sig(*, trust: opt.Trust = None, base: opt.Bases = None) -> None:  # noqa: ARG001  (for the shell head)
+    """Verify every byte, and judge the signature as every command does that touches the site."""
     with Bundle.open(run_file()) as bundle:
-        bundle.check()
         verdict = opt.gate(trust, unsigned=False, new_key=False).judge(bundle)
+        bundle.check()
     release = verdict.release
-    sys.stdout.write(f"{release.name} {release.version}: every byte is as it was sealed\n")
-    sys.stdout.write(f"signed by {', '.join(dict.fromkeys((verdict.who, release.key)))}\n")
+    put(sys.stdout, f"{release.name} {release.version}: every byte is as it was sealed\n")
+    put(sys.stdout, f"signed by {', '.join(dict.fromkeys((verdict.who, release.key)))}\n")
 
 
 def _alone(
@@ -260,6 +269,20 @@ def _alone(
     )
 
 
+def _plan_text(session: Session, plan: Plan, clusterfile: Path, *, verbose: bool) -> str:
+    if verbose:
+        return show.plan_text(plan)
+    verdict = session.verdict
+    signer = verdict.who or verdict.release.key if verdict.is_signed else ""
+    view = plan_view.View(
+        plan, session.site, session.facts, session.bundle.index, signer, tuple(session.lost)
+    )
+    shown = plan_view.as_text(view, f"{called()} -f {clusterfile}")
+    known = any(not view.is_new(address) for address in session.facts.hosts)
+    reasons = decision_view.lines(plan.decision) if plan.decision and known else ()
+    return "\n".join([shown, *reasons])
+
+
 def _limits(parallel: int) -> Limits:
     """Two steps a host on average keep the hosts busy without a thread for every one of them."""
     return Limits(total=parallel * 2)
@@ -276,9 +299,22 @@ def _confirm(session: Session) -> None:
             code=ExitCode.USAGE,
             fix="add --yes",
         )
-    hosts = len(session.site.hosts)
-    if not typer.confirm(f"Delete the cluster {session.site.name} on {hosts} hosts, with all its data?"):
+    where = hosts(len(session.site.hosts))
+    if not typer.confirm(f"Delete the cluster {session.site.name} on {where}, with all its data?"):
         raise BundlerError("nothing was deleted", code=ExitCode.INTERRUPTED, fix="answer y to delete it")
+
+
+@contextlib.contextmanager
+def _reported(path: Path | None, site: Site) -> Iterator[Report]:
+    """A report that is written although the run fails."""
+    report = Report(site)
+    try:
+        yield report
+    except BundlerError as error:
+        report.error = str(error)
+        with contextlib.suppress(BundlerError):  # the run's own failure is what counts
+            _write_report(path, report.as_json())
+        raise
 
 
 def _write_report(path: Path | None, text: str) -> None:

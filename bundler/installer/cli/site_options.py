@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bundler.installer.operations.session import say
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.site.model import Secret
 from bundler.installer.transport.connect import Access
@@ -44,6 +45,7 @@ def operation(
     gone: list[str] | None,
     replaced: list[str] | None,
     without: list[str] | None,
+    max_failed: int = 0,
 ) -> Operation:
     """An `apply` with what the flags agree to."""
     consents = Consents(
@@ -52,11 +54,12 @@ def operation(
         gone=frozenset(gone or ()),
         replaced=frozenset(replaced or ()),
         without=frozenset(without or ()),
+        max_failed=max_failed,
     )
     return Operation(Kind.APPLY, consents)
 
 
-def access(*, accept_new: bool, ask_password: bool) -> Access:
+def access(*, accept_new: bool, ask_password: bool, max_failed: int = 0) -> Access:
     """What the caller's account brings along; asks for the password where that is wanted."""
     password = Secret(getpass.getpass("ssh password: ")) if ask_password else None
-    return Access(Path.home(), os.environ, password, accept_new)
+    return Access(Path.home(), os.environ, password, accept_new, say, max_failed)

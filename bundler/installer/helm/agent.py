@@ -6,13 +6,20 @@ The installer starts itself there as `app helm-agent` with a request in JSON on 
      "kubeconfig": "/etc/kubernetes/admin.conf", "timeout": 600, "server_side": true}
 
 HELM_C_LIB names Helm's library. What is done is told on standard output, what goes wrong on standard error.
-Exit status: 0 when the release is deployed and everything in it ready, 1 otherwise, 2 for a request that
-can't be read.
+Exit status: 0 when the release is deployed and everything in it ready, 2 for a request that can't be read,
+75 when something in it did not become ready in time, 1 for all else.
 """
 
-from typing import BinaryIO, TextIO
+import tarfile
+from pathlib import Path
+from typing import BinaryIO, Final, TextIO
 
+from bundler.core.chart_schema import outside_references
 from bundler.installer.helm.request import Helm, Request
+
+NOT_READY: Final = 75  # as of a step that waits (EX_TEMPFAIL)
+# Helm's words for it, of its own waiting and of kubectl's.
+_LATE: Final = ("deadline exceeded", "timed out waiting", "timeout waiting", "not ready")
 
 
 def deploy(helm: Helm, request: Request) -> str:
@@ -38,6 +45,11 @@ def deploy(helm: Helm, request: Request) -> str:
             return f"release {request.release} upgraded"
 
 
+def status_of(said: str) -> int:
+    """The exit status for an error of Helm's."""
+    return NOT_READY if any(word in said.lower() for word in _LATE) else 1
+
+
 def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
     """Read one request, carry it out; the exit status."""
     try:
@@ -45,6 +57,9 @@ def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
     except ValueError as error:
         stderr.write(f"helm-agent: the request can't be read: {error}\n")
         return 2
+    if fault := _leads_out(request):
+        stderr.write(f"helm-agent: release {request.release}: {fault}\n")
+        return 1
     # Loading the library takes a second and needs HELM_C_LIB, so only here.
     from bundler.installer.helm import sdk as helm_sdk  # noqa: PLC0415
 
@@ -53,6 +68,17 @@ def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
             said = deploy(sdk, request)
     except helm_sdk.Error as error:
         stderr.write(f"helm-agent: release {request.release}: {error}\n")
-        return 1
+        return status_of(str(error))
     stdout.write(f"{said}\n")
     return 0
+
+
+def _leads_out(request: Request) -> str:
+    """What of the chart's schemas Helm would fetch or read elsewhere, as root; "" for nothing."""
+    try:
+        found = next(outside_references(Path(request.chart)), None)
+    except (ValueError, OSError, tarfile.TarError) as error:
+        return f"the chart's schemas can't be read: {error}"
+    return (
+        f"{found.file}:{found.line} refers to {found.reference[:200]}, outside of the chart" if found else ""
+    )

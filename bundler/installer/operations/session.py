@@ -16,41 +16,45 @@ from bundler.core.archive.bases import opened as open_bundle
 from bundler.core.archive.platforms import choose
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import show
 from bundler.installer.facts.gather import gather, newest
 from bundler.installer.facts.journal import RELEASES, STATE
 from bundler.installer.facts.model import Facts
 from bundler.installer.facts.seen import Present, Unknown
-from bundler.installer.operations.connecting import connect
+from bundler.installer.operations.connecting import connect, doubt, excused
+from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.intent import intend
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.cluster.steps import Refused
 from bundler.installer.plan.contents import MAX_TEXT, Contents, wanted_files
-from bundler.installer.plan.decide import Prepared, concrete, decide_removal, prepare, removal_view
+from bundler.installer.plan.decide import Prepared, concrete, decide_removal, prepare, rough_view
 from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.actions import Captures, Desk
 from bundler.installer.run.deliver import BundleSource
 from bundler.installer.run.events import Sink, tee
-from bundler.installer.run.execute import close_all, execute
+from bundler.installer.run.execute import Excused, close_all, execute
 from bundler.installer.run.hostlock import Claim, held
-from bundler.installer.run.logfile import LogFile, redact
+from bundler.installer.run.logfile import LogFile
 from bundler.installer.run.record_store import commit
+from bundler.installer.run.redaction import disguises, redacted, redacting
 from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits
 from bundler.installer.run.site_base import SiteBase, check_base
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.scripts.render import load
 from bundler.installer.site.clusterfile.read import read_file
-from bundler.installer.site.model import Host, Role, Secret, Site
+from bundler.installer.site.model import Host, Role, Site
+from bundler.installer.site.ranges import hosts
 from bundler.installer.site.record import Record
-from bundler.installer.transport.connect import Access, password_of
+from bundler.installer.transport.connect import Access
 from bundler.installer.transport.parallel import on_each, together
 from bundler.installer.transport.protocol import Transport
 from bundler.installer.trust.gate import Gate, WholeCheck
-from bundler.installer.trust.trust import Allowed, Release, Verdict, check_site
+from bundler.installer.trust.trust import Allowed, Release, Verdict, check_site, noted
 
 _NODES: Final = (  # kubectl's cache stays below our own folder: `delete` takes it along
     "kubectl --kubeconfig /etc/kubernetes/admin.conf --cache-dir /var/lib/bundler/cache/kubectl"
@@ -79,6 +83,8 @@ class Session:
     claim: Claim
     base: SiteBase | None = None
     secrets: Secrets | None = None
+    lost: Mapping[str, BundlerError] = field(default_factory=dict)  # hosts left out, with the reason
+    _known: tuple[Secrets | None, frozenset[str]] | None = None
     operation: Operation = Operation()
     others: Mapping[str, Host] = field(default_factory=dict)  # reached, and not of the Clusterfile
     parallel: int = 32
@@ -89,7 +95,7 @@ class Session:
     def title(self) -> str:
         """What is brought to how many hosts."""
         index = self.bundle.index
-        return f"{index.name} {index.version}: Kubernetes {index.kubernetes} on {len(self.site.hosts)} hosts"
+        return f"{index.name} {index.version}: Kubernetes {index.kubernetes} on {hosts(len(self.site.hosts))}"
 
     def refused(self, refused: Refused) -> RefusedError:
         """A refusal that names this .run and this Clusterfile in its commands."""
@@ -99,7 +105,7 @@ class Session:
 
     def note_removal(self) -> None:
         """Before the first host is cleared, the record says so."""
-        view = removal_view(self.site, self.facts, self.bundle.index, self.operation)
+        view = rough_view(self.site, self.facts, self.bundle.index, self.operation)
         if view.record is not None:
             self.keep(intend(view, secrets.token_hex(8), view.record.site_id), newest(self.facts))
 
@@ -147,7 +153,10 @@ class Session:
 
     def observe(self) -> None:
         """Ask every host again."""
-        self.facts = replace(gather(self.transports, parallel=self.parallel), silent=self.facts.silent)
+        able = {address: each for address, each in self.transports.items() if address not in self.lost}
+        silent = {address: doubt(error) for address, error in self.lost.items()}
+        found = gather(able, parallel=self.parallel)
+        self.facts = replace(found, silent={**self.facts.silent, **silent})
 
     def keep(self, record: Record, before: Record | None) -> None:
         """Keep the record on every control plane that answers, and in the cluster. Raises BundlerError (BUSY)."""
@@ -163,7 +172,10 @@ class Session:
 
     def _keeps(self, address: str, record: Record) -> bool:
         """While a site is taken down, a host that is clean stays so."""
-        found = self.facts.hosts[address].site
+        host = self.facts.hosts.get(address)
+        if host is None:
+            return False
+        found = host.site
         return record.operation != Kind.DELETE.value or (found is not None and found.ours)
 
     def settle(self) -> None:
@@ -177,11 +189,11 @@ class Session:
 
     def record(self) -> None:
         """Note on every control plane which release the site has. Raises BundlerError (STEP)."""
-        release = self.verdict.release
-        if release in self._releases():
+        before = self._releases()
+        after = noted(self.verdict.release, before)
+        if set(after) == set(before):
             return
-        others = (each for each in self._releases() if each.name != release.name)
-        text = "".join(f"{each.line()}\n" for each in (*others, release))
+        text = "".join(f"{each.line()}\n" for each in after)
         self._on_control_planes(_RECORD, [text.encode()])
 
     def removal(self) -> Plan:
@@ -189,11 +201,15 @@ class Session:
         site = replace(self.site, hosts=(*self.site.hosts, *self.others.values()))
         return decide_removal(site, self.facts, self.bundle.index, operation=self.operation)
 
-    def run(self, plan: Plan, sink: Sink, *, limits: Limits, timeouts: Timeouts) -> None:
-        """Carry a plan out. Raises what `execute` does."""
+    def run(
+        self, plan: Plan, sink: Sink, *, limits: Limits, timeouts: Timeouts
+    ) -> Mapping[str, BundlerError]:
+        """Carry a plan out; the workers that failed and were excused. Raises what `execute` does."""
         source = BundleSource(self.bundle, self.base)
         desk = Desk(source, self.claim.prelude() + load("ledger.sh"), self.captures, timeouts)
-        execute(plan, self.transports, desk, sink, limits=limits)
+        workers = frozenset(host.address for host in self.site.workers)
+        excused = Excused(workers, self.access.max_failed - len(self.lost))
+        return execute(plan, self.transports, desk, sink, limits=limits, excused=excused)
 
     def nodes(self) -> str:
         """What Kubernetes says of its nodes; "" when it can't be asked."""
@@ -203,16 +219,12 @@ class Session:
         return ""
 
     def hidden(self) -> frozenset[str]:
-        """Everything that no log, report or message may hold."""
-        found = set(self.captures.values())
-        passwords: list[Secret | None] = [self.site.registry.password]
-        for host in self.site.hosts:
-            passwords += [password_of(host, self.access), host.login.key_passphrase]
-        found.update(secret.reveal() for secret in passwords if secret)
-        if self.secrets is not None:
-            found.update((self.secrets.ca_key, self.secrets.htpasswd, self.secrets.encryption_key))
-            found.update(pair.key for pair in self.secrets.registries.values())
-        return frozenset(found - {""})
+        """Everything that no log, report or message may hold; asked for every line of output, so kept."""
+        made = frozenset(disguise for value in self.captures.values() for disguise in disguises(value))
+        keys = self.secrets
+        if self._known is None or self._known[0] is not keys:
+            self._known = (keys, site_secrets(self.site, self.access, keys))
+        return self._known[1] | made
 
     def _releases(self) -> tuple[Release, ...]:
         reached = (self.facts.hosts.get(host.address) for host in self.site.control_planes)
@@ -253,6 +265,7 @@ def opened(
 
     bases: what the .run may rest on; else a .run beside it is looked for, else the site has to have it.
     alone: hold the hosts against other runs meanwhile; whoever changes something must.
+    Workers that `access` excuses are left out of the site; the session tells which.
     Raises BundlerError: what is wrong with the file, the Clusterfile or the hosts.
     """
     claim = Claim.ours()
@@ -261,12 +274,12 @@ def opened(
         site = read_file(clusterfile)
         for notice in site.notices:
             tell(f"note: {notice}")
-        tell(f"connecting to {len(site.hosts)} hosts of {site.name}")
+        tell(f"connecting to {hosts(len(site.hosts))} of {site.name}")
         connected = connect(site, site.hosts, access, parallel=parallel)
         transports = connected.transports
         try:
             if not any(host.address in transports for host in site.control_planes):
-                raise together([connected.errors[host.address] for host in site.control_planes])
+                raise together(connected.errors, len(site.hosts))
             first = next(host.address for host in site.control_planes if host.address in transports)
             with contextlib.ExitStack() as held_hosts:
 
@@ -277,6 +290,9 @@ def opened(
                 # What a run before this one has left unfinished ends first: facts hold its journal.
                 hold(transports, first)
                 facts = replace(gather(transports, parallel=parallel), silent=connected.silent)
+                lost = excused(site, facts, bundle.index, connected.errors, access, operation)
+                for error in lost.values():
+                    tell(f"warning: left out: {error}")
                 others = _others(site, facts)
                 if others:
                     found = connect(site, others, access, parallel=parallel)
@@ -292,6 +308,7 @@ def opened(
                     others={host.address: host for host in others},
                     parallel=parallel,
                     file=str(clusterfile),
+                    lost=lost,
                 )  # fmt: skip
         finally:
             close_all(transports)
@@ -338,7 +355,7 @@ def logged(session: Session, path: Path) -> Iterator[LogFile]:
         yield log
     except BundlerError as error:
         log.note(event="error", code=int(error.code), error=str(error))
-        error.why = redact(error.why, session.hidden())
+        redacted(error, session.hidden())
         error.fix = f"{error.fix}; log: {path}" if error.fix else f"log: {path}"
         raise
     except Exception:
@@ -354,25 +371,31 @@ def carry_out(
     log: LogFile,
     view: contextlib.AbstractContextManager[Sink],
     limits: Limits,
-    timeouts: Timeouts,
-) -> Report:
-    """Run the plan with its view, log and report."""
-    report = Report(session.site, log=str(log.path))
-    carry_on_with(session, plan, tee(log, report), view, limits, timeouts)
-    return report
-
-
-def carry_on_with(
-    session: Session,
-    plan: Plan,
-    sink: Sink,
-    view: contextlib.AbstractContextManager[Sink],
-    limits: Limits,
+    report: Report,
     timeouts: Timeouts,
 ) -> None:
-    """Run one stage's plan with a view of its own."""
+    """Run the plan with its view, log and report."""
+    report.log = str(log.path)
     with view as shown:
-        session.run(plan, tee(sink, shown), limits=limits, timeouts=timeouts)
+        sink = redacting(tee(log, report, shown), session.hidden)
+        session.lost = {**session.lost, **session.run(plan, sink, limits=limits, timeouts=timeouts)}
+    report.lost = {address: str(error) for address, error in session.lost.items()}
+
+
+def check_lost(session: Session) -> None:
+    """The last thing of a run: hosts that were left out. Raises BundlerError (PARTIAL)."""
+    if not session.lost:
+        return
+    total = len(session.site.hosts)
+    index = session.bundle.index
+    done = f"{index.name} {index.version} runs on {total - len(session.lost)} of {hosts(total)}"
+    raise BundlerError(
+        f"{done}; {hosts(len(session.lost))} failed (--max-failed {session.access.max_failed})",
+        where=session.site.name,
+        why=str(together(session.lost, total)),
+        fix="mend that, then run the same command again: what failed joins alone",
+        code=ExitCode.PARTIAL,
+    )
 
 
 def log_path(asked: Path | None, name: str) -> Path:
@@ -390,4 +413,4 @@ def log_path(asked: Path | None, name: str) -> Path:
 def say(text: str) -> None:
     """A line for the user, on standard error: standard output is for results. Nothing with --quiet."""
     if not os.environ.get("BUNDLER_QUIET"):
-        sys.stderr.write(f"{text}\n")
+        show(sys.stderr, f"{text}\n")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bundler.installer.facts.model import Facts, HostFacts
-from bundler.installer.plan.contents import Contents
+from bundler.installer.plan.contents import KUBEADM_FILE, Contents
 from bundler.installer.plan.ids import Ids
-from bundler.installer.plan.kubeadm_documents import Layers
+from bundler.installer.plan.kubeadm_convert import Source
+from bundler.installer.plan.kubeadm_documents import Layers, read_bundle
 from bundler.installer.plan.settings import ClusterSettings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Delivery
@@ -18,14 +19,17 @@ from bundler.installer.site.model import Host, Role, Site
 
 @dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
 class Context:
-    """Site, facts, bundle and secrets, with what follows for the whole cluster."""
+    """Site, facts, bundle and secrets, with what follows for the whole cluster.
+
+    running: the cluster is up on the primary control plane, so that nothing is initialised nor waited for.
+    """
 
     site: Site
     facts: Facts
     contents: Contents
     secrets: Secrets
     cluster: ClusterSettings
-    layers: Layers
+    running: bool = False
 
     @cached_property
     def primary(self) -> Host:
@@ -37,11 +41,30 @@ class Context:
         return next(up, self.site.control_plane)
 
     @cached_property
+    def layers(self) -> Layers:
+        """The kubeadm documents of the bundle and of the Clusterfile, for the bundle's version."""
+        return Layers(
+            self.contents.version,
+            read_bundle(self.contents.files.get(KUBEADM_FILE, b""), KUBEADM_FILE),
+            {kind: Source(data, self.site.documents.get(kind)) for kind, data in self.site.kubeadm.items()},
+        )
+
+    @cached_property
+    def begun(self) -> tuple[str, ...]:
+        """The step after which the API answers; none where the cluster is running."""
+        return () if self.running else (Ids(self.primary.address).init,)
+
+    @cached_property
+    def certified(self) -> tuple[str, ...]:
+        """The step after which the cluster's keys are there; none where the cluster is running."""
+        return () if self.running else (Ids(self.primary.address).certs,)
+
+    @cached_property
     def further(self) -> tuple[Host, ...]:
         """The other control planes, in the Clusterfile's order: they join one at a time."""
         return tuple(host for host in self.site.control_planes if host != self.primary)
 
-    @property
+    @cached_property
     def registries(self) -> tuple[Host, ...]:
         """Hosts that serve the site's images: every control plane."""
         return self.site.control_planes

@@ -12,11 +12,13 @@ from bundler.installer.scripts import render as templates
 
 def control_plane_steps(context: Context) -> tuple[Step, ...]:
     """Initialise the primary, hand out what joining needs, and let the others join in a row."""
-    steps = [*_init_steps(context), *credential_steps(context)]
-    last = Ids(context.primary.address).init
+    first = () if context.running else _init_steps(context)
+    kubectl = kubectl_for_root(context.primary, context.begun)
+    steps = [*first, kubectl, *credential_steps(context)]
+    after = context.begun
     for host in context.further:
-        steps += join_control_plane(context, host, after=(last,))
-        last = Ids(host.address).settled
+        steps += join_control_plane(context, host, after=after)
+        after = (Ids(host.address).settled,)
     return tuple(steps)
 
 
@@ -43,6 +45,7 @@ def _init_steps(context: Context) -> tuple[Step, ...]:
         reason=f"Kubernetes {context.contents.version.text} is to run here",
         after=(ids.kubelet_started, ids.images, ids.endpoint),
         script=templates.script(
+            "kubectl.sh",
             "init.sh",
             config=paths.KUBEADM_CONFIG,
             phases=phases,
@@ -69,4 +72,4 @@ def _init_steps(context: Context) -> tuple[Step, ...]:
             "kubelet-start.sh", config=paths.KUBEADM_CONFIG, inputs=content_digest(config)
         ),
     )
-    return (write, certs, kubelet, init, kubectl_for_root(context.primary, ids.init))
+    return (write, certs, kubelet, init)

@@ -17,26 +17,26 @@ def credential_steps(context: Context) -> tuple[Step, ...]:
     host = context.primary.address
     ids = Ids(host)
     steps = [
-        _capture(ids.ca, host, "the CA, for joining hosts to trust", "ca.sh", "ca", ids.init),
-        _capture(ids.token, host, "a token, for hosts to join with", "token.sh", "token", ids.init),
+        _capture(ids.ca, host, "the CA, for joining hosts to trust", "ca.sh", "ca", context.begun),
+        _capture(ids.token, host, "a token, for hosts to join with", "token.sh", "token", context.begun),
     ]
     if context.further:
         steps.append(
-            _capture(ids.pki, host, "keys that all control planes share", "pki.sh", "pki", ids.certs)
+            _capture(ids.pki, host, "keys that all control planes share", "pki.sh", "pki", context.certified)
         )
     if any(balanced(context, worker) for worker in context.site.workers):
         reason = "the CA, for balancers to know servers by"
-        steps.append(_capture(ids.ca_file, host, reason, "ca-file.sh", "ca-file", ids.certs))
+        steps.append(_capture(ids.ca_file, host, reason, "ca-file.sh", "ca-file", context.certified))
     return tuple(steps)
 
 
-def _capture(name: str, host: str, reason: str, script: str, slot: str, behind: str) -> Step:
+def _capture(name: str, host: str, reason: str, script: str, slot: str, after: tuple[str, ...]) -> Step:
     return Exec(
         id=name,
         host=host,
         phase=Phase.CONTROL_PLANE,
         reason=reason,
-        after=(behind,),
+        after=after,
         script=templates.script(script),
         capture=slot,
         volatile=True,

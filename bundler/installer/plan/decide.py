@@ -6,11 +6,12 @@ The planner (plan/cluster) says what has to happen to which host and why; the pr
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import Index
 from bundler.installer.facts.model import Facts
 from bundler.installer.facts.observed import Observed
 from bundler.installer.plan.aim import effective, observed_of, outline, whole
+from bundler.installer.plan.app_config import app_faults
 from bundler.installer.plan.apps import app_steps
 from bundler.installer.plan.cluster.decide import decide as ask_planner
 from bundler.installer.plan.cluster.decide import refuse
@@ -19,29 +20,39 @@ from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.cluster.steps import Refused, Stage
 from bundler.installer.plan.cluster.view import View
-from bundler.installer.plan.contents import KUBEADM_FILE, Contents
+from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.expand import expand, mark
 from bundler.installer.plan.host import host_steps
+from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.join import worker_steps
-from bundler.installer.plan.kubeadm_convert import Source
-from bundler.installer.plan.kubeadm_documents import Layers, read_bundle
+from bundler.installer.plan.labels import label_steps
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.packages import package_steps
-from bundler.installer.plan.preflight import DEFAULT_LIMITS, Limits, check, check_removal, warnings
+from bundler.installer.plan.preflight import (
+    DEFAULT_LIMITS,
+    Limits,
+    check,
+    check_names,
+    check_removal,
+    warnings,
+)
 from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.registry import registry_steps
 from bundler.installer.plan.remove import removal_steps
 from bundler.installer.plan.runtime import runtime_steps
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
+from bundler.installer.plan.stale import stale_steps
 from bundler.installer.plan.steps import Plan, Step
 from bundler.installer.plan.time_service import time_steps
+from bundler.installer.plan.vip import vip_free, vip_steps
 from bundler.installer.site.desired import Desired
 from bundler.installer.site.model import Host, Role, Site
+from bundler.installer.site.ranges import hosts as counted
 
 NO_OPERATION = Operation()
 
@@ -104,19 +115,16 @@ def prepare(
     key: of who signed the bundle. others: hosts beyond the Clusterfile's that were reached.
     Raises BundlerError (INPUT, UNSUPPORTED) for a bundle or a Clusterfile that asks for what can't be done.
     """
+    if faults := tuple(app_faults(site, contents.index)):
+        raise Problems(faults)
     contents.version  # noqa: B018  (a bundle without Kubernetes is refused before all else)
     observed = observed_of(facts)
     rough = outline(site, contents.index, key)
     view = moved_on(View(rough, observed, operation))
     if refuse(view):
         return Prepared(rough, observed, operation, contents)
-    layers = Layers(
-        contents.version,
-        read_bundle(contents.files.get(KUBEADM_FILE, b""), KUBEADM_FILE),
-        {kind: Source(data, site.documents.get(kind)) for kind, data in site.kubeadm.items()},
-    )
-    stays = effective(site, view, others or {})
-    context = Context(stays, facts, contents, secrets, cluster_settings(facts), layers)
+    context = context_of(effective(site, view, others or {}), facts, contents, secrets)
+    check_names(context)
     recipe = producers(context)
     return Prepared(whole(rough, context, recipe), observed, operation, contents, recipe, context)
 
@@ -139,23 +147,46 @@ def concrete(prepared: Prepared, decision: Decided, *, limits: Limits = DEFAULT_
 
 def producers(context: Context) -> tuple[Step, ...]:
     """Every step that an install of this site from nothing takes."""
-    return (
+    steps = (
         *host_steps(context),
         *package_steps(context),
         *time_steps(context),
         *runtime_steps(context),
         *registry_steps(context),
         *endpoint_steps(context),
+        *vip_steps(context),
         *control_plane_steps(context),
         *worker_steps(context),
         *network_steps(context),
+        *label_steps(context),
         *app_steps(context),
     )
+    return _behind(vip_free(context), (*steps, *stale_steps(steps)))
+
+
+def context_of(site: Site, facts: Facts, contents: Contents, secrets: Secrets) -> Context:
+    """All that the parts of a plan read."""
+    primary = facts.hosts[site.control_plane.address]
+    context = Context(site, facts, contents, secrets, cluster_settings(primary))
+    return replace(context, running=_joined(context))
+
+
+def _behind(first: tuple[str, ...], steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, none of which begins before those that may still refuse everything."""
+    if not first:
+        return steps
+    return tuple(step if step.after or step.id in first else replace(step, after=first) for step in steps)
+
+
+def _joined(context: Context) -> bool:
+    """Whether the primary has joined a cluster that another control plane began: it never begins one."""
+    primary = context.primary
+    return Ids(primary.address).member in context.of(primary).stamps
 
 
 def _title(contents: Contents, site: Desired) -> str:
     index = contents.index
-    return f"{index.name} {index.version}: Kubernetes {contents.version.text} on {len(site.hosts)} hosts"
+    return f"{index.name} {index.version}: Kubernetes {contents.version.text} on {counted(len(site.hosts))}"
 
 
 def _roles(view: View) -> tuple[Host, ...]:
@@ -170,7 +201,7 @@ def decide_removal(site: Site, facts: Facts, index: Index, *, operation: Operati
     Raises RefusedError, and Problems (PREFLIGHT) for a host whose cluster is not ours.
     """
     check_removal(facts)
-    view = removal_view(site, facts, index, operation or Operation(Kind.DELETE))
+    view = rough_view(site, facts, index, operation or Operation(Kind.DELETE))
     if refused := refuse(view):
         raise RefusedError(refused, site.name)
     hosts = tuple(host for host in site.hosts if host.address in facts.hosts)
@@ -179,9 +210,9 @@ def decide_removal(site: Site, facts: Facts, index: Index, *, operation: Operati
     steps = tuple(
         replace(step, after=step.after or names) for step in removal_steps(replace(site, hosts=hosts))
     )
-    return arrange(f"{index.name}: {len(site.hosts)} hosts as they were before", (*marks, *steps))
+    return arrange(f"{index.name}: {counted(len(site.hosts))} as before the install", (*marks, *steps))
 
 
-def removal_view(site: Site, facts: Facts, index: Index, operation: Operation) -> View:
-    """The view from which a removal follows."""
+def rough_view(site: Site, facts: Facts, index: Index, operation: Operation) -> View:
+    """What can be said of a site before anybody knows what a bundle wants of its hosts."""
     return moved_on(View(outline(site, index, ""), observed_of(facts), operation))

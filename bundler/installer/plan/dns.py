@@ -27,7 +27,7 @@ def dns_steps(context: Context) -> tuple[Step, ...]:
             host=ids.host,
             phase=Phase.NETWORK,
             reason="names of the cluster resolve, and others only by the site's own name servers",
-            after=(ids.init,),
+            after=context.begun,
             script=templates.script(
                 "kubectl.sh", "dns.sh", config=_config_map(context), patch=json.dumps(_patch(context))
             ),

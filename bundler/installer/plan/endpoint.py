@@ -3,7 +3,7 @@
 The name stands in every certificate and kubeconfig, so a cluster grows without any of them being replaced. On
 a control plane it leads to the host's own server. On a worker it leads to a balancer on its loopback
 (`endpoint: local`), to the control planes' virtual address, or to the site's own balancer. The balancer is a
-systemd unit with HAProxy out of the bundle: it works before the first image is there. See ADR 0019.
+systemd unit with HAProxy out of the bundle: it works before the first image is there. See ADR 0020.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, content_digest, node_name, spread
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.packages import packages_of
-from bundler.installer.plan.steps import Exec, Phase, Step, Write
+from bundler.installer.plan.steps import Await, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import ExternalEndpoint, Host, LocalEndpoint, VirtualEndpoint
 
@@ -47,7 +47,8 @@ def endpoint_of(context: Context, host: Host) -> tuple[Step, ...]:
         return (_name(host, host.address, (behind,)),)
     match context.site.endpoint:
         case VirtualEndpoint(address) | ExternalEndpoint(address):
-            return (_name(host, address, (ids.prepare,)),)
+            answers = _answers(context, host, address)
+            return (answers, _name(host, address, (answers.id,)))
         case LocalEndpoint():
             balancer = balancer_of(context, context.of(host))
     if balancer is None:  # preflight has seen that there is only one control plane
@@ -78,6 +79,22 @@ def shared_address(context: Context) -> str:
             return address
         case LocalEndpoint():
             return ""
+
+
+def _answers(context: Context, host: Host, address: str) -> Step:
+    """Whether this host reaches the API there; nobody has to be asked who can't be."""
+    started = (ident(Phase.CONTROL_PLANE, each.address, "vip-start") for each in context.site.control_planes)
+    virtual = isinstance(context.site.endpoint, VirtualEndpoint)
+    return Await(
+        id=ident(Phase.HOST, host.address, "endpoint-answers"),
+        host=host.address,
+        phase=Phase.HOST,
+        reason=f"this host is to reach the API at {address}",
+        after=(Ids(host.address).prepare, *context.begun, *(started if virtual else ())),
+        script=templates.script("reachable.sh", address=address, port=str(API_PORT)),
+        subject=f"the API to answer at {address}, port {API_PORT}",
+        deadline=60.0,
+    )
 
 
 def _name(host: Host, address: str, after: tuple[str, ...]) -> Step:
@@ -113,7 +130,7 @@ def _balancer_steps(context: Context, host: Host, balancer: Balancer) -> tuple[S
         _write(host, "endpoint-unit", f"{paths.UNITS}/{paths.ENDPOINT_UNIT}", unit),
     )
     start = Exec(
-        id=ident(Phase.HOST, host.address, "endpoint-start"),
+        id=ids.balancer,
         host=host.address,
         phase=Phase.HOST,
         reason="this node reaches the API through any control plane that is ready",

@@ -112,6 +112,11 @@ class Ids:
         return ident(Phase.HOST, self.host, "endpoint")
 
     @property
+    def balancer(self) -> str:
+        """This worker's balancer runs with the list of control planes as it is now."""
+        return ident(Phase.HOST, self.host, "endpoint-start")
+
+    @property
     def join(self) -> str:
         """This worker has joined."""
         return ident(Phase.WORKERS, self.host, "join")

@@ -11,6 +11,9 @@ A plan that holds either also holds, for the same Context, `credential_steps` (o
 `host_steps`, `package_steps`, `runtime_steps`, `endpoint_steps`, and `registry_steps` where it is a control
 plane. Other hosts learn of a control plane by the steps of those producers whose content has changed: their
 balancer's list, their hosts.toml, their /etc/hosts. A worker that joins changes nothing on other workers.
+
+Where the cluster is up, `Context.running` says so; then nothing waits for an `init`. Who takes only some of
+these steps into a plan gives them to `order.closed`: names that are no step of it count as done.
 """
 
 from bundler.installer.plan import paths
@@ -32,7 +35,7 @@ def worker_steps(context: Context) -> tuple[Step, ...]:
 
 def join_worker(context: Context, host: Host, *, after: tuple[str, ...] = ()) -> tuple[Step, ...]:
     """Its configuration, a token to join with, and the join, which takes the token away."""
-    ids, primary = Ids(host.address), Ids(context.primary.address)
+    ids = Ids(host.address)
     config = _config(context, host, Phase.WORKERS)
     discovery = _discovery(context, host, Phase.WORKERS)
     join = Exec(
@@ -42,7 +45,7 @@ def join_worker(context: Context, host: Host, *, after: tuple[str, ...] = ()) ->
         reason="this host is to run pods of the cluster",
         after=(
             *(config.id, discovery.id, ids.kubelet, ids.containerd, ids.images, ids.endpoint),
-            *(primary.init, *after),
+            *(*context.begun, *after),
         ),
         script=templates.script(
             "join.sh",
@@ -76,6 +79,7 @@ def join_control_plane(context: Context, host: Host, *, after: tuple[str, ...] =
         secret=True,
         slots=("pki",),
     )
+    room = _room(context, host, after)
     join = Exec(
         id=ids.member,
         host=host.address,
@@ -83,7 +87,7 @@ def join_control_plane(context: Context, host: Host, *, after: tuple[str, ...] =
         reason="this host is to be a control plane, too",
         after=(
             *(config.id, discovery.id, keys.id, ids.kubelet, ids.containerd, ids.images),
-            *(Ids(primary.address).init, *after),
+            *(*context.begun, room.id),
         ),
         script=templates.script(
             "join-control-plane.sh",
@@ -91,25 +95,26 @@ def join_control_plane(context: Context, host: Host, *, after: tuple[str, ...] =
             discovery=paths.DISCOVERY,
             pki=paths.SHARED_PKI,
             endpoint=ENDPOINT,
-            seed=primary.address,
             own=host.address,
+            node=node_name(context.of(host)),
             phases=",".join(skipped_phases(context)),
             ignored=",".join(ignored_checks(context, host)),
             inputs=content_digest(config.content),
         ),
         timeout=600.0,
     )
-    return (config, discovery, keys, join, kubectl_for_root(host, join.id), _settled(context, host, join.id))
+    kubectl = kubectl_for_root(host, (join.id,))
+    return (config, discovery, keys, room, join, kubectl, _settled(context, host, join.id))
 
 
-def kubectl_for_root(host: Host, behind: str) -> Step:
+def kubectl_for_root(host: Host, after: tuple[str, ...]) -> Step:
     """On a control plane, `kubectl` works for root without any option."""
     return Exec(
         id=ident(Phase.CONTROL_PLANE, host.address, "kubectl"),
         host=host.address,
         phase=Phase.CONTROL_PLANE,
         reason="root's kubectl finds the cluster",
-        after=(behind,),
+        after=after,
         script=templates.script("admin.sh"),
     )
 
@@ -121,11 +126,32 @@ def _settled(context: Context, host: Host, behind: str) -> Step:
         phase=Phase.CONTROL_PLANE,
         reason="the next control plane joins once etcd has a majority to spare",
         after=(behind,),
-        script=templates.script("etcd.sh", "etcd-settled.sh", member=node_name(context.of(host))),
+        script=_etcd_settled(node_name(context.of(host))),
         subject="every member of etcd to be a healthy voter",
         deadline=_SETTLES,
         diagnose=templates.script("etcd.sh", "etcd-diagnose.sh"),
     )
+
+
+def _room(context: Context, host: Host, after: tuple[str, ...]) -> Await:
+    """On the primary, before anything is joined; a member that a cut join of this host has left is no bar."""
+    return Await(
+        id=ident(Phase.CONTROL_PLANE, context.primary.address, f"room-for-{host.address}"),
+        host=context.primary.address,
+        phase=Phase.CONTROL_PLANE,
+        reason="etcd takes a member only while all others are well",
+        after=after,
+        volatile=True,
+        means=True,
+        script=_etcd_settled(node_name(context.of(context.primary)), besides=host.address),
+        subject="every other member of etcd to be a healthy voter",
+        deadline=60.0,
+        diagnose=templates.script("etcd.sh", "etcd-diagnose.sh"),
+    )
+
+
+def _etcd_settled(member: str, besides: str = "") -> str:
+    return templates.script("etcd.sh", "etcd-settled.sh", member=member, besides=besides)
 
 
 def _config(context: Context, host: Host, phase: Phase) -> Write:
@@ -152,7 +178,8 @@ def _discovery(context: Context, host: Host, phase: Phase) -> Write:
         volatile=True,
         means=True,
         path=paths.DISCOVERY,
-        content=discovery_config(),
+        # Not in the join's own script, which stays the same whoever is asked.
+        content=f"# seed {context.primary.address}\n{discovery_config()}",
         mode=0o600,
         secret=True,
         slots=("ca", "token"),

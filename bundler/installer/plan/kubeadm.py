@@ -111,7 +111,7 @@ def ignored_checks(context: Context, host: Host) -> tuple[str, ...]:
     """
     facts = context.of(host)
     traces = (*_INIT_TRACES, *_JOIN_TRACES) if host.is_control_plane else _JOIN_TRACES
-    swap = () if _fails_on_swap(context, facts) else ("Swap",)
+    swap = ("Swap",) if facts.swap else ()
     # In a container kubeadm finds neither the kernel's configuration nor its modules.
     odd = in_container(facts) or (facts.cgroup is CgroupVersion.V1 and allows_cgroup_v1(context))
     return (*dict.fromkeys(traces), *swap, *(("SystemVerification",) if odd else ()))
@@ -142,10 +142,6 @@ def _drop_in(driver: str, *, swap: bool) -> str:
 def _common_driver(context: Context) -> str:
     """What KubeletConfiguration says for all nodes: what the first control plane needs."""
     return node_settings(context.of(context.primary)).cgroup_driver
-
-
-def _fails_on_swap(context: Context, facts: HostFacts) -> bool:
-    return not facts.swap if context.contents.version.kubelet_drop_ins else context.cluster.fail_swap_on
 
 
 def subnets(context: Context) -> tuple[str, str]:
@@ -196,6 +192,8 @@ def _kubelet_arguments(context: Context, host: Host, facts: HostFacts) -> list[A
     differs = driver != _common_driver(context)
     if differs and not context.contents.version.kubelet_drop_ins:
         arguments.append(argument("cgroup-driver", driver))
+    if facts.swap and not context.contents.version.kubelet_drop_ins:
+        arguments.append(argument("fail-swap-on", "false"))  # here alone: others keep the stricter setting
     return arguments
 
 
@@ -219,7 +217,7 @@ def _kubelet(context: Context) -> Document:
     return {
         **kubelet_defaults(),
         "cgroupDriver": _common_driver(context),
-        "failSwapOn": context.contents.version.kubelet_drop_ins or context.cluster.fail_swap_on,
+        "failSwapOn": True,
         "serializeImagePulls": False,  # they come from next door; waiting in a row helps nobody
     }
 

@@ -34,7 +34,7 @@ def kubelet_certificate_steps(context: Context) -> tuple[Step, ...]:
             host=ids.host,
             phase=Phase.NETWORK,
             reason="the API server speaks to no kubelet that the cluster's CA does not vouch for",
-            after=(ids.init, *context.joins),
+            after=(*context.begun, *context.joins),
             script=templates.script("kubectl.sh", "kubelet-certs.sh", wanted=wanted),
             subject="every kubelet to serve with a certificate of the cluster's CA",
             deadline=DEADLINE,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind
+from bundler.core.variables import why_not
 from bundler.installer.plan import paths
 from bundler.installer.plan.contents import HELM_MEMBER, deliver
 from bundler.installer.plan.context import Context, files_digest
@@ -104,7 +105,13 @@ def _apply(
         phase=phase,
         reason=f"the app {app.name} is made of manifests",
         after=after,
-        script=templates.script("kubectl.sh", "apply.sh", folder=folder_of(app), inputs=files_digest(files)),
+        script=templates.script(
+            "kubectl.sh",
+            "apply.sh",
+            folder=folder_of(app),
+            namespace=app.namespace,
+            inputs=files_digest(files),
+        ),
     )
     ready = Await(
         id=ident(phase, host, f"ready-{app.name}"),
@@ -113,7 +120,11 @@ def _apply(
         reason=f"the app {app.name} is there when all of it is up",
         after=(apply.id,),
         script=templates.script(
-            "kubectl.sh", "rolled-out.sh", folder=folder_of(app), inputs=files_digest(files)
+            "kubectl.sh",
+            "rolled-out.sh",
+            folder=folder_of(app),
+            namespace=app.namespace,
+            inputs=files_digest(files),
         ),
         subject=f"the app {app.name} to be up",
         deadline=APP_DEADLINE,
@@ -129,7 +140,7 @@ def _helm(
     request = {
         "release": app.name,
         "chart": folder_of(app),
-        "namespace": "default",
+        "namespace": app.namespace or "default",
         "timeout": int(APP_DEADLINE),
         "kubeconfig": "/etc/kubernetes/admin.conf",
         "server_side": True,
@@ -140,13 +151,19 @@ def _helm(
         phase=phase,
         reason=f"the app {app.name} is a chart; Helm waits until it is ready",
         after=(*after, helm_id(host)),
-        script=templates.script(
+        script=_diagnosis()
+        + templates.script(
             "helm.sh", runtime=paths.RUNTIME, library=paths.HELM_LIBRARY, inputs=files_digest(files)
         ),
         stdin=json.dumps(request, sort_keys=True),
         timeout=APP_DEADLINE + 60,
     )
     return (install,)
+
+
+def _diagnosis() -> str:
+    """The shell function `diagnose`, for a script that waits by itself."""
+    return f"{templates.load('kubectl.sh')}diagnose() {{\n{templates.load('diagnose.sh')}}}\n"
 
 
 def _commands(
@@ -173,6 +190,18 @@ class Commands:
     env: Mapping[str, str]
 
 
+def _check_names(app: str, variables: Mapping[str, str]) -> None:
+    """A bundle of an older builder may hold names that are code. Raises BundlerError (INPUT)."""
+    for name in variables:
+        if why := why_not(name):
+            raise BundlerError(
+                f"the variable {name!r} {why}",
+                where=f"app {app}",
+                fix="ask the vendor for a bundle without it, or take it out of the Clusterfile",
+                code=ExitCode.INPUT,
+            )
+
+
 def run_steps(
     context: Context, commands: Commands, *, phase: Phase, after: tuple[str, ...], inputs: str
 ) -> tuple[Step, ...]:
@@ -184,6 +213,7 @@ def run_steps(
         **context.site.env,
         **context.site.app_env(name),
     }
+    _check_names(name, variables)
     environment = Write(
         id=ident(Phase.DISTRIBUTE, host, f"env-{name}"),
         host=host,

@@ -3,7 +3,7 @@
 `leave` is a plain function. Its Context is that of the site *without* the host: `context.primary` is a
 control plane that stays, and asks the cluster. A plan that holds `leave` also has, for the same Context, the
 producers of `join`'s docstring for the hosts that stay; where a control plane leaves, `leave` comes after
-their `Ids.endpoint`, so that no balancer leads to it any more when it stops (`told`). The API has a name, so
+those of their steps that `told` names, so that no balancer leads to it when it stops. The API has a name, so
 neither certificates nor kubeconfigs nor the ConfigMap cluster-info change.
 
 The quorum is looked at again by the step that removes the member; `site.quorum` decides beforehand.
@@ -12,6 +12,7 @@ The quorum is looked at again by the step that removes the member; `site.quorum`
 from typing import Final
 
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.endpoint import balanced
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.remove import host_removal
 from bundler.installer.plan.steps import Exec, Phase, Step
@@ -22,8 +23,8 @@ DRAIN_LIMIT: Final = 300  # seconds
 
 
 def told(context: Context) -> tuple[str, ...]:
-    """Steps after which no host of this site leads anybody to a control plane that it no longer has."""
-    return tuple(Ids(host.address).endpoint for host in context.site.hosts)
+    """Steps after which no balancer leads anybody to a control plane that the site no longer has."""
+    return tuple(Ids(host.address).balancer for host in context.site.workers if balanced(context, host))
 
 
 def leave(

@@ -1,6 +1,7 @@
 """DNS and the network plug-in, as soon as the API answers, and then all nodes Ready."""
 
 from bundler.core.index import AppRole
+from bundler.core.words import counted
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.dns import dns_steps
 from bundler.installer.plan.ids import Ids
@@ -20,24 +21,25 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         step
         for app in context.contents.index.apps
         if app.role is AppRole.CNI
-        for step in launch(context, app, phase=Phase.NETWORK, after=(ids.init,))
+        for step in launch(context, app, phase=Phase.NETWORK, after=context.begun)
     )
     applied = tuple(
         step.id for step in plugins if not isinstance(step, Await) and step.phase is Phase.NETWORK
     )
     dns = dns_steps(context)
-    names = " ".join(node_name(facts) for _, facts in context.hosts())
+    names = " ".join(f"{node_name(facts)}/{host.address}" for host, facts in context.hosts())
+    count = len(context.site.hosts)
+    nodes = f"all {counted(count, 'node')}" if count > 1 else "the node"
     ready = Await(
         id=ids.ready,
         host=host,
         phase=Phase.NETWORK,
         reason="apps are spread over all nodes and find each other by name",
-        after=(ids.init, *applied, *context.joins, *(step.id for step in dns)),
+        after=(*context.begun, *applied, *context.joins, *(step.id for step in dns)),
         script=templates.script(
             "kubectl.sh", "nodes-ready.sh", *(("dns-ready.sh",) if dns else ()), nodes=names
         ),
-        subject=f"all {len(context.site.hosts)} nodes to be Ready"
-        + (" and the DNS to answer" if dns else ""),
+        subject=f"{nodes} to be Ready" + (" and the DNS to answer" if dns else ""),
         deadline=NODES_DEADLINE,
         interval=0.2,
         diagnose=templates.script("kubectl.sh", "diagnose.sh"),

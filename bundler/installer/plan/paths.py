@@ -20,6 +20,9 @@ CA: Final = f"{CONFIG}/ca.crt"  # the site's own
 CLUSTER_CA: Final = f"{CONFIG}/cluster-ca.crt"
 ENDPOINT_CONFIG: Final = f"{CONFIG}/endpoint.cfg"
 ENDPOINT_UNIT: Final = "bundler-endpoint.service"
+VIP_CONFIG: Final = f"{CONFIG}/vip.conf"
+VIP_CHECK: Final = f"{CONFIG}/vip-check"
+VIP_UNIT: Final = "bundler-vip.service"
 CERTS: Final = f"{CONFIG}/certs.d"
 CONTAINERD_CONFIG: Final = f"{CONFIG}/containerd.toml"
 CONTAINERD_SOCKET: Final = "/run/containerd/containerd.sock"
@@ -42,7 +45,7 @@ HELM_LIBRARY: Final = f"{STATE}/helm/libhelm_c.so"
 # Folders that Kubernetes, containerd, network plug-ins and kubectl make while they run. Those that were not
 # there before us go as a whole when the cluster is deleted.
 TREES: Final = (
-    CONFIG,
+    CERTS,
     "/etc/kubernetes",
     "/etc/cni",
     "/etc/containerd",
@@ -64,5 +67,6 @@ TREES: Final = (
     "/var/log/kubernetes",
     "/var/log/pods",
 )
-# Folders that they make and that may come to hold what is not theirs: they go if they are empty.
-FOLDERS: Final = ("/lib/modules", "/etc/ssl/certs")
+# Folders that may hold what is neither ours nor theirs, as keys and revocations in CONFIG/trust.d: they
+# go if they are empty.
+FOLDERS: Final = (CONFIG, "/lib/modules", "/etc/ssl/certs")

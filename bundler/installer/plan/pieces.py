@@ -26,6 +26,7 @@ LATE: Final = frozenset({Phase.NETWORK, Phase.APPS})  # come after the joins
 CLUSTER: Final = frozenset(
     {Phase.CONTROL_PLANE, Phase.WORKERS}
 )  # init and joins: decided by what is observed
+_BESIDE: Final = ("kubectl", "vip-")  # of a control plane, and no part of how it comes to be one
 _UNITS: Final = {
     "kubelet-enable.sh": "kubelet.service",
     "endpoint-start.sh": "bundler-endpoint.service",
@@ -40,7 +41,7 @@ def pieces_of(steps: Iterable[Step]) -> tuple[Piece, ...]:
 
 def is_cluster(step: Step) -> bool:
     """Whether it is a part of `init` or of a join; what makes root's kubectl work is not."""
-    return step.phase in CLUSTER and not step.id.endswith("/kubectl")
+    return step.phase in CLUSTER and not step.id.rsplit("/", 1)[-1].startswith(_BESIDE)
 
 
 def is_late(step: Step) -> bool:
@@ -107,7 +108,7 @@ def _of_script(script: Script, stdin: str) -> Expected:
     variables = script.variables
     for name in script.names:
         match name:
-            case "unit-start.sh":
+            case "unit-start.sh" | "vip-start.sh":
                 return UnitRuns(variables["unit"])
             case "kubelet-enable.sh":
                 return UnitRuns(_UNITS[name], active=False)

@@ -5,6 +5,7 @@ Every one has all images, so any of them may be off; none replicates to another.
 
 from bundler.core.index import Image
 from bundler.core.reference import Reference
+from bundler.core.words import counted
 from bundler.installer.plan import paths
 from bundler.installer.plan import site_pki as site_secrets
 from bundler.installer.plan.context import Context, content_digest
@@ -79,7 +80,7 @@ def _image_steps(
             id=_delivered(host, what),
             host=host.address,
             phase=Phase.DISTRIBUTE,
-            reason=f"a registry of the site serves {len(names)} images from here",
+            reason=f"a registry of the site serves {counted(len(names), 'image')} from here",
             after=(*own, *first),
             files=context.contents.image_deliveries(names, besides=besides),
         ),
@@ -87,7 +88,7 @@ def _image_steps(
             id=_linked(host, what),
             host=host.address,
             phase=Phase.REGISTRY,
-            reason=f"{len(names)} images get their names in the site's registry",
+            reason=f"{counted(len(names), 'image')} named in the site's registry",
             after=(_delivered(host, what),),
             script=templates.script("links.sh", root=paths.REGISTRY_REPOSITORIES),
             stdin="".join(f"{line}\n" for line in lines),

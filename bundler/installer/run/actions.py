@@ -24,9 +24,12 @@ from bundler.installer.transport.protocol import Outcome, Transport
 _TAIL: Final = 20  # lines of output in an error
 _WRITE_TIMEOUT: Final = 120.0
 _ATTEMPT: Final = 60.0  # seconds beyond an Await's deadline for its last attempt and its diagnosis
+_TELL_EVERY: Final = 14  # seconds between two words on what is awaited; the view tells them every 15
 _NOT_READY: Final = 75  # exit status when a deadline has passed (EX_TEMPFAIL)
+_CAPTURED: Final = re.compile(r"[A-Za-z0-9+/=._-]{1,200000}")
 _FULL: Final = 74  # exit status when a step failed on a host whose disk is full (EX_IOERR)
 _FULL_LINE: Final = "no space left on "  # as full-disk.sh says it
+_ENOSPC: Final = "No space left on device"  # as programs say it; what they wrote may be gone by now
 _SLOT: Final = re.compile(r"@@([A-Za-z0-9_.-]+)@@")
 
 
@@ -101,7 +104,19 @@ def perform(
     if outcome.status:
         raise failure(step, outcome)
     if isinstance(step, Exec) and step.capture:
-        desk.captures.keep(step.capture, outcome.stdout.strip())
+        desk.captures.keep(step.capture, _captured(step, outcome.stdout.strip()))
+
+
+def _captured(step: Exec, value: str) -> str:
+    """What goes into files of other hosts: one word, as certificates in base64 and tokens are."""
+    if not _CAPTURED.fullmatch(value):
+        raise BundlerError(
+            "the answer makes no sense",
+            where=f"{step.host}, step {step.id}",
+            why=f"{len(value)} characters that are not one word of base64 or a token",
+            code=ExitCode.STEP,
+        )
+    return value
 
 
 def _wait(step: Await, transport: Transport, desk: Desk, on_output: Callable[[str], None] | None) -> Outcome:
@@ -187,10 +202,16 @@ diagnose() {{
 {step.diagnose}
 }}
 end=$(($(date +%s) + {max(int(deadline), 1)}))
+tell=$(($(date +%s) + {_TELL_EVERY}))
 while :; do
     said=$( (attempt) 2>&1 </dev/null 8>&-)
     [ "$?" != 0 ] || break
-    if [ "$(date +%s)" -ge "$end" ]; then
+    now=$(date +%s)
+    if [ "$now" -ge "$tell" ]; then
+        printf '%s\\n' "$said" | tail -n 1
+        tell=$((now + {_TELL_EVERY}))
+    fi
+    if [ "$now" -ge "$end" ]; then
         printf '%s\\n' "$said" >&2
         (diagnose) >&2 2>&1 </dev/null 8>&-
         ! full_disk || exit {_FULL}
@@ -198,6 +219,7 @@ while :; do
     fi
     sleep {step.interval:g}
 done
+[ -z "${{bundler_lost:-}}" ] || exit 0 # hosts were left out: the next run waits for them
 {record(step)}
 """
 
@@ -206,9 +228,16 @@ def failure(step: Step, outcome: Outcome) -> BundlerError:
     """The error for a step whose command ended with a status other than 0."""
     if outcome.status == TAKEN_OVER:
         return taken_over(step.host)
-    if outcome.status == _FULL:
+    if outcome.status == _FULL or _ENOSPC in outcome.stderr:
         return _no_space(step, outcome)
     output = "" if _is_secret(step) else _last_lines(outcome)
+    if isinstance(step, Exec) and outcome.status == _NOT_READY:
+        return BundlerError(
+            f"it did not become ready in time ({step.reason})",
+            where=f"{step.host}, step {step.id}",
+            why=output,
+            code=ExitCode.NOT_READY,
+        )
     if isinstance(step, Await) and outcome.status == _NOT_READY:
         return BundlerError(
             f"gave up waiting for {step.subject} (limit {step.deadline:g} s, times --timeout-factor)",
@@ -234,7 +263,7 @@ def _full_disk(step: Step, transport: Transport, error: BundlerError) -> Bundler
 
 def _no_space(step: Step, outcome: Outcome) -> BundlerError:
     """The disk first, whatever the command itself complained of."""
-    lines = [line for line in outcome.stderr.splitlines() if line.startswith(_FULL_LINE)]
+    lines = [line for line in outcome.stderr.splitlines() if line.startswith(_FULL_LINE)] or [_ENOSPC]
     rest = "" if _is_secret(step) else _last_lines(outcome)
     return BundlerError(
         f"a step failed, and the disk is full: {'; '.join(dict.fromkeys(lines))}",

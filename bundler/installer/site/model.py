@@ -3,12 +3,13 @@
 Nothing here does I/O: a password that stands in a file or in the environment is only named.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import takewhile
+from functools import cached_property
 from typing import Any, Final
 
+from bundler.core.errors import Location
 from bundler.core.yamldoc import Document
 
 REGISTRY_DOMAIN: Final = "registry.internal"  # .internal is reserved for private use
@@ -77,12 +78,17 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One machine of the site. env: the host's own variables over the cluster's."""
+    """One machine of the site.
+
+    env: the host's own variables over the cluster's. labels: names of the site's own roles, in the file's
+    order; Kubernetes shows them as roles of the node.
+    """
 
     address: str
     roles: frozenset[Role]
     login: Login = Login()
     env: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
 
     @property
     def is_control_plane(self) -> bool:
@@ -127,7 +133,7 @@ class Registry:
         return f"{self.domain}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
 class Site:
     """The whole of a Clusterfile.
 
@@ -135,7 +141,8 @@ class Site:
     documents by kind, untouched; documents: the same with their places in the file. dns: name servers that
     the cluster's DNS asks for names outside of it; ntp: time servers of all hosts. launch: the apps to start,
     in order, instead of the bundle's LAUNCH; None where the file does not say. app_envs: an app's own
-    variables. notices: what the user should be told.
+    variables. places: where the file speaks of apps: `launch/NAME`, `env/NAME`. notices: what the user should
+    be told.
     """
 
     name: str
@@ -149,6 +156,7 @@ class Site:
     ntp: tuple[str, ...] = ()
     launch: tuple[str, ...] | None = None
     app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    places: Mapping[str, Location] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
     @property
@@ -156,12 +164,12 @@ class Site:
         """The first control plane of the Clusterfile."""
         return next(host for host in self.hosts if host.is_control_plane)
 
-    @property
+    @cached_property
     def control_planes(self) -> tuple[Host, ...]:
-        """Every host that runs the control plane; they stand first, and every host's plan asks for them."""
-        return tuple(takewhile(lambda host: host.is_control_plane, self.hosts))
+        """Every host that runs the control plane."""
+        return tuple(host for host in self.hosts if host.is_control_plane)
 
-    @property
+    @cached_property
     def workers(self) -> tuple[Host, ...]:
         """Every host without the control plane."""
         return tuple(host for host in self.hosts if not host.is_control_plane)
@@ -172,6 +180,12 @@ class Site:
             if host.address == address:
                 return host
         raise KeyError(address)
+
+    def without(self, addresses: Collection[str]) -> "Site":
+        """The same site with these hosts left out."""
+        if not addresses:
+            return self
+        return replace(self, hosts=tuple(host for host in self.hosts if host.address not in addresses))
 
     def app_env(self, name: str) -> Mapping[str, str]:
         """What the Clusterfile sets for this app, over everything else."""

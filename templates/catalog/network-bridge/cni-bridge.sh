@@ -19,25 +19,11 @@ STATE=${STATE:-/run/cni-bridge}
 
 say() { echo "cni-bridge: $*"; }
 
-api() {
-    # kube-proxy's settings hold the API server's own address: the Service address works only after kube-proxy does
-    if [ -f "$PROXY/kubeconfig.conf" ]; then
-        kubectl --kubeconfig "$PROXY/kubeconfig.conf" "$@"
-    else
-        kubectl "$@"
-    fi
-}
-
-node_fields() {
-    printf '%s' "{$1.metadata.name}|{$1.spec.podCIDR}|{$1.status.addresses[?(@.type=='InternalIP')].address}{'\\n'}"
-}
-
 # ---- what is to be
 
 # Reads the cluster's nodes into $STATE/nodes: name|range|address, one a line.
 list_nodes() {
-    api get nodes --request-timeout=10s -o "jsonpath={range .items[*]}$(node_fields '')"'{end}' >"$STATE/nodes.new" &&
-        mv "$STATE/nodes.new" "$STATE/nodes"
+    nodes list >"$STATE/nodes.new" && mv "$STATE/nodes.new" "$STATE/nodes"
 }
 
 configuration() {
@@ -143,8 +129,7 @@ apply() {
 watch_nodes() {
     while :; do
         # whole lines only, so that they don't mix with the ticks
-        api get nodes --watch --output-watch-events --request-timeout=30m \
-            -o "jsonpath={.type}|$(node_fields .object)" | while read -r line; do echo "$line"; done
+        nodes watch | while read -r line; do echo "$line"; done
         echo END
         sleep 1
     done

@@ -195,8 +195,7 @@ def build(programs: Sequence[Program], destination: Path, *, otherwise: str = ""
     for number, program in enumerate(wanted, start=1):
         clock.start(program.seconds)
         told = f"[{number}/{len(wanted)}] {program.name}"
-        # the lock is let go between two programs: who needs only what is kept waits for nobody
-        with ticking(lambda told=told: f"{told}: compiling, {clock.remaining()}"), kept.alone():
+        with ticking(lambda told=told: f"{told}: compiling, {clock.remaining()}"), kept.alone(keys[program]):
             if kept.find(keys[program], program.name) is None:
                 _compile(program, made_on, kept, keys[program])
         say(f"{told}: {clock.stop():.0f} s")

@@ -30,10 +30,10 @@ class Kept:
     def create(cls, root: Path) -> Kept:
         """In a folder that is made if it isn't there; what nobody asked for in a long time goes from it."""
         root.mkdir(parents=True, exist_ok=True)
-        for folder in root.iterdir():
+        for entry in root.iterdir():
             with contextlib.suppress(OSError):
-                if folder.is_dir() and folder.stat().st_mtime < time.time() - KEEP:
-                    shutil.rmtree(folder)
+                if entry.stat().st_mtime < time.time() - KEEP:
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         return cls(root)
 
     def find(self, digest: str, name: str) -> Path | None:
@@ -55,13 +55,13 @@ class Kept:
         return target / name
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """While this lasts, no other build compiles: it would do the same work, or take half the cores."""
-        with (self.root / ".lock").open("w") as lock:
+    def alone(self, digest: str) -> Iterator[None]:
+        """While this lasts, no other build compiles the same program: it would do the same work."""
+        with (self.root / f".lock-{digest}").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                say("Another build is compiling; this one goes on after it")
+                say("Another build compiles the same program; its result is waited for")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

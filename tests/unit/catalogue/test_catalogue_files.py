@@ -17,6 +17,7 @@ ENTRIES = (
     "kubernetes",
     "kubernetes-source",
     "network-bridge",
+    "network-flannel",
     "network-none",
     "tools",
 )
@@ -62,11 +63,16 @@ def test_both_say_which_containerd_they_bring():
     assert default(CATALOGUE / "kubernetes/Kubefile", "CONTAINERD_VERSION") == pinned
 
 
-def test_the_network_runs_the_image_that_is_composed():
-    (pod,) = pod_specs(CATALOGUE / "network-bridge/cni/bridge.yaml")
+@pytest.mark.parametrize("name", ["bridge", "flannel"])
+def test_a_network_runs_the_image_that_is_composed(name):
+    (pod,) = pod_specs(CATALOGUE / f"network-{name}/cni/{name}.yaml")
     (agent,) = pod["containers"]
-    composed = (CATALOGUE / "network-bridge/network.py").read_text()
-    assert f'NAME = "{agent["image"]}"' in composed
+    composed = (CATALOGUE / f"network-{name}/network.py").read_text()
+    repository, _, tag = agent["image"].rpartition(":")
+    assert f'"{repository}:' in composed
+    pin = CATALOGUE / f"network-{name}/modules/{name}/go.mod"
+    pinned = f"/{name} {tag}\n" in pin.read_text() if pin.exists() else f':{tag}"' in composed
+    assert pinned
     assert pod["hostNetwork"] is True
     assert {"operator": "Exists"} in pod["tolerations"]
 
@@ -91,10 +97,10 @@ def test_the_demo_has_one_path_and_tag_in_two_registries():
 
 
 def test_no_pin_names_a_server_that_modules_come_from():
-    files = [*SOURCE.glob("modules/*/go.mod"), *SOURCE.glob("modules/*/go.sum")]
-    assert len(files) == 2 * len(list(SOURCE.glob("modules/*")))
+    files = [*CATALOGUE.glob("*/modules/*/go.mod"), *CATALOGUE.glob("*/modules/*/go.sum")]
+    assert len(files) == 2 * len(list(CATALOGUE.glob("*/modules/*")))
     for path in files:
-        assert "://" not in path.read_text()
+        assert not re.search("https?://", path.read_text())
 
 
 SCRIPTS = sorted({*CATALOGUE.glob("**/*.sh"), *CATALOGUE.glob("**/*.py")})

@@ -1,6 +1,5 @@
 """go_build.py compiles what is not kept, keeps each program at once, and says what a machine lacks."""
 
-import fcntl
 import importlib
 import os
 import subprocess
@@ -111,14 +110,6 @@ def test_every_input_counts(tool, module, tmp_path, monkeypatch, change):
     change(case)
     tool.build([program(tool, module, "a", **case.more)], tmp_path / "out")
     assert asked(tmp_path) == ["a", "a"]
-
-
-def test_who_needs_only_what_is_kept_waits_for_no_other_build(tool, module, tmp_path):
-    tool.build([program(tool, module, "a")], tmp_path / "out")
-    with (tmp_path / "cache/programs/.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        tool.build([program(tool, module, "a")], tmp_path / "two")
-    assert (tmp_path / "two/a").exists()
 
 
 @pytest.mark.usefixtures("tool")

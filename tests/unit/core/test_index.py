@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundler.core.archive.text import listing
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
@@ -49,6 +50,22 @@ FULL = Index(
 def test_an_index_comes_back() -> None:
     assert Index.from_json(FULL.to_json()) == FULL
     assert list(faults(FULL, archive_length=400)) == []
+
+
+def test_an_apps_namespace_is_written_only_where_there_is_one() -> None:
+    """So that bundles which name none stay what they were, byte for byte."""
+    plain = json.loads(FULL.to_json())["apps"][0]
+    assert not {"namespace", "privileged"} & plain.keys()
+    app = replace(FULL.apps[0], namespace="shop", privileged=True)
+    index = replace(FULL, apps=(app, FULL.apps[1]))
+    assert Index.from_json(index.to_json()) == index
+    wrong = replace(FULL, apps=(replace(app, namespace="a; reboot"), FULL.apps[1]))
+    assert "no namespace" in "".join(faults(wrong, archive_length=400))
+
+
+def test_what_an_app_may_do_is_listed() -> None:
+    index = replace(FULL, apps=(replace(FULL.apps[0], namespace="shop", privileged=True),))
+    assert "web  helm  root/application/apps/web  namespace shop  privileged" in listing(index)
 
 
 def test_its_bytes_are_canonical_and_digests_are_text() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import RenderRequest, SdkHelm
-from bundler.builder.charts.source import Chart, find_charts, render
+from bundler.builder.charts.source import Chart, Renderer, find_charts, render
 from bundler.builder.tree.tree import Symlink, Tree
 from bundler.core.errors import BundlerError, ExitCode
 from tests.unit.builder.charts.parts import SHOP, below, tree_of
@@ -25,9 +25,9 @@ class Counting:
     def __init__(self):
         self.count = 0
 
-    def render(self, request, where):
+    def renderings(self, request, where):
         self.count += 1
-        return SdkHelm(timeout=30).render(request, where)
+        return SdkHelm(timeout=30).renderings(request, where)
 
 
 def write(folder, files):
@@ -84,11 +84,11 @@ def test_a_bad_chart_is_told_in_helms_own_words(tmp_path, files, code, says):
 def test_a_chart_is_rendered_once_for_the_same_content(store):
     helm = Counting()
     tree = tree_of(store, below("charts/shop", SHOP))
-    first = render(Chart("charts/shop", "shop"), tree, store, helm, "v1.20.2")
-    assert render(Chart("charts/shop", "shop"), tree, store, helm, "v1.20.2") == first
+    first = render(Chart("charts/shop", "shop"), Renderer(tree, store, helm, "v1.20.2"))
+    assert render(Chart("charts/shop", "shop"), Renderer(tree, store, helm, "v1.20.2")) == first
     assert helm.count == 1
     changed = tree_of(store, below("charts/shop", SHOP | {"values.yaml": SHOP["values.yaml"] + "\n"}))
-    render(Chart("charts/shop", "shop"), changed, store, helm, "v1.20.2")
+    render(Chart("charts/shop", "shop"), Renderer(changed, store, helm, "v1.20.2"))
     assert helm.count == 2
 
 
@@ -103,7 +103,8 @@ def test_a_packed_chart_renders_like_its_folder(store):
     folder, archive = find_charts(tree, "charts", "mine")
     assert archive == Chart("charts/shop-1.2.3.tgz", "mine")
     helm = SdkHelm(timeout=30)
-    assert render(archive, tree, store, helm, "") == render(folder, tree, store, helm, "")
+    renderer = Renderer(tree, store, helm)
+    assert render(archive, renderer) == render(folder, renderer)
 
 
 def test_only_the_outermost_chart_counts(store):
@@ -118,14 +119,14 @@ def test_only_the_outermost_chart_counts(store):
 def test_a_link_out_of_the_chart_is_refused(store, target):
     tree = tree_of(store, below("charts/shop", SHOP)).add({"charts/shop/templates/x": Symlink(target)})
     with pytest.raises(BundlerError, match="leads out"):
-        render(Chart("charts/shop", "shop"), tree, store, SdkHelm(), "")
+        render(Chart("charts/shop", "shop"), Renderer(tree, store, SdkHelm()))
 
 
 def test_a_link_inside_the_chart_is_followed(store):
     files = SHOP | {"files/web.yaml": SHOP["charts/cache/templates/pod.yaml"]}
     tree = tree_of(store, below("charts/shop", files))
     tree = tree.add({"charts/shop/templates/linked.yaml": Symlink("../files/web.yaml")})
-    manifests = render(Chart("charts/shop", "shop"), tree, store, SdkHelm(timeout=30), "")
+    manifests = render(Chart("charts/shop", "shop"), Renderer(tree, store, SdkHelm(timeout=30)))[0]
     assert "redis:7" in manifests["shop/templates/linked.yaml"]
     assert isinstance(tree, Tree)
 

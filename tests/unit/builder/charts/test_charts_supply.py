@@ -131,6 +131,39 @@ def test_a_lying_repository_is_caught(server, supply):
     assert caught.value.code == ExitCode.INTEGRITY
 
 
+def led_to(server, url):
+    index = {"apiVersion": "v1", "entries": {"web": [{"name": "web", "version": "1.2.3", "urls": [url]}]}}
+    server.answers["/charts/index.yaml"] = content(yaml.safe_dump(index).encode())
+    return f"chart+{server.base}/charts/web:1.2.3"
+
+
+def test_an_index_may_lead_to_a_registry(server, registry, store, supply):
+    """As Bitnami's does: found there, pinned by the manifest, and had again from the cache."""
+    data = packed("web", "1.2.3")
+    there = put(registry, "charts/web", "1.2.3", data)
+    name = led_to(server, there)
+    maker = supply()
+    file, blob = maker.fetch(name)
+    assert (file, store.path(blob.digest).read_bytes()) == ("web-1.2.3.tgz", data)
+    (taken,) = maker.taken
+    assert (str(taken.chart), taken.url) == (name, there)
+    assert taken.manifest.startswith("sha256:")
+    again = supply(offline=True)
+    again.pins = ChartPins({name: taken})
+    seen = len(registry.seen)
+    assert again.fetch(name)[1] == blob
+    assert again.taken == [replace(taken, why=name)]
+    assert len(registry.seen) == seen
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://h.example/web.tgz"])
+def test_an_index_may_not_lead_to_files(server, supply, url):
+    with pytest.raises(BundlerError, match="index can't be used") as caught:
+        supply().fetch(led_to(server, url))
+    assert caught.value.code == ExitCode.INPUT
+    assert f"leads to {url.partition(':')[0]}:" in caught.value.why
+
+
 def test_what_the_repository_lacks_is_told_with_what_it_has(server, supply):
     base = offer(server, ("web", "1.2.3", b"x"))
     for wanted, says in (("web:9.9.9", "it has 1.2.3"), ("shop:1.0.0", "no chart shop")):

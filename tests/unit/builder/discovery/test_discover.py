@@ -3,7 +3,7 @@
 import pytest
 
 from bundler.builder.charts.helm import SdkHelm
-from bundler.builder.discovery.discover import discover
+from bundler.builder.discovery.discover import Launch, discover
 from bundler.core.errors import BundlerError, ExitCode, Location, Problems
 from tests.unit.builder.charts.parts import SHOP, below, tree_of
 
@@ -34,14 +34,16 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: c, image: cron
 
 
 class NoHelm:
-    def render(self, request, where):
+    def renderings(self, request, where):
         raise BundlerError("no Helm here", where=where, why=str(request.chart), code=ExitCode.UNSUPPORTED)
 
 
 @pytest.fixture
 def look(store):
     def look(files, helm=None):
-        return discover(tree_of(store, files), store, helm=helm or NoHelm(), kube_version="v1.20.2")
+        return discover(
+            tree_of(store, files), store, helm=helm or NoHelm(), launch=Launch(kube_version="v1.20.2")
+        )
 
     return look
 
@@ -140,7 +142,6 @@ def test_what_is_rendered_on_site_is_only_warned_about(look):
         (CRON.replace("cron:1", "1.5"), "no text"),
         (CRON.replace("cron:1", "''"), "no text"),
         ("a: [", "not YAML"),
-        ("a: 1\na: 2\n", "second time"),
         (b"\xff\xfe", "UTF-8"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundler.builder.charts.helm import SdkHelm
-from bundler.builder.discovery.candidates import suspects_in
+from bundler.builder.discovery.candidates import mentions_in
 from bundler.builder.discovery.discover import discover
 from bundler.builder.discovery.report import remarks, rules_for
 from bundler.builder.discovery.rules import FILE, ImageRules
@@ -101,6 +101,8 @@ def names(found):
 def test_variables_and_flags_of_operators_are_found_and_others_pointed_out(look):
     found = look({"manifests/d.yaml": DEPLOYMENT})
     assert names(found.found) == [
+        "docker.io/library/agent:7",
+        "docker.io/library/side:2",
         "ghcr.io/t/entry:1",
         "quay.io/acme/db:15",
         "quay.io/acme/operator:1",
@@ -108,7 +110,7 @@ def test_variables_and_flags_of_operators_are_found_and_others_pointed_out(look)
         "quay.io/s/kafka:3.5",
         "quay.io/s/kafka:3.6",
     ]
-    assert names(found.suspects) == ["docker.io/library/agent:7", "docker.io/library/side:2"]
+    assert names(found.candidates) == ["quay.io/acme/annotated:1"]
     assert [one.location.line for one in found.found if "acme/db" in str(one.reference)] == [12]
 
 
@@ -116,17 +118,16 @@ def test_custom_resources_are_found_by_rule_and_others_pointed_out(look):
     found = look({"manifests/c.yaml": CUSTOM})
     assert names(found.found) == [
         "docker.elastic.co/elasticsearch/elasticsearch:8.9.0",
+        "docker.io/library/base:3",
         "docker.io/library/busybox:1.36",
+        "docker.io/library/busybox:9",
+        "docker.io/library/helper:1",
         "quay.io/acme/elastic:1",
+        "quay.io/acme/x:1",
         "quay.io/strimzi/kafka:3.7",
         "quay.io/strimzi/operator:1",
     ]
-    assert names(found.suspects) == [
-        "docker.io/library/base:3",
-        "docker.io/library/busybox:9",
-        "docker.io/library/helper:1",
-        "r.acme.example/engine:5",
-    ]
+    assert names(found.candidates) == ["quay.io/acme/schema:1", "r.acme.example/engine:5"]
     assert ["filled in later" in problem.message for problem in found.check()] == [True]
 
 
@@ -136,7 +137,7 @@ def test_what_is_not_wanted_is_neither_found_nor_pointed_out(look):
         {"manifests/d.yaml": DEPLOYMENT}, known + ImageRules(ignore=("quay.io/*", "agent:*", "side:2"))
     )
     assert names(found.found) == ["ghcr.io/t/entry:1"]
-    assert found.suspects == ()
+    assert found.candidates == ()
 
 
 def resolved(name):
@@ -156,8 +157,8 @@ def test_remarks_are_about_what_may_be_missing_and_what_nothing_uses(look):
     ]
     told = list(remarks(found, asked, [resolved("agent:7")], Path("Kubefile")))
     assert len(told) == 2
-    assert "docker.io/library/side:2" in told[0]
-    assert "manifests/d.yaml" in told[0]
+    assert "quay.io/acme/annotated:1" in told[0]
+    assert "manifests/d.yaml:4:" in told[0]
     assert told[1].startswith("note: Kubefile:4: nothing")
     assert "extra:1" in told[1]
 
@@ -183,6 +184,7 @@ def test_the_build_context_adds_rules(tmp_path, look):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
+        ("notes:\n- {kind: A, apiVersion: b}\n", 2),
         ("resources: 3\n", 1),
         ("env:\n- 4\n", 2),
         ("other: []\n", 1),
@@ -211,7 +213,11 @@ def test_an_empty_rule_file_says_nothing():
         ("a: 'quay.io/acme/web@sha256:" + "a" * 64 + "'", True),
         ("a: quay.io/acme/web", False),
         ("a: https://quay.io/acme/web:1", False),
-        ("a: see quay.io/acme/web:1", False),
+        ("a: see quay.io/acme/web:1", True),
+        ("a: see https://quay.io/acme/web:1", False),
+        ("a: acme/web:1.27.3", True),
+        ("a: acme/web@sha256:" + "a" * 64, True),
+        ("a: app.kubernetes.io/name:web", False),
         ("a: web:1", False),
         ("webImage: web:1", True),
         ("imagePullPolicy: IfNotPresent", False),
@@ -229,5 +235,5 @@ def test_an_empty_rule_file_says_nothing():
     ],
 )
 def test_what_looks_like_an_image(text, suspicious):
-    found = list(suspects_in(load_all(text, "x")[0].data))
+    found = list(mentions_in(load_all(text, "x")[0].data))
     assert bool(found) is suspicious

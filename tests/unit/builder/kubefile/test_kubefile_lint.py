@@ -67,6 +67,10 @@ TABLE = [
     ("FROM scratch base\n", [("extra-argument", "error", 1, 14)]),
     (F + "ENV A=1 B\n", [("bad-assignment", "error", 2, 9)]),
     (F + "ENV 1A=1\n", [("bad-assignment", "error", 2, 5)]),
+    (
+        F + "ENV PATH=/x LD_PRELOAD=/y.so\n",
+        [("bad-assignment", "error", 2, 5), ("bad-assignment", "error", 2, 13)],
+    ),
     (F + "CMDS ['a']\n", [("bad-json", "error", 2, 7)]),
     (F + "CMDS kubectl apply\n", [("bad-json", "error", 2, 6)]),
     (F + 'APP a local://a\nAPPCMDS a ["b", 1]\n', [("bad-json", "error", 3, 11)]),
@@ -116,6 +120,7 @@ TABLE = [
     (F + "COPY helm /usr/bin\n", [("host-path", "warning", 2, 11)]),
     (F + "ADD a.tar.gz x/\n", [("add-archive", "warning", 2, 5)]),
     (F + "COPY $VERSON x\n", [("undefined-variable", "warning", 2, 6)]),
+    (F + "LABEL io.kubernetes.version=v1.20.2\n", [("out-of-support", "warning", 2, 29)]),
     (F + "ENV DB_PASSWORD=hunter2\n", [("secret-in-kubefile", "warning", 2, 5)]),
 ]
 
@@ -142,6 +147,7 @@ AT_BUILD = {
     "kube-version-unfit",
     "unused-build-arg",
     "app-kind-unknown",
+    "app-kustomize",
     "source-not-found",
     "source-outside",
     "source-special",

@@ -1,6 +1,7 @@
 import pytest
 
-from bundler.builder.model.spec import identify, resolve_link, tree_contents
+from bundler.builder.model.spec import identify, tree_contents
+from bundler.builder.tree.links import resolve_link
 from bundler.builder.tree.tree import Entry, File, Symlink, Tree
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems

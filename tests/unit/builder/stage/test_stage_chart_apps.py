@@ -5,7 +5,7 @@ import yaml
 
 from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.charts.supply import ChartSupply
-from bundler.builder.discovery.discover import discover
+from bundler.builder.discovery.discover import Launch, discover
 from bundler.builder.net.registry_logins import Keychain
 from bundler.builder.oci.client import RegistryOptions
 from bundler.core.errors import ExitCode, Problems
@@ -41,7 +41,9 @@ def build(site):
 
 
 def images(staged, store):
-    found = discover(staged.tree, store, helm=SdkHelm(timeout=60), value_sets=staged.value_sets)
+    found = discover(
+        staged.tree, store, helm=SdkHelm(timeout=60), launch=Launch(value_sets=staged.value_sets)
+    )
     assert found.check() == ()
     return sorted(str(one.reference) for one in found.found)
 
@@ -68,8 +70,6 @@ def test_values_go_into_the_chart_and_sets_are_looked_through(site, build):
     assert images(staged, site.workshop.store) == [
         "docker.io/library/redis:7",
         "docker.io/library/redis:8",
-        "quay.io/acme/web:2",
-        "quay.io/acme/web:2",
         "quay.io/acme/web:2",
     ]
 
@@ -134,3 +134,60 @@ def test_faults_are_told_at_their_line(site, build, line, rule, code):
         build(f'FROM scratch\n{line}\nLAUNCH ["shop"]\n')
     assert (caught.value.problems[0].rule, caught.value.code) == (rule, code)
     assert caught.value.problems[0].location.line == 2
+
+
+PICKY = """\
+{{- if eq .Release.Namespace "default" }}{{ fail "install it into a namespace of its own" }}{{- end }}
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec: {containers: [{name: c, image: "db:{{ .Release.Namespace }}"}]}
+"""
+
+
+def test_a_chart_is_rendered_for_the_namespace_it_is_installed_into(site, build):
+    site.write({"shop/Chart.yaml": CHART.partition("dependencies")[0], "shop/templates/p.yaml": PICKY})
+    staged = build("FROM scratch\nAPP --namespace=db shop local://shop\n")
+    (app,) = staged.apps
+    assert (app.namespace, app.privileged) == ("db", False)
+    store = site.workshop.store
+    helm = SdkHelm(timeout=60)
+    found = discover(staged.tree, store, helm=helm, launch=Launch(namespaces={"shop": app.namespace}))
+    assert [str(one.reference) for one in found.found] == ["docker.io/library/db:db"]
+    with pytest.raises(Problems, match=r"namespace of its own[\s\S]*APP --namespace=NAME"):
+        discover(staged.tree, store, helm=helm).check()
+
+
+LIBRARY = {
+    "lib/svc/Chart.yaml": "{apiVersion: v2, name: svc, version: 0.1.0}",
+    "lib/svc/templates/p.yaml": PICKY.partition("\n")[2].replace("{{ .Release.Namespace }}", "1"),
+    "charts/shop/Chart.yaml": (
+        "{apiVersion: v2, name: shop, version: 0.1.0,"
+        " dependencies: [{name: svc, version: 0.1.0, repository: 'file://../../lib/svc'}]}"
+    ),
+    "charts/shop/templates/p.yaml": "",
+}
+
+
+@pytest.mark.parametrize("kubefile", ["APP shop local://charts/shop", "COPY charts charts/\nCOPY lib lib/"])
+def test_a_subchart_may_be_a_link_to_a_folder_of_the_context(site, build, kubefile):
+    """As Rook's library chart and Calico's are; Helm follows links."""
+    site.write(LIBRARY)
+    (site.context / "charts/shop/charts").mkdir()
+    (site.context / "charts/shop/charts/svc").symlink_to("../../../lib/svc")
+    staged = build(f"FROM scratch\n{kubefile}\n")
+    assert images(staged, site.workshop.store) == ["docker.io/library/db:1"]
+
+
+def test_a_link_in_a_chart_that_leads_out_of_the_context_is_refused(site, build):
+    site.write(LIBRARY)
+    (site.context / "charts/shop/charts").symlink_to("/etc")
+    with pytest.raises(Problems, match="leads out of the build context"):
+        build("FROM scratch\nAPP shop local://charts/shop\n")
+
+
+def test_a_link_in_a_circle_is_refused(site, build):
+    site.write(LIBRARY)
+    (site.context / "charts/shop/charts").symlink_to("..")
+    with pytest.raises(Problems, match="leads to a folder that it lies in"):
+        build("FROM scratch\nAPP shop local://charts/shop\n")

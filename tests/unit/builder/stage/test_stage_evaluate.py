@@ -223,6 +223,29 @@ def test_an_app_that_nothing_can_launch_is_told_at_its_line(site):
     assert rules(caught) == [("app-kind-unknown", 2, 5)]
 
 
+def test_an_app_may_have_a_namespace_and_be_privileged(site):
+    site.write({"a.yaml": ""})
+    text = "FROM scratch\nARG NS=db\nAPP --namespace=$NS --privileged x local://a.yaml\n"
+    (app,) = site.build(text).apps
+    assert (app.namespace, app.privileged) == ("db", True)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("APP --namespace=Db x local://a.yaml", "not a namespace: Db"),
+        ("ARG NS=a.b\nAPP --namespace=$NS x local://a.yaml", "not a namespace: a.b"),
+        ("APP --namespace= x local://a.yaml", "needs a value"),
+        ("APP --privileged=maybe x local://a.yaml", "on or off"),
+        ("APP --namespace=db x local://b.sh", "choose their namespaces themselves"),
+    ],
+)
+def test_a_namespace_that_can_not_be_is_refused(site, line, message):
+    site.write({"a.yaml": "", "b.sh": ""})
+    with pytest.raises(Problems, match=message):
+        site.build(f"FROM scratch\n{line}\n")
+
+
 def test_a_later_app_takes_the_place_of_a_former_one(site):
     site.write({"a.yaml": "", "b.sh": ""})
     staged = site.build("FROM scratch\nAPP x local://a.yaml\nAPPENV x A=1\nAPP x local://b.sh\n")

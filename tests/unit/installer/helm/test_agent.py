@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bundler.installer.helm.agent import Request, deploy, main
+from bundler.installer.helm.agent import Request, deploy, main, status_of
 
 REQUEST = Request("web", "/charts/web", "default", "/etc/kubernetes/admin.conf", 60, server_side=False)
 
@@ -89,3 +89,26 @@ def test_anything_else_is_no_request(document: object) -> None:
 
 def test_no_json_is_no_request() -> None:
     assert main(io.BytesIO(b"{"), io.StringIO(), io.StringIO()) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("context deadline exceeded", 75),
+        ("timed out waiting for the condition", 75),
+        ("resource Deployment/default/web not ready. status: InProgress", 75),
+        ("cannot re-use a name that is still in use", 1),
+        ("execution error at (web/templates/x.yaml:3:4): needs a value", 1),
+    ],
+)
+def test_what_is_late_is_told_from_what_is_wrong(said: str, status: int) -> None:
+    assert status_of(said) == status
+
+
+def test_a_schema_that_leads_out_of_the_chart_is_refused(tmp_path):
+    """Before Helm is even loaded: it would follow the reference, as root."""
+    (tmp_path / "values.schema.json").write_text('{"$ref": "file:///etc/shadow"}')
+    request = {name: getattr(REQUEST, name) for name in REQUEST.__slots__} | {"chart": str(tmp_path)}
+    out, err = io.StringIO(), io.StringIO()
+    assert main(io.BytesIO(json.dumps(request).encode()), out, err) == 1
+    assert "values.schema.json:1 refers to file:///etc/shadow" in err.getvalue()

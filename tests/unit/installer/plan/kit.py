@@ -114,7 +114,7 @@ def index(
 
 def site(workers: int = 1, *, control_planes: int = 1) -> Site:
     """10.0.0.2 and on are control planes, the addresses behind them workers."""
-    roles = [Role.CONTROL_PLANE] * control_planes + [Role.WORKER] * workers
+    roles = [*[Role.CONTROL_PLANE] * control_planes, *[Role.WORKER] * workers]
     hosts = (Host(address(number - 1), frozenset({role})) for number, role in enumerate(roles))
     return Site("trial", tuple(hosts))
 

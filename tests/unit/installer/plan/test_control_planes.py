@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from bundler.core.errors import ExitCode, Problems
+from bundler.core.index import Index
+from bundler.installer.facts.model import Facts
 from bundler.installer.plan.steps import Exec, Plan, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import ExternalEndpoint, LocalEndpoint, Site, VirtualEndpoint
@@ -42,6 +44,8 @@ def written(step: Step) -> str:
     [
         (f"control-plane/{SECOND}/join", f"control-plane/{FIRST}/init"),
         (f"control-plane/{THIRD}/join", f"control-plane/{SECOND}/settled"),
+        (f"control-plane/{THIRD}/join", f"control-plane/{FIRST}/room-for-{THIRD}"),
+        (f"control-plane/{FIRST}/room-for-{THIRD}", f"control-plane/{SECOND}/settled"),
         (f"control-plane/{SECOND}/keys", f"control-plane/{FIRST}/pki"),
         (f"host/{SECOND}/endpoint", f"control-plane/{SECOND}/join"),
         (f"control-plane/{FIRST}/init", f"host/{FIRST}/endpoint"),
@@ -75,8 +79,26 @@ def test_the_one_that_is_up_is_the_one_that_others_join_by() -> None:
     found = kit.facts(OF)
     hosts = {**found.hosts, SECOND: kit.host_facts(SECOND, kubelet_config=True, admin_config=True)}
     steps = kit.steps(kit.plan(OF, type(found)(hosts, 0.0), BUNDLE))
-    assert "seed=10.0.0.3\n" in exec_of(steps[f"control-plane/{FIRST}/join"]).script
+    assert written(steps[f"control-plane/{FIRST}/discovery"]).startswith(f"# seed {SECOND}\n")
     assert f"control-plane/{FIRST}/init" not in steps
+
+
+def test_one_that_joined_never_begins_a_cluster() -> None:
+    """The first of the Clusterfile, which began it, is gone from the file."""
+    found = kit.done_all(made(), kit.facts(OF))
+    hosts = {
+        host: replace(each, admin_config=host != WORKER)
+        for host, each in found.hosts.items()
+        if host != FIRST
+    }
+    rest = replace(OF, hosts=OF.hosts[1:])
+    again = kit.plan(rest, type(found)(hosts, 0.0), BUNDLE)
+    assert not [step.id for step in again.steps if step.id.endswith(("/init", "/certs", "/join"))]
+    assert {step.id for step in again.steps if step.host == WORKER} >= {
+        f"host/{WORKER}/endpoint-config",
+        f"host/{WORKER}/endpoint-start",
+        f"runtime/{WORKER}/mirror-docker.io",
+    }
 
 
 def test_a_control_plane_joins_with_its_own_address() -> None:
@@ -111,7 +133,7 @@ def test_the_keys_arrive_for_root_alone_and_their_packing_goes(tmp_path: Path) -
         assert len(archive.getnames()) == len(NAMES) + 2
 
     (tmp_path / "keys").write_bytes(packed)
-    (tmp_path / "discovery").write_text("token")
+    (tmp_path / "discovery").write_text("# seed 10.0.0.2\ntoken\n")
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("kubeadm", "systemctl"):
@@ -125,7 +147,6 @@ def test_the_keys_arrive_for_root_alone_and_their_packing_goes(tmp_path: Path) -
         discovery=str(tmp_path / "discovery"),
         pki=str(tmp_path / "keys"),
         endpoint="api.local",
-        seed="10.0.0.2",
         own="10.0.0.3",
         **variables,
     )
@@ -171,7 +192,8 @@ def test_haproxy_takes_the_configuration(tmp_path: Path) -> None:
     ],
 )
 def test_where_the_apis_name_leads(endpoint: LocalEndpoint, where: str) -> None:
-    steps = kit.steps(made(replace(OF, endpoint=endpoint)))
+    of = replace(OF, endpoint=endpoint)
+    steps = kit.steps(kit.plan(of, in_network(of), KEEPALIVED))
     names = {host.address: exec_of(steps[f"host/{host.address}/endpoint"]).stdin for host in OF.hosts}
     for address in (FIRST, SECOND, THIRD):
         assert names[address] == f"{address} apiserver.cluster.local\n"
@@ -213,3 +235,86 @@ def test_a_worker_more_changes_nothing_on_other_workers() -> None:
     found = kit.done_all(made(), kit.facts(OF))
     again = kit.plan(large, type(found)({**kit.facts(large).hosts, **found.hosts}, 0.0), BUNDLE)
     assert WORKER not in {step.host for step in again.steps}
+
+
+VIP = replace(OF, endpoint=VirtualEndpoint("10.0.0.99"))
+KEEPALIVED = kit.index(packages=(*kit.BALANCED, kit.package("keepalived", requested=True)))
+
+
+def in_network(of: Site, network: str = "24") -> Facts:
+    return Facts(
+        {
+            host.address: kit.host_facts(host.address, networks=(f"eth0 {host.address}/{network}",))
+            for host in of.hosts
+        },
+        0.0,
+    )
+
+
+def test_a_virtual_address_is_looked_for_before_anything_begins() -> None:
+    plan = kit.plan(VIP, in_network(VIP), KEEPALIVED)
+    (first,) = (step for step in plan.steps if not step.after)
+    assert first.id == f"preflight/{FIRST}/vip"
+    answers = f"host/{WORKER}/endpoint-answers"
+    assert {f"control-plane/{each}/vip-start" for each in (FIRST, SECOND, THIRD)} <= behind(plan, answers)
+
+
+def test_keepalived_speaks_to_its_peers_alone(tmp_path: Path) -> None:
+    steps = kit.steps(kit.plan(VIP, in_network(VIP), KEEPALIVED))
+    config = written(steps[f"control-plane/{SECOND}/vip-config"])
+    assert re.findall(r"^        (10\.\S+)$", config, re.MULTILINE) == [FIRST, THIRD]
+    assert "10.0.0.99/32 dev eth0" in config
+    priorities = {
+        re.findall(r"priority (\d+)", written(steps[f"control-plane/{each}/vip-config"]))[0]
+        for each in (FIRST, SECOND, THIRD)
+    }
+    assert len(priorities) == 3
+    (tmp_path / "vip.conf").write_text(config)
+    argv = ["/usr/sbin/keepalived", "--config-test", f"--use-file={tmp_path}/vip.conf"]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    # This machine has neither the interface nor the script.
+    missing = re.compile("vip-check|interface|track script api|no VRRP")
+    assert not [line for line in done.stderr.splitlines() if not missing.search(line)]
+
+
+@pytest.mark.parametrize(
+    ("of", "found", "bundle", "rules"),
+    [
+        (VIP, in_network(VIP, "31"), KEEPALIVED, {"vip-network"}),
+        (VIP, in_network(VIP), BUNDLE, {"vip-program"}),
+    ],
+)
+def test_a_virtual_address_that_cannot_be_is_refused(
+    of: Site, found: Facts, bundle: Index, rules: set[str]
+) -> None:
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, found, bundle)
+    assert {problem.rule for problem in caught.value.problems} == rules
+
+
+IP = """#!/bin/sh
+case "$*" in
+"-o addr show") echo "2: eth0 inet 10.0.0.2/24 brd" ;;
+"neigh show to 10.0.0.99 dev eth0") [ -z "$OWNER" ] || echo "10.0.0.99 lladdr $OWNER REACHABLE" ;;
+"neigh show to 10.0.0.3 dev eth0") echo "10.0.0.3 lladdr 02:00:00:00:00:03 REACHABLE" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [
+        ("", ""),  # nobody answers
+        ("02:00:00:00:00:03", ""),  # a control plane of this site
+        ("02:00:00:00:00:77", "10.0.0.99, the API's virtual address, is in use: 02:00:00:00:00:77 answers"),
+    ],
+)
+def test_an_address_that_somebody_has_is_refused(tmp_path: Path, owner: str, said: str) -> None:
+    (tmp_path / "ip").write_text(IP)
+    (tmp_path / "ip").chmod(0o755)
+    (tmp_path / "sleep").symlink_to("/bin/true")
+    script = templates.script("vip-free.sh", address="10.0.0.99", device="eth0", hosts="10.0.0.2 10.0.0.3")
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "OWNER": owner}
+    done = subprocess.run(["sh", "-c", script], env=environment, check=False, capture_output=True, text=True)
+    assert (done.returncode, bool(done.stderr)) == ((1, True) if said else (0, False))
+    assert said in done.stderr

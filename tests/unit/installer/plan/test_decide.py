@@ -275,3 +275,13 @@ def test_a_host_whose_suite_asks_for_no_package_waits_for_none() -> None:
     assert isinstance(unit, Write)
     assert unit.path == "/etc/systemd/system/containerd.service"
     assert "ExecStart=/usr/local/bin/containerd --config /etc/bundler/containerd.toml" in unit.content
+
+
+def test_roles_of_the_sites_own_become_labels() -> None:
+    of = kit.site(workers=2)
+    hosts = (of.hosts[0], replace(of.hosts[1], labels=("db", "gpu")), of.hosts[2])
+    made = kit.plan(replace(of, hosts=hosts))
+    step = kit.steps(made)[f"network/{kit.CONTROL_PLANE}/labels"]
+    assert isinstance(step, Exec)
+    assert step.stdin == "node-10-0-0-3 db\nnode-10-0-0-3 gpu\n"
+    assert f"network/{kit.CONTROL_PLANE}/labels" not in kit.steps(kit.plan(of))

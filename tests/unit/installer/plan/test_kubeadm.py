@@ -146,20 +146,23 @@ def test_before_1_30_there_is_no_drop_in() -> None:
     assert "config-dir" not in content(made, "host/10.0.0.3/kubelet-unit")
 
 
-@pytest.mark.parametrize(
-    ("change", "kind", "expected"),
-    [
-        ({"swap": True}, "KubeletConfiguration", ("failSwapOn", False)),
-        ({"swap": False}, "KubeletConfiguration", ("failSwapOn", True)),
-        ({"conntrack_writable": False}, "KubeProxyConfiguration", ("conntrack", {"maxPerCore": 0})),
-    ],
-)
-def test_settings_that_all_nodes_share_follow_the_weakest(
-    change: Mapping[str, object], kind: str, expected: tuple[str, object]
-) -> None:
+def test_swap_is_forgiven_on_the_host_that_has_it_and_nowhere_else() -> None:
+    of = kit.site(workers=2)
+    found = kit.facts(of, worker={"swap": True})
+    old = kit.index(kubernetes="v1.29.0")
+    assert documents(of, found, old)["KubeletConfiguration"]["failSwapOn"] is True
+    assert joining(of, found, old)["nodeRegistration"]["kubeletExtraArgs"]["fail-swap-on"] == "false"
+    made = kit.plan(of, found, old)
+    assert "Swap" in ignored(made, "workers/10.0.0.3/join")
+    assert "Swap" not in ignored(made, "workers/10.0.0.4/join")
+    assert "Swap" not in ignored(made, "control-plane/10.0.0.2/init")
+
+
+def test_kube_proxy_leaves_conntrack_alone_where_the_control_plane_must() -> None:
     of = kit.site()
-    found = documents(of, kit.facts(of, worker=change), kit.index(kubernetes="v1.29.0"))[kind]
-    assert found[expected[0]] == expected[1]
+    fixed = {"conntrack_writable": False}
+    found = documents(of, kit.facts(of, control_plane=fixed, worker=fixed))["KubeProxyConfiguration"]
+    assert found["conntrack"] == {"maxPerCore": 0}
 
 
 def test_an_address_that_the_host_does_not_have_is_not_advertised() -> None:

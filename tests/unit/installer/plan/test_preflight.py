@@ -212,3 +212,44 @@ def test_a_bundle_without_dns_is_refused_unless_the_site_wants_none() -> None:
     assert "has no CoreDNS" in caught.value.problems[0].message
     without = replace(of, kubeadm={"ClusterConfiguration": {"dns": {"disabled": True}}})
     assert "network/10.0.0.2/dns" not in kit.steps(kit.plan(without, kit.facts(of), bundle))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "w1\n10.0.0.2 evil",
+        "$(touch /x)",
+        "w1 registry.internal",
+        "w_1",
+        "-w1",
+        "a" * 64,
+        ".".join(["a" * 60] * 5),
+        "apiserver.cluster.local",
+        "registry.internal",
+        "localhost.localdomain",
+        "\x1b[2J",
+    ],
+)
+def test_a_hosts_name_is_input(name: str) -> None:
+    """It goes into every /etc/hosts and into scripts, so it has to be a name, and none of the cluster's."""
+    of = kit.site()
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, kit.facts(of, worker={"hostname": name}))
+    assert faults(caught.value) == [(kit.WORKER, "hostname")]
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["w1", "W-01.Rack.example", "1a", "a" * 63])
+def test_host_names_as_they_are(name: str) -> None:
+    of = kit.site()
+    assert kit.plan(of, kit.facts(of, worker={"hostname": name})).steps
+
+
+def test_a_worker_does_not_loosen_kube_proxy_for_all() -> None:
+    of = kit.site()
+    found = kit.facts(of, worker={"conntrack_writable": False})
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, found)
+    assert faults(caught.value) == [(kit.WORKER, "conntrack")]
+    said = {"KubeProxyConfiguration": {"conntrack": {"maxPerCore": 0}}}
+    assert kit.plan(replace(of, kubeadm=said), found).steps

@@ -1,6 +1,5 @@
 """The scripts of the four kinds of step, run by a real shell in a folder of the test's own."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from bundler.installer.plan.inputs import inputs_of
 from bundler.installer.plan.steps import Await, Deliver, Delivery, Exec, Phase, Step, Write
 from bundler.installer.run.actions import Captures, Desk, perform
 from bundler.installer.run.timeouts import Timeouts
+from bundler.installer.transport import local
 from tests.unit.installer.fakes import prelude, private_transport
 
 
@@ -129,6 +129,13 @@ def test_capture_fills_slots(bench: Bench) -> None:
     assert bench.lines == []  # captured output is never passed on
 
 
+@pytest.mark.parametrize("said", ["a b", "a\\nclusters: []", "\\033[2J", "$(x)", ""])
+def test_what_is_captured_is_one_word(bench: Bench, said: str) -> None:
+    """It goes into files of other hosts; no host writes lines into those."""
+    error = bench.fails(script(f"printf '{said}'", capture="token"))
+    assert (error.code, bench.captures.values()) == (ExitCode.STEP, frozenset())
+
+
 def write_step(bench: Bench, content: str, mode: int = 0o644) -> Write:
     path = str(bench.folder / "it's a file")
     return Write(id="w", host="h", phase=Phase.HOST, reason="r", path=path, content=content, mode=mode)
@@ -201,6 +208,35 @@ def test_deliver_puts_files_in_place(bench: Bench) -> None:
     assert bench.noted == {"d": JournalEntry(inputs_of(step), 1)}
 
 
+def test_waiting_tells_what_it_waits_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bundler.installer.run.actions._TELL_EVERY", 1)
+    wait = Await(
+        id="a",
+        host="h",
+        phase=Phase.APPS,
+        reason="r",
+        script="echo not Ready: w06; false",
+        subject="x",
+        deadline=3,
+    )
+    assert bench.fails(wait).code is ExitCode.NOT_READY
+    assert bench.lines[:2] == ["not Ready: w06", "not Ready: w06"]
+
+
+def test_a_script_that_waits_by_itself_is_late_not_wrong(bench: Bench) -> None:
+    error = bench.fails(script("echo pod default/web: 0/1 ready >&2; exit 75"))
+    assert (error.code, error.why) == (ExitCode.NOT_READY, "pod default/web: 0/1 ready")
+
+
+def test_what_waits_for_all_hosts_is_not_done_while_some_are_left_out(bench: Bench) -> None:
+    wait = Await(id="a", host="h", phase=Phase.APPS, reason="r", script="true", subject="x", deadline=3)
+    desk = Desk(Contents({}), f"bundler_lost=w1\n{prelude(bench.folder)}", bench.captures)
+    transport = private_transport("h")
+    perform(wait, transport, desk, on_bytes=bench.sent.append, on_line=bench.lines.append)
+    transport.close()
+    assert bench.noted == {}
+
+
 @pytest.fixture
 def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """df says what it says of a host whose /var is full and whose / is not."""
@@ -212,7 +248,7 @@ def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in (head, *rows, rows[1])), encoding="utf-8"
     )
     df.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{df.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(local, "_PATH", f"{df.parent}:{local._PATH}")
 
 
 @pytest.mark.usefixtures("full")
@@ -230,6 +266,12 @@ def test_a_step_that_fails_on_a_full_disk_says_so(bench: Bench, step: Step) -> N
     assert error.code is ExitCode.SPACE
     assert error.what == "a step failed, and the disk is full: no space left on /var: 2 MiB free"
     assert bench.noted == {}
+
+
+def test_a_program_that_says_that_the_disk_is_full_is_believed(bench: Bench) -> None:
+    error = bench.fails(script("echo 'head: error writing: No space left on device' >&2; exit 1"))
+    assert error.code is ExitCode.SPACE
+    assert "head: error writing" in error.why
 
 
 def test_a_script_that_a_signal_ended_does_not_end_in_words_of_setsid(bench: Bench) -> None:
