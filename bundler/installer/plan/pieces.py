@@ -117,7 +117,7 @@ def _of_script(script: Script, stdin: str) -> Expected:
             case "pull.sh":
                 return ImagesAre(tuple(stdin.split()))
             case "nodes-ready.sh":
-                return NodesReady(tuple(variables["nodes"].split()))
+                return NodesReady(tuple(entry.partition("/")[0] for entry in variables["nodes"].split()))
             case "prepare.sh":
                 pairs = (text.partition("=") for text in variables.get("sysctls", "").split())
                 return SysctlsAre({key: value for key, _, value in pairs})

@@ -107,6 +107,16 @@ class View:
         return keys
 
     @cached_property
+    def wanted_control_planes(self) -> tuple[str, ...]:
+        """Control planes of the Clusterfile."""
+        return self.desired.control_planes
+
+    @cached_property
+    def wanted_workers(self) -> tuple[str, ...]:
+        """Workers of the Clusterfile."""
+        return self.desired.workers
+
+    @cached_property
     def _recorded(self) -> Mapping[str, RecordedHost]:
         return {host.address: host for host in self.recorded}
 
@@ -154,9 +164,9 @@ class View:
     @cached_property
     def control_planes(self) -> tuple[str, ...]:
         """Control planes of Clusterfile and record."""
-        recorded = {host.address for host in self.recorded if host.role is Role.CONTROL_PLANE}
-        wanted = set(self.desired.control_planes)
-        return tuple(address for address in self.addresses if address in recorded | wanted)
+        named = {host.address for host in self.recorded if host.role is Role.CONTROL_PLANE}
+        named.update(self.wanted_control_planes)
+        return tuple(address for address in self.addresses if address in named)
 
     def is_voter(self, address: str) -> bool:
         """Whether a started member of etcd runs here that votes."""

@@ -33,8 +33,8 @@ def apps(view: View) -> Iterator[Proposal | Finding]:
 
 def _joins(view: View) -> tuple[str, ...]:
     """Keys of all that has to be there before the first app: nodes to run on, images to pull."""
-    joins = tuple(key(Verb.JOIN, a) for a in view.desired.workers)
-    controls = tuple(key(Verb.JOIN_CONTROL_PLANE, a) for a in view.desired.control_planes)
+    joins = tuple(key(Verb.JOIN, a) for a in view.wanted_workers)
+    controls = tuple(key(Verb.JOIN_CONTROL_PLANE, a) for a in view.wanted_control_planes)
     inits = (key(Verb.INIT, initial(view)), key(Verb.FINISH_INIT, initial(view)))
     return (*joins, *controls, *inits)
 

@@ -33,7 +33,7 @@ def control_planes(view: View) -> Iterator[Proposal | Finding]:
         case Existence.RUNNING if view.actor:
             yield from _joins(view)
             missing = [
-                a for a in view.desired.control_planes if not view.complete(a) and a not in view.excused
+                a for a in view.wanted_control_planes if not view.complete(a) and a not in view.excused
             ]
             if not missing:
                 yield from _leaves(view)
@@ -44,7 +44,7 @@ def first_install(view: View) -> Proposal:
     """One plan: `init`, then the other control planes in turn, each behind the one before."""
     first = initial(view)
     steps = [*_init(view, first)]
-    for address in view.desired.control_planes:
+    for address in view.wanted_control_planes:
         if address != first and view.observed.host(address):
             steps.append(_join(view, address, after=(steps[-1].key, *_ready(view, address))))
     return Proposal("control-planes", tuple(steps), _CLAIM)
@@ -52,7 +52,7 @@ def first_install(view: View) -> Proposal:
 
 def initial(view: View) -> str:
     """The control plane that `init` runs on: where it was begun, else the first of the Clusterfile."""
-    wanted = view.desired.control_planes
+    wanted = view.wanted_control_planes
     begun = [a for a in wanted if (host := view.observed.host(a)) and host.traces.cluster]
     begun.sort(key=lambda a: not _has_data(view, a))
     return (begun or list(wanted))[0]
@@ -123,7 +123,7 @@ def _join(view: View, address: str, after: tuple[str, ...] = ()) -> Step:
 
 def _joins(view: View) -> Iterator[Proposal]:
     """A host that is a worker, or another machine's successor, is cleared first; then it joins."""
-    for address in view.desired.control_planes:
+    for address in view.wanted_control_planes:
         host = view.observed.host(address)
         if host is None or view.complete(address) or view.leaving(address):
             continue
@@ -182,7 +182,7 @@ def _left(view: View, address: str) -> bool:
 
 def arithmetic(view: View) -> Iterator[Finding]:
     """Two survive no loss; even numbers survive no more than one fewer."""
-    number = len(view.desired.control_planes)
+    number = len(view.wanted_control_planes)
     before = len([a for a in view.control_planes if view.complete(a)])
     if number == before or number % 2 or not number:
         return

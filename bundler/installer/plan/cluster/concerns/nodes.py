@@ -58,9 +58,9 @@ def _takes_pods(view: View) -> Iterator[Proposal | Finding]:
     stays = [
         a for a in view.addresses if view.node(a) and not view.is_control_plane(a) and not view.leaving(a)
     ]
-    if stays or view.desired.workers:
+    if stays or view.wanted_workers:
         return
-    for address in view.desired.control_planes:
+    for address in view.wanted_control_planes:
         node = view.node(address)
         if node is None or NO_PODS not in node.taints or view.leaving(address):
             continue

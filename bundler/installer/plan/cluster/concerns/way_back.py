@@ -28,7 +28,7 @@ def _restore(view: View, why: str, *, asked: bool = False) -> Iterator[Proposal 
     if not asked and not view.operation.consents.lose:
         yield _loss(view, why)
         return
-    hosts = [a for a in view.desired.control_planes if view.observed.host(a)]
+    hosts = [a for a in view.wanted_control_planes if view.observed.host(a)]
     if not hosts:
         return
     first = hosts[0]

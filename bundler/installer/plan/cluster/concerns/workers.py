@@ -19,7 +19,7 @@ def workers(view: View) -> Iterator[Proposal | Finding]:
     first = view.existence in {Existence.ABSENT, Existence.UNFINISHED}
     if not first and not (view.existence is Existence.RUNNING and view.actor):
         return
-    for address in view.desired.workers:
+    for address in view.wanted_workers:
         if view.observed.host(address) and not view.leaving(address):
             yield from _join(view, address, first=first)
     if not first:

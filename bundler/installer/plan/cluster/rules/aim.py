@@ -30,7 +30,7 @@ def aim(view: View) -> Iterator[Refusal]:
 
 def nobody_left(view: View) -> Iterator[Refusal]:
     """Removing every control plane is a deletion, and is asked for by its name."""
-    if view.operation.kind is Kind.APPLY and not view.desired.control_planes:
+    if view.operation.kind is Kind.APPLY and not view.wanted_control_planes:
         yield Refusal(
             "BND-NO-CONTROL-PLANE",
             "no control plane would be left",
