@@ -174,10 +174,22 @@ if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s "$new" "$path"; then
     chmod {step.mode:04o} "$path" || exit 1
 else
     case $path in {journal.STATE}/*) ;; *) ledger_file "$path" || failed ;; esac
+    {_keep_copy(step)}
     mv -fT "$new" "$path" || failed
 fi
 {record(step)}
 """
+
+
+def _keep_copy(step: Write) -> str:
+    """What somebody may have made of a file of ours is kept, the last one of each; secrets are not copied."""
+    if step.secret:
+        return ":"
+    folder = f"{journal.STATE}/replaced"
+    return (
+        f'[ ! -f "$path" ] || {{ mkdir -p -m 0700 {folder} && '
+        f'cp -p "$path" "{folder}/$(printf %s "$path" | tr / _)"; }} || failed'
+    )
 
 
 def await_script(step: Await, prelude: str, deadline: float) -> str:
