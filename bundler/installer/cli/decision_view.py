@@ -1,4 +1,4 @@
-"""What was decided, for a person: what happens to which host, and why; what is left alone, and how to change that."""
+"""What was decided, for a person: what happens to which host and why, and what is left alone."""
 
 from collections.abc import Iterator
 

@@ -179,7 +179,7 @@ def stored(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
                 f"somebody changed {name} in the cluster",
                 f"kube-system/{name}",
                 f"{reads[0].verb.value} of {reads[0].subject} would read it",
-                "to put it back: {run} --restore-config -f {file}; else write the change into the Clusterfile",
+                "to put it back: {run} --restore-config -f {file}; else write it into the Clusterfile",
             )
 
 
