@@ -138,7 +138,7 @@ def _sorted(
     said: Sequence[Finding | Refusal],
 ) -> tuple[tuple[Refusal, ...], tuple[Finding, ...]]:
     refusals = tuple(each for each in said if isinstance(each, Refusal))
-    findings = tuple(each for each in said if isinstance(each, Finding))
+    findings = tuple(dict.fromkeys(each for each in said if isinstance(each, Finding)))
     return refusals, findings
 
 
