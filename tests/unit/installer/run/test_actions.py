@@ -136,6 +136,19 @@ def test_what_is_captured_is_one_word(bench: Bench, said: str) -> None:
     assert (error.code, bench.captures.values()) == (ExitCode.STEP, frozenset())
 
 
+PEM = "-----BEGIN CERTIFICATE-----\\nTUlJQg==\\n-----END CERTIFICATE-----"
+
+
+@pytest.mark.parametrize("more", ["", "\\nclusters: []", "\\n" + PEM])
+def test_one_certificate_is_captured_as_it_stands_in_files(bench: Bench, more: str) -> None:
+    step = script(f"printf -- '{PEM}{more}\\n'", capture="ca-file")
+    if more:
+        assert bench.fails(step).code is ExitCode.STEP
+    else:
+        bench.do(step)
+        assert bench.captures.values() == {PEM.replace("\\n", "\n")}
+
+
 def write_step(bench: Bench, content: str, mode: int = 0o644) -> Write:
     path = str(bench.folder / "it's a file")
     return Write(id="w", host="h", phase=Phase.HOST, reason="r", path=path, content=content, mode=mode)
