@@ -1,7 +1,7 @@
 """`python -m tests.pins`: note the scripts' digests beside their revisions; `--raise NAME…` raises revisions.
 
-After a script was changed: raise its revision when its effect on a host has changed, so that hosts get it again;
-call this without a name when the effect is the same (a comment, a message).
+After a script was changed: raise its revision when its effect on a host has changed, so that hosts get it
+again; call this without a name when the effect is the same (a comment, a message).
 """
 
 import hashlib

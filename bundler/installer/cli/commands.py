@@ -108,10 +108,10 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     )
     with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
         with _reported(report, session.site) as told, contextlib.ExitStack() as logs:
-            written: list[LogFile] = []
+            written = list[LogFile]()  # empty while nothing is done
 
             def carry_out(stage: Plan) -> None:
-                if not written:  # no log where nothing is done
+                if not written:
                     path = _log_path(log, session, "apply")
                     written.append(logs.enter_context(sessions.logged(session, path)))
                 shown = view(detail=verbose)

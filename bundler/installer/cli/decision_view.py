@@ -1,4 +1,4 @@
-"""What was decided, for a person: what happens to which host, and why; what is left alone, and how to change that."""
+"""What was decided, for a person: what happens to which host and why, and what is left alone."""
 
 from collections.abc import Iterator
 
@@ -19,6 +19,23 @@ _WORDS = {
     Verb.UNTAINT: "~ let pods onto",
     Verb.UNCORDON: "~ uncordon",
     Verb.LABELS: "~ set labels and taints of",
+    Verb.SETTINGS: "~ change settings of",
+    Verb.STORE_CONFIG: "~ store settings in the cluster, through",
+    Verb.LISTS: "~ name the control planes on",
+    Verb.SWITCH_ENDPOINT: "~ change the way to the API on",
+    Verb.CHECK_PULL: "~ try a pull on",
+    Verb.SNAPSHOT: "~ take a snapshot of etcd on",
+    Verb.UPGRADE_CONTROL_PLANE: "~ upgrade the control plane of",
+    Verb.UPGRADE_NODE: "~ upgrade the kubelet of",
+    Verb.RENEW: "~ renew the certificates of",
+    Verb.EXTEND_NAMES: "~ add names to the certificates of",
+    Verb.SET_CLOCK: "~ set the clock of",
+    Verb.MARK_REMOVAL: "~ mark for removal",
+    Verb.WIPE: "- clear",
+    Verb.RESTORE: "~ restore etcd on",
+    Verb.RECOVER: "~ settle the release",
+    Verb.APP: "+ bring up",
+    Verb.UNINSTALL: "- uninstall",
 }
 _MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.NOTE: "•"}
 _SHOWN = 3  # hosts or reasons before "and N more"

@@ -21,9 +21,9 @@ class CgroupVersion(StrEnum):
 class HostFacts:
     """One host, as it was found.
 
-    Bytes for sizes, seconds for times. `stamps` maps a step's id to what it depended on when it last succeeded
-    here (the host's journal); `packages` maps installed package names to versions. site: what the host shows of
-    its site, None where it was not asked.
+    Bytes for sizes, seconds for times. `stamps` maps a step's id to what it depended on when it last
+    succeeded here (the host's journal); `packages` maps installed package names to versions. site: what the
+    host shows of its site, None where it was not asked.
     """
 
     address: str

@@ -1,4 +1,4 @@
-"""From what observe.sh printed to observations. Pure; a section that makes no sense counts as not observed."""
+"""From what observe.sh printed to observations. Pure; what makes no sense counts as not observed."""
 
 import contextlib
 import hashlib
@@ -60,7 +60,7 @@ def _pairs(lines: Sequence[str]) -> dict[str, str]:
 
 
 def _files(sections: Sections) -> dict[str, FileState]:
-    """Written ones by digest, delivered ones by the digest that they arrived with, if their size is still theirs."""
+    """Written ones by digest, delivered ones by size and the digest that they arrived with."""
     sizes = {path: int(size) for size, _, path in (line.partition(" ") for line in sections.get("sizes", ()))}
     arrived = {line[65:]: line[:64] for line in sections.get("contents", ()) if len(line) > 65}
     found = {path: FileState(arrived.get(path, ""), size) for path, size in sizes.items()}

@@ -92,9 +92,9 @@ class Holder:
 class HostObservation:
     """One host that answered.
 
-    site: the id of the site that it was tagged with. ours: our ledger is there. removing: a `delete` has begun
-    here. components: kube-apiserver, etcd, kubelet, … as they run. lists: who is asked for the API and for
-    images, by list name. last_lines: what the API server's container said last.
+    site: the id of the site that it was tagged with. ours: our ledger is there. removing: a `delete` has
+    begun here. components: kube-apiserver, etcd, kubelet, … as they run. lists: who is asked for the API and
+    for images, by list name. last_lines: what the API server's container said last.
     """
 
     address: Address

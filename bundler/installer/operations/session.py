@@ -29,7 +29,14 @@ from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.cluster.steps import Refused
 from bundler.installer.plan.contents import MAX_TEXT, Contents, wanted_files
-from bundler.installer.plan.decide import Prepared, concrete, decide_removal, prepare, rough_view
+from bundler.installer.plan.decide import (
+    NO_OPERATION,
+    Prepared,
+    concrete,
+    decide_removal,
+    prepare,
+    rough_view,
+)
 from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
 from bundler.installer.plan.steps import Plan
@@ -85,7 +92,7 @@ class Session:
     secrets: Secrets | None = None
     lost: Mapping[str, BundlerError] = field(default_factory=dict)  # hosts left out, with the reason
     _known: tuple[Secrets | None, frozenset[str]] | None = None
-    operation: Operation = Operation()
+    operation: Operation = NO_OPERATION
     others: Mapping[str, Host] = field(default_factory=dict)  # reached, and not of the Clusterfile
     parallel: int = 32
     prepared: Prepared | None = None
@@ -159,7 +166,7 @@ class Session:
         self.facts = replace(found, silent={**self.facts.silent, **silent})
 
     def keep(self, record: Record, before: Record | None) -> None:
-        """Keep the record on every control plane that answers, and in the cluster. Raises BundlerError (BUSY)."""
+        """Keep the record on control planes that answer, and in the cluster. Raises BundlerError (BUSY)."""
         named = {host.address for host in record.hosts if host.role is Role.CONTROL_PLANE}
         named |= {host.address for host in self.site.control_planes}
         hosts = {
@@ -249,7 +256,7 @@ class Session:
 
 
 @contextlib.contextmanager
-def opened(
+def opened(  # noqa: PLR0913  (as many as a command has options)
     run_file: Path,
     clusterfile: Path,
     access: Access,
@@ -304,7 +311,7 @@ def opened(
                 hearing = Captures()
                 yield Session(
                     site, of, access, transports, facts, hearing, verdict, gate.allowed, whole, claim, base,
-                    operation=operation or Operation(),
+                    operation=operation or NO_OPERATION,
                     others={host.address: host for host in others},
                     parallel=parallel,
                     file=str(clusterfile),
@@ -315,7 +322,7 @@ def opened(
 
 
 def _others(site: Site, facts: Facts) -> tuple[Host, ...]:
-    """Hosts that the site's record has and the Clusterfile does not, with the login of the first that it has."""
+    """Hosts that the record has and the Clusterfile does not, with the login of its first control plane."""
     record = newest(facts)
     if record is None:
         return ()

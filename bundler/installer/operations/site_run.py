@@ -18,7 +18,7 @@ from bundler.installer.site.record import Record
 
 @dataclass(slots=True)
 class SiteRun:
-    """carry_out: does a plan's steps, with view and log. fresh: whether the facts were read after the last act."""
+    """carry_out: does a plan's steps, with view and log. fresh: nothing was done since facts were read."""
 
     session: Session
     carry_out: Callable[[Plan], None]
@@ -45,7 +45,7 @@ class SiteRun:
             self.begun = True
 
     def commit(self, record: Record, before: Record | None) -> None:
-        """On every control plane that answers, of record and Clusterfile; and in the cluster if the API answers."""
+        """On every control plane that answers, and in the cluster if the API does."""
         self.session.keep(record, before)
 
     def perform(self, _stage: Stage) -> BundlerError | None:
@@ -62,7 +62,7 @@ class SiteRun:
 
 
 def carry_on(session: Session, carry_out: Callable[[Plan], None]) -> Ended:
-    """Run until nothing is left to do. Raises RefusedError, the failure of a step, NOT_READY where it is stuck."""
+    """Run until nothing is left to do. Raises RefusedError, a step's failure, NOT_READY where it is stuck."""
     doing = SiteRun(session, carry_out)
     ended = run(
         doing, doing.aim, session.operation, run_id=secrets.token_hex(8), fresh_id=secrets.token_hex(16)

@@ -1,4 +1,4 @@
-"""What is wanted, in the planner's words: from site, bundle and steps to `Desired`; from facts to `Observed`."""
+"""In the planner's words: from site, bundle and steps to `Desired`, from facts to `Observed`."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -48,7 +48,7 @@ def _endpoint(site: Site) -> Endpoint:
 
 
 def whole(rough: Desired, context: Context, steps: Iterable[Step]) -> Desired:
-    """The outline with settings for life, settings that can change, and everything that has to be on hosts."""
+    """The outline with settings for life, settings that can change, and what has to be on hosts."""
     documents = cluster_documents(context)
     networking = documents["ClusterConfiguration"].get("networking", {})
     fixed = {name: str(networking[name]) for name in _FIXED if name in networking}

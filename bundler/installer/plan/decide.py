@@ -1,6 +1,6 @@
 """Deciding: from a site, its facts and a bundle to a plan's steps. Pure: no clock, no chance, no network.
 
-The planner (plan/cluster) says what has to happen to which host and why; the producers here say by which steps.
+The planner (plan/cluster) says what has to happen to which host and why, the producers here by which steps.
 """
 
 from collections.abc import Mapping

@@ -31,7 +31,7 @@ class Expanded:
 
 
 def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: Iterable[Host]) -> Expanded:
-    """leaving: hosts that go, with their roles. Raises BundlerError (UNSUPPORTED) for a verb without steps."""
+    """leaving: hosts with the roles that they have. Raises BundlerError (UNSUPPORTED) for other verbs."""
     hosts = {host.address: host for host in leaving}
     of_host: dict[str, list[str]] = {}
     for step in recipe:
@@ -77,7 +77,9 @@ def _rejoin(context: Context, deed: Deed) -> tuple[Step, ...]:
     )
 
 
-def _own(context: Context, deed: Deed, hosts: dict[str, Host]) -> tuple[Step, ...]:
+def _own(  # noqa: PLR0911  (a case for each verb)
+    context: Context, deed: Deed, hosts: dict[str, Host]
+) -> tuple[Step, ...]:
     """Verbs whose steps are no part of the recipe."""
     gone = hosts.get(deed.subject) or Host(deed.subject, frozenset({Role.WORKER}))
     node = deed.inputs.get("node", "")

@@ -11,8 +11,8 @@ def arrange(title: str, steps: Iterable[Step], wanted: frozenset[str] | None = N
     """Sort, and take out what is not wanted: it is so already.
 
     wanted: ids of the steps that are to be done; None for all. A step that is only a means is taken exactly
-    when a step right behind it is. Raises ValueError for ids that are not unique, an unknown id in `after`, or
-    a circle: each of them is a fault of the plan, never of the user.
+    when a step right behind it is. Raises ValueError for ids that are not unique, an unknown id in `after`,
+    or a circle: each of them is a fault of the plan, never of the user.
     """
     by_id = _by_id(steps)
     ordered = _sorted(by_id)

@@ -27,7 +27,7 @@ class SiteAccess(Protocol):
         """Everything that the planner asks for."""
 
     def commit(self, record: Record, before: Record | None) -> None:
-        """Keep the record in the cluster and on a majority of control planes; `before` has to be what is there.
+        """Keep the record in the cluster and on control planes; `before` has to be what is there.
 
         While a site is removed, only where one is left: a host that is clean stays so.
 
@@ -35,10 +35,10 @@ class SiteAccess(Protocol):
         """
 
     def check(self, plan: Plan) -> None:
-        """Look whether the hosts can bear the plan's stage. Raises BundlerError before anything is changed."""
+        """Whether the hosts can bear the plan's stage. Raises BundlerError before anything is changed."""
 
     def perform(self, stage: Stage) -> BundlerError | None:
-        """Do the stage's steps; the error of the first that failed, once those under way have ended."""
+        """Do the stage's steps; the error of the first that failed, once all have ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class RegistryAim:
 
 @dataclass(frozen=True, slots=True)
 class AppAim:
-    """An app to run. digest: of chart or manifests and of the values. kubernetes: versions that it runs on."""
+    """An app to run. digest: of chart or manifests and values. kubernetes: versions that it runs on."""
 
     name: str
     digest: str
@@ -97,8 +97,8 @@ class Desired:
 
     windows: groups of workers with how many may be down at once. names: that the API's certificate carries.
     rolls_out: whether settings, versions, lists and endpoint of a running cluster can be changed by this
-    installer; where not, a change of them is refused. prechecked: clocks and names of hosts are looked at by the
-    preflight checks.
+    installer; where not, a change of them is refused. prechecked: clocks and names of hosts are looked at by
+    the preflight checks.
     """
 
     name: str

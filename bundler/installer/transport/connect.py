@@ -88,7 +88,7 @@ def reach_all(site: Site, access: Access, *, parallel: int) -> Connected:
 
 
 def check_lost(site: Site, lost: Mapping[str, BundlerError], most: int) -> None:
-    """Only workers are excused, and no more of them than was said. Raises BundlerError that names them all."""
+    """Only workers are excused, no more than was said. Raises BundlerError that names all that failed."""
     workers = {host.address for host in site.workers}
     if lost and (len(lost) > most or not lost.keys() <= workers):
         raise together(lost, len(site.hosts))

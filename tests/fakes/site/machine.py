@@ -29,7 +29,7 @@ class Machine:
     removing: bool = False
     site: str = ""
     record: Record | None = None
-    traces: Traces = Traces()
+    traces: Traces = field(default_factory=Traces)
     etcd_id: str = ""  # the member whose data lies here
     files: dict[str, FileState] = field(default_factory=dict)
     foreign_files: list[str] = field(default_factory=list)

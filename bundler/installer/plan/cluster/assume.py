@@ -37,7 +37,7 @@ def assume_all(steps: Iterable[Step], observed: Observed) -> Observed:
     return replace(observed, hosts=dict(observed.hosts))
 
 
-def assume(step: Step, observed: Observed) -> Observed:
+def assume(step: Step, observed: Observed) -> Observed:  # noqa: PLR0911  (a case for each probe)
     """The observation in which the step's probe is satisfied and nothing else has changed."""
     match step.probe:
         case p.PieceIs(piece):
@@ -72,7 +72,7 @@ def _host(observed: Observed, address: str, change: Callable[[HostObservation], 
     return replace(observed, hosts={**observed.hosts, address: Present(change(host))})
 
 
-def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:
+def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:  # noqa: PLR0911  (as above)
     noted = {**host.journal, piece.key: JournalEntry(piece.inputs, piece.revision)}
     host = replace(host, ours=True, journal=noted)
     match piece.expected:
@@ -82,7 +82,9 @@ def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:
             there = {path: FileState(digest, size) for path, (digest, size) in files.items()}
             return replace(host, files={**host.files, **there})
         case e.UnitRuns(unit, reads):
-            return replace(host, units={**host.units, unit: UnitState(True, True, reads)})
+            return replace(
+                host, units={**host.units, unit: UnitState(enabled=True, active=True, started_with=reads)}
+            )
         case e.SysctlsAre(values):
             return replace(host, sysctls={**host.sysctls, **values})
         case e.PackagesAre(names):
@@ -154,7 +156,7 @@ _Plain = (
 )
 
 
-def _on_host(probe: _Plain, observed: Observed) -> Observed:
+def _on_host(probe: _Plain, observed: Observed) -> Observed:  # noqa: PLR0911  (as above)
     match probe:
         case p.Clean(address, removed):
             clean = _clean if removed else lambda host: replace(host, traces=Traces(pki=host.traces.pki))

@@ -1,4 +1,4 @@
-"""From proposals to one stage: in order, each whose claims fit; what waits for a held-back step waits, too."""
+"""From proposals to one stage: in order, each whose claims fit; who waits for a held one is held, too."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -43,8 +43,8 @@ from bundler.installer.plan.cluster.view import Existence, View
 from bundler.installer.site.desired import Desired
 
 _CONCERNS: Final = (
-    removal, clocks, way_back, pieces, certificates, members, versions, settings, control_planes, nodes, workers,
-    endpoint, late_pieces, apps, status,
+    removal, clocks, way_back, pieces, certificates, members, versions, settings, control_planes, nodes,
+    workers, endpoint, late_pieces, apps, status,
 )  # fmt: skip
 BOUND: Final = 200  # stages that are foreseen at most
 
@@ -138,7 +138,7 @@ def _sorted(
     said: Sequence[Finding | Refusal],
 ) -> tuple[tuple[Refusal, ...], tuple[Finding, ...]]:
     refusals = tuple(each for each in said if isinstance(each, Refusal))
-    findings = tuple(each for each in said if isinstance(each, Finding))
+    findings = tuple(dict.fromkeys(each for each in said if isinstance(each, Finding)))
     return refusals, findings
 
 
@@ -149,7 +149,7 @@ def _stuck(view: View, composed: Composed) -> Iterator[Refusal]:
             "BND-NOTHING-FITS",
             "nothing can be done now",
             ", ".join(composed.held[:3]),
-            "so many hosts are down already that no other may be disturbed, or a control plane's place is taken",
+            "too many hosts are down for another to be disturbed, or a control plane's place is taken",
             "mend the hosts that are not Ready, or raise maxUnavailable; then run the same command",
         )
     elif view.existence is Existence.DOWN and view.operation.kind is not Kind.DELETE:

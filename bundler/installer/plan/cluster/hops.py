@@ -21,7 +21,7 @@ def minor(version: str) -> int:
 
 
 def running(view: View) -> Mapping[str, str]:
-    """The version of every control plane of the cluster: its lowest part's, so that half an upgrade is none."""
+    """The version of every control plane: its lowest part's, so that half an upgrade is none."""
     return {
         address: version
         for address in view.control_planes

@@ -150,7 +150,7 @@ def _has_left(view: View, host: RecordedHost) -> bool:
 
 
 def _stored(view: View, record: Record) -> Mapping[str, str]:
-    """Configuration that the cluster holds as we want it, and what people may change at will, as first seen."""
+    """Configuration that the cluster holds as we want it, and what people may change, as first seen."""
     found = view.api.stored if view.api else {}
     ours = {
         name: found[name]

@@ -67,7 +67,7 @@ _HostProbe = (
 )
 
 
-def _of_host(probe: _HostProbe, host: HostObservation, observed: Observed) -> Verdict:
+def _of_host(probe: _HostProbe, host: HostObservation, observed: Observed) -> Verdict:  # noqa: PLR0911  (a case for each probe)
     match probe:
         case p.Clean(address, removed):
             dirty = host.traces.cluster or (removed and host.ours)
@@ -135,7 +135,7 @@ def _of_etcd(probe: p.MemberGone | p.MemberVotes, observed: Observed) -> Verdict
 _ApiProbe = p.ControlPlaneIs | p.NodeIs | p.Left | p.NodeHas | p.StoredIs | p.ReleaseIs | p.ReleaseSettled
 
 
-def _of_api(probe: _ApiProbe, observed: Observed) -> Verdict:
+def _of_api(probe: _ApiProbe, observed: Observed) -> Verdict:  # noqa: PLR0911  (as above)
     api = value_of(observed.api)
     if api is None:
         return Undecidable("the API does not answer")
@@ -179,7 +179,7 @@ def _node_is(probe: p.ControlPlaneIs | p.NodeIs | p.Left, observed: Observed) ->
             return YES if whole and pods else _missing(f"control plane {name}")
 
 
-def _node_has(probe: p.NodeHas, observed: Observed) -> Verdict:
+def _node_has(probe: p.NodeHas, observed: Observed) -> Verdict:  # noqa: PLR0911  (the first difference)
     api = value_of(observed.api)
     node = api.node(probe.node) if api else None
     if node is None:

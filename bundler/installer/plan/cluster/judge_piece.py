@@ -32,7 +32,7 @@ def judge_piece(piece: Piece, host: HostObservation, kept: Mapping[str, str]) ->
             return _content(piece, host)
 
 
-def _content(piece: Piece, host: HostObservation) -> Verdict:
+def _content(piece: Piece, host: HostObservation) -> Verdict:  # noqa: PLR0911  (a case for each kind)
     match piece.expected:
         case e.FilesAre(files):
             return _delivered(piece, files, host)
@@ -112,7 +112,7 @@ def _file(piece: Piece, wanted: e.FileIs, host: HostObservation, kept: Mapping[s
 
 
 def changed_input(piece: Piece, entry: JournalEntry | None) -> Because | None:
-    """The first named input that differs from the journal's; a digest is shown only where nothing else differs."""
+    """The first named input that differs from the journal's; digests come last, and are not shown."""
     if entry is None or entry.revision < 1:
         return None
     names = sorted(set(piece.inputs) | set(entry.inputs), key=lambda name: (name in _DIGESTS, name))

@@ -66,7 +66,7 @@ class Because:
     def __str__(self) -> str:
         match self.cause:
             case Cause.MISSING:
-                return f"{self.subject} is missing"
+                return f"{self.subject} {'are' if self.subject.endswith(' more') else 'is'} missing"
             case Cause.DRIFTED if not self.now:
                 return f"{self.subject} (drift)"
             case Cause.DRIFTED:

@@ -11,7 +11,7 @@ def test_no_script_was_changed_without_a_word_on_its_revision() -> None:
     found = {path.name: pins.digest(path) for path in pins.scripts()}
     changed = sorted(name for name in found if noted.get(name, (0, ""))[1] != found[name])
     assert not changed, (
-        "say whether the effect is another one: `python -m tests.pins --raise NAME`, or without a name if it is not"
+        "is the effect another one? `python -m tests.pins --raise NAME`; else the same without a name"
     )
     assert set(noted) == set(found)
 

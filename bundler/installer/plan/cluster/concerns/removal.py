@@ -1,4 +1,4 @@
-"""Taking a site down, and finishing that when it was broken off. Hosts are marked before the first is wiped."""
+"""Taking a site down, also where that was broken off. Hosts are marked before the first is wiped."""
 
 from collections.abc import Iterator
 

@@ -30,8 +30,9 @@ def workers(view: View) -> Iterator[Proposal | Finding]:
 
 def _join(view: View, address: str, *, first: bool) -> Iterator[Proposal]:
     node, name = view.node(address), view.node_name(address)
+    lists = lists_with(view, initial(view) if first else "")
     ready = view.piece_keys(address)
-    probe = NodeIs(address, name, view.desired.versions.kubernetes, view.desired.settings, lists_with(view))
+    probe = NodeIs(address, name, view.desired.versions.kubernetes, view.desired.settings, lists)
     if first and not view.joined(address):
         after = (*ready, key(Verb.INIT, initial(view)), key(Verb.FINISH_INIT, initial(view)))
         because = Because(Cause.MISSING, f"node {name}")

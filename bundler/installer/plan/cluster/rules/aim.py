@@ -99,7 +99,7 @@ def versions(view: View) -> Iterator[Refusal]:
             f"refused to upgrade Kubernetes from {low} to {target}",
             view.desired.name,
             f"API servers go up one minor at a time; this file carries no {need}",
-            f"apply a .run with {need} first, or ask the vendor for one built with KUBEVIA {need.removeprefix('v')}",
+            f"apply a .run with {need} first, or one built with KUBEVIA {need.removeprefix('v')}",
         )
 
 
@@ -120,7 +120,7 @@ def cgroups(view: View) -> Iterator[Refusal]:
             f"Kubernetes {target.text} needs cgroup v2",
             ", ".join(old),
             "these hosts mount cgroup v1, with which its kubelet does not start",
-            "boot them with systemd.unified_cgroup_hierarchy=1; or set failCgroupV1: false in a KubeletConfiguration",
+            "boot them with cgroup v2; or set failCgroupV1: false in a KubeletConfiguration",
             ExitCode.PREFLIGHT,
         )
 
@@ -200,7 +200,7 @@ def _number(version: str) -> KubernetesVersion:
 
 
 def not_rolled_out(view: View) -> Iterator[Refusal]:
-    """What this installer can't change on a running cluster is refused with the difference, never left unsaid."""
+    """What can't be changed on a running cluster yet is refused with the difference, never left unsaid."""
     record = view.record
     standing = view.existence in {Existence.RUNNING, Existence.DOWN}
     if view.desired.rolls_out or record is None or not view.owner or not standing:

@@ -1,4 +1,4 @@
-"""Is this the site that we mean, are these its machines, is this the right bundle? No cluster is needed to tell."""
+"""Is this the site that we mean, are these its machines, is this the right bundle?"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -225,7 +225,7 @@ def replaced(view: View) -> Iterator[Refusal]:
             yield Refusal(
                 "BND-REPLACED",
                 f"another machine answers at {recorded.address}, a control plane",
-                f"{recorded.address} ({recorded.node_name}): machine id {host.machine_id}, recorded {recorded.machine_id}",
+                f"{recorded.node_name}: machine {host.machine_id}, not {recorded.machine_id}",
                 "its etcd member and node are of the machine before",
                 f"if that one is gone: {{run}} --replaced {recorded.address} -f {{file}}",
             )

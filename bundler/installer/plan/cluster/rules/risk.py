@@ -5,7 +5,7 @@ from typing import Final
 
 from bundler.core.errors import ExitCode
 from bundler.installer.facts.api import Owner
-from bundler.installer.facts.etcd import LAG_LIMIT, may_leave
+from bundler.installer.facts.etcd import LAG_LIMIT, Member, majority, may_leave
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.steps import Finding, Refusal, Severity, Step, Verb
 from bundler.installer.plan.cluster.view import Existence, View
@@ -127,11 +127,12 @@ def quorum(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
             voters, healthy = voters + 1, healthy + 1
         elif step.verb in {Verb.LEAVE, Verb.REMOVE_MEMBER} and member and member.voter:
             if not may_leave(voters, healthy, leaver_healthy=member.healthy):
-                yield _no_quorum(view, step.subject, healthy, voters)
+                yield _no_quorum(view, member, healthy, voters)
             voters, healthy = voters - 1, healthy - member.healthy
 
 
-def _no_quorum(view: View, address: str, healthy: int, voters: int) -> Refusal:
+def _no_quorum(view: View, leaver: Member, healthy: int, voters: int) -> Refusal:
+    address, left = leaver.address, healthy - leaver.healthy
     down = [
         m.address for m in (view.etcd.voters if view.etcd else ()) if not m.healthy and m.address != address
     ]
@@ -144,7 +145,7 @@ def _no_quorum(view: View, address: str, healthy: int, voters: int) -> Refusal:
         "BND-QUORUM",
         f"refused to remove {address} ({view.node_name(address)}): etcd would stop",
         f"etcd: {voters} members, {healthy} healthy",
-        f"of the {voters - 1} that remain too few would be healthy; etcd needs {(voters - 1) // 2 + 1}",
+        f"{left} of the {voters - 1} that remain would be healthy; etcd needs {majority(voters - 1)}",
         fix,
     )
 
@@ -179,7 +180,7 @@ def stored(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
                 f"somebody changed {name} in the cluster",
                 f"kube-system/{name}",
                 f"{reads[0].verb.value} of {reads[0].subject} would read it",
-                "to put it back: {run} --restore-config -f {file}; else write the change into the Clusterfile",
+                "to put it back: {run} --restore-config -f {file}; else write it into the Clusterfile",
             )
 
 
