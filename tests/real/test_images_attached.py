@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from bundler.builder.build import relock
-from bundler.builder.build.pipeline import make
 from bundler.builder.build.request import Order
 from bundler.builder.cache.store import Store
 from bundler.builder.images.layout import lay_out
@@ -99,7 +98,7 @@ def test_the_lock_pins_them(tmp_path):
 
     def built(registry, cache, **more):
         with Store(tmp_path / cache) as store:
-            return make(replace(ordered(registry), **more), store, Quiet()).path.read_bytes()
+            return built(replace(ordered(registry), **more), store, Quiet()).path.read_bytes()
 
     runtime(tmp_path / "runtime.tar.gz")
     with running(tmp_path / "registry") as registry:

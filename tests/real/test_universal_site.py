@@ -47,7 +47,7 @@ def product(tmp_path: Path) -> Path:
         for name, data in every.items():
             writer.add(name, [data], size=len(data), digest=Digest.of(data), mode=0o755)
         other = runtime(tmp_path / "arm64.tar.gz")
-        first, second = (meta(platform=p, kubernetes="v1.20.2", images=(image,)) for p in (AMD, ARM))
+        first, second = (meta(platform=p, kubernetes="v1.37.2", images=(image,)) for p in (AMD, ARM))
         writer.finish(first, names=names[0], further=(Edition(second, other, names[1]),))
     return path
 
