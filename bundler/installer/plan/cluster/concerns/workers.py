@@ -129,5 +129,6 @@ def _gone_nodes(view: View) -> Iterator[Proposal | Finding]:
 def _listed(view: View) -> Iterator[Finding]:
     for address in view.listed:
         pods = sum(pod.node == view.node_name(address) for pod in (view.api.pods if view.api else ()))
-        text = f"stays in the cluster with its {pods} pods; to drain and remove it: --prune"
+        what = f" with its {pods} {'pod' if pods == 1 else 'pods'}" if pods else ""
+        text = f"stays in the cluster{what}; to drain and remove it: --prune"
         yield Finding("host-listed", address, text, Severity.WARNING)
