@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 from bundler.core.errors import ExitCode
 from bundler.installer.facts.observed import HostObservation
@@ -10,6 +11,8 @@ from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.steps import Refusal
 from bundler.installer.plan.cluster.view import Existence, View
 from bundler.installer.site.model import Role
+
+_LEFT_BEHIND: Final = "/etc/kubernetes /var/lib/etcd /var/lib/kubelet"
 
 
 def identity(view: View) -> Iterator[Refusal]:
@@ -147,7 +150,7 @@ def leftovers(view: View) -> Iterator[Refusal]:
         "refused to install over a cluster that this product did not make",
         ", ".join(f"{host.address} ({_traces(host)})" for host in strange),
         "neither a record nor a ledger of ours is there",
-        "if it may go: kubeadm reset -f && rm -rf /etc/kubernetes /var/lib/etcd /var/lib/kubelet, on each",
+        f"if it may go, on each: kubeadm reset -f && rm -rf {_LEFT_BEHIND}",
     )
 
 
@@ -255,5 +258,5 @@ def returned(view: View) -> Iterator[Refusal]:
                 f"{wanted.address} was removed as gone and is back with its old data",
                 wanted.address,
                 "its etcd data and certificates are of a member that the cluster has removed",
-                f"{{run}} reset --host {wanted.address} -f {{file}}, then run the same command",
+                f"there: kubeadm reset -f && rm -rf {_LEFT_BEHIND}; then run the same command",
             )
