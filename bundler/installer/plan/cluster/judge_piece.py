@@ -132,7 +132,8 @@ def _unit(piece: Piece, wanted: e.UnitRuns, host: HostObservation, entry: Journa
         return Unsatisfied(Because(Cause.MISSING, wanted.unit))
     if not state.enabled:
         return Unsatisfied(Because(Cause.DRIFTED, wanted.unit, "enabled", "disabled"))
-    if wanted.active and not state.active:
+    # A kubelet that is not started at once has to run all the same as soon as the host is a node.
+    if (wanted.active or host.traces.kubelet_conf) and not state.active:
         return Unsatisfied(Because(Cause.DRIFTED, wanted.unit, "active", "stopped"))
     if not wanted.active:
         because = changed_input(piece, entry)
