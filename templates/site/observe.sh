@@ -19,6 +19,13 @@ tell traces
 for pod in /etc/kubernetes/manifests/*.yaml; do
     [ ! -e "$pod" ] || { echo static_pods && break; }
 done
+tell components
+for pod in /etc/kubernetes/manifests/*.yaml; do
+    [ ! -e "$pod" ] || sed -n 's/^ *image: *//p' "$pod" | head -n 1
+done
+# The kubelet that runs, not the file that the next one would be started from:
+kubelet=$(systemctl show -p MainPID --value kubelet.service 2>/dev/null)
+[ "${kubelet:-0}" = 0 ] || "/proc/$kubelet/exe" --version 2>/dev/null
 tell written
 [ ! -f $state/written ] || sort -u $state/written | xargs -r -d '\n' sha256sum 2>/dev/null
 tell contents

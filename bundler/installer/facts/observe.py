@@ -3,18 +3,28 @@
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bundler.installer.facts.api import ApiObservation, Cordon, Node
 from bundler.installer.facts.etcd import EtcdObservation, Member
-from bundler.installer.facts.observed import FileState, HostObservation, JournalEntry, Traces, UnitState
+from bundler.installer.facts.observed import (
+    Component,
+    FileState,
+    HostObservation,
+    JournalEntry,
+    Traces,
+    UnitState,
+)
 from bundler.installer.facts.seen import Absent, Present, Seen, Unknown
 from bundler.installer.site.record import Record
 from bundler.installer.site.record_json import from_json
 
 Sections = Mapping[str, Sequence[str]]
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+_KUBELET = re.compile(r"Kubernetes (v[0-9][\w.+-]*)")
+_IMAGE = re.compile(r"(?:.*/)?([a-z0-9-]+):(v?[0-9][\w.-]*)(?:@sha256:[0-9a-f]{64})?")
 _MASTER = "node-role.kubernetes.io/master"  # before 1.24
 
 
@@ -41,6 +51,7 @@ def host(
         sysctls=_pairs(sections.get("sysctls", ())),
         images=frozenset(sections.get("images", ())),
         journal=journal,
+        components=_components(sections.get("components", ())),
         clock_offset=clock_offset,
     )
 
@@ -67,6 +78,17 @@ def _files(sections: Sections) -> dict[str, FileState]:
     for line in sections.get("written", ()):
         digest, _, path = line.partition("  ")
         found[path] = FileState(digest)
+    return found
+
+
+def _components(lines: Sequence[str]) -> dict[str, Component]:
+    """Static pods by the image that their manifest names, and the kubelet by its own word."""
+    found: dict[str, Component] = {}
+    for line in lines:
+        if match := _KUBELET.fullmatch(line.strip()):
+            found["kubelet"] = Component(match[1])
+        elif match := _IMAGE.fullmatch(line.strip()):
+            found[match[1]] = Component(match[2])
     return found
 
 

@@ -29,7 +29,11 @@ def dns_steps(context: Context) -> tuple[Step, ...]:
             reason="names of the cluster resolve, and others only by the site's own name servers",
             after=context.begun,
             script=templates.script(
-                "kubectl.sh", "dns.sh", config=_config_map(context), patch=json.dumps(_patch(context))
+                "kubectl.sh",
+                "dns.sh",
+                config=_config_map(context),
+                patch=json.dumps(_patch(context)),
+                version=context.contents.version.text,
             ),
         ),
     )

@@ -13,13 +13,14 @@ from bundler.installer.plan.leave import leave, told
 from bundler.installer.plan.pieces import is_cluster
 from bundler.installer.plan.remove import host_removal
 from bundler.installer.plan.steps import Exec, Phase, Step
+from bundler.installer.plan.upgrade import snapshot, upgrade_control_plane, upgrade_node
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host, Role
 
 _INITS = frozenset({Verb.INIT, Verb.FINISH_INIT, Verb.UNDO_INIT})  # kubeadm goes on where it was cut
 _JOINS = frozenset({Verb.JOIN, Verb.JOIN_CONTROL_PLANE})
 _ON_NODES = frozenset({Verb.UNTAINT, Verb.UNCORDON, Verb.LABELS})
-_AWAITS = frozenset({Verb.AWAIT_NODE, Verb.SNAPSHOT})
+_AWAITS = frozenset({Verb.AWAIT_NODE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,10 @@ def _own(  # noqa: PLR0911  (a case for each verb)
             return (_on_node(context, deed),)
         case Verb.PROMOTE:
             return (_promote(context, deed),)
+        case Verb.SNAPSHOT:
+            return snapshot(context)
+        case Verb.UPGRADE_CONTROL_PLANE | Verb.UPGRADE_NODE:
+            return _upgrade(context, deed)
         case Verb.MARK_REMOVAL:
             return (mark(deed.host),)
         case Verb.WIPE:
@@ -108,6 +113,19 @@ def _own(  # noqa: PLR0911  (a case for each verb)
                 why=str(deed.because),
                 code=ExitCode.UNSUPPORTED,
             )
+
+
+def _upgrade(context: Context, deed: Deed) -> tuple[Step, ...]:
+    """A control plane's kubelet comes behind its static pods, in the same stage."""
+    host = context.site.host(deed.subject)
+    version = deed.inputs["version"]
+    primary = context.primary.address
+    if deed.verb is Verb.UPGRADE_CONTROL_PLANE:
+        return upgrade_control_plane(
+            context, host, version, after=(ident(Phase.CONTROL_PLANE, primary, "upgrade-snapshot"),)
+        )
+    settled = ident(Phase.CONTROL_PLANE, host.address, "upgrade-settled")
+    return upgrade_node(context, host, version, after=(settled,))
 
 
 def context_node(deed: Deed, node: str) -> str:

@@ -10,7 +10,8 @@ from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.steps import Refusal
 from bundler.installer.plan.cluster.view import Existence, View
 from bundler.installer.plan.versions import KubernetesVersion
-from bundler.installer.site.desired import EndpointKind
+from bundler.installer.site.desired import Desired, EndpointKind
+from bundler.installer.site.record import Record
 from bundler.installer.trust.product_version import is_older
 
 
@@ -207,22 +208,10 @@ def not_rolled_out(view: View) -> Iterator[Refusal]:
         return
     if view.operation.kind is not Kind.APPLY or not view.desired.fixed:  # an outline says nothing of settings
         return
-    changes = [
-        (f"{part}.{key}", record.settings.get(part, {}).get(key, "its default"), value)
-        for part, wanted in sorted(view.desired.settings.items())
-        for key, value in sorted(wanted.items())
-        if part in record.settings and record.settings[part].get(key) != value
-    ]
-    changes += [
-        (f"{part}.{key}", value, "its default")
-        for part, was in sorted(record.settings.items())
-        for key, value in sorted(was.items())
-        if key not in view.desired.settings.get(part, {})
-    ]
+    # An upgrade brings the stored configuration along, and with it what every part runs with.
+    changes = [] if upgrading(view) else _changed_settings(record, view.desired)
     if record.endpoint and record.endpoint != str(view.desired.endpoint):
         changes.append(("endpoint", record.endpoint, str(view.desired.endpoint)))
-    if record.kubernetes and _number(record.kubernetes) != _number(view.desired.versions.kubernetes):
-        changes.append(("Kubernetes", record.kubernetes, view.desired.versions.kubernetes))
     for subject, was, wanted in changes[:1]:
         more = f"; {len(changes) - 1} more differ" if len(changes) > 1 else ""
         yield Refusal(
@@ -233,3 +222,20 @@ def not_rolled_out(view: View) -> Iterator[Refusal]:
             "put it back; or delete the site and install it anew",
             ExitCode.UNSUPPORTED,
         )
+
+
+def _changed_settings(record: Record, desired: Desired) -> list[tuple[str, str, str]]:
+    """Settings by their dotted name, with what they were and what they are to be."""
+    changed = [
+        (f"{part}.{key}", record.settings.get(part, {}).get(key, "its default"), value)
+        for part, wanted in sorted(desired.settings.items())
+        for key, value in sorted(wanted.items())
+        if part in record.settings and record.settings[part].get(key) != value
+    ]
+    gone = [
+        (f"{part}.{key}", value, "its default")
+        for part, was in sorted(record.settings.items())
+        for key, value in sorted(was.items())
+        if key not in desired.settings.get(part, {})
+    ]
+    return [*changed, *gone]

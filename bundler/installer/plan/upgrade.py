@@ -1,0 +1,176 @@
+"""Upgrading: the steps by which one control plane, and one node, come to run another version.
+
+Both are plain functions, as those of `join` and `leave`. Programs and images are brought ahead by the pieces
+of each host, while the old version serves. Every step can be run again after a break: kubeadm leaves what is new
+already as it is, and a drained node stays drained.
+"""
+
+from typing import Final
+
+from bundler.installer.plan import paths
+from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.kubeadm import ignored_checks, init_config
+from bundler.installer.plan.leave import DRAIN_LIMIT
+from bundler.installer.plan.steps import Await, Exec, Phase, Step, Write
+from bundler.installer.scripts import render as templates
+from bundler.installer.site.model import Host
+
+_CONFIG: Final = f"{paths.STATE}/upgrade.yml"
+_READY: Final = 300.0  # seconds from the kubelet's start to a Ready node
+# Its own check makes a Job, which no node takes while control planes refuse pods and workers are drained.
+_CHECKS: Final = ("CreateJob",)
+
+
+def snapshot(context: Context) -> tuple[Step, ...]:
+    """What etcd holds, before anything of it changes."""
+    host = context.primary.address
+    return (
+        Exec(
+            id=ident(Phase.CONTROL_PLANE, host, "upgrade-snapshot"),
+            host=host,
+            phase=Phase.CONTROL_PLANE,
+            reason="the way back from an upgrade is a snapshot",
+            volatile=True,
+            timeout=900.0,
+            script=templates.script("etcd.sh", "etcd-snapshot.sh", reason="upgrade"),
+        ),
+    )
+
+
+def upgrade_control_plane(
+    context: Context, host: Host, version: str, after: tuple[str, ...] = ()
+) -> tuple[Step, ...]:
+    """API server, controllers, scheduler and etcd of one host; the next one waits until etcd is whole again.
+
+    The first one to go also brings the stored configuration and the add-ons to what the bundle says.
+    """
+    ids = Ids(host.address)
+    config = Write(
+        id=ident(Phase.CONTROL_PLANE, host.address, "upgrade-config"),
+        host=host.address,
+        phase=Phase.CONTROL_PLANE,
+        reason="kubeadm reads how this cluster is to be",
+        after=after,
+        volatile=True,
+        path=_CONFIG,
+        content=init_config(context),
+        mode=0o600,
+    )
+    upgrade = Exec(
+        id=ident(Phase.CONTROL_PLANE, host.address, "upgrade"),
+        host=host.address,
+        phase=Phase.CONTROL_PLANE,
+        reason=f"the control plane is to run {version}",
+        after=(config.id, ids.programs),
+        volatile=True,
+        timeout=1200.0,
+        script=templates.script(
+            "kubectl.sh",
+            "upgrade-control-plane.sh",
+            version=version,
+            config=_CONFIG,
+            ignored=",".join((*_CHECKS, *ignored_checks(context, host))),
+            upload="yes",
+        ),
+    )
+    settled = Await(
+        id=ident(Phase.CONTROL_PLANE, host.address, "upgrade-settled"),
+        host=host.address,
+        phase=Phase.CONTROL_PLANE,
+        reason="nothing else is touched until every member of etcd is a healthy voter",
+        after=(upgrade.id,),
+        volatile=True,
+        script=templates.script("etcd.sh", "etcd-settled.sh"),
+        subject="every member of etcd to be a healthy voter",
+        deadline=_READY,
+        interval=0.2,
+        diagnose=templates.script("etcd.sh", "etcd-diagnose.sh"),
+    )
+    return (config, upgrade, settled)
+
+
+def upgrade_node(context: Context, host: Host, version: str, after: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """Drain, let the kubelet run as another version, wait until the node is Ready, take the cordon off.
+
+    Where it is the only node, nothing can move elsewhere: its pods stay while the kubelet restarts.
+    """
+    name = node_name(context.of(host))
+    row = _Row(context, host, after)
+    if len(context.site.hosts) > 1:
+        row.asked(
+            "drain",
+            f"what runs on {name} moves to other nodes",
+            DRAIN_LIMIT + 60.0,
+            "drain.sh",
+            node=name,
+            limit=str(DRAIN_LIMIT),
+        )
+    row.own(
+        f"the kubelet is to run as {version}",
+        templates.script(
+            "upgrade-kubelet.sh",
+            worker="" if host.is_control_plane else "yes",
+            ignored=",".join(ignored_checks(context, host)),
+        ),
+    )
+    row.ready(name, version)
+    row.asked("uncordon", f"{name} takes pods again", 60.0, "uncordon.sh", node=name)
+    return tuple(row.made)
+
+
+class _Row:
+    """Steps one behind the other, on the primary control plane or on the host itself."""
+
+    def __init__(self, context: Context, host: Host, after: tuple[str, ...]) -> None:
+        self._primary, self._host = context.primary.address, host.address
+        self._after = (*after, Ids(host.address).programs)
+        self._phase = Phase.CONTROL_PLANE if host.is_control_plane else Phase.WORKERS
+        self.made: list[Step] = []
+
+    def asked(self, what: str, why: str, timeout: float, name: str, **variables: str) -> None:
+        """A question or a wish to the API."""
+        script = templates.script("kubectl.sh", name, **variables)
+        self._add(self._primary, what, why, script, timeout)
+
+    def own(self, why: str, script: str) -> None:
+        """What the host does itself."""
+        self._add(self._host, "kubelet", why, script, 300.0)
+
+    def ready(self, node: str, version: str) -> None:
+        """Wait for the node."""
+        self.made.append(
+            Await(
+                id=self._id("ready"),
+                host=self._primary,
+                phase=self._phase,
+                reason="the next one waits until this one serves",
+                after=self._behind(),
+                volatile=True,
+                script=templates.script("kubectl.sh", "node-runs.sh", node=node, version=version),
+                subject=f"{node} to be Ready with {version}",
+                deadline=_READY,
+                interval=0.2,
+                diagnose=templates.script("kubectl.sh", "diagnose.sh"),
+            )
+        )
+
+    def _add(self, at: str, what: str, why: str, script: str, timeout: float) -> None:
+        self.made.append(
+            Exec(
+                id=self._id(what),
+                host=at,
+                phase=self._phase,
+                reason=why,
+                after=self._behind(),
+                volatile=True,
+                script=script,
+                timeout=timeout,
+            )
+        )
+
+    def _id(self, what: str) -> str:
+        return ident(self._phase, self._host, f"upgrade-node-{what}")
+
+    def _behind(self) -> tuple[str, ...]:
+        return (self.made[-1].id,) if self.made else self._after
