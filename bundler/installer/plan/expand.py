@@ -20,6 +20,7 @@ from bundler.installer.site.model import Host, Role
 _INITS = frozenset({Verb.INIT, Verb.FINISH_INIT, Verb.UNDO_INIT})  # kubeadm goes on where it was cut
 _JOINS = frozenset({Verb.JOIN, Verb.JOIN_CONTROL_PLANE})
 _ON_NODES = frozenset({Verb.UNTAINT, Verb.UNCORDON, Verb.LABELS})
+_UPGRADES = frozenset({Verb.SNAPSHOT, Verb.UPGRADE_CONTROL_PLANE, Verb.UPGRADE_NODE})
 _AWAITS = frozenset({Verb.AWAIT_NODE})
 
 
@@ -52,6 +53,8 @@ def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: It
             wanted.update(() if made else of_host.get(deed.host, ()))
         elif deed.verb in _AWAITS:
             wanted.add(Ids(context.primary.address).ready)
+        elif deed.verb in _UPGRADES:
+            more += _upgrade(context, deed)
         else:
             more += _own(context, deed, hosts)
     known = {step.id for step in (*recipe, *more)}
@@ -98,10 +101,6 @@ def _own(  # noqa: PLR0911  (a case for each verb)
             return (_on_node(context, deed),)
         case Verb.PROMOTE:
             return (_promote(context, deed),)
-        case Verb.SNAPSHOT:
-            return snapshot(context)
-        case Verb.UPGRADE_CONTROL_PLANE | Verb.UPGRADE_NODE:
-            return _upgrade(context, deed)
         case Verb.MARK_REMOVAL:
             return (mark(deed.host),)
         case Verb.WIPE:
@@ -117,6 +116,8 @@ def _own(  # noqa: PLR0911  (a case for each verb)
 
 def _upgrade(context: Context, deed: Deed) -> tuple[Step, ...]:
     """A control plane's kubelet comes behind its static pods, in the same stage."""
+    if deed.verb is Verb.SNAPSHOT:
+        return snapshot(context)
     host = context.site.host(deed.subject)
     version = deed.inputs["version"]
     primary = context.primary.address

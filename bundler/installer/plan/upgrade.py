@@ -1,8 +1,8 @@
 """Upgrading: the steps by which one control plane, and one node, come to run another version.
 
 Both are plain functions, as those of `join` and `leave`. Programs and images are brought ahead by the pieces
-of each host, while the old version serves. Every step can be run again after a break: kubeadm leaves what is new
-already as it is, and a drained node stays drained.
+of each host, while the old version serves. Every step can be run again after a break: kubeadm leaves what is
+new already as it is, and a drained node stays drained.
 """
 
 from typing import Final
@@ -17,9 +17,11 @@ from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
 
 _CONFIG: Final = f"{paths.STATE}/upgrade.yml"
+_STEADY: Final = 12  # seconds; a new kubelet starts its static pods anew within them
 _READY: Final = 300.0  # seconds from the kubelet's start to a Ready node
-# Its own check makes a Job, which no node takes while control planes refuse pods and workers are drained.
-_CHECKS: Final = ("CreateJob",)
+# CreateJob: no node takes its Job while control planes refuse pods and workers are drained. CoreDNS: the Corefile
+# is ours, kubeadm leaves such a one alone, and our own step brings it up to date.
+_CHECKS: Final = ("CreateJob", "CoreDNSMigration", "CoreDNSUnsupportedPlugins")
 
 
 def snapshot(context: Context) -> tuple[Step, ...]:
@@ -62,7 +64,7 @@ def upgrade_control_plane(
         host=host.address,
         phase=Phase.CONTROL_PLANE,
         reason=f"the control plane is to run {version}",
-        after=(config.id, ids.programs),
+        after=(config.id, ids.programs, ids.images, ids.app_images),
         volatile=True,
         timeout=1200.0,
         script=templates.script(
@@ -81,7 +83,7 @@ def upgrade_control_plane(
         reason="nothing else is touched until every member of etcd is a healthy voter",
         after=(upgrade.id,),
         volatile=True,
-        script=templates.script("etcd.sh", "etcd-settled.sh"),
+        script=templates.script("etcd.sh", "etcd-settled.sh", member=node_name(context.of(host)), besides=""),
         subject="every member of etcd to be a healthy voter",
         deadline=_READY,
         interval=0.2,
@@ -114,7 +116,17 @@ def upgrade_node(context: Context, host: Host, version: str, after: tuple[str, .
             ignored=",".join(ignored_checks(context, host)),
         ),
     )
-    row.ready(name, version)
+    row.awaits(
+        "ready",
+        f"{name} to be Ready with {version}",
+        templates.script("kubectl.sh", "node-runs.sh", node=name, version=version),
+    )
+    if host.is_control_plane:
+        row.awaits(
+            "steady",
+            f"the API server to answer for {_STEADY} s without a break",
+            templates.script("kubectl.sh", "api-steady.sh", seconds=str(_STEADY)),
+        )
     row.asked("uncordon", f"{name} takes pods again", 60.0, "uncordon.sh", node=name)
     return tuple(row.made)
 
@@ -137,18 +149,18 @@ class _Row:
         """What the host does itself."""
         self._add(self._host, "kubelet", why, script, 300.0)
 
-    def ready(self, node: str, version: str) -> None:
-        """Wait for the node."""
+    def awaits(self, what: str, subject: str, script: str) -> None:
+        """Wait until the API says so."""
         self.made.append(
             Await(
-                id=self._id("ready"),
+                id=self._id(what),
                 host=self._primary,
                 phase=self._phase,
                 reason="the next one waits until this one serves",
                 after=self._behind(),
                 volatile=True,
-                script=templates.script("kubectl.sh", "node-runs.sh", node=node, version=version),
-                subject=f"{node} to be Ready with {version}",
+                script=script,
+                subject=subject,
                 deadline=_READY,
                 interval=0.2,
                 diagnose=templates.script("kubectl.sh", "diagnose.sh"),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from bundler.installer.plan.cluster.concerns.settings import STORES, stored_digest
+from bundler.installer.plan.cluster.hops import upgrading
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Left, PieceIs
@@ -150,8 +151,13 @@ def _has_left(view: View, host: RecordedHost) -> bool:
 
 
 def _stored(view: View, record: Record) -> Mapping[str, str]:
-    """Configuration that the cluster holds as we want it, and what people may change, as first seen."""
+    """Configuration that the cluster holds as we want it, and what people may change, as first seen.
+
+    An upgrade brings the stored configuration along: what it comes to is noted when the upgrade is done.
+    """
     found = view.api.stored if view.api else {}
+    if upgrading(view):
+        return {name: text for name, text in record.stored.items() if name not in STORES}
     ours = {
         name: found[name]
         for name in STORES
