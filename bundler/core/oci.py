@@ -25,6 +25,7 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 MANIFEST_TYPES = (OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST)  # what a registry is asked for
 _INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
 _IMAGE_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+HELM_CONFIG = "application/vnd.cncf.helm.config.v1+json"
 _CONFIG_TYPES = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 _SCHEMA_1 = re.compile(r"application/vnd\.docker\.distribution\.manifest\.v1(\+|$)")
 _LAYER = re.compile(
@@ -177,6 +178,9 @@ def parse_manifest(raw: bytes, media_type: str, where: object) -> Manifest | Man
     if kind in _INDEX_TYPES:
         return _index(raw, kind, document, where)
     config = _descriptor(document.get("config"), where)
+    if config.media_type == HELM_CONFIG:
+        fix = f"bring it as an app: APP NAME oci://{where}"
+        _unsupported(where, "it is a Helm chart, no container image", fix)
     if config.media_type not in _CONFIG_TYPES:
         _unsupported(where, f"it is no container image, but {config.media_type[:120]!r}")
     layers = tuple(_descriptor(e, where) for e in _entries(document, "layers", MAX_LAYERS, where))
@@ -338,8 +342,11 @@ def _broken(where: object, why: str) -> NoReturn:
     raise BundlerError("not a valid image", where=where, why=why, fix=fix, code=ExitCode.INTEGRITY)
 
 
-def _unsupported(where: object, why: str) -> NoReturn:
-    fix = "use an image that is built for Linux with OCI or Docker schema 2 manifests"
+def _unsupported(
+    where: object,
+    why: str,
+    fix: str = "use an image that is built for Linux with OCI or Docker schema 2 manifests",
+) -> NoReturn:
     raise BundlerError(
         "the image is of a kind that can't be bundled",
         where=where,

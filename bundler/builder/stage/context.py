@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,15 +141,41 @@ class Context:
 
     def _file(self, path: Path, mode: int | None) -> File:
         found = path.stat()
+        name = path.relative_to(self.root)
         if not stat.S_ISREG(found.st_mode):
             raise BundlerError(
-                "only files, folders and symbolic links can be copied",
+                f"{name} is {_special(found.st_mode)}; only files, folders and symbolic links can be copied",
                 where=path,
                 code=ExitCode.INPUT,
-                fix=f"remove it, or name it in {NAME}",
+                fix=f"remove it, or write {name} into {NAME}",
             )
-        blob = store_file(self._store, path, str(path))
+        with _readable(path, f"{name} can't be read"):
+            blob = store_file(self._store, path, str(path))
         return File(normal_mode(found.st_mode) if mode is None else mode, blob.size, blob.digest)
+
+
+def _special(mode: int) -> str:
+    kinds = {
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "no file")
+
+
+@contextmanager
+def _readable(path: Path, what: str) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise BundlerError(
+            what,
+            where=path,
+            why=error.strerror or str(error),
+            code=ExitCode.INPUT,
+            fix=f"make it readable for the user who builds, or write it into {NAME}",
+        ) from error
 
 
 def _leads_out(name: str, path: Path, real: Path) -> BundlerError:
