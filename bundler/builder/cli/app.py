@@ -129,15 +129,24 @@ def lint_command(
     directory: opt.Directory = Path(),
     *,
     file: opt.KubefileFile = None,
+    platform: opt.OnePlatform = "linux/amd64",
+    build_arg: opt.BuildArgs = None,
+    ignore_image: opt.IgnoredImages = None,
     form: opt.Format = opt.LintFormat.TEXT,
 ) -> None:
-    """Check a Kubefile and tell all its problems at once."""
+    """Check a Kubefile and its build context, and tell all their problems at once; asks no network."""
     from bundler import __version__  # noqa: PLC0415  (lint needs little; keep it quick)
     from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue  # noqa: PLC0415  (as above)
     from bundler.builder.kubefile.lint import lint  # noqa: PLC0415  (as above)
     from bundler.builder.kubefile.render import as_json, as_sarif, as_text  # noqa: PLC0415  (as above)
 
-    report = lint(opt.kubefile_of(directory, file), Catalogue(default_catalogue()))
+    path, catalogue = opt.kubefile_of(directory, file), Catalogue(default_catalogue())
+    report = lint(path, catalogue)
+    if not report.errors:
+        from bundler.builder.cli.context_lint import with_context  # noqa: PLC0415  (as above; most of the builder)
+
+        context = opt.context_of(directory)
+        report = with_context(report, path, context, platform, build_arg or (), ignore_image or ())
     match form:
         case opt.LintFormat.TEXT:
             typer.echo(as_text(report), nl=False)

@@ -43,7 +43,7 @@ def check_variables(
     known = set(PREDEFINED)
     closed = True
     for instruction in instructions:
-        for word in _words(instruction):
+        for word in words_of(instruction):
             if closed:
                 _check_word(word, known, findings)
         _check_parentheses(instruction, known, findings)
@@ -87,7 +87,7 @@ def _texts(instruction: Instruction) -> Iterator[tuple[Location, str]]:
         case AppCmds(location=location, commands=commands):
             yield location, "\n".join(word for command in commands for word in command)
         case _:
-            yield from ((word.location, word.text) for word in _words(instruction))
+            yield from ((word.location, word.text) for word in words_of(instruction))
 
 
 def _check_secrets(values: tuple[Assignment, ...], findings: Findings) -> None:
@@ -98,7 +98,7 @@ def _check_secrets(values: tuple[Assignment, ...], findings: Findings) -> None:
             findings.add(pair.name.location, "secret-in-kubefile", message, hint)
 
 
-def _words(instruction: Instruction) -> Iterator[Word]:
+def words_of(instruction: Instruction) -> Iterator[Word]:
     """The words of an instruction in which variables are expanded."""
     match instruction:
         case From(base=base, platform=platform):

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +34,12 @@ class Source:
 class Context:
     """A folder and its .kubeignore."""
 
-    def __init__(self, root: Path, store: Store) -> None:
+    def __init__(
+        self, root: Path, store: Store, keep: Callable[[Store, Path, str], Blob] | None = None
+    ) -> None:
         self.root = root.resolve()
         self._store = store
+        self._keep = keep or store_file
         self._ignore = _read_ignore(self.root)
 
     def find(self, text: str) -> tuple[Source, ...]:
@@ -150,7 +153,7 @@ class Context:
                 fix=f"remove it, or write {name} into {NAME}",
             )
         with _readable(path, f"{name} can't be read"):
-            blob = store_file(self._store, path, str(path))
+            blob = self._keep(self._store, path, str(path))
         return File(normal_mode(found.st_mode) if mode is None else mode, blob.size, blob.digest)
 
 
