@@ -9,10 +9,10 @@ PY     := $(V)/bin/python
 STAMP  := $(V)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench demo demo-down check test test-unit test-real test-site bench bench-large bench-site fuzz lock house format clean
+.PHONY: help setup setup-test setup-bench demo demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house format clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: packages-demo $(STAMP) ## install what is missing: Debian packages, .venv, bundler into it
 
@@ -20,18 +20,19 @@ setup-test: packages-test setup ## the same with what the tests need
 
 setup-bench: packages-bench setup-test ## the same with the peers that figures are measured beside
 
-demo: setup ## build demo.run, boot an air-gapped site of two machines, bring Kubernetes up on it, show it
+demo: setup ## build demo.run (KUBERNETES=upstream: from its makers' programs), boot an air-gapped site of two machines, bring Kubernetes up on it, show it
 	@$(PY) -m tests.site demo --name $(SITE)
 
 demo-down: $(STAMP) ## take the demo's site down; nothing is left but the cache
 	@$(PY) -m tests.site down --name $(SITE)
 
-check: $(STAMP) ## format, lint, types, import rules, unit tests: under a minute
+check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests: under a minute
 	$(V)/bin/ruff format --check .
 	$(V)/bin/ruff check .
 	$(V)/bin/mypy
 	$(V)/bin/mypy tests/site
 	$(V)/bin/lint-imports --no-logo
+	$(PY) -m tests.shellcheck
 	$(PY) -m pytest -q tests/unit -n 2
 
 test: setup-test check test-real test-site ## check, then the tests on real parts, then the site (about 15 minutes)
@@ -42,8 +43,11 @@ test-unit: $(STAMP) ## the quick tests alone
 test-real: setup-test ## tests against real parts: sshd, registry, apt, Helm
 	$(PY) -m pytest tests/real
 
-test-site: setup-test ## tests on machines that are booted here: needs root and systemd-nspawn
+test-site: setup-test ## tests on machines that are booted here, the story and whose turn it is: needs root and systemd-nspawn
 	$(PY) -m pytest tests/site
+
+test-site-all: setup-test ## all tests on machines, before a release
+	$(PY) -m pytest tests/site --rotating all
 
 bench: setup-bench ## the figures of docs/performance.md, beside their peers, as tables; about 10 minutes
 	@for name in build runfile serve pull deliver many delta recompress; do $(PY) -m tests.bench.$$name || exit; done

@@ -4,14 +4,16 @@ Helm follows them when it renders a chart and again when it installs one, as roo
 any file. A schema must hold all that it needs.
 """
 
+import gzip
 import io
 import json
 import os
 import tarfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 NAME = "values.schema.json"
@@ -63,25 +65,31 @@ class _Budget:
             raise ValueError(f"{where}: more than {_MAX_PACKED} bytes are packed in the chart")
 
 
-def _packed(stream: BinaryIO, where: str, budget: _Budget, depth: int = 0) -> Iterator[Outside]:
+def _packed(stream: IO[bytes], where: str, budget: _Budget, depth: int = 0) -> Iterator[Outside]:
     if depth > _MAX_DEPTH:
         raise ValueError(f"{where}: charts are packed in charts more than {_MAX_DEPTH} deep")
-    with tarfile.open(fileobj=stream, mode="r|gz") as tar:
-        for member in tar:
-            budget.take(member.size, where)
-            content = tar.extractfile(member) if member.isfile() else None
-            told = f"{where}: {member.name}"
-            if content is None:
-                continue
-            if member.name.rpartition("/")[2] == NAME:
-                yield from _of_schema(_read(content, told), told)
-            elif member.name.endswith(".tgz") and "/charts/" in f"/{member.name}":
-                inner = io.BytesIO(content.read(_MAX_PACKED + 1))
-                yield from _packed(inner, told, budget, depth + 1)
+    try:
+        # tarfile's own gzip reader stumbles over the header that Helm writes.
+        with gzip.GzipFile(fileobj=stream) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
+            for member in tar:
+                budget.take(member.size, where)
+                content = tar.extractfile(member) if member.isfile() else None
+                if content is not None:
+                    yield from _of_member(member.name, content, where, budget, depth)
+    except (EOFError, zlib.error) as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
-def _read(stream: Any, where: str) -> bytes:
-    data: bytes = stream.read(_MAX_SCHEMA + 1)
+def _of_member(name: str, content: IO[bytes], where: str, budget: _Budget, depth: int) -> Iterator[Outside]:
+    told = f"{where}: {name}"
+    if name.rpartition("/")[2] == NAME:
+        yield from _of_schema(_read(content, told), told)
+    elif name.endswith(".tgz") and "/charts/" in f"/{name}":
+        yield from _packed(io.BytesIO(content.read(_MAX_PACKED + 1)), told, budget, depth + 1)
+
+
+def _read(stream: IO[bytes], where: str) -> bytes:
+    data = stream.read(_MAX_SCHEMA + 1)
     if len(data) > _MAX_SCHEMA:
         raise ValueError(f"{where}: larger than {_MAX_SCHEMA} bytes")
     return data

@@ -9,6 +9,8 @@ any other type is a bug in bundler and ends with `ExitCode.BUG`.
 from dataclasses import dataclass
 from enum import IntEnum
 
+from bundler.core.terminal import plain
+
 _LINE = 160  # characters shown of a line
 _MESSAGE = 2000  # and of a message, which may hold a word of any length
 
@@ -32,6 +34,10 @@ class ExitCode(IntEnum):
     NOT_READY = 13  # something did not become ready in time
     UNSUPPORTED = 14  # understood, but not supported yet or not on this machine
     BUSY = 15  # another run is at work on a host
+    REFUSED = 16  # it could do harm, or is not possible from here: nothing was changed
+    PARTIAL = 17  # done, but for hosts that were excused
+    FINDINGS = 18  # the site works, and something about it wants looking at
+    DOWN = 19  # the site does not serve
     INTERRUPTED = 130  # Ctrl-C, as a shell reports it
 
 
@@ -77,7 +83,7 @@ class BundlerError(Exception):
         head = f"{self.where}: {self.what}" if self.where is not None else self.what
         why = f"\n  why: {self.why}" if self.why else ""
         fix = f"\n  fix: {self.fix}" if self.fix else ""
-        return head + why + fix
+        return plain(head + why + fix)
 
 
 @dataclass(frozen=True, slots=True, order=True)

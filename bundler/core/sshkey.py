@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from typing import Final, Self
 
 from bundler.core import sshwire
@@ -107,8 +108,13 @@ class AllowedSigner:
 
     def allows(self, namespace: str, now: float) -> bool:
         """Whether the key may sign for this namespace now; without any namespaces it may for all."""
-        named = not self.namespaces or any(fnmatchcase(namespace, pattern) for pattern in self.namespaces)
-        return named and self.valid_after <= now < self.valid_before
+        return self._is_for(namespace) and self.valid_after <= now < self.valid_before
+
+    def _is_for(self, namespace: str) -> bool:
+        """A pattern list as in ssh_config(5): what matches a pattern behind `!` is out."""
+        if any(fnmatchcase(namespace, each[1:]) for each in self.namespaces if each.startswith("!")):
+            return False
+        return not self.namespaces or any(fnmatchcase(namespace, each) for each in self.namespaces)
 
 
 def parse_signers(text: str, file: str) -> tuple[AllowedSigner, ...]:
@@ -124,6 +130,43 @@ def parse_signers(text: str, file: str) -> tuple[AllowedSigner, ...]:
     if problems:
         raise Problems(tuple(problems))
     return tuple(found)
+
+
+def parse_revoked(text: str, file: str) -> frozenset[str]:
+    """The fingerprints of all keys that a list refuses, of whatever kind they are.
+
+    A line is a fingerprint `SHA256:…`, a key, or a key with principals and options in front. Those don't
+    count: what is revoked is revoked for everything. Raises Problems (TRUST) that name each line
+    that can't be read.
+    """
+    found: set[str] = set()
+    problems: list[Problem] = []
+    for number, line in _lines(text):
+        if (refused := _refused(line)) is not None:
+            found.add(refused)
+            continue
+        fix = "write a key as in a .pub file, or its fingerprint SHA256:…"
+        problems.append(Problem(Location(file, number), "revoked-key", "not a key", fix, line[:200]))
+    if problems:
+        raise Problems(tuple(problems), code=ExitCode.TRUST)
+    return frozenset(found)
+
+
+def _refused(line: str) -> str | None:
+    """The fingerprint of the key on a line; None where there is none."""
+    words = line.split()
+    if match := FINGERPRINT.fullmatch(words[0].rstrip("=")):
+        return match[0]
+    for kind, encoded in pairwise(words):
+        if not _OTHER_KINDS.fullmatch(kind):
+            continue
+        try:
+            blob = base64.b64decode(encoded, validate=True)
+            named = sshwire.Reader(blob).text()
+        except ValueError:  # that of base64, too
+            return None
+        return fingerprint(blob) if named == kind else None
+    return None
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.sshkey import FINGERPRINT, AllowedSigner, PublicKey, parse_signers
@@ -53,10 +53,24 @@ def unreadable(path: Path, error: OSError) -> BundlerError:
     )
 
 
+def read_keys(path: Path, file: BinaryIO) -> str:
+    """All of an open file of keys. Raises BundlerError (TRUST) where it is too long: half a list is none."""
+    data = file.read(MAX_FILE + 1)
+    if len(data) > MAX_FILE:
+        raise BundlerError(
+            "the file is too long for a list of keys",
+            where=path,
+            why=f"it has more than {MAX_FILE} bytes",
+            code=ExitCode.TRUST,
+            fix="divide it into several files",
+        )
+    return data.decode(errors="replace")
+
+
 def _read(path: Path) -> str:
     """A file that a person named, who answers for it: it may be on a stick that has no owners."""
     try:
         with path.open("rb") as file:
-            return file.read(MAX_FILE).decode(errors="replace")
+            return read_keys(path, file)
     except OSError as error:
         raise unreadable(path, error) from error

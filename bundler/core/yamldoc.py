@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import yaml
 
 from bundler.core.errors import Location, Problem, Problems
+from bundler.core.yamlwords import explain
 
 type_names: Mapping[type, str] = {
     dict: "a mapping",
@@ -201,7 +202,8 @@ def _syntax(error: yaml.YAMLError, at: _Place) -> Problem:
         return Problem(Location(at.file), "yaml-syntax", f"not YAML: {message}")
     text = at.lines[mark.line] if mark.line < len(at.lines) else ""
     place = Location(at.file, mark.line + at.first, mark.column + 1)
-    return Problem(place, "yaml-syntax", f"not YAML: {message}", "", text)
+    told, hint = explain(message, at.lines, mark.line, mark.column)
+    return Problem(place, "yaml-syntax", told, hint, text)
 
 
 class _StopError(Exception):

@@ -1,9 +1,13 @@
 # shellcheck shell=sh disable=SC2154
 # Install or upgrade a release. Standard input: the request.
-# Variables: runtime (folder of the frozen installer), library, inputs (digest of the chart).
+# Variables: runtime (folder of the frozen installer), library, inputs (digest of the chart). Exit status 75: what is in
+# the release did not become ready in time; which pods, and why, is said then.
 set -eu
 : "$inputs"
 export HELM_C_LIB="$library" HOME=/var/lib/bundler/helm
 export HELM_CACHE_HOME=$HOME/cache HELM_CONFIG_HOME=$HOME/config HELM_DATA_HOME=$HOME/data
 mkdir -p "$HOME"
-exec "$runtime/start" helm-agent
+status=0
+"$runtime/start" helm-agent || status=$?
+if [ "$status" = 75 ]; then diagnose >&2 || :; fi
+exit "$status"

@@ -16,3 +16,4 @@ certificate=/var/lib/kubelet/pki/kubelet-client-current.pem
 until [ -e "$certificate" ] || ! kill -0 "$joining" 2>/dev/null; do sleep 0.2; done
 if [ -e "$certificate" ]; then systemctl restart kubelet.service; fi
 wait "$joining"
+if [ -e /var/lib/kubelet/config.yaml ]; then chmod 0600 /var/lib/kubelet/config.yaml; fi

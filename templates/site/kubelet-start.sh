@@ -5,3 +5,4 @@ set -eu
 : "$inputs"
 export LC_ALL=C.UTF-8
 kubeadm init phase kubelet-start --config "$config" 2>&1
+if [ -e /var/lib/kubelet/config.yaml ]; then chmod 0600 /var/lib/kubelet/config.yaml; fi

@@ -12,6 +12,7 @@
 #   rpm NAME            an rpm package that was not there    erased
 #   upgraded NAME OLD   an OS package that was older         told: it can't be undone
 #   unit NAME STATE     a systemd unit, `new` or `was-on`    disabled, or left on
+#   module NAME         a kernel module that was not loaded  unloaded, unless something uses it by now
 # Everything below $BUNDLER_STATE is ours and goes last; it is never listed.
 BUNDLER_STATE=/var/lib/bundler
 BUNDLER_LEDGER=$BUNDLER_STATE/ledger
@@ -128,6 +129,7 @@ ledger_sysctl() (
     printf '%s\n' "$2" >"/proc/sys/$1"
 )
 
+ledger_module() (ledger_note module "$1")
 ledger_package() (ledger_note package "$1")
 ledger_rpm() (ledger_note rpm "$1")
 

@@ -60,8 +60,21 @@ for step in "$lock_folder"/steps/*; do
     rm -f "$step"
 done
 
+# The token that lets workers join (token.sh) ends with the run, however that ends.
+end_token() {
+    [ -s "$lock_folder/token" ] || return 0
+    read -r token <"$lock_folder/token"
+    PATH=$PATH:/usr/local/bin kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout 10s -n kube-system \
+        delete secret "bootstrap-token-$token" --ignore-not-found >/dev/null 2>&1 && rm -f "$lock_folder/token"
+}
+trap 'end_token; exit 1' HUP INT TERM
+
 echo held
 while read -r word; do
-    [ "$word" != 'done' ] || exec rm -rf "$lock_folder"
+    if [ "$word" = 'done' ]; then
+        end_token
+        exec rm -rf "$lock_folder"
+    fi
     touch "$lock"
 done
+end_token

@@ -37,4 +37,13 @@ for family in iptables ip6tables; do
         printf '%s\n' "$rules" | grep -v -e "$ours" | "$family-restore"
     fi
 done
+
+# kube-proxy and CNI plug-ins in nftables mode have tables of their own.
+if command -v nft >/dev/null 2>&1; then
+    nft list tables 2>/dev/null | while read -r _ family name; do
+        case $name in
+        kube-proxy | cni_hostport | cni_plugins_*) nft delete table "$family" "$name" ;;
+        esac
+    done
+fi
 exit 0

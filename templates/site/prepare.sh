@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2154
 # Make a host ready for what follows. Standard input: lines for /etc/hosts. Variables: modules, sysctls
-# (KEY=VALUE), remembered (settings that others will change: kubelet, kube-proxy), trees and folders (that others will
-# make; a tree goes with all that is in it, a folder when nothing is in it any more).
+# (KEY=VALUE), least (the same; what is higher already stays), remembered (settings that others will change: kubelet,
+# kube-proxy), trees and folders (that others will make; a tree goes with all that is in it, a folder when nothing is
+# in it any more).
 set -eu
 umask 022
 mkdir -p /var/lib/bundler
@@ -21,6 +22,8 @@ there() {
     esac
 }
 for module in $modules; do
+    # What is loaded already, or built in, is not ours to unload.
+    [ -e "/sys/module/$module" ] || there "$module" || ledger_module "$module"
     modprobe "$module" || there "$module" || {
         echo "the kernel module $module can't be loaded: install the kernel's module package" >&2
         exit 1
@@ -44,6 +47,13 @@ for setting in $sysctls; do
         echo "the kernel has no setting $key: load the module it belongs to (br_netfilter for net/bridge)" >&2
         exit 1
     fi
+    ledger_sysctl "$key" "$value"
+    printf '%s = %s\n' "$key" "$value" >>/etc/sysctl.d/90-bundler.conf.new
+done
+for setting in $least; do
+    key=${setting%%=*} value=${setting#*=}
+    now=$(cat "/proc/sys/$key" 2>/dev/null || echo "$value")
+    [ "$now" -lt "$value" ] || continue
     ledger_sysctl "$key" "$value"
     printf '%s = %s\n' "$key" "$value" >>/etc/sysctl.d/90-bundler.conf.new
 done

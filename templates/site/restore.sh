@@ -40,6 +40,13 @@ put_back() { # SUBJECT COPY
     rm -rf "$1.bundler-old"
     cp -a "$2" "$1.bundler-old" && mv -f "$1.bundler-old" "$1"
 }
+take_away() { # FOLDER; keys and revocations that an operator put into ours later are not ours to remove
+    if [ "$1" != /etc/bundler ] || [ ! -e "$1/trust.d" ]; then
+        rm -rf "$1"
+    else
+        find "$1" -mindepth 1 -maxdepth 1 ! -name trust.d -exec rm -rf {} +
+    fi
+}
 take_out() { # FILE NAME
     [ -e "$1" ] || return 0
     cp -p "$1" "$1.bundler-new"
@@ -53,12 +60,13 @@ set_back() { # KEY VALUE
 tac "$BUNDLER_LEDGER" >"$BUNDLER_STATE/backwards"
 while IFS=$tab read -r kind subject value; do
     case $kind in
-    tree) rm -rf "$subject" || failed=1 ;;
+    tree) take_away "$subject" || failed=1 ;;
     file) rm -f "$subject" || failed=1 ;;
     dir) rmdir "$subject" 2>/dev/null ;; # somebody else may have put something there
     saved) put_back "$subject" "$value" || failed=1 ;;
     block) take_out "$subject" "$value" || failed=1 ;;
     sysctl) set_back "$subject" "$value" || failed=1 ;;
+    module) modprobe -rq "$subject" 2>/dev/null ;; # others may use it by now
     upgraded) echo "the package $subject stays upgraded (it was $value)" ;;
     esac
 done <"$BUNDLER_STATE/backwards"

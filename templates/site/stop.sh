@@ -15,6 +15,9 @@ while [ "$tries" -lt 50 ]; do
     tries=$((tries + 1))
     sleep 0.1
 done
+# On cgroup v2 with systemd's driver, pods live in slices and scopes, which stay until systemd is told. Nothing runs in
+# them any more, so that is done at once.
+if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then systemctl stop kubepods.slice 2>/dev/null; fi
 if grep -q '^unit	containerd.service	new$' "$BUNDLER_LEDGER" 2>/dev/null; then
     # containerd leaves its shims running (KillMode=process): the whole of its cgroup ends.
     systemctl kill --signal=KILL containerd.service 2>/dev/null

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154
-# Enable and (re)start a unit. Variables: unit, ready (a file that exists once it serves, or nothing), inputs (a
+# Enable and (re)start a unit. Variables: unit, ready (a command that succeeds once it serves, or nothing), inputs (a
 # digest of what the unit reads, so that a change of it is a change of this step).
 set -eu
 : "$inputs"
@@ -9,7 +9,7 @@ systemctl enable -q "$unit"
 systemctl restart "$unit"
 if [ -z "$ready" ]; then exit 0; fi
 tries=0
-until [ -e "$ready" ]; do
+until "$ready"; do
     tries=$((tries + 1))
     if [ "$tries" -gt 300 ] || systemctl is-failed -q "$unit"; then
         echo "$unit did not come up" >&2

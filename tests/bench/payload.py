@@ -32,7 +32,7 @@ UNPACKED: Final = 784_000_000  # bytes of all layers
 SUITE: Final = "bookworm"
 REGISTRY: Final = "registry.example/payload"
 
-_FETCH: Final = Path(__file__).parents[2] / "templates/catalog/kubernetes-debian/build/fetch_debian.py"
+_FETCH: Final = Path(__file__).parents[2] / "templates/catalog/tools/fetch_debian.py"
 _LEVEL: Final = 6  # gzip's, as Docker has it
 _GZIP: Final = 16 + zlib.MAX_WBITS  # zlib's window of 32 KiB, in gzip's wrapper
 _TYPE: Final = "application/vnd.oci.image"

@@ -200,7 +200,7 @@ _CONFIG = b'{"os":"linux","architecture":"arm64","rootfs":{"type":"layers","diff
 )
 _KUBEFILE = b"""# syntax
 ARG A=1
-FROM kubernetes-debian AS x
+FROM kubernetes-source AS x
 ENV B="${A:-2}" C='$B'
 COPY --chmod=0755 <<EOF /etc/x
 text $B

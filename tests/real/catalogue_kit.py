@@ -15,7 +15,7 @@ from bundler.builder.stage.state import Staged
 from bundler.builder.tree.checkout import check_out
 from tests.build_kit import evaluate
 
-_TOOLS = ("apt-get", "dpkg-source", "gcc", "xz", "zstd", "skopeo")
+_TOOLS = ("go", "gcc", "pkg-config", "apt-get", "zstd", "skopeo")
 _REF_NAME = "org.opencontainers.image.ref.name"
 
 
@@ -26,12 +26,16 @@ def missing() -> str:
 
 
 @contextmanager
-def built(name: str, folder: Path) -> Iterator[Staged]:
+def built(name: str, folder: Path, **build_args: str) -> Iterator[Staged]:
     """Build a catalogue entry with the user's own cache (minutes the first time) and check its tree out."""
     with Store() as store, Fetcher(store) as fetcher:
         catalogue = Catalogue(default_catalogue())
         kubefile = catalogue.root / name / "Kubefile"
-        staged = evaluate(kubefile, kubefile.parent, Workshop(store, fetcher, catalogue, "linux/amd64"))
+        staged = evaluate(
+            kubefile,
+            kubefile.parent,
+            Workshop(store, fetcher, catalogue, "linux/amd64", build_args=build_args),
+        )
         check_out(staged.tree, store, folder)
         yield staged
 

@@ -20,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from bundler.core.archive import Bundle
-from bundler.core.frozen import child_environment
+from bundler.installer.transport.local import environment
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
         "site": (Path(sys._MEIPASS) / "templates" / "site").is_dir(),  # type: ignore[attr-defined]  # PyInstaller's
         "child": subprocess.run(
             ["/bin/sh", "-c", "echo $LD_LIBRARY_PATH"],
-            env=child_environment(),
+            env=environment(),
             capture_output=True,
             text=True,
             check=True,

@@ -8,7 +8,7 @@ import pytest
 
 from bundler.builder.kubefile.catalogue import default_catalogue
 
-SCRIPT = default_catalogue() / "kubernetes-debian/build/fetch_debian.py"
+SCRIPT = default_catalogue() / "tools/fetch_debian.py"
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(shutil.which("apt-get") is None, reason="apt is not on this machine"),

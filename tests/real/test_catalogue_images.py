@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,17 +21,23 @@ pytestmark = [
     pytest.mark.skipif(bool(catalogue_kit.missing()), reason=catalogue_kit.missing() or "all there"),
 ]
 
-IMAGES = [
-    "bundler.local/cni-bridge:1",
-    "docker.io/demo/web:1.0",
-    "k8s.gcr.io/etcd:3.4.23",
-    "k8s.gcr.io/kube-apiserver:v1.20.2",
-    "k8s.gcr.io/kube-controller-manager:v1.20.2",
-    "k8s.gcr.io/kube-proxy:v1.20.2",
-    "k8s.gcr.io/kube-scheduler:v1.20.2",
-    "k8s.gcr.io/pause:3.2",
-    "quay.io/demo/web:1.0",
+KUBERNETES = "1.37.2"
+OF_KUBEADM = [
+    "registry.k8s.io/coredns/coredns:v1.14.6",
+    "registry.k8s.io/etcd:3.7.3-0",
+    "registry.k8s.io/kube-apiserver:v1.37.2",
+    "registry.k8s.io/kube-controller-manager:v1.37.2",
+    "registry.k8s.io/kube-proxy:v1.37.2",
+    "registry.k8s.io/kube-scheduler:v1.37.2",
+    "registry.k8s.io/pause:3.10.2",
 ]
+IMAGES = ["bundler.local/cni-bridge:2", "docker.io/demo/web:1.0", "quay.io/demo/web:1.0", *OF_KUBEADM]
+PROXY = "registry.k8s.io/kube-proxy:v1.37.2"
+CRI = {
+    "containerd.tar.gz": ["bin/containerd", "bin/containerd-shim-runc-v2", "bin/ctr"],
+    "runc.tar.gz": ["runc"],
+    "cni-plugins.tgz": ["bandwidth", "bridge", "firewall", "host-local", "loopback", "portmap", "ptp"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,25 +56,62 @@ def test_the_stage_holds_what_is_shipped_and_no_tools(demo):
         "application/apps/web/templates/daemonset.yaml",
         "application/apps/web/templates/service.yaml",
         "application/apps/web/values.yaml",
+        "bin/crictl",
+        "bin/etcdctl",
+        "bin/etcdutl",
         "bin/kubeadm",
         "bin/kubectl",
         "bin/kubelet",
         "bin/registry",
+        "cri/cni-plugins.tgz",
+        "cri/containerd.tar.gz",
+        "cri/runc.tar.gz",
         "etc/kubeadm.yml",
     ]
-    assert names(demo / "images") == IMAGES
+    assert names(demo / "images") == sorted(IMAGES)
 
 
-def test_the_programs_say_their_version(demo):
-    for command in (["kubeadm", "version", "-o", "short"], ["kubelet", "--version"]):
-        done = subprocess.run(
-            [demo / "bin" / command[0], *command[1:]], capture_output=True, text=True, check=True
-        )
-        assert done.stdout.split()[-1] == "v1.20.2"
-    listed = [demo / "bin/kubeadm", "config", "images", "list", "--config", demo / "etc/kubeadm.yml"]
-    done = subprocess.run(listed, capture_output=True, text=True, check=True)
-    wanted = set(done.stdout.split())
-    assert wanted - set(IMAGES) == {"k8s.gcr.io/coredns:1.7.0"}  # not in Debian; the installer leaves it out
+def test_archives_hold_what_the_nodes_run_and_are_static(demo, tmp_path):
+    for name, members in CRI.items():
+        with tarfile.open(demo / "cri" / name) as tar:
+            assert [(one.name, one.mode, one.mtime) for one in tar] == [(one, 0o755, 0) for one in members]
+        subprocess.run(["tar", "-xf", demo / "cri" / name, "-C", tmp_path], check=True)
+    for path in (*tmp_path.rglob("*"), *(demo / "bin").iterdir()):
+        if path.is_file():
+            told = subprocess.run(["ldd", path], capture_output=True, text=True, check=False)
+            assert "not a dynamic executable" in told.stderr + told.stdout, path
+    said = subprocess.run([tmp_path / "runc", "--version"], capture_output=True, text=True, check=True)
+    assert "libseccomp: " in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["kubeadm", "version", "-o", "short"], "v1.37.2"),
+        (["kubelet", "--version"], "Kubernetes v1.37.2"),
+        (["kubectl", "version", "--client"], "Client Version: v1.37.2"),
+        (["crictl", "--version"], "crictl version v1.37.0"),
+        (["etcdctl", "version"], "etcdctl version: 3.7.3"),
+        (["etcdutl", "version"], "etcdutl version: 3.7.3"),
+        (["registry", "--version"], "v3.1.2"),
+    ],
+)
+def test_the_programs_say_their_version(demo, command, said):
+    done = subprocess.run(
+        [demo / "bin" / command[0], *command[1:]], capture_output=True, text=True, check=True
+    )
+    assert said in done.stdout
+
+
+def test_kubeadm_asks_for_the_images_that_are_there(demo):
+    settings = demo.parent / "kubeadm.yml"
+    first, rest = (demo / "etc/kubeadm.yml").read_text().split("kind: ClusterConfiguration\n", 1)
+    settings.write_text(f"{first}kind: ClusterConfiguration\nkubernetesVersion: v{KUBERNETES}\n{rest}")
+    done = subprocess.run(
+        [demo / "bin/kubeadm", "config", "images", "list", "--config", settings],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert sorted(done.stdout.split()) == OF_KUBEADM
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -87,24 +131,44 @@ def sha256(path: Path) -> str:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_nft_in_kube_proxys_image_lists_protocols_by_the_names_that_kube_proxy_gives(demo, tmp_path):
+    """It compares its rules with what is listed; a number in place of a name is another rule to it."""
+    root = unpack(demo / "images", PROXY, tmp_path / "root")
+    rules = "add table ip t; add map ip t m { type inet_proto : verdict; }; add element ip t m { udp : drop }"
+    script = f"nft '{rules}' && nft list map ip t m"
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", f'nft() {{ chroot {root} /usr/sbin/nft "$@"; }}; {script}'],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "elements = { udp : drop }" in done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
 @pytest.mark.parametrize(
     ("image", "command", "said"),
     [
-        ("k8s.gcr.io/etcd:3.4.23", ["etcd", "--version"], "etcd Version: 3.4.23"),
-        ("k8s.gcr.io/kube-apiserver:v1.20.2", ["kube-apiserver", "--version"], "Kubernetes v1.20.2"),
+        ("registry.k8s.io/etcd:3.7.3-0", ["etcd", "--version"], "etcd Version: 3.7.3"),
+        ("registry.k8s.io/etcd:3.7.3-0", ["etcdctl", "version"], "etcdctl version: 3.7.3"),
+        ("registry.k8s.io/kube-apiserver:v1.37.2", ["kube-apiserver", "--version"], "Kubernetes v1.37.2"),
         (
-            "k8s.gcr.io/kube-controller-manager:v1.20.2",
+            "registry.k8s.io/kube-controller-manager:v1.37.2",
             ["kube-controller-manager", "--version"],
-            "Kubernetes v1.20.2",
+            "Kubernetes v1.37.2",
         ),
-        ("k8s.gcr.io/kube-scheduler:v1.20.2", ["kube-scheduler", "--version"], "Kubernetes v1.20.2"),
+        ("registry.k8s.io/kube-scheduler:v1.37.2", ["kube-scheduler", "--version"], "Kubernetes v1.37.2"),
         # kubeadm's manifest calls it by this path
-        ("k8s.gcr.io/kube-proxy:v1.20.2", ["/usr/local/bin/kube-proxy", "--version"], "Kubernetes v1.20.2"),
-        ("k8s.gcr.io/kube-proxy:v1.20.2", ["iptables-restore", "--version"], "(nf_tables)"),
-        ("k8s.gcr.io/kube-proxy:v1.20.2", ["conntrack", "--version"], "conntrack"),
-        ("bundler.local/cni-bridge:1", ["iptables", "--version"], "(nf_tables)"),
-        ("bundler.local/cni-bridge:1", ["kubectl", "version", "--client", "--short"], "v1.20.2"),
-        ("bundler.local/cni-bridge:1", ["sh", "-c", "echo a shell"], "a shell"),
+        (PROXY, ["/usr/local/bin/kube-proxy", "--version"], "Kubernetes v1.37.2"),
+        (PROXY, ["iptables-restore", "--version"], "(nf_tables)"),
+        (PROXY, ["ip6tables-save", "--version"], "(nf_tables)"),
+        (PROXY, ["nft", "--version"], "nftables v1.0."),
+        ("registry.k8s.io/coredns/coredns:v1.14.6", ["/coredns", "-version"], "CoreDNS-1.14.6"),
+        ("registry.k8s.io/pause:3.10.2", ["/pause", "-v"], "pause 3.10.2"),
+        ("bundler.local/cni-bridge:2", ["iptables", "--version"], "(nf_tables)"),
+        ("bundler.local/cni-bridge:2", ["sh", "-c", "echo a shell"], "a shell"),
     ],
 )
 def test_programs_find_all_they_need_in_their_image(demo, image, command, said, tmp_path):
@@ -119,7 +183,7 @@ def test_programs_find_all_they_need_in_their_image(demo, image, command, said, 
 
 @pytest.fixture
 def pause(demo, tmp_path):
-    return unpack(demo / "images", "k8s.gcr.io/pause:3.2", tmp_path / "root") / "pause"
+    return unpack(demo / "images", "registry.k8s.io/pause:3.10.2", tmp_path / "root") / "pause"
 
 
 def test_pause_leaves_on_a_signal(pause):

@@ -31,14 +31,20 @@ pytestmark = [
 
 KUBEFILE = default_catalogue() / "kubernetes/Kubefile"
 IMAGES = {
-    "registry.k8s.io/kube-apiserver:v1.34.4",
-    "registry.k8s.io/kube-controller-manager:v1.34.4",
-    "registry.k8s.io/kube-scheduler:v1.34.4",
-    "registry.k8s.io/kube-proxy:v1.34.4",
-    "registry.k8s.io/etcd:3.6.5-0",
-    "registry.k8s.io/coredns/coredns:v1.12.1",
-    "registry.k8s.io/pause:3.10.1",
+    "registry.k8s.io/kube-apiserver:v1.37.2",
+    "registry.k8s.io/kube-controller-manager:v1.37.2",
+    "registry.k8s.io/kube-scheduler:v1.37.2",
+    "registry.k8s.io/kube-proxy:v1.37.2",
+    "registry.k8s.io/etcd:3.7.0-0",
+    "registry.k8s.io/coredns/coredns:v1.14.6",
+    "registry.k8s.io/pause:3.10.2",
 }
+# The Kubefile names 1.36's in its head.
+OLDER = {
+    name.replace("v1.37.2", "v1.36.3").replace("etcd:3.7.0", "etcd:3.6.8").replace("v1.14.6", "v1.14.2")
+    for name in IMAGES
+}
+FOR_1_36 = {"KUBERNETES_VERSION": "1.36.3", "ETCD_VERSION": "3.6.8-0", "COREDNS_VERSION": "1.14.2"}
 
 
 def archive(*names):
@@ -52,41 +58,59 @@ def archive(*names):
     return buffer.getvalue()
 
 
-# what the internet has, by the ARG that holds its sum
-FILES = {
-    "KUBEADM": ("dl.k8s.io/v1.34.4/bin/linux/amd64/kubeadm", b"kubeadm"),
-    "KUBELET": ("dl.k8s.io/v1.34.4/bin/linux/amd64/kubelet", b"kubelet"),
-    "KUBECTL": ("dl.k8s.io/v1.34.4/bin/linux/amd64/kubectl", b"kubectl"),
-    "CONTAINERD": (
-        "github.com/containerd/containerd/releases/download/v1.7.30/containerd-static-1.7.30-linux-amd64.tar.gz",
-        archive("bin/containerd", "bin/ctr"),
+# what the internet has, and beside each file its checksum in the form of its makers
+GITHUB = "github.com/{}/releases/download/v{}/{}"
+KUBELET = "dl.k8s.io/v1.37.2/bin/linux/amd64/kubelet"
+PROGRAMS = {
+    f"dl.k8s.io/v1.37.2/bin/linux/amd64/{name}": name.encode() for name in ("kubeadm", "kubelet", "kubectl")
+}
+RUNC = GITHUB.format("opencontainers/runc", "1.5.2", "runc.amd64")
+ARCHIVES = {
+    GITHUB.format("containerd/containerd", "2.4.2", "containerd-static-2.4.2-linux-amd64.tar.gz"): archive(
+        "bin/containerd", "bin/ctr"
     ),
-    "RUNC": ("github.com/opencontainers/runc/releases/download/v1.3.4/runc.amd64", b"runc"),
-    "CNI_PLUGINS": (
-        "github.com/containernetworking/plugins/releases/download/v1.8.0/cni-plugins-linux-amd64-v1.8.0.tgz",
-        archive("./bridge", "./host-local"),
+    GITHUB.format("containernetworking/plugins", "1.10.0", "cni-plugins-linux-amd64-v1.10.0.tgz"): archive(
+        "./bridge", "./host-local"
     ),
-    "CRICTL": (
-        "github.com/kubernetes-sigs/cri-tools/releases/download/v1.34.0/crictl-v1.34.0-linux-amd64.tar.gz",
-        archive("crictl"),
+    GITHUB.format("kubernetes-sigs/cri-tools", "1.37.0", "crictl-v1.37.0-linux-amd64.tar.gz"): archive(
+        "crictl"
     ),
-    "REGISTRY": (
-        "github.com/distribution/distribution/releases/download/v3.0.0/registry_3.0.0_linux_amd64.tar.gz",
-        archive("LICENSE", "registry"),
+    GITHUB.format("distribution/distribution", "3.1.2", "registry_3.1.2_linux_amd64.tar.gz"): archive(
+        "LICENSE", "registry"
     ),
 }
-SUMS = {f"{name}_SHA256": hashlib.sha256(data).hexdigest() for name, (_, data) in FILES.items()}
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def published():
+    """Every file by its path, with the files of checksums."""
+    files = {**PROGRAMS, **ARCHIVES, RUNC: b"runc"}
+    sums = {f"{path}.sha256": sha256(data).encode() for path, data in PROGRAMS.items()}
+    for path, data in ARCHIVES.items():
+        ending = "sha256sum" if "containerd-static" in path else "sha256"
+        sums[f"{path}.{ending}"] = f"{sha256(data)}  {path.rpartition('/')[2]}\n".encode()
+    # signed in the clear, of all platforms together
+    head, tail = (
+        "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n",
+        "-----BEGIN PGP SIGNATURE-----\n\nabc\n",
+    )
+    listed = f"{'0' * 64} *runc.arm64\n{sha256(b'runc')} *runc.amd64\n"
+    sums[RUNC.replace("runc.amd64", "runc.sha256sum")] = f"{head}\n{listed}{tail}".encode()
+    return {**files, **sums}
 
 
 class Internet(http.server.ThreadingHTTPServer):
-    """Serves FILES below the names of their hosts; `asked` are the paths that were asked for."""
+    """Serves what is published below the names of its hosts; `asked` are the paths that were asked for."""
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[str] = []
-        self.content = {f"/{path}": data for path, data in FILES.values()}
+        self.content = {f"/{path}": data for path, data in published().items()}
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def rules(self):
@@ -123,7 +147,7 @@ def internet():
 def registry(tmp_path_factory):
     folder = tmp_path_factory.mktemp("registry")
     with running(folder / "it") as registry:
-        for name in IMAGES:
+        for name in IMAGES | OLDER:
             layout = write_layout(
                 folder / re.sub(r"\W", "-", name), layout_files({"x:1": MadeImage(name.encode())})
             )
@@ -137,9 +161,10 @@ def store(tmp_path):
         yield store
 
 
-def stage(store, rules, sums):
+def stage(store, rules, **build_args):
     with Fetcher(store, mirrors=Mirrors.parse("\n".join(rules), "mirrors")) as fetcher:
-        shop = Workshop(store, fetcher, Catalogue(default_catalogue()), "linux/amd64", build_args=sums)
+        arguments = {"NETWORK": "none", **build_args}
+        shop = Workshop(store, fetcher, Catalogue(default_catalogue()), "linux/amd64", build_args=arguments)
         return evaluate(KUBEFILE, KUBEFILE.parent, shop)
 
 
@@ -154,49 +179,48 @@ def members(store, staged, path):
 
 
 def test_programs_come_verified_to_their_places(internet, store):
-    staged = stage(store, internet.rules(), SUMS)
-    assert {path: entry.mode for path, entry in staged.tree.files()} == {
+    staged = stage(store, internet.rules())
+    shipped = {path: entry.mode for path, entry in staged.tree.files() if not path.startswith(".build/")}
+    assert shipped == {
+        "bin/crictl": 0o755,
         "bin/kubeadm": 0o755,
         "bin/kubectl": 0o755,
         "bin/kubelet": 0o755,
         "bin/registry": 0o755,
         "cri/cni-plugins.tgz": 0o644,
         "cri/containerd.tar.gz": 0o644,
-        "cri/crictl.tar.gz": 0o644,
         "cri/runc.tar.gz": 0o644,
     }
     assert content(store, staged, "bin/kubeadm") == b"kubeadm"
     assert content(store, staged, "bin/registry") == b"registry"
     assert members(store, staged, "cri/runc.tar.gz") == [("runc", 0o755)]
     assert sorted(internet.asked) == sorted(internet.content)
-    assert staged.labels["io.kubernetes.version"] == "v1.34.4"
+    assert staged.labels["io.kubernetes.version"] == "v1.37.2"
 
 
-def test_a_second_build_asks_nobody(internet, store):
-    first = stage(store, internet.rules(), SUMS)
+def test_a_second_build_asks_for_nothing_but_the_sums(internet, store):
+    first = stage(store, internet.rules())
     internet.asked.clear()
-    assert stage(store, internet.rules(), SUMS).tree.digest == first.tree.digest
-    assert internet.asked == []
+    assert stage(store, internet.rules()).tree.digest == first.tree.digest
+    assert all(re.search(r"\.sha256(sum)?$", path) for path in internet.asked)
 
 
-def test_a_program_that_was_tampered_with_ends_the_build(internet, store):
-    path, _ = FILES["KUBELET"]
-    internet.content[f"/{path}"] = b"another kubelet"
+@pytest.mark.parametrize("path", [KUBELET, RUNC], ids=["a digest alone", "a signed list"])
+def test_a_program_that_was_tampered_with_ends_the_build(internet, store, path):
+    internet.content[f"/{path}"] = b"another one"
     with pytest.raises(BundlerError) as caught:
-        stage(store, internet.rules(), SUMS)
+        stage(store, internet.rules())
     assert caught.value.code is ExitCode.INTEGRITY
-    assert "kubelet" in str(caught.value)
+    assert path.rpartition("/")[2] in str(caught.value)
 
 
-def test_the_sums_in_the_file_are_in_force(internet, store):
-    with pytest.raises(BundlerError) as caught:
-        stage(store, internet.rules(), {})
-    assert caught.value.code is ExitCode.INTEGRITY
-    assert re.search(r"ARG KUBEADM_SHA256=([0-9a-f]{64})\n", KUBEFILE.read_text())[1] in str(caught.value)
-
-
-def test_all_images_are_pulled_under_their_own_names(internet, registry, store):
-    staged = stage(store, internet.rules(), SUMS)
+@pytest.mark.parametrize("build_args", [{}, FOR_1_36], ids=["newest", "one before"])
+def test_all_images_are_pulled_under_their_own_names(internet, registry, store, build_args):
+    version = build_args.get("KUBERNETES_VERSION", "1.37.2")
+    internet.content |= {
+        path.replace("v1.37.2", f"v{version}"): data for path, data in internet.content.items()
+    }
+    staged = stage(store, internet.rules(), **build_args)
     rules = Mirrors.parse(f"registry.k8s.io {registry.host}", "mirrors")
     images = resolve_images(
         [ImageRequest(parse_source(wish.reference, wish.context), ("test",)) for wish in staged.images],
@@ -205,4 +229,9 @@ def test_all_images_are_pulled_under_their_own_names(internet, registry, store):
         registries=RegistryOptions(frozenset({registry.host}), mirrors=rules),
         progress=Silent(),
     )
-    assert {image.name for image in images} == IMAGES
+    assert {image.name for image in images} == (IMAGES if not build_args else OLDER)
+
+
+def test_the_head_of_the_kubefile_says_how_to_get_the_other_version():
+    words = " ".join(f"--build-arg {name}={value}" for name, value in FOR_1_36.items())
+    assert words in KUBEFILE.read_text()

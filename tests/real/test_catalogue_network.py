@@ -29,13 +29,28 @@ def _missing() -> str:
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(_missing()), reason=_missing() or "all there")]
 
 TOKEN = "a-token-of-this-test"
+KUBECONFIG = """apiVersion: v1
+kind: Config
+current-context: it
+clusters:
+- name: it
+  cluster:
+    server: https://10.9.0.1:6443
+    certificate-authority: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt
+users:
+- name: it
+  user: {tokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token}
+contexts:
+- name: it
+  context: {cluster: it, user: it}
+"""
 # Sends its input to the API server; runs inside the namespace, where the test itself isn't.
 CALL = """
 import ssl, sys, urllib.request
 method, path = sys.argv[1:]
 kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
 body = sys.stdin.buffer.read() or None
-request = urllib.request.Request("https://127.0.0.1:6443" + path, method=method, data=body)
+request = urllib.request.Request("https://10.9.0.1:6443" + path, method=method, data=body)
 request.add_header("Authorization", "Bearer TOKEN")
 request.add_header("Content-Type", kind)
 with urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=5) as answer:
@@ -62,6 +77,7 @@ class Node:
     programs: Path
     etcd: Path
     agent_root: Path
+    plugins: Path
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def inside(self, *argv: object, given: bytes = b"") -> str:
@@ -99,14 +115,14 @@ class Node:
             "--authorization-mode=AlwaysAllow", "--service-account-issuer=test",
             f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
             "--service-cluster-ip-range=10.96.0.0/16", "--advertise-address=10.9.0.1",
-            "--bind-address=127.0.0.1", "--secure-port=6443",
+            "--secure-port=6443",
         )  # fmt: skip
         assert until(self.answers, 60), (self.folder / "api.log").read_text()[-2000:]
         return process
 
     def start_agent(self) -> subprocess.Popen[bytes]:
         root, mounts = self.agent_root, []
-        for place, target in (("cni", "host/cni"), ("bin", "host/bin"), ("proxy", "var/lib/kube-proxy")):
+        for place, target in (("cni", "host/cni"), ("proxy", "var/lib/kube-proxy"), ("certs", "api-certs")):
             (self.folder / place).mkdir(exist_ok=True)
             (root / target).mkdir(parents=True, exist_ok=True)
             mounts.append(f"mount --bind {self.folder / place} {root / target}")
@@ -141,25 +157,39 @@ class Node:
 
     def end(self) -> None:
         for process in reversed(self.running):
-            process.terminate()
+            process.kill()
             process.wait(20)
             with contextlib.suppress(ProcessLookupError):  # what the agent's shell has in the background
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+def extract(archive: Path, folder: Path) -> Path:
+    folder.mkdir()
+    subprocess.run(["tar", "-xf", archive, "-C", folder], check=True)
+    return folder
+
+
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory):
-    """(programs, etcd, agent): folders of unpacked images."""
+def stage(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kubernetes") / "stage"
+    with built("kubernetes-source", folder):
+        yield folder
+
+
+@pytest.fixture(scope="module", params=["compiled", "kubectl"])
+def parts(stage, request, tmp_path_factory):
+    """(programs, etcd, agent, plug-ins): unpacked images, and an archive of the nodes'."""
     folder = tmp_path_factory.mktemp("parts")
-    with built("kubernetes-debian", folder / "stage"):
-        images = folder / "stage/images"
-        api = unpack(images, "k8s.gcr.io/kube-apiserver:v1.20.2", folder / "api")
-        etcd = unpack(images, "k8s.gcr.io/etcd:3.4.23", folder / "etcd")
-        return (
-            api / "usr/local/bin",
-            etcd / "usr/bin/etcd",
-            unpack(images, "bundler.local/cni-bridge:1", folder / "agent"),
-        )
+    images = agents = stage / "images"
+    if request.param == "kubectl":
+        agents = folder / "agents"
+        subprocess.run([stage / ".build/network.py", agents, "kubectl"], cwd=stage, check=True, timeout=300)
+    return (
+        unpack(images, "registry.k8s.io/kube-apiserver:v1.37.2", folder / "api") / "usr/local/bin",
+        unpack(images, "registry.k8s.io/etcd:3.7.3-0", folder / "etcd") / "usr/local/bin/etcd",
+        unpack(agents, "bundler.local/cni-bridge:2", folder / "agent"),
+        extract(stage / "cri/cni-plugins.tgz", folder / "plugins"),
+    )
 
 
 @pytest.fixture
@@ -180,7 +210,12 @@ def node(parts, tmp_path):
         (tmp_path / "proxy/config.conf").write_text(
             "kind: KubeProxyConfiguration\nclusterCIDR: 10.244.0.0/16\n"
         )
-        (tmp_path / "proxy/kubeconfig.conf").write_text(kubeconfig())
+        (tmp_path / "proxy/kubeconfig.conf").write_text(KUBECONFIG)
+        account = node.agent_root / "var/run/secrets/kubernetes.io/serviceaccount"
+        account.mkdir(parents=True, exist_ok=True)
+        (account / "token").write_text(TOKEN)
+        (account / "ca.crt").unlink(missing_ok=True)
+        (account / "ca.crt").symlink_to("/api-certs/apiserver.crt")  # it signs itself when it starts
         local = "http://127.0.0.1"
         node.start(
             "etcd.log", node.etcd, "--data-dir", tmp_path / "etcd-data",
@@ -191,18 +226,6 @@ def node(parts, tmp_path):
     finally:
         node.end()
         subprocess.run(["ip", "netns", "delete", node.name], check=True)
-
-
-def kubeconfig() -> str:
-    cluster = {"server": "https://127.0.0.1:6443", "insecure-skip-tls-verify": True}
-    return json.dumps(
-        {
-            "apiVersion": "v1", "kind": "Config", "current-context": "it",
-            "clusters": [{"name": "it", "cluster": cluster}],
-            "users": [{"name": "it", "user": {"token": TOKEN}}],
-            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-        }
-    )  # fmt: skip
 
 
 def test_the_agent_follows_the_cluster(node):
@@ -230,7 +253,7 @@ def test_the_agent_follows_the_cluster(node):
     node.inside("ip", "route", "flush", "proto", "77")
     assert until(lambda: node.routes() == {"10.244.2.0/24": "10.9.0.33"}, 15), node.log()
 
-    api.terminate()
+    api.kill()  # asked to, it would first wait a minute for those that watch
     api.wait(20)
     time.sleep(2)
     assert node.routes() == {"10.244.2.0/24": "10.9.0.33"}
@@ -259,14 +282,8 @@ def check_configuration(node: Node) -> None:
 
 
 def check_plugins(node: Node) -> None:
-    """The plug-ins that were put on the host give a pod an address of the node's range and a way out."""
-    installed = node.folder / "bin"
-    assert sorted(path.name for path in installed.iterdir()) == [
-        "bridge",
-        "host-local",
-        "loopback",
-        "portmap",
-    ]
+    """With this configuration the nodes' plug-ins give a pod an address of the node's range and a way out."""
+    installed = node.plugins
     whole = json.loads((node.folder / "cni/10-bundler.conflist").read_text())
     settings = {**whole["plugins"][0], "name": whole["name"], "cniVersion": whole["cniVersion"]}
     settings["ipam"]["dataDir"] = str(node.folder / "ipam")

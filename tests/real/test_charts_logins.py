@@ -9,10 +9,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.unit.builder.test_logins import OPS, SECRET, given, guarded
 
 from tests.real.run_kit import runtime
 from tests.unit.builder.charts.test_charts_supply import packed
+from tests.unit.builder.net.test_logins import OPS, SECRET, given, guarded
 from tests.unit.builder.servers import Answer, Server, content, self_signed, serving
 
 pytestmark = pytest.mark.real

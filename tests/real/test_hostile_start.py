@@ -16,6 +16,7 @@ from bundler.builder.runtime.freeze import stub_template
 from bundler.core.archive.seal import ALIGN, LENGTH, TEXT
 from bundler.core.errors import ExitCode
 from bundler.installer.cli import main as cli
+from bundler.installer.cli.environment import RUN_FILE
 from tests.unit.core.archive.hostile_cases import corpus
 from tests.unit.core.archive.hostile_kit import Base, Case, is_clear, left_whole, make_base, room_of
 
@@ -179,7 +180,7 @@ def test_plan_ends_with_its_code_for_every_file(
     path = tmp_path / "x.run"
     site = tmp_path / "site.yaml"
     site.write_text("kind: Cluster\n")
-    monkeypatch.setenv(cli.RUN_FILE, str(path))
+    monkeypatch.setenv(RUN_FILE, str(path))
     monkeypatch.setenv("HOME", str(tmp_path))
     for case in tuple(CORPUS.values())[::4]:  # some of every kind; all go through the reader elsewhere
         path.write_bytes(case.make(base))
@@ -195,7 +196,7 @@ def test_extract_takes_out_what_is_right_or_nothing(
 ) -> None:
     """A bit may be wrong where nothing is taken from; what is taken out is right, and lies inside."""
     path, out = tmp_path / "x.run", tmp_path / "out"
-    monkeypatch.setenv(cli.RUN_FILE, str(path))
+    monkeypatch.setenv(RUN_FILE, str(path))
     lying = [case for case in CORPUS.values() if case.name.startswith(("frame-", "member-", "flip-archive-"))]
     for case in lying[::2]:
         path.write_bytes(case.make(base))

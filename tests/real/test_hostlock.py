@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.unit.installer.test_actions import Contents
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.gather import gather
@@ -24,6 +23,7 @@ from bundler.installer.transport.hostkeys import KnownHosts
 from bundler.installer.transport.login import Credentials, Trust
 from bundler.installer.transport.ssh import SshTransport, open_ssh
 from tests.real.sshd import ADDRESS, SSHD, Sshd, running
+from tests.unit.installer.run.test_actions import Contents
 
 pytestmark = [
     pytest.mark.real,
@@ -286,3 +286,29 @@ def test_a_host_where_nothing_can_be_written_says_so(place: Place) -> None:
         pytest.fail("it is locked")
     assert caught.value.code is ExitCode.STEP
     assert "/proc/nowhere" in caught.value.why
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Path:
+    """What kubectl on the host was called with."""
+    program, file = tmp_path / "bin" / "kubectl", tmp_path / "asked"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >>{file}\n')
+    program.chmod(0o755)
+    return file
+
+
+@pytest.mark.parametrize("end", ["well", "cut", "closed"])
+def test_the_token_for_joining_ends_with_the_run(asked: Path, tmp_path: Path, end: str) -> None:
+    with running(tmp_path, options=(f"SetEnv PATH={asked.parent}/bin:/usr/bin:/bin",)) as server:
+        server.trust()
+        place = Place(server, tmp_path)
+        with place.run("anna") as run:
+            run.do(step("printf '%s\\n' abcdef >$lock_folder/token"))
+            if end == "cut":
+                server.cut()
+            elif end == "closed":  # as after Ctrl-C
+                run.transport.close()
+        _until(asked.exists)
+        assert "delete secret bootstrap-token-abcdef" in asked.read_text()
+        _until(lambda: not (place.lock / "token").exists())

@@ -220,6 +220,54 @@ def test_another_installer_is_not_borrowed(alone: Path, old: Path, tmp_path: Pat
     assert told.returncode == ExitCode.NOT_FOUND
 
 
+SWAP = """#!/bin/sh
+# Stands before sha256sum on PATH: once a sum is made, the lender is another file.
+sum=$("{real}" "$@")
+cp "{evil}" "{lender}"
+echo "$sum"
+"""
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["bash"]])  # busybox has a sha256sum of its own
+def test_a_lender_that_changes_after_it_was_hashed_is_not_unpacked(
+    shell: list[str], alone: Path, old: Path, tmp_path: Path
+) -> None:
+    lender = Path(shutil.copy(old, alone.parent / "old.run"))
+    with Bundle.open(old) as bundle:
+        runtime = bundle.seal.section("runtime")
+    evil = run_kit.runtime(tmp_path / "evil.tar.gz", "#!/bin/sh\necho owned\n").read_bytes()
+    assert len(evil) <= runtime.length
+    data = bytearray(old.read_bytes())
+    data[runtime.offset : runtime.end] = evil.ljust(runtime.length, b"\0")
+    (tmp_path / "evil.run").write_bytes(data)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    swap = SWAP.format(real=shutil.which("sha256sum"), evil=tmp_path / "evil.run", lender=lender)
+    for name, text in (("sha256sum", swap), ("openssl", "#!/bin/sh\nexit 1\n")):
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    env = os.environ | {"TMPDIR": str(tmp_path), "PATH": f"{tools}:{os.environ['PATH']}"}
+    argv = [*shell, str(alone), "plan"]
+    told = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=60)
+    assert lender.read_bytes() == bytes(data)  # it was changed behind the first sum
+    assert (told.returncode, told.stdout.splitlines()[0]) == (7, "plan"), told.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to somebody else")
+@pytest.mark.parametrize("named", [True, False])
+def test_another_users_file_lends_no_installer(alone: Path, old: Path, tmp_path: Path, named: bool) -> None:  # noqa: FBT001  (a test's case)
+    lender = Path(shutil.copy(old, (tmp_path if named else alone.parent) / "old.run"))
+    os.chown(lender, 12345, 12345)
+    argv = ["sh", str(alone), "plan", *(["--base", str(lender)] if named else [])]
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    told = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=60)
+    assert told.returncode == ExitCode.NOT_FOUND
+    assert f"{lender}: belongs to user 12345" in told.stderr
+    os.chown(alone, 12345, 12345)  # whoever owns the file that is started needs no lender to do harm
+    told = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=60)
+    assert told.returncode == 7
+
+
 def test_the_installer_is_put_in_on_request(product: Product, old: Path) -> None:
     made = product.make("2", NEWER, NEWER_TOOL, "--base", str(old), "--with-installer", name="starts")
     with Bundle.open(made) as bundle:

@@ -1,16 +1,19 @@
 """The ssh transport against a real OpenSSH server on loopback."""
 
 import os
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.site.model import Host, Login, Role, Secret
+from bundler.installer.transport import sessions, ssh
 from bundler.installer.transport.hostkeys import KnownHosts
 from bundler.installer.transport.login import Credentials, Trust
 from bundler.installer.transport.ssh import SshTransport, open_ssh
@@ -144,6 +147,26 @@ def test_a_cut_connection_is_told(transport: SshTransport, server: Sshd) -> None
     assert str(caught.value.where) == f"root@[{ADDRESS}]:{server.port}"
 
 
+def test_a_host_that_lets_us_in_and_then_says_nothing(server: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sshd hangs, as one does on a dead disk: the yes to a command never comes."""
+    monkeypatch.setattr(ssh, "_OPEN_TIMEOUT", 2.0)
+    monkeypatch.setattr(sessions, "OPEN_TIMEOUT", 2.0)
+    server.trust()
+    transport = connect(server)
+    for pid in server.children():
+        os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        with pytest.raises(BundlerError) as caught:
+            transport.run("true", timeout=30)
+    finally:
+        for pid in server.children():
+            os.kill(pid, signal.SIGCONT)
+        transport.close()
+    assert time.monotonic() - began < 10
+    assert caught.value.code is ExitCode.HOST
+
+
 def test_unknown_host_key(server: Sshd) -> None:
     error = refused(server)
     assert error.code is ExitCode.TRUST
@@ -210,3 +233,45 @@ def test_nobody_listens() -> None:
         )
     assert caught.value.code is ExitCode.HOST
     assert "refused" in caught.value.why.lower()
+
+
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_few_sessions_are_enough(tmp_path: Path, most: int) -> None:
+    """sshd's MaxSessions: one is held all the time, as by the lock, while eight scripts want to run."""
+    with running(tmp_path, options=(f"MaxSessions {most}",)) as server:
+        server.trust()
+        told: list[str] = []
+        target = host(server)
+        trust = Trust(KnownHosts.of_user(server.home))
+        transport = open_ssh(target, Credentials.of(target, None, server.home), trust, told.append)
+        over = threading.Event()
+
+        def signs() -> Iterator[bytes]:
+            over.wait(60)
+            yield b"done\n"
+
+        lock = threading.Thread(target=transport.run, args=("cat",), kwargs={"stdin": signs(), "timeout": 60})
+        lock.start()
+        with ThreadPoolExecutor(8) as pool:
+            said = list(
+                pool.map(lambda n: transport.run(f"sleep 0.2; echo {n}", timeout=20).stdout, range(8))
+            )
+        with pytest.raises(BundlerError, match="longer than 1 s"):  # there is a way to end one, too
+            transport.run("sleep 79.125", timeout=1)
+        assert await_end("79.125")
+        over.set()
+        lock.join()
+        transport.close()
+    assert said == [f"{n}\n" for n in range(8)]
+    assert told
+    assert all("MaxSessions" in text for text in told)
+    assert ("1 session " if most == 1 else f"{most} sessions ") in told[-1]
+
+
+def test_no_session_at_all_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "_TRIES", 4)
+    with running(tmp_path, options=("MaxSessions 0",)) as server:
+        server.trust()
+        error = refused(server)
+    assert (error.code, error.what) == (ExitCode.HOST, "the host lets us log in and opens no session")
+    assert "MaxSessions" in error.fix

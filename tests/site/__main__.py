@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from bundler.core.errors import BundlerError, ExitCode
-from tests.site import lifecycle, ssh, watch
+from tests.site import lifecycle, ssh, verbs, watch
 from tests.site.demo import demo
 from tests.site.network import enter
 from tests.site.spec import SiteSpec
@@ -36,7 +36,8 @@ def say(text: str) -> None:
 def _dispatch(options: argparse.Namespace, rest: tuple[str, ...]) -> None:
     match options.command:
         case "up":
-            lifecycle.up(SiteSpec(options.name, options.subnet, options.machines, options.suite), say)
+            wanted = (options.name, options.subnet, options.machines, options.suite, options.disk)
+            lifecycle.up(SiteSpec(*wanted), say)
         case "demo":
             demo(SiteSpec(options.name, options.subnet), options.output, say)
         case "down":
@@ -54,6 +55,8 @@ def _dispatch(options: argparse.Namespace, rest: tuple[str, ...]) -> None:
         case "exec":
             argv = (*enter(lifecycle.load(options.name).netns), *(rest or ("sh",)))
             os.execvp(argv[0], argv)  # noqa: S606  (we become the command)
+        case _:
+            verbs.do(options)
 
 
 def _status() -> None:
@@ -62,10 +65,10 @@ def _status() -> None:
         say("No site is up.")
     for each in found:
         spec = each.spec
-        say(f"{spec.name}: {spec.suite}, {spec.subnet}, keys and logs in {spec.run_dir}")
+        say(f"{spec.name}: {spec.subnet}, keys and logs in {spec.run_dir}")
         for machine in spec.machines:
-            state = "running" if machine.name in each.running else "stopped"
-            say(f"  {machine.name:<8} {machine.address!s:<12} {state}")
+            state = each.machines[machine.name]
+            say(f"  {machine.name:<8} {machine.address!s:<12} {machine.suite:<9} {state}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +78,15 @@ def _parser() -> argparse.ArgumentParser:
     up = _command(commands, "up", "boot a site; does nothing when it is up")
     up.add_argument("--machines", type=int, default=default.count, help="how many (default: %(default)s)")
     up.add_argument("--subnet", type=IPv4Network, default=default.subnet, help="default: %(default)s")
-    up.add_argument("--suite", default=default.suite, help="Debian suite (default: %(default)s)")
+    up.add_argument(
+        "--suite",
+        type=lambda text: tuple(text.split(",")),
+        default=",".join(default.suites),
+        help="Debian's, for the machines in turn, as in bookworm,trixie (default: %(default)s)",
+    )
+    up.add_argument(
+        "--disk", type=int, default=default.disk, help="GiB of each machine's disk (default: %(default)s)"
+    )
     show = _command(commands, "demo", "what `make demo` does: build demo.run and bring it up on a new site")
     show.add_argument("--subnet", type=IPv4Network, default=default.subnet, help="default: %(default)s")
     show.add_argument("--output", type=Path, default=Path("dist/demo.run"), help="default: %(default)s")
@@ -86,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     shell = _command(commands, "shell", "ssh to a machine, for a shell or for the command after --")
     shell.add_argument("machine", help="name, number or address")
     shell.add_argument("--user", default="root", help="root, ops (sudo) or clerk (sudo with password)")
+    verbs.add(lambda name, text: _command(commands, name, text))
     _command(commands, "exec", "run a command of this host (after --) in the site's network namespace")
     return parser
 

@@ -1,11 +1,12 @@
 """`make demo`: the product's main job, from a Kubefile to a web page on an air-gapped site, on one screen."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.core.errors import BundlerError, ExitCode
-from tests.site import lifecycle, product, watch
+from tests.site import lifecycle, origin, product, watch
 from tests.site.estimate import Stretch, timed
 from tests.site.lifecycle import Say
 from tests.site.spec import SiteSpec, cache_root
@@ -19,7 +20,9 @@ class _Demo:
     say: Say
 
     def build(self) -> None:
-        product.make(self.output)
+        kubernetes = origin.entry(os.environ.get("KUBERNETES", ""), origin.go_version())
+        self.say(f"Kubernetes is the catalogue's {kubernetes}")
+        product.make(self.output, "--build-arg", f"KUBERNETES={kubernetes}")
 
     def boot(self) -> None:
         lifecycle.up(self.spec, self.say)
@@ -60,7 +63,7 @@ def demo(spec: SiteSpec, output: Path, say: Say) -> None:
     require_support()
     job = _Demo(spec, output, say)
     plan = (
-        (Stretch("build", "bundler make templates/catalog/demo -o dist/demo.run", 460), job.build),
+        (Stretch("build", "bundler make templates/catalog/demo -o dist/demo.run", 1600), job.build),
         (Stretch("site", "Boot an air-gapped site: two machines, a bridge, no way out", 95), job.boot),
         (
             Stretch(
@@ -80,7 +83,7 @@ def demo(spec: SiteSpec, output: Path, say: Say) -> None:
 def _look_around(spec: SiteSpec, say: Say) -> None:
     first = spec.machines[0]
     say("\nLook around:")
-    say(f"  {_tool(spec, 'shell')} 1 -- kubectl --kubeconfig /etc/kubernetes/admin.conf get pods -A")
+    say(f"  {_tool(spec, 'shell')} 1 -- kubectl get pods -A")
     say(f"  curl http://{first.address}:30080/")
     say(f"  {_tool(spec, 'leaks')}        # what tried to leave the site")
     say("  make demo-down                              # takes it all away")

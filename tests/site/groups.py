@@ -8,6 +8,7 @@ hierarchy (v1, hybrid or v2) of the host.
 """
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from tests.site.commands import attempt, run
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_END_LIMIT = 20.0  # seconds for killed processes to be gone
 # Put the shell into every cgroup given before "--", then become the command.
 _ENTER = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
 
@@ -102,22 +104,26 @@ class CgroupGroups:
         return tuple(sorted({pid for base in self.hierarchies for pid in _pids(base / name)}))
 
     def remove(self, name: str) -> None:
-        """Kill, wait for the end (at most 20 s), remove the folders from the leaves up.
+        """Kill and remove the folders from the leaves up, again and again until all is gone (at most 20 s).
 
-        Raises BundlerError (STEP) when a process does not end.
+        A killed process stays in its cgroup a moment longer than in its listing, and one that was just being
+        started may enter after we looked: both make the folder busy.
+        Raises BundlerError (STEP) when a group stays.
         """
-        deadline = time.monotonic() + 20
-        while pids := self.pids(name):
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + _END_LIMIT
+        folders = [base / name for base in self.hierarchies]
+        while not self._removed(name, folders):
             if time.monotonic() > deadline:
-                raise BundlerError(
-                    f"processes of {name} do not end: {', '.join(map(str, pids))}", code=ExitCode.STEP
-                )
-            time.sleep(0.05)
-        for base in self.hierarchies:
-            _remove_tree(base / name)
+                raise _stays(name, self.pids(name), [folder for folder in folders if folder.exists()])
+            time.sleep(0.02)
+
+    def _removed(self, name: str, folders: Sequence[Path]) -> bool:
+        """One try; True when nothing is left."""
+        for pid in self.pids(name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        removed = [_remove_tree(folder) for folder in folders]  # each is tried, whatever the others hold
+        return all(removed)
 
     @staticmethod
     def _make(base: Path, name: str) -> Path:
@@ -144,14 +150,38 @@ def _hierarchies() -> Iterator[Path]:
 
 
 def _pids(folder: Path) -> Iterator[int]:
-    for listing in (folder / "cgroup.procs", *folder.glob("**/cgroup.procs")):
+    for each in _tree(folder):
         with contextlib.suppress(OSError):  # a cgroup may go while we look
-            yield from map(int, listing.read_text().split())
+            yield from map(int, (each / "cgroup.procs").read_text().split())
 
 
-def _remove_tree(folder: Path) -> None:
-    if not folder.exists():
-        return
-    for child in sorted((p for p in folder.glob("**/") if p != folder), reverse=True):
-        child.rmdir()
-    folder.rmdir()
+def _tree(folder: Path) -> list[Path]:
+    """A cgroup and all below it, parents first; none when there is no such cgroup."""
+    return [Path(path) for path, _, _ in os.walk(folder)]  # walk passes over what goes meanwhile, glob raises
+
+
+def _remove_tree(folder: Path) -> bool:
+    """Remove a cgroup and those below it; False when the kernel still holds one of them."""
+    for each in reversed(_tree(folder)):
+        try:
+            each.rmdir()
+        except FileNotFoundError:
+            continue  # cpu and cpuacct may be two names of one hierarchy
+        except OSError as error:
+            if error.errno in {errno.EBUSY, errno.ENOTEMPTY}:
+                return False
+            raise
+    return True
+
+
+def _stays(name: str, pids: Sequence[int], folders: Sequence[Path]) -> BundlerError:
+    if pids:
+        return BundlerError(
+            f"processes of {name} do not end: {', '.join(map(str, pids))}", code=ExitCode.STEP
+        )
+    return BundlerError(
+        f"the kernel still holds {name} after {_END_LIMIT:.0f} s, though no process is left in it",
+        code=ExitCode.STEP,
+        where=str(folders[0]) if folders else "",
+        fix="try again; what is left is an empty cgroup",
+    )

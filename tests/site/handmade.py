@@ -19,15 +19,20 @@ def lay_out(spec: SiteSpec, run_file: Path, folder: Path, scratch: Path) -> None
         _take(bundle, "images/", folder / "images")
         _take(bundle, "packages/", scratch / "packages")
         _take(bundle, "root/bin/", folder / "bin")
+        _take(bundle, "root/cri/", folder / "cri")
         _take(bundle, "root/application/apps/", scratch / "apps")
-        apps = bundle.index.apps
+        apps, version = bundle.index.apps, bundle.index.kubernetes
+        etcd = next(image.name for image in bundle.index.images if "/etcd:" in image.name)
         (folder / "network.yaml").write_text(_manifests(apps, scratch / "apps", AppRole.CNI))
         (folder / "apps.yaml").write_text(_manifests(apps, scratch / "apps", AppRole.APP))
     (folder / "packages").mkdir()
-    for package in scratch.glob("packages/**/*.deb"):
+    for package in scratch.glob(f"packages/debian-{spec.machines[0].suite}/*.deb"):
         package.rename(folder / "packages" / package.name)
-    template = (folder / "kubeadm.yml.in").read_text()
-    (folder / "kubeadm.yml").write_text(template.replace("@ADDRESS@", str(spec.machines[0].address)))
+    text = (folder / "kubeadm.yml.in").read_text()
+    filled = {"ADDRESS": str(spec.machines[0].address), "VERSION": version, "ETCD": etcd.rpartition(":")[2]}
+    for name, value in filled.items():
+        text = text.replace(f"@{name}@", value)
+    (folder / "kubeadm.yml").write_text(text)
     (folder / "hosts").write_text("".join(f"{each.address} {each.name}\n" for each in spec.machines))
 
 

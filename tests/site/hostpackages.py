@@ -1,9 +1,9 @@
 """Install the Debian packages that this machine lacks: `/usr/bin/python3 -m tests.site.hostpackages
 SECTION…`.
 
-The list, with reasons, is .requirements/apt.txt. Runs before there is a virtual environment, so it imports
-nothing but the standard library. Servers among the packages are installed without being started or enabled:
-tests start their own.
+The list, with reasons, is .requirements/apt.txt; the interpreter that runs this is the one that is frozen.
+Runs before there is a virtual environment, so it imports nothing but the standard library. Servers among
+the packages are installed without being started or enabled: tests start their own.
 """
 
 import os
@@ -15,27 +15,45 @@ from pathlib import Path
 
 _LIST = Path(__file__).resolve().parents[2] / ".requirements/apt.txt"
 _POLICY = Path("/usr/sbin/policy-rc.d")  # asked by every package's scripts before they start a service
-_SERVICES = {"openssh-server": ("ssh.service",), "docker-registry": ("docker-registry.service",)}
+_FORM = "${db:Status-Status}|${Package}|${Provides}\n"
+_SERVICES = {
+    "docker-registry": ("docker-registry.service",),
+    "haproxy": ("haproxy.service",),
+    "keepalived": ("keepalived.service",),
+    "openssh-server": ("ssh.service",),
+}
 
 
-def wanted(text: str, sections: frozenset[str]) -> tuple[str, ...]:
-    """The package names of the sections, in the file's order."""
+def wanted(text: str, sections: frozenset[str], python: str) -> tuple[str, ...]:
+    """The package names of the sections, in the file's order; `python`: what {python} stands for."""
     names, section = [], ""
     for raw in text.splitlines():
         line = raw.split("#")[0].strip()
         if line.startswith("["):
             section = line.strip("[]")
         elif line and section in sections:
-            names.append(line)
+            names.append(line.replace("{python}", python))
     return tuple(names)
 
 
-def missing(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Which of the packages are not installed."""
-    argv = ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *names]
-    answer = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
-    installed = {line.split()[0] for line in answer.splitlines() if line.endswith(" installed")}
-    return tuple(name for name in names if name not in installed)
+def installed() -> frozenset[str]:
+    """The names of the packages that are installed, and those that they provide."""
+    argv = ["dpkg-query", "--show", "--showformat", _FORM]
+    return names_of(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+
+
+def names_of(listing: str) -> frozenset[str]:
+    """The same from dpkg-query's answer, one package a line: its state, its name, what it provides.
+
+    Ubuntu 24.04 calls a library libpython3.12t64 that provides libpython3.12; so asking for the latter is
+    right there, too, and must not be asked for again.
+    """
+    names = set[str]()
+    for line in listing.splitlines():
+        state, name, provided = line.split("|")
+        if state == "installed":
+            names |= {name, *(each.split()[0] for each in provided.split(",") if each.strip())}
+    return frozenset(names)
 
 
 def install(names: tuple[str, ...]) -> None:
@@ -52,7 +70,10 @@ def install(names: tuple[str, ...]) -> None:
 
 def main(sections: list[str]) -> int:
     """Install what is missing; say what, and what to do where that can't be done."""
-    lacking = missing(wanted(_LIST.read_text(), frozenset(sections)))
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    there = installed()
+    names = wanted(_LIST.read_text(), frozenset(sections), python)
+    lacking = tuple(name for name in names if name not in there)
     if not lacking:
         return 0
     if os.geteuid() != 0:

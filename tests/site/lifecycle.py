@@ -3,32 +3,32 @@
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.core.errors import BundlerError, ExitCode
+from tests.site import disk, link, power, settings, watch
 from tests.site import machine as machines
-from tests.site import settings, watch
 from tests.site.groups import Groups, host_groups
 from tests.site.identity import make_identity
 from tests.site.network import make_network
-from tests.site.root import base_root, is_made
-from tests.site.spec import RUN_ROOT, SiteSpec, cache_root, from_json
+from tests.site.root import Base, base_root, is_made
+from tests.site.spec import DISK_ROOT, RUN_ROOT, Machine, SiteSpec, cache_root, from_json
 from tests.site.support import require_support
-from tests.site.tree import make_tree
-from tests.site.undo import Journal, Kind, lock, undo
+from tests.site.tree import make_tree, tree_of
+from tests.site.undo import Journal, Kind, lock, remove_folder, undo
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a site is: which of its machines have a running process 1."""
+    """How a site is: each machine's state in words, as in "on, cut"."""
 
     spec: SiteSpec
-    running: tuple[str, ...]
+    machines: Mapping[str, str]
 
 
 def up(spec: SiteSpec, say: Say) -> None:
@@ -50,8 +50,12 @@ def up(spec: SiteSpec, say: Say) -> None:
 
 
 def down(name: str, say: Say) -> None:
-    """Take a site down; nothing of it is left. Nothing happens when there is none."""
-    if not (RUN_ROOT / name).is_dir():
+    """Take a site down; nothing of it is left. Nothing happens when there is none.
+
+    After a restart of the host only disks are left, without a journal; they go, too.
+    Raises BundlerError: USAGE (no site has such a name), UNSUPPORTED, STEP.
+    """
+    if SiteSpec(name).name not in names():
         say(f"Site {name} is not up.")
         return
     require_support()
@@ -59,6 +63,8 @@ def down(name: str, say: Say) -> None:
         _remove(name, host_groups())
     settings.put_back()
     say(f"Site {name} is gone: no process, mount, bridge, cgroup or file of it is left.")
+    if busy := disk.held(DISK_ROOT / name):
+        say(f"A process has opened files on {len(busy)} of its disks; they go when it ends.")
 
 
 def load(name: str) -> SiteSpec:
@@ -76,14 +82,18 @@ def load(name: str) -> SiteSpec:
 
 def names() -> tuple[str, ...]:
     """The names of all sites of this host, half-made ones too."""
-    return tuple(sorted(path.name for path in RUN_ROOT.glob("*") if path.is_dir()))
+    return tuple(
+        sorted({path.name for root in (RUN_ROOT, DISK_ROOT) for path in root.glob("*") if path.is_dir()})
+    )
 
 
 def status() -> tuple[Status, ...]:
     """All sites of this host."""
     groups = host_groups()
     found = [load(file.parent.name) for file in sorted(RUN_ROOT.glob("*/site.json"))]
-    return tuple(Status(spec, _running(spec, groups)) for spec in found)
+    return tuple(
+        Status(spec, {each.name: _state(spec, each, groups) for each in spec.machines}) for spec in found
+    )
 
 
 def _is_up(spec: SiteSpec, groups: Groups, say: Say) -> bool:
@@ -91,7 +101,7 @@ def _is_up(spec: SiteSpec, groups: Groups, say: Say) -> bool:
     if not file.exists():
         return False
     there = from_json(json.loads(file.read_text()))
-    if len(_running(there, groups)) < there.count:
+    if not watch.is_running(there, groups):  # it runs as long as the site is up: the host was restarted
         return False
     if there != spec:
         raise BundlerError(
@@ -100,6 +110,9 @@ def _is_up(spec: SiteSpec, groups: Groups, say: Say) -> bool:
             fix=f"python -m tests.site down --name {spec.name}",
         )
     say(f"Site {spec.name} is up already.")
+    for machine in there.machines:
+        if not power.is_on(there, machine, groups):
+            say(f"{machine.name} is off: python -m tests.site power on --name {there.name} {machine.name}")
     return True
 
 
@@ -108,17 +121,14 @@ def _build(spec: SiteSpec, groups: Groups, say: Say) -> None:
     spec.run_dir.chmod(0o700)
     journal = Journal(spec.run_dir / "undo.jsonl")
     settings.keep()
-    cache = cache_root()
-    if not is_made(cache, spec.suite):
-        say(f"Making a minimal Debian ({spec.suite}) with debootstrap; about 90 s, once …")
-    base = base_root(cache, spec.suite, spec.run_dir / "debootstrap.log")
+    bases = _bases(spec, say)
     say(f"Booting {spec.count} machine{'s' if spec.count > 1 else ''} of site {spec.name} …")
     began = time.monotonic()
     journal.note(Kind.FOLDER, spec.disk_dir)
     identity = make_identity(spec.run_dir, spec.machines)
     make_network(spec, journal)
     watch.start(spec, groups, journal)
-    trees = [make_tree(spec, each, base, identity, journal) for each in spec.machines]
+    trees = [make_tree(spec, each, bases[each.suite], identity, journal) for each in spec.machines]
     started = [
         machines.start(spec, each, tree, groups, journal)
         for each, tree in zip(spec.machines, trees, strict=True)
@@ -132,8 +142,18 @@ def _build(spec: SiteSpec, groups: Groups, say: Say) -> None:
     )
 
 
+def _bases(spec: SiteSpec, say: Say) -> dict[str, Base]:
+    """A base root for each suite that a machine has, made where the cache has none."""
+    cache, bases = cache_root(), {}
+    for suite in sorted({machine.suite for machine in spec.machines}):
+        if not is_made(cache, suite):
+            say(f"Making a minimal Debian ({suite}) with debootstrap; about 90 s, once …")
+        bases[suite] = base_root(cache, suite, spec.run_dir / f"debootstrap-{suite}.log")
+    return bases
+
+
 def _remove(name: str, groups: Groups) -> None:
-    """Undo everything in the journal, newest first, then the folder that holds the journal.
+    """Undo everything in the journal, newest first, then the disks and the folder that holds the journal.
 
     Raises the first error after everything else was tried; the journal stays for the next try.
     """
@@ -144,8 +164,12 @@ def _remove(name: str, groups: Groups) -> None:
             undo(made, groups)
         except BundlerError as error:
             failed.append(error)
+        except OSError as error:  # the kernel's own refusal stops nothing else from being undone
+            what = f"{made.kind} {made.name} could not be removed"
+            failed.append(BundlerError(what, code=ExitCode.STEP, why=str(error)))
     if failed:
         raise failed[0]
+    remove_folder(DISK_ROOT / name)
     _empty(folder)
     folder.rmdir()
 
@@ -158,5 +182,15 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _running(spec: SiteSpec, groups: Groups) -> tuple[str, ...]:
-    return tuple(each.name for each in spec.machines if groups.pids(machines.group_name(spec, each)))
+def _state(spec: SiteSpec, machine: Machine, groups: Groups) -> str:
+    if not power.is_on(spec, machine, groups):
+        return "off"
+    port = link.port(spec, machine)
+    words = {
+        "on": True,
+        "cut": port is None or not port.up,
+        "slow": port is not None and port.limited,
+        "lossy": link.loses(spec, machine),
+        "disk filled": disk.is_filled(tree_of(spec, machine).disk),
+    }
+    return ", ".join(word for word, true in words.items() if true)

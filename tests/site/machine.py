@@ -11,7 +11,7 @@ from tests.site.groups import Groups, unified
 from tests.site.network import BRIDGE, enter
 from tests.site.spec import Machine, SiteSpec
 from tests.site.tree import Tree
-from tests.site.undo import Journal, Kind
+from tests.site.undo import Journal, Kind, Made, undo
 
 _BOOT_LIMIT = 60.0  # seconds; 3 are usual
 
@@ -34,8 +34,10 @@ def start(spec: SiteSpec, machine: Machine, tree: Tree, groups: Groups, journal:
     """Boot the machine's systemd in the background."""
     group = group_name(spec, machine)
     for folder in ("propagate", "unix-export"):  # what nspawn leaves behind when it is killed
-        journal.note(Kind.FOLDER, Path("/run/systemd/nspawn", folder, group))
-        journal.note(Kind.MOUNT, Path("/run/systemd/nspawn", folder, group))
+        for kind in (Kind.FOLDER, Kind.MOUNT):
+            journal.note(kind, Path("/run/systemd/nspawn", folder, group))
+        for kind in (Kind.MOUNT, Kind.FOLDER):  # of a boot before this one
+            undo(Made(kind, f"/run/systemd/nspawn/{folder}/{group}"), groups)
     journal.note(Kind.GROUP, group)
     log = spec.run_dir / f"{machine.name}.log"
     argv = [*enter(spec.netns), *_nspawn(group, tree)]

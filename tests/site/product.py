@@ -20,6 +20,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "templates/catalog/demo"
 _PAGE_LIMIT = 60.0  # seconds for every node to answer
 PAGES = {30080: "docker.io/demo/web:1.0", 30081: "quay.io/demo/web:1.0"}  # NodePort -> the image that answers
+# The site's machines have the first version of control groups, which a kubelet from 1.35 on refuses unasked.
+_CGROUPS = """apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+failCgroupV1: false
+"""
 # A cache of its own: what looking at the cluster leaves is not what the product left.
 TRUSTED = "/etc/bundler/trust.d"  # on the engineer's machine
 _KUBECTL = "KUBECONFIG=/etc/kubernetes/admin.conf kubectl --cache-dir /tmp/kubectl"
@@ -40,7 +45,17 @@ def make(output: Path, *options: str, context: Path = DEMO, quiet: bool = False)
     Raises BundlerError (BUILD) when it fails.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
-    _bundler("make", str(context), "-o", str(output), "--sign", str(vendor_key()), *options, quiet=quiet)
+    _bundler(
+        "make",
+        str(context),
+        "-o",
+        str(output),
+        "--sign",
+        str(vendor_key()),
+        "--allow-eol",
+        *options,
+        quiet=quiet,
+    )
 
 
 def upgraded(folder: Path) -> Path:
@@ -83,9 +98,12 @@ def _bundler(*words: str, quiet: bool) -> None:
         )
 
 
-def clusterfile(spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "root") -> str:
-    """A Clusterfile for the site: the first machine is the control plane, all others are workers."""
-    first, *others = spec.machines
+def clusterfile(
+    spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "root", control_planes: int = 1
+) -> str:
+    """A Clusterfile for the site: so many machines are control planes, all others are workers."""
+    first = ", ".join(str(each.address) for each in spec.machines[:control_planes])
+    others = spec.machines[control_planes:]
     lines = [
         "apiVersion: bundler/v1",
         "kind: Cluster",
@@ -93,19 +111,19 @@ def clusterfile(spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "r
         "spec:",
         f"  ssh: {{user: {user}, pk: {key}}}",
         "  hosts:",
-        f"  - {{ips: [{first.address}], roles: [control-plane]}}",
+        f"  - {{ips: [{first}], roles: [control-plane]}}",
     ]
     if others:
         addresses = ", ".join(str(each.address) for each in others)
         lines.append(f"  - {{ips: [{addresses}], roles: [worker]}}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + f"\n---\n{_CGROUPS}"
 
 
-def carry(spec: SiteSpec, run_file: Path) -> None:
+def carry(spec: SiteSpec, run_file: Path, *, control_planes: int = 1) -> None:
     """Copy the .run, a site.yaml, the engineer's key and the vendor's public one to the first machine."""
     first, identity = spec.machines[0], Identity(spec.run_dir)
     described = spec.run_dir / "site.yaml"
-    described.write_text(clusterfile(spec))
+    described.write_text(clusterfile(spec, control_planes=control_planes))
     ssh.put(spec, first, [run_file, described, identity.key], "/root/")
     ssh.put(spec, first, [identity.known_hosts], "/root/.ssh/")
     ssh.on(spec, first, f"umask 022 && mkdir -p {TRUSTED}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from bundler.builder.packages.deb.machine import machine_repositories
+from bundler.builder.packages.deb.machine import machine_distribution, machine_repositories
 from bundler.core.errors import BundlerError, ExitCode
 from tests.site.commands import run
 
@@ -43,7 +43,7 @@ def debian_mirror(suite: str) -> str:
     if named := os.environ.get("BUNDLER_DEBIAN_MIRROR"):
         return named
     with tempfile.TemporaryDirectory() as empty:
-        found = machine_repositories(Path(empty), ("main",))
+        found = machine_repositories(Path(empty), ("main",)) if machine_distribution() == "debian" else ()
     # Another suite of the same distribution lies on the same mirror.
     plain = [each for each in found if not each.suite.endswith(("-updates", "-security", "-backports"))]
     for each in (*(each for each in plain if each.suite == suite), *plain):

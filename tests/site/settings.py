@@ -30,7 +30,11 @@ def keep() -> None:
 
 def put_back() -> None:
     """Restore what was kept once no site is left."""
-    if not _KEPT.exists() or any(path.is_dir() for path in RUN_ROOT.iterdir()):
+    if not _KEPT.exists():  # the host was restarted meanwhile
+        with contextlib.suppress(OSError):
+            RUN_ROOT.rmdir()
+        return
+    if any(path.is_dir() for path in RUN_ROOT.iterdir()):
         return
     for name, value in json.loads(_KEPT.read_text()).items():
         with contextlib.suppress(OSError):

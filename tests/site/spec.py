@@ -1,5 +1,6 @@
 """What a site is: its machines, their addresses, and where its files lie. Pure data."""
 
+import itertools
 import os
 import re
 from collections.abc import Mapping
@@ -22,16 +23,22 @@ class Machine:
 
     name: str
     address: IPv4Address
+    suite: str = "bookworm"
 
 
 @dataclass(frozen=True, slots=True)
 class SiteSpec:
-    """A site's parameters; everything else is derived from them."""
+    """A site's parameters; everything else is derived from them.
+
+    suites: Debian's, given to the machines in turn, from the first on again when there are fewer.
+    disk: GiB of each machine's own disk; the file that holds it grows with what the machine writes.
+    """
 
     name: str = "demo"
     subnet: IPv4Network = DEFAULT_SUBNET
     count: int = 2
-    suite: str = "bookworm"
+    suites: tuple[str, ...] = ("bookworm",)
+    disk: int = 12
 
     def __post_init__(self) -> None:
         """Refuse what would fail later, half-way.
@@ -44,11 +51,16 @@ class SiteSpec:
             raise _wrong(f"{self.count} machines", "a site has 1 to 64 machines")
         if self.subnet.num_addresses < _FIRST_MACHINE + self.count + 2:
             raise _wrong(f"subnet {self.subnet}", f"it is too small for {self.count} machines")
+        if not self.suites or not all(re.fullmatch(r"[a-z]+", suite) for suite in self.suites):
+            raise _wrong(f"suites {','.join(self.suites)!r}", "name Debian releases, as in bookworm,trixie")
+        if not 1 <= self.disk <= 1024:
+            raise _wrong(f"disk of {self.disk} GiB", "a machine's disk has 1 to 1024 GiB")
 
     @property
     def machines(self) -> tuple[Machine, ...]:
         """All machines, in order: node-1, node-2, …"""
-        return tuple(Machine(f"node-{n + 1}", self.subnet[_FIRST_MACHINE + n]) for n in range(self.count))
+        turns = zip(range(self.count), itertools.cycle(self.suites), strict=False)
+        return tuple(Machine(f"node-{n + 1}", self.subnet[_FIRST_MACHINE + n], suite) for n, suite in turns)
 
     @property
     def gateway(self) -> IPv4Address:
@@ -77,7 +89,7 @@ class SiteSpec:
 
     @property
     def disk_dir(self) -> Path:
-        """The machines' file trees."""
+        """The machines' disks."""
         return DISK_ROOT / self.name
 
     def machine(self, name: str) -> Machine:
@@ -96,16 +108,24 @@ class SiteSpec:
 
     def to_json(self) -> dict[str, str | int]:
         """What `from_json` reads back."""
-        return {"name": self.name, "subnet": str(self.subnet), "count": self.count, "suite": self.suite}
+        return {
+            "name": self.name,
+            "subnet": str(self.subnet),
+            "count": self.count,
+            "suites": ",".join(self.suites),
+            "disk": self.disk,
+        }
 
 
 def from_json(data: Mapping[str, str | int]) -> SiteSpec:
-    """The spec that `SiteSpec.to_json` wrote."""
+    """The spec that `SiteSpec.to_json` wrote, or that of an older checkout: sites of all are listed."""
+    default = SiteSpec()
     return SiteSpec(
         name=str(data["name"]),
         subnet=IPv4Network(str(data["subnet"])),
         count=int(data["count"]),
-        suite=str(data["suite"]),
+        suites=tuple(str(data.get("suites", ",".join(default.suites))).split(",")),
+        disk=int(data.get("disk", default.disk)),
     )
 
 

@@ -12,6 +12,9 @@ _COMMANDS = {
     "systemd-nspawn": "systemd-container",
     "debootstrap": "debootstrap",
     "ip": "iproute2",
+    "tc": "iproute2",
+    "nft": "nftables",
+    "mkfs.ext4": "e2fsprogs",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "scp": "openssh-client",
@@ -35,6 +38,8 @@ def reasons() -> tuple[str, ...]:
     filesystems = Path("/proc/filesystems").read_text().split()
     if "overlay" not in filesystems and not Path("/sys/module/overlay").exists():
         found.append("the kernel offers no overlay filesystem (try `modprobe overlay`)")
+    if not Path("/dev/loop-control").exists():
+        found.append("the kernel offers no loop devices (try `modprobe loop`)")
     if os.geteuid() != 0:
         found.append("a site needs root: namespaces, mounts and cgroups are made")
     else:

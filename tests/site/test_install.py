@@ -5,7 +5,6 @@ would work.
 """
 
 import json
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from tests.site.footprint import differences, footprint
 from tests.site.identity import Identity
 from tests.site.spec import SiteSpec
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.story]
 
 _INSIDE = (IPv4Network("10.244.0.0/16"), IPv4Network("10.96.0.0/12"))  # the bundle's pods and services
 _APPLY = "--clusterfile site.yaml"
@@ -35,16 +34,6 @@ class Story:
     run_file: Path
     before: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)
     installed: bool = False
-
-
-@pytest.fixture(scope="session")
-def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's .run, made by `bundler make`; BUNDLER_DEMO_RUN names one that was made already."""
-    if made := os.environ.get("BUNDLER_DEMO_RUN"):
-        return Path(made)
-    output = tmp_path_factory.mktemp("dist") / "demo.run"
-    product.make(output, quiet=True)
-    return output
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +121,8 @@ def test_users_other_than_root_work_through_sudo(story: Story, login: str) -> No
 def test_plan_shows_and_does_nothing(story: Story) -> None:
     done = product.run(story.spec, f"plan {_APPLY}")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\b\d+ steps to do, 0 done before", done.stdout)
+    assert re.search(r"^[\w-]+: install .* on 2 hosts$", done.stdout, re.MULTILINE)
+    assert re.search(r"Nothing was changed. All [\d,]+ steps: plan -v", done.stdout)
     first = story.spec.machines[0]
     assert ssh.try_on(story.spec, first, "test -e /etc/kubernetes/admin.conf").returncode != 0
 

@@ -14,13 +14,14 @@ import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
 from tests.site import lifecycle, ssh, watch
+from tests.site.groups import host_groups
 from tests.site.identity import Identity
 from tests.site.spec import SiteSpec
 from tests.site.traces import traces
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.story]
 
-SPEC = SiteSpec("selftest", IPv4Network("10.79.200.0/24"), 2)
+SPEC = SiteSpec("selftest", IPv4Network("10.79.200.0/24"), 6, ("bookworm", "trixie"))
 KILLED = SiteSpec("killtest", IPv4Network("10.79.201.0/24"), 1)
 
 
@@ -38,13 +39,19 @@ def site() -> Iterator[SiteSpec]:
 def test_machines_are_told_apart(site: SiteSpec) -> None:
     script = "uname -n; cat /etc/machine-id; systemctl is-system-running --wait"
     answers = [ssh.on(site, machine, script).split() for machine in site.machines]
-    assert [answer[0] for answer in answers] == ["node-1", "node-2"]
-    assert answers[0][1] != answers[1][1]
-    assert [answer[2] for answer in answers] == ["running", "running"]
+    assert [answer[0] for answer in answers] == [f"node-{n}" for n in range(1, 7)]
+    assert len({answer[1] for answer in answers}) == 6
+    assert {answer[2] for answer in answers} == {"running"}
+
+
+def test_machines_of_two_releases_are_in_one_site(site: SiteSpec) -> None:
+    script = ". /etc/os-release; echo $VERSION_CODENAME"
+    suites = [ssh.on(site, machine, script).strip() for machine in site.machines]
+    assert suites == ["bookworm", "trixie"] * 3
 
 
 def test_machines_reach_each_other(site: SiteSpec) -> None:
-    first, second = site.machines
+    first, second = site.machines[:2]
     answer = ssh.on(
         site, first, f"exec 3<>/dev/tcp/{second.address}/22; head -c 8 <&3".join(("bash -c '", "'"))
     )
@@ -88,7 +95,7 @@ def test_up_again_does_nothing(site: SiteSpec) -> None:
 
 def test_up_with_other_parameters_is_refused(site: SiteSpec) -> None:
     with pytest.raises(BundlerError) as caught:
-        lifecycle.up(SiteSpec(site.name, site.subnet, 3), quiet)
+        lifecycle.up(SiteSpec(site.name, site.subnet, 3, site.suites), quiet)
     assert caught.value.code is ExitCode.USAGE
 
 
@@ -99,17 +106,17 @@ def test_a_second_site_on_the_same_addresses_is_refused(site: SiteSpec) -> None:
 
 
 def test_down_leaves_nothing() -> None:
-    before = traces()
+    before = traces(KILLED.name)
     lifecycle.up(KILLED, quiet)
-    assert traces() != before
+    assert traces(KILLED.name) != before
     lifecycle.down(KILLED.name, quiet)
-    assert traces() == before
+    assert traces(KILLED.name) == before
 
 
-@pytest.mark.parametrize("entries", [1, 3, 4, 5, 9, 10])
+@pytest.mark.parametrize("entries", [1, 3, 4, 5, 6, 10, 11])
 def test_down_cleans_up_after_a_kill_at_any_moment(entries: int, tmp_path: Path) -> None:
     """`up` is killed with SIGKILL once its undo journal has so many entries."""
-    before = traces()
+    before = traces(KILLED.name)
     argv = [sys.executable, "-m", "tests.site", "up", "--name", KILLED.name, "--machines", "1"]
     with (tmp_path / "out").open("wb") as out:
         process = subprocess.Popen([*argv, "--subnet", str(KILLED.subnet)], stdout=out, stderr=out)
@@ -117,7 +124,18 @@ def test_down_cleans_up_after_a_kill_at_any_moment(entries: int, tmp_path: Path)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(timeout=10)
     lifecycle.down(KILLED.name, quiet)
-    assert traces() == before
+    assert traces(KILLED.name) == before
+
+
+def test_a_group_is_gone_however_many_processes_die_in_it(tmp_path: Path) -> None:
+    """The kernel holds a cgroup a moment longer than it lists processes in it."""
+    groups, before = host_groups(), traces("crowd")
+    crowd = ("sh", "-c", "for i in $(seq 40); do sleep 60 & done; wait")
+    for pause in (0, 0.002, 0.01, 0.05) * 5:
+        groups.start("bundler-site-crowd", crowd, {}, tmp_path / "log")
+        time.sleep(pause)
+        groups.remove("bundler-site-crowd")
+        assert traces("crowd")["cgroups"] == before["cgroups"]
 
 
 def _wait_for_entries(journal: Path, entries: int) -> None:

@@ -1,7 +1,8 @@
 """A machine's file tree: the cached base below, what is its own above.
 
 /usr, /etc and the rest are an overlay over the base, so a machine costs nothing until it writes. /var/lib is
-a plain folder: containerd's overlayfs snapshots can't lie on an overlay, and etcd wants a real disk.
+a plain folder: containerd's overlayfs snapshots can't lie on an overlay, and etcd wants a real disk. What the
+machine writes lies on its own disk, in both.
 """
 
 import os
@@ -9,6 +10,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.site import disk
 from tests.site.commands import run
 from tests.site.identity import USERS, Identity, password_hash
 from tests.site.root import Base
@@ -50,17 +52,29 @@ class Tree:
         """The machine's / as this host sees it."""
         return self.folder / "root"
 
+    @property
+    def disk(self) -> Path:
+        """Where this host has mounted the machine's disk."""
+        return self.folder / "disk"
+
+
+def tree_of(spec: SiteSpec, machine: Machine) -> Tree:
+    """Where the machine's files lie."""
+    return Tree(spec.disk_dir / machine.name)
+
 
 def make_tree(spec: SiteSpec, machine: Machine, base: Base, identity: Identity, journal: Journal) -> Tree:
     """Mount the machine's tree and make it its own: name, address, keys, users."""
-    tree = Tree(spec.disk_dir / machine.name)
-    upper, work = tree.folder / "upper", tree.folder / "work"
+    tree = tree_of(spec, machine)
+    journal.note(Kind.MOUNT, tree.disk)
+    disk.attach(tree.disk, spec.disk)
+    upper, work = tree.disk / "upper", tree.disk / "work"
     for folder in (tree.root, upper, work):
-        folder.mkdir(parents=True)
+        folder.mkdir()
     journal.note(Kind.MOUNT, tree.root)
     layers = f"lowerdir={base.path},upperdir={upper},workdir={work}"
     run("mount", "-t", "overlay", "-o", layers, f"site-{machine.name}", tree.root)
-    plain = tree.folder / "var-lib"
+    plain = tree.disk / "var-lib"
     run("cp", "-a", base.path / "var/lib", plain)
     run("mount", "--bind", plain, tree.root / "var/lib")  # goes with the mount below it
     _personalise(tree.root, spec, machine, identity)

@@ -15,8 +15,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from bundler.core.errors import BundlerError, ExitCode
-from tests.site.commands import attempt, run
+from tests.site.commands import run
 from tests.site.groups import Groups
+from tests.site.mounts import mount_points, unmount
 
 
 class Kind(StrEnum):
@@ -68,26 +69,27 @@ def undo(made: Made, groups: Groups) -> None:
         case Kind.GROUP:
             groups.remove(made.name)
         case Kind.MOUNT:
-            _unmount(Path(made.name))
+            unmount(Path(made.name))
         case Kind.NETNS:
             _delete_netns(made.name)
         case Kind.LINK:
             if Path("/sys/class/net", made.name).exists():
                 run("ip", "link", "delete", made.name)
         case Kind.FOLDER:
-            _remove_folder(Path(made.name))
+            remove_folder(Path(made.name))
 
 
 @contextlib.contextmanager
-def lock(folder: Path) -> Iterator[None]:
+def lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold the folder for one command at a time; waiting ones are told so.
 
+    shared: with others that hold it so; they change single machines, not the site.
     Raises BundlerError (STEP) when another command holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         yield
     except BlockingIOError as error:
         raise BundlerError(
@@ -104,25 +106,17 @@ def _delete_netns(name: str) -> None:
     if (folder / name).exists():
         run("ip", "netns", "delete", name)
     if folder.is_dir() and not any(folder.iterdir()):  # `ip netns` mounts the folder and leaves it so
-        _unmount(folder)
+        unmount(folder)
         with contextlib.suppress(OSError):
             folder.rmdir()
 
 
-def _unmount(path: Path) -> None:
-    for _ in range(8):  # a path may be mounted over more than once
-        if str(path) not in _mount_points():  # Path.is_mount misses a bind mount within one filesystem
-            return
-        if attempt("umount", "--recursive", path).returncode:
-            run("umount", "--recursive", "--lazy", path)
+def remove_folder(path: Path) -> None:
+    """Remove a folder with all that is in it, and what it lay in if that is empty then.
 
-
-def _mount_points() -> list[str]:
-    return [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-
-
-def _remove_folder(path: Path) -> None:
-    held = [point for point in _mount_points() if Path(point).is_relative_to(path)]
+    Raises BundlerError (STEP) when something is still mounted below it.
+    """
+    held = [point for point in mount_points() if Path(point).is_relative_to(path)]
     if held:  # never delete through a mount: it could be somebody's files
         raise BundlerError(
             f"{path} still holds a mount", code=ExitCode.STEP, why=held[0], fix=f"umount -R below {path}"

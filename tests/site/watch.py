@@ -48,7 +48,7 @@ class Seen:
 
 def start(spec: SiteSpec, groups: Groups, journal: Journal) -> None:
     """Start the watch of a site; it must be there before the machines are."""
-    group = f"bundler-site-{spec.name}-watch"
+    group = _group(spec)
     journal.note(Kind.GROUP, group)
     record = _record(spec)
     record.touch()
@@ -64,6 +64,11 @@ def start(spec: SiteSpec, groups: Groups, journal: Journal) -> None:
     here = Path(__file__).resolve().parents[2]
     groups.start(group, argv, {"PYTHONPATH": str(here)}, spec.run_dir / "watch.log")
     _wait_ready(spec)
+
+
+def is_running(spec: SiteSpec, groups: Groups) -> bool:
+    """Whether the watch of the site runs."""
+    return bool(groups.pids(_group(spec)))
 
 
 def seen(spec: SiteSpec, inside: Iterable[IPv4Network] = ()) -> tuple[Seen, ...]:
@@ -155,6 +160,10 @@ def _within(target: str, networks: Iterable[IPv4Network]) -> bool:
     if target == "name":
         return False
     return any(ip_address(target) in network for network in networks)
+
+
+def _group(spec: SiteSpec) -> str:
+    return f"bundler-site-{spec.name}-watch"
 
 
 def _record(spec: SiteSpec) -> Path:

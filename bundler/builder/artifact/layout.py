@@ -1,7 +1,7 @@
 """A bundle as an OCI image layout (image specification 1.1, image-layout.md), a folder or a tar."""
 
+import contextlib
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from bundler.builder.artifact.runfile import OnBytes
 from bundler.builder.cache.disk import remove_tree, space_told, write_all
 from bundler.builder.cache.store import Store
 from bundler.builder.images.files import Files, FolderFiles, open_tar, read_small
+from bundler.core.archive import unfinished
 from bundler.core.archive.newfile import NewFile
 from bundler.core.archive.tarhead import end, header, padding
 from bundler.core.digest import verified
@@ -118,9 +119,10 @@ def _save_folder(files: Iterable[_File], target: Path, on_bytes: OnBytes) -> Non
             code=ExitCode.USAGE,
             fix="name a new or an empty one, or remove it first",
         )
-    temp = target.absolute().parent / f".{target.name}.{secrets.token_hex(6)}.part"
+    unfinished.sweep(target)
+    temp = unfinished.hidden_name(target.absolute())
     try:
-        with space_told(target.absolute().parent, "the layout", None):
+        with space_told(target.absolute().parent, "the layout", None), _held(temp):
             for file in files:
                 _write(temp / file.path, file.chunks(), on_bytes)
             temp.replace(target)
@@ -131,6 +133,18 @@ def _save_folder(files: Iterable[_File], target: Path, on_bytes: OnBytes) -> Non
         ) from error
     finally:
         remove_tree(temp)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Make a folder that the next `save` doesn't take for a killed one's."""
+    folder.mkdir()
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        unfinished.hold(fd)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _write(path: Path, chunks: Iterable[bytes], on_bytes: OnBytes) -> None:

@@ -22,7 +22,7 @@ class _Option:
 _RUNTIME = _Option(
     "--runtime",
     "frozen installer",
-    "name a runtime/*.tar.gz out of the cache of a machine of that architecture",
+    "name runtime/linux-ARCH.tar.gz out of the cache of a machine of that architecture",
 )
 _HELM = _Option(
     "--helm-library", "library of Helm", "name the libhelm_c.so of that platform's helm-python-sdk"

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bundler.builder.artifact.bases import RegistryBases
 from bundler.builder.build.launching import launch_of
@@ -23,6 +24,7 @@ from bundler.builder.lock.collect import Taking, collect
 from bundler.builder.lock.compare import changes
 from bundler.builder.lock.model import Inputs, place
 from bundler.builder.lock.pins import Pins, pins
+from bundler.builder.model.lifetime import outlived
 from bundler.builder.model.spec import Base, BundleSpec, Content, identify, placed, tree_contents
 from bundler.builder.net.fetch import Fetcher
 from bundler.builder.oci.client import RegistryOptions
@@ -84,6 +86,8 @@ def resolve(
             chain = with_base(chain, bases, order.platform)
             staged = evaluate(chain, workshop)
             identity = identify(staged.labels, order.context.resolve().name)
+            if warning := outlived(identity.kubernetes, datetime.now(UTC).date()):
+                progress.say(f"warning: {warning}")
         with clock.phase("images"):
             supplied, tree = take_images(staged.tree, store, platform)
             found = discover(

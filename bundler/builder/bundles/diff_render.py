@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from bundler.builder.bundles.diff import Change, Difference, How, Side
-from bundler.core.archive.text import human, tame
+from bundler.core.archive.text import human
+from bundler.core.terminal import tame
 
 _SIGNS = {How.ADDED: "+", How.REMOVED: "-", How.CHANGED: "~"}
 _LONGEST = 100  # characters of a value

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bundler.core.archive import Bundle
-from bundler.core.archive.text import info, listing, tame
+from bundler.core.archive.text import info, listing
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.sshsig import NAMESPACE
+from bundler.core.terminal import tame
 from bundler.core.trustwords import Named
 
 

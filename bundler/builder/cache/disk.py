@@ -63,6 +63,15 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's names, are on the disk."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a folder with all in it, also where it holds read-only folders; a missing one is fine."""
     if not folder.is_dir() or folder.is_symlink():

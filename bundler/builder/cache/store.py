@@ -3,8 +3,8 @@
 Several threads and processes may use one store. A blob appears at its place by rename, whole and with the
 right digest, or not at all. What is unfinished lies in a folder that its process holds a lock on; whoever
 opens the store next removes the folders that nobody holds any more, so that kill -9 leaves nothing for
-long. Nothing here is synced to disk: after a power cut a blob may be damaged, which its size or `chunks`
-finds, and then it is fetched again.
+long. Unless asked for, nothing is synced to disk: after a power cut a blob may be damaged, which its size or
+`chunks` finds, and then it is fetched again.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from bundler.builder.cache.disk import remove_tree, space_told, write_all
+from bundler.builder.cache.disk import remove_tree, space_told, sync, write_all
 from bundler.builder.cache.partial import Blob, Partial
 from bundler.builder.cache.workspace import Workspace
 from bundler.core.digest import Digest, read_chunks, verified
@@ -108,11 +108,19 @@ class Store:
                 fix="run the build again; if it happens again, check the disk below " + str(self.root),
             ) from error
 
-    def add(self, chunks: Iterable[bytes], *, digest: Digest | None, size: int | None, name: str) -> Blob:
+    def add(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        digest: Digest | None,
+        size: int | None,
+        name: str,
+        synced: bool = False,
+    ) -> Blob:
         """Stream content into the store.
 
         What is known beforehand, `digest` and `size` in bytes, is verified; `name` stands in messages. Where
-        `digest` is known and stored already, `chunks` is not read at all.
+        `digest` is known and stored already, `chunks` is not read at all. synced: return once it is on disk.
         Raises BundlerError (INTEGRITY, SPACE) and whatever `chunks` raises; nothing is kept then.
         """
         if digest is not None and (found := self.size(digest)) is not None and size in {None, found}:
@@ -120,16 +128,20 @@ class Store:
         temp = self._workspace.file()
         try:
             blob = self._write(temp, _expected(chunks, digest, size, name), size, name)
+            if synced:
+                sync(temp)
             self._settle(temp, blob.digest)
+            if synced:
+                sync(self._place(blob.digest).parent)
         except BaseException:  # Ctrl-C too must leave nothing behind
             temp.unlink(missing_ok=True)
             raise
         return blob
 
-    def add_file(self, path: Path, *, name: str) -> Blob:
-        """Copy a file into the store, hashing it once."""
+    def add_file(self, path: Path, *, name: str, synced: bool = False) -> Blob:
+        """Copy a file into the store, hashing it once; synced: as in `add`."""
         with path.open("rb") as stream:
-            return self.add(read_chunks(stream), digest=None, size=None, name=name)
+            return self.add(read_chunks(stream), digest=None, size=None, name=name, synced=synced)
 
     def discard(self, digest: Digest) -> None:
         """Forget a blob that turned out to be damaged."""

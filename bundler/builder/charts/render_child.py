@@ -155,7 +155,7 @@ def _wrong(chart: str) -> list[str]:
     return [
         f"{one['name']} {one['version']}"
         for one in helm_python.dependency_list(chart)
-        if one["status"] in {"wrong version", "invalid version", "corrupt"}
+        if one["status"] in {"wrong version", "corrupt"}
     ]
 
 

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -16,6 +17,7 @@ from bundler.builder.build.platforms import Target, check_runtimes, targets
 from bundler.builder.build.report import Made, summary
 from bundler.builder.build.request import Order
 from bundler.builder.build.resolve import check
+from bundler.builder.build.support import ended
 from bundler.builder.cache.store import Store
 from bundler.builder.cli.view import View, display, log_path
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
@@ -30,6 +32,7 @@ from bundler.builder.net.registries import Registries
 from bundler.builder.packages.sources import PackageSources
 from bundler.builder.runtime.freeze import this_platform
 from bundler.builder.sbom.account import source_date
+from bundler.builder.stage.load import Loaded
 from bundler.core.archive.frames import LEVEL
 from bundler.core.archive.parts import parse_size
 from bundler.core.archive.writer import Signer
@@ -68,6 +71,7 @@ class Wanted:
     with_installer: bool = False
     recompress: bool = False
     level: int = LEVEL
+    allow_eol: bool = False
     universal: bool = False
     helms: tuple[str, ...] = ()
 
@@ -108,9 +112,32 @@ def _made(wanted: Wanted, orders: tuple[Order, ...], store: Store, view: View) -
     if wanted.universal and len(orders) > 1:
         from bundler.builder.build.universal import make_universal  # noqa: PLC0415  (most builds do without)
 
-        return [make_universal(orders, [check(order) for order in orders], store, view)]
+        chains = [check(order) for order in orders]
+        _check_support(wanted, orders, chains, view)
+        return [make_universal(orders, chains, store, view)]
     chains = [check(order) for order in orders]
+    _check_support(wanted, orders, chains, view)
     return [make(order, chain, store, view) for order, chain in zip(orders, chains, strict=True)]
+
+
+def _check_support(
+    wanted: Wanted, orders: Sequence[Order], chains: Sequence[tuple[Loaded, ...]], view: View
+) -> None:
+    """Refuse what gets no security updates any more, before anything costs time; or warn, if allowed.
+
+    Raises BundlerError (UNSUPPORTED).
+    """
+    today = datetime.now(UTC).date()
+    found = [each for order, chain in zip(orders, chains, strict=True) for each in ended(chain, order, today)]
+    if found and not wanted.allow_eol:
+        raise BundlerError(
+            "what is to be bundled is out of support",
+            why="\n".join(dict.fromkeys(found)),
+            code=ExitCode.UNSUPPORTED,
+            fix="take newer versions; if you know what you do, add --allow-eol",
+        )
+    for text in dict.fromkeys(found):
+        view.say(f"warning: {text}")
 
 
 def lock(wanted: Wanted, updated: tuple[str, ...] | None) -> None:

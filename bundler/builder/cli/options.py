@@ -68,6 +68,15 @@ WithInstaller = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+AllowEol = Annotated[
+    bool,
+    typer.Option(
+        "--allow-eol",
+        envvar="BUNDLER_ALLOW_EOL",
+        help="Bundle a Kubernetes, containerd, etcd or distribution that gets no security updates any more.",
+        rich_help_panel=_INPUTS,
+    ),
+]
 Recompress = Annotated[
     bool,
     typer.Option(

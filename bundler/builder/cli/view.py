@@ -13,6 +13,7 @@ from bundler.builder.lib.progress import Transfer
 from bundler.core.archive.text import human
 
 _EVERY = 5.0  # seconds between two lines about the same transfers
+_BUSY = 30.0  # seconds without a line until one says what a RUN is at; CI ends jobs that say nothing
 
 
 class Display(Protocol):
@@ -109,7 +110,7 @@ class Lines:
     def __init__(self, out: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out
         self._clock = clock
-        self._start = self._told = self._began = clock()
+        self._start = self._told = self._began = self._spoke = clock()
         self._guard = threading.Lock()
         self._done = self._total = 0
 
@@ -118,7 +119,7 @@ class Lines:
         with self._guard:
             self._done = self._total = 0
             self._told = self._began = self._clock()
-        self._out(f"[{self._clock() - self._start:6.1f} s] {phase}")
+        self._say(f"[{self._clock() - self._start:6.1f} s] {phase}")
 
     def transfer(self, name: str, total: int | None) -> Transfer:  # noqa: ARG002  (the protocol's signature)
         """Bytes move; every few seconds a line tells of all together."""
@@ -127,14 +128,23 @@ class Lines:
         return _Counted(self)
 
     def detail(self, text: str) -> None:
-        """Not in plain lines: there would be no end of them."""
+        """What it is busy with, twice a minute: with all of them there would be no end."""
+        with self._guard:
+            quiet = self._clock() - self._spoke
+        if quiet >= _BUSY:
+            self._say(f"           {text.strip()}")
 
     def line(self, text: str) -> None:
         """Something to read."""
-        self._out(text)
+        self._say(text)
 
     def close(self) -> None:
         """No more will come."""
+
+    def _say(self, text: str) -> None:
+        with self._guard:
+            self._spoke = self._clock()
+        self._out(text)
 
     def count(self, number: int) -> None:
         """More bytes of any transfer."""
@@ -145,7 +155,7 @@ class Lines:
                 return
             self._told = now
             text = _moved(self._done, self._total, now - self._began)
-        self._out(f"           {text}")
+        self._say(f"           {text}")
 
 
 def _moved(done: int, total: int, seconds: float) -> str:

@@ -16,10 +16,10 @@ from bundler.builder.discovery.names import (
     called_image,
     called_within,
     full_within,
-    is_bare,
     is_bare_short,
     is_full,
     is_image,
+    is_untagged,
     looks_like_image,
 )
 from bundler.builder.discovery.pieces import Above, is_piece, pieces_in
@@ -51,10 +51,12 @@ def _container(where: Path, container: Mapping[str, Any]) -> Iterator[Mention]:
     variables = {name: (at, text) for at, name, text in environment(container)}
     flags = {flag: (at, text) for at, flag, text in arguments(container)}
     for named in (variables, flags):
+        pieces = {piece.key: piece for piece in pieces_in({name: text for name, (_, text) in named.items()})}
         for name, (at, text) in named.items():
-            yield from _value((*where, *at), name, text, 0)
-        for piece in pieces_in({name: text for name, (_, text) in named.items()}):
-            yield Mention((*where, *named[piece.key][0]), piece.name, piece.sure)
+            if name in pieces:
+                yield Mention((*where, *at), pieces[name].name, pieces[name].sure)
+            else:
+                yield from _value((*where, *at), name, text, 0)
     for key in ("command", "args"):
         listed = container.get(key)
         for number, text in enumerate(listed if isinstance(listed, list) else ()):
@@ -113,7 +115,7 @@ def _value(path: Path, key: str, text: str, depth: int) -> Iterator[Mention]:
     plain = text.strip().removeprefix("docker://")
     if is_image(key, plain):
         yield Mention(path, plain, sure=True)
-    elif looks_like_image(plain) or (called_image(key) and is_bare(plain)):
+    elif looks_like_image(plain) or is_untagged(key, plain):
         yield Mention(path, plain, sure=False)
     elif len(plain) > 5:
         yield from _long(path, key, text, depth)

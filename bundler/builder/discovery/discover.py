@@ -100,8 +100,9 @@ def discover(
 
 def _tell_of_kustomizations(tree: Tree, finds: Finds) -> None:
     """Those that nothing builds: their files are searched one by one, without what Kustomize changes."""
+    charts = tuple(f"{chart.path}/" for chart in find_charts(tree, "", ""))
     for path, _ in tree.files():
-        if posixpath.basename(path) in MARKS and "/templates/" not in path:
+        if posixpath.basename(path) in MARKS and not path.startswith(charts):
             message = "nothing was seen to build this kustomization, so images that it sets are not known"
             hint = "make the folder an APP, or apply it with `kubectl apply -k`"
             problem = Problem(Location(path), "kustomization-unbuilt", message, hint)

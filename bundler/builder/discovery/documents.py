@@ -18,12 +18,22 @@ _HINT = "the last one counts, for kubectl as for Helm; remove the other"
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A part of a text that could not be read; first: the number of its first line."""
+
+    text: str
+    file: str
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a text holds. doubled: keys that stand twice. problems: why it can't be read, else documents."""
+    """What a text holds. doubled: keys that stand twice. problems: why parts of it can't be read."""
 
     documents: tuple[Document, ...] = ()
     doubled: tuple[Problem, ...] = ()
     problems: tuple[Problem, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
 
 def load_rendered(text: str, file: str) -> Loaded:
@@ -46,13 +56,16 @@ def _load(parts: Iterator[tuple[int, str | bytes]], file: str) -> Loaded:
     documents: list[Document] = []
     doubled: list[Problem] = []
     problems: list[Problem] = []
+    unread: list[Unread] = []
     for first, part in parts:
         try:
             documents += load_all(part, file, first=first, doubled=doubled.append)
         except Problems as error:
             problems += error.problems
+            text = part if isinstance(part, str) else part.decode(errors="replace")
+            unread.append(Unread(text, file, first))
     told = (Problem(one.location, one.rule, one.message, _HINT, one.text) for one in doubled)
-    return Loaded(tuple(documents), tuple(told), tuple(problems))
+    return Loaded(tuple(documents), tuple(told), tuple(problems), tuple(unread))
 
 
 def _rendered_parts(text: str) -> Iterator[tuple[int, str]]:

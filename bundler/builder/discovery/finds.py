@@ -91,7 +91,7 @@ class Discovery:
 
     def left_out(self, images: Iterable[ResolvedImage]) -> tuple[Problem, ...]:
         """What looks like an image and is not among those of the bundle, as warnings; each name once."""
-        known = {image.reference for image in images}
+        known = {name for image in images for name in _names(image.reference)}
         first = {one.reference: one for one in reversed(self.candidates) if one.reference not in known}
         ordered = sorted(first.values(), key=lambda one: (one.location, one.reference))
         return tuple(_suspicion(one) for one in ordered)
@@ -105,6 +105,13 @@ class Discovery:
         """The requests for images that nothing in the bundle was seen to use."""
         known = {one.reference for one in (*self.found, *self.candidates, *self.tests)}
         return tuple(one for one in requests if isinstance(one.source, Reference) and one.source not in known)
+
+
+def _names(reference: Reference) -> tuple[Reference, ...]:
+    """By which names an image may be meant: one with tag and digest by the tag alone, too."""
+    if reference.tag is None or reference.digest is None:
+        return (reference,)
+    return reference, replace(reference, digest=None)
 
 
 def _suspicion(one: FoundImage) -> Problem:

@@ -17,6 +17,8 @@ _REGISTRY = r"(?:(?:[a-z0-9-]+\.)+[a-z]{2,}|[a-z0-9-]+(?:\.[a-z0-9-]+)*:[0-9]{1,
 _PATH = rf"{_PART}(?:/{_PART})*"
 _FULL = re.compile(rf"{_REGISTRY}/{_PATH}{_TAG_OR_DIGEST}")
 _BARE = re.compile(rf"{_REGISTRY}/{_PATH}")
+_PLAIN = re.compile(_PATH)
+_FILE = re.compile(r"\.(?:png|svg|jpe?g|gif|ico|webp|img|iso|qcow2|raw|tar|tgz|gz)$")  # other images
 _SHORT = re.compile(rf"{_PATH}{_TAG_OR_DIGEST}")
 _VERSIONED = re.compile(rf"{_PART}(?:/{_PART})+(?::v?[0-9]+\.[0-9][A-Za-z0-9_.-]*(?:{_DIGEST})?|{_DIGEST})")
 _HOST_AND_PORT = re.compile(r"[^/]*\.[^/]*:[0-9]+|[^/]*:[0-9]{4,5}")
@@ -29,7 +31,7 @@ _CALLED_WITHIN = re.compile(
     r"(?![\w/@:])"
 )
 _NOT_CALLED = re.compile(
-    r"image[_-]?(?:pull|registry|repository|repo\b|tag|prefix|size|digest|id\b|policy|secret|mirror|cache|gc|host)",
+    r"image[_-]?(?:pull|registry|repository|repo\b|tag|stream|prefix|size|digest|id\b|policy|secret|mirror|cache|gc|host)",
     re.IGNORECASE,
 )
 _LABELS = ("kubernetes.io/", "k8s.io/")  # names of labels, but for registry.k8s.io and such
@@ -39,7 +41,9 @@ _PLACEHOLDERS = re.compile(
     r"|(container|your|my)?[-_]?image",
     re.IGNORECASE,
 )
-_BLANK = re.compile(r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*(?::[A-Z][A-Z0-9_-]*)?|<[^<>]*>|ko://\S+|__\w+__")
+_BLANK = re.compile(
+    r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*(?::[A-Z][A-Z0-9_-]*)?|<[^<>]*>|ko://\S+|__\w+__|[/:@]+"
+)
 
 
 def called_image(word: str) -> bool:
@@ -54,6 +58,13 @@ def is_image(word: str, text: str) -> bool:
     if _HOST_AND_PORT.fullmatch(text):
         return False
     return (_SHORT.fullmatch(text) or _FULL.fullmatch(text)) is not None
+
+
+def is_untagged(word: str, text: str) -> bool:
+    """Whether a text, under this key, is a name that means `latest`: with a registry, or with a path."""
+    if not called_image(word) or len(text) > LONGEST or _FILE.search(text):
+        return False
+    return is_bare(text) or ("/" in text and _PLAIN.fullmatch(text) is not None)
 
 
 def is_bare_short(text: str) -> bool:

@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bundler.builder.discovery.candidates import Mention, mentions_in
-from bundler.builder.discovery.documents import Loaded, load_file, load_rendered
+from bundler.builder.discovery.documents import Loaded, Unread, load_file, load_rendered
 from bundler.builder.discovery.finds import At, Finds
+from bundler.builder.discovery.names import called_within, full_within
 from bundler.builder.discovery.notes import notes_on
 from bundler.builder.discovery.podspec import Path, dotted, images_in, subject
 from bundler.core.errors import Location, Problem
 from bundler.core.yamldoc import Document
 
 _BLOCK = re.compile(r"[|>][+-]?[0-9]?[+-]?[ \t]*(?:#.*)?$")  # a text that begins in the next line
+# What Helm and kubectl find no fault with.
+_TAKEN = frozenset({"yaml-tag", "yaml-value", "yaml-key", "yaml-merge"})
 _TEST_HOOKS = frozenset({"test", "test-success", "test-failure"})
 
 
@@ -34,10 +37,22 @@ def search_inline(text: str, file: str, app: str, finds: Finds) -> None:
 
 
 def _search(loaded: Loaded, file: str, app: str, finds: Finds, *, fatal: bool) -> None:
-    finds.miss(file, app, loaded.problems, fatal=fatal)
+    for problem in loaded.problems:
+        finds.miss(file, app, [problem], fatal=fatal and problem.rule not in _TAKEN)
+    for part in loaded.unread:
+        _search_unread(part, file, app, finds)
     finds.miss(file, app, loaded.doubled, fatal=False)
     for document in loaded.documents:
         _search_document(_Seen(document, file, app), finds)
+
+
+def _search_unread(part: Unread, file: str, app: str, finds: Finds) -> None:
+    """What Kubernetes reads and we don't, as tags of YAML's own: names in it are candidates."""
+    lines = part.text.splitlines()
+    for offset, name in (*full_within(part.text), *called_within(part.text)):
+        line = part.text.count("\n", 0, offset)
+        place = Location(part.file, part.first + line, lines[line].find(name) + 1)
+        finds.candidate(name, At(file, app, "text", place, lines[line]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,8 @@ def _search_document(seen: _Seen, finds: Finds) -> None:
             problem = Problem(at.location, "image-name", "the image is no text", "write NAME:TAG", at.line)
             finds.miss(at.file, at.app, [problem], path=at.path)
     if test:
+        for one in _once(mentions_in(data)):
+            finds.name(one.text, seen.at(one.path), fatal=False, test=True)
         return
     ruled = [(path, text) for path, text in finds.rules.found_in(data) if path not in taken]
     for path, text in ruled:

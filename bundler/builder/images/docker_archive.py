@@ -7,7 +7,7 @@ config names, which proves that it is the right one, and the bundle's own compre
 import json
 from dataclasses import dataclass
 
-from bundler.builder.images.files import Archive, read_small, refused, unknown_name, unpacked, unpacker
+from bundler.builder.images.files import Archive, is_packed, read_small, refused, unknown_name, unpacked
 from bundler.builder.oci.model import ResolvedImage
 from bundler.builder.oci.pull import check_config
 from bundler.core.digest import Digest, verified
@@ -96,15 +96,14 @@ def _layer(archive: Archive, file: str, diff_id: Digest, name: Reference) -> Des
     label = f"{name}: {file} in {archive.where}"
     files, store = archive.files, archive.store
     head = next(files.chunks(file), b"")[:_HEAD]
-    unpack = unpacker(head)
-    if unpack is None:
+    if not is_packed(head):
         blob = store.add(files.chunks(file), digest=diff_id, size=files.size(file), name=label)
         return Descriptor(OCI_LAYER, blob.digest, blob.size)
     kind = _COMPRESSED.get(head[:2])
     if kind is None:
         raise refused(archive.where, f"{file} is compressed in a way that OCI images don't know")
     blob = store.add(files.chunks(file), digest=None, size=files.size(file), name=label)
-    with store.open(blob.digest) as stream:
-        for _ in verified(unpacked(stream, unpack, label), digest=diff_id, size=None, name=label):
-            pass  # only to see that it is right
+    content = unpacked(store.chunks(blob, name=label), blob.size, label)
+    for _ in verified(content, digest=diff_id, size=None, name=label):
+        pass  # only to see that it is right
     return Descriptor(OCI_LAYER + kind, blob.digest, blob.size)

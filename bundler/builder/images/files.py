@@ -1,25 +1,22 @@
 """Files of an image archive by their names, whether it is a tar, a folder or a part of the stage."""
 
-import gzip
-import lzma
 import posixpath
-import tarfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
-
-import zstandard
+from typing import Protocol
 
 from bundler.builder.cache.store import Blob, Store
+from bundler.builder.lib import decompress
+from bundler.builder.lib.decompress import BrokenError
+from bundler.builder.lib.tarstream import Entry, FileSource, Kind, entries
 from bundler.core.digest import CHUNK, read_chunks
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 
 MAX_MEMBERS = 1_000_000
+_MAX_NAMES = 128 << 20  # bytes of all paths and links together
 _MAX_LINKS = 10  # from link to link, before it counts as a loop
-_DAMAGED = (tarfile.TarError, zlib.error, lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile)
 
 
 class Files(Protocol):
@@ -124,25 +121,29 @@ class TarFiles:
         self._where = where
         self._places: dict[str, _Place] = {}
         self._links: dict[str, str] = {}
+        self._names = 0
         try:
-            with tarfile.open(path, "r:") as tar:
-                for count, member in enumerate(tar):
-                    self._note(member, count)
-        except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
+            with path.open("rb") as file:
+                for entry in entries(FileSource(file), most=MAX_MEMBERS):
+                    self._note(entry)
+        except BrokenError as error:
             raise _damaged(self._where, str(error)) from error
 
-    def _note(self, member: tarfile.TarInfo, count: int) -> None:
-        if count > MAX_MEMBERS:
-            raise _damaged(self._where, f"it has more than {MAX_MEMBERS} members")
-        name = posixpath.normpath(member.name)
+    def _note(self, entry: Entry) -> None:
+        self._names += len(entry.path) + len(entry.link)
+        if self._names > _MAX_NAMES:
+            raise _damaged(self._where, f"the names in it have more than {_MAX_NAMES} bytes")
+        name = posixpath.normpath(entry.path)
         self._places.pop(name, None)
         self._links.pop(name, None)
-        if member.isreg():
-            self._places[name] = _Place(member.offset_data, member.size)
-        elif member.issym():
-            self._links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname))
-        elif member.islnk():
-            self._links[name] = posixpath.normpath(member.linkname)
+        match entry.kind:
+            case Kind.FILE if not entry.sparse:
+                self._places[name] = _Place(entry.at, entry.content.size)
+            case Kind.LINK:
+                target = posixpath.join(posixpath.dirname(name), entry.link)
+                self._links[name] = posixpath.normpath(target)
+            case Kind.HARD_LINK:
+                self._links[name] = posixpath.normpath(entry.link)
 
     def _find(self, name: str) -> _Place | None:
         name = posixpath.normpath(name)
@@ -185,30 +186,27 @@ def open_tar(path: Path, store: Store, where: object) -> TarFiles:
             code=ExitCode.NOT_FOUND,
         )
     with path.open("rb") as stream:
-        unpack = unpacker(stream.read(6))
-        if unpack is None:
+        if not is_packed(stream.read(6)):
             return TarFiles(path, where)
         stream.seek(0)
-        blob = store.add(unpacked(stream, unpack, where), digest=None, size=None, name=str(where))
+        chunks = unpacked(read_chunks(stream), path.stat().st_size, where)
+        blob = store.add(chunks, digest=None, size=None, name=str(where))
     return TarFiles(store.path(blob.digest), where)
 
 
-def unpacker(head: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
-    """How to unpack content that begins with these (at least six) bytes, None where it isn't compressed."""
-    if head.startswith(b"\x1f\x8b"):
-        return lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[return-value]  # reads like one
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return lambda stream: zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-    if head.startswith(b"\xfd7zXZ\0"):
-        return lzma.LZMAFile  # type: ignore[return-value]  # reads like one
-    return None
+def is_packed(head: bytes) -> bool:
+    """Whether content that begins with these (at least six) bytes is compressed by gzip, zstd or xz."""
+    return head.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0"))
 
 
-def unpacked(stream: BinaryIO, unpack: Callable[[BinaryIO], BinaryIO], where: object) -> Iterator[bytes]:
-    """The unpacked content. Raises BundlerError (INTEGRITY) for a damaged stream."""
+def unpacked(chunks: Iterable[bytes], size: int, where: object) -> Iterator[bytes]:
+    """The unpacked content of something that has `size` bytes.
+
+    Raises BundlerError (INTEGRITY) for a damaged stream, and for more than `size` makes likely.
+    """
     try:
-        yield from read_chunks(unpack(stream))
-    except (*_DAMAGED, EOFError) as error:
+        yield from decompress.unpacked(chunks, limit=decompress.most(size))
+    except BrokenError as error:
         raise _damaged(where, str(error)) from error
 
 

@@ -10,8 +10,8 @@ from bundler.builder.kubefile.lexer import Heredoc, LogicalLine, shell_words
 from bundler.builder.kubefile.source import Findings, did_you_mean
 from bundler.builder.kubefile.words import ExpansionError, Word, expand
 from bundler.core.errors import Location
+from bundler.core.variables import why_not
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FLAG = re.compile(r"--(?P<name>[a-zA-Z][a-zA-Z0-9-]*)(?:=(?P<value>.*))?", re.DOTALL)
 _QUOTING = re.compile(r"""([\\'"])""")  # JSON has done the quoting, `expand` must not do it again
 _MODE = re.compile(r"0?[0-7]{3}")
@@ -149,11 +149,10 @@ class Reader:
     def variables(self, pairs: Sequence[Assignment]) -> tuple[Assignment, ...]:
         """Those whose names can be names of environment variables; others are noted."""
         for pair in pairs:
-            if not _NAME.fullmatch(pair.name.text):
-                message = f"not a name of a variable: {pair.name.text}"
-                hint = "letters, digits and _, not starting with a digit"
-                self.fault(pair.name.location, "bad-assignment", message, hint)
-        return tuple(pair for pair in pairs if _NAME.fullmatch(pair.name.text))
+            if why := why_not(pair.name.text):
+                hint = "choose another name; what starts programs belongs into the app's own image or script"
+                self.fault(pair.name.location, "bad-assignment", f"{pair.name.text} {why}", hint)
+        return tuple(pair for pair in pairs if not why_not(pair.name.text))
 
     def _without_comment(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
         for number, word in enumerate(words):

@@ -106,7 +106,7 @@ class Catalogue:
         if _NAME.fullmatch(text):
             return UnknownBase(did_you_mean(text, self.names()) or "name a folder, or scratch")
         return ImageBase(
-            "write FROM kubernetes-debian or FROM kubernetes where it is Kubernetes, else FROM its folder; "
+            "write FROM kubernetes-source or FROM kubernetes where it is Kubernetes, else FROM its folder; "
             f"a bundle that `bundler push` has put there is FROM {REGISTRY}{text}"
         )
 

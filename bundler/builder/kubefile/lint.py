@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bundler.builder.kubefile.catalogue import (
@@ -29,6 +30,7 @@ from bundler.builder.kubefile.launching import check_apps, check_end
 from bundler.builder.kubefile.parser import Reading, read
 from bundler.builder.kubefile.runfile import read_run
 from bundler.builder.kubefile.source import Finding, Findings, Severity
+from bundler.builder.kubefile.support import out_of_support
 from bundler.builder.kubefile.variables import check_variables
 from bundler.builder.kubefile.words import Word, expand, variables
 from bundler.core.errors import BundlerError, ExitCode, Problems
@@ -57,11 +59,13 @@ class Inherited:
     """What the bases of a Kubefile bring, as far as their text tells.
 
     apps: name → role. complete: false where a base can't be read, so that a name may exist all the same.
+    ended: what is out of support, in words.
     """
 
     apps: Mapping[str, AppRole]
     env: frozenset[str]
     complete: bool = True
+    ended: tuple[str, ...] = ()
 
 
 def lint(path: Path, catalogue: Catalogue, *, name: str | None = None) -> Report:
@@ -106,6 +110,8 @@ def check(kubefile: Kubefile, catalogue: Catalogue, path: Path) -> tuple[Finding
             _check_downloads(instruction, findings)
         if isinstance(instruction, Add | Copy):
             _check_destination(instruction.destination, findings)
+    for each in out_of_support(kubefile.instructions, datetime.now(UTC).date()):
+        findings.add(each.where, "out-of-support", str(each), "take a newer one")
     check_variables(kubefile.instructions, inherited.env if inherited.complete else None, findings)
     return tuple(findings.found)
 
@@ -122,14 +128,18 @@ def _check_from(kubefile: Kubefile, catalogue: Catalogue, path: Path, findings: 
     if not isinstance(first, From):
         where = first.location if first else kubefile.source.end()
         findings.add(
-            where, "no-from", "FROM must come first", "begin with FROM scratch or FROM kubernetes-debian"
+            where, "no-from", "FROM must come first", "begin with FROM scratch or FROM kubernetes-source"
         )
     for extra in bases[1:]:
         hint = "one bundle has one base; make the other one a base of the base"
         findings.add(extra.location, "from-twice", "there is a FROM already", hint)
     if not bases:
         return Inherited({}, frozenset())
-    return _inherited(_base_word(kubefile.instructions), catalogue, path, (path,), findings.add)
+    word = _base_word(kubefile.instructions)
+    inherited = _inherited(word, catalogue, path, (path,), findings.add)
+    for ended in inherited.ended:
+        findings.add(word.location, "out-of-support", f"{word.text}: {ended}", "take a newer base")
+    return inherited
 
 
 def _inherited(
@@ -193,6 +203,7 @@ def _with_block(
                 {**inherited.apps, **block.apps},
                 inherited.env | block.env,
                 inherited.complete and block.complete,
+                inherited.ended,
             )
         case KubefileBase():
             findings.add(word.location, "include-cycle", f"INCLUDE {word.text} leads back to this file")
@@ -247,7 +258,8 @@ def _of_base(base: KubefileBase, catalogue: Catalogue, chain: tuple[Path, ...]) 
         above = _inherited(_base_word(instructions), catalogue, base.path, chain, lambda *_: None)
     own = {i.name.text: i.role for i in instructions if isinstance(i, App)}
     env = {pair.name.text for i in instructions if isinstance(i, Env) for pair in i.values}
-    return Inherited({**above.apps, **own}, above.env | env, above.complete)
+    ended = tuple(map(str, out_of_support(instructions, datetime.now(UTC).date())))
+    return Inherited({**above.apps, **own}, above.env | env, above.complete, above.ended + ended)
 
 
 def _check_downloads(instruction: Add | App, findings: Findings) -> None:

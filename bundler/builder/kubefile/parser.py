@@ -84,7 +84,7 @@ def _from(reader: Reader) -> From | None:
     reader.check_flags(("platform",), {})
     words = reader.words()
     if not words:
-        reader.missing("a base", "FROM scratch, FROM kubernetes-debian or FROM ./folder")
+        reader.missing("a base", "FROM scratch, FROM kubernetes-source or FROM ./folder")
         return None
     match [word.text.upper() for word in words[1:]]:
         case []:

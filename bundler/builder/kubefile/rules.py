@@ -62,6 +62,12 @@ RULES = _table(
     Rule(
         "bad-kube-version", "KUBEVERSION takes a range of versions: >=1.20 <1.30, 1.22 - 1.24, ~1.20, ^1.2."
     ),
+    Rule(
+        "out-of-support",
+        "Kubernetes, containerd, etcd and distributions are ones that still get security updates; "
+        "`make` wants --allow-eol for others.",
+        warning=True,
+    ),
     Rule("kube-version-unfit", "The Kubernetes that a bundle installs is in every KUBEVERSION range."),
     Rule("bad-platform", "The base has the platform of the whole bundle, `bundler make --platform` sets it."),
     Rule("old-env-form", "Write NAME=value; without `=` the rest of the line is one value.", warning=True),

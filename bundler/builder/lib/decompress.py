@@ -1,4 +1,4 @@
-"""Packed content as a stream: plain, gzip, zstd, xz or bzip2, told by its first bytes.
+"""Packed content as a stream: plain, gzip, zstd, xz, lzma or bzip2, told by its first bytes.
 
 Nothing larger than a piece is held, however well it was packed, and there is an end to it.
 """
@@ -17,8 +17,13 @@ _FEED = 1 << 17  # bytes of input that are unpacked at a time
 _MEMORY = 256 << 20  # bytes that lzma may use
 _WINDOW = 128 << 20  # bytes; as much as the zstd program accepts unasked
 
+_LZMA = b"\x5d\x00\x00"  # the old format, which has no magic number of its own
+
 _RATIO = 100  # something may grow so many times …
 _ALLOWANCE = 4 << 30  # … and by so many bytes; beyond, it is taken for a bomb
+_SCAN_RATIO = 20  # the same for what is only looked through; most layers grow three to five times
+_SCAN_ALLOWANCE = 1 << 30
+_SCAN_MOST = 64 << 30
 
 
 class BrokenError(Exception):
@@ -28,6 +33,11 @@ class BrokenError(Exception):
 def most(size: int) -> int:
     """The bytes that something of `size` bytes may unpack to."""
     return size * _RATIO + _ALLOWANCE
+
+
+def most_scanned(size: int) -> int:
+    """The bytes out of `size` that are worth a look: beyond is padding, or time stolen."""
+    return min(size * _SCAN_RATIO + _SCAN_ALLOWANCE, _SCAN_MOST)
 
 
 def unpacked(chunks: Iterable[bytes], *, limit: int) -> Iterator[bytes]:
@@ -88,6 +98,8 @@ def _decoded(chunks: Iterable[bytes]) -> Iterator[bytes]:
         return _streams(whole, _Gzip, b"\x1f\x8b")
     if head.startswith(b"\xfd7zXZ\x00"):
         return _streams(whole, lambda: lzma.LZMADecompressor(memlimit=_MEMORY), b"\xfd7zXZ\x00")
+    if head.startswith(_LZMA):
+        return _streams(whole, lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_MEMORY), _LZMA)
     if head.startswith(b"BZh"):
         return _streams(whole, bz2.BZ2Decompressor, b"BZh")
     if head.startswith(b"\x28\xb5\x2f\xfd"):

@@ -4,16 +4,20 @@ Reads ustar, pax (POSIX.1-2001) and GNU's long names and sparse files. The stand
 a header's word for how much memory a name needs; here everything is bounded. Nothing is written anywhere.
 """
 
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import BinaryIO
 
 from bundler.builder.lib.decompress import BrokenError
 
 BLOCK = 512
 MAX_ENTRIES = 5_000_000
+MAX_PATH = 4096  # bytes; Linux takes no longer ones
 _MAX_EXTRA = 1 << 20  # bytes of a long name, or of a pax header
+_BUFFER = 1 << 17  # bytes read at a time where most of a file is passed over
 _PREFIX_AT = 345
 _REAL_EXTENDED = 482  # GNU's sparse header: whether another block of the map follows
 
@@ -31,6 +35,7 @@ class Kind(Enum):
 _KINDS = {b"0": Kind.FILE, b"\0": Kind.FILE, b"7": Kind.FILE, b"S": Kind.FILE, b"2": Kind.LINK}
 _KINDS |= {b"1": Kind.HARD_LINK, b"5": Kind.FOLDER, b"3": Kind.OTHER, b"4": Kind.OTHER, b"6": Kind.OTHER}
 _WITHOUT_CONTENT = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})  # whatever size they tell
+_SPARSE = "sparse"  # stands among what a pax header says where it describes a sparse file
 _PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
 
 
@@ -67,19 +72,24 @@ class Content:
 
     def finish(self) -> None:
         """Pass over what is left."""
-        while self._left:
-            self._left -= len(self._source.piece(self._left))
+        self._source.skip(self._left)
+        self._left = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry; `path` without `./` or `/` before and `/` behind it, `link` as it stands there."""
+    """One entry; `path` without `./` or `/` before and `/` behind it, `link` as it stands there.
+
+    at: where its content starts, bytes from the tar's start. sparse: the content lacks its runs of zeros.
+    """
 
     path: str
     kind: Kind
     mode: int
     link: str
     content: Content
+    at: int = 0
+    sparse: bool = False
 
 
 class Source:
@@ -88,6 +98,7 @@ class Source:
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._view = memoryview(b"")
+        self.at = 0  # bytes taken so far
 
     def piece(self, most: int) -> memoryview:
         """The next bytes, 1 to `most` of them. Raises BrokenError at the end."""
@@ -97,17 +108,24 @@ class Source:
                 raise BrokenError("it ends in the middle")
             self._view = memoryview(chunk)
         piece, self._view = self._view[:most], self._view[most:]
+        self.at += len(piece)
         return piece
 
     def take(self, count: int) -> bytes:
         """Exactly `count` bytes. Raises BrokenError when there are fewer."""
         if len(self._view) >= count:
             taken, self._view = bytes(self._view[:count]), self._view[count:]
+            self.at += count
             return taken
         parts = bytearray()
         while len(parts) < count:
             parts += self.piece(count - len(parts))
         return bytes(parts)
+
+    def skip(self, count: int) -> None:
+        """Pass over `count` bytes. Raises BrokenError when there are fewer."""
+        while count:
+            count -= len(self.piece(count))
 
     def ended(self) -> bool:
         """Whether nothing is left."""
@@ -119,30 +137,52 @@ class Source:
         return False
 
 
-def entries(chunks: Iterable[bytes]) -> Iterator[Entry]:
+class FileSource(Source):
+    """A file of which most is passed over: that is not read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(iter(lambda: file.read(_BUFFER), b""))
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+
+    def skip(self, count: int) -> None:
+        """Pass over `count` bytes. Raises BrokenError when there are fewer."""
+        if count <= len(self._view):
+            super().skip(count)
+            return
+        if self.at + count > self._size:
+            raise BrokenError("it ends in the middle")
+        self.at += count
+        self._view = memoryview(b"")
+        self._file.seek(self.at)
+
+
+def entries(chunks: Iterable[bytes] | Source, *, most: int = MAX_ENTRIES) -> Iterator[Entry]:
     """The entries of a tar; an entry's content can be read until the next one is asked for.
 
-    Reads `chunks` to their end, so that whoever verifies them gets to see all.
-    Raises BrokenError for what is no tar, and whatever `chunks` raises.
+    Reads `chunks` to their end, so that whoever verifies them gets to see all. most: headers that are read.
+    Raises BrokenError for what is no tar or has more in it, and whatever `chunks` raises.
     """
-    source = Source(chunks)
+    source = chunks if isinstance(chunks, Source) else Source(chunks)
     extra: dict[str, str] = {}
     count = 0
     while (head := _head(source)) is not None:
         size, kind = _number(head[124:136]), head[156:157]
+        count += 1
+        if count > most:
+            raise BrokenError(f"it has more than {most} entries")
         if kind in {_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK}:
             extra |= _extra(kind, _small(source, size))
             continue
         _skip_sparse_map(source, head, kind)
         size = _number_text(extra["size"]) if "size" in extra else size
-        count += 1
-        if count > MAX_ENTRIES:
-            raise BrokenError(f"it has more than {MAX_ENTRIES} entries")
         content = Content(source, 0 if kind in _WITHOUT_CONTENT else size)
-        yield _entry(head, kind, extra, content)
+        yield _entry(head, kind, extra, content, source.at)
         content.finish()
-        source.take(-content.size % BLOCK)
+        source.skip(-content.size % BLOCK)
         extra = {}
+    if source.at == 0:
+        raise BrokenError("it is no tar: there is nothing in it")
     while not source.ended():
         source.piece(1 << 30)
 
@@ -209,6 +249,10 @@ def _pax(data: bytes) -> dict[str, str]:
         if not space or not length.isdigit() or int(length) <= len(length) + 1:
             raise BrokenError("it is no tar: a pax header is malformed")
         key, _, value = data[at + len(length) + 1 : at + int(length) - 1].partition(b"=")
+        if key.startswith(b"GNU.sparse."):
+            found[_SPARSE] = "yes"
+        if key == b"GNU.sparse.name":
+            key = b"path"
         if key in {b"path", b"linkpath", b"size"}:
             found[key.decode()] = value.decode(errors="surrogateescape")
         at += int(length)
@@ -223,7 +267,7 @@ def _skip_sparse_map(source: Source, head: bytes, kind: bytes) -> None:
         more = source.take(BLOCK)[504] != 0
 
 
-def _entry(head: bytes, kind: bytes, extra: dict[str, str], content: Content) -> Entry:
+def _entry(head: bytes, kind: bytes, extra: dict[str, str], content: Content, at: int) -> Entry:
     path = extra.get("path")
     if path is None:
         path = _text(head[:100])
@@ -233,7 +277,10 @@ def _entry(head: bytes, kind: bytes, extra: dict[str, str], content: Content) ->
     shape = _KINDS.get(kind, Kind.OTHER)
     if kind == b"\0" and path.endswith("/"):
         shape = Kind.FOLDER  # as the oldest tars wrote folders
-    return Entry(clean(path), shape, _number(head[100:108]), link, content)
+    if len(path) > MAX_PATH or len(link) > MAX_PATH:
+        raise BrokenError(f"a path in it has {max(len(path), len(link))} characters")
+    sparse = kind == b"S" or _SPARSE in extra
+    return Entry(clean(path), shape, _number(head[100:108]), link, content, at, sparse)
 
 
 def _text(field: bytes) -> str:

@@ -1,10 +1,12 @@
 """A frozen installer that was made elsewhere: whether it is for the platform that it is named for."""
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from bundler.builder.lib.decompress import BrokenError, most, unpacked
+from bundler.builder.lib.tarstream import Kind, entries
 from bundler.builder.runtime.elf import HEAD, architecture
+from bundler.core.digest import read_chunks
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 
@@ -16,7 +18,7 @@ def check_runtime(path: Path, platform: str) -> None:
     """
     try:
         found = next(_architectures(path), "")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (BrokenError, OSError) as error:
         raise BundlerError(
             "this is no frozen installer", where=path, why=str(error), code=ExitCode.INPUT
         ) from error
@@ -26,14 +28,13 @@ def check_runtime(path: Path, platform: str) -> None:
             where=path,
             why=f"its programs are for {found}",
             code=ExitCode.UNSUPPORTED,
-            fix="name a runtime/*.tar.gz out of the cache of a machine of that architecture",
+            fix="name runtime/linux-ARCH.tar.gz out of the cache of a machine of that architecture",
         )
 
 
 def _architectures(path: Path) -> Iterator[str]:
     """What its programs run on, one by one as they lie in it."""
-    with tarfile.open(path, "r:gz") as tar:
-        for member in tar:
-            file = tar.extractfile(member) if member.isreg() else None
-            if file is not None and (found := architecture(file.read(HEAD))):
+    with path.open("rb") as file:
+        for entry in entries(unpacked(read_chunks(file), limit=most(path.stat().st_size))):
+            if entry.kind is Kind.FILE and (found := architecture(entry.content.peek(HEAD))):
                 yield found

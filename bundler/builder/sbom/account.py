@@ -41,7 +41,7 @@ def accounted(
     if documents is None:
         from bundler.builder.sbom.compose import composed  # noqa: PLC0415  (a warm build needs no reader)
 
-        written = composed(spec, store, installer, progress, lock=lock, created=created)
+        written = composed(spec, store, installer, runtime, progress, lock=lock, created=created)
         documents = tuple(
             Content(path, store.add((text,), digest=None, size=None, name=path)) for path, text in written
         )

@@ -12,6 +12,7 @@ from bundler.core.digest import Digest
 from bundler.core.index import Image, OsPackage
 from bundler.core.reference import Reference
 
+_KUBERNETES_PROGRAMS = "k8s.io/kubernetes/cmd"
 _IMAGE_BLOBS = "images/blobs/"  # these are told as images
 
 
@@ -75,6 +76,7 @@ class Found:
 
     images: by the image's name; layers: their digests, the lowest first, by the same. staged: in the bundle's
     own files, paths as members have them. packages: in an OS package, by its path; licences: of it, likewise.
+    frozen: in the installer.
     """
 
     images: Mapping[str, Finds] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class Found:
     licences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     charts: tuple[Chart, ...] = ()
     chart_gaps: tuple[Gap, ...] = ()
+    frozen: Finds = field(default_factory=lambda: Finds(()))
 
 
 def compile_bill(
@@ -119,7 +122,10 @@ class _Maker:
     def bill(self, installer: Digest, version: str, created: int | None) -> Bill:
         """All of it."""
         name = "bundler-installer"
-        self._put(Part("installer", Sort.INSTALLER, name, version, digest=installer), self._product.ref)
+        gaps = _told(self._found.frozen)
+        own = Part("installer", Sort.INSTALLER, name, version, digest=installer, gaps=gaps)
+        self._put(own, self._product.ref)
+        self._inside(own.ref, self._found.frozen)
         for folder, chart in self._charts.items():
             self._put(chart, self._holder(folder))
         contents = {content.path: content for content in self._spec.contents}
@@ -150,7 +156,13 @@ class _Maker:
         self._put(part, self._holder(content.path))
         if (fact := self._staged.get(content.path)) is not None:
             for package in fact.packages:
-                self._put(_package(package, content.path), part.ref)
+                self._put(_package(self._dated(package), content.path), part.ref)
+
+    def _dated(self, package: Package) -> Package:
+        """Kubernetes' own builds don't tell their version, but the bundle does."""
+        if package.version or package.namespace != _KUBERNETES_PROGRAMS:
+            return package
+        return replace(package, version=self._spec.identity.kubernetes)
 
     def _holder(self, path: str) -> str:
         """The innermost chart around a file, else the product."""

@@ -1,6 +1,8 @@
 """The documents of a bundle written: scans, then the bill, then its forms. Only when none are remembered."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 from bundler import __version__
 from bundler.builder.cache.store import Store
@@ -9,6 +11,7 @@ from bundler.builder.model.spec import BundleSpec
 from bundler.builder.sbom.bill import Bill, Found, compile_bill
 from bundler.builder.sbom.charts import charts
 from bundler.builder.sbom.cyclonedx import cyclonedx
+from bundler.builder.sbom.installer import frozen_packages
 from bundler.builder.sbom.model import CYCLONEDX, PROVENANCE, SPDX
 from bundler.builder.sbom.provenance import provenance
 from bundler.builder.sbom.scans import Scanner
@@ -20,13 +23,14 @@ def composed(
     spec: BundleSpec,
     store: Store,
     installer: Digest,
+    runtime: Path,
     progress: Progress,
     *,
     lock: Digest | None,
     created: int | None,
 ) -> Iterator[tuple[str, bytes]]:
     """The members to be: path and text. Options and errors are those of `account.accounted`."""
-    found = _found(spec, store, progress)
+    found = replace(_found(spec, store, progress), frozen=frozen_packages(runtime))
     bill = compile_bill(spec, found, installer=installer, version=__version__, created=created)
     _tell_gaps(bill, progress)
     bills = {CYCLONEDX: cyclonedx(bill, version=__version__), SPDX: spdx(bill, version=__version__)}

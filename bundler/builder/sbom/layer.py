@@ -14,11 +14,15 @@ from pathlib import Path
 from bundler.builder.lib.decompress import BrokenError, unpacked
 from bundler.builder.lib.tarstream import Content, Entry, Kind, entries
 from bundler.builder.sbom.examine import UNREADABLE, examine
-from bundler.builder.sbom.model import DOC, DocLink, Fact, Finds, Gap
+from bundler.builder.sbom.model import DOC, Copyright, DocLink, Fact, Finds, Gap, Packages, Release
 
+_EACH = 32  # bytes that stand for what a name costs beside itself
 _REMOVED = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _MOST_FACTS = 500_000
+_MOST_ENTRIES = 2_000_000  # headers in one layer; about 20 s
+_MOST_NAMES = 64 << 20  # bytes of names that are kept: packages, and what the layer takes away
+_MOST_GAPS = 10_000  # files that can't be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +78,23 @@ def _folders(path: str) -> Iterator[str]:
         yield path
 
 
+def _as_tar(chunks: Iterable[bytes]) -> Iterator[Entry]:
+    return entries(chunks, most=_MOST_ENTRIES)
+
+
 def scan(
     chunks: Iterable[bytes],
     *,
     limit: int,
     scratch: Path,
-    read: Callable[[Iterable[bytes]], Iterator[Entry]] = entries,
+    read: Callable[[Iterable[bytes]], Iterator[Entry]] = _as_tar,
 ) -> Layer:
     """Read a layer as it streams by.
 
     limit: bytes that it may unpack to. scratch: a folder for what can't be read in one go. read: how it is
-    taken apart once it is unpacked; as a tar unless said otherwise. What can't be read becomes a gap.
+    taken apart once it is unpacked; as a tar unless said otherwise. What can't be read becomes a gap, and so
+    does what is left where the layer is too much: bytes, entries or names. These bounds count work, not time,
+    so that the same layer gives the same bill on every machine.
     Raises what `chunks` raises.
     """
     notes = _Notes(scratch)
@@ -93,10 +103,33 @@ def scan(
         for entry in read(unpacked(source, limit=limit)):
             notes.take(entry)
     except BrokenError as error:
-        notes.gaps[""] = f"the layer can't be read to its end: {error}"
+        where = f", after {notes.last}" if notes.last else ""
+        notes.gaps[""] = (
+            f"the layer is not read to its end{where}: {error}; packages behind that are not listed"
+        )
     for _ in source:  # only at its end is a blob's digest compared
         pass
     return notes.layer()
+
+
+def _weight(fact: Fact) -> int:
+    """About how many bytes of names a fact holds."""
+    match fact:
+        case Packages(path=path, packages=packages):
+            return len(path) + sum(
+                len(each.name)
+                + len(each.version)
+                + len(each.namespace)
+                + sum(map(len, each.licences))
+                + _EACH
+                for each in packages
+            )
+        case Copyright(path=path, licences=licences):
+            return len(path) + sum(map(len, licences))
+        case DocLink(path=path, target=target):
+            return len(path) + len(target)
+        case Release(path=path, name=name, version=version):
+            return len(path) + len(name) + len(version)
 
 
 class _Notes:
@@ -108,14 +141,22 @@ class _Notes:
         self._replaced = array("Q")
         self._removed: set[str] = set()
         self._opaque: set[str] = set()
+        self._kept = 0  # bytes of names
         self.gaps: dict[str, str] = {}
+        self.last = ""  # the path of the entry that was read whole last
 
     def take(self, entry: Entry) -> None:
-        """Take note of one entry."""
+        """Take note of one entry. Raises BrokenError where it is one too many."""
+        self._take(entry)
+        self.last = entry.path
+
+    def _take(self, entry: Entry) -> None:
         folder, _, name = entry.path.rpartition("/")
         if name == _OPAQUE:
+            self._keep(len(folder))
             self._opaque.add(folder)
         elif name.startswith(_REMOVED):
+            self._keep(len(entry.path))
             self._removed.add(f"{folder}/{name[len(_REMOVED) :]}".lstrip("/"))
         elif entry.kind is not Kind.FOLDER:
             self._replaced.append(hashed(entry.path))
@@ -132,12 +173,21 @@ class _Notes:
         else:
             return
         if fact is not None:
+            self._keep(_weight(fact))
             self._facts[entry.path] = fact
+
+    def _keep(self, size: int) -> None:
+        """Count names that stay in memory."""
+        self._kept += size + _EACH
+        if self._kept > _MOST_NAMES:
+            raise BrokenError(f"it tells more than {_MOST_NAMES} bytes of names")
 
     def _examined(self, path: str, mode: int, content: Content) -> Fact | None:
         try:
             return examine(path, mode, content, self._scratch)
         except UNREADABLE as error:
+            if len(self.gaps) >= _MOST_GAPS:
+                raise BrokenError(f"more than {_MOST_GAPS} files in it can't be read") from error
             self.gaps[path] = str(error)
             return None
 

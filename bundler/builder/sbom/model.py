@@ -9,7 +9,7 @@ from enum import StrEnum
 
 CYCLONEDX, SPDX, PROVENANCE = "sbom/bom.cdx.json", "sbom/bom.spdx.json", "sbom/provenance.json"
 
-FORM = 2  # raised when a scan of the same bytes, or a bill of the same scans, would be another one
+FORM = 3  # raised when a scan of the same bytes, or a bill of the same scans, would be another one
 
 DOC = "usr/share/doc/"
 
@@ -29,6 +29,7 @@ class Kind(StrEnum):
     NPM = "npm"
     GO = "golang"
     MAVEN = "maven"
+    GENERIC = "generic"  # of no package manager
 
 
 OF_THE_SYSTEM = frozenset({Kind.DEB, Kind.APK, Kind.RPM})  # their URLs name the distribution

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bundler.builder.cache.store import Blob, Store
-from bundler.builder.lib.decompress import most
+from bundler.builder.lib.decompress import most_scanned
 from bundler.builder.lib.parallel import Stop, run_all
 from bundler.builder.lib.progress import Progress, Transfer, transferring
 from bundler.builder.lib.tarstream import Content as Stream
@@ -96,7 +96,7 @@ class Scanner:
     def _scanned(self, blob: Blob, scratch: Path, told: Transfer, *, of_package: bool) -> Layer:
         chunks = _counted(self.store.chunks(blob, name=str(blob.digest)), told)
         look = scan_package if of_package else scan
-        layer = look(chunks, limit=most(blob.size), scratch=scratch)
+        layer = look(chunks, limit=most_scanned(blob.size), scratch=scratch)
         self.store.remember(_LAYER, _key([str(blob.digest)]), records.from_layer(layer))
         return layer
 
@@ -112,8 +112,8 @@ class Scanner:
         )
 
     def staged(self, contents: Sequence[Content]) -> Finds:
-        """The files below `root/`: programs, jars and the like; paths as members have them."""
-        mine = [content for content in contents if content.path.startswith(f"{ROOT}/")]
+        """Programs, jars and the like below `root/` and `runtime/` (Helm); paths as members have them."""
+        mine = [content for content in contents if content.path.startswith((f"{ROOT}/", "runtime/"))]
         key = _key([[content.path, str(content.blob.digest), content.mode] for content in mine])
         if (known := self._recalled(_STAGED, key)) is not None:
             return known

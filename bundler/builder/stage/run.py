@@ -22,6 +22,9 @@ _PASSED = frozenset(
     {
         "PATH", "HOME", "USER", "LOGNAME", "XDG_CACHE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR",
         "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+        # where Go takes modules from and keeps them
+        "GOPROXY", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOSUMDB", "GONOSUMDB", "GOAUTH", "GOPATH",
+        "GOMODCACHE", "GOCACHE",
     }
 )  # fmt: skip
 _EPOCH = "315532800"  # 1980-01-01, the first day that a zip archive can hold; for tools that honour it
@@ -91,6 +94,7 @@ def _execute(
                 **_machine(),
                 **variables,
                 "BUNDLER_ROOT": str(checkout.root),
+                "BUNDLER_CACHE": str(workshop.store.root),
                 "TMPDIR": str(temporary),
             },
             on_line=workshop.progress.log,
@@ -122,9 +126,12 @@ def _argv(instruction: Run, scratch: Path) -> tuple[str, ...]:
 
 
 def _machine() -> dict[str, str]:
-    """The part of our environment that commands need; language and time zone are the same everywhere."""
+    """The part of our environment that commands need; language and time zone are the same everywhere.
+
+    Python leaves no byte code beside its scripts: it holds their times, and would make every stage another.
+    """
     passed = {k: v for k, v in os.environ.items() if k in _PASSED or k.startswith("BUNDLER_")}
-    return {**passed, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    return {**passed, "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _failed(instruction: Run, workshop: Workshop, reason: str, tail: tuple[str, ...]) -> BundlerError:

@@ -1,34 +1,33 @@
-"""ADD --unpack: a tar archive → a tree, taking nothing that leads outside."""
+"""ADD --unpack: a tar archive → a tree. Nothing leads outside, and no header is believed about a size."""
 
-import bz2
-import gzip
-import lzma
 import posixpath
-import tarfile
-import zlib
-from collections.abc import Iterator
-from typing import BinaryIO, cast
-
-import zstandard
+from collections.abc import Iterable
+from typing import BinaryIO
 
 from bundler.builder.cache.store import Store
-from bundler.builder.tree.tree import Entry, File, Symlink, Tree, clean_path, normal_mode
+from bundler.builder.lib.decompress import BrokenError, most, unpacked
+from bundler.builder.lib.tarstream import Entry, Kind, entries
+from bundler.builder.tree.tree import Entry as Node
+from bundler.builder.tree.tree import File, Symlink, Tree, clean_path, normal_mode
 from bundler.core.digest import read_chunks
 from bundler.core.errors import BundlerError, ExitCode
 
 MAX_MEMBERS = 1_000_000
-_BROKEN = (tarfile.TarError, zstandard.ZstdError, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+_MAX_NAMES = 128 << 20  # bytes of all paths and links together
 
 
 def unpack(stream: BinaryIO, store: Store, name: str) -> Tree:
-    """The files of a tar archive, plain or compressed by gzip, bzip2, xz or zstd; streamed into the store.
+    """The files of a tar archive, plain or packed by gzip, bzip2, xz, lzma or zstd, streamed into the store.
 
+    What it may unpack to is bounded by its own size (`most`), and so is every header in it.
     Raises BundlerError (INPUT) for anything but files, folders and links that stay inside, (INTEGRITY) for
     what is no whole tar archive, (SPACE).
     """
+    size = stream.seek(0, 2)
+    stream.seek(0)
     try:
-        return _tree(_opened(stream), store, name)
-    except _BROKEN as error:
+        return Tree(_nodes(unpacked(read_chunks(stream), limit=most(size)), store, name))
+    except BrokenError as error:
         raise BundlerError(
             "not a tar archive that can be read whole",
             where=name,
@@ -38,74 +37,46 @@ def unpack(stream: BinaryIO, store: Store, name: str) -> Tree:
         ) from error
 
 
-def _tree(stream: BinaryIO, store: Store, name: str) -> Tree:
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        tree = Tree(_entries(archive, store, name))
-    for _ in read_chunks(stream):
-        pass  # to the end, where the checksum is
-    return tree
+def _nodes(chunks: Iterable[bytes], store: Store, name: str) -> dict[str, Node]:
+    nodes: dict[str, Node] = {}
+    names = 0
+    for number, entry in enumerate(entries(chunks)):
+        names += len(entry.path) + len(entry.link)
+        if number >= MAX_MEMBERS or names > _MAX_NAMES:
+            why = f"the archive holds more than {MAX_MEMBERS} members, or their names are very long"
+            raise _refused(name, entry, why)
+        if entry.kind is not Kind.FOLDER:
+            nodes[clean_path(entry.path)] = _node(entry, nodes, store, name)
+    return nodes
 
 
-def _opened(stream: BinaryIO) -> BinaryIO:
-    """The archive without its compression; tarfile's own stream modes would not notice a damaged one."""
-    magic = stream.read(8)
-    stream.seek(0)
-    match magic:
-        case _ if magic.startswith(b"\x1f\x8b"):
-            return cast("BinaryIO", gzip.GzipFile(fileobj=stream))
-        case _ if magic.startswith(b"BZh"):
-            return cast("BinaryIO", bz2.BZ2File(stream))
-        case _ if magic.startswith((b"\xfd7zXZ\0", b"\x5d\x00\x00")):
-            return cast("BinaryIO", lzma.LZMAFile(stream))
-        case _ if magic.startswith(b"\x28\xb5\x2f\xfd"):
-            reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-            return cast("BinaryIO", reader)
+def _node(entry: Entry, nodes: dict[str, Node], store: Store, name: str) -> Node:
+    match entry.kind:
+        case Kind.FILE if not entry.sparse:
+            label = f"{name}: {entry.path}"
+            chunks = (bytes(piece) for piece in entry.content.pieces())
+            blob = store.add(chunks, digest=None, size=entry.content.size, name=label)
+            return File(normal_mode(entry.mode), blob.size, blob.digest)
+        case Kind.LINK:
+            return _symlink(entry, name)
+        case Kind.HARD_LINK if isinstance(linked := nodes.get(clean_path(entry.link)), File):
+            return linked
         case _:
-            return stream
+            kind = "a sparse file" if entry.sparse else f"a {entry.kind.value}"
+            why = f"it is {kind}; only files, folders and links to files inside can be unpacked"
+            raise _refused(name, entry, why)
 
 
-def _entries(archive: tarfile.TarFile, store: Store, name: str) -> dict[str, Entry]:
-    entries: dict[str, Entry] = {}
-    for number, member in enumerate(archive):
-        if number >= MAX_MEMBERS:
-            raise _refused(name, member, f"the archive holds more than {MAX_MEMBERS} members")
-        if member.isdir():
-            continue
-        path = clean_path(member.name)
-        entries[path] = _entry(archive, member, entries, store, name)
-        archive.members = []  # type: ignore[attr-defined]  # else tarfile keeps every header in memory
-    return entries
+def _symlink(entry: Entry, name: str) -> Symlink:
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(clean_path(entry.path)), entry.link))
+    if entry.link.startswith("/") or target == ".." or target.startswith("../"):
+        raise _refused(name, entry, f"it is a link to {entry.link}, outside the archive")
+    return Symlink(entry.link)
 
 
-def _entry(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, entries: dict[str, Entry], store: Store, name: str
-) -> Entry:
-    if member.isfile():
-        label = f"{name}: {member.name}"
-        blob = store.add(_content(archive, member), digest=None, size=member.size, name=label)
-        return File(normal_mode(member.mode), blob.size, blob.digest)
-    if member.issym():
-        return _symlink(member, name)
-    if member.islnk() and isinstance(linked := entries.get(clean_path(member.linkname)), File):
-        return linked
-    raise _refused(name, member, "only files, folders and links to files inside can be unpacked")
-
-
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
-    stream = archive.extractfile(member)
-    return read_chunks(stream) if stream is not None else iter(())  # type: ignore[arg-type]
-
-
-def _symlink(member: tarfile.TarInfo, name: str) -> Symlink:
-    target = posixpath.normpath(posixpath.join(posixpath.dirname(clean_path(member.name)), member.linkname))
-    if member.linkname.startswith("/") or target == ".." or target.startswith("../"):
-        raise _refused(name, member, f"it is a link to {member.linkname}, outside the archive")
-    return Symlink(member.linkname)
-
-
-def _refused(name: str, member: tarfile.TarInfo, why: str) -> BundlerError:
+def _refused(name: str, entry: Entry, why: str) -> BundlerError:
     return BundlerError(
-        f"the archive's member {member.name[:200]!r} can't be unpacked",
+        f"the archive's member {entry.path[:200]!r} can't be unpacked",
         where=name,
         why=why,
         code=ExitCode.INPUT,

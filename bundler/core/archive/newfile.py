@@ -3,10 +3,10 @@
 import contextlib
 import errno
 import os
-import secrets
 from pathlib import Path
 from typing import Final, Self
 
+from bundler.core.archive import unfinished
 from bundler.core.errors import BundlerError, ExitCode
 
 _EACH: Final = 32 << 20  # bytes after which the kernel is told to write
@@ -16,16 +16,18 @@ class NewFile:
     """Written without a name, so that even kill -9 leaves nothing; `commit` gives it its name.
 
     File systems that can't do that (NFS, FAT) get a hidden file beside the target, removed unless committed.
+    What kill -9 left of such a one is removed when the same target is written next.
     """
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self._temp = target.parent / f".{target.name}.{secrets.token_hex(6)}.part"
+        self._temp = unfinished.hidden_name(target)
         self._named = False
         self.fd = -1
         self._size = self._sent = 0
 
     def __enter__(self) -> Self:
+        unfinished.sweep(self.target)
         try:
             self.fd = self._create()
         except OSError as error:
@@ -60,7 +62,9 @@ class NewFile:
     def commit(self, mode: int) -> None:
         """Bring it to the disk and give it its name, in place of what had it; the umask takes from `mode`."""
         try:
+            os.fsync(self.fd)  # the long part, while there is no name yet that kill -9 could leave
             if not self._named:
+                unfinished.hold(self.fd)
                 self._name()
             settle(self.fd, self._temp, self.target, mode)
             self._named = False
@@ -79,6 +83,7 @@ class NewFile:
             return os.open(self.target.parent, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fd = os.open(self._temp, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._named = True
+        unfinished.hold(fd)
         return fd
 
     def _name(self) -> None:

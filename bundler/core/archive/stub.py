@@ -30,6 +30,7 @@ def render(template: str, seal: Seal, unpacked: Mapping[str, int], recipes: Reci
         ),
         "RUNTIME_KIB": str(_kib(unpacked[seal.platform])),
         "RUNTIME_SHA256": (runtime or seal.section("runtime")).digest.hex,
+        "RUNTIME_SIZE": str(runtime.size if runtime else seal.section("runtime").length),
         "BASE_NAME": base.name if base else "",
         "BASE_VERSION": base.version if base else "",
         "SEAL_OFFSET": str(seal.offset),
@@ -46,7 +47,7 @@ def render(template: str, seal: Seal, unpacked: Mapping[str, int], recipes: Reci
 
 
 def _numbers(seal: Seal, platform: str, unpacked: int) -> str:
-    """A further platform as the stub's `take` reads it: its name, its sections' places, its runtime."""
+    """A further platform for the stub's `select_platform`: its name, its sections' places, its runtime."""
     sections = [seal.section(own_section(seal, part, platform)) for part in PARTS]
     places = [str(number) for each in sections for number in (each.offset, each.length)]
     return ":".join((platform, *places, str(_kib(unpacked)), sections[0].digest.hex))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bundler.core.archive.seal import Section
 from bundler.core.index import FORMAT, App, Image, Index, OsPackage
+from bundler.core.terminal import tame
 
 
 def info(index: Index, archive: Section, index_section: Section, platforms: Sequence[str] = ()) -> str:
@@ -89,10 +90,3 @@ def human(size: int) -> str:
 def _lines(lines: Iterable[str]) -> str:
     """One line each, without anything that a terminal would obey."""
     return "".join(f"{tame(line)}\n" for line in lines)
-
-
-def tame(line: str) -> str:
-    """The line without anything that a terminal would obey: such characters are written out."""
-    if line.isprintable():
-        return line
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

@@ -34,7 +34,7 @@ class BundleWriter:
     Without `finish`, or when anything fails, nothing is left at or beside `target`. Memory doesn't grow with
     the size of the members. The same calls give the same bytes on every machine.
 
-    stub: the template (stubs/head.sh). runtime: the frozen installer, a .tar.gz. frames: keeps compressed
+    stub: the template (stubs/head/). runtime: the frozen installer, a .tar.gz. frames: keeps compressed
     frames for the next build. mtime: of all members in the tar, seconds since the epoch. split: make parts of
     less than that many bytes; they appear one by one, the first one last. base: the bundle that recipes may
     take from. borrow: leave the installer out, as `base` has it.

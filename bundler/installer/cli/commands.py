@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,17 +10,23 @@ import typer
 
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
-from bundler.installer.cli import show
+from bundler.installer.cli import plan_view, show
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel
 from bundler.installer.cli.site_options import access as _access
-from bundler.installer.cli.typer_app import new_app, run_file
+from bundler.installer.cli.typer_app import called, new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
+from bundler.installer.plan.steps import Plan
+from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits
+from bundler.installer.run.timeouts import Timeouts
+from bundler.installer.site.model import Site
+from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.connect import Access
 from bundler.installer.trust.gate import Gate
 
@@ -34,7 +40,18 @@ EPILOG: Final = "Without a command, `apply` is meant. Also: --info, --list and -
 
 app = new_app(help=HELP, epilog=EPILOG)
 
+MaxFailed = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Go on without up to N workers that fail; ends with 17.")
+]
+TimeoutFactor = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[PHASE=]N", help="Give every step N times its time, or those of a phase. May be repeated."
+    ),
+]
 Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
+PlanLog = Annotated[Path | None, typer.Option(help="Write the plan, or what stands against it, as JSON.")]
+AllSteps = Annotated[bool, typer.Option("--verbose", "-v", help="Show every step.")]
 ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with times, as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -53,6 +70,8 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     accept_new_key: opt.AcceptNewKey = False,
     allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
+    max_failed: MaxFailed = 0,
+    timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
     verbose: Verbose = False,
@@ -61,20 +80,28 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
 
     Makes the site what the Clusterfile says; what is done already is left out.
     """
-    access = _access(accept_new=accept_new, ask_password=ask_password)
+    timeouts = Timeouts.parse(timeout_factor or ())
+    access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with _alone(clusterfile, access, gate, parallel, base or ()) as session:
         plan = session.plan()
         if not plan.steps:
             session.record()
             say(f"{plan.title}: nothing to do")
+            sessions.check_lost(session)
             return
         session.settle()
-        with sessions.logged(session, _log_path(log, session, "apply")) as written:
-            told = sessions.carry_out(session, plan, written, view(detail=verbose), _limits(parallel))
+        with (
+            _reported(report, session.site) as told,
+            sessions.logged(session, _log_path(log, session, "apply")) as written,
+        ):
+            sessions.carry_out(
+                session, plan, written, view(detail=verbose), _limits(parallel), told, timeouts
+            )
         told.nodes = session.nodes()
-    _write_report(report, told.as_json())
-    sys.stdout.write(f"{told.as_text()}\n")
+        _write_report(report, told.as_json())
+        put(sys.stdout, f"{told.as_text()}\n")
+        sessions.check_lost(session)
 
 
 @app.command()
@@ -89,16 +116,25 @@ def plan(  # noqa: PLR0913  (as above)
     accept_new_key: opt.AcceptNewKey = False,
     allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
+    max_failed: MaxFailed = 0,
+    log: PlanLog = None,
+    verbose: AllSteps = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what apply would do, and do nothing."""
-    access = _access(accept_new=accept_new, ask_password=ask_password)
+    access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with sessions.opened(
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
     ) as session:
-        decided = session.plan()
-    sys.stdout.write(f"{show.plan_json(decided) if as_json else show.plan_text(decided)}\n")
+        with sessions.logged(session, log) if log else contextlib.nullcontext() as written:
+            decided = session.plan()
+            if written is not None:
+                written.note(event="plan", **show.plan_data(decided))
+        text = _plan_text(session, decided, clusterfile, verbose=verbose)
+    put(sys.stdout, f"{show.plan_json(decided) if as_json else text}\n")
+    if not as_json:
+        sessions.check_lost(session)
 
 
 @app.command()
@@ -111,6 +147,7 @@ def delete(  # noqa: PLR0913  (as above)
     allow_unsigned: opt.AllowUnsigned = False,
     accept_new_key: opt.AcceptNewKey = False,
     parallel: Parallel = 32,
+    timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
     verbose: Verbose = False,
@@ -120,16 +157,22 @@ def delete(  # noqa: PLR0913  (as above)
 
     Leaves the machines as they were found.
     """
+    timeouts = Timeouts.parse(timeout_factor or ())
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with _alone(clusterfile, access, gate, parallel) as session:
         decided = session.removal()
         if not yes:
             _confirm(session)
-        with sessions.logged(session, _log_path(log, session, "delete")) as written:
-            told = sessions.carry_out(session, decided, written, view(detail=verbose), _limits(parallel))
+        with (
+            _reported(report, session.site) as told,
+            sessions.logged(session, _log_path(log, session, "delete")) as written,
+        ):
+            sessions.carry_out(
+                session, decided, written, view(detail=verbose), _limits(parallel), told, timeouts
+            )
     _write_report(report, told.as_json())
-    sys.stdout.write(f"{told.as_text()}\n")
+    put(sys.stdout, f"{told.as_text()}\n")
 
 
 @app.command()
@@ -149,18 +192,18 @@ def facts(
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with sessions.opened(run_file(), clusterfile, access, gate, parallel=parallel, tell=say) as session:
         found = session.facts
-    sys.stdout.write(f"{show.facts_json(found) if as_json else show.facts_text(found)}\n")
+    put(sys.stdout, f"{show.facts_json(found) if as_json else show.facts_text(found)}\n")
 
 
 @app.command("verify-sig", hidden=True)
-def verify_sig(*, trust: opt.Trust = None) -> None:
-    """Verify every byte and the signature; what --verify-sig does where there is no ssh-keygen."""
+def verify_sig(*, trust: opt.Trust = None, base: opt.Bases = None) -> None:  # noqa: ARG001  (for the shell head)
+    """Verify every byte, and judge the signature as every command does that touches the site."""
     with Bundle.open(run_file()) as bundle:
-        bundle.check()
         verdict = opt.gate(trust, unsigned=False, new_key=False).judge(bundle)
+        bundle.check()
     release = verdict.release
-    sys.stdout.write(f"{release.name} {release.version}: every byte is as it was sealed\n")
-    sys.stdout.write(f"signed by {', '.join(dict.fromkeys((verdict.who, release.key)))}\n")
+    put(sys.stdout, f"{release.name} {release.version}: every byte is as it was sealed\n")
+    put(sys.stdout, f"signed by {', '.join(dict.fromkeys((verdict.who, release.key)))}\n")
 
 
 def _alone(
@@ -170,6 +213,17 @@ def _alone(
     return sessions.opened(
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=bases, alone=True
     )
+
+
+def _plan_text(session: Session, plan: Plan, clusterfile: Path, *, verbose: bool) -> str:
+    if verbose:
+        return show.plan_text(plan)
+    verdict = session.verdict
+    signer = verdict.who or verdict.release.key if verdict.is_signed else ""
+    view = plan_view.View(
+        plan, session.site, session.facts, session.bundle.index, signer, tuple(session.lost)
+    )
+    return plan_view.as_text(view, f"{called()} -f {clusterfile}")
 
 
 def _limits(parallel: int) -> Limits:
@@ -188,9 +242,22 @@ def _confirm(session: Session) -> None:
             code=ExitCode.USAGE,
             fix="add --yes",
         )
-    hosts = len(session.site.hosts)
-    if not typer.confirm(f"Delete the cluster {session.site.name} on {hosts} hosts, with all its data?"):
+    where = hosts(len(session.site.hosts))
+    if not typer.confirm(f"Delete the cluster {session.site.name} on {where}, with all its data?"):
         raise BundlerError("nothing was deleted", code=ExitCode.INTERRUPTED, fix="answer y to delete it")
+
+
+@contextlib.contextmanager
+def _reported(path: Path | None, site: Site) -> Iterator[Report]:
+    """A report that is written although the run fails."""
+    report = Report(site)
+    try:
+        yield report
+    except BundlerError as error:
+        report.error = str(error)
+        with contextlib.suppress(BundlerError):  # the run's own failure is what counts
+            _write_report(path, report.as_json())
+        raise
 
 
 def _write_report(path: Path | None, text: str) -> None:

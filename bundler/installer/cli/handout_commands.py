@@ -12,6 +12,8 @@ from bundler.core.archive.bases import opened
 from bundler.core.archive.extract import extract, select
 from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import show
+from bundler.core.words import counted
 from bundler.installer.cli import options as opt
 from bundler.installer.handout.export import Kind, export
 
@@ -45,7 +47,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
             files = select(of.index, names)
             extract(of, files, target, umask=mask)
         size = sum(taken.member.size for taken in files)
-        say(f"{len(files)} files, {human(size)}, verified, in {target}")
+        say(f"{counted(len(files), 'file')}, {human(size)}, verified, in {target}")
 
     @app.command("export")
     def export_command(
@@ -59,7 +61,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         with opened(run_file(), base or ()) as bundle:
             of = opt.edition(bundle, platform, say)
             count = export(of, what, folder, umask=mask, progress=lambda _count: None)
-        say(f"{count} files, verified, in {folder}")
+        say(f"{counted(count, 'file')}, verified, in {folder}")
 
 
 def caller_umask() -> int:
@@ -78,4 +80,4 @@ def caller_umask() -> int:
 def say(text: str) -> None:
     """A line for the user, unless --quiet was given."""
     if not os.environ.get(QUIET):
-        sys.stderr.write(f"{text}\n")
+        show(sys.stderr, f"{text}\n")

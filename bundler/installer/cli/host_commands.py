@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import pass_on
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
 from bundler.installer.operations import remote_command
 from bundler.installer.operations.reach import reached
@@ -40,7 +41,8 @@ def exec_command(
     ) as hosts:
         ran = remote_command.run_command(hosts, command, timeout=timeout, parallel=parallel)
     told = remote_command.Ran(ran.outcomes, time.monotonic() - started)
-    sys.stdout.writelines(f"{line}\n" for line in remote_command.as_text(told))
+    for line in remote_command.as_text(told):
+        pass_on(sys.stdout, f"{line}\n")
     if ran.failed:
         raise typer.Exit(ExitCode.STEP)
 
@@ -66,8 +68,8 @@ def kubectl_command(
                 code=ExitCode.HOST,
             )
         outcome = remote_command.kubectl(hosts, command, timeout=timeout)
-    sys.stdout.write(outcome.stdout)
-    sys.stderr.write(outcome.stderr)
+    pass_on(sys.stdout, outcome.stdout)
+    pass_on(sys.stderr, outcome.stderr)
     if outcome.status:
         raise typer.Exit(outcome.status)
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import mute, show
 
 COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl")
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BundlerError as error:
         return _fail(str(error), error.code)
     except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        mute(sys.stdout)
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001  (no user ever sees a traceback, unless asked for)
         return _bug(error)
@@ -73,6 +74,11 @@ def _dispatch(words: list[str]) -> int:
             except PackageNotFoundError:  # a frozen program may come without its metadata
                 sys.stdout.write("bundler\n")
             return ExitCode.OK
+        case ["--licences" | "--licenses"]:
+            from bundler.installer.cli.licences import notices  # noqa: PLC0415
+
+            sys.stdout.writelines(f"{text}\n" for text in notices())
+            return ExitCode.OK
         case ["--verify-sig", *rest]:
             return _of_site(["verify-sig", *rest])
         case ["helm-agent"]:
@@ -95,7 +101,7 @@ def _of_site(words: list[str]) -> int:
 
 
 def _fail(text: str, code: ExitCode) -> int:
-    sys.stderr.write(f"error: {text}\n")
+    show(sys.stderr, f"error: {text}\n")
     return code
 
 

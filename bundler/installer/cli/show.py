@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from bundler.core.words import counted
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Plan, Step, Write
 
@@ -17,15 +18,20 @@ def plan_text(plan: Plan) -> str:
         steps = [step for step in plan.steps if step.phase is phase]
         lines += [f"\n{phase.value}:"] if steps else []
         lines += [f"  {step.host:<16} {_kind(step):<8} {step.reason}" for step in steps]
-    lines.append(f"\n{len(plan.steps)} steps to do, {len(plan.done)} done before")
+    lines.append(f"\n{counted(len(plan.steps), 'step')} to do, {counted(len(plan.done), 'step')} done before")
     return "\n".join(lines)
 
 
 def plan_json(plan: Plan) -> str:
     """The plan whole, without contents."""
+    return json.dumps(plan_data(plan), indent=2)
+
+
+def plan_data(plan: Plan) -> dict[str, Any]:
+    """The same, as data."""
     steps = [_step(step) for step in plan.steps]
     done = [{"id": each.step.id, "host": each.step.host, "why": each.why} for each in plan.done]
-    return json.dumps({"title": plan.title, "steps": steps, "done": done}, indent=2)
+    return {"title": plan.title, "steps": steps, "done": done}
 
 
 def facts_text(facts: Facts) -> str:
@@ -74,7 +80,7 @@ def _host_lines(host: HostFacts) -> Iterator[str]:
     yield f"  free: {disks}"
     yield f"  {host.virtualisation}, cgroup {host.cgroup.value}, clock {host.clock_offset:+.1f} s from ours"
     foreign = " of another cluster" if host.foreign_cluster else ""
-    yield f"  {role}{foreign}, {len(host.stamps)} steps done here"
+    yield f"  {role}{foreign}, {counted(len(host.stamps), 'step')} done here"
 
 
 def _host_json(host: HostFacts) -> dict[str, Any]:
@@ -82,4 +88,6 @@ def _host_json(host: HostFacts) -> dict[str, Any]:
     for name, value in told.items():
         if isinstance(value, frozenset):
             told[name] = sorted(value)
+    # Which steps are done, not their fingerprints: over a file with a password those would let it be guessed.
+    told["stamps"] = dict.fromkeys(sorted(host.stamps), True)
     return told

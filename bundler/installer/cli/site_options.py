@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bundler.installer.operations.session import say
 from bundler.installer.site.model import Secret
 from bundler.installer.transport.connect import Access
 
@@ -21,7 +22,7 @@ AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the s
 Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are dealt with at once.")]
 
 
-def access(*, accept_new: bool, ask_password: bool) -> Access:
+def access(*, accept_new: bool, ask_password: bool, max_failed: int = 0) -> Access:
     """What the caller's account brings along; asks for the password where that is wanted."""
     password = Secret(getpass.getpass("ssh password: ")) if ask_password else None
-    return Access(Path.home(), os.environ, password, accept_new)
+    return Access(Path.home(), os.environ, password, accept_new, say, max_failed)

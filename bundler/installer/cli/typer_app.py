@@ -1,6 +1,7 @@
 """What all commands of a .run have in common: how they are read, and where the .run is."""
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 import typer
@@ -22,9 +23,14 @@ def new_app(*, help: str = "", epilog: str = "") -> typer.Typer:  # noqa: A002  
     )
 
 
+def called() -> str:
+    """The .run as a person calls it, for commands that can be pasted."""
+    return f"./{Path(os.environ.get(NAME, 'product.run')).name}"
+
+
 def invoke(app: typer.Typer, words: list[str]) -> int:
     """Run the command that the words name; its exit code. Raises BundlerError."""
-    name = Path(os.environ.get(NAME, "product.run")).name
+    name = called().removeprefix("./")
     try:
         status = app(words, standalone_mode=False, prog_name=name)
     except typer.Abort:  # the end of input, where an answer is asked for
@@ -33,11 +39,22 @@ def invoke(app: typer.Typer, words: list[str]) -> int:
         return end.exit_code
     except typer.TyperException as error:
         raise BundlerError(
-            error.format_message(), code=ExitCode.USAGE, fix=f"./{name} --help tells what there is"
+            error.format_message(), code=ExitCode.USAGE, fix=_usage(app, words, f"./{name}")
         ) from None
     if status == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C
         raise KeyboardInterrupt
     return int(status or 0)
+
+
+def _usage(app: typer.Typer, words: list[str], name: str) -> str:
+    """The command that was meant, if one is like it; else where all are listed."""
+    known = [
+        each.name or (each.callback.__name__ if each.callback else "") for each in app.registered_commands
+    ]
+    first = words[0] if words else ""
+    if first not in known and (close := get_close_matches(first, known, n=1, cutoff=0.6)):
+        return f"did you mean {name} {' '.join((close[0], *words[1:]))}"
+    return f"{name} --help tells what there is"
 
 
 def run_file() -> Path:

@@ -3,6 +3,7 @@
 The script prints sections: a line `@@name`, then the section's lines as the host gave them.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
+from bundler.installer.facts.numbers import seconds, whole
 from bundler.installer.transport.parallel import on_each
 from bundler.installer.transport.protocol import Transport
 
@@ -30,6 +32,9 @@ _ARCHITECTURES: Final[Mapping[str, str]] = {
     "s390x": "s390x",
     "riscv64": "riscv64",
 }
+_PORT: Final = re.compile(r"[0-9A-F]{4}")
+_MOST_CPUS: Final = 1 << 16
+_MOST_KIB: Final = 1 << 50  # an exbibyte, of memory or of disk
 _LISTEN: Final = "0A"  # TCP_LISTEN in /proc/net/tcp, see proc(5)
 
 SCRIPT: Final = f"""
@@ -47,6 +52,8 @@ tell disk; for path in {" ".join((*_PATHS, *_DATA))}; do
 done
 tell addresses; hostname -I 2>/dev/null || ip -o -4 addr show scope global 2>/dev/null |
     sed 's|.* inet ||; s|/.*||'
+tell networks; ip -o -4 addr show scope global 2>/dev/null |
+    sed -n 's/^[0-9]*: *\\([^ ]*\\) *inet \\([^ ]*\\) .*/\\1 \\2/p'
 tell ports; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 tell commands; for name in {" ".join(COMMANDS)}; do command -v "$name" >/dev/null && echo "$name"; done
 tell packages; dpkg-query -W -f '${{db:Status-Abbrev}}|${{Package}}|${{Version}}\\n' 2>/dev/null
@@ -119,11 +126,11 @@ def _facts(address: str, sections: Mapping[str, list[str]], asked_at: float) -> 
         architecture=_ARCHITECTURES.get(machine, machine),
         kernel=kernel,
         cgroup=CgroupVersion.V2 if sections["cgroup"] == ["cgroup2fs"] else CgroupVersion.V1,
-        cpus=int(cpus),
-        memory=int(sections["memory"][0].split()[1]) << 10,
+        cpus=whole(cpus, most=_MOST_CPUS),
+        memory=whole(sections["memory"][0].split()[1], most=_MOST_KIB) << 10,
         disk_free=_disks(sections["disk"]),
         swap=bool(sections["swap"]),
-        clock_offset=float(sections["clock"][0]) - asked_at,
+        clock_offset=seconds(sections["clock"][0]) - asked_at,
         virtualisation=next(iter(sections["virtualisation"]), "none"),
         sudo=sections["user"] == ["0"],
         addresses=tuple(" ".join(sections["addresses"]).split()),
@@ -131,6 +138,7 @@ def _facts(address: str, sections: Mapping[str, list[str]], asked_at: float) -> 
         commands=frozenset(sections["commands"]),
         packages=_rpms(sections.get("rpms", [])) | _packages(sections["packages"]),
         stamps=journal.parse("\n".join(sections["journal"])),
+        networks=tuple(sections.get("networks", ())),
         apparmor=sections["apparmor"] == ["Y"],
         oom_score_adjustable=not sections["oom"],
         conntrack_writable=not sections["conntrack"],
@@ -161,13 +169,14 @@ def _release(lines: list[str]) -> dict[str, str]:
 def _disks(lines: list[str]) -> dict[str, int]:
     """Free bytes by mount point, from `df -Pk` without its head line."""
     rows = (line.split(None, 5) for line in lines)
-    return {mount: int(free) << 10 for _, _, _, free, _, mount in rows}
+    return {mount: whole(free, most=_MOST_KIB) << 10 for _, _, _, free, _, mount in rows}
 
 
 def _ports(lines: list[str]) -> frozenset[int]:
     """Ports of listening TCP sockets, from /proc/net/tcp and tcp6 (proc(5))."""
     rows = (line.split() for line in lines)
-    return frozenset(int(row[1].rpartition(":")[2], 16) for row in rows if len(row) > 3 and row[3] == _LISTEN)
+    ports = (row[1].rpartition(":")[2] for row in rows if len(row) > 3 and row[3] == _LISTEN)
+    return frozenset(int(port, 16) for port in ports if _PORT.fullmatch(port))
 
 
 def _packages(lines: list[str]) -> dict[str, str]:

@@ -41,6 +41,7 @@ class HostFacts:
     packages: Mapping[str, str]
     stamps: Mapping[str, str] = field(default_factory=dict)
     os_like: tuple[str, ...] = ()  # ID_LIKE: what it is made like, the closest first
+    networks: tuple[str, ...] = ()  # of interfaces: `eth0 10.0.0.2/24`
     apparmor: bool = False
     oom_score_adjustable: bool = True  # may lower oom_score_adj (CAP_SYS_RESOURCE)
     conntrack_writable: bool = True  # net.netfilter.nf_conntrack_max can be set

@@ -6,16 +6,20 @@ The installer starts itself there as `app helm-agent` with a request in JSON on 
      "kubeconfig": "/etc/kubernetes/admin.conf", "timeout": 600, "server_side": true}
 
 HELM_C_LIB names Helm's library. What is done is told on standard output, what goes wrong on standard error.
-Exit status: 0 when the release is deployed and everything in it ready, 1 otherwise, 2 for a request that
-can't be read.
+Exit status: 0 when the release is deployed and everything in it ready, 2 for a request that can't be read,
+75 when something in it did not become ready in time, 1 for all else.
 """
 
 import tarfile
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Final, TextIO
 
 from bundler.core.chart_schema import outside_references
 from bundler.installer.helm.request import Helm, Request
+
+NOT_READY: Final = 75  # as of a step that waits (EX_TEMPFAIL)
+# Helm's words for it, of its own waiting and of kubectl's.
+_LATE: Final = ("deadline exceeded", "timed out waiting", "timeout waiting", "not ready")
 
 
 def deploy(helm: Helm, request: Request) -> str:
@@ -41,6 +45,11 @@ def deploy(helm: Helm, request: Request) -> str:
             return f"release {request.release} upgraded"
 
 
+def status_of(said: str) -> int:
+    """The exit status for an error of Helm's."""
+    return NOT_READY if any(word in said.lower() for word in _LATE) else 1
+
+
 def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
     """Read one request, carry it out; the exit status."""
     try:
@@ -59,7 +68,7 @@ def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
             said = deploy(sdk, request)
     except helm_sdk.Error as error:
         stderr.write(f"helm-agent: release {request.release}: {error}\n")
-        return 1
+        return status_of(str(error))
     stdout.write(f"{said}\n")
     return 0
 

@@ -30,7 +30,8 @@ def reached(site: Site, hosts: tuple[Host, ...], access: Access, *, parallel: in
 
     def connect(host: Host) -> None:
         try:
-            opened.update(connect_all(replace(site, hosts=(host,)), access, parallel=1))
+            alone = replace(site, hosts=(host,))
+            opened.update(connect_all(alone, access, parallel=1).transports)
         except BundlerError as error:
             silent[host.address] = error
 

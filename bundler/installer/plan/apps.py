@@ -14,7 +14,7 @@ _NOT_FOR_COMMANDS = (f"{TREE}/bin/", f"{TREE}/cri/")  # delivered elsewhere
 
 def app_steps(context: Context) -> tuple[Step, ...]:
     """An app may need what the one before it made (an operator's resources), so each waits for the last."""
-    ids = Ids(context.site.control_plane.address)
+    ids = Ids(context.primary.address)
     steps: list[Step] = []
     after: tuple[str, ...] = (ids.ready, ids.app_images)
     for app in launched(context):
@@ -57,7 +57,7 @@ def _command_steps(context: Context, after: tuple[str, ...]) -> tuple[Step, ...]
     lines = context.contents.index.commands
     if not lines or context.site.launch is not None:
         return ()
-    host = context.site.control_plane.address
+    host = context.primary.address
     delivery = Deliver(
         id=ident(Phase.DISTRIBUTE, host, "tree"),
         host=host,

@@ -1,5 +1,6 @@
 """What the bundle holds, as the plan asks for it: programs, images by use, packages by suite, apps' files."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,16 +14,20 @@ from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPa
 from bundler.core.reference import Reference
 from bundler.installer.plan.paths import REGISTRY_BLOBS
 from bundler.installer.plan.steps import Delivery
-from bundler.installer.plan.versions import KubernetesVersion
+from bundler.installer.plan.versions import KubernetesVersion, check_supported
 
 TREE: Final = "root"  # members below it are the staged tree
 KUBEADM_FILE: Final = f"{TREE}/etc/kubeadm.yml"
 HELM_MEMBER: Final = "runtime/helm/libhelm_c.so"
 MAX_TEXT: Final = 4 << 20  # bytes of a manifest that the plan reads; larger ones are delivered unread
 
+CONTAINERD_LABEL: Final = "io.containerd.version"  # for archives whose name doesn't tell
+_CONTAINERD: Final = re.compile(r"(?:cri-)?containerd(?:[-_.](?:io|static|cni))*[-_]v?(\d+)\.(\d+)")
+
 _CONTROL_PLANE_IMAGES: Final = frozenset(
     {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "pause"}
 )
+_PLUGINS: Final = frozenset({AppRole.CNI, AppRole.CSI})
 _NODE_IMAGES: Final = frozenset({"kube-proxy", "coredns", "pause"})
 
 
@@ -39,7 +44,10 @@ class Contents:
 
     @cached_property
     def version(self) -> KubernetesVersion:
-        """What Kubernetes the bundle installs. Raises BundlerError (UNSUPPORTED) where it installs none."""
+        """What Kubernetes the bundle installs.
+
+        Raises BundlerError (UNSUPPORTED) where it installs none, or one that is too old.
+        """
         if not self.index.kubernetes:
             raise BundlerError(
                 "this bundle installs no Kubernetes",
@@ -48,7 +56,9 @@ class Contents:
                 fix="build it FROM a base that installs Kubernetes; apps alone are not supported yet",
                 code=ExitCode.UNSUPPORTED,
             )
-        return KubernetesVersion.parse(self.index.kubernetes)
+        found = KubernetesVersion.parse(self.index.kubernetes)
+        check_supported(found)
+        return found
 
     @cached_property
     def _sorted(self) -> tuple[tuple[str, ...], tuple[Member, ...]]:
@@ -97,8 +107,26 @@ class Contents:
 
     @cached_property
     def has_coredns(self) -> bool:
-        """Whether kubeadm can install CoreDNS from the bundle."""
+        """Whether the cluster's DNS can come from the bundle."""
         return any(_last_part(name) == "coredns" for name in self.images)
+
+    @cached_property
+    def containerd(self) -> tuple[int, int] | None:
+        """Major and minor of the containerd in `cri/`; None where neither a name nor a label tells."""
+        texts = [member.path.rsplit("/", 1)[-1] for member in self.runtime_archives]
+        label = self.index.labels.get(CONTAINERD_LABEL, "")
+        return next((found for text in (f"containerd-{label}", *texts) if (found := _containerd(text))), None)
+
+    @cached_property
+    def privileged_namespaces(self) -> tuple[str, ...]:
+        """Whose pods may ask for anything from the start: the plug-ins' own, which change the host.
+
+        An app's namespace gets more by its label, `pod-security.kubernetes.io/enforce: privileged`.
+        """
+        apps = (app for app in self.index.apps if app.role in _PLUGINS)
+        members = (member.path for app in apps for member in self.app_files(app))
+        found = {name for path in members for name in _namespaces(self.files.get(path, b""), path)}
+        return tuple(sorted(found))
 
     @cached_property
     def control_plane_images(self) -> tuple[str, ...]:
@@ -164,12 +192,12 @@ class Contents:
 
 
 def wanted_files(index: Index) -> tuple[str, ...]:
-    """Members whose contents `decide` reads: kubeadm's configuration and the network plug-in's manifests."""
+    """Members whose contents `decide` reads: kubeadm's configuration and the plug-ins' manifests."""
     contents = Contents(index, {})
     manifests = tuple(
         member.path
         for app in index.apps
-        if app.role is AppRole.CNI and app.kind is AppKind.KUBE
+        if app.role in _PLUGINS and app.kind is AppKind.KUBE
         for member in contents.app_files(app)
         if member.path.endswith((".yaml", ".yml")) and member.size <= MAX_TEXT
     )
@@ -188,6 +216,19 @@ def blob_path(hexadecimal: str) -> str:
 
 def _last_part(name: str) -> str:
     return Reference.parse(name).repository.rsplit("/", 1)[-1]
+
+
+def _containerd(name: str) -> tuple[int, int] | None:
+    """`containerd-static-2.1.4-linux-amd64.tar.gz`, `cri-containerd-cni-1.7.2-….tar.gz`."""
+    match = _CONTAINERD.match(name)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _namespaces(text: bytes, path: str) -> Iterator[str]:
+    for document in yamldoc.load_all(text, path) if text else ():
+        metadata = document.data.get("metadata") if isinstance(document.data, dict) else None
+        if isinstance(metadata, dict) and isinstance(metadata.get("namespace"), str):
+            yield metadata["namespace"]
 
 
 def _image_names(text: bytes, path: str) -> set[str]:

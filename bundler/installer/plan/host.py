@@ -5,16 +5,20 @@ from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.contents import TREE, deliver
 from bundler.installer.plan.context import Context, content_digest, node_name
+from bundler.installer.plan.endpoint import BALANCER
+from bundler.installer.plan.hardening import files as hardening_files
 from bundler.installer.plan.ids import Ids, ident
-from bundler.installer.plan.kubeadm import ENDPOINT
+from bundler.installer.plan.kubeadm import kubelet_drop_in
 from bundler.installer.plan.packages import packages_first
 from bundler.installer.plan.settings import in_container
 from bundler.installer.plan.steps import Deliver, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
 
-_WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl")
+_WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl", BALANCER)
 _SYSCTLS = "net/ipv4/ip_forward=1 net/bridge/bridge-nf-call-iptables=1"
+# At least so much: whatever watches a file counts, and 128 are used up by a few dozen pods.
+_LEAST = "fs/inotify/max_user_instances=8192 fs/inotify/max_user_watches=524288"
 # The kubelet and kube-proxy set these while they run.
 _REMEMBERED = " ".join(
     (
@@ -28,15 +32,15 @@ _REMEMBERED = " ".join(
 
 def host_steps(context: Context) -> tuple[Step, ...]:
     """Steps of every host; they wait for nothing."""
-    everyone = _all_names(context)
-    return tuple(step for host, facts in context.hosts() for step in _one(context, host, facts, everyone))
+    workers = _worker_names(context)
+    return tuple(step for host, facts in context.hosts() for step in _one(context, host, facts, workers))
 
 
-def _one(context: Context, host: Host, facts: HostFacts, everyone: str) -> tuple[Step, ...]:
+def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[Step, ...]:
     ids = Ids(host.address)
-    names = everyone if host.is_control_plane else _own_names(context, host, facts)
-    unit = templates.render("kubelet.service.j2")
-    unit_id = ident(Phase.HOST, host.address, "kubelet-unit")
+    everyone = host.is_control_plane
+    names = _shared_lines(context, host) + workers if everyone else _own_names(context, host, facts)
+    files = _files(context, host, facts)
     return (
         Exec(
             id=ids.prepare,
@@ -48,6 +52,7 @@ def _one(context: Context, host: Host, facts: HostFacts, everyone: str) -> tuple
                 "prepare.sh",
                 modules=_modules(facts),
                 sysctls=_SYSCTLS,
+                least="" if in_container(facts) else _LEAST,  # they are those of the container's host
                 remembered=_REMEMBERED,
                 trees=" ".join(paths.TREES),
                 folders=" ".join(paths.FOLDERS),
@@ -65,23 +70,56 @@ def _one(context: Context, host: Host, facts: HostFacts, everyone: str) -> tuple
                 for member in _programs(context, host)
             ),
         ),
-        Write(
-            id=unit_id,
-            host=host.address,
-            phase=Phase.HOST,
-            reason="systemd starts the kubelet",
-            after=(ids.prepare,),
-            path=f"{paths.UNITS}/kubelet.service",
-            content=unit,
-        ),
+        *files,
         Exec(
             id=ids.kubelet,
             host=host.address,
             phase=Phase.HOST,
             reason="the node comes back after a reboot",
-            after=(unit_id, ids.programs),
-            script=templates.script("kubelet-enable.sh", inputs=content_digest(unit)),
+            after=(*(file.id for file in files), ids.programs),
+            script=templates.script(
+                "kubelet-enable.sh", inputs=content_digest("".join(file.content for file in files))
+            ),
         ),
+    )
+
+
+def _files(context: Context, host: Host, facts: HostFacts) -> tuple[Write, ...]:
+    """What the kubelet and people's tools read, and on control planes what the API server does."""
+    drop_ins = paths.KUBELET_DROP_INS if context.contents.version.kubelet_drop_ins else ""
+    unit = templates.render("kubelet.service.j2", drop_ins=drop_ins)
+    crictl = templates.render("crictl.yaml.j2", socket=paths.CONTAINERD_SOCKET)
+    found = [
+        _write(host, "kubelet-unit", "systemd starts the kubelet", f"{paths.UNITS}/kubelet.service", unit),
+        _write(host, "crictl", "crictl finds containerd without being told", paths.CRICTL_CONFIG, crictl),
+    ]
+    if drop_ins:
+        reason = "the kubelet takes what is of this host alone from a file of its own"
+        path = f"{drop_ins}/10-bundler.conf"
+        found.append(_write(host, "kubelet-own", reason, path, kubelet_drop_in(context, facts)))
+    if host.is_control_plane:
+        found += [
+            _write(host, file.name, "the API server is hardened", file.path, file.content, secret=file.secret)
+            for file in hardening_files(
+                context.contents.version,
+                key=context.secrets.encryption_key,
+                namespaces=context.contents.privileged_namespaces,
+            )
+        ]
+    return tuple(found)
+
+
+def _write(host: Host, what: str, reason: str, path: str, content: str, *, secret: bool = False) -> Write:
+    return Write(
+        id=ident(Phase.HOST, host.address, what),
+        host=host.address,
+        phase=Phase.HOST,
+        reason=reason,
+        after=(Ids(host.address).prepare,),
+        path=path,
+        content=content,
+        mode=0o600 if path.startswith("/etc/kubernetes/") else 0o644,
+        secret=secret,
     )
 
 
@@ -110,16 +148,18 @@ def _line(address: str, *names: str) -> str:
     return f"{address} {' '.join(dict.fromkeys(names))}\n"
 
 
-def _control_plane_line(context: Context) -> str:
-    address = context.site.control_plane.address
-    return _line(address, node_name(context.control_plane), ENDPOINT, context.site.registry.domain)
+def _shared_lines(context: Context, host: Host) -> str:
+    """Control planes by name, and the registry's name for all that serve: the first that answers is taken."""
+    nodes = (_line(each.address, node_name(context.of(each))) for each in context.site.control_planes)
+    domain = context.site.registry.domain
+    registries = (_line(address, domain) for address in context.registries_for(host))
+    return "".join((*nodes, *registries))
 
 
 def _own_names(context: Context, host: Host, facts: HostFacts) -> str:
-    """A worker needs its own name, the API's and the registry's: the file stays small on large sites."""
-    return _control_plane_line(context) + _line(host.address, node_name(facts))
+    """A worker needs its own name and the shared ones: the file stays small on large sites."""
+    return _shared_lines(context, host) + _line(host.address, node_name(facts))
 
 
-def _all_names(context: Context) -> str:
-    workers = (_line(host.address, node_name(context.of(host))) for host in context.site.workers)
-    return _control_plane_line(context) + "".join(workers)
+def _worker_names(context: Context) -> str:
+    return "".join(_line(host.address, node_name(context.of(host))) for host in context.site.workers)

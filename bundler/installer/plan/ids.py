@@ -87,9 +87,49 @@ class Ids:
         return ident(Phase.CONTROL_PLANE, self.host, "token")
 
     @property
+    def pki(self) -> str:
+        """Captures the keys that all control planes share."""
+        return ident(Phase.CONTROL_PLANE, self.host, "pki")
+
+    @property
+    def ca_file(self) -> str:
+        """Captures the cluster's certificate as a file."""
+        return ident(Phase.CONTROL_PLANE, self.host, "ca-file")
+
+    @property
+    def member(self) -> str:
+        """This control plane has joined."""
+        return ident(Phase.CONTROL_PLANE, self.host, "join")
+
+    @property
+    def settled(self) -> str:
+        """This control plane has joined, and every member of etcd is a healthy voter."""
+        return ident(Phase.CONTROL_PLANE, self.host, "settled")
+
+    @property
+    def endpoint(self) -> str:
+        """The API's name leads somewhere on this host."""
+        return ident(Phase.HOST, self.host, "endpoint")
+
+    @property
+    def balancer(self) -> str:
+        """This worker's balancer runs with the list of control planes as it is now."""
+        return ident(Phase.HOST, self.host, "endpoint-start")
+
+    @property
     def join(self) -> str:
         """This worker has joined."""
         return ident(Phase.WORKERS, self.host, "join")
+
+    @property
+    def dns(self) -> str:
+        """The cluster's DNS is configured."""
+        return ident(Phase.NETWORK, self.host, "dns")
+
+    @property
+    def kubelet_certificates(self) -> str:
+        """The API server reaches every kubelet."""
+        return ident(Phase.NETWORK, self.host, "kubelet-certificates")
 
     @property
     def ready(self) -> str:

@@ -2,37 +2,26 @@
 
 import ipaddress
 import json
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
 import yaml
 
-from bundler.core import yamldoc
-from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
-from bundler.installer.facts.model import HostFacts
+from bundler.installer.facts.model import CgroupVersion, HostFacts
 from bundler.installer.plan import paths
-from bundler.installer.plan.contents import KUBEADM_FILE
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.endpoint import API_PORT, ENDPOINT, shared_address
+from bundler.installer.plan.hardening import cluster_defaults, kubelet_defaults
+from bundler.installer.plan.kubeadm_arguments import argument
+from bundler.installer.plan.kubeadm_convert import Document
+from bundler.installer.plan.kubeadm_documents import deep
+from bundler.installer.plan.proxy_mode import proxy_mode
 from bundler.installer.plan.settings import in_container, node_settings
-from bundler.installer.site.model import Host, Role
-
-# Every node finds the API under this name, by /etc/hosts; so a cluster can grow more control planes behind
-# it.
-ENDPOINT: Final = "apiserver.cluster.local"
-API_PORT: Final = 6443
+from bundler.installer.site.model import Host
 
 # Room for 16,384 nodes of 254 pods, in the block that no site numbers its machines from (RFC 6598).
 POD_SUBNET: Final = "100.64.0.0/10"
 SERVICE_SUBNET: Final = "10.96.0.0/16"
-
-_GROUPS: Final = {
-    "InitConfiguration": "kubeadm.k8s.io/",
-    "ClusterConfiguration": "kubeadm.k8s.io/",
-    "JoinConfiguration": "kubeadm.k8s.io/",
-    "KubeletConfiguration": "kubelet.config.k8s.io/",
-    "KubeProxyConfiguration": "kubeproxy.config.k8s.io/",
-}
 
 _JOIN_TRACES: Final = (
     "Port-10250",
@@ -49,8 +38,6 @@ _INIT_TRACES: Final = (
     "DirAvailable--var-lib-etcd",
 )
 
-Document = Mapping[str, Any]
-
 
 def init_config(context: Context) -> str:
     """The file for `kubeadm init`: four documents of YAML."""
@@ -61,20 +48,24 @@ def init_config(context: Context) -> str:
         "KubeletConfiguration": _kubelet(context),
         "KubeProxyConfiguration": _kube_proxy(context),
     }
-    return _dump(context, *(_merged(context, kind, defaults[kind]) for kind in kinds))
+    return context.layers.dump(*(context.layers.merged(kind, defaults[kind]) for kind in kinds))
 
 
 def join_config(context: Context, host: Host) -> str:
     """The file for `kubeadm join`; it holds no secret. JSON, which kubeadm reads as it does YAML.
 
-    There is one for each worker, and writing YAML takes a hundred times as long.
+    There is one for each host, and writing YAML takes a hundred times as long.
     """
     facts = context.of(host)
-    document = _merged(
-        context, "JoinConfiguration", {"nodeRegistration": _registration(context, host, facts)}
-    )
+    defaults: dict[str, Any] = {
+        "nodeRegistration": _registration(context, host, facts),
+        **_patience(context),
+    }
+    if host.is_control_plane:
+        defaults["controlPlane"] = {"localAPIEndpoint": _local_endpoint(host, facts)}
+    document = context.layers.merged("JoinConfiguration", defaults)
     whole = {**document, "discovery": {"file": {"kubeConfigPath": paths.DISCOVERY}}}
-    return json.dumps(_form(context, whole), indent=2, sort_keys=True) + "\n"
+    return json.dumps(context.layers.form(whole), indent=2, sort_keys=True) + "\n"
 
 
 @cache
@@ -96,15 +87,15 @@ def discovery_config() -> str:
     return yaml.safe_dump(document, sort_keys=True)
 
 
-def skipped_phases(context: Context, host: Host) -> tuple[str, ...]:
-    """Phases that can't work here (checks without crictl, CoreDNS without its image) or were done before."""
+def skipped_phases(context: Context, *, initial: bool = False) -> tuple[str, ...]:
+    """Phases that can't work here (checks without crictl) or were done before.
+
+    initial: of `kubeadm init`, not of a join.
+    """
     contents = context.contents
     blind = contents.version.preflight_needs_crictl and not contents.has_crictl
-    # In a container kubeadm finds neither the kernel's configuration nor its modules.
-    skipped = ("preflight",) if blind or in_container(context.of(host)) else ()
-    if not host.is_control_plane:
-        return skipped
-    return (*skipped, "kubelet-start", *(() if contents.has_coredns else ("addon/coredns",)))
+    skipped = ("preflight",) if blind else ()
+    return (*skipped, "kubelet-start") if initial else skipped
 
 
 def ignored_checks(context: Context, host: Host) -> tuple[str, ...]:
@@ -112,51 +103,100 @@ def ignored_checks(context: Context, host: Host) -> tuple[str, ...]:
 
     They ask for a host without any trace of Kubernetes. Our own checks look at that, before anything is done.
     """
-    swap = () if context.cluster.fail_swap_on else ("Swap",)
-    return (*(_INIT_TRACES if host.is_control_plane else _JOIN_TRACES), *swap)
+    facts = context.of(host)
+    traces = (*_INIT_TRACES, *_JOIN_TRACES) if host.is_control_plane else _JOIN_TRACES
+    swap = ("Swap",) if facts.swap else ()
+    # In a container kubeadm finds neither the kernel's configuration nor its modules.
+    odd = in_container(facts) or (facts.cgroup is CgroupVersion.V1 and allows_cgroup_v1(context))
+    return (*dict.fromkeys(traces), *swap, *(("SystemVerification",) if odd else ()))
+
+
+def allows_cgroup_v1(context: Context) -> bool:
+    """Whether the kubelet starts on cgroup v1: by its version, or because the site says so itself."""
+    asked = context.layers.asked("KubeletConfiguration").get("failCgroupV1")
+    return asked is False or not context.contents.version.refuses_cgroup_v1
+
+
+def kubelet_drop_in(context: Context, facts: HostFacts) -> str:
+    """What the kubelet of this host does in its own way, for /etc/kubernetes/kubelet.conf.d; YAML."""
+    asked = context.layers.asked("KubeletConfiguration")
+    driver = node_settings(facts).cgroup_driver
+    differs = driver != _common_driver(context) and "cgroupDriver" not in asked
+    return _drop_in(driver if differs else "", swap=facts.swap and "failSwapOn" not in asked)
+
+
+@cache  # few hosts differ, and writing YAML takes long
+def _drop_in(driver: str, *, swap: bool) -> str:
+    own: dict[str, Any] = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
+    own |= {"cgroupDriver": driver} if driver else {}
+    own |= {"failSwapOn": False} if swap else {}
+    return yaml.safe_dump(own, sort_keys=True)
+
+
+def _common_driver(context: Context) -> str:
+    """What KubeletConfiguration says for all nodes: what the first control plane needs."""
+    return node_settings(context.of(context.primary)).cgroup_driver
 
 
 def subnets(context: Context) -> tuple[str, str]:
     """Pod and service subnets as they will be, after all merging."""
-    networking = _merged(context, "ClusterConfiguration", _cluster(context)).get("networking", {})
+    networking = context.layers.merged("ClusterConfiguration", _cluster(context)).get("networking", {})
     return str(networking.get("podSubnet", "")), str(networking.get("serviceSubnet", ""))
 
 
 def _init(context: Context) -> Document:
-    host, facts = context.site.control_plane, context.control_plane
+    host = context.primary
+    facts = context.of(host)
+    return {
+        "localAPIEndpoint": _local_endpoint(host, facts),
+        "nodeRegistration": _registration(context, host, facts),
+        **_patience(context),
+    }
+
+
+def _patience(context: Context) -> Document:
+    """kubeadm gives a busy machine's API server one minute to answer; ours may take as long as the step."""
+    if not context.contents.version.arguments_are_lists:  # only v1beta4 lets one say so
+        return {}
+    return {"timeouts": {"kubernetesAPICall": "5m0s"}}
+
+
+def _local_endpoint(host: Host, facts: HostFacts) -> Document:
     endpoint: dict[str, Any] = {"bindPort": API_PORT}
     if host.address in facts.addresses:  # behind address translation the host does not have it
         endpoint["advertiseAddress"] = host.address
-    return {
-        "localAPIEndpoint": endpoint,
-        "nodeRegistration": _registration(context, host, facts),
-    }
+    return endpoint
 
 
 def _registration(context: Context, host: Host, facts: HostFacts) -> Document:
     registration: dict[str, Any] = {
         "name": node_name(facts),
-        "criSocket": context.contents.version.cri_socket,
+        "criSocket": f"unix://{paths.CONTAINERD_SOCKET}",
         "kubeletExtraArgs": _kubelet_arguments(context, host, facts),
     }
-    takes_pods = Role.WORKER in host.roles or not context.site.workers
-    if host.is_control_plane and takes_pods:
+    if host.is_control_plane and context.takes_pods(host):
         registration["taints"] = []
     return registration
 
 
-def _kubelet_arguments(context: Context, host: Host, facts: HostFacts) -> Document:
-    """Only what differs from host to host; the rest is in KubeletConfiguration."""
-    arguments = {"node-ip": host.address} if host.address in facts.addresses else {}
+def _kubelet_arguments(context: Context, host: Host, facts: HostFacts) -> list[Any]:
+    """Only what differs from host to host and is no field of KubeletConfiguration, or can't be one yet."""
+    arguments = [argument("node-ip", host.address)] if host.address in facts.addresses else []
     driver = node_settings(facts).cgroup_driver
-    if driver != node_settings(context.control_plane).cgroup_driver:
-        arguments["cgroup-driver"] = driver
+    differs = driver != _common_driver(context)
+    if differs and not context.contents.version.kubelet_drop_ins:
+        arguments.append(argument("cgroup-driver", driver))
+    if facts.swap and not context.contents.version.kubelet_drop_ins:
+        arguments.append(argument("fail-swap-on", "false"))  # here alone: others keep the stricter setting
     return arguments
 
 
 def _cluster(context: Context) -> Document:
     env = {**context.contents.index.env, **context.site.env}
+    shared = shared_address(context)
+    names = {"apiServer": {"certSANs": [shared]}} if shared else {}
     return {
+        **deep(cluster_defaults(context.contents.version), names),
         "kubernetesVersion": context.contents.version.text,
         "clusterName": context.site.name,
         "controlPlaneEndpoint": f"{ENDPOINT}:{API_PORT}",
@@ -169,121 +209,16 @@ def _cluster(context: Context) -> Document:
 
 def _kubelet(context: Context) -> Document:
     return {
-        "cgroupDriver": node_settings(context.control_plane).cgroup_driver,
-        "failSwapOn": context.cluster.fail_swap_on,
+        **kubelet_defaults(),
+        "cgroupDriver": _common_driver(context),
+        "failSwapOn": True,
         "serializeImagePulls": False,  # they come from next door; waiting in a row helps nobody
     }
 
 
 def _kube_proxy(context: Context) -> Document:
-    return {} if context.cluster.conntrack_writable else {"conntrack": {"maxPerCore": 0}}
-
-
-def _merged(context: Context, kind: str, defaults: Document) -> dict[str, Any]:
-    bundled = _bundled(context.contents.files.get(KUBEADM_FILE, b""))
-    document = {"apiVersion": _api(context, kind), "kind": kind}
-    for layer in (defaults, bundled.get(kind, {}), context.site.kubeadm.get(kind, {})):
-        _check_api(context, kind, layer)
-        own = {key: value for key, value in layer.items() if key not in {"apiVersion", "kind"}}
-        document = _deep(document, _as_maps(own))
-    return document
-
-
-@cache
-def _bundled(text: bytes) -> Mapping[str, Document]:
-    """The documents of the bundle's etc/kubeadm.yml by kind. Raises Problems."""
-    if not text:
-        return {}
-    found: dict[str, Document] = {}
-    problems: list[Problem] = []
-    for document in yamldoc.load_all(text, KUBEADM_FILE):
-        kind = document.data.get("kind") if isinstance(document.data, dict) else None
-        if kind in _GROUPS:
-            found[str(kind)] = document.data
-        elif document.data is not None:
-            hint = f"kubeadm reads {', '.join(_GROUPS)}"
-            problems.append(
-                Problem(document.locate(["kind"]), "unknown-kind", f"unknown kind {kind!r}", hint)
-            )
-    if problems:
-        raise Problems(tuple(problems))
-    return found
-
-
-def _api(context: Context, kind: str) -> str:
-    match kind:
-        case "KubeletConfiguration":
-            return "kubelet.config.k8s.io/v1beta1"
-        case "KubeProxyConfiguration":
-            return "kubeproxy.config.k8s.io/v1alpha1"
-        case _:
-            return context.contents.version.kubeadm_api
-
-
-def _check_api(context: Context, kind: str, layer: Document) -> None:
-    given = str(layer.get("apiVersion", _GROUPS[kind]))
-    if not given.startswith(_GROUPS[kind]):
-        raise BundlerError(
-            f"{kind} can't be of {given}",
-            where=f"Kubernetes {context.contents.version.text}",
-            fix=f"write apiVersion: {_api(context, kind)}",
-            code=ExitCode.INPUT,
-        )
-
-
-def _deep(below: Document, above: Document) -> dict[str, Any]:
-    """Maps are merged key by key; anything else of `above` takes the place of what is in `below`."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = _deep(old, value) if both and old is not None else value
-    return merged
-
-
-def _as_maps(value: Any) -> Any:
-    """`extraArgs` in one form, whichever API version a document was written for."""
-    if isinstance(value, list):
-        return [_as_maps(part) for part in value]
-    if not isinstance(value, Mapping):
-        return value
-    return {key: _argument_map(part) if _is_arguments(key) else _as_maps(part) for key, part in value.items()}
-
-
-def _is_arguments(key: object) -> bool:
-    return key in {"extraArgs", "kubeletExtraArgs"}
-
-
-def _argument_map(value: Any) -> Any:
-    if isinstance(value, list):
-        return {
-            str(item["name"]): item["value"] for item in value if isinstance(item, Mapping) and "name" in item
-        }
-    return value
-
-
-def _as_lists(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_as_lists(part) for part in value]
-    if not isinstance(value, Mapping):
-        return value
-    return {
-        key: [{"name": name, "value": str(text)} for name, text in part.items()]
-        if _is_arguments(key) and isinstance(part, Mapping)
-        else _as_lists(part)
-        for key, part in value.items()
-    }
-
-
-def _dump(context: Context, *documents: Document) -> str:
-    return yaml.safe_dump_all(
-        [_form(context, document) for document in documents], sort_keys=True, explicit_start=True
-    )
-
-
-def _form(context: Context, document: Document) -> Any:
-    """`extraArgs` as this version's API has them."""
-    return _as_lists(document) if context.contents.version.arguments_are_lists else dict(document)
+    mode = {"mode": proxy_mode(context)}
+    return mode if context.cluster.conntrack_writable else {**mode, "conntrack": {"maxPerCore": 0}}
 
 
 def overlapping(context: Context) -> tuple[str, ...]:

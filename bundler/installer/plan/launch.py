@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind
+from bundler.core.variables import why_not
 from bundler.installer.plan import paths
 from bundler.installer.plan.contents import HELM_MEMBER, deliver
 from bundler.installer.plan.context import Context, files_digest
@@ -24,7 +25,7 @@ def launch(context: Context, app: App, *, phase: Phase, after: tuple[str, ...]) 
     files that would have to be rendered on site.
     """
     _refuse_templates(context, app)
-    host = context.site.control_plane.address
+    host = context.primary.address
     delivery = Deliver(
         id=ident(Phase.DISTRIBUTE, host, f"app-{app.name}"),
         host=host,
@@ -53,7 +54,7 @@ def folder_of(app: App) -> str:
 
 def helm_steps(context: Context) -> tuple[Step, ...]:
     """What every chart needs on the control plane: Helm's library and the frozen installer to call it."""
-    host = context.site.control_plane.address
+    host = context.primary.address
     library = context.contents.required(HELM_MEMBER)
     delivery = Deliver(
         id=ident(Phase.DISTRIBUTE, host, "helm"),
@@ -135,14 +136,14 @@ def _apply(
 def _helm(
     context: Context, app: App, phase: Phase, after: tuple[str, ...], files: tuple[Delivery, ...]
 ) -> tuple[Step, ...]:
-    host = context.site.control_plane.address
+    host = context.primary.address
     request = {
         "release": app.name,
         "chart": folder_of(app),
         "namespace": app.namespace or "default",
         "timeout": int(APP_DEADLINE),
         "kubeconfig": "/etc/kubernetes/admin.conf",
-        "server_side": context.contents.version.server_side_apply,
+        "server_side": True,
     }
     install = Exec(
         id=ident(phase, host, f"helm-{app.name}"),
@@ -150,13 +151,19 @@ def _helm(
         phase=phase,
         reason=f"the app {app.name} is a chart; Helm waits until it is ready",
         after=(*after, helm_id(host)),
-        script=templates.script(
+        script=_diagnosis()
+        + templates.script(
             "helm.sh", runtime=paths.RUNTIME, library=paths.HELM_LIBRARY, inputs=files_digest(files)
         ),
         stdin=json.dumps(request, sort_keys=True),
         timeout=APP_DEADLINE + 60,
     )
     return (install,)
+
+
+def _diagnosis() -> str:
+    """The shell function `diagnose`, for a script that waits by itself."""
+    return f"{templates.load('kubectl.sh')}diagnose() {{\n{templates.load('diagnose.sh')}}}\n"
 
 
 def _commands(
@@ -183,17 +190,30 @@ class Commands:
     env: Mapping[str, str]
 
 
+def _check_names(app: str, variables: Mapping[str, str]) -> None:
+    """A bundle of an older builder may hold names that are code. Raises BundlerError (INPUT)."""
+    for name in variables:
+        if why := why_not(name):
+            raise BundlerError(
+                f"the variable {name!r} {why}",
+                where=f"app {app}",
+                fix="ask the vendor for a bundle without it, or take it out of the Clusterfile",
+                code=ExitCode.INPUT,
+            )
+
+
 def run_steps(
     context: Context, commands: Commands, *, phase: Phase, after: tuple[str, ...], inputs: str
 ) -> tuple[Step, ...]:
     """Write the variables, which may hold passwords, to a file, and run the commands with them."""
-    host, name = context.site.control_plane.address, commands.name
+    host, name = context.primary.address, commands.name
     variables = {
         **context.contents.index.env,
         **commands.env,
         **context.site.env,
         **context.site.app_env(name),
     }
+    _check_names(name, variables)
     environment = Write(
         id=ident(Phase.DISTRIBUTE, host, f"env-{name}"),
         host=host,

@@ -1,8 +1,11 @@
-"""The network plug-in, as soon as the API answers, and then all nodes Ready."""
+"""DNS and the network plug-in, as soon as the API answers, and then all nodes Ready."""
 
 from bundler.core.index import AppRole
+from bundler.core.words import counted
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.dns import dns_steps
 from bundler.installer.plan.ids import Ids
+from bundler.installer.plan.kubelet_certificates import kubelet_certificate_steps
 from bundler.installer.plan.launch import launch
 from bundler.installer.plan.steps import Await, Phase, Step
 from bundler.installer.scripts import render as templates
@@ -12,28 +15,33 @@ NODES_DEADLINE = 300.0  # seconds after the last join
 
 def network_steps(context: Context) -> tuple[Step, ...]:
     """The plug-in's pods start while the workers are still joining."""
-    host = context.site.control_plane.address
+    host = context.primary.address
     ids = Ids(host)
     plugins = tuple(
         step
         for app in context.contents.index.apps
         if app.role is AppRole.CNI
-        for step in launch(context, app, phase=Phase.NETWORK, after=(ids.init,))
+        for step in launch(context, app, phase=Phase.NETWORK, after=context.begun)
     )
-    joins = tuple(Ids(worker.address).join for worker in context.site.workers)
     applied = tuple(
         step.id for step in plugins if not isinstance(step, Await) and step.phase is Phase.NETWORK
     )
-    names = " ".join(node_name(facts) for _, facts in context.hosts())
+    dns = dns_steps(context)
+    names = " ".join(f"{node_name(facts)}/{host.address}" for host, facts in context.hosts())
+    count = len(context.site.hosts)
+    nodes = f"all {counted(count, 'node')}" if count > 1 else "the node"
     ready = Await(
         id=ids.ready,
         host=host,
         phase=Phase.NETWORK,
-        reason="apps are spread over all nodes, so all of them have to be there",
-        after=(ids.init, *applied, *joins),
-        script=templates.script("kubectl.sh", "nodes-ready.sh", nodes=names),
-        subject=f"all {len(context.site.hosts)} nodes to be Ready",
+        reason="apps are spread over all nodes and find each other by name",
+        after=(*context.begun, *applied, *context.joins, *(step.id for step in dns)),
+        script=templates.script(
+            "kubectl.sh", "nodes-ready.sh", *(("dns-ready.sh",) if dns else ()), nodes=names
+        ),
+        subject=f"{nodes} to be Ready" + (" and the DNS to answer" if dns else ""),
         deadline=NODES_DEADLINE,
+        interval=0.2,
         diagnose=templates.script("kubectl.sh", "diagnose.sh"),
     )
-    return (*plugins, ready)
+    return (*dns, *plugins, ready, *kubelet_certificate_steps(context))

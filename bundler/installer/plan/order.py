@@ -27,6 +27,18 @@ def arrange(title: str, steps: Iterable[Step], facts: Facts) -> Plan:
     )
 
 
+def closed(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps without what they come after and is none of them: that has happened before."""
+    wanted = tuple(steps)
+    names = {step.id for step in wanted}
+    return tuple(
+        step
+        if names.issuperset(step.after)
+        else replace(step, after=tuple(name for name in step.after if name in names))
+        for step in wanted
+    )
+
+
 def _left(ordered: tuple[Step, ...], done: Mapping[str, str]) -> tuple[Step, ...]:
     """Steps that are not done; behind a done one, they come after what that one came after."""
     through: dict[str, tuple[str, ...]] = {}  # of a done step: what is left before it

@@ -16,14 +16,24 @@ REGISTRY_KEY: Final = f"{CONFIG}/registry.key"
 REGISTRY_HTPASSWD: Final = f"{CONFIG}/registry.htpasswd"
 REGISTRY_UNIT: Final = "bundler-registry.service"
 
-CA: Final = f"{CONFIG}/ca.crt"
+CA: Final = f"{CONFIG}/ca.crt"  # the site's own
+CLUSTER_CA: Final = f"{CONFIG}/cluster-ca.crt"
+ENDPOINT_CONFIG: Final = f"{CONFIG}/endpoint.cfg"
+ENDPOINT_UNIT: Final = "bundler-endpoint.service"
+VIP_CONFIG: Final = f"{CONFIG}/vip.conf"
+VIP_CHECK: Final = f"{CONFIG}/vip-check"
+VIP_UNIT: Final = "bundler-vip.service"
 CERTS: Final = f"{CONFIG}/certs.d"
 CONTAINERD_CONFIG: Final = f"{CONFIG}/containerd.toml"
 CONTAINERD_SOCKET: Final = "/run/containerd/containerd.sock"
 
+CRICTL_CONFIG: Final = "/etc/crictl.yaml"
+KUBELET_DROP_INS: Final = "/etc/kubernetes/kubelet.conf.d"
+
 KUBEADM_CONFIG: Final = f"{CONFIG}/kubeadm.yml"
 JOIN_CONFIG: Final = f"{STATE}/join.json"
 DISCOVERY: Final = f"{STATE}/discovery.conf"
+SHARED_PKI: Final = f"{STATE}/join-pki"
 
 ARCHIVES: Final = f"{STATE}/archives"
 APPS: Final = f"{STATE}/apps"
@@ -35,7 +45,7 @@ HELM_LIBRARY: Final = f"{STATE}/helm/libhelm_c.so"
 # Folders that Kubernetes, containerd, network plug-ins and kubectl make while they run. Those that were not
 # there before us go as a whole when the cluster is deleted.
 TREES: Final = (
-    CONFIG,
+    CERTS,
     "/etc/kubernetes",
     "/etc/cni",
     "/etc/containerd",
@@ -54,7 +64,9 @@ TREES: Final = (
     "/var/lib/calico",
     "/var/log/calico",
     "/var/log/containers",
+    "/var/log/kubernetes",
     "/var/log/pods",
 )
-# Folders that they make and that may come to hold what is not theirs: they go if they are empty.
-FOLDERS: Final = ("/lib/modules", "/etc/ssl/certs")
+# Folders that may hold what is neither ours nor theirs, as keys and revocations in CONFIG/trust.d: they
+# go if they are empty.
+FOLDERS: Final = (CONFIG, "/lib/modules", "/etc/ssl/certs")

@@ -7,15 +7,19 @@ from typing import Final
 
 from bundler.core.archive.platforms import choose
 from bundler.core.errors import ExitCode, Location, Problem, Problems
+from bundler.core.hostnames import fault as name_fault
 from bundler.core.versions import matches
-from bundler.installer.facts.model import Facts, HostFacts
+from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, node_name
-from bundler.installer.plan.kubeadm import API_PORT, overlapping
+from bundler.installer.plan.dns import has_dns
+from bundler.installer.plan.endpoint import API_PORT, BALANCER, ENDPOINT, balanced
+from bundler.installer.plan.kubeadm import allows_cgroup_v1, overlapping
 from bundler.installer.plan.packages import carries_containerd
 from bundler.installer.plan.steps import Deliver, Plan
 from bundler.installer.plan.suites import TOOLS, own_suite, suite_of
-from bundler.installer.site.model import Host
+from bundler.installer.plan.vip import KEEPALIVED, vip_device, vip_program
+from bundler.installer.site.model import Host, LocalEndpoint, VirtualEndpoint
 
 GIB: Final = 1 << 30
 MIB: Final = 1 << 20
@@ -63,12 +67,21 @@ def check(context: Context, plan: Plan, limits: Limits) -> None:
         for problem in one(context, host, facts, limits)
     ]
     found += _bundle(context)
+    found += _endpoint(context)
     found += _names(context)
+    found += _conntrack(context)
     found += _clocks(context, limits)
     found += _subnets(context)
     found += _disks(context, plan, limits)
     if found:
         raise Problems(tuple(found), code=ExitCode.PREFLIGHT)
+
+
+def check_names(context: Context) -> None:
+    """Names that are none, before a step is made with one. Raises Problems (PREFLIGHT)."""
+    wrong = tuple(problem for problem in _names(context) if " is no host name: " in problem.message)
+    if wrong:
+        raise Problems(wrong, code=ExitCode.PREFLIGHT)
 
 
 def check_removal(facts: Facts) -> None:
@@ -155,6 +168,8 @@ def _ports(context: Context, host: Host, facts: HostFacts, _limits: Limits) -> I
     wanted: dict[int, str] = dict(_NODE_PORTS)
     if host.is_control_plane:
         wanted |= {**_CONTROL_PLANE_PORTS, context.site.registry.port: "the site's registry"}
+    elif balanced(context, host):
+        wanted[API_PORT] = "this node's way to the API"
     for port, user in sorted(wanted.items()):
         if port in facts.listening_ports:
             message = f"port {port}, which {user} needs, is taken"
@@ -163,7 +178,30 @@ def _ports(context: Context, host: Host, facts: HostFacts, _limits: Limits) -> I
             )
 
 
-_CHECKS: Final[tuple[Check, ...]] = (_access, _architecture, _system, _size, _ports)
+def _cgroup(context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+    if facts.cgroup is CgroupVersion.V1 and not allows_cgroup_v1(context):
+        version = context.contents.version
+        message = f"the host has cgroup v1, on which the kubelet of Kubernetes {version.text} does not start"
+        fix = (
+            "boot it with systemd.unified_cgroup_hierarchy=1 on the kernel's command line, or install a"
+            " release whose default is cgroup v2; only if that can't be, put failCgroupV1: false into a"
+            " KubeletConfiguration of the Clusterfile"
+        )
+        yield _problem(facts.address, "cgroup-v1", message, fix)
+
+
+def warnings(context: Context) -> tuple[str, ...]:
+    """What goes well today and should not stay so."""
+    if not context.contents.version.refuses_cgroup_v1:
+        return ()
+    old = [host.address for host, facts in context.hosts() if facts.cgroup is CgroupVersion.V1]
+    return tuple(
+        f"{address}: cgroup v1, which the site allows (failCgroupV1: false); a later Kubernetes will not"
+        for address in old
+    )
+
+
+_CHECKS: Final[tuple[Check, ...]] = (_access, _architecture, _system, _size, _ports, _cgroup)
 
 
 def _bundle(context: Context) -> Iterator[Problem]:
@@ -175,6 +213,9 @@ def _bundle(context: Context) -> Iterator[Problem]:
     if not carries_containerd(contents.index.packages) and not contents.runtime_archives:
         fix = "the Kubefile needs PACKAGE … containerd, or containerd's archive in cri/"
         yield _problem(contents.index.name, "bundle", "the bundle has no containerd", fix)
+    if has_dns(context) and not contents.has_coredns:
+        fix = "IMAGE registry.k8s.io/coredns/coredns:VERSION, or dns.disabled in a ClusterConfiguration"
+        yield _problem(contents.index.name, "bundle", "the bundle has no CoreDNS, the cluster's DNS", fix)
     for text in contents.index.kube_versions:
         if not matches(text, contents.version.text):
             message = f"the bundle installs Kubernetes {contents.version.text}, and is made for {text}"
@@ -182,20 +223,78 @@ def _bundle(context: Context) -> Iterator[Problem]:
             yield _problem(contents.index.name, "kube-version", message, fix)
 
 
+def _endpoint(context: Context) -> Iterator[Problem]:
+    match context.site.endpoint:
+        case LocalEndpoint() if len(context.site.control_planes) > 1:
+            yield from _balancers(context)
+        case VirtualEndpoint(address):
+            yield from _virtual(context, address)
+        case _:
+            return
+
+
+def _virtual(context: Context, address: str) -> Iterator[Problem]:
+    """Every control plane must be able to have the address."""
+    for host in context.site.control_planes:
+        facts = context.of(host)
+        if not vip_device(facts, address):
+            networks = ", ".join(text.partition(" ")[2] for text in facts.networks) or "none"
+            message = f"{address}, the API's virtual address, is in no network of this host ({networks})"
+            fix = "name a free address of the control planes' network in spec.endpoint.vip"
+            yield _problem(host.address, "vip-network", message, fix)
+        if not vip_program(context, facts):
+            message = f"a virtual address needs {KEEPALIVED}, which the bundle lacks for this host"
+            fix = f"add PACKAGE {own_suite(facts)} {KEEPALIVED} to the Kubefile, or leave spec.endpoint out"
+            yield _problem(host.address, "vip-program", message, fix)
+
+
+def _balancers(context: Context) -> Iterator[Problem]:
+    """Several control planes need something before them on each worker; one can be asked as it is."""
+    count = len(context.site.control_planes)
+    for host in context.site.workers:
+        if not balanced(context, host):
+            suite = own_suite(context.of(host))
+            message = (
+                f"a worker beside {count} control planes needs a balancer, and the bundle has no {BALANCER}"
+            )
+            fix = (
+                f"add PACKAGE {suite} {BALANCER} to the Kubefile, or a static {BALANCER} to bin/; "
+                "or name spec.endpoint.external, a balancer of your own"
+            )
+            yield _problem(host.address, "balancer", message, fix)
+
+
 def _names(context: Context) -> Iterator[Problem]:
+    """A host's name goes into every /etc/hosts and into scripts: it has to be one, and its own."""
     names = Counter(node_name(facts) for _, facts in context.hosts())
+    ours = {ENDPOINT, context.site.registry.domain}
+    fix = "hostnamectl set-hostname NAME"
     for host, facts in context.hosts():
         name = node_name(facts)
-        if names[name] > 1:
-            fix = "hostnamectl set-hostname NAME"
+        if not name or name == "localhost" or name.startswith("localhost."):
+            yield _problem(host.address, "hostname", "the host has no name", fix)
+        elif why := name_fault(name):
+            yield _problem(host.address, "hostname", f"its name {name[:80]!r} is no host name: {why}", fix)
+        elif name in ours:
+            yield _problem(host.address, "hostname", f"{name} is a name that the cluster itself needs", fix)
+        elif names[name] > 1:
             yield _problem(host.address, "hostname", f"another host is called {name} too", fix)
-        elif not name or name == "localhost":
-            yield _problem(host.address, "hostname", "the host has no name", "hostnamectl set-hostname NAME")
+
+
+def _conntrack(context: Context) -> Iterator[Problem]:
+    """kube-proxy has one setting for all nodes: the control plane decides, no worker loosens it."""
+    proxy = context.site.kubeadm.get("KubeProxyConfiguration", {})
+    left_alone = not context.cluster.conntrack_writable or "conntrack" in proxy
+    for host, facts in () if left_alone else context.hosts():
+        if not facts.conntrack_writable:
+            fix = "in the Clusterfile: KubeProxyConfiguration with conntrack: {maxPerCore: 0}, for all nodes"
+            message = "net.netfilter.nf_conntrack_max can't be set here, and kube-proxy needs to"
+            yield _problem(host.address, "conntrack", message, fix)
 
 
 def _clocks(context: Context, limits: Limits) -> Iterator[Problem]:
     """Against the control plane, whose certificates are refused where they are not yet valid."""
-    base = context.control_plane.clock_offset
+    base = context.of(context.primary).clock_offset
     for host, facts in context.hosts():
         apart = facts.clock_offset - base
         if abs(apart) > limits.clock:

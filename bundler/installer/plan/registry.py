@@ -1,7 +1,11 @@
-"""The site's registry on the control plane: certificate, configuration, unit, and images in its store."""
+"""The site's registry on every control plane: certificate, configuration, unit, and images in its store.
+
+Every one has all images, so any of them may be off; none replicates to another.
+"""
 
 from bundler.core.index import Image
 from bundler.core.reference import Reference
+from bundler.core.words import counted
 from bundler.installer.plan import paths
 from bundler.installer.plan import site_pki as site_secrets
 from bundler.installer.plan.context import Context, content_digest
@@ -10,6 +14,7 @@ from bundler.installer.plan.packages import packages_first
 from bundler.installer.plan.registry_paths import store_name
 from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
+from bundler.installer.site.model import Host
 
 
 def registry_steps(context: Context) -> tuple[Step, ...]:
@@ -17,11 +22,15 @@ def registry_steps(context: Context) -> tuple[Step, ...]:
     contents = context.contents
     first = tuple(dict.fromkeys((*contents.control_plane_images, *contents.node_images)))
     rest = tuple(name for name in context.contents.images if name not in set(first))
-    return (
-        *_write_steps(context),
-        *_image_steps(context, "images", first, besides=()),
-        *_image_steps(context, "app-images", rest, besides=first),
-        *_start_steps(context),
+    return tuple(
+        step
+        for host in context.registries
+        for step in (
+            *_write_steps(context, host),
+            *_image_steps(context, host, "images", first, besides=()),
+            *_image_steps(context, host, "app-images", rest, besides=first),
+            *_start_steps(context, host),
+        )
     )
 
 
@@ -51,36 +60,36 @@ def _tag_links(folder: str, top: str) -> tuple[str, str]:
     return f"{folder}/current {top}", f"{folder}/index/sha256/{top} {top}"
 
 
-def _delivered(context: Context, what: str) -> str:
-    return ident(Phase.DISTRIBUTE, context.site.control_plane.address, what)
+def _delivered(host: Host, what: str) -> str:
+    return ident(Phase.DISTRIBUTE, host.address, what)
 
 
-def _linked(context: Context, what: str) -> str:
-    return ident(Phase.REGISTRY, context.site.control_plane.address, what)
+def _linked(host: Host, what: str) -> str:
+    return ident(Phase.REGISTRY, host.address, what)
 
 
 def _image_steps(
-    context: Context, what: str, names: tuple[str, ...], *, besides: tuple[str, ...]
+    context: Context, host: Host, what: str, names: tuple[str, ...], *, besides: tuple[str, ...]
 ) -> tuple[Step, ...]:
-    host = context.site.control_plane.address
     lines = dict.fromkeys(line for name in names for line in links(context.contents.images[name]))
+    own = (_delivered(host, "images"),) if besides else packages_first(context, host)
+    # Everybody waits for the primary's, so the others' give way.
+    first = () if host == context.primary else (_delivered(context.primary, what),)
     return (
         Deliver(
-            id=_delivered(context, what),
-            host=host,
+            id=_delivered(host, what),
+            host=host.address,
             phase=Phase.DISTRIBUTE,
-            reason=f"the site's registry serves {len(names)} images from here",
-            after=(_delivered(context, "images"),)
-            if besides
-            else packages_first(context, context.site.control_plane),
+            reason=f"a registry of the site serves {counted(len(names), 'image')} from here",
+            after=(*own, *first),
             files=context.contents.image_deliveries(names, besides=besides),
         ),
         Exec(
-            id=_linked(context, what),
-            host=host,
+            id=_linked(host, what),
+            host=host.address,
             phase=Phase.REGISTRY,
-            reason=f"{len(names)} images get their names in the site's registry",
-            after=(_delivered(context, what),),
+            reason=f"{counted(len(names), 'image')} named in the site's registry",
+            after=(_delivered(host, what),),
             script=templates.script("links.sh", root=paths.REGISTRY_REPOSITORIES),
             stdin="".join(f"{line}\n" for line in lines),
             timeout=300.0,
@@ -88,9 +97,10 @@ def _image_steps(
     )
 
 
-def _files(context: Context) -> tuple[tuple[str, str, str, bool], ...]:
+def _files(context: Context, host: Host) -> tuple[tuple[str, str, str, bool], ...]:
     """(name of the step, path, content, secret) of what the registry reads."""
     secrets = context.secrets
+    server = secrets.registries[host.address]
     config = templates.render(
         "registry.yml.j2",
         root=paths.REGISTRY_STORE,
@@ -101,8 +111,8 @@ def _files(context: Context) -> tuple[tuple[str, str, str, bool], ...]:
     )
     unit = templates.render("registry.service.j2", config=paths.REGISTRY_CONFIG)
     files = (
-        ("certificate", paths.REGISTRY_CERTIFICATE, secrets.registry_certificate, False),
-        ("key", paths.REGISTRY_KEY, secrets.registry_key, True),
+        ("certificate", paths.REGISTRY_CERTIFICATE, server.certificate, False),
+        ("key", paths.REGISTRY_KEY, server.key, True),
         ("config", paths.REGISTRY_CONFIG, config, False),
         ("unit", f"{paths.UNITS}/{paths.REGISTRY_UNIT}", unit, False),
     )
@@ -110,11 +120,10 @@ def _files(context: Context) -> tuple[tuple[str, str, str, bool], ...]:
     return (*files, *htpasswd)
 
 
-def _write_steps(context: Context) -> tuple[Step, ...]:
-    host = context.site.control_plane.address
+def _write_steps(context: Context, host: Host) -> tuple[Step, ...]:
     kept = Write(
-        id=_linked(context, "secrets"),
-        host=host,
+        id=_linked(host, "secrets"),
+        host=host.address,
         phase=Phase.REGISTRY,
         reason="a later run finds the site's CA and certificates here",
         path=site_secrets.STORE,
@@ -124,31 +133,32 @@ def _write_steps(context: Context) -> tuple[Step, ...]:
     )
     writes = tuple(
         Write(
-            id=_linked(context, name),
-            host=host,
+            id=_linked(host, name),
+            host=host.address,
             phase=Phase.REGISTRY,
             reason="the registry speaks TLS with the site's own certificate",
-            after=(kept.id, Ids(host).prepare),
+            after=(kept.id, Ids(host.address).prepare),
             path=path,
             content=content,
             mode=0o600 if secret else 0o644,
             secret=secret,
         )
-        for name, path, content, secret in _files(context)
+        for name, path, content, secret in _files(context, host)
     )
     return (kept, *writes)
 
 
-def _start_steps(context: Context) -> tuple[Step, ...]:
-    host = context.site.control_plane.address
-    ids = Ids(host)
-    files = _files(context)
+def _start_steps(context: Context, host: Host) -> tuple[Step, ...]:
+    ids = Ids(host.address)
+    files = _files(context, host)
+    # The primary's starts while images still come. The others have content before they are asked.
+    content = () if host == context.primary else (_linked(host, "images"),)
     start = Exec(
-        id=_linked(context, "start"),
-        host=host,
+        id=_linked(host, "start"),
+        host=host.address,
         phase=Phase.REGISTRY,
         reason="every node takes its images from here",
-        after=(ids.programs, *(_linked(context, name) for name, _, _, _ in files)),
+        after=(ids.programs, *content, *(_linked(host, name) for name, _, _, _ in files)),
         script=templates.script(
             "unit-start.sh",
             unit=paths.REGISTRY_UNIT,
@@ -158,10 +168,10 @@ def _start_steps(context: Context) -> tuple[Step, ...]:
     )
     ready = Await(
         id=ids.registry,
-        host=host,
+        host=host.address,
         phase=Phase.REGISTRY,
         reason="images can be pulled once it listens and knows their names",
-        after=(start.id, _linked(context, "images")),
+        after=(start.id, _linked(host, "images")),
         script=templates.script("listening.sh", port=f"{context.site.registry.port:04X}"),
         subject=f"the site's registry to listen on port {context.site.registry.port}",
         deadline=60.0,

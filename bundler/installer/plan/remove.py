@@ -15,12 +15,14 @@ _SCRIPTS = (
 
 def removal_steps(site: Site) -> tuple[Step, ...]:
     """On every host at once; none waits for another, since the whole cluster goes."""
-    return tuple(step for host in site.hosts for step in _one(site, host))
+    addresses = tuple(host.address for host in site.hosts)
+    return tuple(step for host in site.hosts for step in host_removal(host, addresses))
 
 
-def _one(site: Site, host: Host) -> tuple[Step, ...]:
+def host_removal(host: Host, site: tuple[str, ...], *, after: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """One host as it was found. site: addresses of all hosts, whose routes go."""
     steps: list[Step] = []
-    addresses = "".join(f"{other.address}\n" for other in site.hosts)
+    addresses = "".join(f"{address}\n" for address in site)
     for what, name, reason, timeout in _SCRIPTS:
         steps.append(
             Exec(
@@ -28,7 +30,7 @@ def _one(site: Site, host: Host) -> tuple[Step, ...]:
                 host=host.address,
                 phase=Phase.REMOVE,
                 reason=reason,
-                after=tuple(step.id for step in steps[-1:]),
+                after=(steps[-1].id,) if steps else after,
                 volatile=True,
                 script=templates.script(name),
                 stdin=addresses if what == "network" else "",

@@ -1,35 +1,39 @@
 """containerd on every host: its configuration, the registries it may ask, the first images."""
 
-import base64
+import re
+from typing import Final
 
-from bundler.core.reference import Reference
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.contents import deliver
 from bundler.installer.plan.context import Context, content_digest, files_digest
 from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.mirrors import Mirrors, ca_id, mirror_id, mirror_steps, mirrors_by_order
 from bundler.installer.plan.packages import carries_containerd, packages_of
-from bundler.installer.plan.registry_paths import store_name
 from bundler.installer.plan.settings import node_settings
 from bundler.installer.plan.steps import Deliver, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
 
+_UNTOLD: Final = (1, 7)
+
 
 def runtime_steps(context: Context) -> tuple[Step, ...]:
     """For every host: containerd started, pointed at the site's registry, and the first images pulled."""
-    mirrors = _mirror_files(context)
-    return tuple(step for host, facts in context.hosts() for step in _one(context, host, facts, mirrors))
+    mirrors = mirrors_by_order(context)
+    return tuple(
+        step
+        for host, facts in context.hosts()
+        for step in _one(context, host, facts, mirrors[context.registries_for(host)])
+    )
 
 
-def _one(
-    context: Context, host: Host, facts: HostFacts, mirrors: tuple[tuple[str, str], ...]
-) -> tuple[Step, ...]:
+def _one(context: Context, host: Host, facts: HostFacts, mirrors: Mirrors) -> tuple[Step, ...]:
     archives = () if _packaged(context, facts) else _archive_steps(context, host)
     return (
         *archives,
         *_start_steps(context, host, facts),
-        *_mirror_steps(context, host, mirrors),
+        *mirror_steps(context, host, mirrors),
         *_pull_steps(context, host, mirrors),
     )
 
@@ -104,9 +108,10 @@ def _start_steps(context: Context, host: Host, facts: HostFacts) -> tuple[Step, 
             reason="everything that runs in containers needs containerd",
             after=(config_id, unit_id, ids.packages if packaged else _unpacked(host)),
             script=templates.script(
+                "runtime-answers.sh",
                 "unit-start.sh",
+                ready="runtime_answers",
                 unit="containerd.service",
-                ready=paths.CONTAINERD_SOCKET,
                 inputs=content_digest(config + unit),
             ),
         ),
@@ -115,14 +120,24 @@ def _start_steps(context: Context, host: Host, facts: HostFacts) -> tuple[Step, 
 
 def _config(context: Context, facts: HostFacts) -> str:
     settings = node_settings(facts)
+    name = "containerd.toml.j2" if _version(context, facts) >= (2, 0) else "containerd-1.toml.j2"
     return templates.render(
-        "containerd.toml.j2",
+        name,
         certs=paths.CERTS,
         pause=context.contents.pause,
         systemd_cgroup=settings.systemd_cgroup,
         restrict_oom_score_adj=settings.restrict_oom_score_adj,
         disable_apparmor=settings.disable_apparmor,
     )
+
+
+def _version(context: Context, facts: HostFacts) -> tuple[int, int]:
+    """Of the containerd that this host gets; where nothing tells, 1.7: 2.x reads its configuration, too."""
+    if not _packaged(context, facts):
+        return context.contents.containerd or _UNTOLD
+    texts = (each.version for each in packages_of(context, facts) if carries_containerd((each,)))
+    match = re.match(r"(?:\d+:)?(\d+)\.(\d+)", next(texts, ""))
+    return (int(match[1]), int(match[2])) if match else _UNTOLD
 
 
 def _unit(*, packaged: bool) -> str:
@@ -135,79 +150,14 @@ def _unit(*, packaged: bool) -> str:
     )
 
 
-def _mirror_files(context: Context) -> tuple[tuple[str, str], ...]:
-    """(registry, hosts.toml) for each registry that the bundle's images name, the site's own, and all others.
-
-    The fallback for all others asks the site's registry too: it answers "not found", and nobody asks the
-    internet.
-    """
-    base = f"https://{context.site.registry.name}"
-    names = sorted({Reference.parse(name).registry for name in context.contents.images})
-    bundled = tuple(
-        (name, _hosts_toml(context, f"{base}/v2/{store_name(name)}", override=True)) for name in names
-    )
-    others = (context.site.registry.name, "_default")
-    return (*bundled, *((name, _hosts_toml(context, base, override=False)) for name in others))
-
-
-def _hosts_toml(context: Context, url: str, *, override: bool) -> str:
-    return templates.render(
-        "hosts.toml.j2", url=url, ca=paths.CA, override_path=override, authorization=_authorization(context)
-    )
-
-
-def _authorization(context: Context) -> str:
-    registry = context.site.registry
-    if not registry.username:
-        return ""
-    password = registry.password.reveal() if registry.password else ""
-    return "Basic " + base64.b64encode(f"{registry.username}:{password}".encode()).decode()
-
-
-def _mirror_steps(context: Context, host: Host, files: tuple[tuple[str, str], ...]) -> tuple[Step, ...]:
-    ids = Ids(host.address)
-    secret = bool(context.site.registry.username)
-    ca = Write(
-        id=ident(Phase.RUNTIME, host.address, "ca"),
-        host=host.address,
-        phase=Phase.RUNTIME,
-        reason="containerd trusts the site's registry by the site's own CA",
-        after=(ids.prepare,),
-        path=paths.CA,
-        content=context.secrets.ca_certificate,
-    )
-    mirrors = tuple(
-        Write(
-            id=ident(Phase.RUNTIME, host.address, f"mirror-{name}"),
-            host=host.address,
-            phase=Phase.RUNTIME,
-            reason=_mirror_reason(name),
-            after=(ids.prepare,),
-            path=f"{paths.CERTS}/{name}/hosts.toml",
-            content=content,
-            mode=0o600,
-            secret=secret,
-        )
-        for name, content in files
-    )
-    return (ca, *mirrors)
-
-
-def _mirror_reason(name: str) -> str:
-    if name == "_default":
-        return "images of every other registry are asked for on the site too, never on the internet"
-    return f"images of {name} come from the site's registry"
-
-
-def _pull_steps(context: Context, host: Host, files: tuple[tuple[str, str], ...]) -> tuple[Step, ...]:
+def _pull_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ...]:
     """On the control plane, what the API needs first, the rest while it comes up; on workers all at once."""
     ids, contents = Ids(host.address), context.contents
-    mirrors = tuple(ident(Phase.RUNTIME, host.address, f"mirror-{name}") for name, _ in files)
     ready = (
         ids.containerd,
-        ident(Phase.RUNTIME, host.address, "ca"),
-        *mirrors,
-        Ids(context.site.control_plane.address).registry,
+        ca_id(host),
+        *(mirror_id(host, name) for name, _ in files),
+        Ids(context.primary.address).registry,
     )
     if not host.is_control_plane:
         return (_pull(host, ids.images, contents.node_images, ready),)
@@ -225,7 +175,7 @@ def _pull(host: Host, name: str, images: tuple[str, ...], after: tuple[str, ...]
         phase=Phase.RUNTIME,
         reason="the node's first images are there before Kubernetes asks for them",
         after=after,
-        script=templates.script("pull.sh", certs=paths.CERTS),
+        script=templates.script("runtime-answers.sh", "pull.sh", certs=paths.CERTS),
         stdin="".join(f"{image}\n" for image in images),
         timeout=900.0,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
+from bundler.installer.facts.model import CgroupVersion, HostFacts
 
 # What systemd-detect-virt --container may say.
 _CONTAINERS: Final = frozenset(
@@ -41,7 +41,6 @@ class NodeSettings:
 class ClusterSettings:
     """What holds for all nodes because Kubernetes has one setting for all of them."""
 
-    fail_swap_on: bool
     conntrack_writable: bool
 
 
@@ -59,10 +58,6 @@ def node_settings(host: HostFacts) -> NodeSettings:
     )
 
 
-def cluster_settings(facts: Facts) -> ClusterSettings:
-    """The strictest setting that every host can keep."""
-    hosts = facts.hosts.values()
-    return ClusterSettings(
-        fail_swap_on=not any(host.swap for host in hosts),
-        conntrack_writable=all(host.conntrack_writable for host in hosts),
-    )
+def cluster_settings(control_plane: HostFacts) -> ClusterSettings:
+    """The control plane's own; a worker's facts are that worker's word and bind no other host."""
+    return ClusterSettings(conntrack_writable=control_plane.conntrack_writable)

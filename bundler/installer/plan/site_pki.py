@@ -1,18 +1,21 @@
-"""The site's own secrets: a certificate authority, the registry's certificate, its htpasswd line.
+"""The site's own secrets: a certificate authority, the registries' certificates, their htpasswd line.
 
-They are made once and kept on the control plane (`STORE`, mode 0600, written by the plan). A later run reads
-them there first (`READ_SCRIPT`) and renews only what no longer holds, so that nothing on the site changes
-without a need.
+They are made once and kept on every control plane (`STORE`, mode 0600, written by the plan). A later run
+reads them there first (`READ_SCRIPT`) and renews only what no longer holds, so that nothing on the site
+changes without a need. Each registry has a certificate of its own: one more leaves the others as they are.
 
 Certificates follow RFC 5280; keys are ECDSA P-256 (RFC 5480). The htpasswd line is bcrypt, the one form that
 the registry reads.
 """
 
+import base64
 import ipaddress
 import json
+import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import bcrypt
 from cryptography import x509
@@ -21,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.site.model import Site
+from bundler.installer.site.model import Host, Site
 
 STORE: Final = "/var/lib/bundler/secrets.json"
 READ_SCRIPT: Final = f"if [ -f {STORE} ]; then cat {STORE}; fi"
@@ -32,17 +35,27 @@ _SLACK: Final = timedelta(hours=1)  # hosts' clocks may be a little behind ours
 
 
 @dataclass(frozen=True, slots=True)
+class ServerPair:
+    """A server's certificate and its key, as PEM texts."""
+
+    certificate: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Secrets:
     """PEM texts and one htpasswd line ("" where the registry asks for no password).
 
-    Private parts never show in a repr.
+    registries: by the host's address. encryption_key: 32 bytes in base64, with which the cluster's Secrets
+    are encrypted at rest; made once, since without it they can't be read any more. Private parts never show
+    in a repr.
     """
 
     ca_certificate: str
     ca_key: str = field(repr=False)
-    registry_certificate: str
-    registry_key: str = field(repr=False)
+    registries: Mapping[str, ServerPair]
     htpasswd: str = field(repr=False, default="")
+    encryption_key: str = field(repr=False, default="")
 
     def to_json(self) -> str:
         """The form kept in `STORE`."""
@@ -50,39 +63,68 @@ class Secrets:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote. Raises BundlerError (INPUT) for anything else."""
+        """Read what `to_json` wrote, or a version before several registries.
+
+        Raises BundlerError (INPUT) for anything else.
+        """
         try:
             values = json.loads(text)
+            pairs = _pairs(values)
             if not all(isinstance(value, str) for value in values.values()):
                 raise TypeError  # noqa: TRY301  (one answer to every way of being damaged)
-            return cls(**values)
-        except (ValueError, TypeError, AttributeError):
+            return cls(registries=pairs, **values)
+        except (ValueError, TypeError, AttributeError, KeyError):
             raise BundlerError(
                 "the site's kept secrets can't be read",
                 where=STORE,
                 code=ExitCode.INPUT,
-                fix=f"move {STORE} on the control plane away; new ones are made on the next run",
+                fix=f"move {STORE} on the control planes away; new ones are made on the next run",
             ) from None
+
+
+def _pairs(values: dict[str, Any]) -> Mapping[str, ServerPair]:
+    """Take the registries' pairs out of the values. Raises KeyError, TypeError or AttributeError."""
+    if "registries" not in values:  # there was one, whose address its certificate knows
+        return {"": ServerPair(values.pop("registry_certificate"), values.pop("registry_key"))}
+    pairs = {address: ServerPair(**pair) for address, pair in values.pop("registries").items()}
+    if not all(isinstance(text, str) for pair in pairs.values() for text in (pair.certificate, pair.key)):
+        raise TypeError
+    return pairs
+
+
+def kept(found: Iterable[str]) -> str:
+    """Of what several control planes keep, in their order, the first that is something."""
+    return next((text for text in found if text.strip()), "")
 
 
 def renew(*, found: str, site: Site, now: datetime) -> Secrets:
     """What the site needs, keeping of `found` (the output of `READ_SCRIPT`) all that still holds.
 
-    now: the installing machine's time, with a zone. The registry's certificate is renewed in the last third
-    of its life, and when its names or its CA changed; the CA in the last third of its own.
+    now: the installing machine's time, with a zone. A registry's certificate is renewed in the last third of
+    its life, and when its names or its CA changed; the CA in the last third of its own.
     Raises BundlerError (INPUT) when `found` is damaged.
     """
-    kept = Secrets.from_json(found) if found.strip() else None
-    ca = _kept_ca(kept, now) or _new_ca(site, now)
-    names = _names(site)
-    server = _kept_server(kept, ca, names, now) or _new_server(ca, names, now)
+    old = Secrets.from_json(found) if found.strip() else None
+    ca = _kept_ca(old, now) or _new_ca(site, now)
     return Secrets(
         ca_certificate=ca.certificate_pem,
         ca_key=ca.key_pem,
-        registry_certificate=server.certificate_pem,
-        registry_key=server.key_pem,
-        htpasswd=_htpasswd(site, kept),
+        registries={host.address: _server(old, ca, _names(site, host), now) for host in site.control_planes},
+        htpasswd=_htpasswd(site, old),
+        encryption_key=(old.encryption_key if old else "") or _new_encryption_key(),
     )
+
+
+def _server(
+    old: Secrets | None, ca: "_Pair", names: x509.SubjectAlternativeName, now: datetime
+) -> ServerPair:
+    """One that is kept and still holds for these names, else a new one."""
+    known = old.registries.values() if old else ()
+    for text in known:
+        if pair := _kept_server(text, ca, names, now):
+            return ServerPair(pair.certificate_pem, pair.key_pem)
+    pair = _new_server(ca, names, now)
+    return ServerPair(pair.certificate_pem, pair.key_pem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +159,15 @@ def _fresh(certificate: x509.Certificate, now: datetime) -> bool:
     return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - life / 3
 
 
-def _kept_ca(kept: Secrets | None, now: datetime) -> _Pair | None:
-    pair = _load(kept.ca_certificate, kept.ca_key) if kept else None
+def _kept_ca(old: Secrets | None, now: datetime) -> _Pair | None:
+    pair = _load(old.ca_certificate, old.ca_key) if old else None
     return pair if pair and _fresh(pair.certificate, now) else None
 
 
 def _kept_server(
-    kept: Secrets | None, ca: _Pair, names: x509.SubjectAlternativeName, now: datetime
+    text: ServerPair, ca: _Pair, names: x509.SubjectAlternativeName, now: datetime
 ) -> _Pair | None:
-    pair = _load(kept.registry_certificate, kept.registry_key) if kept else None
+    pair = _load(text.certificate, text.key)
     if pair is None or not _fresh(pair.certificate, now):
         return None
     found = pair.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -191,9 +233,9 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _names(site: Site) -> x509.SubjectAlternativeName:
-    """The registry answers to its domain and to the control plane's address."""
-    texts = dict.fromkeys([site.registry.domain, site.control_plane.address])
+def _names(site: Site, host: Host) -> x509.SubjectAlternativeName:
+    """A registry answers to the site's name for all of them, and to its host's address."""
+    texts = dict.fromkeys([site.registry.domain, host.address])
     return x509.SubjectAlternativeName([_general_name(text) for text in texts])
 
 
@@ -204,7 +246,11 @@ def _general_name(text: str) -> x509.GeneralName:
         return x509.DNSName(text)
 
 
-def _htpasswd(site: Site, kept: Secrets | None) -> str:
+def _new_encryption_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _htpasswd(site: Site, old: Secrets | None) -> str:
     registry = site.registry
     if not registry.username:
         return ""
@@ -216,8 +262,8 @@ def _htpasswd(site: Site, kept: Secrets | None) -> str:
             where="spec.registry.localRegistry.password",
             code=ExitCode.INPUT,
         )
-    if kept and _matches(kept.htpasswd, registry.username, password):
-        return kept.htpasswd
+    if old and _matches(old.htpasswd, registry.username, password):
+        return old.htpasswd
     return f"{registry.username}:{bcrypt.hashpw(password, bcrypt.gensalt(10)).decode()}\n"
 
 

@@ -100,7 +100,7 @@ class Await(_Step):
     script: str
     subject: str
     deadline: float
-    interval: float = 0.5
+    interval: float = 0.2
     diagnose: str = ""
 
 
@@ -126,8 +126,12 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done, in an order in which it can be done: a step stands behind those in its `after`."""
+    """What will be done, in an order in which it can be done: a step stands behind those in its `after`.
+
+    warnings: what a person should know before.
+    """
 
     title: str
     steps: tuple[Step, ...]
     done: tuple[Done, ...] = field(default=())
+    warnings: tuple[str, ...] = ()

@@ -2,16 +2,19 @@
 
 import re
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from bundler.core.errors import BundlerError, ExitCode
 
 _FORM = re.compile(r"v?(\d+)\.(\d+)\.(\d+)([-+].*)?")
 
+OLDEST: Final = (1, 26)
+NEWEST_KNOWN: Final = (1, 37)  # the newest minor whose rendering has golden files
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class KubernetesVersion:
-    """`v1.20.2` as numbers; `text` keeps the whole, a suffix such as `-rc.1` included."""
+    """`v1.37.2` as numbers; `text` keeps the whole, a suffix such as `-rc.1` included."""
 
     major: int
     minor: int
@@ -20,43 +23,67 @@ class KubernetesVersion:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `v1.20.2` or `1.20.2`. Raises BundlerError (INPUT) for anything else."""
+        """Read `v1.37.2` or `1.37.2`. Raises BundlerError (INPUT) for anything else."""
         match = _FORM.fullmatch(text)
         if match is None:
             raise BundlerError(
                 f"not a Kubernetes version: {text[:80]!r}",
                 code=ExitCode.INPUT,
-                fix="the bundle's LABEL io.kubernetes.version must read like v1.20.2",
+                fix="the bundle's LABEL io.kubernetes.version must read like v1.37.2",
             )
         major, minor, patch = (int(match[group]) for group in (1, 2, 3))
         return cls(major, minor, patch, text if text.startswith("v") else f"v{text}")
 
+    def at_least(self, minor: int) -> bool:
+        """Whether this is 1.`minor` or newer."""
+        return (self.major, self.minor) >= (1, minor)
+
     @property
     def kubeadm_api(self) -> str:
         """The newest kubeadm configuration API that this version's kubeadm reads."""
-        if (self.major, self.minor) < (1, 22):
-            return "kubeadm.k8s.io/v1beta2"
-        if (self.major, self.minor) < (1, 31):
-            return "kubeadm.k8s.io/v1beta3"
-        return "kubeadm.k8s.io/v1beta4"
+        return f"kubeadm.k8s.io/v1beta{4 if self.at_least(31) else 3}"
 
     @property
     def arguments_are_lists(self) -> bool:
         """From v1beta4 on, `extraArgs` is a list of name and value instead of a map."""
-        return self.kubeadm_api.endswith("v1beta4")
-
-    @property
-    def cri_socket(self) -> str:
-        """containerd's socket in the form that kubeadm of this version writes it."""
-        path = "/run/containerd/containerd.sock"
-        return path if (self.major, self.minor) < (1, 24) else f"unix://{path}"
+        return self.at_least(31)
 
     @property
     def preflight_needs_crictl(self) -> bool:
         """Before 1.31, kubeadm's own checks call the program crictl; later ones speak CRI themselves."""
-        return (self.major, self.minor) < (1, 31)
+        return not self.at_least(31)
 
     @property
-    def server_side_apply(self) -> bool:
-        """General since 1.22; before, it refuses ports without a protocol, as most Services have them."""
-        return (self.major, self.minor) >= (1, 22)
+    def kubelet_drop_ins(self) -> bool:
+        """Whether the kubelet reads a folder of drop-ins (--config-dir) without being switched to it."""
+        return self.at_least(30)
+
+    @property
+    def knows_nftables(self) -> bool:
+        """Whether kube-proxy's nftables mode is generally available."""
+        return self.at_least(33)
+
+    @property
+    def refuses_cgroup_v1(self) -> bool:
+        """Whether the kubelet does not start on cgroup v1 unless `failCgroupV1` says so."""
+        return self.at_least(35)
+
+    @property
+    def authentication_api(self) -> str:
+        """The API of a file that limits anonymous requests to some paths; "" where there is none."""
+        if self.at_least(34):
+            return "apiserver.config.k8s.io/v1"
+        return "apiserver.config.k8s.io/v1beta1" if self.at_least(32) else ""
+
+
+def check_supported(version: KubernetesVersion) -> None:
+    """Raises BundlerError (UNSUPPORTED) for a version older than `OLDEST`."""
+    if (version.major, version.minor) >= OLDEST:
+        return
+    oldest = ".".join(map(str, OLDEST))
+    raise BundlerError(
+        f"Kubernetes {version.text} is too old for this installer",
+        why=f"{oldest} is the first version whose kubelet speaks CRI v1 alone, which containerd 2 requires",
+        fix=f"use a .run with Kubernetes {oldest} or newer; the vendor builds it FROM a newer base",
+        code=ExitCode.UNSUPPORTED,
+    )

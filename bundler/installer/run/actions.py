@@ -8,7 +8,7 @@ import re
 import shlex
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
@@ -17,12 +17,19 @@ from bundler.installer.plan.steps import Await, Deliver, Exec, Step, Write
 from bundler.installer.run.deliver import Source, deliver
 from bundler.installer.run.hostlock import TAKEN_OVER, taken_over
 from bundler.installer.run.journal import record
+from bundler.installer.run.timeouts import Timeouts
+from bundler.installer.scripts.render import load
 from bundler.installer.transport.protocol import Outcome, Transport
 
 _TAIL: Final = 20  # lines of output in an error
 _WRITE_TIMEOUT: Final = 120.0
 _ATTEMPT: Final = 60.0  # seconds beyond an Await's deadline for its last attempt and its diagnosis
+_TELL_EVERY: Final = 14  # seconds between two words on what is awaited; the view tells them every 15
 _NOT_READY: Final = 75  # exit status when a deadline has passed (EX_TEMPFAIL)
+_CAPTURED: Final = re.compile(r"[A-Za-z0-9+/=._-]{1,200000}")
+_FULL: Final = 74  # exit status when a step failed on a host whose disk is full (EX_IOERR)
+_FULL_LINE: Final = "no space left on "  # as full-disk.sh says it
+_ENOSPC: Final = "No space left on device"  # as programs say it; what they wrote may be gone by now
 _SLOT: Final = re.compile(r"@@([A-Za-z0-9_.-]+)@@")
 
 
@@ -62,6 +69,7 @@ class Desk:
     source: Source
     prelude: str
     captures: Captures
+    timeouts: Timeouts = field(default_factory=Timeouts)
 
 
 def perform(
@@ -85,22 +93,37 @@ def perform(
             outcome = transport.run(write_script(step, desk.prelude), stdin=[content], timeout=_WRITE_TIMEOUT)
         case Exec():
             stdin = [step.stdin.encode()] if step.stdin else []
-            script = exec_script(step, desk.prelude)
-            outcome = transport.run(script, stdin=stdin, timeout=step.timeout, on_output=say)
+            timeout = desk.timeouts.of(step, step.timeout)
+            script = exec_script(step, desk.prelude, timeout)
+            try:
+                outcome = transport.run(script, stdin=stdin, timeout=timeout, on_output=say)
+            except BundlerError as error:
+                raise _full_disk(step, transport, error) or error from None
         case Await():
-            outcome = _wait(step, transport, desk.prelude, say)
+            outcome = _wait(step, transport, desk, say)
     if outcome.status:
         raise failure(step, outcome)
     if isinstance(step, Exec) and step.capture:
-        desk.captures.keep(step.capture, outcome.stdout.strip())
+        desk.captures.keep(step.capture, _captured(step, outcome.stdout.strip()))
 
 
-def _wait(
-    step: Await, transport: Transport, prelude: str, on_output: Callable[[str], None] | None
-) -> Outcome:
-    script = await_script(step, prelude)
+def _captured(step: Exec, value: str) -> str:
+    """What goes into files of other hosts: one word, as certificates in base64 and tokens are."""
+    if not _CAPTURED.fullmatch(value):
+        raise BundlerError(
+            "the answer makes no sense",
+            where=f"{step.host}, step {step.id}",
+            why=f"{len(value)} characters that are not one word of base64 or a token",
+            code=ExitCode.STEP,
+        )
+    return value
+
+
+def _wait(step: Await, transport: Transport, desk: Desk, on_output: Callable[[str], None] | None) -> Outcome:
+    deadline = desk.timeouts.of(step, step.deadline)
+    script = await_script(step, desk.prelude, deadline)
     try:
-        return transport.run(script, timeout=step.deadline + _ATTEMPT, on_output=on_output)
+        return transport.run(script, timeout=deadline + _ATTEMPT, on_output=on_output)
     except BundlerError as error:
         if error.code is not ExitCode.STEP:
             raise
@@ -116,17 +139,17 @@ def guard(step: Step, patience: float = 0.0) -> str:
     return f"guard {shlex.quote(step.id)} {int(patience)}"
 
 
-def exec_script(step: Exec, prelude: str) -> str:
+def exec_script(step: Exec, prelude: str, timeout: float) -> str:
     """The step's script in a subshell, then its note in the journal."""
-    return f"""{prelude}
-{guard(step, step.timeout)}
+    return f"""{prelude}{load("full-disk.sh")}
+{guard(step, timeout)}
 step() {{
 :
 {step.script}
 }}
 (step) 8>&-
 status=$?
-[ "$status" = 0 ] || exit "$status"
+[ "$status" = 0 ] || {{ ! full_disk || exit {_FULL}; exit "$status"; }}
 {record(step)}
 """
 
@@ -134,28 +157,29 @@ status=$?
 def write_script(step: Write, prelude: str) -> str:
     """Writes standard input to a file beside its place, then renames it; one that is right is left alone."""
     mask = "077" if step.secret else "022"
-    return f"""{prelude}
+    return f"""{prelude}{load("full-disk.sh")}
 {guard(step)}
 umask 022
+failed() {{ ! full_disk || exit {_FULL}; exit 1; }}
 path={shlex.quote(step.path)}
 new=$path.bundler-new
 case $path in {journal.STATE}/*) ;; *) ledger_dir "${{path%/*}}" ;; esac
-mkdir -p "${{path%/*}}" || exit 1
+mkdir -p "${{path%/*}}" || failed
 trap 'rm -f "$new"' EXIT
-(umask {mask} && cat >"$new") && chmod {step.mode:04o} "$new" || exit 1
+(umask {mask} && cat >"$new") && chmod {step.mode:04o} "$new" || failed
 if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s "$new" "$path"; then
     chmod {step.mode:04o} "$path" || exit 1
 else
-    case $path in {journal.STATE}/*) ;; *) ledger_file "$path" || exit 1 ;; esac
-    mv -fT "$new" "$path" || exit 1
+    case $path in {journal.STATE}/*) ;; *) ledger_file "$path" || failed ;; esac
+    mv -fT "$new" "$path" || failed
 fi
 {record(step)}
 """
 
 
-def await_script(step: Await, prelude: str) -> str:
+def await_script(step: Await, prelude: str, deadline: float) -> str:
     """Tries on the host itself: waiting takes no round trips. In the end it tells the last output."""
-    return f"""{prelude}
+    return f"""{prelude}{load("full-disk.sh")}
 {guard(step)}
 attempt() {{
 :
@@ -165,17 +189,25 @@ diagnose() {{
 :
 {step.diagnose}
 }}
-end=$(($(date +%s) + {max(int(step.deadline), 1)}))
+end=$(($(date +%s) + {max(int(deadline), 1)}))
+tell=$(($(date +%s) + {_TELL_EVERY}))
 while :; do
     said=$( (attempt) 2>&1 </dev/null 8>&-)
     [ "$?" != 0 ] || break
-    if [ "$(date +%s)" -ge "$end" ]; then
+    now=$(date +%s)
+    if [ "$now" -ge "$tell" ]; then
+        printf '%s\\n' "$said" | tail -n 1
+        tell=$((now + {_TELL_EVERY}))
+    fi
+    if [ "$now" -ge "$end" ]; then
         printf '%s\\n' "$said" >&2
         (diagnose) >&2 2>&1 </dev/null 8>&-
+        ! full_disk || exit {_FULL}
         exit {_NOT_READY}
     fi
     sleep {step.interval:g}
 done
+[ -z "${{bundler_lost:-}}" ] || exit 0 # hosts were left out: the next run waits for them
 {record(step)}
 """
 
@@ -184,10 +216,19 @@ def failure(step: Step, outcome: Outcome) -> BundlerError:
     """The error for a step whose command ended with a status other than 0."""
     if outcome.status == TAKEN_OVER:
         return taken_over(step.host)
+    if outcome.status == _FULL or _ENOSPC in outcome.stderr:
+        return _no_space(step, outcome)
     output = "" if _is_secret(step) else _last_lines(outcome)
+    if isinstance(step, Exec) and outcome.status == _NOT_READY:
+        return BundlerError(
+            f"it did not become ready in time ({step.reason})",
+            where=f"{step.host}, step {step.id}",
+            why=output,
+            code=ExitCode.NOT_READY,
+        )
     if isinstance(step, Await) and outcome.status == _NOT_READY:
         return BundlerError(
-            f"gave up after {step.deadline:g} s of waiting for {step.subject}",
+            f"gave up waiting for {step.subject} (limit {step.deadline:g} s, times --timeout-factor)",
             where=f"{step.host}, step {step.id}",
             why=output,
             code=ExitCode.NOT_READY,
@@ -197,6 +238,27 @@ def failure(step: Step, outcome: Outcome) -> BundlerError:
         where=f"{step.host}, step {step.id}",
         why=output or "its output is kept back because it may hold secrets",
         code=ExitCode.STEP,
+    )
+
+
+def _full_disk(step: Step, transport: Transport, error: BundlerError) -> BundlerError | None:
+    """What to say in place of `error`, of a script that was ended: nothing it said is from behind its end."""
+    if error.code is not ExitCode.STEP:
+        return None
+    asked = transport.run(f"{load('full-disk.sh')}\nfull_disk", timeout=_WRITE_TIMEOUT)
+    return None if asked.status else _no_space(step, asked)
+
+
+def _no_space(step: Step, outcome: Outcome) -> BundlerError:
+    """The disk first, whatever the command itself complained of."""
+    lines = [line for line in outcome.stderr.splitlines() if line.startswith(_FULL_LINE)] or [_ENOSPC]
+    rest = "" if _is_secret(step) else _last_lines(outcome)
+    return BundlerError(
+        f"a step failed, and the disk is full: {'; '.join(dict.fromkeys(lines))}",
+        where=f"{step.host}, step {step.id}",
+        why=rest,
+        code=ExitCode.SPACE,
+        fix="make room there, then run the same command again: finished steps are left out",
     )
 
 

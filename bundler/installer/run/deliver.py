@@ -18,6 +18,7 @@ from bundler.core.archive.recipes import Content
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal
+from bundler.installer.facts.numbers import whole
 from bundler.installer.plan.steps import RUNTIME_MEMBER, Deliver, Delivery
 from bundler.installer.run.journal import record
 from bundler.installer.run.site_base import SiteBase
@@ -28,6 +29,7 @@ _LARGE: Final = 1 << 20  # bytes from which on it is worth to start another prog
 _SLACK: Final = 64 << 20  # bytes that a disk must have left in the end
 _PROBE_TIMEOUT = 600.0
 _SLOWEST: Final = 1 << 20  # bytes a second: a slower line counts as stuck
+_MOST_KIB: Final = 1 << 50  # an exbibyte
 _WRONG: Final = 65  # exit status for a digest that is not right (EX_DATAERR)
 # A copy whose connection was cut may still hang in its read and write into our files later: it is ended.
 # Whoever holds the lock is alive, so the number in it is no stranger's; its children hold it too.
@@ -123,7 +125,7 @@ def deliver(
     asked = transport.run(probe_script(step, wanted), timeout=_PROBE_TIMEOUT)
     if asked.status:
         return asked
-    found = parse_probe(asked.stdout)
+    found = parse_probe(asked.stdout, transport.address, len(wanted))
     there = found.placed | found.staged
     missing = [item for item in wanted if item.number not in there]
     check_space(transport.address, missing, found)
@@ -211,18 +213,29 @@ rm -rf "$box" "$box.lock"
 """
 
 
-def parse_probe(text: str) -> Probe:
-    """Read what `probe_script` wrote."""
+def parse_probe(text: str, address: str, count: int) -> Probe:
+    """Read what `probe_script` wrote of `count` items. Raises BundlerError (HOST) where it makes no sense."""
     numbers: dict[str, set[int]] = {"placed": set(), "staged": set()}
     mounts: dict[int, str] = {}
     free: dict[str, int] = {}
-    for line in text.splitlines():
-        word, number, *rest = line.split(" ", 3)
-        if word == "mount":
-            mounts[int(number)] = rest[1]
-            free[rest[1]] = int(rest[0]) << 10
-        else:
-            numbers[word].add(int(number))
+    try:
+        for line in text.splitlines():
+            word, number, *rest = line.split(" ", 3)
+            if word == "mount":
+                mounts[whole(number, most=count - 1)] = rest[1]
+                free[rest[1]] = whole(rest[0], most=_MOST_KIB) << 10
+            else:
+                numbers[word].add(whole(number, most=count - 1))
+    except (ValueError, KeyError, IndexError):
+        mounts.clear()
+    if len(mounts) != count:
+        raise BundlerError(
+            "the host's answer can't be read",
+            where=address,
+            why=f"asked for the room on its disks, it said: {text[-300:]!r}",
+            code=ExitCode.HOST,
+            fix="is it Linux with a POSIX shell and GNU coreutils? look at its disks: df -Pk",
+        )
     return Probe(frozenset(numbers["placed"]), frozenset(numbers["staged"]), mounts, free)
 
 

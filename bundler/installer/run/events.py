@@ -41,6 +41,13 @@ class StepOutput:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Steps that have been under way for long: how long (seconds), and the last line that each wrote."""
+
+    steps: tuple[tuple[Step, float, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished:
     """A step succeeded."""
 
@@ -78,6 +85,7 @@ Event = (
     | StepStarted
     | StepProgress
     | StepOutput
+    | Waiting
     | StepFinished
     | StepFailed
     | PhaseFinished

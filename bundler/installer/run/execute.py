@@ -2,11 +2,13 @@
 
 import contextlib
 import queue
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.steps import Deliver, Phase, Plan, Step
@@ -25,9 +27,21 @@ from bundler.installer.run.events import (
     StepStarted,
 )
 from bundler.installer.run.schedule import Limits, Schedule
+from bundler.installer.run.waits import Waits
+from bundler.installer.site.ranges import hosts
+from bundler.installer.transport.parallel import together
 from bundler.installer.transport.protocol import Transport
 
-GO_ON = "mend the cause, then run the same command again: finished steps are left out"
+_LOOK_UP: Final = 1.0  # seconds after which the walking thread looks at what takes long
+GO_ON: Final = "mend the cause, then run the same command again: finished steps are left out"
+
+
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """Hosts that may fail without ending the run, at most so many of them."""
+
+    hosts: frozenset[str] = frozenset()
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +60,15 @@ def execute(
     sink: Sink,
     *,
     limits: Limits | None = None,
+    excused: Excused | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> None:
-    """Do all steps of the plan; events go to `sink`, one at a time.
+) -> Mapping[str, BundlerError]:
+    """Do all steps of the plan; events go to `sink`, one at a time. The hosts that failed and were excused.
 
-    transports: by address, one for every host of the plan.
-    Raises BundlerError: the first failure's, once the steps under way have ended; INTERRUPTED after Ctrl-C.
+    transports: by address, one for every host of the plan. excused: hosts that may fail.
+    Raises BundlerError: all failures, once the steps under way have ended; INTERRUPTED after Ctrl-C.
     """
-    _Run(plan, transports, desk, sink, limits or Limits(), clock).walk()
+    return _Run(plan, transports, desk, sink, limits or Limits(), clock, excused or Excused()).walk()
 
 
 @dataclass(slots=True)
@@ -82,6 +97,7 @@ class _Run:
         sink: Sink,
         limits: Limits,
         clock: Callable[[], float],
+        excused: Excused,
     ) -> None:
         self._plan = plan
         self._transports = transports
@@ -92,9 +108,12 @@ class _Run:
         self._schedule = Schedule(plan, limits)
         self._phases = _Phases(Counter(step.phase for step in plan.steps))
         self._inbox: queue.SimpleQueue[Event | _Came] = queue.SimpleQueue()
-        self._failures: list[BundlerError] = []
+        self._failures: dict[str, BundlerError] = {}  # by host, its first one
+        self._lost: dict[str, BundlerError] = {}
+        self._excused = excused
+        self._waits = Waits(clock)
 
-    def walk(self) -> None:
+    def walk(self) -> Mapping[str, BundlerError]:
         began = self._clock()
         self._sink(RunStarted(self._plan.title, len(self._plan.steps), len(self._plan.done), self._size()))
         pool = ThreadPoolExecutor(self._limits.total, "step")
@@ -111,7 +130,8 @@ class _Run:
             pool.shutdown(wait=False, cancel_futures=True)
             self._sink(RunFinished(self._clock() - began, self._schedule.left))
         if self._failures:
-            raise self._failures[0]
+            raise _ended(self._failures, len(self._transports))
+        return self._lost
 
     def _size(self) -> int:
         deliveries = [step for step in self._plan.steps if isinstance(step, Deliver)]
@@ -123,27 +143,45 @@ class _Run:
                 self._start_ready(pool)
             if not self._schedule.running:
                 return
-            match self._inbox.get():
+            match self._next():
                 case _Came() as came:
+                    self._waits.end(came.step)
                     self._take(came)
+                case StepOutput() as output:
+                    self._waits.hear(output)
+                    self._sink(output)
+                case None:
+                    pass
                 case event:
                     self._sink(event)
+            if waiting := self._waits.due():
+                self._sink(waiting)
+
+    def _next(self) -> Event | _Came | None:
+        try:
+            return self._inbox.get(timeout=_LOOK_UP)
+        except queue.Empty:
+            return None
 
     def _start_ready(self, pool: ThreadPoolExecutor) -> None:
         for step in self._schedule.take():
             self._phases.start(step.phase, self._clock())
             self._sink(StepStarted(step))
-            pool.submit(self._perform, step)
+            self._waits.begin(step)
+            pool.submit(self._perform, step, tuple(self._lost))
 
-    def _perform(self, step: Step) -> None:
+    def _perform(self, step: Step, lost: tuple[str, ...]) -> None:
         """Runs in a thread of the pool; everything it has to tell goes through the inbox."""
         began = self._clock()
         error: BaseException | None = None
+        desk = self._desk
+        if lost:  # scripts that look at all hosts leave these out
+            desk = replace(desk, prelude=f"bundler_lost={shlex.quote(' '.join(lost))}\n{desk.prelude}")
         try:
             perform(
                 step,
                 self._transports[step.host],
-                self._desk,
+                desk,
                 on_bytes=lambda size: self._inbox.put(StepProgress(step, size)),
                 on_line=lambda line: self._inbox.put(StepOutput(step, line)),
             )
@@ -162,10 +200,19 @@ class _Run:
             case BundlerError() as error:
                 self._schedule.failed(came.step)
                 error.fix = error.fix or GO_ON
-                self._failures.append(error)
+                if self._is_excused(came.step.host, error):
+                    self._lost.setdefault(came.step.host, error)
+                    self._schedule.abandon(came.step.host)
+                else:
+                    self._failures.setdefault(came.step.host, error)
                 self._sink(StepFailed(came.step, came.seconds, error))
             case bug:
                 raise bug
+
+    def _is_excused(self, host: str, error: BundlerError) -> bool:
+        if host not in self._excused.hosts or error.code in {ExitCode.BUSY, ExitCode.INTERRUPTED}:
+            return False
+        return host in self._lost or len(self._lost) < self._excused.most
 
     def _stop_all(self, pool: ThreadPoolExecutor) -> None:
         """End what runs on the hosts, all at once, and let the steps come back."""
@@ -174,6 +221,17 @@ class _Run:
             KeyboardInterrupt
         ):  # a second Ctrl-C: the hosts may be slow, the user is not
             close_all(self._transports)
+
+
+def _ended(failures: Mapping[str, BundlerError], total: int) -> BundlerError:
+    """All failures in one; of a single one, that and how many hosts are fine."""
+    if len(failures) > 1:
+        return together(failures, total)
+    (error,) = failures.values()
+    if total > 1:
+        fine = f"{total - 1} of {hosts(total)} {'is' if total == 2 else 'are'} fine"
+        error.why = f"{error.why}\n  {fine}" if error.why else fine
+    return error
 
 
 def close_all(transports: Mapping[str, Transport]) -> None:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bundler.core.archive.text import tame
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import tame
 from bundler.installer.scripts.render import script
 from bundler.installer.transport.parallel import on_each
 from bundler.installer.transport.protocol import Outcome, Transport

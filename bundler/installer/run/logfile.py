@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -19,17 +21,12 @@ from bundler.installer.run.events import (
     StepOutput,
     StepProgress,
     StepStarted,
+    Waiting,
 )
+from bundler.installer.run.redaction import redact
 
-_SHORTEST = 4  # a secret shorter than this would blot out ordinary words
-
-
-def redact(text: str, secrets: frozenset[str]) -> str:
-    """The text with every secret replaced; each line of a secret counts, as output comes by lines."""
-    lines = {line for secret in secrets for line in secret.splitlines() if len(line.strip()) >= _SHORTEST}
-    for line in sorted(lines, key=len, reverse=True):
-        text = text.replace(line, "***")
-    return text
+# What a terminal that shows the file would obey: controls beyond ASCII, directions of writing, surrogates.
+_UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
 def entry(event: Event) -> dict[str, Any] | None:
@@ -42,6 +39,11 @@ def entry(event: Event) -> dict[str, Any] | None:
             said = {"event": "start", "host": step.host, "step": step.id, "reason": step.reason}
         case StepOutput(step, line):
             said = {"event": "output", "host": step.host, "step": step.id, "line": line}
+        case Waiting(steps):
+            waits = [
+                {"host": step.host, "step": step.id, "seconds": round(since)} for step, since, _ in steps
+            ]
+            said = {"event": "waiting", "steps": waits}
         case StepFinished(step, seconds):
             said = {"event": "done", "host": step.host, "step": step.id, "seconds": round(seconds, 3)}
         case StepFailed(step, seconds, error):
@@ -54,6 +56,15 @@ def entry(event: Event) -> dict[str, Any] | None:
         case StepProgress():
             said = None
     return said
+
+
+@lru_cache(maxsize=16)
+def _as_json(secrets: frozenset[str]) -> frozenset[str]:
+    return frozenset(json.dumps(each, ensure_ascii=False)[1:-1].replace("\\n", "\n") for each in secrets)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 class LogFile:
@@ -93,11 +104,9 @@ class LogFile:
         moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
         line = json.dumps({"time": moment, **said}, ensure_ascii=False)
         # json.dumps escapes quotes and backslashes: the secrets are looked for in the form they have in it.
-        secrets = frozenset(
-            json.dumps(each, ensure_ascii=False)[1:-1].replace("\\n", "\n") for each in self._secrets()
-        )
+        secrets = _as_json(self._secrets())
         with self._lock:
-            self._stream.write(redact(line, secrets) + "\n")
+            self._stream.write(_UNSEEN.sub(_escaped, redact(line, secrets)) + "\n")
 
     def close(self) -> None:
         """Close the file."""

@@ -26,7 +26,9 @@ class Report:
     left: int = 0
     size: int = 0
     nodes: str = ""
+    lost: dict[str, str] = field(default_factory=dict)  # hosts that failed and were excused, with the reason
     log: str = ""
+    error: str = ""  # what ended the run, if it failed
     phases: dict[str, float] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
@@ -55,19 +57,22 @@ class Report:
             for host in self.site.hosts
         ]
         phases = [f"  {name:<16} {seconds:>7.1f} s" for name, seconds in self.phases.items()]
-        counts = f"{len(self.steps)} steps done, {self.done_before} were done before"
         parts = [
-            f"{self.title}: {counts}, {self.seconds:.1f} s",
+            f"{self.title}: {self._counts()}, {self.seconds:.1f} s",
             *_part("hosts", hosts),
             *_part("phases (they overlap)", phases),
             *_part("nodes", [f"  {line}" for line in self.nodes.splitlines()]),
         ]
         if self.nodes:
             where = self.site.control_plane.address
-            parts.append(f"next: on {where}, kubectl --kubeconfig /etc/kubernetes/admin.conf get pods -A")
+            parts.append(f"next: on {where}, kubectl get pods -A")
         if self.log:
             parts.append(f"log: {self.log}")
         return "\n".join(parts)
+
+    def _counts(self) -> str:
+        done = f"{len(self.steps)} {'step' if len(self.steps) == 1 else 'steps'} done"
+        return f"{done}, {self.done_before} before" if self.done_before else done
 
     def as_json(self) -> str:
         """For a program; keys are stable."""
@@ -86,8 +91,10 @@ class Report:
             "done_before": self.done_before,
             "left": self.left,
             "failed": self.failed,
+            "lost": self.lost,
             "nodes": self.nodes.splitlines(),
             "log": self.log,
+            "error": self.error,
         }
         return json.dumps(told, indent=2) + "\n"
 

@@ -35,6 +35,8 @@ class Schedule:
         for step in plan.steps:
             if not self._waits[step.id]:
                 self._ready[step.host].append(step.id)
+        self._over: set[str] = set()  # steps that nobody waits for any more
+        self._abandoned: set[str] = set()  # hosts
         self._running: Counter[str] = Counter()
         self._left = len(plan.steps)
 
@@ -62,14 +64,29 @@ class Schedule:
         """The step came back; its followers may be ready now."""
         self.failed(step)
         self._left -= 1
-        for name in self._followers[step.id]:
-            self._waits[name] -= 1
-            if not self._waits[name]:
-                self._ready[self._steps[name].host].append(name)
+        self._let_go(step.id)
 
     def failed(self, step: Step) -> None:
         """The step came back; its followers will never be ready."""
         self._running[step.host] -= 1
+
+    def abandon(self, host: str) -> None:
+        """No step of this host begins any more, and no step of another one waits for any of them."""
+        self._abandoned.add(host)
+        self._ready.pop(host, None)
+        for step in self._steps.values():
+            if step.host == host:
+                self._let_go(step.id)
+
+    def _let_go(self, name: str) -> None:
+        if name in self._over:
+            return
+        self._over.add(name)
+        for follower in self._followers[name]:
+            self._waits[follower] -= 1
+            host = self._steps[follower].host
+            if not self._waits[follower] and host not in self._abandoned:
+                self._ready[host].append(follower)
 
     def _candidates(self) -> Iterator[str]:
         for host, names in self._ready.items():

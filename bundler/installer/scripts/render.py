@@ -32,7 +32,7 @@ def script(*names: str, **variables: str) -> str:
 
 
 @cache
-def render(name: str, **values: str | bool) -> str:
+def render(name: str, **values: str | bool | tuple[object, ...]) -> str:
     """A file made from `name`. Raises jinja2.UndefinedError for a value that is missing."""
     return _environment().from_string(load(name)).render(values)
 

@@ -3,10 +3,14 @@
 Nothing here does I/O: a password that stands in a file or in the environment is only named.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final
+
+from bundler.core.errors import Location
+from bundler.core.yamldoc import Document
 
 REGISTRY_DOMAIN: Final = "registry.internal"  # .internal is reserved for private use
 REGISTRY_PORT: Final = 5000
@@ -74,12 +78,17 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One machine of the site. env: the host's own variables over the cluster's."""
+    """One machine of the site.
+
+    env: the host's own variables over the cluster's. labels: names of the site's own roles, in the file's
+    order; Kubernetes shows them as roles of the node.
+    """
 
     address: str
     roles: frozenset[Role]
     login: Login = Login()
     env: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
 
     @property
     def is_control_plane(self) -> bool:
@@ -88,8 +97,30 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalEndpoint:
+    """Each worker reaches the API through a TCP balancer of its own, on its loopback."""
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualEndpoint:
+    """An address that moves between the control planes (VRRP)."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalEndpoint:
+    """The address of a balancer that is not ours."""
+
+    address: str
+
+
+Endpoint = LocalEndpoint | VirtualEndpoint | ExternalEndpoint
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
-    """The site's own registry, on the control plane. username: "" for one that asks no one's name."""
+    """The site's own registry, on every control plane. username: "" for one that asks no one's name."""
 
     domain: str = REGISTRY_DOMAIN
     port: int = REGISTRY_PORT
@@ -102,30 +133,43 @@ class Registry:
         return f"{self.domain}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
 class Site:
     """The whole of a Clusterfile.
 
-    hosts: control plane first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
-    documents by kind, untouched. launch: the apps to start, in order, instead of the bundle's LAUNCH; None
-    where the file does not say. app_envs: an app's own variables. notices: what the user should be told.
+    hosts: control planes first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
+    documents by kind, untouched; documents: the same with their places in the file. dns: name servers that
+    the cluster's DNS asks for names outside of it; ntp: time servers of all hosts. launch: the apps to start,
+    in order, instead of the bundle's LAUNCH; None where the file does not say. app_envs: an app's own
+    variables. places: where the file speaks of apps: `launch/NAME`, `env/NAME`. notices: what the user should
+    be told.
     """
 
     name: str
     hosts: tuple[Host, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     registry: Registry = Registry()
+    endpoint: Endpoint = LocalEndpoint()
     kubeadm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    documents: Mapping[str, Document] = field(default_factory=dict, repr=False)
+    dns: tuple[str, ...] = ()
+    ntp: tuple[str, ...] = ()
     launch: tuple[str, ...] | None = None
     app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    places: Mapping[str, Location] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
     @property
     def control_plane(self) -> Host:
-        """The one host with the control plane."""
+        """The first control plane of the Clusterfile."""
         return next(host for host in self.hosts if host.is_control_plane)
 
-    @property
+    @cached_property
+    def control_planes(self) -> tuple[Host, ...]:
+        """Every host that runs the control plane."""
+        return tuple(host for host in self.hosts if host.is_control_plane)
+
+    @cached_property
     def workers(self) -> tuple[Host, ...]:
         """Every host without the control plane."""
         return tuple(host for host in self.hosts if not host.is_control_plane)
@@ -136,6 +180,12 @@ class Site:
             if host.address == address:
                 return host
         raise KeyError(address)
+
+    def without(self, addresses: Collection[str]) -> "Site":
+        """The same site with these hosts left out."""
+        if not addresses:
+            return self
+        return replace(self, hosts=tuple(host for host in self.hosts if host.address not in addresses))
 
     def app_env(self, name: str) -> Mapping[str, str]:
         """What the Clusterfile sets for this app, over everything else."""

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.site.model import Host, PasswordEnv, PasswordFile, PasswordSource, Secret, Site
+from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.local import LocalTransport, may_be_root, own_addresses
-from bundler.installer.transport.parallel import on_each
+from bundler.installer.transport.parallel import together, try_each
 from bundler.installer.transport.protocol import Transport
+
+_DIALLING: Final = 128  # hosts that are called at once: whoever doesn't answer costs time and nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,17 +20,28 @@ class Access:
     """What the caller's account brings along.
 
     environment: variables that `passwordEnv` may name. password: what the user typed, for every host that has
-    no other. accept_new: whether host keys that nobody knows yet are taken and remembered.
+    no other. accept_new: whether host keys that nobody knows yet are taken and remembered. tell: is told what
+    a person should know of a host. max_failed: so many workers may be out of reach.
     """
 
     home: Path
     environment: Mapping[str, str]
     password: Secret | None = None
     accept_new: bool = False
+    tell: Callable[[str], None] = lambda _text: None
+    max_failed: int = 0
 
 
-def connect_all(site: Site, access: Access, *, parallel: int) -> dict[str, Transport]:
-    """A transport for every host, logged in, by address.
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Transports by address, in the site's order; lost: workers that can't be reached, with the reason."""
+
+    transports: dict[str, Transport]
+    lost: dict[str, BundlerError]
+
+
+def connect_all(site: Site, access: Access, *, parallel: int) -> Connected:
+    """A transport for every host, logged in.
 
     Raises BundlerError that names every host that could not be reached; the others are closed again.
     """
@@ -45,13 +60,27 @@ def connect_all(site: Site, access: Access, *, parallel: int) -> dict[str, Trans
 
         return connect
 
+    def progress(done: int, failed: int, total: int) -> None:
+        bad = f", {failed:,} failed" if failed else ""
+        access.tell(f"connected to {done:,} of {hosts(total)}{bad}")
+
     try:
-        on_each({host.address: opener(host) for host in site.hosts}, parallel)
+        work = {host.address: opener(host) for host in site.hosts}
+        lost = try_each(work, max(parallel, _DIALLING), progress).failed
+        _check_lost(site, lost, access.max_failed)
     except BaseException:
         for transport in tuple(opened.values()):
             transport.close()
         raise
-    return {host.address: opened[host.address] for host in site.hosts}
+    order = (host.address for host in site.hosts if host.address not in lost)
+    return Connected({address: opened[address] for address in order}, lost)
+
+
+def _check_lost(site: Site, lost: Mapping[str, BundlerError], most: int) -> None:
+    """Only workers are excused, and no more of them than was said."""
+    workers = {host.address for host in site.workers}
+    if lost and (len(lost) > most or not lost.keys() <= workers):
+        raise together(lost, len(site.hosts))
 
 
 def password_of(host: Host, access: Access) -> Secret | None:
@@ -95,6 +124,6 @@ def _ssh_opener(access: Access) -> Callable[[Host, Secret | None], Transport]:
     trust = Trust(KnownHosts.of_user(access.home), access.accept_new)
 
     def connect(host: Host, password: Secret | None) -> Transport:
-        return open_ssh(host, Credentials.of(host, password, access.home), trust)
+        return open_ssh(host, Credentials.of(host, password, access.home), trust, access.tell)
 
     return connect

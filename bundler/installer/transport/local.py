@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import pwd
 import shutil
 import socket
 import struct
@@ -12,11 +13,11 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import IO, Final
 
-from bundler.core.frozen import child_environment
 from bundler.installer.transport import remote
 
 _SUDO: Final = ("sudo", "-n", "--")
 _SIOCGIFADDR: Final = 0x8915  # netdevice(7)
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def own_addresses() -> frozenset[str]:
@@ -38,8 +39,24 @@ def may_be_root() -> bool:
     if shutil.which("sudo") is None:
         return False
     # -k: a password that sudo remembers from before could run out half-way.
-    check = subprocess.run(["sudo", "-k", "-n", "true"], check=False, capture_output=True, timeout=20)
+    check = subprocess.run(
+        ["sudo", "-k", "-n", "true"], check=False, capture_output=True, timeout=20, env=environment()
+    )
     return check.returncode == 0
+
+
+def environment() -> dict[str, str]:
+    """All that a step on this machine sees of its environment: what a login over ssh would give it.
+
+    Nothing of the caller's own passes: passwords would lie open in /proc, BASH_ENV would run, and kubeadm
+    writes proxies into the cluster's manifests.
+    """
+    try:
+        user = pwd.getpwuid(os.geteuid())
+        name, home = user.pw_name, user.pw_dir
+    except KeyError:  # a machine without /etc/passwd
+        name, home = "root", "/root"
+    return {"USER": name, "LOGNAME": name, "HOME": home, "PATH": _PATH, "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
 
 
 class LocalTransport(remote.Runner):
@@ -55,7 +72,7 @@ class LocalTransport(remote.Runner):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=child_environment(),
+            env=environment(),
             cwd="/",
             start_new_session=True,  # Ctrl-C on the terminal is ours to handle
         )
@@ -87,7 +104,7 @@ class LocalTransport(remote.Runner):
         if running.group is None:
             return
         command = [*self._prefix, "/bin/sh", "-c", remote.kill_script(running.group)]
-        subprocess.run(command, check=False, capture_output=True, timeout=20, env=child_environment())
+        subprocess.run(command, check=False, capture_output=True, timeout=20, env=environment())
 
 
 def _feed(pipe: IO[bytes] | None, script: bytes, stdin: Iterable[bytes]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from bundler.installer.transport import hostkeys
 from bundler.installer.transport.hostkeys import KnownHosts, Verdict
 
 CONNECT_TIMEOUT: Final = 15.0  # seconds, for each of: TCP, key exchange, one try to log in
+AUTH_TIMEOUT: Final = 45.0  # seconds, for all tries
 KEEPALIVE: Final = 15  # seconds
 _DEAD_AFTER: Final = 60_000  # milliseconds without an answer (tcp(7), TCP_USER_TIMEOUT)
 _WINDOW: Final = 128 << 20
@@ -131,8 +133,11 @@ def _greet(host: Host, kinds: tuple[str, ...]) -> paramiko.Transport:
     if kinds:
         wanted = [name for kind in kinds for name in _signatures(kind) if name in options.key_types]
         options.key_types = wanted or options.key_types
+    transport.banner_timeout = CONNECT_TIMEOUT
     try:
         transport.start_client(timeout=CONNECT_TIMEOUT)
+        if not transport.initial_kex_done:  # paramiko comes back without a word when the time is over
+            raise TimeoutError(f"no greeting within {CONNECT_TIMEOUT:g} s")
     except IncompatiblePeer as error:
         transport.close()
         if kinds:
@@ -207,6 +212,7 @@ def _log_in(transport: paramiko.Transport, host: Host, credentials: Credentials)
     """Try key after key, then the password; stop at the first that is taken."""
     tried: list[str] = []
     transport.auth_timeout = CONNECT_TIMEOUT
+    began = time.monotonic()
     try:
         for label, key in _keys(credentials, tried):
             tried.append(label)
@@ -214,6 +220,8 @@ def _log_in(transport: paramiko.Transport, host: Host, credentials: Credentials)
                 transport.auth_publickey(host.login.user, key)
             if transport.is_authenticated():
                 return
+            if time.monotonic() - began > AUTH_TIMEOUT:
+                raise _refused(host, tried, f"no answer to the login within {AUTH_TIMEOUT:g} s")
         if credentials.password:
             tried.append("password")
             transport.auth_password(host.login.user, credentials.password.reveal())

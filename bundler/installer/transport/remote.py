@@ -16,10 +16,15 @@ from bundler.installer.transport.protocol import Outcome
 
 STDOUT_LIMIT = 8 << 20  # bytes kept of standard output; facts and journals of big hosts fit
 STDERR_LIMIT = 256 << 10
+LINES_LIMIT = 20_000  # lines of one script that are shown and logged
+LINE_LIMIT = 16 << 10  # bytes of each
 _HEAD = 16 << 10  # bytes of standard error among which our line stands; sudo's lecture may come before it
 
 _MARK = "bundler-process-group"
-_GROUP = re.compile(rf"^{_MARK} (\d+)\n", re.MULTILINE)
+_GROUP = re.compile(rf"^{_MARK} ([1-9][0-9]{{0,9}})\n", re.MULTILINE)
+
+# What setsid says of a script that a signal ended; who ended it is told by us.
+_SETSID = re.compile(r"^setsid: child \d+ did not exit normally.*\n?", re.MULTILINE)
 
 # `exec` lets no shell wait in between; dd reads exactly the script and leaves the rest of stdin alone.
 _BODY = (
@@ -53,6 +58,7 @@ class Tail:
         self._size = 0
         self._on_output = on_output
         self._line = b""
+        self._passed = 0  # lines handed on
         self._lock = threading.Lock()
 
     def add(self, data: bytes) -> None:
@@ -69,15 +75,20 @@ class Tail:
         """What was kept, without our own line, undecodable bytes replaced."""
         with self._lock:
             data = b"".join(self._parts)[-self._limit :]
-        return _GROUP.sub("", data.decode(errors="replace"), count=1)
+        return _SETSID.sub("", _GROUP.sub("", data.decode(errors="replace"), count=1))
 
     def _pass_on(self, data: bytes, on_output: Callable[[str], None]) -> None:
         *lines, rest = (self._line + data).split(b"\n")
         self._line = rest[-self._limit :]
         for line in lines:
-            text = line.decode(errors="replace")
-            if not text.startswith(_MARK):
+            text = line[-LINE_LIMIT:].decode(errors="replace")
+            if text.startswith(_MARK):
+                continue
+            self._passed += 1
+            if self._passed <= LINES_LIMIT:
                 on_output(text)
+            elif self._passed == LINES_LIMIT + 1:
+                on_output(f"… more than {LINES_LIMIT:,} lines; the rest is left out here")
 
 
 class Running:

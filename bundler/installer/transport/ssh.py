@@ -12,8 +12,9 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.site.model import Host, Secret
 from bundler.installer.transport import login, remote
 from bundler.installer.transport.login import Credentials, Trust
+from bundler.installer.transport.sessions import OPEN_TIMEOUT, Sessions
 
-_OPEN_TIMEOUT: Final = 30.0  # seconds for the host to open a channel
+_OPEN_TIMEOUT: Final = OPEN_TIMEOUT  # seconds for a host to begin a command, too
 _KILL_TIMEOUT: Final = 10.0  # seconds for a script to be ended
 _READ: Final = 64 << 10
 # paramiko's word for a channel that closed without an exit status; `setsid -w` gives one, so it was cut.
@@ -27,18 +28,18 @@ class SshTransport(remote.Runner):
     """
 
     def __init__(
-        self, host: Host, connection: paramiko.Transport, sudo: tuple[str, ...] = (), sudo_input: bytes = b""
+        self, host: Host, sessions: Sessions, sudo: tuple[str, ...] = (), sudo_input: bytes = b""
     ) -> None:
         super().__init__(host.address)
         self._host = host
-        self._connection = connection
+        self._sessions = sessions
         self._sudo = sudo
         self._sudo_input = sudo_input
 
     def close(self) -> None:
         """End every script that still runs, then the connection."""
         super().close()
-        self._connection.close()
+        self._sessions.close()
 
     def _finish(self, running: remote.Running, script: bytes, stdin: Iterable[bytes], timeout: float) -> int:
         channel = self._start(remote.command(script), running)
@@ -59,17 +60,22 @@ class SshTransport(remote.Runner):
             raise
         finally:
             timer.cancel()
-            _shut(channel)
+            self._sessions.release(channel)
         if status == _NO_STATUS and not running.late:
             raise self._lost(running)
         return status
 
-    def _start(self, command: str, running: remote.Running) -> paramiko.Channel:
+    def _start(self, command: str, running: remote.Running, *, spare: bool = False) -> paramiko.Channel:
         text = f"exec {shlex.join([*self._sudo, '/bin/sh', '-c', command])}" if self._sudo else command
         try:
-            channel = self._connection.open_session(timeout=_OPEN_TIMEOUT)
-            channel.exec_command(text)
+            channel = self._sessions.open(spare=spare)
         except (paramiko.SSHException, EOFError, OSError) as error:
+            raise self._lost(running, str(error)) from None
+        try:
+            with _bounded(channel):
+                channel.exec_command(text)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            self._sessions.release(channel)
             raise self._lost(running, str(error)) from None
         return channel
 
@@ -80,15 +86,17 @@ class SshTransport(remote.Runner):
 
     def _kill(self, running: remote.Running) -> None:
         """End a script's process group; nothing more can be done where the connection is gone."""
-        if running.group is None or not self._connection.is_active():
+        if running.group is None or not self._sessions.active:
             return
         script = remote.kill_script(running.group).encode()
         with contextlib.suppress(BundlerError, OSError, EOFError, paramiko.SSHException):
-            channel = self._start(remote.command(script), remote.Running())
-            channel.settimeout(_KILL_TIMEOUT)
-            with contextlib.closing(channel):
+            channel = self._start(remote.command(script), remote.Running(), spare=True)
+            try:
+                channel.settimeout(_KILL_TIMEOUT)
                 _feed(channel, iter([self._sudo_input + script]))
                 channel.recv(1)  # the end of its output is the end of it
+            finally:
+                self._sessions.release(channel)
 
     def _lost(self, running: remote.Running, why: str = "") -> BundlerError:
         if self._closed:
@@ -103,36 +111,40 @@ class SshTransport(remote.Runner):
         )
 
 
-def open_ssh(host: Host, credentials: Credentials, trust: Trust) -> SshTransport:
+def open_ssh(
+    host: Host, credentials: Credentials, trust: Trust, tell: Callable[[str], None] = lambda _text: None
+) -> SshTransport:
     """Connect, log in, and make sure that commands can run as root.
 
-    Raises BundlerError: HOST or TRUST.
+    tell: is told what a person should know of the host. Raises BundlerError: HOST or TRUST.
     """
-    connection = login.connect(host, credentials, trust)
+
+    def connect() -> paramiko.Transport:
+        return login.connect(host, credentials, trust)
+
+    sessions = Sessions(connect(), login.where(host), connect, tell)
     try:
-        sudo, sudo_input = _root(connection, host, credentials.password)
+        sudo, sudo_input = _root(sessions, host, credentials.password)
     except BaseException:
-        connection.close()
+        sessions.close()
         raise
-    return SshTransport(host, connection, sudo, sudo_input)
+    return SshTransport(host, sessions, sudo, sudo_input)
 
 
-def _root(
-    connection: paramiko.Transport, host: Host, password: Secret | None
-) -> tuple[tuple[str, ...], bytes]:
+def _root(sessions: Sessions, host: Host, password: Secret | None) -> tuple[tuple[str, ...], bytes]:
     """The words that make a command run as root, and what they read before it.
 
     sudo is asked once, beforehand: it must be known whether it reads a password, or the password would become
     part of a script's input. -k: what it remembers from an earlier time could run out half-way.
     """
-    if _status(connection, host, 'test "$(id -u)" = 0')[0] == 0:
+    if _status(sessions, host, 'test "$(id -u)" = 0')[0] == 0:
         return (), b""
-    status, said = _status(connection, host, "sudo -k -n true")
+    status, said = _status(sessions, host, "sudo -k -n true")
     if status == 0:
         return ("sudo", "-n", "--"), b""
     if password:
         line = password.reveal().encode() + b"\n"
-        status, said = _status(connection, host, "sudo -k -S -p '' true", line)
+        status, said = _status(sessions, host, "sudo -k -S -p '' true", line)
         if status == 0:
             return ("sudo", "-k", "-S", "-p", "", "--"), line
     raise BundlerError(
@@ -144,17 +156,14 @@ def _root(
     )
 
 
-def _status(connection: paramiko.Transport, host: Host, command: str, stdin: bytes = b"") -> tuple[int, str]:
+def _status(sessions: Sessions, host: Host, command: str, stdin: bytes = b"") -> tuple[int, str]:
     """Exit status and output of a small command."""
     try:
-        channel = connection.open_session(timeout=_OPEN_TIMEOUT)
-        with contextlib.closing(channel):
-            channel.settimeout(_OPEN_TIMEOUT)
-            channel.set_combine_stderr(True)
-            channel.exec_command(command)
-            _feed(channel, iter([stdin]))
-            said = b"".join(iter(lambda: channel.recv(_READ), b""))
-            return channel.recv_exit_status(), said.decode(errors="replace")
+        channel = sessions.open()
+        try:
+            return _asked(channel, command, stdin)
+        finally:
+            sessions.release(channel)
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise BundlerError(
             "the host closed the connection after the login",
@@ -163,6 +172,30 @@ def _status(connection: paramiko.Transport, host: Host, command: str, stdin: byt
             code=ExitCode.HOST,
             fix="look at the user's shell and at sshd's log on the host",
         ) from None
+
+
+def _asked(channel: paramiko.Channel, command: str, stdin: bytes) -> tuple[int, str]:
+    with _bounded(channel):
+        channel.settimeout(_OPEN_TIMEOUT)
+        channel.set_combine_stderr(True)
+        channel.exec_command(command)
+        _feed(channel, iter([stdin]))
+        said = channel.recv(_READ)
+        while more := channel.recv(_READ):
+            said = (said + more)[-_READ:]
+        return channel.recv_exit_status(), said.decode(errors="replace")
+
+
+@contextlib.contextmanager
+def _bounded(channel: paramiko.Channel) -> Iterator[None]:
+    """paramiko waits for ever for a host's yes and for an exit status: a channel that is closed gives up."""
+    timer = threading.Timer(_OPEN_TIMEOUT, _shut, (channel,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _chain(head: bytes, stdin: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,20 +1,21 @@
 """The files behind `trust`: trust folders, --trust, and which key signed a product before.
 
-`FOLDER/trust.d/*.pub` are trusted keys, `*.revoked` those that are refused; FOLDER is /etc/bundler, and
+`FOLDER/trust.d/*.pub` are trusted keys, `*.revoked` those that are refused, by key or fingerprint; FOLDER
+is /etc/bundler, and
 ~/.config/bundler for one user. `~/.config/bundler/known-products` has a line `NAME SHA256:…` for each product
 that was used; the last one of a name counts.
 """
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.sshkey import FINGERPRINT, AllowedSigner, parse_signers
-from bundler.core.trustwords import MAX_FILE, Named, unreadable
+from bundler.core.sshkey import FINGERPRINT, AllowedSigner, parse_revoked, parse_signers
+from bundler.core.trustwords import Named, read_keys, unreadable
 from bundler.installer.trust.trust import Keys
 
 MACHINE: Final = Path("/etc/bundler")
@@ -42,10 +43,11 @@ class Keyring:
         Raises BundlerError: TRUST for a file or folder that others may write to, NOT_FOUND, and Problems.
         """
         words = Named.parse(named)
-        here = [signer for folder in self.folders for signer in _signers(folder, ".pub")]
-        revoked = {each.key.fingerprint for folder in self.folders for each in _signers(folder, ".revoked")}
+        files = [path for folder in self.folders for path in _files(folder)]
+        here = [signer for path in files if path.suffix == ".pub" for signer in _signers(path)]
+        revoked = [_revoked(path) for path in files if path.name.endswith(".revoked")]
         trusted = Named(words.fingerprints, (*words.signers, *here))
-        return Keys(trusted, frozenset(revoked), self._known(product))
+        return Keys(trusted, frozenset().union(*revoked), self._known(product))
 
     def remember(self, product: str, fingerprint: str) -> str:
         """Note that this key has signed the product; "" or why it could not be noted."""
@@ -76,22 +78,54 @@ class Keyring:
         return next((key for key in reversed(keys) if FINGERPRINT.fullmatch(key)), "")
 
 
-def _signers(folder: Path, suffix: str) -> list[AllowedSigner]:
+def _files(folder: Path) -> list[Path]:
+    """What lies in a trust folder; nothing where there is none.
+
+    Raises BundlerError (TRUST) where others may put files there, and where it can't be read: it may hold
+    revocations.
+    """
     try:
-        _check_owner(folder, folder.stat())
+        folder.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise unreadable(folder, error) from error
-    return [signer for path in _files(folder, suffix) for signer in parse_signers(_read(path), str(path))]
-
-
-def _files(folder: Path, suffix: str) -> Iterator[Path]:
+        raise _closed(folder, error) from error
     try:
-        names = sorted(folder.iterdir())
+        for each in (folder.parent, folder):
+            _check_owner(each, each.stat())
+        return sorted(folder.iterdir())
     except OSError as error:
-        raise unreadable(folder, error) from error
-    return (path for path in names if path.suffix == suffix)
+        raise _closed(folder, error) from error
+
+
+def _closed(folder: Path, error: OSError) -> BundlerError:
+    return BundlerError(
+        "the trust folder can't be read, so no key is trusted",
+        where=folder,
+        why=error.strerror or str(error),
+        code=ExitCode.TRUST,
+        fix="put the folder right, or remove it",
+    )
+
+
+def _signers(path: Path) -> tuple[AllowedSigner, ...]:
+    return parse_signers(_read(path), str(path))
+
+
+def _revoked(path: Path) -> frozenset[str]:
+    """The keys that a file refuses. What can't be read whole is an error, never an empty list."""
+    try:
+        return parse_revoked(_read(path), str(path))
+    except BundlerError as error:
+        if error.code is ExitCode.TRUST:
+            raise
+        raise BundlerError(
+            "the list of revoked keys can't be read, so no key is trusted",
+            where=path,
+            why=error.why or error.what,
+            code=ExitCode.TRUST,
+            fix="put the file right, or remove it",
+        ) from error
 
 
 def _read(path: Path) -> str:
@@ -99,7 +133,7 @@ def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
             _check_owner(path, os.fstat(file.fileno()))
-            return file.read(MAX_FILE).decode(errors="replace")
+            return read_keys(path, file)
     except OSError as error:
         raise unreadable(path, error) from error
 

@@ -6,7 +6,7 @@ trust folder, names the keys.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn, Self
 
 from bundler.core.archive.seal import Seal
@@ -103,16 +103,16 @@ def judge(seal: Seal, signature: Signature | None, keys: Keys, allowed: Allowed,
 
 
 def check_site(verdict: Verdict, records: Iterable[Release], allowed: Allowed) -> None:
-    """Hold the file against what the site's hosts remember of the same product.
+    """Hold the file against what the site's hosts remember.
 
-    Raises BundlerError (TRUST) for another key and for an older version, unless that is allowed.
+    Raises BundlerError (TRUST) for an older version, and for another key than this product's bundles had here
+    or, where the site has other products only, than any of theirs had; each unless it is allowed. A site that
+    once took an unsigned file has no key to hold a signed one against: the first key has to be allowed, too.
     """
-    release = verdict.release
-    for record in records:
-        if record.name != release.name:
-            continue
-        signed_by_other = UNSIGNED not in {record.key, release.key} and record.key != release.key
-        if signed_by_other and not allowed.new_key:
+    release, before = verdict.release, tuple(records)
+    same = [record for record in before if record.name == release.name]
+    for record in same:
+        if release.key not in {record.key, UNSIGNED} and not allowed.new_key:
             _refuse_other(release, record.key, release.key)
         if is_older(release.version, record.version) and not allowed.downgrade:
             raise BundlerError(
@@ -121,6 +121,17 @@ def check_site(verdict: Verdict, records: Iterable[Release], allowed: Allowed) -
                 why="an older bundle may bring back faults that were mended",
                 fix="use the newer bundle; if going back is meant, add --allow-downgrade",
             )
+    known = {record.key for record in before}
+    if before and not same and release.key not in known and not allowed.new_key:
+        _refuse_product(release, before)
+
+
+def noted(release: Release, records: Iterable[Release]) -> tuple[Release, ...]:
+    """What the site remembers from now on: a product once signed keeps its key behind an unsigned file."""
+    before = {record.name: record for record in records}
+    old = before.pop(release.name, None)
+    key = old.key if old is not None and release.key == UNSIGNED else release.key
+    return (*before.values(), replace(release, key=key))
 
 
 def _who(signature: Signature, keys: Keys, now: float) -> str | None:
@@ -144,10 +155,20 @@ def _unsigned(seal: Seal, keys: Keys, allowed: Allowed) -> Verdict:
     return Verdict(Release(seal.name, seal.version, UNSIGNED), "")
 
 
+def _refuse_product(release: Release, before: Iterable[Release]) -> NoReturn:
+    has = ", ".join(f"{each.name} {each.version} ({each.key})" for each in before)
+    _refuse(
+        release,
+        f"this site has {has}; {release.name} is another product, of another key ({release.key})",
+        f"if this site is to get {release.name} as well, add --accept-new-key",
+    )
+
+
 def _refuse_other(product: Seal | Release, known: str, found: str) -> NoReturn:
     _refuse(
         product,
-        f"earlier bundles of {product.name} were signed by {known}, this one by {found}",
+        f"earlier bundles of {product.name} were {known if known == UNSIGNED else f'signed by {known}'}, "
+        f"this one is signed by {found}",
         f"ask the vendor whether the key has changed; if it has, add --trust {found} --accept-new-key",
     )
 

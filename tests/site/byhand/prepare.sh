@@ -5,11 +5,15 @@ cd "$(dirname "$0")"
 mkdir -p /etc/containerd
 cp containerd.toml /etc/containerd/config.toml
 dpkg --install --force-confold packages/*.deb >prepare.log 2>&1
+mkdir -p /opt/cni/bin /etc/kubernetes/manifests
 install -m 0755 bin/* /usr/local/bin/
-cp kubelet.service /etc/systemd/system/
+tar xzf cri/containerd.tar.gz -C /usr/local
+tar xzf cri/runc.tar.gz -C /usr/local/bin
+tar xzf cri/cni-plugins.tgz -C /opt/cni/bin
+cp kubelet.service containerd.service /etc/systemd/system/
 cat hosts >>/etc/hosts
 sysctl -qw net.ipv4.ip_forward=1
 systemctl daemon-reload
-systemctl -q enable kubelet
+systemctl -q enable kubelet containerd
 systemctl restart containerd
 (cd images && tar cf - .) | ctr -n k8s.io images import - >>prepare.log 2>&1

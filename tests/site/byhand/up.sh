@@ -34,7 +34,7 @@ on_workers prepare 'sh /root/byhand/prepare.sh' "$@"
 wait "$own"
 phase "packages, containerd, images"
 
-kubeadm init --config kubeadm.yml --skip-phases=preflight,addon/coredns >init.log 2>&1
+kubeadm init --config kubeadm.yml --skip-phases=preflight >init.log 2>&1
 phase "kubeadm init"
 
 kubectl apply -f network.yaml >/dev/null

@@ -1,6 +1,6 @@
 """The catalogue's files agree with one another and with what the builder and Kubernetes read."""
 
-import ast
+import re
 import stat
 from pathlib import Path
 
@@ -11,17 +11,16 @@ from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.kubefile.lint import lint
 
 CATALOGUE = default_catalogue()
-DEBIAN = CATALOGUE / "kubernetes-debian"
-
-
-def constants(script: Path) -> dict[str, object]:
-    """The top-level constants of a script, read without running it."""
-    found = {}
-    for node in ast.parse(script.read_text()).body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=value)):
-                found[name] = value
-    return found
+SOURCE = CATALOGUE / "kubernetes-source"
+ENTRIES = (
+    "demo",
+    "kubernetes",
+    "kubernetes-source",
+    "network-bridge",
+    "network-flannel",
+    "network-none",
+    "tools",
+)
 
 
 def documents(path: Path) -> list[dict]:
@@ -36,40 +35,53 @@ def pod_specs(path: Path) -> list[dict]:
     ]
 
 
+def default(kubefile: Path, name: str) -> str:
+    """What an ARG of a Kubefile is if nobody sets it."""
+    return re.search(rf"^ARG {name}=(\S+)$", kubefile.read_text(), re.MULTILINE)[1]
+
+
 def test_the_catalogue_has_these_entries():
-    assert Catalogue(CATALOGUE).names() == ("demo", "kubernetes", "kubernetes-debian")
+    assert Catalogue(CATALOGUE).names() == ENTRIES
 
 
-@pytest.mark.parametrize("name", ["demo", "kubernetes", "kubernetes-debian"])
+@pytest.mark.parametrize("name", ENTRIES)
 def test_kubefiles_are_clean(name):
     report = lint(CATALOGUE / name / "Kubefile", Catalogue(CATALOGUE))
     assert report.findings == ()
 
 
-def test_kubeadm_asks_for_the_images_that_are_composed():
-    composed = constants(DEBIAN / "build/images.py")
-    cluster = next(
-        one for one in documents(DEBIAN / "etc/kubeadm.yml") if one["kind"] == "ClusterConfiguration"
-    )
-    assert cluster["etcd"]["local"]["imageTag"] == composed["ETCD"]
-    assert cluster["imageRepository"] == composed["REGISTRY"]
-    label = f"io.kubernetes.version={cluster['kubernetesVersion']}"
-    assert label in (DEBIAN / "Kubefile").read_text()
+def test_both_kubernetes_take_the_same_newest_version():
+    both = [default(CATALOGUE / name / "Kubefile", "KUBERNETES_VERSION") for name in ("kubernetes", SOURCE)]
+    assert both == ["1.37.2", "1.37.2"]
 
 
-def test_the_network_runs_the_image_that_is_composed():
-    (pod,) = pod_specs(DEBIAN / "cni/bridge.yaml")
+def test_both_say_which_containerd_they_bring():
+    pinned = re.search(
+        r"containerd/v2 v(\S+) ", (SOURCE / "modules/containerd/go.mod").read_text(), re.MULTILINE
+    )[1]
+    assert f"LABEL io.containerd.version={pinned}\n" in (SOURCE / "Kubefile").read_text()
+    assert default(CATALOGUE / "kubernetes/Kubefile", "CONTAINERD_VERSION") == pinned
+
+
+@pytest.mark.parametrize("name", ["bridge", "flannel"])
+def test_a_network_runs_the_image_that_is_composed(name):
+    (pod,) = pod_specs(CATALOGUE / f"network-{name}/cni/{name}.yaml")
     (agent,) = pod["containers"]
-    assert agent["image"] == constants(DEBIAN / "build/images.py")["CNI_BRIDGE"]
+    composed = (CATALOGUE / f"network-{name}/network.py").read_text()
+    repository, _, tag = agent["image"].rpartition(":")
+    assert f'"{repository}:' in composed
+    pin = CATALOGUE / f"network-{name}/modules/{name}/go.mod"
+    pinned = f"/{name} {tag}\n" in pin.read_text() if pin.exists() else f':{tag}"' in composed
+    assert pinned
     assert pod["hostNetwork"] is True
     assert {"operator": "Exists"} in pod["tolerations"]
 
 
 def test_the_kubelet_stays_quiet_though_it_is_quick_to_tell():
     # setting the first alone would make every node write its status every two seconds, for ever
-    kubelet = next(
-        one for one in documents(DEBIAN / "etc/kubeadm.yml") if one["kind"] == "KubeletConfiguration"
-    )
+    (kubelet,) = [
+        one for one in documents(SOURCE / "etc/kubeadm.yml") if one["kind"] == "KubeletConfiguration"
+    ]
     assert kubelet["nodeStatusUpdateFrequency"] == "2s"
     assert kubelet["nodeStatusReportFrequency"] == "5m"
 
@@ -84,9 +96,29 @@ def test_the_demo_has_one_path_and_tag_in_two_registries():
     assert manifest in kubefile
 
 
-@pytest.mark.parametrize(
-    "script", sorted(CATALOGUE.glob("*/*/*.sh")) + sorted(CATALOGUE.glob("*/build/*.py")), ids=str
-)
-def test_scripts_can_be_run(script):
-    assert script.read_text().startswith("#!")
-    assert script.stat().st_mode & stat.S_IXUSR
+def test_no_pin_names_a_server_that_modules_come_from():
+    files = [*CATALOGUE.glob("*/modules/*/go.mod"), *CATALOGUE.glob("*/modules/*/go.sum")]
+    assert len(files) == 2 * len(list(CATALOGUE.glob("*/modules/*")))
+    for path in files:
+        assert not re.search("https?://", path.read_text())
+
+
+SCRIPTS = sorted({*CATALOGUE.glob("**/*.sh"), *CATALOGUE.glob("**/*.py")})
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(CATALOGUE)))
+def test_what_begins_like_a_script_can_be_run_and_what_is_called_is_one(script):
+    begins = script.read_text().startswith("#!")
+    assert begins == bool(script.stat().st_mode & stat.S_IXUSR)
+    called = "".join(path.read_text() for path in CATALOGUE.glob("*/Kubefile"))
+    assert begins or f".build/{script.name}" not in called
+
+
+def test_the_label_says_which_containerd_is_compiled() -> None:
+    pinned = re.search(
+        r"^\tgithub\.com/containerd/containerd/v2 v(\S+)",
+        (SOURCE / "modules/containerd/go.mod").read_text(),
+        re.MULTILINE,
+    )
+    assert pinned is not None
+    assert f"\nLABEL io.containerd.version={pinned[1]}\n" in (SOURCE / "Kubefile").read_text()

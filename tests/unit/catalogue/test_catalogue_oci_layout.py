@@ -12,7 +12,7 @@ import zstandard
 
 from bundler.builder.kubefile.catalogue import default_catalogue
 
-SCRIPT = default_catalogue() / "kubernetes-debian/build/oci_layout.py"
+SCRIPT = default_catalogue() / "tools/oci_layout.py"
 pytestmark = pytest.mark.skipif(
     shutil.which("zstd") is None, reason="the zstd program is not on this machine"
 )

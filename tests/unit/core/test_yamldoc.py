@@ -154,3 +154,29 @@ def test_any_text_gives_data_or_problems(text: str | bytes) -> None:
         return
     for document in documents:
         assert document.locate(["a", 0, "b"]).line >= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message", "hint"),
+    [
+        ("a:\n\tb: 1\n", "2:1", "a tab where YAML takes blanks only", "two blanks for each tab"),
+        ("a:\n  b: 1\n\tc: 2\n", "3:1", "a tab where YAML takes blanks only", "two blanks"),
+        ("a:\n  b: 1\n c: 2\n", "3:2", "a wrong indent: 1 in front", "write 0 or 2 blanks"),
+        ("s:\n  hosts:\n  - ips: [1]\n   roles: [x]\n", "4:4", "a wrong indent: 3 in front", "write"),
+        ("a: 1\n b: 2\n", "2:3", "further to the right than the one above", "the same number of blanks"),
+        ("a: b: c\n", "1:5", "a second colon in one line", "into quotes"),
+        ("a: 'x\nb: 1\n", "3:1", "a quotation mark that is opened", "close it"),
+        ("a: [1\nb: 2\n", "2:2", "a list that is opened with [", "put ] at its end"),
+        ("a: {b: 1\nc: 2\n", "2:2", "a mapping that is opened with {", "put } at its end"),
+        ("a: @x\n", "1:4", "text can't begin with @", "into quotes: '@x'"),
+        ("- a\nb: 1\n", "2:1", "a field where - stand", "begin with -"),
+        ("a:\n - b\nc\n", "4:1", "neither NAME: VALUE", "a colon"),
+    ],
+)
+def test_slips_of_the_pen_are_told_in_plain_words(text: str, place: str, message: str, hint: str) -> None:
+    with pytest.raises(Problems) as caught:
+        load_all(text, "f")
+    (problem,) = caught.value.problems
+    assert f"{problem.location.line}:{problem.location.column}" == place
+    assert message in problem.message
+    assert hint in problem.hint

@@ -1,5 +1,6 @@
 """What the user is told: log, report, progress, plans and facts; and passwords that are found for us."""
 
+import base64
 import io
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli import show
 from bundler.installer.cli.progress import BarProgress, PlainProgress
 from bundler.installer.facts import journal
+from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.plan.steps import Await, Deliver, Delivery, Done, Exec, Phase, Plan, Write
 from bundler.installer.run.events import (
     Event,
@@ -21,8 +23,10 @@ from bundler.installer.run.events import (
     StepOutput,
     StepProgress,
     StepStarted,
+    tee,
 )
-from bundler.installer.run.logfile import LogFile, redact
+from bundler.installer.run.logfile import LogFile
+from bundler.installer.run.redaction import disguises, of_variables, redact, redacting
 from bundler.installer.run.report import Report
 from bundler.installer.site.model import (
     Host,
@@ -30,11 +34,13 @@ from bundler.installer.site.model import (
     PasswordEnv,
     PasswordFile,
     PasswordSource,
+    Registry,
     Role,
     Secret,
     Site,
 )
 from bundler.installer.transport.connect import Access, password_of
+from tests.unit.installer.plan import kit
 
 COPY = Deliver(
     id="d", host="10.0.0.2", phase=Phase.DISTRIBUTE, reason="the runtime", files=(Delivery("m", "/x", 0o644),)
@@ -92,6 +98,50 @@ def test_redact(text: str, secrets: set[str], expected: str) -> None:
     assert redact(text, frozenset(secrets)) == expected
 
 
+def test_a_secret_is_found_in_base64_too() -> None:
+    secrets = frozenset(form for each in ("u:pass word", "hunter2") for form in disguises(each))
+    header = base64.b64encode(b"u:pass word").decode()
+    assert redact(f"Authorization: Basic {header}", secrets) == "Authorization: Basic ***"
+    assert redact("data: aHVudGVyMg==, aHVudGVyMg", secrets) == "data: ***, ***"
+
+
+def test_values_of_variables_may_be_secrets() -> None:
+    variables = {"DB_PASSWORD": "abcd", "CODE": "long-value", "TZ": "Berlin", "A": "true", "N": "1234567"}
+    variables |= {"PodCIDR": "100.64.0.0/10", "HOST": "10.0.0.22", "SHORT": "abcde", "MODE": "production"}
+    assert of_variables(variables) == {"abcd", "long-value", "Berlin"}
+
+
+def test_no_secret_reaches_view_report_or_log(tmp_path: Path) -> None:
+    report, shown = Report(SITE), io.StringIO()
+    log = LogFile.open(tmp_path / "log", lambda: frozenset({"hunter2"}))
+    error = BundlerError("hunter2", code=ExitCode.STEP, why="said hunter2", fix="hunter2")
+    with PlainProgress(shown, detail=True) as view:
+        sink = redacting(tee(log, report, view), lambda: frozenset({"hunter2"}))
+        sink(StepOutput(RUN, "password hunter2"))
+        sink(StepFailed(RUN, 1.0, error))
+    log.close()
+    assert "hunter2" not in shown.getvalue() + report.as_json() + (tmp_path / "log").read_text() + str(error)
+    assert "password ***" in shown.getvalue()
+
+
+def test_hidden_are_passwords_logins_and_variables(tmp_path: Path) -> None:
+    login = Login(password=Secret("ssh-pass"), key_passphrase=Secret("phrase"))
+    host = Host("10.0.0.2", frozenset({Role.CONTROL_PLANE}), login, {"DISK_KEY": "luks-key"})
+    of = Site("s", (host,), {"API_TOKEN": "token-1"}, Registry(username="u", password=Secret("reg-pass")),
+        app_envs={"web": {"DB": "postgres://u:p@db"}})  # fmt: skip
+    hidden = site_secrets(of, Access(tmp_path, {}), None)
+    login_in_base64 = base64.b64encode(b"u:reg-pass").decode()
+    wanted = {"ssh-pass", "phrase", "luks-key", "token-1", "reg-pass", "postgres://u:p@db", login_in_base64}
+    assert wanted <= hidden
+
+
+def test_facts_tell_which_steps_are_done_and_no_digest() -> None:
+    found = kit.facts(kit.site(), control_plane={"stamps": {"registry/10.0.0.2/htpasswd": "ab" * 32}})
+    told = json.loads(show.facts_json(found))["hosts"]["10.0.0.2"]
+    assert told["stamps"] == {"registry/10.0.0.2/htpasswd": True}
+    assert "abab" not in json.dumps(told)
+
+
 def test_report_tells_hosts_phases_and_what_is_left() -> None:
     report = Report(SITE, log="run.log")
     for event in EVENTS:
@@ -145,7 +195,7 @@ def test_a_shown_plan_has_reasons_and_no_contents() -> None:
     )
     plan = Plan("demo", (COPY, RUN, write, WAIT), (Done(RUN, "journal"),))
     text, told = show.plan_text(plan), json.loads(show.plan_json(plan))
-    assert "4 steps to do, 1 done before" in text
+    assert "4 steps to do, 1 step done before" in text
     assert text.index("distribute:") < text.index("host:") < text.index("apps:")
     assert [step["kind"] for step in told["steps"]] == ["deliver", "exec", "write", "await"]
     assert told["done"] == [{"id": "e", "host": "10.0.0.2", "why": "journal"}]

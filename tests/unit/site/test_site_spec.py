@@ -5,7 +5,6 @@ from ipaddress import IPv4Network
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
-from tests.site.hostpackages import wanted
 from tests.site.spec import SiteSpec, from_json
 
 
@@ -31,6 +30,30 @@ def test_names_that_would_climb_or_break_are_refused(name: str) -> None:
     assert caught.value.code is ExitCode.USAGE
 
 
+@pytest.mark.parametrize(
+    ("suites", "given"),
+    [
+        (("trixie",), ("trixie", "trixie", "trixie")),
+        (("bookworm", "trixie"), ("bookworm", "trixie", "bookworm")),
+        (("bookworm", "bookworm", "trixie", "trixie"), ("bookworm", "bookworm", "trixie")),
+    ],
+)
+def test_suites_go_round(suites: tuple[str, ...], given: tuple[str, ...]) -> None:
+    assert tuple(machine.suite for machine in SiteSpec(count=3, suites=suites).machines) == given
+
+
+@pytest.mark.parametrize("suites", [(), ("",), ("bookworm", ""), ("../x",), ("Trixie",)])
+def test_suites_that_are_none_are_refused(suites: tuple[str, ...]) -> None:
+    with pytest.raises(BundlerError, match="suites"):
+        SiteSpec(suites=suites)
+
+
+@pytest.mark.parametrize("disk", [0, -1, 1025])
+def test_odd_disks_are_refused(disk: int) -> None:
+    with pytest.raises(BundlerError, match="disk"):
+        SiteSpec(disk=disk)
+
+
 @pytest.mark.parametrize("count", [0, -1, 65])
 def test_odd_counts_are_refused(count: int) -> None:
     with pytest.raises(BundlerError):
@@ -53,11 +76,10 @@ def test_an_unknown_machine_is_told_with_the_known() -> None:
 
 
 def test_json_round_trip() -> None:
-    spec = SiteSpec("x", IPv4Network("10.80.0.0/22"), 5, "bullseye")
+    spec = SiteSpec("x", IPv4Network("10.80.0.0/22"), 5, ("bookworm", "trixie"), 20)
     assert from_json(spec.to_json()) == spec
 
 
-def test_package_list_by_section() -> None:
-    text = "# words\n[demo]\ngcc  # compiles\n\nmake\n[test]\nzstd\n"
-    assert wanted(text, frozenset({"demo"})) == ("gcc", "make")
-    assert wanted(text, frozenset({"demo", "test"})) == ("gcc", "make", "zstd")
+def test_a_site_of_an_older_checkout_is_read() -> None:
+    older: dict[str, str | int] = {"name": "x", "subnet": "10.80.0.0/24", "count": 3, "suite": "bookworm"}
+    assert from_json(older) == SiteSpec("x", IPv4Network("10.80.0.0/24"), 3)

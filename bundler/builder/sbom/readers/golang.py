@@ -4,6 +4,7 @@ The format is that of Go's debug/buildinfo: a 32-byte header in the section `.go
 strings (since Go 1.18) or holding pointers to them (before).
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _MOST = 4 << 20  # bytes of a string; Kubernetes' own are some tens of KiB
 _SECTIONS = 4096
 _POINTERS, _INLINE = 0, 2  # flags
 _BIG_ENDIAN = 1
+_VERSION_FLAG = re.compile(r"-X[= ]'?[^ =]*\.(?:git)?[Vv]ersion=(v?\d[A-Za-z0-9.+-]*)")
 _SENTINEL = 16  # bytes before and behind the module text
 
 
@@ -40,7 +42,7 @@ def is_go(head: bytes) -> bool:
 
 
 def golang(file: BinaryIO) -> tuple[Package, ...]:
-    """The modules of a 64-bit ELF program, Go's own library first; nothing where it tells of none.
+    """A 64-bit ELF program itself, Go's own library, and the modules; nothing where it tells of none.
 
     Raises BrokenError for what is no such program.
     """
@@ -49,7 +51,7 @@ def golang(file: BinaryIO) -> tuple[Package, ...]:
         header = elf.read(start, _HEADER)
         if header.startswith(MAGIC) and len(header) == _HEADER:
             version, modules = _strings(elf, header, start)
-            return (*_standard_library(version), *_modules(modules))
+            return tuple(dict.fromkeys((*_program(modules), *_standard_library(version), *_modules(modules))))
     return ()
 
 
@@ -141,6 +143,25 @@ def _pointed(elf: _Elf, address: int, order: str) -> str:
         return ""
     text, size = struct.unpack(order + "QQ", elf.at_address(address, 16))
     return elf.at_address(text, size).decode(errors="replace") if size else ""
+
+
+def _program(text: str) -> Iterator[Package]:
+    """The program by its package's path, in the version of the module that the package is part of.
+
+    Built from a checkout, it may have been given one by the linker's flags. (`go build -trimpath` records
+    no flags of the linker: the version is empty then.)
+    """
+    lines = [line.split("\t") for line in text[_SENTINEL:-_SENTINEL].splitlines()]
+    path = next((line[1] for line in lines if line[0] == "path" and len(line) == 2), "")
+    if not path or path in {"command-line-arguments", "main"}:
+        return
+    modules = {f"{each.namespace}/{each.name}".lstrip("/"): each.version for each in _modules(text)}
+    homes = sorted((home for home in modules if f"{path}/".startswith(f"{home}/")), key=len)
+    flags = " ".join(line[1] for line in lines if line[0] == "build" and line[1:2] and "ldflags" in line[1])
+    told = _VERSION_FLAG.search(flags)
+    version = (modules[homes[-1]] if homes else "") or (told[1] if told else "")
+    namespace, _, name = path.rpartition("/")
+    yield Package(Kind.GO, name, version, namespace=namespace)
 
 
 def _standard_library(version: str) -> Iterator[Package]:

@@ -17,38 +17,57 @@ _MOST_NAMES = 8 << 20  # bytes of a zip's directory; about 100,000 entries
 _MOST_TEXT = 1 << 16  # bytes of properties or of a manifest
 _MOST_INNER = 256 << 20  # bytes of a jar in a jar
 _INNER_JARS = 2000
+_MOST_INNER_ALL = 2 << 30  # bytes of all of them that are unpacked, whatever they lie in
 _DEPTH = 3  # a jar in a war in an ear
 _POM = re.compile(r"META-INF/maven/[^/]+/[^/]+/pom\.properties")
 _FILE_NAME = re.compile(r"(?P<name>.+?)-(?P<version>\d[\w.+-]*)\.[a-z]ar")
 SUFFIXES = (".jar", ".war", ".ear")
 
 
-def java(file: BinaryIO, path: str, depth: int = 1) -> tuple[Package, ...]:
-    """The packages in a jar, war or ear. Raises BrokenError for what is none."""
+class _Budget:
+    """The bytes of inner jars that may still be unpacked."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_INNER_ALL
+
+    def spend(self, size: int) -> None:
+        """Raises BrokenError where that is too much."""
+        self._left -= size
+        if self._left < 0:
+            raise BrokenError(f"the jars in it have more than {_MOST_INNER_ALL} bytes")
+
+
+def java(file: BinaryIO, path: str) -> tuple[Package, ...]:
+    """The packages in a jar, war or ear. Raises BrokenError for what is none or has too much in it."""
+    return _java(file, path, 1, _Budget())
+
+
+def _java(file: BinaryIO, path: str, depth: int, budget: _Budget) -> tuple[Package, ...]:
     _check_directory(file)
     try:
         with zipfile.ZipFile(file) as jar:
-            return tuple(dict.fromkeys(_packages(jar, path, depth)))
+            return tuple(dict.fromkeys(_packages(jar, path, depth, budget)))
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError, zlib.error) as error:
         raise BrokenError(f"it is no jar: {error}") from error
 
 
-def _packages(jar: zipfile.ZipFile, path: str, depth: int) -> Iterator[Package]:
+def _packages(jar: zipfile.ZipFile, path: str, depth: int, budget: _Budget) -> Iterator[Package]:
     names = jar.namelist()
     poms = [package for name in names if _POM.fullmatch(name) for package in _pom(_text(jar, name))]
     yield from poms or _by_manifest(jar, path)
     if depth < _DEPTH:
         inner = [name for name in names if name.endswith(SUFFIXES)]
         for name in inner[:_INNER_JARS]:
-            yield from _inner(jar, name, depth)
+            yield from _inner(jar, name, depth, budget)
 
 
-def _inner(jar: zipfile.ZipFile, name: str, depth: int) -> tuple[Package, ...]:
+def _inner(jar: zipfile.ZipFile, name: str, depth: int, budget: _Budget) -> tuple[Package, ...]:
+    budget.spend(jar.getinfo(name).file_size)
     if jar.getinfo(name).file_size > _MOST_INNER:
         raise BrokenError(f"{name} in it is too large to be read")
     with jar.open(name) as stream, tempfile.TemporaryFile() as copy:
         shutil.copyfileobj(stream, copy, 1 << 20)
-        return java(copy, name, depth + 1)
+        return _java(copy, name, depth + 1, budget)
 
 
 def _pom(text: str) -> Iterator[Package]:

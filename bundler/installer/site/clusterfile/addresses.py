@@ -3,11 +3,11 @@
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
-MOST: Final = 10_000  # hosts in one range: more is a slip of the pen
+MOST: Final = 10_000  # hosts in one range, and in one site: more is a slip of the pen
 
 
-def expand(text: str) -> tuple[str, ...]:
-    """The addresses that an entry means, in order. Raises ValueError whose text says what is wrong."""
+def numbers(text: str) -> range:
+    """The addresses that an entry means, as numbers. Raises ValueError whose text says what is wrong."""
     first, dash, last = (part.strip() for part in text.partition("-"))
     start = _address(first)
     end = _address(last) if dash else start
@@ -16,7 +16,12 @@ def expand(text: str) -> tuple[str, ...]:
         raise ValueError(f"{text!r} ends before it begins")
     if count > MOST:
         raise ValueError(f"{text!r} means {count} hosts, more than {MOST}")
-    return tuple(str(start + number) for number in range(count))
+    return range(int(start), int(end) + 1)
+
+
+def expand(text: str) -> tuple[str, ...]:
+    """The same as text, in order."""
+    return tuple(str(IPv4Address(number)) for number in numbers(text))
 
 
 def _address(text: str) -> IPv4Address:
@@ -33,5 +38,5 @@ def _why_not(text: str) -> str:
     try:
         IPv6Address(text)
     except AddressValueError:
-        return f"{text!r} is not an IP address"
+        return f"{text[:80]!r} is not an IP address"
     return f"{text} is IPv6, which is not supported yet"

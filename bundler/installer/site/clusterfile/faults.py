@@ -17,7 +17,11 @@ UNSUPPORTED: Final = "not-supported-yet"
 
 Path = Sequence[str | int]
 
-_SECRET_LINE: Final = re.compile(r"\b(passwd|pkPasswd|password)\s*[\"']?\s*:")
+# Lines that may hold a secret: passwords by their fields, and variables, well written or not.
+_SECRET_LINE: Final = re.compile(
+    r"passw(?!ord(?:File|Env))|secret|token|credential|api.?key|\benv\b|^\s*-\s*[\"']?[A-Za-z_]\w*[\"']?\s*(=|\s\S)",
+    re.IGNORECASE,
+)
 _WANTED: Final[Mapping[str, str]] = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -55,7 +59,8 @@ def invalid(document: Document, model: type[Model], error: ValidationError) -> I
             case _:
                 said = _wrong(detail)
                 rule = UNSUPPORTED if "not supported yet" in said else "wrong-value"
-                yield document.problem(path, rule, f"{dotted(path)} {said}")
+                problem = document.problem(path, rule, f"{dotted(path)} {said}")
+                yield replace(problem, text="") if "env" in path else problem
 
 
 def not_yet(document: Document, model: type[BaseModel]) -> Iterator[Problem]:

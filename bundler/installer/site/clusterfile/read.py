@@ -1,6 +1,7 @@
 """Reading a Clusterfile: all documents, all faults at once."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from bundler.core.yamldoc import Document, kind_of, load_all, suggest
 from bundler.installer.site.clusterfile import schema
 from bundler.installer.site.clusterfile.build import Builder, Parts
 from bundler.installer.site.clusterfile.faults import UNSUPPORTED, hide, invalid, not_yet
+from bundler.installer.site.clusterfile.files import check_files
+from bundler.installer.site.clusterfile.kubeadm import check_fields
 from bundler.installer.site.model import Site
 
 _MOST: Final = 8 << 20  # bytes; three thousand hosts take a tenth of it
@@ -31,7 +34,8 @@ def read_file(path: Path) -> Site:
         raise BundlerError("the Clusterfile can't be read", where=path, why=why, code=code, fix=fix) from None
     if len(text) > _MOST:
         raise BundlerError("the Clusterfile is larger than 8 MiB", where=path, code=ExitCode.INPUT)
-    return read(text, str(path))
+    site, builder = _read(text, str(path))
+    return replace(site, notices=(*site.notices, *check_files(builder)))
 
 
 def read(text: str | bytes, file: str) -> Site:
@@ -39,6 +43,10 @@ def read(text: str | bytes, file: str) -> Site:
 
     Raises Problems with every fault: UNSUPPORTED when all of them are fields of a later version, else INPUT.
     """
+    return _read(text, file)[0]
+
+
+def _read(text: str | bytes, file: str) -> tuple[Site, Builder]:
     try:
         documents = [document for document in load_all(text, file) if document.data is not None]
     except Problems as error:
@@ -55,7 +63,7 @@ def read(text: str | bytes, file: str) -> Site:
     site = builder.site(cluster, parts)
     if problems or builder.problems:
         raise _problems([*problems, *builder.problems])
-    return site
+    return site, builder
 
 
 def _problems(found: list[Problem]) -> Problems:
@@ -75,6 +83,9 @@ def _take(document: Document, parts: Parts) -> Iterator[Problem]:
         yield from _take_raw(document, str(kind), parts)
     elif kind in schema.KINDS:
         yield from _take_ours(document, str(kind), parts)
+    elif kind in schema.OLD_KINDS:
+        message = f"kind {kind} is not supported yet"
+        yield document.problem(("kind",), UNSUPPORTED, message, hint=schema.OLD_KINDS[str(kind)])
     else:
         known = (*schema.KINDS, *schema.RAW_KINDS)
         message = f"unknown kind {kind!r}" if kind else "the document has no kind"
@@ -90,7 +101,9 @@ def _take_raw(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:
     elif kind in parts.kubeadm:
         yield document.problem(("kind",), "duplicate-document", f"a second {kind}")
     else:
+        yield from check_fields(document, kind)
         parts.kubeadm[kind] = document.data
+        parts.documents[kind] = document
 
 
 def _take_ours(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:

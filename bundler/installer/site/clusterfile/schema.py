@@ -8,10 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from bundler.installer.site.clusterfile.addresses import expand
+from bundler.installer.site.clusterfile.values import (
+    Addresses,
+    NameServer,
+    OneAddress,
+    Port,
+    RoleName,
+    Strategy,
+    Text,
+    TimeServer,
+    Variables,
+    read_endpoint,
+)
 
 NATIVE: Final = "bundler/v1"
 
@@ -26,65 +37,6 @@ class Later:
 @dataclass(frozen=True, slots=True)
 class Native:
     """Marks a field that only `apiVersion: bundler/v1` has."""
-
-
-def _variables(value: object) -> object:
-    """`K: V` as it is, `[K=V, …]` as a mapping; raises ValueError for what is neither."""
-    if isinstance(value, dict):
-        return {_word(name): _scalar(each) for name, each in value.items()}
-    if not isinstance(value, list):
-        raise ValueError("must be a list of K=V, or a mapping")  # noqa: TRY004  (pydantic wants ValueError)
-    found: dict[str, str] = {}
-    for entry in value:
-        name, sign, text = str(entry).partition("=")
-        if not isinstance(entry, str) or not sign or not name:
-            raise ValueError(f"{entry!r} is not K=V")
-        if name in found:
-            raise ValueError(f"{name} is set twice")
-        found[name] = text
-    return found
-
-
-def _word(value: object) -> str:
-    if not isinstance(value, str) or not value or "=" in value:
-        raise ValueError(f"{value!r} is no name for a variable")
-    return value
-
-
-def _scalar(value: object) -> str:
-    """A variable's text. YAML's true and 5 become the words as they are usually written."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str() | int() | float():
-            return str(value)
-        case None:
-            return ""
-        case _:
-            raise ValueError("a variable's value must be text, a number, or true or false")
-
-
-def _text(value: object) -> object:
-    """Passwords and users that look like numbers stand in YAML without quotes."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _checked_ip(value: str) -> str:
-    expand(value)
-    return value
-
-
-def _port(value: object) -> object:
-    """Sealer writes ports as text as well as numbers."""
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-
-
-Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
-Text = Annotated[str, BeforeValidator(_text)]
-Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
-Addresses = Annotated[str, AfterValidator(_checked_ip)]
-RoleName = Literal["master", "control-plane", "node", "worker"]
-Strategy = Literal["merge", "overwrite", "render"]
 
 
 class Model(BaseModel):
@@ -120,7 +72,7 @@ class Host(Model):
     """Machines with the same roles and the same login."""
 
     ips: Annotated[list[Addresses], Field(min_length=1)]
-    roles: Annotated[list[RoleName], Field(min_length=1)]
+    roles: Annotated[list[RoleName], Field(min_length=1)]  # `build` tells ours from the site's own
     ssh: Ssh = Ssh()
     env: Variables = {}
     labels: Annotated[dict[str, Any], Later("label the nodes with kubectl")] = {}
@@ -183,6 +135,13 @@ class ContainerRuntime(Model):
     version: Annotated[str, Later("the bundle's own version is used")] = ""
 
 
+class Endpoint(Model):
+    """How nodes reach the API: `local` (neither), or one of the two."""
+
+    vip: OneAddress | None = None
+    external: OneAddress | None = None
+
+
 class ClusterSpec(Model):
     """The machines and how they are reached."""
 
@@ -191,11 +150,15 @@ class ClusterSpec(Model):
     ssh: Ssh = Ssh()
     hosts: Annotated[list[Host], Field(min_length=1)]
     registry: Registry = Registry()
+    endpoint: Annotated[Endpoint, BeforeValidator(read_endpoint), Native()] = Endpoint()
     container_runtime: ContainerRuntime = ContainerRuntime()
     host_aliases: Annotated[list[HostAlias], Later("write the lines into /etc/hosts yourself")] = []
     data_root: Annotated[str, Later("/var/lib/bundler is used")] = ""
     cmd: Annotated[list[str], Later("use LAUNCH or CMDS in the Kubefile")] = []
+    cmd_args: Annotated[list[str], Later("use ARG and ENV in the Kubefile"), Field(alias="cmd_args")] = []
     app_names: list[str] | None = None
+    dns: Annotated[list[NameServer], Native()] = []
+    ntp: Annotated[list[TimeServer], Native()] = []
 
 
 class AppFile(Model):
@@ -250,39 +213,36 @@ class PluginSpec(Model):
     data: str
 
 
-class Cluster(Model):
-    """kind: Cluster."""
+class _Document(Model):
+    """What every kind has. status: Sealer writes one into each file it saves; it says nothing of a site."""
 
     api_version: str
     kind: str
     metadata: Metadata = Metadata()
+    status: Any = None
+
+
+class Cluster(_Document):
+    """kind: Cluster."""
+
     spec: ClusterSpec
 
 
-class Application(Model):
+class Application(_Document):
     """kind: Application."""
 
-    api_version: str
-    kind: str
-    metadata: Metadata = Metadata()
     spec: ApplicationSpec = ApplicationSpec()
 
 
-class Config(Model):
+class Config(_Document):
     """kind: Config."""
 
-    api_version: str
-    kind: str
-    metadata: Metadata = Metadata()
     spec: ConfigSpec
 
 
-class Plugin(Model):
+class Plugin(_Document):
     """kind: Plugin."""
 
-    api_version: str
-    kind: str
-    metadata: Metadata = Metadata()
     spec: PluginSpec
 
 
@@ -293,6 +253,10 @@ KINDS: Final[Mapping[str, type[Model]]] = {
     "Plugin": Plugin,
 }
 UNSUPPORTED_KINDS: Final = frozenset({"Config", "Plugin"})
+# Kinds of other versions of Sealer, with what to write in their place.
+OLD_KINDS: Final[Mapping[str, str]] = {
+    "KubeadmConfig": "write ClusterConfiguration (kubeadm.k8s.io) with the same fields at its top level",
+}
 API_VERSIONS: Final[Mapping[str, frozenset[str]]] = {
     "Cluster": frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
     "Application": frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),

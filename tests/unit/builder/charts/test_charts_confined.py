@@ -1,7 +1,9 @@
 """Rendering a chart reaches no network and no files; schemas that would are refused with their line."""
 
+import ctypes
 import io
 import json
+import shutil
 import stat
 import subprocess
 import sys
@@ -85,6 +87,20 @@ def test_subcharts_packed_ones_too_are_looked_into(tmp_path, depth):
     assert [one.reference for one in outside_references(archive)] == ["https://h.example/x"]
 
 
+def test_a_chart_that_helm_has_packed_is_looked_into(tmp_path):
+    """Helm writes an extra field and a comment into gzip's header."""
+    plain = packed("sub", CHART | {"values.schema.json": schema("https://h.example/x")})
+    helms = b"\x1f\x8b\x08\x14" + plain[4:10] + b"\x05\x00+aHR0" + b"Helm\x00" + plain[10:]
+    chart = write(tmp_path / "shop", CHART | {"charts/sub-0.1.0.tgz": helms})
+    assert [one.reference for one in outside_references(chart)] == ["https://h.example/x"]
+
+
+def test_a_packed_chart_that_is_cut_short_is_told(tmp_path):
+    cut = packed("sub", CHART)[:-20]
+    with pytest.raises(ValueError, match="sub"):
+        list(outside_references(write(tmp_path / "shop", CHART | {"charts/sub-0.1.0.tgz": cut})))
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -138,8 +154,18 @@ except OSError as error:
 """
 
 
+def confinable():
+    """Whether this kernel has Landlock, and lets us have a network of our own."""
+    landlock = ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
+    unshare = shutil.which("unshare")
+    own = (
+        unshare and subprocess.run([unshare, "-rn", "true"], check=False, capture_output=True).returncode == 0
+    )
+    return landlock and own
+
+
+@pytest.mark.skipif(not confinable(), reason="no Landlock here, or no network namespaces")
 def test_the_child_reaches_neither_the_network_nor_others_files(tmp_path):
-    """Where the kernel has Landlock and lets us have a network of our own, as this machine's does."""
     write(tmp_path, {"chart/own": "mine", "secret": "x"})
     with serving() as server:
         port = server.base.rpartition(":")[2]

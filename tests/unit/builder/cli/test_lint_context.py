@@ -16,7 +16,7 @@ from bundler.builder.cli import app as cli
 from tests.unit.builder.command import bundler, case
 
 RULE = re.compile(r"^(?:error|warning): (\S+?): .*\[([a-z-]+)\]$", re.MULTILINE)
-ADVICE = {"no-checksum", "add-archive", "plain-http"}
+ADVICE = {"no-checksum", "add-archive", "plain-http", "out-of-support"}
 F = "FROM scratch\n"
 CHART = {"c/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n"}
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: a/b:1}]}\n"
@@ -217,8 +217,8 @@ def test_sarif_knows_the_rules_of_charts_and_manifests(tmp_path):
             "lint-cmd-hint",
             0,
             (
-                r"""fix: write CMDS ["kubectl apply -f a", "kubectl patch x -p '{\"a\":1}'", "kubectl patch y"""
-                r""" -p '{\"a\":1}'"] at the end, in their place"""
+                r"""fix: write CMDS ["kubectl apply -f a", "kubectl patch x -p '{\"a\":1}'", "kubectl patch"""
+                r""" y -p '{\"a\":1}'"] at the end, in their place"""
             ),
         ),
     ],

@@ -85,3 +85,19 @@ def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:
         log_path(tmp_path, "x", now=number * 60.0).write_text("")
     assert len(list((tmp_path / "logs").iterdir())) == 21
     assert not (tmp_path / "logs" / "19700101T000000Z-x.log").exists()
+
+
+def test_plain_lines_say_now_and_then_what_a_command_is_at() -> None:
+    clock, out = Clock(), []
+    lines = Lines(out.append, clock)
+    lines.begin("stage")
+    clock.now += 29
+    lines.detail("compiling, about 9 min left")
+    clock.now += 1
+    lines.detail("compiling, about 8 min left")
+    clock.now += 10
+    lines.detail("compiling, about 7 min left")
+    lines.line("a warning")
+    clock.now += 29
+    lines.detail("linking")  # a line was there half a minute ago
+    assert out == ["[   0.0 s] stage", "           compiling, about 8 min left", "a warning"]

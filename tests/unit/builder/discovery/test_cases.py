@@ -70,7 +70,7 @@ def lock(tmp_path, registry):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         text = done.stdout + done.stderr

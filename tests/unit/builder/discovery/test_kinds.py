@@ -7,8 +7,11 @@ from bundler.builder.discovery.discover import Launch, discover
 from bundler.builder.discovery.embedded import worth_reading
 from bundler.builder.discovery.report import remarks
 from bundler.builder.discovery.rules import FILE, ImageRules
+from bundler.builder.oci.model import ResolvedImage
 from bundler.builder.runtime.resources import resource
+from bundler.core.digest import Digest
 from bundler.core.errors import Problems
+from bundler.core.oci import OCI_MANIFEST, Descriptor
 from tests.unit.builder.charts.parts import below, tree_of
 
 DB = "quay.io/acme/db:2.0"
@@ -74,6 +77,13 @@ TOML = '[[runners]]\n  executor = "kube"\n  [runners.kubernetes]\n    helper_ima
         (resource_of("{image: {registry: quay.io, repository: acme/db, tag: '2.0'}}"), 4),
         (resource_of("{images: {db: quay.io/acme/db:2.0}}"), 4),
         (pod("  - {name: a, args: [--collector-image=quay.io/acme/db:2.0]}\n"), 6),
+        (
+            pod(
+                "  - name: a\n    env:\n    - {name: DB_IMAGE, value: quay.io/acme/db}\n"
+                "    - {name: DB_IMAGE_TAG, value: '2.0'}\n"
+            ),
+            8,
+        ),
         (pod("  - {name: a, args: [-side-image, quay.io/acme/db:2.0]}\n"), 6),
         (pod("  - {name: a, env: [{name: CSI_IMAGE, value: quay.io/acme/db:2.0}]}\n"), 6),
         (pod("  - {name: a, env: [{name: RELATED_IMAGE_X, value: quay.io/acme/db:2.0}]}\n"), 6),
@@ -108,6 +118,8 @@ def test_what_is_called_image_is_taken(look, text, line):
         (config("# image: quay.io/acme/db:2.0\na: [\n"), DB, 6),
         ("kind: Pod\nmetadata: {annotations: {note: quay.io/acme/db:2.0}}\n", DB, 2),
         (resource_of("{engine: quay.io/acme/db:2.0}"), DB, 4),
+        (resource_of("{image: quay.io/acme/db}"), "quay.io/acme/db:latest", 4),
+        (resource_of("{image: acme/db}"), "docker.io/acme/db:latest", 4),
         (resource_of("{repository: quay.io/acme, image: db, version: '2.0'}"), DB, 4),
         (
             pod(
@@ -140,6 +152,7 @@ def test_what_only_looks_like_an_image_is_pointed_out(look, text, name, line):
     [
         resource_of("{image: {pullPolicy: Always, pullSecrets: [a]}, imageRegistry: 'quay.io:443'}"),
         resource_of("{repo: 'https://charts.example/x', tag: 1.0.0, name: shop}"),
+        resource_of("{image: assets/logo.png, imageStream: 'web:1'}"),
         config("expr: sum(container_memory{image!=''}) by (topology.kubernetes.io/zone)"),
         "apiVersion: v1\nkind: Service\nmetadata: {labels: {image: 'quay.io/acme/db:2.0'}}\n",
         "kind: Thing\nstatus: {image: 'quay.io/acme/db:2.0'}\n",
@@ -158,6 +171,15 @@ def test_pieces_of_one_image_are_not_taken_for_others(look):
     found = look({"manifests/x.yaml": resource_of(spec)})
     assert names(found.found) == [DB]
     assert found.candidates == ()
+
+
+def test_an_image_with_a_digest_is_known_by_its_tag_too(look):
+    text = resource_of(f"{{image: 'quay.io/acme/db:2.0@sha256:{'a' * 64}', note: quay.io/acme/db:2.0}}")
+    found = look({"manifests/x.yaml": text})
+    root = Descriptor(OCI_MANIFEST, Digest.of(b"x"), 1)
+    images = [ResolvedImage(one.reference, root, (root,), ()) for one in found.found]
+    assert list(remarks(found, (), images, None)) == []
+    assert len(list(remarks(found, (), (), None))) == 1
 
 
 def test_a_version_that_images_are_made_of_is_pointed_out(look):
@@ -211,6 +233,10 @@ def test_images_of_helm_test_are_left_out_and_told(look):
     assert list(remarks(found, (), (), None)) == [
         "note: left out, as only `helm test` would use it: docker.io/library/busybox:1"
     ]
+    custom = (
+        TEST_HOOK.partition("spec:")[0].replace("kind: Pod", "kind: Agent") + "spec: {image: acme/agent:1}\n"
+    )
+    assert names(look(chart(custom)).tests) == ["docker.io/acme/agent:1"]
     hook = look(chart(TEST_HOOK.replace('"test"', '"test,pre-install"')))
     assert names(hook.found) == ["docker.io/library/busybox:1"]
 
@@ -276,6 +302,17 @@ def test_files_are_split_where_kubectl_splits_them(look):
     ]
     with pytest.raises(Problems, match=r"x\.yaml:3:1: kubectl refuses"):
         look({"manifests/x.yaml": text.replace("---# next\n", "---")}).check()
+
+
+def test_what_kubernetes_reads_and_we_do_not_is_a_warning(look):
+    text = "kind: ConfigMap\ndata:\n  b: !!binary aGk=\n  image: quay.io/acme/db:2.0\n---\n" + pod(
+        "  - {name: a, image: 'web:1'}\n"
+    )
+    found = look(chart(text))
+    assert names(found.found) == ["docker.io/library/web:1"]
+    assert [(str(one.reference), one.location.line) for one in found.candidates] == [(DB, 4)]
+    (warning,) = found.check()
+    assert (warning.rule, warning.location.line) == ("yaml-tag", 3)
 
 
 DOUBLED = """\

@@ -67,6 +67,10 @@ TABLE = [
     ("FROM scratch base\n", [("extra-argument", "error", 1, 14)]),
     (F + "ENV A=1 B\n", [("bad-assignment", "error", 2, 9)]),
     (F + "ENV 1A=1\n", [("bad-assignment", "error", 2, 5)]),
+    (
+        F + "ENV PATH=/x LD_PRELOAD=/y.so\n",
+        [("bad-assignment", "error", 2, 5), ("bad-assignment", "error", 2, 13)],
+    ),
     (F + "CMDS ['a']\n", [("bad-json", "error", 2, 7)]),
     (F + "CMDS kubectl apply\n", [("bad-json", "error", 2, 6)]),
     (F + 'APP a local://a\nAPPCMDS a ["b", 1]\n', [("bad-json", "error", 3, 11)]),
@@ -127,6 +131,7 @@ TABLE = [
         [("parenthesised-variable", "warning", 3, 1)],
     ),
     (F + "RUN date=$(date) && echo $(hostname -f) \\$(NAME)\n", []),
+    (F + "LABEL io.kubernetes.version=v1.20.2\n", [("out-of-support", "warning", 2, 29)]),
     (F + "ENV DB_PASSWORD=hunter2\n", [("secret-in-kubefile", "warning", 2, 5)]),
 ]
 
@@ -360,7 +365,7 @@ def test_every_rule_is_documented_as_it_is():
 
 def test_the_documented_example_is_without_fault(tmp_path):
     example = DOC.read_text().split("```dockerfile\n")[1].split("```")[0]
-    base = tmp_path / "catalog" / "kubernetes-debian" / "Kubefile"
+    base = tmp_path / "catalog" / "kubernetes-source" / "Kubefile"
     base.parent.mkdir(parents=True)
     base.write_text("FROM scratch\n")
     report = linted(example, tmp_path, Catalogue(tmp_path / "catalog"))

@@ -45,9 +45,9 @@ def pairs(instruction):
 
 
 def test_from_with_platform():
-    made = one("FROM --platform=linux/arm64 kubernetes-debian")
+    made = one("FROM --platform=linux/arm64 kubernetes-source")
     assert isinstance(made, From)
-    assert (made.base.text, made.platform.text) == ("kubernetes-debian", "linux/arm64")
+    assert (made.base.text, made.platform.text) == ("kubernetes-source", "linux/arm64")
 
 
 def test_instructions_are_read_in_any_case():

@@ -57,7 +57,7 @@ PACKAGES = (
 )
 SUITE = SuitePin("debian:bookworm", ("server",), (SuiteIndex("bookworm", C),), PACKAGES)
 INPUTS = Inputs(
-    kubefiles=(KubefilePin("kubernetes-debian", A, ("FROM in Kubefile:1",)),),
+    kubefiles=(KubefilePin("kubernetes-source", A, ("FROM in Kubefile:1",)),),
     files=(TOOL,),
     charts=(CHART,),
     ranges=(RangePin("https://charts.example/db:^1", "1.4.0"),),
@@ -188,7 +188,7 @@ def test_what_differs_is_told_and_why_makes_no_difference() -> None:
         ("web", [CHART]),
         ("debian:bookworm", [SUITE]),
         ("server=1.0", [PACKAGES[1]]),
-        ("kubernetes-debian", [INPUTS.kubefiles[0]]),
+        ("kubernetes-source", [INPUTS.kubefiles[0]]),
     ],
 )
 def test_names_as_people_say_them(name: str, expected: list[object]) -> None:

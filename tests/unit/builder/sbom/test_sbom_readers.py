@@ -129,8 +129,38 @@ def test_go_programs_tell_their_modules(inline):
         "=>\tgithub.com/fork/one\tv1.0.1\th1:y=",
     )
     found = golang.golang(io.BytesIO(go_program("go1.20.3 X:exp", text, inline=inline)))
-    assert told(found) == [("stdlib", "1.20.3"), ("tool", ""), ("v2", "v2.1.0"), ("one", "v1.0.1")]
-    assert [each.namespace for each in found] == ["", "example.org", "github.com/a/b", "github.com/fork"]
+    assert told(found[1:]) == [("stdlib", "1.20.3"), ("tool", ""), ("v2", "v2.1.0"), ("one", "v1.0.1")]
+    assert [each.namespace for each in found[1:]] == ["", "example.org", "github.com/a/b", "github.com/fork"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "program"),
+    [
+        (["mod\texample.org/tool\tv1.2.3\th1:x="], "v1.2.3"),
+        # As a `tool` of another module, the way that Kubernetes is compiled from the module proxy.
+        (["mod\tours\t(devel)", "dep\texample.org\tv9.0.0", "dep\texample.org/tool\tv1.37.2"], "v1.37.2"),
+        (
+            ["mod\texample.org/tool\t(devel)", 'build\t-ldflags="-s -X x/version.gitVersion=v1.4.0 -w"'],
+            "v1.4.0",
+        ),
+        (["mod\texample.org/tool\t(devel)", "build\t-ldflags=-X main.Version=1.4.0+k0s"], "1.4.0+k0s"),
+        (["mod\texample.org/tool\t(devel)", "build\t-ldflags=-X main.Conversion=1"], ""),
+        (["mod\texample.org/tools\tv2.0.0"], ""),
+        ([], ""),
+    ],
+)
+def test_a_go_program_has_a_name_and_a_version(lines, program):
+    text = modules("path\texample.org/tool/cmd", *lines)
+    first = golang.golang(io.BytesIO(go_program("go1.20.3", text)))[0]
+    assert (first.namespace, first.name, first.version) == ("example.org/tool", "cmd", program)
+
+
+def test_a_go_program_without_a_path_is_none():
+    text = modules("path\tcommand-line-arguments", "mod\ta/b\tv1.0.0")
+    assert told(golang.golang(io.BytesIO(go_program("go1.20", text)))) == [
+        ("stdlib", "1.20"),
+        ("b", "v1.0.0"),
+    ]
 
 
 def test_a_go_program_without_modules_tells_gos_version():

@@ -88,7 +88,10 @@ def test_what_a_command_builds_is_searched(site):
 
 def test_a_kustomization_that_nothing_builds_is_told(site):
     site.write(WEB)
-    staged = site.build("FROM scratch\nCOPY prod manifests/prod/\nCOPY base manifests/base/\n")
+    site.write({f"shop/{name}": text for name, text in WEB.items()})
+    site.write({"shop/Chart.yaml": "{apiVersion: v2, name: shop, version: 0.1.0}"})
+    text = "COPY prod manifests/prod/\nCOPY base manifests/base/\nCOPY shop charts/shop/\n"
+    staged = site.build(f"FROM scratch\n{text}")
     found, warnings = images(staged, site.workshop.store)
     assert found == ["docker.io/acme/web:1.0"]
     assert [one.rule for one in warnings] == ["kustomization-unbuilt"] * 2

@@ -100,6 +100,26 @@ def test_a_senseless_answer_names_its_host(text: str) -> None:
     assert (caught.value.code, caught.value.where) == (ExitCode.HOST, "10.0.0.2")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("1000.250000000", "nan"),  # would pass for a clock that is right
+        ("1000.250000000", "inf"),
+        ("1000.250000000", "-5"),
+        ("\n4\n", "\n-4\n"),
+        ("\n4\n", f"\n{'9' * 5000}\n"),
+        ("2048000 kB", f"{'9' * 30} kB"),
+        ("34000000 ", "-1 "),
+        ("34000000 ", "٣ "),
+    ],
+)
+def test_odd_numbers_are_no_answer(old: str, new: str) -> None:
+    assert old in ANSWER
+    with pytest.raises(BundlerError) as caught:
+        parse("10.0.0.2", ANSWER.replace(old, new), asked_at=0)
+    assert (caught.value.code, caught.value.where) == (ExitCode.HOST, "10.0.0.2")
+
+
 def test_this_machine_answers() -> None:
     """The script itself, run by a real shell as whoever runs the tests."""
     transport = private_transport("127.0.0.1")
@@ -126,7 +146,7 @@ def test_all_silent_hosts_are_named() -> None:
     with pytest.raises(BundlerError) as caught:
         gather(hosts)
     assert caught.value.code is ExitCode.HOST
-    assert "2 hosts failed" in str(caught.value)
+    assert "2 of 3 hosts failed, 1 host is fine" in str(caught.value)
     assert "somewhere" in str(caught.value)
     assert "c: the host's answer can't be read" in str(caught.value)
 

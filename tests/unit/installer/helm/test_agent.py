@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bundler.installer.helm.agent import Request, deploy, main
+from bundler.installer.helm.agent import Request, deploy, main, status_of
 
 REQUEST = Request("web", "/charts/web", "default", "/etc/kubernetes/admin.conf", 60, server_side=False)
 
@@ -89,6 +89,20 @@ def test_anything_else_is_no_request(document: object) -> None:
 
 def test_no_json_is_no_request() -> None:
     assert main(io.BytesIO(b"{"), io.StringIO(), io.StringIO()) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("context deadline exceeded", 75),
+        ("timed out waiting for the condition", 75),
+        ("resource Deployment/default/web not ready. status: InProgress", 75),
+        ("cannot re-use a name that is still in use", 1),
+        ("execution error at (web/templates/x.yaml:3:4): needs a value", 1),
+    ],
+)
+def test_what_is_late_is_told_from_what_is_wrong(said: str, status: int) -> None:
+    assert status_of(said) == status
 
 
 def test_a_schema_that_leads_out_of_the_chart_is_refused(tmp_path):

@@ -8,7 +8,7 @@ from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPa
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.plan.contents import wanted_files
 from bundler.installer.plan.decide import decide
-from bundler.installer.plan.site_pki import Secrets
+from bundler.installer.plan.site_pki import Secrets, ServerPair
 from bundler.installer.plan.steps import Done, Plan, Step, fingerprint
 from bundler.installer.site.model import Host, Role, Site
 
@@ -18,14 +18,13 @@ WORKER = "10.0.0.3"
 SECRETS = Secrets(
     ca_certificate="CA-CERTIFICATE",
     ca_key="CA-KEY-SECRET",
-    registry_certificate="REGISTRY-CERTIFICATE",
-    registry_key="REGISTRY-KEY-SECRET",
+    registries={CONTROL_PLANE: ServerPair("REGISTRY-CERTIFICATE", "REGISTRY-KEY-SECRET")},
 )
 
 KUBEADM = b"""\
-apiVersion: kubeadm.k8s.io/v1beta2
+apiVersion: kubeadm.k8s.io/v1beta3
 kind: ClusterConfiguration
-imageRepository: k8s.gcr.io
+imageRepository: registry.k8s.io
 apiServer: {extraArgs: {audit-log-maxage: "7"}}
 """
 
@@ -37,10 +36,11 @@ spec: {template: {spec: {containers: [{name: agent, image: "quay.io/net/agent:1"
 """
 
 IMAGES = (
-    "k8s.gcr.io/kube-apiserver:v1.20.2",
-    "k8s.gcr.io/etcd:3.4.23",
-    "k8s.gcr.io/kube-proxy:v1.20.2",
-    "k8s.gcr.io/pause:3.2",
+    "registry.k8s.io/kube-apiserver:v1.34.4",
+    "registry.k8s.io/etcd:3.6.5-0",
+    "registry.k8s.io/kube-proxy:v1.34.4",
+    "registry.k8s.io/pause:3.10.1",
+    "registry.k8s.io/coredns/coredns:v1.12.1",
     "quay.io/net/agent:1",
     "docker.io/a/b:1",
     "quay.io/a/b:1",
@@ -67,6 +67,9 @@ def package(name: str, *, requested: bool = False, suite: str = "debian:bookworm
     return OsPackage(suite, name, "1", "amd64", path, requested)
 
 
+BALANCED = (package("containerd", requested=True), package("haproxy", requested=True))
+
+
 def index(
     *,
     apps: tuple[App, ...] = (),
@@ -74,7 +77,7 @@ def index(
     images: tuple[str, ...] = IMAGES,
     packages: tuple[OsPackage, ...] = (package("containerd", requested=True), package("libc-extra")),
     files: Mapping[str, int] | None = None,
-    kubernetes: str = "v1.20.2",
+    kubernetes: str = "v1.34.4",
     commands: tuple[str, ...] = (),
 ) -> Index:
     """A bundle with the usual programs, a network plug-in and what else is asked for. files: path -> size."""
@@ -107,9 +110,10 @@ def index(
     )
 
 
-def site(workers: int = 1) -> Site:
-    hosts = [Host(CONTROL_PLANE, frozenset({Role.CONTROL_PLANE}))]
-    hosts += [Host(address(number), frozenset({Role.WORKER})) for number in range(workers)]
+def site(workers: int = 1, *, control_planes: int = 1) -> Site:
+    """10.0.0.2 and on are control planes, the addresses behind them workers."""
+    roles = [*[Role.CONTROL_PLANE] * control_planes, *[Role.WORKER] * workers]
+    hosts = (Host(address(number - 1), frozenset({role})) for number, role in enumerate(roles))
     return Site("trial", tuple(hosts))
 
 
@@ -154,7 +158,7 @@ def facts(of: Site, **changes: Mapping[str, object]) -> Facts:
 
 def files_of(bundle: Index) -> dict[str, bytes]:
     known = {"root/etc/kubeadm.yml": KUBEADM, "root/application/apps/net/net.yaml": CNI}
-    return {path: known[path] for path in wanted_files(bundle)}
+    return {path: known.get(path, b"") for path in wanted_files(bundle)}
 
 
 def plan(
@@ -166,7 +170,16 @@ def plan(
 ) -> Plan:
     of = of or site()
     bundle = bundle or index()
-    return decide(of, found or facts(of), bundle, secrets, files_of(bundle), platforms=platforms)
+    return decide(of, found or facts(of), bundle, of_site(secrets, of), files_of(bundle), platforms=platforms)
+
+
+def of_site(secrets: Secrets, of: Site) -> Secrets:
+    """With a pair for each control plane that lacks one."""
+    made = {
+        host.address: ServerPair(f"CERTIFICATE-{host.address}", f"KEY-SECRET-{host.address}")
+        for host in of.control_planes
+    }
+    return replace(secrets, registries={**made, **secrets.registries})
 
 
 def steps(made: Plan) -> dict[str, Step]:

@@ -11,7 +11,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole
 from bundler.installer.facts.model import CgroupVersion, Facts
 from bundler.installer.plan.decide import decide_removal
-from bundler.installer.plan.site_pki import Secrets
+from bundler.installer.plan.site_pki import Secrets, ServerPair
 from bundler.installer.plan.steps import Deliver, Exec, Phase, Plan, Write
 from bundler.installer.site.model import Registry, Secret
 from tests.unit.installer.plan import kit
@@ -160,7 +160,8 @@ def test_a_new_worker_changes_nothing_on_the_old_one() -> None:
 
 def test_secrets_stand_only_where_they_are_kept() -> None:
     of = replace(kit.site(), registry=Registry(username="ops", password=Secret("HUNTER-2")))
-    secrets = Secrets("CA", "CA-KEY", "CRT", "CRT-KEY", "ops:$2b$HASH\n")
+    pair = ServerPair("CRT", "CRT-KEY")
+    secrets = Secrets("CA", "CA-KEY", {kit.CONTROL_PLANE: pair}, "ops:$2b$HASH\n")
     basic = "b3BzOkhVTlRFUi0y"  # base64 of ops:HUNTER-2
     for step in kit.plan(of, secrets=secrets).steps:
         shown = f"{step.id} {step.reason}"
@@ -171,8 +172,9 @@ def test_secrets_stand_only_where_they_are_kept() -> None:
 
 
 def test_certificates_keys_are_not_readable_by_others() -> None:
-    for step in kit.plan().steps:
-        if isinstance(step, Write) and (step.secret or step.slots):
+    public = ("ca-file",)
+    for step in kit.plan(kit.site(control_planes=3), bundle=kit.index(packages=kit.BALANCED)).steps:
+        if isinstance(step, Write) and (step.secret or step.slots not in {(), public}):
             assert step.mode & 0o077 == 0, step.id
 
 
@@ -265,3 +267,13 @@ def test_a_host_whose_suite_asks_for_no_package_waits_for_none() -> None:
     assert isinstance(unit, Write)
     assert unit.path == "/etc/systemd/system/containerd.service"
     assert "ExecStart=/usr/local/bin/containerd --config /etc/bundler/containerd.toml" in unit.content
+
+
+def test_roles_of_the_sites_own_become_labels() -> None:
+    of = kit.site(workers=2)
+    hosts = (of.hosts[0], replace(of.hosts[1], labels=("db", "gpu")), of.hosts[2])
+    made = kit.plan(replace(of, hosts=hosts))
+    step = kit.steps(made)[f"network/{kit.CONTROL_PLANE}/labels"]
+    assert isinstance(step, Exec)
+    assert step.stdin == "node-10-0-0-3 db\nnode-10-0-0-3 gpu\n"
+    assert f"network/{kit.CONTROL_PLANE}/labels" not in kit.steps(kit.plan(of))

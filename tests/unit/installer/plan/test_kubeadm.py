@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bundler.core.errors import BundlerError, Problems
+from bundler.core.errors import Problems
 from bundler.core.index import Index
 from bundler.installer.facts.model import CgroupVersion, Facts
 from bundler.installer.plan.decide import decide
@@ -42,15 +42,18 @@ def test_the_bundles_file_goes_over_our_defaults_and_the_clusterfile_over_both()
     own = {"networking": {"podSubnet": "10.9.0.0/16"}, "apiServer": {"extraArgs": {"v": "3"}}}
     of = replace(kit.site(), kubeadm={"ClusterConfiguration": own})
     cluster = documents(of)["ClusterConfiguration"]
-    assert cluster["imageRepository"] == "k8s.gcr.io"  # the bundle's
+    assert cluster["imageRepository"] == "registry.k8s.io"  # the bundle's
     assert cluster["networking"] == {"podSubnet": "10.9.0.0/16", "serviceSubnet": "10.96.0.0/16"}
-    assert cluster["apiServer"]["extraArgs"] == {"audit-log-maxage": "7", "v": "3"}
-    assert cluster["kubernetesVersion"] == "v1.20.2"
+    arguments = cluster["apiServer"]["extraArgs"]
+    assert {"name": "v", "value": "3"} in arguments
+    # Ours is 30 days; the bundle's takes its place, and does not stand beside it.
+    assert [each["value"] for each in arguments if each["name"] == "audit-log-maxage"] == ["7"]
+    assert cluster["kubernetesVersion"] == "v1.34.4"
 
 
 @pytest.mark.parametrize(
     ("version", "api"),
-    [("v1.20.2", "v1beta2"), ("v1.22.0", "v1beta3"), ("v1.30.4", "v1beta3"), ("v1.31.0", "v1beta4")],
+    [("v1.26.0", "v1beta3"), ("v1.30.4", "v1beta3"), ("v1.31.0", "v1beta4"), ("v1.37.2", "v1beta4")],
 )
 def test_api_version_follows_kubernetes(version: str, api: str) -> None:
     found = documents(bundle=kit.index(kubernetes=version))
@@ -58,13 +61,29 @@ def test_api_version_follows_kubernetes(version: str, api: str) -> None:
     assert found["KubeletConfiguration"]["apiVersion"] == "kubelet.config.k8s.io/v1beta1"
 
 
-def test_arguments_become_lists_where_the_api_wants_them() -> None:
-    bundle = kit.index(kubernetes="v1.31.0")
-    cluster = documents(bundle=bundle)["ClusterConfiguration"]
-    assert cluster["apiServer"]["extraArgs"] == [{"name": "audit-log-maxage", "value": "7"}]
-    assert joining(bundle=bundle)["nodeRegistration"]["kubeletExtraArgs"] == [
-        {"name": "node-ip", "value": kit.WORKER}
-    ]
+@pytest.mark.parametrize(
+    ("version", "form"),
+    [("v1.30.4", {"node-ip": kit.WORKER}), ("v1.31.0", [{"name": "node-ip", "value": kit.WORKER}])],
+)
+def test_arguments_have_the_form_that_the_api_wants(version: str, form: object) -> None:
+    bundle = kit.index(kubernetes=version)
+    assert joining(bundle=bundle)["nodeRegistration"]["kubeletExtraArgs"] == form
+
+
+def test_repeated_arguments_are_kept_with_their_order_and_replace_ours_as_a_whole() -> None:
+    issuers = [{"name": "service-account-issuer", "value": each} for each in ("https://new", "https://old")]
+    given = [{"name": "profiling", "value": "true"}, *issuers]
+    own = {"apiVersion": "kubeadm.k8s.io/v1beta4", "apiServer": {"extraArgs": given}}
+    found = documents(replace(kit.site(), kubeadm={"ClusterConfiguration": own}))["ClusterConfiguration"]
+    arguments = found["apiServer"]["extraArgs"]
+    assert arguments[-3:] == given
+    assert [each["name"] for each in arguments].count("profiling") == 1
+
+
+def test_volumes_of_the_site_stand_beside_ours() -> None:
+    own = {"apiServer": {"extraVolumes": [{"name": "own", "hostPath": "/own", "mountPath": "/own"}]}}
+    found = documents(replace(kit.site(), kubeadm={"ClusterConfiguration": own}))["ClusterConfiguration"]
+    assert {each["name"] for each in found["apiServer"]["extraVolumes"]} == {"bundler", "audit", "own"}
 
 
 @pytest.mark.parametrize(
@@ -86,30 +105,71 @@ def test_kubelet_and_containerd_use_one_cgroup_driver(cgroup: CgroupVersion, dri
 def test_a_host_that_differs_says_so_itself() -> None:
     of = kit.site()
     found = kit.facts(of, worker={"cgroup": CgroupVersion.V1})
-    assert joining(of, found)["nodeRegistration"]["kubeletExtraArgs"]["cgroup-driver"] == "cgroupfs"
+    bundle = kit.index(kubernetes="v1.29.0")
+    registration = joining(of, found, bundle)["nodeRegistration"]
+    assert registration["kubeletExtraArgs"]["cgroup-driver"] == "cgroupfs"
 
 
-@pytest.mark.parametrize(
-    ("change", "kind", "expected"),
-    [
-        ({"swap": True}, "KubeletConfiguration", ("failSwapOn", False)),
-        ({"swap": False}, "KubeletConfiguration", ("failSwapOn", True)),
-        ({"conntrack_writable": False}, "KubeProxyConfiguration", ("conntrack", {"maxPerCore": 0})),
-    ],
-)
-def test_settings_that_all_nodes_share_follow_the_weakest(
-    change: Mapping[str, object], kind: str, expected: tuple[str, object]
-) -> None:
+def drop_in(of: Site, found: Facts, host: str) -> dict[str, Any]:
+    text = content(kit.plan(of, found), f"host/{host}/kubelet-own")
+    document: dict[str, Any] = yaml.safe_load(text)
+    assert (document.pop("kind"), document.pop("apiVersion").partition("/")[0]) == (
+        "KubeletConfiguration",
+        "kubelet.config.k8s.io",
+    )
+    return document
+
+
+def test_from_1_30_on_a_host_that_differs_says_so_in_a_drop_in() -> None:
     of = kit.site()
-    found = documents(of, kit.facts(of, worker=change))[kind]
-    assert found[expected[0]] == expected[1]
+    found = kit.facts(of, worker={"cgroup": CgroupVersion.V1, "swap": True})
+    assert drop_in(of, found, kit.CONTROL_PLANE) == {}
+    assert drop_in(of, found, kit.WORKER) == {"cgroupDriver": "cgroupfs", "failSwapOn": False}
+    names = {each["name"] for each in joining(of, found)["nodeRegistration"]["kubeletExtraArgs"]}
+    assert names == {"node-ip"}
+    assert documents(of, found)["KubeletConfiguration"]["failSwapOn"] is True
+    unit = content(kit.plan(of, found), "host/10.0.0.3/kubelet-unit")
+    assert " --config-dir=/etc/kubernetes/kubelet.conf.d" in unit
+
+
+def test_what_the_site_says_of_kubelets_is_not_overruled_by_a_drop_in() -> None:
+    of = replace(
+        kit.site(), kubeadm={"KubeletConfiguration": {"failSwapOn": True, "cgroupDriver": "systemd"}}
+    )
+    found = kit.facts(of, worker={"cgroup": CgroupVersion.V1, "swap": True})
+    assert drop_in(of, found, kit.WORKER) == {}
+
+
+def test_before_1_30_there_is_no_drop_in() -> None:
+    made = kit.plan(bundle=kit.index(kubernetes="v1.29.9"))
+    assert "host/10.0.0.3/kubelet-own" not in kit.steps(made)
+    assert "config-dir" not in content(made, "host/10.0.0.3/kubelet-unit")
+
+
+def test_swap_is_forgiven_on_the_host_that_has_it_and_nowhere_else() -> None:
+    of = kit.site(workers=2)
+    found = kit.facts(of, worker={"swap": True})
+    old = kit.index(kubernetes="v1.29.0")
+    assert documents(of, found, old)["KubeletConfiguration"]["failSwapOn"] is True
+    assert joining(of, found, old)["nodeRegistration"]["kubeletExtraArgs"]["fail-swap-on"] == "false"
+    made = kit.plan(of, found, old)
+    assert "Swap" in ignored(made, "workers/10.0.0.3/join")
+    assert "Swap" not in ignored(made, "workers/10.0.0.4/join")
+    assert "Swap" not in ignored(made, "control-plane/10.0.0.2/init")
+
+
+def test_kube_proxy_leaves_conntrack_alone_where_the_control_plane_must() -> None:
+    of = kit.site()
+    fixed = {"conntrack_writable": False}
+    found = documents(of, kit.facts(of, control_plane=fixed, worker=fixed))["KubeProxyConfiguration"]
+    assert found["conntrack"] == {"maxPerCore": 0}
 
 
 def test_an_address_that_the_host_does_not_have_is_not_advertised() -> None:
     of = kit.site()
     found = documents(of, kit.facts(of, control_plane={"addresses": ("192.168.1.1",)}))["InitConfiguration"]
     assert "advertiseAddress" not in found["localAPIEndpoint"]
-    assert "node-ip" not in found["nodeRegistration"]["kubeletExtraArgs"]
+    assert found["nodeRegistration"]["kubeletExtraArgs"] == []
 
 
 @pytest.mark.parametrize(
@@ -131,17 +191,17 @@ def test_the_control_plane_takes_pods_only_where_it_must(
 
 
 @pytest.mark.parametrize(
-    ("files", "images", "init", "join"),
+    ("version", "files", "init", "join"),
     [
-        ({}, (), "preflight,kubelet-start,addon/coredns", "preflight"),
-        ({"root/bin/crictl": 5}, (), "kubelet-start,addon/coredns", ""),
-        ({}, ("k8s.gcr.io/coredns:1.7.0",), "preflight,kubelet-start", "preflight"),
+        ("v1.30.1", {}, "preflight,kubelet-start", "preflight"),
+        ("v1.30.1", {"root/bin/crictl": 5}, "kubelet-start", ""),
+        ("v1.31.0", {}, "kubelet-start", ""),
     ],
 )
 def test_phases_that_cannot_work_are_skipped(
-    files: Mapping[str, int], images: tuple[str, ...], init: str, join: str
+    version: str, files: Mapping[str, int], init: str, join: str
 ) -> None:
-    made = kit.steps(kit.plan(bundle=kit.index(files=files, images=(*kit.IMAGES, *images))))
+    made = kit.steps(kit.plan(bundle=kit.index(files=files, kubernetes=version)))
     scripts = [made["control-plane/10.0.0.2/init"], made["workers/10.0.0.3/join"]]
     for step, phases in zip(scripts, (init, join), strict=True):
         assert isinstance(step, Exec)
@@ -166,8 +226,10 @@ def test_the_clusters_subnets_come_from_sealers_variables_too() -> None:
 
 def test_a_document_of_another_group_is_refused() -> None:
     of = replace(kit.site(), kubeadm={"ClusterConfiguration": {"apiVersion": "apps/v1"}})
-    with pytest.raises(BundlerError, match="can't be of apps/v1"):
+    with pytest.raises(Problems) as caught:
         kit.plan(of)
+    (problem,) = caught.value.problems
+    assert problem.message == "ClusterConfiguration can't be of apps/v1"
 
 
 def test_an_unknown_document_in_the_bundles_file_is_told_with_its_line() -> None:
@@ -179,30 +241,25 @@ def test_an_unknown_document_in_the_bundles_file_is_told_with_its_line() -> None
     assert str(caught.value.problems[0].location) == "root/etc/kubeadm.yml:1:7"
 
 
-def test_in_a_container_kubeadms_own_checks_are_skipped_there_only() -> None:
+def ignored(made: Plan, name: str) -> set[str]:
+    step = kit.steps(made)[name]
+    assert isinstance(step, Exec)
+    line = next(line for line in step.script.splitlines() if line.startswith("ignored="))
+    return set(line.removeprefix("ignored=").split(","))
+
+
+def test_in_a_container_the_one_check_that_wants_a_kernel_is_ignored_there_only() -> None:
     of = kit.site()
-    bundle = kit.index(kubernetes="v1.34.4", images=(*kit.IMAGES, "registry.k8s.io/coredns/coredns:v1.12.1"))
-    made = kit.steps(kit.plan(of, kit.facts(of, worker={"virtualisation": "systemd-nspawn"}), bundle))
-    init, join = made["control-plane/10.0.0.2/init"], made["workers/10.0.0.3/join"]
-    assert isinstance(init, Exec)
-    assert isinstance(join, Exec)
-    assert "phases=kubelet-start\n" in init.script
-    assert "phases=preflight\n" in join.script
+    made = kit.plan(of, kit.facts(of, worker={"virtualisation": "systemd-nspawn"}))
+    assert "SystemVerification" not in ignored(made, "control-plane/10.0.0.2/init")
+    assert "SystemVerification" in ignored(made, "workers/10.0.0.3/join")
 
 
 def test_a_run_that_goes_on_is_not_ended_by_what_the_cut_one_left() -> None:
     of = kit.site()
-    made = kit.steps(kit.plan(of, kit.facts(of, worker={"swap": True})))
-    init, join = made["control-plane/10.0.0.2/init"], made["workers/10.0.0.3/join"]
-    assert isinstance(init, Exec)
-    assert isinstance(join, Exec)
-    ignored = {
-        step.id: next(line for line in step.script.splitlines() if line.startswith("ignored="))
-        for step in (init, join)
-    }
-    assert {"Port-10250", "Port-6443", "DirAvailable--var-lib-etcd", "Swap"} <= set(
-        ignored[init.id].removeprefix("ignored=").split(",")
-    )
-    assert {"Port-10250", "FileAvailable--etc-kubernetes-kubelet.conf", "Swap"} <= set(
-        ignored[join.id].removeprefix("ignored=").split(",")
-    )
+    made = kit.plan(of, kit.facts(of, worker={"swap": True}))
+    init = ignored(made, "control-plane/10.0.0.2/init")
+    assert {"Port-10250", "Port-6443", "DirAvailable--var-lib-etcd"} <= init
+    assert "Swap" not in init
+    join = ignored(made, "workers/10.0.0.3/join")
+    assert {"Port-10250", "FileAvailable--etc-kubernetes-kubelet.conf", "Swap"} <= join

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.errors import BundlerError, ExitCode, Location, Problems
 from bundler.core.index import App, AppKind, AppRole, Index
 from bundler.installer.plan.steps import RUNTIME_MEMBER, Await, Deliver, Exec, Write
 from tests.unit.installer.plan import kit
@@ -37,7 +37,7 @@ def test_a_chart_goes_through_helm_on_the_control_plane() -> None:
         "namespace": "default",
         "timeout": 600,
         "kubeconfig": "/etc/kubernetes/admin.conf",
-        "server_side": False,
+        "server_side": True,
     }
     delivery = made["distribute/10.0.0.2/helm"]
     assert isinstance(delivery, Deliver)
@@ -100,7 +100,7 @@ def test_an_unknown_app_is_told_with_those_there_are() -> None:
     with pytest.raises(BundlerError, match="redis") as caught:
         kit.plan(of, bundle=bundle(app("web", AppKind.KUBE)))
     assert caught.value.code is ExitCode.INPUT
-    assert "web" in caught.value.fix
+    assert "web" in str(caught.value)
 
 
 def test_templates_for_the_site_are_refused_by_name() -> None:
@@ -148,3 +148,35 @@ def test_cmds_run_in_the_bundles_tree_without_its_programs() -> None:
     paths = {file.path for file in delivery.files}
     assert "/var/lib/bundler/root/etc/x.yaml" in paths
     assert not any("/bin/" in path for path in paths)
+
+
+@pytest.mark.parametrize("name", ["$(touch /x)", "LD_PRELOAD"])
+def test_a_bundle_cant_make_code_of_a_variables_name(name: str) -> None:
+    evil = replace(app("web", AppKind.SHELL), env={name: "v"})
+    with pytest.raises(BundlerError) as caught:
+        kit.plan(bundle=bundle(evil, files={f"root/{FOLDER}/web/run.sh": 9}))
+    assert (caught.value.code, caught.value.where) == (ExitCode.INPUT, "app web")
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "said"),
+    [
+        ("tuen", "unknown-app", 'did you mean "tune"?'),
+        ("web", "no-effect", "a chart"),
+        ("net", "no-effect", "manifests"),
+        ("idle", "no-effect", "not launched"),
+        ("CMDS", "no-effect", "CMDS don't run here"),
+    ],
+)
+def test_a_setting_that_does_nothing_is_refused_with_its_line(name: str, rule: str, said: str) -> None:
+    apps = (app("web", AppKind.HELM), app("tune", AppKind.COMMANDS, commands=(("true",),)))
+    idle = app("idle", AppKind.SHELL)
+    made = bundle(*apps, idle, launch=("web", "tune"), files={"runtime/helm/libhelm_c.so": 1})
+    where = Location("site.yaml", 12, 5)
+    of = replace(kit.site(), app_envs={name: {"A": "b"}}, places={f"env/{name}": where})
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, bundle=made)
+    (problem,) = caught.value.problems
+    assert (problem.location, problem.rule) == (where, rule)
+    assert said in f"{problem.message} {problem.hint}"
+    assert kit.plan(replace(of, app_envs={"tune": {"A": "b"}, "web": {}}), bundle=made).steps

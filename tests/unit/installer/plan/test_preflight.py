@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from bundler.core.errors import ExitCode, Problems
+from bundler.core.errors import BundlerError, ExitCode, Problems
+from bundler.installer.facts.model import CgroupVersion
 from bundler.installer.plan.decide import decide_removal
+from bundler.installer.plan.steps import Exec
 from bundler.installer.site.model import Host, Role, Site
 from tests.unit.installer.plan import kit
 
@@ -146,9 +148,104 @@ def test_nothing_is_taken_from_a_cluster_that_is_not_ours() -> None:
 
 def test_a_bundle_whose_kubernetes_its_apps_are_not_made_for_is_refused() -> None:
     of = kit.site()
-    fits = replace(kit.index(), kube_versions=(">=1.20 <1.30", "~1.20"))
+    fits = replace(kit.index(), kube_versions=(">=1.30 <1.35", "~1.34"))
     assert kit.plan(of, kit.facts(of), fits).steps
     with pytest.raises(Problems) as caught:
-        kit.plan(of, kit.facts(of), replace(fits, kube_versions=("~1.20", ">=1.22")))
+        kit.plan(of, kit.facts(of), replace(fits, kube_versions=("~1.34", ">=1.35")))
     assert (caught.value.code, faults(caught.value)) == (ExitCode.PREFLIGHT, [("demo", "kube-version")])
-    assert "installs Kubernetes v1.20.2, and is made for >=1.22" in caught.value.problems[0].message
+    assert "installs Kubernetes v1.34.4, and is made for >=1.35" in caught.value.problems[0].message
+
+
+NO_CGROUP_V1 = "v1.35.0"
+
+
+@pytest.mark.parametrize(
+    ("version", "says", "refused", "warned"),
+    [
+        ("v1.34.9", {}, False, False),
+        (NO_CGROUP_V1, {}, True, False),
+        (NO_CGROUP_V1, {"failCgroupV1": True}, True, False),
+        (NO_CGROUP_V1, {"failCgroupV1": False}, False, True),
+    ],
+)
+def test_cgroup_v1(version: str, says: Mapping[str, object], *, refused: bool, warned: bool) -> None:
+    of = replace(kit.site(), kubeadm={"KubeletConfiguration": says})
+    found = kit.facts(of, worker={"cgroup": CgroupVersion.V1})
+    bundle = kit.index(kubernetes=version)
+    if refused:
+        with pytest.raises(Problems) as caught:
+            kit.plan(of, found, bundle)
+        assert (caught.value.code, faults(caught.value)) == (
+            ExitCode.PREFLIGHT,
+            [(kit.WORKER, "cgroup-v1")],
+        )
+        assert "systemd.unified_cgroup_hierarchy=1" in caught.value.problems[0].hint
+        return
+    made = kit.plan(of, found, bundle)
+    assert [warning.partition(":")[0] for warning in made.warnings] == ([kit.WORKER] if warned else [])
+    join, init = kit.steps(made)["workers/10.0.0.3/join"], kit.steps(made)["control-plane/10.0.0.2/init"]
+    assert isinstance(join, Exec)
+    assert isinstance(init, Exec)
+    assert "SystemVerification" in join.script  # kubeadm's own check would say the same again
+    assert "SystemVerification" not in init.script
+
+
+@pytest.mark.parametrize("version", ["v1.25.16", "v1.20.2"])
+def test_kubernetes_that_is_too_old_is_refused_with_the_reason(version: str) -> None:
+    of = kit.site()
+    with pytest.raises(BundlerError, match=f"{version} is too old") as caught:
+        kit.plan(of, kit.facts(of), kit.index(kubernetes=version))
+    assert caught.value.code is ExitCode.UNSUPPORTED
+    assert "1.26 is the first version whose kubelet speaks CRI v1 alone" in caught.value.why
+
+
+def test_a_bundle_without_dns_is_refused_unless_the_site_wants_none() -> None:
+    of = kit.site()
+    bundle = kit.index(images=tuple(name for name in kit.IMAGES if "coredns" not in name))
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, kit.facts(of), bundle)
+    assert faults(caught.value) == [("demo", "bundle")]
+    assert "has no CoreDNS" in caught.value.problems[0].message
+    without = replace(of, kubeadm={"ClusterConfiguration": {"dns": {"disabled": True}}})
+    assert "network/10.0.0.2/dns" not in kit.steps(kit.plan(without, kit.facts(of), bundle))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "w1\n10.0.0.2 evil",
+        "$(touch /x)",
+        "w1 registry.internal",
+        "w_1",
+        "-w1",
+        "a" * 64,
+        ".".join(["a" * 60] * 5),
+        "apiserver.cluster.local",
+        "registry.internal",
+        "localhost.localdomain",
+        "\x1b[2J",
+    ],
+)
+def test_a_hosts_name_is_input(name: str) -> None:
+    """It goes into every /etc/hosts and into scripts, so it has to be a name, and none of the cluster's."""
+    of = kit.site()
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, kit.facts(of, worker={"hostname": name}))
+    assert faults(caught.value) == [(kit.WORKER, "hostname")]
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["w1", "W-01.Rack.example", "1a", "a" * 63])
+def test_host_names_as_they_are(name: str) -> None:
+    of = kit.site()
+    assert kit.plan(of, kit.facts(of, worker={"hostname": name})).steps
+
+
+def test_a_worker_does_not_loosen_kube_proxy_for_all() -> None:
+    of = kit.site()
+    found = kit.facts(of, worker={"conntrack_writable": False})
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, found)
+    assert faults(caught.value) == [(kit.WORKER, "conntrack")]
+    said = {"KubeProxyConfiguration": {"conntrack": {"maxPerCore": 0}}}
+    assert kit.plan(replace(of, kubeadm=said), found).steps

@@ -1,7 +1,9 @@
 """The site's registry: names that stay distinct, links as distribution lays them out, mirrors for all."""
 
 import tomllib
+from collections import Counter
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 import yaml
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.core.reference import Reference
+from bundler.installer.plan.context import spread
 from bundler.installer.plan.registry import links
 from bundler.installer.plan.registry_paths import store_name
 from bundler.installer.plan.site_pki import Secrets
@@ -79,31 +82,36 @@ def test_same_path_in_two_registries_stays_two_images() -> None:
 
 def test_each_registry_of_the_bundle_is_asked_for_on_the_site_and_nowhere_else() -> None:
     made = kit.plan()
-    for name in ("docker.io", "k8s.gcr.io", "quay.io"):
+    for name in ("docker.io", "registry.k8s.io", "quay.io"):
         found = tomllib.loads(written(made, f"runtime/10.0.0.3/mirror-{name}"))
-        url = f"https://registry.internal:5000/v2/{name}"
+        url = f"https://10.0.0.2:5000/v2/{name}"
         assert found["server"] == url
         assert found["override_path"] is True
         assert found["host"] == {
-            url: {"capabilities": ["pull", "resolve"], "ca": "/etc/bundler/ca.crt", "override_path": True}
+            url: {
+                "capabilities": ["pull", "resolve"],
+                "ca": "/etc/bundler/ca.crt",
+                "override_path": True,
+                "dial_timeout": "2s",
+            }
         }
 
 
 def test_registries_that_the_bundle_does_not_know_are_asked_for_on_the_site_too() -> None:
     found = tomllib.loads(written(kit.plan(), "runtime/10.0.0.3/mirror-_default"))
-    assert [found["server"], *found["host"]] == ["https://registry.internal:5000"] * 2
+    assert [found["server"], *found["host"]] == ["https://10.0.0.2:5000"] * 2
 
 
 def test_a_password_makes_htpasswd_and_a_header_that_only_root_reads() -> None:
     of = replace(kit.site(), registry=Registry("sea.hub", 5001, "ops", Secret("geheim")))
-    secrets = Secrets("CA", "KEY", "CRT", "KEY", "ops:$2b$10$x\n")
+    secrets = Secrets("CA", "KEY", {}, "ops:$2b$10$x\n")
     made = kit.plan(of, secrets=secrets)
     step = kit.steps(made)["runtime/10.0.0.3/mirror-docker.io"]
     assert isinstance(step, Write)
     assert (step.secret, step.mode) == (True, 0o600)
     found = tomllib.loads(step.content)
     header = {"Authorization": "Basic b3BzOmdlaGVpbQ=="}
-    assert found["header"] == found["host"]["https://sea.hub:5001/v2/docker.io"]["header"] == header
+    assert found["header"] == found["host"]["https://10.0.0.2:5001/v2/docker.io"]["header"] == header
     config = yaml.safe_load(written(made, "registry/10.0.0.2/config"))
     assert config["auth"]["htpasswd"]["path"] == "/etc/bundler/registry.htpasswd"
     assert written(made, "registry/10.0.0.2/htpasswd") == "ops:$2b$10$x\n"
@@ -119,8 +127,62 @@ def test_the_registry_is_read_only_and_speaks_tls() -> None:
 def test_every_node_resolves_the_registry_and_the_api() -> None:
     made = kit.steps(kit.plan())
     for host in (kit.CONTROL_PLANE, kit.WORKER):
-        step = made[f"host/{host}/prepare"]
-        assert isinstance(step, Exec)
-        names = step.stdin.splitlines()[0].split()
-        assert names[0] == kit.CONTROL_PLANE
-        assert {"registry.internal", "apiserver.cluster.local"} <= set(names)
+        names = {}
+        for name in ("prepare", "endpoint"):
+            step = made[f"host/{host}/{name}"]
+            assert isinstance(step, Exec)
+            for address, *called in map(str.split, step.stdin.splitlines()):
+                names.update(dict.fromkeys(called, address))
+        assert names["registry.internal"] == names["apiserver.cluster.local"] == kit.CONTROL_PLANE
+
+
+@pytest.mark.parametrize(
+    ("host", "order"),
+    [
+        ("10.0.0.2", ["10.0.0.2", "10.0.0.3", "10.0.0.4"]),  # a registry's own host asks itself first
+        ("10.0.0.3", ["10.0.0.3", "10.0.0.4", "10.0.0.2"]),
+        ("10.0.0.5", ["10.0.0.2", "10.0.0.4", "10.0.0.3"]),
+        ("10.0.0.6", ["10.0.0.3", "10.0.0.4", "10.0.0.2"]),
+        ("10.0.0.7", ["10.0.0.4", "10.0.0.3", "10.0.0.2"]),
+    ],
+)
+def test_every_node_lists_all_registries_in_an_order_of_its_own(host: str, order: list[str]) -> None:
+    of = kit.site(3, control_planes=3)
+    made = kit.plan(of, bundle=kit.index(packages=kit.BALANCED))
+    found = tomllib.loads(written(made, f"runtime/{host}/mirror-docker.io"))
+    assert list(found["host"]) == [f"https://{address}:5000/v2/docker.io" for address in order]
+    assert found["server"] == next(iter(found["host"]))
+
+
+@given(st.lists(st.ip_addresses(v=4).map(str), min_size=1, max_size=5, unique=True), st.ip_addresses(v=4))
+def test_an_order_of_registries_holds_each_once(registries: list[str], address: IPv4Address) -> None:
+    assert sorted(spread(registries, str(address))) == sorted(registries)
+
+
+def test_neighbours_begin_with_different_registries() -> None:
+    registries = ("10.0.0.2", "10.0.0.3", "10.0.0.4")
+    first = Counter(spread(registries, f"10.1.0.{number}")[0] for number in range(30))
+    assert set(first.values()) == {10}
+
+
+def test_every_control_plane_serves_every_image_by_its_own_certificate() -> None:
+    of = kit.site(1, control_planes=3)
+    made = kit.plan(of, bundle=kit.index(packages=kit.BALANCED))
+    links = {kit.steps(made)[f"registry/{host.address}/images"].stdin for host in of.control_planes}  # type: ignore[union-attr]  # an Exec
+    assert len(links) == 1
+    certificates = {written(made, f"registry/{host.address}/certificate") for host in of.control_planes}
+    assert len(certificates) == 3
+
+
+def test_a_control_plane_more_rewrites_lists_and_restarts_no_runtime() -> None:
+    small, large = kit.site(0, control_planes=1), kit.site(0, control_planes=3)
+    bundle = kit.index(packages=kit.BALANCED)
+    found = kit.done_all(kit.plan(small, bundle=bundle), kit.facts(small))
+    found = replace(found, hosts={**kit.facts(large).hosts, **found.hosts})
+    changed = {s.id for s in kit.plan(large, found, bundle).steps if s.host == "10.0.0.2"}
+    assert "runtime/10.0.0.2/mirror-docker.io" in changed
+    assert not changed & {
+        "runtime/10.0.0.2/start",
+        "registry/10.0.0.2/start",
+        "registry/10.0.0.2/certificate",
+    }

@@ -1,5 +1,6 @@
 """The site's certificates: made once, kept while they hold, renewed in time."""
 
+import json
 import ssl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 from cryptography import x509
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.plan.site_pki import CA_LIFETIME, SERVER_LIFETIME, Secrets, renew
+from bundler.installer.plan.site_pki import CA_LIFETIME, SERVER_LIFETIME, Secrets, ServerPair, kept, renew
 from bundler.installer.site.model import Host, Registry, Role, Secret, Site
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -24,7 +25,7 @@ def certificate(pem: str) -> x509.Certificate:
 
 def test_the_registry_has_a_certificate_for_its_name_and_address_from_the_sites_ca() -> None:
     made = renew(found="", site=SITE, now=NOW)
-    server, ca = certificate(made.registry_certificate), certificate(made.ca_certificate)
+    server, ca = certificate(made.registries["10.0.0.2"].certificate), certificate(made.ca_certificate)
     server.verify_directly_issued_by(ca)
     names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["registry.internal"]
@@ -35,8 +36,8 @@ def test_the_registry_has_a_certificate_for_its_name_and_address_from_the_sites_
 
 def test_openssl_takes_the_pair(tmp_path: Path) -> None:
     made = renew(found="", site=SITE, now=NOW)
-    (tmp_path / "crt").write_text(made.registry_certificate)
-    (tmp_path / "key").write_text(made.registry_key)
+    (tmp_path / "crt").write_text(made.registries["10.0.0.2"].certificate)
+    (tmp_path / "key").write_text(made.registries["10.0.0.2"].key)
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tmp_path / "crt", tmp_path / "key")
 
 
@@ -52,14 +53,37 @@ def test_each_is_renewed_in_its_last_third(days: int, *, ca_kept: bool, server_k
     old = renew(found="", site=SITE, now=NOW)
     new = renew(found=old.to_json(), site=SITE, now=NOW + timedelta(days=days))
     assert (new.ca_certificate == old.ca_certificate) is ca_kept
-    assert (new.registry_certificate == old.registry_certificate) is server_kept
+    assert (new.registries == old.registries) is server_kept
 
 
 def test_a_new_name_needs_a_new_certificate_of_the_same_ca() -> None:
     old = renew(found="", site=SITE, now=NOW)
     new = renew(found=old.to_json(), site=replace(SITE, registry=Registry("sea.hub")), now=NOW)
     assert new.ca_certificate == old.ca_certificate
-    assert new.registry_certificate != old.registry_certificate
+    assert new.registries["10.0.0.2"].certificate != old.registries["10.0.0.2"].certificate
+
+
+def test_a_control_plane_more_gets_a_certificate_and_the_others_keep_theirs() -> None:
+    more = Host("10.0.0.3", frozenset({Role.CONTROL_PLANE}))
+    old = renew(found="", site=SITE, now=NOW)
+    new = renew(found=old.to_json(), site=replace(SITE, hosts=(more, *SITE.hosts)), now=NOW)
+    assert new.registries["10.0.0.2"] == old.registries["10.0.0.2"]
+    names = certificate(new.registries["10.0.0.3"].certificate).extensions
+    addresses = names.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(each) for each in addresses.get_values_for_type(x509.IPAddress)] == ["10.0.0.3"]
+
+
+def test_what_a_version_with_one_registry_kept_still_holds() -> None:
+    made = renew(found="", site=SITE, now=NOW)
+    values = json.loads(made.to_json())
+    pair = values.pop("registries")["10.0.0.2"]
+    old = {**values, "registry_certificate": pair["certificate"], "registry_key": pair["key"]}
+    assert renew(found=json.dumps(old), site=SITE, now=NOW) == made
+
+
+def test_the_first_control_plane_that_keeps_something_is_believed() -> None:
+    assert kept(["", "\n", "{1}", "{2}"]) == "{1}"
+    assert kept(["", ""]) == ""
 
 
 def test_a_key_that_is_not_the_certificates_is_not_kept() -> None:
@@ -76,7 +100,7 @@ def test_htpasswd_is_bcrypt_and_changes_with_the_password() -> None:
     other = replace(SITE, registry=Registry(username="ops", password=Secret("two")))
     new = renew(found=old.to_json(), site=other, now=NOW)
     assert bcrypt.checkpw(b"two", new.htpasswd.strip().partition(":")[2].encode())
-    assert new.registry_certificate == old.registry_certificate
+    assert new.registries == old.registries
 
 
 @pytest.mark.parametrize("password", ["", "x" * 73])
@@ -95,5 +119,5 @@ def test_damaged_secrets_are_told_not_replaced(found: str) -> None:
 
 
 def test_private_parts_do_not_show() -> None:
-    made = Secrets("CA", "SECRET-1", "CRT", "SECRET-2", "SECRET-3")
+    made = Secrets("CA", "SECRET-1", {"10.0.0.2": ServerPair("CRT", "SECRET-2")}, "SECRET-3")
     assert "SECRET" not in repr(made)

@@ -10,6 +10,8 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal
 from bundler.installer.plan.steps import Await, Deliver, Delivery, Exec, Phase, Step, Write, fingerprint
 from bundler.installer.run.actions import Captures, Desk, perform
+from bundler.installer.run.timeouts import Timeouts
+from bundler.installer.transport import local
 from tests.unit.installer.fakes import prelude, private_transport
 
 
@@ -36,9 +38,10 @@ class Bench:
         self.captures = Captures()
         self.lines: list[str] = []
         self.sent: list[int] = []
+        self.timeouts = Timeouts()
 
     def do(self, step: Step, contents: dict[str, bytes] | None = None) -> None:
-        desk = Desk(Contents(contents or {}), prelude(self.folder), self.captures)
+        desk = Desk(Contents(contents or {}), prelude(self.folder), self.captures, self.timeouts)
         transport = private_transport("h")
         try:
             perform(step, transport, desk, on_bytes=self.sent.append, on_line=self.lines.append)
@@ -124,6 +127,13 @@ def test_capture_fills_slots(bench: Bench) -> None:
     assert bench.lines == []  # captured output is never passed on
 
 
+@pytest.mark.parametrize("said", ["a b", "a\\nclusters: []", "\\033[2J", "$(x)", ""])
+def test_what_is_captured_is_one_word(bench: Bench, said: str) -> None:
+    """It goes into files of other hosts; no host writes lines into those."""
+    error = bench.fails(script(f"printf '{said}'", capture="token"))
+    assert (error.code, bench.captures.values()) == (ExitCode.STEP, frozenset())
+
+
 def write_step(bench: Bench, content: str, mode: int = 0o644) -> Write:
     path = str(bench.folder / "it's a file")
     return Write(id="w", host="h", phase=Phase.HOST, reason="r", path=path, content=content, mode=mode)
@@ -194,3 +204,95 @@ def test_deliver_puts_files_in_place(bench: Bench) -> None:
     assert (bench.folder / "to" / "b").stat().st_mode & 0o777 == 0o750
     assert sum(bench.sent) == 5
     assert bench.noted == {"d": fingerprint(step)}
+
+
+def test_waiting_tells_what_it_waits_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bundler.installer.run.actions._TELL_EVERY", 1)
+    wait = Await(
+        id="a",
+        host="h",
+        phase=Phase.APPS,
+        reason="r",
+        script="echo not Ready: w06; false",
+        subject="x",
+        deadline=3,
+    )
+    assert bench.fails(wait).code is ExitCode.NOT_READY
+    assert bench.lines[:2] == ["not Ready: w06", "not Ready: w06"]
+
+
+def test_a_script_that_waits_by_itself_is_late_not_wrong(bench: Bench) -> None:
+    error = bench.fails(script("echo pod default/web: 0/1 ready >&2; exit 75"))
+    assert (error.code, error.why) == (ExitCode.NOT_READY, "pod default/web: 0/1 ready")
+
+
+def test_what_waits_for_all_hosts_is_not_done_while_some_are_left_out(bench: Bench) -> None:
+    wait = Await(id="a", host="h", phase=Phase.APPS, reason="r", script="true", subject="x", deadline=3)
+    desk = Desk(Contents({}), f"bundler_lost=w1\n{prelude(bench.folder)}", bench.captures)
+    transport = private_transport("h")
+    perform(wait, transport, desk, on_bytes=bench.sent.append, on_line=bench.lines.append)
+    transport.close()
+    assert bench.noted == {}
+
+
+@pytest.fixture
+def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """df says what it says of a host whose /var is full and whose / is not."""
+    head = "Filesystem 1024-blocks Used Available Capacity Mounted"
+    rows = ("/dev/a 20000000 9000000 11000000 45% /", "/dev/b 40000000 39997952 2048 100% /var")
+    df = tmp_path / "bin/df"
+    df.parent.mkdir()
+    df.write_text(
+        "#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in (head, *rows, rows[1])), encoding="utf-8"
+    )
+    df.chmod(0o755)
+    monkeypatch.setattr(local, "_PATH", f"{df.parent}:{local._PATH}")
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize(
+    "step",
+    [
+        script("echo confusing >&2; exit 9"),
+        script("sleep 30", timeout=0.2),
+        Await(id="s", host="h", phase=Phase.HOST, reason="r", script="false", subject="x", deadline=0.1),
+        Write(id="s", host="h", phase=Phase.HOST, reason="r", path="/proc/nothing/here", content="c"),
+    ],
+)
+def test_a_step_that_fails_on_a_full_disk_says_so(bench: Bench, step: Step) -> None:
+    error = bench.fails(step)
+    assert error.code is ExitCode.SPACE
+    assert error.what == "a step failed, and the disk is full: no space left on /var: 2 MiB free"
+    assert bench.noted == {}
+
+
+def test_a_program_that_says_that_the_disk_is_full_is_believed(bench: Bench) -> None:
+    error = bench.fails(script("echo 'head: error writing: No space left on device' >&2; exit 1"))
+    assert error.code is ExitCode.SPACE
+    assert "head: error writing" in error.why
+
+
+def test_a_script_that_a_signal_ended_does_not_end_in_words_of_setsid(bench: Bench) -> None:
+    error = bench.fails(script("echo the last word >&2; kill -KILL $$"))
+    assert error.why.splitlines()[-1].strip() == "the last word"
+
+
+@pytest.mark.parametrize(("given", "ends"), [(["0.1"], True), (["0.1", "host=10"], False)])
+def test_limits_can_be_stretched_for_all_phases_or_one(bench: Bench, given: list[str], *, ends: bool) -> None:
+    bench.timeouts = Timeouts.parse(given)
+    step = script("sleep 0.5", timeout=1.0)
+    if ends:
+        assert "took longer than 0.1 s" in bench.fails(step).what
+    else:
+        bench.do(step)
+        assert bench.noted == {"s": fingerprint(step)}  # the limit that was given is no other step
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [("0", "is no number from 0.1 to 100"), ("x", "is no number"), ("hots=2", "there is no phase 'hots'")],
+)
+def test_a_factor_that_is_none(given: str, message: str) -> None:
+    with pytest.raises(BundlerError, match=message) as caught:
+        Timeouts.parse([given])
+    assert caught.value.code is ExitCode.USAGE

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.steps import Delivery, Done, Exec, Phase, Plan
+from bundler.installer.run import waits
 from bundler.installer.run.actions import Captures, Desk
 from bundler.installer.run.events import (
     Event,
@@ -20,8 +21,9 @@ from bundler.installer.run.events import (
     StepFinished,
     StepOutput,
     StepStarted,
+    Waiting,
 )
-from bundler.installer.run.execute import GO_ON, close_all, execute
+from bundler.installer.run.execute import GO_ON, Excused, close_all, execute
 from bundler.installer.run.schedule import Limits, Schedule
 from bundler.installer.transport.protocol import Outcome
 from tests.unit.installer.fakes import OK, MemoryTransport
@@ -42,13 +44,18 @@ def step(name: str, *after: str, host: str = "a", phase: Phase = Phase.HOST) -> 
 
 
 def run(
-    steps: list[Exec], *hosts: MemoryTransport, limits: Limits | None = None, done: tuple[Done, ...] = ()
+    steps: list[Exec],
+    *hosts: MemoryTransport,
+    limits: Limits | None = None,
+    done: tuple[Done, ...] = (),
+    excused: Excused | None = None,
 ) -> tuple[list[Event], BundlerError | None]:
     events: list[Event] = []
     desk = Desk(NoSource(), "", Captures())
     try:
         plan = Plan("t", tuple(steps), done)
-        execute(plan, {host.address: host for host in hosts}, desk, events.append, limits=limits)
+        by_address = {host.address: host for host in hosts}
+        execute(plan, by_address, desk, events.append, limits=limits, excused=excused)
     except BundlerError as error:
         return events, error
     return events, None
@@ -96,7 +103,11 @@ def test_a_failure_stops_what_has_not_begun_and_lets_the_rest_end() -> None:
     steps = [step("bad"), step("slow", host="b"), step("never", "bad")]
     events, error = run(steps, MemoryTransport("a", bad), MemoryTransport("b", slow, delay=0.2))
     assert error is not None
-    assert (error.code, error.why, error.fix) == (ExitCode.STEP, "no such thing", GO_ON)
+    assert (error.code, error.why, error.fix) == (
+        ExitCode.STEP,
+        "no such thing\n  1 of 2 hosts is fine",
+        GO_ON,
+    )
     assert "why bad" in error.what
     assert str(error.where) == "a, step bad"
     assert ended.is_set()
@@ -189,3 +200,76 @@ def test_any_plan_is_walked_to_its_end(
     events, error = run(steps, *(MemoryTransport(name) for name in "abc"), limits=Limits(total, per_host))
     assert error is None
     assert sorted(ids(events, StepFinished)) == sorted(each.id for each in steps)
+
+
+def bad(script: str, _stdin: bytes) -> Outcome:
+    return Outcome(3, "", "no such thing") if "do bad" in script else OK
+
+
+def test_every_failed_host_is_in_the_last_error() -> None:
+    steps = [step(f"bad{host}", host=host) for host in "abc"]
+    hosts = [MemoryTransport(address, bad, delay=0.2) for address in "abc"]
+    _, error = run(steps, *hosts, MemoryTransport("d"))
+    assert error is not None
+    assert error.code is ExitCode.STEP
+    text = str(error)
+    assert text.startswith("3 of 4 hosts failed, 1 host is fine:")
+    assert all(f"why bad{host}" in text for host in "abc")
+
+
+def test_an_excused_host_keeps_no_other_from_anything() -> None:
+    """As a dead worker under --max-failed 1: the apps behind its join start all the same."""
+    steps = [
+        step("bad", host="w1"),
+        step("join", "bad", host="w1"),
+        step("other", host="w2"),
+        step("apps", "join", "other", host="cp"),
+    ]
+    hosts = (MemoryTransport("cp"), MemoryTransport("w1", bad), MemoryTransport("w2", delay=0.3))
+    events, error = run(steps, *hosts, excused=Excused(frozenset({"w1", "w2"}), 1))
+    assert error is None
+    assert set(ids(events, StepFinished)) == {"other", "apps"}
+    assert ids(events, StepFailed) == ["bad"]
+    assert any("bundler_lost=w1" in script for script in hosts[0].scripts)
+    assert isinstance(events[-1], RunFinished)
+    assert events[-1].left == 2
+
+
+def test_no_more_hosts_are_excused_than_was_said_and_never_a_control_plane() -> None:
+    steps = [step("bad1", host="w1"), step("bad2", "bad1", host="w2")]
+    hosts = (MemoryTransport("w1", bad), MemoryTransport("w2", bad))
+    _, error = run(steps, *hosts, excused=Excused(frozenset({"w1", "w2"}), 1))
+    assert error is not None
+    _, error = run(
+        [step("bad", host="cp")], MemoryTransport("cp", bad), excused=Excused(frozenset({"w1"}), 1)
+    )
+    assert error is not None
+
+
+def test_what_takes_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waits, "EVERY", 0.3)
+    monkeypatch.setattr("bundler.installer.run.execute._LOOK_UP", 0.1)
+    slow = MemoryTransport("a", delay=1.2)
+    events, error = run([step("slow"), step("quick", host="b")], slow, MemoryTransport("b"))
+    assert error is None
+    told = [event for event in events if isinstance(event, Waiting)]
+    assert len(told) >= 2
+    assert {each.id for event in told for each, _, _ in event.steps} == {"slow"}
+
+
+def test_what_takes_long_is_told_with_its_last_words_every_15_seconds() -> None:
+    now = 0.0
+    heard = waits.Waits(lambda: now)
+    heard.begin(step("slow"))
+    heard.hear(StepOutput(step("slow"), "not Ready: w06"))
+    heard.hear(StepOutput(step("slow"), " "))
+    seen = []
+    for second in range(50):
+        now = float(second)
+        if found := heard.due():
+            seen.append((second, found.steps))
+    assert [second for second, _ in seen] == [15, 30, 45]
+    assert seen[1][1] == ((step("slow"), 30.0, "not Ready: w06"),)
+    heard.end(step("slow"))
+    now = 99.0
+    assert heard.due() is None

@@ -1,5 +1,10 @@
+"""The transport for this machine itself."""
+
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from tests.unit.installer.fakes import private_transport
 
@@ -29,3 +34,27 @@ def test_each_piece_of_data_arrives_at_once() -> None:
     said = transport.run(script, stdin=data(), timeout=40, on_output=lambda _line: heard.release())
     transport.close()
     assert said.stdout == "0\n1\n2\n"
+
+
+def test_nothing_of_the_callers_environment_reaches_a_step(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not a password, not a file that shells read, not the proxies that kubeadm writes into manifests."""
+    (tmp_path / "evil.sh").write_text(f"touch {tmp_path}/ran\n")
+    for name, value in {
+        "SITE_PASSWORD": "hunter2",
+        "BASH_ENV": str(tmp_path / "evil.sh"),
+        "ENV": str(tmp_path / "evil.sh"),
+        "HTTPS_PROXY": "http://proxy:3128",
+        "no_proxy": "10.0.0.0/8",
+        "LD_LIBRARY_PATH": "/nowhere",
+        "PATH": f"{tmp_path}:/usr/bin",
+    }.items():
+        monkeypatch.setenv(name, value)
+    transport = private_transport("10.0.0.1")
+    said = transport.run("env; bash -c true", timeout=20)
+    transport.close()
+    names = {line.partition("=")[0] for line in said.stdout.splitlines()}
+    assert names <= {"USER", "LOGNAME", "HOME", "PATH", "SHELL", "LANG", "PWD", "OLDPWD", "SHLVL", "_"}
+    assert str(tmp_path) not in said.stdout
+    assert not (tmp_path / "ran").exists()

@@ -18,7 +18,7 @@ from bundler.core.sshsig import Signature
 from bundler.core.trustwords import Named
 from bundler.installer.trust.keyring import Keyring
 from bundler.installer.trust.product_version import is_older
-from bundler.installer.trust.trust import UNSIGNED, Allowed, Keys, Release, check_site, judge
+from bundler.installer.trust.trust import UNSIGNED, Allowed, Keys, Release, check_site, judge, noted
 
 SEAL = Seal(
     "shop",
@@ -109,12 +109,15 @@ FIRST = Release("shop", "2.0", OURS.fingerprint)
         (FIRST, replace(FIRST, version="1.9"), NO, "--allow-downgrade"),
         (FIRST, replace(FIRST, version="1.9"), Allowed(downgrade=True), ""),
         (FIRST, replace(FIRST, version="2.0-rc.1"), NO, "--allow-downgrade"),
-        (FIRST, replace(FIRST, name="other", version="1.9"), NO, ""),
+        (FIRST, replace(FIRST, name="other", version="1.9"), NO, ""),  # the same vendor's
+        (FIRST, replace(FIRST, name="other", key=OTHER.fingerprint), NO, "has shop 2.0"),
+        (FIRST, replace(FIRST, name="other", key=OTHER.fingerprint), Allowed(new_key=True), ""),
         (FIRST, replace(FIRST, key=OTHER.fingerprint), NO, "--accept-new-key"),
         (FIRST, replace(FIRST, key=OTHER.fingerprint), Allowed(new_key=True), ""),
         (FIRST, replace(FIRST, key=UNSIGNED), NO, ""),  # --allow-unsigned has been said before
-        (replace(FIRST, key=UNSIGNED), FIRST, NO, ""),
-        (replace(FIRST, key=UNSIGNED), replace(FIRST, version="1"), NO, "--allow-downgrade"),
+        (replace(FIRST, key=UNSIGNED), FIRST, NO, "were unsigned"),
+        (replace(FIRST, key=UNSIGNED), FIRST, Allowed(new_key=True), ""),
+        (replace(FIRST, key=UNSIGNED), replace(FIRST, key=UNSIGNED, version="1"), NO, "--allow-downgrade"),
     ],
 )
 def test_what_the_site_remembers(record: Release, new: Release, allowed: Allowed, said: str) -> None:
@@ -126,6 +129,15 @@ def test_what_the_site_remembers(record: Release, new: Release, allowed: Allowed
         check_site(verdict, [record], allowed)
     assert caught.value.code is ExitCode.TRUST
     assert said in str(caught.value)
+
+
+def test_an_unsigned_file_does_not_wipe_out_the_products_key() -> None:
+    """Once let through, it would let anybody's key in after it."""
+    other = replace(FIRST, name="other", key=OTHER.fingerprint)
+    unsigned = replace(FIRST, version="2.1", key=UNSIGNED)
+    assert noted(unsigned, [FIRST, other]) == (other, replace(FIRST, version="2.1"))
+    assert noted(unsigned, []) == (unsigned,)
+    assert noted(replace(FIRST, key=OTHER.fingerprint), [FIRST]) == (replace(FIRST, key=OTHER.fingerprint),)
 
 
 def test_records_are_read_as_they_are_written() -> None:

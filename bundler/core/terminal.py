@@ -1,0 +1,63 @@
+"""Text on its way to a terminal: nothing in it is obeyed, and a reader that has gone ends no work.
+
+Names, errors and output come from hosts, servers and files; whoever writes them could move the cursor, hide
+lines or send keys. So every character that is not printed is written out: `\\x1b`.
+"""
+
+import contextlib
+import os
+from typing import TextIO
+
+
+def tame(line: str) -> str:
+    """The line without anything that a terminal would obey: such characters are written out."""
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+
+
+def plain(text: str) -> str:
+    """The same for a text of several lines; tabs stay, too."""
+    if text.isprintable():
+        return text
+    return "\n".join("\t".join(map(tame, line.split("\t"))) for line in text.split("\n"))
+
+
+def show(stream: TextIO | None, text: str) -> None:
+    """Write a text; where nobody reads any more (`| head`, a dead terminal), write nothing from then on.
+
+    None: the stream was closed before we began.
+    """
+    if stream is None:
+        return
+    try:
+        _write(stream, plain(text))
+    except (OSError, ValueError):  # ValueError: the stream is closed
+        mute(stream)
+
+
+def pass_on(stream: TextIO | None, text: str) -> None:
+    """The same for what a program may want byte for byte: only a terminal gets it tamed."""
+    if stream is None:
+        return
+    try:
+        _write(stream, plain(text) if stream.isatty() else text)
+    except (OSError, ValueError):
+        mute(stream)
+
+
+def mute(stream: TextIO) -> None:
+    """Let all that is still written to this stream go nowhere, also what its buffer holds."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:  # a terminal of another encoding
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()

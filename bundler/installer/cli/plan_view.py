@@ -1,0 +1,215 @@
+"""A plan for people: equal hosts in one line, what is done there and why, MiB, restarts, time. Pure."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from bundler.core.index import Index
+from bundler.installer.facts.model import Facts
+from bundler.installer.plan.steps import Await, Deliver, Phase, Plan, Step
+from bundler.installer.site.model import Host, Site
+from bundler.installer.site.ranges import folded, hosts
+
+_MIB: Final = 1 << 20
+_WIDTH: Final = 100
+_SPEED: Final = 80 * _MIB  # bytes a second to all hosts together, as a gigabit link takes them
+_SECONDS: Final = {  # what one step of a phase takes on hosts of today, steps of one phase side by side
+    Phase.HOST: 20.0,
+    Phase.RUNTIME: 10.0,
+    Phase.REGISTRY: 5.0,
+    Phase.CONTROL_PLANE: 35.0,
+    Phase.WORKERS: 25.0,
+    Phase.NETWORK: 20.0,
+    Phase.REMOVE: 30.0,
+}
+_APP: Final = 30.0  # seconds; apps start one behind the other
+_WORDS: Final = {  # what the steps of a phase come to, in the imperative
+    Phase.PREFLIGHT: "check",
+    Phase.HOST: "prepare the host",
+    Phase.RUNTIME: "set up containerd",
+    Phase.REGISTRY: "set up the registry",
+    Phase.CONTROL_PLANE: "set up the control plane",
+    Phase.WORKERS: "join",
+    Phase.NETWORK: "set up the network",
+    Phase.APPS: "start apps",
+    Phase.REMOVE: "remove all",
+}
+_UNITS: Final = {"runtime/start": "containerd", "registry/start": "the registry", "host/kubelet": "kubelet"}
+
+
+@dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
+class View:
+    """What is shown of a plan: the plan, the site with its facts, and the bundle that it is made of."""
+
+    plan: Plan
+    site: Site
+    facts: Facts
+    index: Index
+    signer: str = ""  # "" for a file that nobody signed
+    lost: tuple[str, ...] = ()  # hosts that were left out
+
+    @cached_property
+    def _by_host(self) -> dict[str, list[Step]]:
+        found: dict[str, list[Step]] = {}
+        for step in self.plan.steps:
+            found.setdefault(step.host, []).append(step)
+        return found
+
+    def of(self, address: str) -> list[Step]:
+        """The steps of one host."""
+        return self._by_host.get(address, [])
+
+    def is_new(self, address: str) -> bool:
+        """Whether the host is no node yet."""
+        return not self.facts.hosts[address].kubelet_config
+
+
+def as_text(view: View, again: str) -> str:
+    """The whole, for a terminal. again: the command that carries the plan out."""
+    if not view.plan.steps:
+        return "\n".join([_headline(view), *_answers(view), "Nothing to do."])
+    lines = [_headline(view), *_answers(view), *_rows(view), "", *_figures(view), *_warnings(view)]
+    steps = f"All {len(view.plan.steps):,} steps: plan -v."
+    return "\n".join([*lines, f"Nothing was changed. {steps} To do it: {again}"])
+
+
+def _headline(view: View) -> str:
+    index, site = view.index, view.site
+    new = [host for host in site.hosts if view.is_new(host.address)]
+    product = f"{index.name} {index.version} with Kubernetes {index.kubernetes}"
+    if len(new) == len(site.hosts):
+        return f"{site.name}: install {product} on {hosts(len(site.hosts))}"
+    changed = {step.host for step in view.plan.steps} - {host.address for host in new}
+    parts = [f"{hosts(len(new))} {'joins' if len(new) == 1 else 'join'}"] if new else []
+    parts += [f"{hosts(len(changed))} {'changes' if len(changed) == 1 else 'change'}"] if changed else []
+    return f"{site.name}: {', '.join(parts) or 'no host changes'} ({product})"
+
+
+def _answers(view: View) -> Iterator[str]:
+    signed = f"Signed by {view.signer}." if view.signer else "Nobody signed the file."
+    total = len(view.site.hosts) + len(view.lost)
+    nodes = sum(not view.is_new(host.address) for host in view.site.hosts)
+    have = "none is a node yet" if not nodes else f"{nodes} {'is a node' if nodes == 1 else 'are nodes'}"
+    yield f"{signed} {len(view.site.hosts)} of {hosts(total)} answer; {have}."
+
+
+def _rows(view: View) -> Iterator[str]:
+    """Hosts with equal steps in one row; sizes are told for each of them."""
+    groups: dict[tuple[object, ...], list[Host]] = {}
+    for host in view.site.hosts:
+        if steps := view.of(host.address):
+            key = (view.is_new(host.address), *_role(host), _deeds(view, host, steps), _size(steps) // _MIB)
+            groups.setdefault(key, []).append(host)
+    places = [folded(host.address for host in group) for group in groups.values()]
+    width = min(max(map(len, places), default=0), 40)
+    for group, place in zip(groups.values(), places, strict=True):
+        first = group[0]
+        yield from _row(view, first, place, width)
+    same = [host.address for host in view.site.hosts if not view.of(host.address)]
+    if same:
+        yield f"• {folded(same):<{width}}  left as {'it is' if len(same) == 1 else 'they are'}"
+
+
+def _row(view: View, host: Host, place: str, width: int) -> Iterator[str]:
+    steps = view.of(host.address)
+    new = view.is_new(host.address)
+    size = _size(steps)
+    copied = f", copy {_mib(size)}" if size else ""
+    deeds = f"{' '.join(_role(host))}: {_deeds(view, host, steps)}{copied}"
+    mark = "+" if new else "~"
+    if len(place) > width:  # many ranges: they have lines of their own
+        yield from _wrapped(f"{mark} ", place)
+        yield from _wrapped(" " * (width + 4), deeds)
+    else:
+        yield from _wrapped(f"{mark} {place:<{width}}  ", deeds)
+    if not new:
+        reasons = dict.fromkeys(step.reason for step in steps if not isinstance(step, Await))
+        shown = list(reasons)[:2]
+        more = f"; and {len(reasons) - 2} more (-v)" if len(reasons) > 2 else ""
+        yield from _wrapped(" " * (width + 4), f"because {'; '.join(shown)}{more}")
+
+
+def _role(host: Host) -> tuple[str, ...]:
+    return tuple(sorted(role.value for role in host.roles))
+
+
+def _deeds(view: View, host: Host, steps: Iterable[Step]) -> str:
+    phases = Counter(step.phase for step in steps)
+    if view.is_new(host.address) and Phase.REMOVE not in phases:
+        join = "init the control plane" if host.is_control_plane else "join"
+        apps = f", start {_apps(view)}" if phases[Phase.APPS] and _apps(view) else ""
+        return f"install, {join}{apps}"
+    words = [_WORDS[phase] for phase in Phase if phases[phase] and phase in _WORDS]
+    if phases[Phase.APPS] and _apps(view):
+        words = [f"start {_apps(view)}" if word == _WORDS[Phase.APPS] else word for word in words]
+    return ", ".join(words) or "copy files"
+
+
+def _apps(view: View) -> str:
+    names = view.index.launch if view.site.launch is None else view.site.launch
+    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + rest
+
+
+def _figures(view: View) -> Iterator[str]:
+    steps = view.plan.steps
+    size = _size(steps)
+    to = len({step.host for step in steps if isinstance(step, Deliver)})
+    if size:
+        yield f"Copies    {_mib(size)} to {hosts(to)}"
+    yield from _wrapped("Restarts  ", f"{_restarts(view) or 'nothing that runs'}; no host reboots")
+    yield f"Time      about {_time(_seconds(view))}, at {_SPEED // _MIB} MiB/s"
+
+
+def _restarts(view: View) -> str:
+    """Units that run by now and that the plan touches; on a new host nothing of ours runs."""
+    found: dict[str, list[str]] = {}
+    for step in view.plan.steps:
+        unit = _UNITS.get(f"{step.phase}/{step.id.rpartition('/')[2]}")
+        if unit and not view.is_new(step.host):
+            found.setdefault(unit, []).append(step.host)
+    return "; ".join(f"{unit} on {folded(places)}" for unit, places in found.items())
+
+
+def _seconds(view: View) -> float:
+    phases = {step.phase for step in view.plan.steps}
+    apps = sum(step.phase is Phase.APPS and not isinstance(step, Await) for step in view.plan.steps)
+    return _size(view.plan.steps) / _SPEED + sum(_SECONDS.get(phase, 0.0) for phase in phases) + apps * _APP
+
+
+def _time(seconds: float) -> str:
+    if seconds < 95:
+        return f"{max(10, round(seconds, -1)):.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _warnings(view: View) -> Iterator[str]:
+    swapping = [host.address for host in view.site.hosts if view.facts.hosts[host.address].swap]
+    if swapping:
+        yield f"! swap-on   {folded(swapping)}: memory limits do not hold there while swap is on"
+    if view.lost:
+        yield f"! left-out  {folded(view.lost)}: can't be reached (--max-failed)"
+
+
+def _size(steps: Iterable[Step]) -> int:
+    return sum(file.size for step in steps if isinstance(step, Deliver) for file in step.files)
+
+
+def _mib(size: int) -> str:
+    mib = -(-size // _MIB)
+    return f"{mib:,} MiB" if mib < 10_000 else f"{size / (1 << 30):,.1f} GiB"
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

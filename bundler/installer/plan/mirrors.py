@@ -1,0 +1,100 @@
+"""Which registries containerd asks: all of the site's, in an order of the host's own, and nobody else.
+
+One folder with a hosts.toml for each registry that the bundle's images name, one for the site's own, one for
+all others. containerd reads them at each pull, so a registry comes or goes without a restart.
+"""
+
+import base64
+from collections.abc import Mapping
+
+from bundler.core.reference import Reference
+from bundler.installer.plan import paths
+from bundler.installer.plan.context import Context
+from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.registry_paths import store_name
+from bundler.installer.plan.steps import Phase, Step, Write
+from bundler.installer.scripts import render as templates
+from bundler.installer.site.model import Host
+
+Mirrors = tuple[tuple[str, str], ...]  # (registry, its hosts.toml)
+
+
+def mirrors_by_order(context: Context) -> Mapping[tuple[str, ...], Mirrors]:
+    """For each order of registries that a host of the site has: thousands of hosts share a few orders."""
+    orders = dict.fromkeys(context.registries_for(host) for host in context.site.hosts)
+    names = sorted({Reference.parse(name).registry for name in context.contents.images})
+    return {order: _files(context, order, names) for order in orders}
+
+
+def mirror_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ...]:
+    """The site's CA and every hosts.toml, on one host."""
+    ids = Ids(host.address)
+    ca = Write(
+        id=ca_id(host),
+        host=host.address,
+        phase=Phase.RUNTIME,
+        reason="containerd trusts the site's registries by the site's own CA",
+        after=(ids.prepare,),
+        path=paths.CA,
+        content=context.secrets.ca_certificate,
+    )
+    mirrors = tuple(
+        Write(
+            id=mirror_id(host, name),
+            host=host.address,
+            phase=Phase.RUNTIME,
+            reason=_reason(name),
+            after=(ids.prepare,),
+            path=f"{paths.CERTS}/{name}/hosts.toml",
+            content=content,
+            mode=0o600,
+            secret=bool(context.site.registry.username),
+        )
+        for name, content in files
+    )
+    return (ca, *mirrors)
+
+
+def ca_id(host: Host) -> str:
+    """The step that brings the site's CA."""
+    return ident(Phase.RUNTIME, host.address, "ca")
+
+
+def mirror_id(host: Host, name: str) -> str:
+    """The step that writes one registry's hosts.toml."""
+    return ident(Phase.RUNTIME, host.address, f"mirror-{name}")
+
+
+def _files(context: Context, order: tuple[str, ...], names: list[str]) -> Mirrors:
+    """The fallback for all other registries asks the site's, too.
+
+    They answer "not found", and nobody asks the internet.
+    """
+    port = context.site.registry.port
+    bases = tuple(f"https://{address}:{port}" for address in order)
+    bundled = tuple(
+        (name, _toml(context, tuple(f"{base}/v2/{store_name(name)}" for base in bases), override=True))
+        for name in names
+    )
+    others = (context.site.registry.name, "_default")
+    return (*bundled, *((name, _toml(context, bases, override=False)) for name in others))
+
+
+def _toml(context: Context, urls: tuple[str, ...], *, override: bool) -> str:
+    return templates.render(
+        "hosts.toml.j2", urls=urls, ca=paths.CA, override_path=override, authorization=_authorization(context)
+    )
+
+
+def _authorization(context: Context) -> str:
+    registry = context.site.registry
+    if not registry.username:
+        return ""
+    password = registry.password.reveal() if registry.password else ""
+    return "Basic " + base64.b64encode(f"{registry.username}:{password}".encode()).decode()
+
+
+def _reason(name: str) -> str:
+    if name == "_default":
+        return "images of every other registry are asked for on the site too, never on the internet"
+    return f"images of {name} come from the site's registries"

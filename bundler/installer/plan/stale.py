@@ -1,0 +1,29 @@
+"""What an earlier bundle has left of its own and nobody overwrites: registries that are named no more."""
+
+from collections.abc import Iterable
+
+from bundler.installer.plan import paths
+from bundler.installer.plan.ids import ident
+from bundler.installer.plan.steps import Exec, Phase, Step, Write
+from bundler.installer.scripts import render as templates
+
+
+def stale_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """One step for each host that is told of registries; what the other steps write there is what stays."""
+    kept: dict[str, list[Write]] = {}
+    for step in steps:
+        if isinstance(step, Write) and step.path.startswith(f"{paths.CERTS}/"):
+            kept.setdefault(step.host, []).append(step)
+    return tuple(_one(host, writes) for host, writes in kept.items())
+
+
+def _one(host: str, writes: list[Write]) -> Step:
+    names = sorted({write.path.removeprefix(f"{paths.CERTS}/").partition("/")[0] for write in writes})
+    return Exec(
+        id=ident(Phase.RUNTIME, host, "registries"),
+        host=host,
+        phase=Phase.RUNTIME,
+        reason="containerd asks no registry that the bundle names no more",
+        after=tuple(write.id for write in writes),
+        script=templates.script("certs-stale.sh", certs=paths.CERTS, names=" ".join(names)),
+    )

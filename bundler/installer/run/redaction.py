@@ -1,0 +1,88 @@
+"""Secrets and their disguises, taken out of everything that is shown, logged or reported."""
+
+import base64
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+
+from bundler.core.errors import BundlerError
+from bundler.installer.run.events import Event, Sink, StepFailed, StepOutput, Waiting
+
+Secrets = Callable[[], frozenset[str]]
+
+_SHORTEST: Final = 4  # a secret shorter than this would blot out ordinary words
+_SHORTEST_VALUE: Final = 6  # the same for a variable whose name doesn't speak of a secret
+_TELLING: Final = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY|CRED|AUTH|LOGIN|DSN", re.IGNORECASE)
+_PLAIN: Final = re.compile(
+    r"[0-9.]+|true|false|enabled|disabled|default|production|info|debug", re.IGNORECASE
+)
+
+
+def redact(text: str, secrets: frozenset[str]) -> str:
+    """The text with every secret replaced; each line of a secret counts, as output comes by lines."""
+    for line in _lines(secrets):
+        text = text.replace(line, "***")
+    return text
+
+
+def disguises(secret: str) -> frozenset[str]:
+    """The secret, and as it stands in files of Kubernetes and headers of HTTP."""
+    encoded = base64.b64encode(secret.encode()).decode()
+    return frozenset({secret, encoded, encoded.rstrip("=")} if len(secret) >= _SHORTEST else {secret})
+
+
+def of_variables(variables: Mapping[str, str]) -> frozenset[str]:
+    """The values that may be secrets: all but short and ordinary ones, whatever their names are."""
+    return frozenset(value for name, value in variables.items() if _may_be_secret(name, value))
+
+
+def redacted(error: BundlerError, secrets: frozenset[str]) -> BundlerError:
+    """The same error, changed in place, without secrets."""
+    error.what, error.why, error.fix = (redact(part, secrets) for part in (error.what, error.why, error.fix))
+    return error
+
+
+def redacting(sink: Sink, secrets: Secrets) -> Sink:
+    """A sink before others: no output and no error with a secret in it passes."""
+
+    def send(event: Event) -> None:
+        match event:
+            case StepOutput(_, line):
+                sink(replace(event, line=redact(line, secrets())))
+            case Waiting(steps):
+                hidden = secrets()
+                sink(Waiting(tuple((step, since, redact(line, hidden)) for step, since, line in steps)))
+            case StepFailed(_, _, error):
+                redacted(error, secrets())
+                sink(event)
+            case _:
+                sink(event)
+
+    return send
+
+
+@lru_cache(maxsize=16)
+def _lines(secrets: frozenset[str]) -> tuple[str, ...]:
+    lines = {line for secret in secrets for line in _parts(secret.splitlines())}
+    return tuple(sorted(lines, key=lambda line: (-len(line), line)))
+
+
+def _parts(lines: Iterable[str]) -> Iterable[str]:
+    return (line for line in lines if len(line.strip()) >= _SHORTEST)
+
+
+def _may_be_secret(name: str, value: str) -> bool:
+    if _TELLING.search(name):
+        return len(value) >= _SHORTEST
+    return len(value) >= _SHORTEST_VALUE and not _PLAIN.fullmatch(value) and not _is_address(value)
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,3 @@
+module bundler.invalid/catalog/nodes
+
+go 1.26.0
