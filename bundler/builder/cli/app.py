@@ -1,6 +1,7 @@
 """The command line of the builder. Thin: options in, one call, and the one place that renders errors."""
 
 import gc
+import os
 import signal
 import sys
 import time
@@ -265,6 +266,7 @@ def _options(
 
 def main() -> NoReturn:
     """The program `bundler`: ends with one of the documented exit codes, and never with a traceback."""
+    _open_streams()
     gc.set_threshold(50_000)  # imports make many objects that stay; going through them took 60 ms of a build
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
@@ -288,6 +290,13 @@ def main() -> NoReturn:
         _tell(f"this is a bug in bundler: {type(error).__name__}: {error}\n  log: {keep(error)}")
         sys.exit(ExitCode.BUG)
     sys.exit(ExitCode.OK)
+
+
+def _open_streams() -> None:
+    """A stream that is closed, as under cron, takes what is said and keeps it to itself."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (for as long as we run)
 
 
 def _terminated(number: int, _: object) -> NoReturn:
