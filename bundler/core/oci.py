@@ -152,6 +152,16 @@ class ManifestIndex:
         return next((d for d in self.manifests if d.platform is not None and platform.runs(d.platform)), None)
 
     @property
+    def inner(self) -> tuple[Descriptor, ...]:
+        """Further indexes in this one."""
+        return tuple(one for one in self.manifests if one.media_type in _INDEX_TYPES)
+
+    @property
+    def unlabelled(self) -> tuple[Descriptor, ...]:
+        """Manifests of images of which it doesn't say for which platform they are."""
+        return tuple(one for one in self.manifests if one.platform is None and one.media_type in _IMAGE_TYPES)
+
+    @property
     def platforms(self) -> tuple[Platform, ...]:
         """What there is to choose from, for messages."""
         known = {d.platform for d in self.manifests if d.platform is not None}

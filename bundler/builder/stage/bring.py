@@ -94,6 +94,11 @@ class Bringer:
         self._context = Context(context, workshop.store, workshop.keep)
         self._workshop = workshop
 
+    @property
+    def remark(self) -> str:
+        """What to know of how files are chosen, "" for nothing."""
+        return self._context.remark
+
     def missing(self, order: Order) -> tuple[Problem, ...]:
         """The sources that the build context hasn't got, or that lead out of it."""
         problems: list[Problem] = []

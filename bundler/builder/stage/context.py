@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.builder.cache.store import Blob, Store
-from bundler.builder.stage.ignore import NAME, Ignore, component, has_wildcard
+from bundler.builder.stage.ignore import DOCKERS, NAME, Ignore, component, has_wildcard
 from bundler.builder.tree.tree import Entry, File, Symlink, Tree, clean_path, join, normal_mode
 from bundler.core.digest import Digest, read_chunks
 from bundler.core.errors import BundlerError, ExitCode
@@ -42,6 +42,13 @@ class Context:
         self._keep = keep or store_file
         self._ignore = _read_ignore(self.root)
 
+    @property
+    def remark(self) -> str:
+        """What to know of how its files are chosen, "" for nothing."""
+        if self._ignore.name != DOCKERS or not self._ignore.rules:
+            return ""
+        return f"{DOCKERS} says what is left out of {self.root}; write {NAME} for rules of the bundle's own"
+
     def find(self, text: str) -> tuple[Source, ...]:
         """What `text` names, sorted: one file or folder, or several by a pattern.
 
@@ -51,7 +58,7 @@ class Context:
         names = sorted(self._matches(pattern)) if has_wildcard(pattern) else [pattern]
         found = tuple(self._source(name) for name in names if not (name and self._ignore.excludes(name)))
         if not found:
-            why = f"{NAME} leaves it out" if names and (self.root / names[0]).exists() else ""
+            why = f"{self._ignore.name} leaves it out" if names and (self.root / names[0]).exists() else ""
             raise BundlerError(
                 f"there is no {text} in the build context",
                 where=self.root,
@@ -231,10 +238,13 @@ def _listed(folder: Path) -> list[str]:
 
 
 def _read_ignore(root: Path) -> Ignore:
-    path = root / NAME
-    try:
-        return Ignore.parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Ignore()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundlerError("it can't be read", where=path, why=str(error), code=ExitCode.INPUT) from error
+    for name in (NAME, DOCKERS):
+        try:
+            return Ignore.parse((root / name).read_text(encoding="utf-8-sig"), name)
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise BundlerError(
+                "it can't be read", where=root / name, why=str(error), code=ExitCode.INPUT
+            ) from error
+    return Ignore()

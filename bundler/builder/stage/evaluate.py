@@ -80,6 +80,9 @@ def evaluate(chain: Sequence[Loaded], workshop: Workshop) -> Staged:
     prepared = prepare(chain, workshop)
     if missing := tuple(missing_sources(prepared.steps)):
         raise Problems(missing, code=ExitCode.NOT_FOUND)
+    for remark in dict.fromkeys(step.bringer.remark for step in prepared.steps if _takes_files(step)):
+        if remark:
+            workshop.progress.say(f"note: {remark}")
     base = chain[0].base
     state = State() if base is None else begin_from(base, f"FROM in {chain[0].rest[0].location}", workshop)
     state = perform(prepared, state, workshop, carried_out)
@@ -140,6 +143,10 @@ def missing_sources(steps: Iterable[Step]) -> Iterator[Problem]:
                 yield from (problem for word in words if (problem := _missing_archive(word, step)))
             case _:
                 pass
+
+
+def _takes_files(step: Step) -> bool:
+    return isinstance(step.instruction, Copy | Add | App)
 
 
 def _missing_archive(word: Word, step: Step) -> Problem | None:
