@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2154
-# Enable the kubelet; kubeadm starts it once it has its configuration. Variables: inputs (digest of what it reads).
+# Enable the kubelet. kubeadm starts it once it has its configuration; on a node that has one it is started here.
+# Variables: inputs (digest of what it reads).
 set -eu
 : "$inputs"
 ledger_unit kubelet.service
@@ -7,3 +8,4 @@ ledger_unit kubelet.service
 mkdir -p /etc/kubernetes/manifests
 systemctl daemon-reload
 systemctl enable -q kubelet.service
+if [ -e /etc/kubernetes/kubelet.conf ]; then systemctl start kubelet.service; fi

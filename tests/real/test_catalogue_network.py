@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bundler.builder.kubefile.catalogue import default_catalogue
 from tests.real import catalogue_kit
 from tests.real.catalogue_kit import built, unpack
 
@@ -28,6 +29,7 @@ def _missing() -> str:
 
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(_missing()), reason=_missing() or "all there")]
 
+CATALOGUE = default_catalogue()
 TOKEN = "a-token-of-this-test"
 KUBECONFIG = """apiVersion: v1
 kind: Config
@@ -183,7 +185,10 @@ def parts(stage, request, tmp_path_factory):
     images = agents = stage / "images"
     if request.param == "kubectl":
         agents = folder / "agents"
-        subprocess.run([stage / ".build/network.py", agents, "kubectl"], cwd=stage, check=True, timeout=300)
+        tools = [*CATALOGUE.glob("tools/*.py"), *CATALOGUE.glob("network-bridge/*.[ps][yh]")]
+        for path in tools:
+            shutil.copy(path, folder)
+        subprocess.run([folder / "network.py", agents, "kubectl"], cwd=stage, check=True, timeout=300)
     return (
         unpack(images, "registry.k8s.io/kube-apiserver:v1.37.2", folder / "api") / "usr/local/bin",
         unpack(images, "registry.k8s.io/etcd:3.7.3-0", folder / "etcd") / "usr/local/bin/etcd",

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from bundler.builder.build import relock
-from bundler.builder.build.pipeline import make
 from bundler.builder.build.request import Order
 from bundler.builder.cache.store import Store
 from bundler.builder.images.layout import lay_out
@@ -20,6 +19,7 @@ from bundler.builder.oci.client import RegistryOptions
 from bundler.builder.oci.model import ImageRequest, Silent
 from bundler.core.oci import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Platform
 from bundler.core.reference import Reference
+from tests.build_kit import built
 from tests.real import registry_kit
 from tests.real.registry_kit import running, skopeo, write_layout
 from tests.real.run_kit import runtime
@@ -97,9 +97,9 @@ def test_the_lock_pins_them(tmp_path):
             **({"lock": found[0], "lock_digest": found[1]} if found else {}),
         )
 
-    def built(registry, cache, **more):
+    def pulled(registry, cache, **more):
         with Store(tmp_path / cache) as store:
-            return make(replace(ordered(registry), **more), store, Quiet()).path.read_bytes()
+            return built(replace(ordered(registry), **more), store, Quiet()).path.read_bytes()
 
     runtime(tmp_path / "runtime.tar.gz")
     with running(tmp_path / "registry") as registry:
@@ -111,16 +111,16 @@ def test_the_lock_pins_them(tmp_path):
             relock.lock([ordered(registry)], store, Quiet())
         (pin,) = ordered(registry).lock.inputs("linux/amd64").images
         assert (pin.signatures, pin.attached) == (True, (f"{base} {first}", f"{base}.sig {first}"))
-        before = built(registry, "cache", locked=True)
+        before = pulled(registry, "cache", locked=True)
 
         second = sign(registry, tmp_path, base, b"second")
-        assert built(registry, "cache", locked=True, offline=True) == before
-        assert built(registry, "cold", locked=True) == before
+        assert pulled(registry, "cache", locked=True, offline=True) == before
+        assert pulled(registry, "cold", locked=True) == before
         with Store(tmp_path / "cache") as store:
             changes = relock.update([ordered(registry)], ["team/app"], store, Quiet())
         (change,) = changes["linux/amd64"]
         assert all(digest in str(change) for digest in (first, second))
-        assert built(registry, "cache", locked=True) != before
+        assert pulled(registry, "cache", locked=True) != before
 
 
 def test_they_come_along_and_skopeo_reads_them_in_the_layout(tmp_path):

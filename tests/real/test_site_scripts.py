@@ -158,7 +158,11 @@ def served(tmp_path: Path) -> Iterator[Served]:
     lines = "".join(f"{line}\n" for line in links(image))
     script = templates.script("links.sh", root=str(root)).replace("/var/lib/bundler", str(tmp_path))
     subprocess.run(["sh", "-c", script], input=lines, text=True, check=True, timeout=30)
-    for name, text in (("crt", made.registry_certificate), ("key", made.registry_key), ("pw", made.htpasswd)):
+    for name, text in (
+        ("crt", made.registries["127.0.0.1"].certificate),
+        ("key", made.registries["127.0.0.1"].key),
+        ("pw", made.htpasswd),
+    ):
         (tmp_path / name).write_text(text)
     config = templates.render(
         "registry.yml.j2",

@@ -47,7 +47,7 @@ def product(tmp_path: Path) -> Path:
         for name, data in every.items():
             writer.add(name, [data], size=len(data), digest=Digest.of(data), mode=0o755)
         other = runtime(tmp_path / "arm64.tar.gz")
-        first, second = (meta(platform=p, kubernetes="v1.20.2", images=(image,)) for p in (AMD, ARM))
+        first, second = (meta(platform=p, kubernetes="v1.37.2", images=(image,)) for p in (AMD, ARM))
         writer.finish(first, names=names[0], further=(Edition(second, other, names[1]),))
     return path
 
@@ -61,6 +61,11 @@ def arm(tmp_path: Path) -> Iterator[sshd.Sshd]:
         '#!/bin/sh\ncase $1 in -m) echo aarch64 ;; *) exec /bin/uname "$@" ;; esac\n'
     )
     (tools / "uname").chmod(0o755)
+    machine = "0123456789abcdef0123456789abcdef"  # two hosts of one machine id would be clones
+    (tools / "cat").write_text(
+        f'#!/bin/sh\ncase $* in /etc/machine-id) echo {machine} ;; *) exec /bin/cat "$@" ;; esac\n'
+    )
+    (tools / "cat").chmod(0o755)
     options = (f"ListenAddress {THERE}", f'SetEnv "PATH={tools}:/usr/sbin:/usr/bin:/sbin:/bin"')
     with sshd.running(tmp_path / "arm", options=options) as running:
         yield running

@@ -21,7 +21,7 @@ PIN = f"sha256:{sha256(index_of(*PINNED)).hexdigest()}"
 KUBEFILE = f"""\
 FROM scratch
 ARG TARGETARCH
-LABEL org.opencontainers.image.title=shop org.opencontainers.image.version=2.1 io.kubernetes.version=v1.20.2
+LABEL org.opencontainers.image.title=shop org.opencontainers.image.version=2.1 io.kubernetes.version=v1.37.2
 COPY etc/ etc/
 COPY $TARGETARCH/ bin/
 IMAGE quay.io/team/main:1

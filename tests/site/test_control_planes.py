@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.installer.scripts.render import load
+from bundler.installer.scripts.render import load, script
 from tests.site import lifecycle, power, product, ssh, watch
 from tests.site.groups import host_groups
 from tests.site.probe import probing
@@ -44,8 +44,8 @@ class Cluster:
         """As root types it, without an option."""
         return ssh.on(self.spec, on or self.control_planes[0], f"kubectl {arguments}")
 
-    def etcd(self, script: str, on: Machine | None = None) -> str:
-        return ssh.on(self.spec, on or self.control_planes[0], f"{load('etcd.sh')}\n{script}")
+    def etcd(self, asked: str, on: Machine | None = None) -> str:
+        return ssh.on(self.spec, on or self.control_planes[0], f"{load('etcd.sh')}\n{asked}")
 
     def leader(self) -> Machine:
         """The control plane whose member leads etcd."""
@@ -148,8 +148,8 @@ def test_the_api_and_pulls_go_on_when_the_leader_loses_power(
     assert cluster.restarts(off, stays) == before
     power.on(cluster.spec, off, host_groups())
     deadline = time.monotonic() + 180
-    settled = load("etcd-settled.sh").replace("$member", off.name).replace("$besides", "")
-    while ssh.try_on(cluster.spec, stays, f"({load('etcd.sh')}\n{settled}) >/dev/null 2>&1").returncode:
+    settled = script("etcd.sh", "etcd-settled.sh", member=off.name, besides="")
+    while ssh.try_on(cluster.spec, stays, f"(\n{settled}\n) >/dev/null 2>&1").returncode:
         assert time.monotonic() < deadline, "the member did not come back"
         time.sleep(1)
 

@@ -11,17 +11,32 @@ import typer
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
+from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
-from bundler.installer.cli import plan_view, show
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel
+from bundler.installer.cli.site_options import (
+    AcceptNew,
+    AskPassword,
+    Clusterfile,
+    Gone,
+    Keep,
+    Parallel,
+    Prune,
+    Replaced,
+    Without,
+    operation,
+)
 from bundler.installer.cli.site_options import access as _access
 from bundler.installer.cli.typer_app import called, new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
+from bundler.installer.operations.site_run import carry_on
+from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
+from bundler.installer.run.logfile import LogFile
 from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits
 from bundler.installer.run.timeouts import Timeouts
@@ -70,6 +85,11 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     accept_new_key: opt.AcceptNewKey = False,
     allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
+    prune: Prune = False,
+    gone: Gone = None,
+    replaced: Replaced = None,
+    without: Without = None,
+    keep: Keep = False,
     max_failed: MaxFailed = 0,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
@@ -83,25 +103,37 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     timeouts = Timeouts.parse(timeout_factor or ())
     access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
-    with _alone(clusterfile, access, gate, parallel, base or ()) as session:
-        plan = session.plan()
-        if not plan.steps:
+    meant = operation(
+        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
+    )
+    with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
+        with _reported(report, session.site) as told, contextlib.ExitStack() as logs:
+            written = list[LogFile]()  # empty while nothing is done
+
+            def carry_out(stage: Plan) -> None:
+                if not written:
+                    path = _log_path(log, session, "apply")
+                    written.append(logs.enter_context(sessions.logged(session, path)))
+                shown = view(detail=verbose)
+                sessions.carry_out(session, stage, written[0], shown, _limits(parallel), told, timeouts)
+
+            ended = carry_on(session, carry_out)
+        _tell_findings(ended.decision)
+        if not ended.stages:
             session.record()
-            say(f"{plan.title}: nothing to do")
+            say(f"{session.title}: nothing to do")
             sessions.check_lost(session)
             return
-        session.settle()
-        with (
-            _reported(report, session.site) as told,
-            sessions.logged(session, _log_path(log, session, "apply")) as written,
-        ):
-            sessions.carry_out(
-                session, plan, written, view(detail=verbose), _limits(parallel), told, timeouts
-            )
         told.nodes = session.nodes()
         _write_report(report, told.as_json())
         put(sys.stdout, f"{told.as_text()}\n")
         sessions.check_lost(session)
+
+
+def _tell_findings(decision: object) -> None:
+    if isinstance(decision, Decided):
+        for line in decision_view.lines(decision):
+            say(line)
 
 
 @app.command()
@@ -116,6 +148,11 @@ def plan(  # noqa: PLR0913  (as above)
     accept_new_key: opt.AcceptNewKey = False,
     allow_downgrade: opt.AllowDowngrade = False,
     parallel: Parallel = 32,
+    prune: Prune = False,
+    gone: Gone = None,
+    replaced: Replaced = None,
+    without: Without = None,
+    keep: Keep = False,
     max_failed: MaxFailed = 0,
     log: PlanLog = None,
     verbose: AllSteps = False,
@@ -125,8 +162,11 @@ def plan(  # noqa: PLR0913  (as above)
     access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     with sessions.opened(
-        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or ()
-    ) as session:
+        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or (),
+        operation=operation(
+            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
+        ),
+    ) as session:  # fmt: skip
         with sessions.logged(session, log) if log else contextlib.nullcontext() as written:
             decided = session.plan()
             if written is not None:
@@ -160,10 +200,11 @@ def delete(  # noqa: PLR0913  (as above)
     timeouts = Timeouts.parse(timeout_factor or ())
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
-    with _alone(clusterfile, access, gate, parallel) as session:
+    with _alone(clusterfile, access, gate, parallel, (), Operation(Kind.DELETE)) as session:
         decided = session.removal()
         if not yes:
             _confirm(session)
+        session.note_removal()
         with (
             _reported(report, session.site) as told,
             sessions.logged(session, _log_path(log, session, "delete")) as written,
@@ -207,11 +248,24 @@ def verify_sig(*, trust: opt.Trust = None, base: opt.Bases = None) -> None:  # n
 
 
 def _alone(
-    clusterfile: Path, access: Access, gate: Gate, parallel: int, bases: Iterable[Path] = ()
+    clusterfile: Path,
+    access: Access,
+    gate: Gate,
+    parallel: int,
+    bases: Iterable[Path] = (),
+    meant: Operation | None = None,
 ) -> contextlib.AbstractContextManager[Session]:
     """A session that no other run shares its hosts with."""
     return sessions.opened(
-        run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=bases, alone=True
+        run_file(),
+        clusterfile,
+        access,
+        gate,
+        parallel=parallel,
+        tell=say,
+        bases=bases,
+        alone=True,
+        operation=meant,
     )
 
 
@@ -223,7 +277,10 @@ def _plan_text(session: Session, plan: Plan, clusterfile: Path, *, verbose: bool
     view = plan_view.View(
         plan, session.site, session.facts, session.bundle.index, signer, tuple(session.lost)
     )
-    return plan_view.as_text(view, f"{called()} -f {clusterfile}")
+    shown = plan_view.as_text(view, f"{called()} -f {clusterfile}")
+    known = any(not view.is_new(address) for address in session.facts.hosts)
+    reasons = decision_view.lines(plan.decision) if plan.decision and known else ()
+    return "\n".join([shown, *reasons])
 
 
 def _limits(parallel: int) -> Limits:

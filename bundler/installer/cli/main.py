@@ -25,7 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
     except BundlerError as error:
-        return _fail(str(error), error.code)
+        text = str(error)
+        if text.startswith("error["):  # a refusal has a form of its own
+            sys.stderr.write(f"{text}\n")
+            return error.code
+        return _fail(text, error.code)
     except BrokenPipeError:  # the reader of our output has seen enough
         mute(sys.stdout)
         return ExitCode.OK

@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from bundler.core.words import counted
+from bundler.installer.cli import decision_view
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Plan, Step, Write
 
 _MIB = 1 << 20
+_OF_SITE = frozenset({"site", "api", "etcd"})  # what is observed of the site is the plan's to show
 
 
 def plan_text(plan: Plan) -> str:
     """Every step with its reason, by phase, in the plan's order."""
     lines = [plan.title]
+    if plan.decision is not None:
+        lines += ["", *decision_view.lines(plan.decision)]
     for phase in Phase:
         steps = [step for step in plan.steps if step.phase is phase]
         lines += [f"\n{phase.value}:"] if steps else []
@@ -31,7 +35,31 @@ def plan_data(plan: Plan) -> dict[str, Any]:
     """The same, as data."""
     steps = [_step(step) for step in plan.steps]
     done = [{"id": each.step.id, "host": each.step.host, "why": each.why} for each in plan.done]
-    return {"title": plan.title, "steps": steps, "done": done}
+    return {"title": plan.title, "steps": steps, "done": done, **_decided(plan)}
+
+
+def _decided(plan: Plan) -> dict[str, Any]:
+    """What the planner said: what happens to which host and why, and what was found."""
+    if plan.decision is None:
+        return {}
+    stage = plan.decision.stage
+    deeds = [
+        {
+            "key": step.key,
+            "do": step.verb.value,
+            "host": step.subject,
+            "cause": step.because.cause.value,
+            "because": str(step.because),
+            "before": step.because.before,
+            "now": step.because.now,
+        }
+        for step in (stage.steps if stage else ())
+    ]
+    findings = [
+        {"id": each.id, "severity": each.severity.value, "where": each.where, "text": each.text}
+        for each in plan.decision.findings
+    ]
+    return {"deeds": deeds, "findings": findings, "stages": len(plan.decision.forecast) + bool(stage)}
 
 
 def facts_text(facts: Facts) -> str:
@@ -88,6 +116,6 @@ def _host_json(host: HostFacts) -> dict[str, Any]:
     for name, value in told.items():
         if isinstance(value, frozenset):
             told[name] = sorted(value)
-    # Which steps are done, not their fingerprints: over a file with a password those would let it be guessed.
+    # Which steps are done, not with what: a digest over a file with a password would let it be guessed.
     told["stamps"] = dict.fromkeys(sorted(host.stamps), True)
-    return told
+    return {name: value for name, value in told.items() if name not in _OF_SITE}

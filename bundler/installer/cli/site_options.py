@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bundler.installer.operations.session import say
+from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.site.model import Secret
 from bundler.installer.transport.connect import Access
 
@@ -20,6 +21,42 @@ AcceptNew = Annotated[
 ]
 AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the ssh and sudo password.")]
 Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are dealt with at once.")]
+
+Prune = Annotated[bool, typer.Option("--prune", help="Remove hosts that the Clusterfile no longer lists.")]
+Gone = Annotated[
+    list[str] | None,
+    typer.Option("--gone", metavar="HOST", help="Remove this host, which is lost for good. May be repeated."),
+]
+Replaced = Annotated[
+    list[str] | None,
+    typer.Option("--replaced", metavar="HOST", help="Another machine has taken this host's place."),
+]
+Without = Annotated[
+    list[str] | None,
+    typer.Option("--without", metavar="HOST", help="Work without this host, which does not answer."),
+]
+Keep = Annotated[bool, typer.Option("--keep", help="Leave files of ours that somebody changed as they are.")]
+
+
+def operation(
+    *,
+    prune: bool,
+    keep: bool,
+    gone: list[str] | None,
+    replaced: list[str] | None,
+    without: list[str] | None,
+    max_failed: int = 0,
+) -> Operation:
+    """An `apply` with what the flags agree to."""
+    consents = Consents(
+        prune=prune,
+        keep=keep,
+        gone=frozenset(gone or ()),
+        replaced=frozenset(replaced or ()),
+        without=frozenset(without or ()),
+        max_failed=max_failed,
+    )
+    return Operation(Kind.APPLY, consents)
 
 
 def access(*, accept_new: bool, ask_password: bool, max_failed: int = 0) -> Access:

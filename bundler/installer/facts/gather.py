@@ -5,15 +5,20 @@ The script prints sections: a line `@@name`, then the section's lines as the hos
 
 import re
 import time
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.facts import journal
+from bundler.installer.facts import journal, observe
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.facts.numbers import seconds, whole
+from bundler.installer.facts.seen import Absent, Present, Seen, Unknown, value_of
+from bundler.installer.scripts.render import load
+from bundler.installer.site.record import Record
 from bundler.installer.transport.parallel import on_each
 from bundler.installer.transport.protocol import Transport
+
+T = TypeVar("T")
 
 COMMANDS: Final = (
     *("apt-get", "awk", "conntrack", "containerd", "curl", "dnf", "dpkg", "ebtables", "ethtool", "hostname"),
@@ -67,6 +72,8 @@ tell oom; file=/proc/self/oom_score_adj
 tell conntrack; file=/proc/sys/net/netfilter/nf_conntrack_max
 [ ! -e $file ] || (max=$(cat $file); echo "$max" >$file) 2>/dev/null || echo fixed
 tell kubernetes; for name in kubelet admin; do [ ! -e /etc/kubernetes/$name.conf ] || echo $name; done
+{load("etcd.sh")}
+{load("observe.sh")}
 tell end
 """
 
@@ -80,7 +87,30 @@ def gather(
     """Facts of every host. Raises BundlerError (HOST) that names every host that gave no answer."""
     started = clock()
     asked = on_each({address: _asker(each, clock) for address, each in transports.items()}, parallel)
-    return Facts(asked, started)
+    return gathered(asked, started)
+
+
+def gathered(asked: Mapping[str, HostFacts], started: float) -> Facts:
+    """The hosts' facts with what they say of the cluster: one that knows counts before one that does not."""
+    apis = [host.api for host in asked.values()]
+    etcds = [host.etcd for host in asked.values()]
+    return Facts(asked, started, api=_best(apis), etcd=_best(etcds))
+
+
+def newest(facts: Facts) -> Record | None:
+    """The site's record, the newest of all copies that were found."""
+    copies = [value_of(host.site.record) for host in facts.hosts.values() if host.site]
+    api = value_of(facts.api)
+    copies.append(value_of(api.record) if api else None)
+    return max((copy for copy in copies if copy), key=lambda copy: copy.age, default=None)
+
+
+def _best(answers: Sequence[Seen[T]]) -> Seen[T]:
+    for kind in (Present, Unknown):
+        for each in answers:
+            if isinstance(each, kind):
+                return each
+    return Absent()
 
 
 def _asker(transport: Transport, clock: Callable[[], float]) -> Callable[[], HostFacts]:
@@ -146,6 +176,17 @@ def _facts(address: str, sections: Mapping[str, list[str]], asked_at: float) -> 
         admin_config="admin" in nodes,
         foreign_cluster=bool(nodes) and not sections["ours"],
         releases=tuple(sections.get("releases", ())),
+        site=observe.host(
+            address,
+            hostname,
+            sections,
+            journal.parse("\n".join(sections["journal"])),
+            float(sections["clock"][0]) - asked_at,
+        )
+        if "identity" in sections
+        else None,
+        api=observe.api(sections),
+        etcd=observe.etcd(sections),
     )
 
 

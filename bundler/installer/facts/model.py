@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bundler.installer.facts.api import ApiObservation
+from bundler.installer.facts.etcd import EtcdObservation
+from bundler.installer.facts.observed import HostObservation, JournalEntry
+from bundler.installer.facts.seen import Absent, Seen, Unknown
+
 
 class CgroupVersion(StrEnum):
     """Which cgroup hierarchy the host mounts at /sys/fs/cgroup."""
@@ -16,8 +21,9 @@ class CgroupVersion(StrEnum):
 class HostFacts:
     """One host, as it was found.
 
-    Bytes for sizes, seconds for times. `stamps` maps a step's id to the fingerprint with which that step last
-    succeeded here (the host's journal); `packages` maps installed package names to versions.
+    Bytes for sizes, seconds for times. `stamps` maps a step's id to what it depended on when it last
+    succeeded here (the host's journal); `packages` maps installed package names to versions. site: what the
+    host shows of its site, None where it was not asked.
     """
 
     address: str
@@ -39,7 +45,7 @@ class HostFacts:
     listening_ports: frozenset[int]
     commands: frozenset[str]  # which of the commands we care for are on PATH
     packages: Mapping[str, str]
-    stamps: Mapping[str, str] = field(default_factory=dict)
+    stamps: Mapping[str, JournalEntry] = field(default_factory=dict)
     os_like: tuple[str, ...] = ()  # ID_LIKE: what it is made like, the closest first
     networks: tuple[str, ...] = ()  # of interfaces: `eth0 10.0.0.2/24`
     apparmor: bool = False
@@ -49,11 +55,20 @@ class HostFacts:
     admin_config: bool = False  # /etc/kubernetes/admin.conf exists: a control plane
     foreign_cluster: bool = False  # it is a node, but not by this product
     releases: tuple[str, ...] = ()  # lines of the record of bundles, on the control plane
+    site: HostObservation | None = None
+    api: Seen[ApiObservation] = field(default_factory=Absent)  # as asked through this host
+    etcd: Seen[EtcdObservation] = field(default_factory=Absent)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All hosts by address, and when they were asked (seconds since the epoch, UTC)."""
+    """All hosts by address, and when they were asked (seconds since the epoch, UTC).
+
+    silent: hosts that gave no answer, and why. api and etcd: as the first control plane that could says.
+    """
 
     hosts: Mapping[str, HostFacts]
     gathered_at: float
+    silent: Mapping[str, Unknown] = field(default_factory=dict)
+    api: Seen[ApiObservation] = field(default_factory=Absent)
+    etcd: Seen[EtcdObservation] = field(default_factory=Absent)

@@ -2,11 +2,12 @@
 
 import contextlib
 import os
+import secrets
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -16,12 +17,27 @@ from bundler.core.archive.platforms import choose
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show
-from bundler.installer.facts.gather import gather
+from bundler.installer.facts.gather import gather, newest
 from bundler.installer.facts.journal import RELEASES, STATE
 from bundler.installer.facts.model import Facts
+from bundler.installer.facts.seen import Present, Unknown
+from bundler.installer.operations.connecting import connect, doubt, excused
 from bundler.installer.operations.hidden import site_secrets
-from bundler.installer.plan.contents import MAX_TEXT, wanted_files
-from bundler.installer.plan.decide import decide, decide_removal
+from bundler.installer.plan.cluster.decide import decide
+from bundler.installer.plan.cluster.intent import intend
+from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.steps import Plan as Decided
+from bundler.installer.plan.cluster.steps import Refused
+from bundler.installer.plan.contents import MAX_TEXT, Contents, wanted_files
+from bundler.installer.plan.decide import (
+    NO_OPERATION,
+    Prepared,
+    concrete,
+    decide_removal,
+    prepare,
+    rough_view,
+)
+from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.actions import Captures, Desk
@@ -30,6 +46,7 @@ from bundler.installer.run.events import Sink, tee
 from bundler.installer.run.execute import Excused, close_all, execute
 from bundler.installer.run.hostlock import Claim, held
 from bundler.installer.run.logfile import LogFile
+from bundler.installer.run.record_store import commit
 from bundler.installer.run.redaction import disguises, redacted, redacting
 from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import Limits
@@ -37,10 +54,11 @@ from bundler.installer.run.site_base import SiteBase, check_base
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.scripts.render import load
 from bundler.installer.site.clusterfile.read import read_file
-from bundler.installer.site.model import Site
+from bundler.installer.site.model import Host, Role, Site
 from bundler.installer.site.ranges import hosts
-from bundler.installer.transport.connect import Access, connect_all
-from bundler.installer.transport.parallel import together
+from bundler.installer.site.record import Record
+from bundler.installer.transport.connect import Access
+from bundler.installer.transport.parallel import on_each, together
 from bundler.installer.transport.protocol import Transport
 from bundler.installer.trust.gate import Gate, WholeCheck
 from bundler.installer.trust.trust import Allowed, Release, Verdict, check_site, noted
@@ -74,12 +92,43 @@ class Session:
     secrets: Secrets | None = None
     lost: Mapping[str, BundlerError] = field(default_factory=dict)  # hosts left out, with the reason
     _known: tuple[Secrets | None, frozenset[str]] | None = None
+    operation: Operation = NO_OPERATION
+    others: Mapping[str, Host] = field(default_factory=dict)  # reached, and not of the Clusterfile
+    parallel: int = 32
+    prepared: Prepared | None = None
+    file: str = "site.yaml"
+
+    @property
+    def title(self) -> str:
+        """What is brought to how many hosts."""
+        index = self.bundle.index
+        return f"{index.name} {index.version}: Kubernetes {index.kubernetes} on {hosts(len(self.site.hosts))}"
+
+    def refused(self, refused: Refused) -> RefusedError:
+        """A refusal that names this .run and this Clusterfile in its commands."""
+        error = RefusedError(refused, self.site.name)
+        error.run, error.file = f"./{Path(os.environ.get('BUNDLER_ARGV0', 'product.run')).name}", self.file
+        return error
+
+    def note_removal(self) -> None:
+        """Before the first host is cleared, the record says so."""
+        view = rough_view(self.site, self.facts, self.bundle.index, self.operation)
+        if view.record is not None:
+            self.keep(intend(view, secrets.token_hex(8), view.record.site_id), newest(self.facts))
 
     def plan(self) -> Plan:
         """What has to be done to make the site what its Clusterfile says.
 
-        Raises what `check_site` and `decide` do.
+        Raises RefusedError with every reason to do nothing, and what `check_site` and `concrete` do.
         """
+        prepared = self.prepare()
+        decision = decide(prepared.desired, prepared.observed, prepared.operation)
+        if isinstance(decision, Refused):
+            raise self.refused(decision)
+        return self.steps(decision)
+
+    def prepare(self) -> Prepared:
+        """Everything that deciding needs, from the facts as they are now. Raises what `check_site` does."""
         check_site(self.verdict, self._releases(), self.allowed)
         index = self.bundle.index
         found = kept(self._on_control_planes(READ_SCRIPT))
@@ -87,13 +136,54 @@ class Session:
         files = {
             path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)
         }
-        platforms = self.bundle.platforms
-        decided = decide(self.site, self.facts, index, self.secrets, files, platforms=platforms)
+        self.prepared = prepare(
+            self.site,
+            self.facts,
+            Contents(index, files, self.bundle.platforms),
+            self.secrets,
+            key=self.verdict.release.key,
+            operation=self.operation,
+            others=self.others,
+        )
+        return self.prepared
+
+    def steps(self, decision: Decided) -> Plan:
+        """The steps of the stage that was decided on. Raises what `concrete` does."""
+        if self.prepared is None:
+            raise BundlerError("steps were asked for that nobody decided on", code=ExitCode.BUG)
+        made = concrete(self.prepared, decision)
         if self.base is not None:
-            check_base(decided, self.bundle, self.base)
-        for warning in decided.warnings:
+            check_base(made, self.bundle, self.base)
+        for warning in made.warnings:
             say(f"warning: {warning}")
-        return decided
+        return made
+
+    def observe(self) -> None:
+        """Ask every host again."""
+        able = {address: each for address, each in self.transports.items() if address not in self.lost}
+        silent = {address: doubt(error) for address, error in self.lost.items()}
+        found = gather(able, parallel=self.parallel)
+        self.facts = replace(found, silent={**self.facts.silent, **silent})
+
+    def keep(self, record: Record, before: Record | None) -> None:
+        """Keep the record on control planes that answer, and in the cluster. Raises BundlerError (BUSY)."""
+        named = {host.address for host in record.hosts if host.role is Role.CONTROL_PLANE}
+        named |= {host.address for host in self.site.control_planes}
+        hosts = {
+            a: transport for a, transport in self.transports.items() if a in named and self._keeps(a, record)
+        }
+        up = isinstance(self.facts.api, Present)
+        speaker = next((a for a, host in self.facts.hosts.items() if isinstance(host.api, Present)), "")
+        cluster = self.transports[speaker] if up and speaker else None
+        commit(record, before, hosts, cluster, lambda work: on_each(work, self.parallel))
+
+    def _keeps(self, address: str, record: Record) -> bool:
+        """While a site is taken down, a host that is clean stays so."""
+        host = self.facts.hosts.get(address)
+        if host is None:
+            return False
+        found = host.site
+        return record.operation != Kind.DELETE.value or (found is not None and found.ours)
 
     def settle(self) -> None:
         """The last thing before hosts are changed: every byte of the file is right, and its version is noted.
@@ -115,7 +205,8 @@ class Session:
 
     def removal(self) -> Plan:
         """What has to be done to leave the machines as they were. Raises what `decide_removal` does."""
-        return decide_removal(self.site, self.facts, self.bundle.index)
+        site = replace(self.site, hosts=(*self.site.hosts, *self.others.values()))
+        return decide_removal(site, self.facts, self.bundle.index, operation=self.operation)
 
     def run(
         self, plan: Plan, sink: Sink, *, limits: Limits, timeouts: Timeouts
@@ -143,12 +234,14 @@ class Session:
         return self._known[1] | made
 
     def _releases(self) -> tuple[Release, ...]:
-        known = (self.facts.hosts[host.address].releases for host in self.site.control_planes)
+        reached = (self.facts.hosts.get(host.address) for host in self.site.control_planes)
+        known = (facts.releases for facts in reached if facts)
         return Release.parse(next((lines for lines in known if lines), ()))
 
     def _on_control_planes(self, script: str, stdin: Sequence[bytes] = ()) -> tuple[str, ...]:
         """What each one says to a script, in the Clusterfile's order. Raises BundlerError (STEP)."""
-        return tuple(self._ask(host.address, script, stdin) for host in self.site.control_planes)
+        hosts = (host for host in self.site.control_planes if host.address in self.transports)
+        return tuple(self._ask(host.address, script, stdin) for host in hosts)
 
     def _ask(self, address: str, script: str, stdin: Sequence[bytes]) -> str:
         outcome = self.transports[address].run(script, stdin=stdin, timeout=_TIMEOUT)
@@ -163,7 +256,7 @@ class Session:
 
 
 @contextlib.contextmanager
-def opened(
+def opened(  # noqa: PLR0913  (as many as a command has options)
     run_file: Path,
     clusterfile: Path,
     access: Access,
@@ -173,6 +266,7 @@ def opened(
     tell: Callable[[str], None],
     bases: Iterable[Path] = (),
     alone: bool = False,
+    operation: Operation | None = None,
 ) -> Iterator[Session]:
     """Open the .run if it may be trusted, read the Clusterfile, connect to every host and ask for its facts.
 
@@ -188,28 +282,61 @@ def opened(
         for notice in site.notices:
             tell(f"note: {notice}")
         tell(f"connecting to {hosts(len(site.hosts))} of {site.name}")
-        connected = connect_all(site, access, parallel=parallel)
-        site, transports = site.without(connected.lost), connected.transports
-        for error in connected.lost.values():
-            tell(f"warning: left out (--max-failed {access.max_failed}): {error}")
-        first = site.control_plane.address
+        connected = connect(site, site.hosts, access, parallel=parallel)
+        transports = connected.transports
         try:
-            # What a run before this one has left unfinished ends first: facts hold its journal.
-            with (
-                held(transports, first, claim, parallel=parallel, tell=tell)
-                if alone
-                else contextlib.nullcontext()
-            ):
-                facts = gather(transports, parallel=parallel)
+            if not any(host.address in transports for host in site.control_planes):
+                raise together(connected.errors, len(site.hosts))
+            first = next(host.address for host in site.control_planes if host.address in transports)
+            with contextlib.ExitStack() as held_hosts:
+
+                def hold(more: Mapping[str, Transport], head: str) -> None:
+                    if alone and more:
+                        held_hosts.enter_context(held(more, head, claim, parallel=parallel, tell=tell))
+
+                # What a run before this one has left unfinished ends first: facts hold its journal.
+                hold(transports, first)
+                facts = replace(gather(transports, parallel=parallel), silent=connected.silent)
+                lost = excused(site, facts, bundle.index, connected.errors, access, operation)
+                for error in lost.values():
+                    tell(f"warning: left out: {error}")
+                others = _others(site, facts)
+                if others:
+                    found = connect(site, others, access, parallel=parallel)
+                    hold(found.transports, next(iter(found.transports), ""))
+                    facts = _with(facts, gather(found.transports, parallel=parallel), found.silent)
+                    transports.update(found.transports)
                 base = _site_base(bundle, transports[first])
                 of = _fitting(bundle, facts.hosts[first].architecture)
                 hearing = Captures()
                 yield Session(
                     site, of, access, transports, facts, hearing, verdict, gate.allowed, whole, claim, base,
-                    lost=connected.lost,
+                    operation=operation or NO_OPERATION,
+                    others={host.address: host for host in others},
+                    parallel=parallel,
+                    file=str(clusterfile),
+                    lost=lost,
                 )  # fmt: skip
         finally:
             close_all(transports)
+
+
+def _others(site: Site, facts: Facts) -> tuple[Host, ...]:
+    """Hosts that the record has and the Clusterfile does not, with the login of its first control plane."""
+    record = newest(facts)
+    if record is None:
+        return ()
+    known = {host.address for host in site.hosts}
+    login = site.control_plane.login
+    return tuple(
+        Host(host.address, frozenset({host.role}), replace(login, fingerprint=""))
+        for host in record.hosts
+        if host.address not in known and not host.gone
+    )
+
+
+def _with(facts: Facts, more: Facts, silent: Mapping[str, Unknown]) -> Facts:
+    return replace(facts, hosts={**facts.hosts, **more.hosts}, silent={**facts.silent, **silent})
 
 
 def _site_base(bundle: Bundle, control_plane: Transport) -> SiteBase | None:
@@ -266,7 +393,7 @@ def check_lost(session: Session) -> None:
     """The last thing of a run: hosts that were left out. Raises BundlerError (PARTIAL)."""
     if not session.lost:
         return
-    total = len(session.site.hosts) + sum(address not in session.transports for address in session.lost)
+    total = len(session.site.hosts)
     index = session.bundle.index
     done = f"{index.name} {index.version} runs on {total - len(session.lost)} of {hosts(total)}"
     raise BundlerError(

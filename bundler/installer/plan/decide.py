@@ -1,17 +1,30 @@
-"""Deciding: from a site, its facts and a bundle to a plan's steps. Pure: no clock, no chance, no network."""
+"""Deciding: from a site, its facts and a bundle to a plan's steps. Pure: no clock, no chance, no network.
+
+The planner (plan/cluster) says what has to happen to which host and why, the producers here by which steps.
+"""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from bundler.core.errors import Problems
+from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import Index
 from bundler.installer.facts.model import Facts
+from bundler.installer.facts.observed import Observed
+from bundler.installer.plan.aim import effective, observed_of, outline, whole
 from bundler.installer.plan.app_config import app_faults
 from bundler.installer.plan.apps import app_steps
+from bundler.installer.plan.cluster.decide import decide as ask_planner
+from bundler.installer.plan.cluster.decide import refuse
+from bundler.installer.plan.cluster.intent import moved_on
+from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.steps import Plan as Decided
+from bundler.installer.plan.cluster.steps import Refused, Stage
+from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
+from bundler.installer.plan.expand import expand, mark
 from bundler.installer.plan.host import host_steps
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.join import worker_steps
@@ -27,6 +40,7 @@ from bundler.installer.plan.preflight import (
     check_removal,
     warnings,
 )
+from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.registry import registry_steps
 from bundler.installer.plan.remove import removal_steps
 from bundler.installer.plan.runtime import runtime_steps
@@ -36,8 +50,31 @@ from bundler.installer.plan.stale import stale_steps
 from bundler.installer.plan.steps import Plan, Step
 from bundler.installer.plan.time_service import time_steps
 from bundler.installer.plan.vip import vip_free, vip_steps
-from bundler.installer.site.model import Site
-from bundler.installer.site.ranges import hosts
+from bundler.installer.site.desired import Desired
+from bundler.installer.site.model import Host, Role, Site
+from bundler.installer.site.ranges import hosts as counted
+
+NO_OPERATION = Operation()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is wanted and what was observed, and by which steps it could be reached.
+
+    context: None where it is refused already, so that nobody asks for steps.
+    """
+
+    desired: Desired
+    observed: Observed
+    operation: Operation
+    contents: Contents
+    recipe: tuple[Step, ...] = ()
+    context: Context | None = None
+
+    @property
+    def view(self) -> View:
+        """What the planner sees."""
+        return moved_on(View(self.desired, self.observed, self.operation))
 
 
 def decide(
@@ -54,14 +91,62 @@ def decide(
 
     files: the contents of the members that `wanted_files(index)` names. platforms: all that the file is
     for, where they are several. limits: what a host needs at least.
-    Raises Problems (PREFLIGHT) with everything that is unfit on any host, BundlerError (INPUT, UNSUPPORTED)
-    for a bundle or a Clusterfile that asks for what can't be done.
+    Raises RefusedError with every reason to do nothing, and what `concrete` does.
     """
-    if faults := tuple(app_faults(site, index)):
+    prepared = prepare(site, facts, Contents(index, files, platforms), secrets)
+    decision = ask_planner(prepared.desired, prepared.observed, prepared.operation)
+    if isinstance(decision, Refused):
+        raise RefusedError(decision, site.name)
+    return concrete(prepared, decision, limits=limits)
+
+
+def prepare(
+    site: Site,
+    facts: Facts,
+    contents: Contents,
+    secrets: Secrets,
+    *,
+    key: str = "",
+    operation: Operation = NO_OPERATION,
+    others: Mapping[str, Host] | None = None,
+) -> Prepared:
+    """Everything that deciding needs.
+
+    key: of who signed the bundle. others: hosts beyond the Clusterfile's that were reached.
+    Raises BundlerError (INPUT, UNSUPPORTED) for a bundle or a Clusterfile that asks for what can't be done.
+    """
+    if faults := tuple(app_faults(site, contents.index)):
         raise Problems(faults)
-    contents = Contents(index, files, platforms)
-    context = context_of(site, facts, contents, secrets)
+    contents.version  # noqa: B018  (a bundle without Kubernetes is refused before all else)
+    observed = observed_of(facts)
+    rough = outline(site, contents.index, key)
+    view = moved_on(View(rough, observed, operation))
+    if refuse(view):
+        return Prepared(rough, observed, operation, contents)
+    context = context_of(effective(site, view, others or {}), facts, contents, secrets)
     check_names(context)
+    recipe = producers(context)
+    return Prepared(whole(rough, context, recipe), observed, operation, contents, recipe, context)
+
+
+def concrete(prepared: Prepared, decision: Decided, *, limits: Limits = DEFAULT_LIMITS) -> Plan:
+    """The steps of the stage that was decided on, with everything that it shows.
+
+    Raises Problems (PREFLIGHT) with everything that is unfit on any host, BundlerError (UNSUPPORTED) for what
+    no step does yet.
+    """
+    context = prepared.context
+    if context is None:
+        raise BundlerError("steps were asked for that nobody decided on", code=ExitCode.BUG)
+    made = expand(context, prepared.recipe, decision.stage or Stage(()), _roles(prepared.view))
+    title = _title(prepared.contents, prepared.desired)
+    plan = replace(arrange(title, made.steps, made.wanted), decision=decision)
+    check(context, plan, limits)
+    return replace(plan, warnings=warnings(context))
+
+
+def producers(context: Context) -> tuple[Step, ...]:
+    """Every step that an install of this site from nothing takes."""
     steps = (
         *host_steps(context),
         *package_steps(context),
@@ -76,10 +161,7 @@ def decide(
         *label_steps(context),
         *app_steps(context),
     )
-    title = f"{index.name} {index.version}: Kubernetes {contents.version.text} on {hosts(len(site.hosts))}"
-    plan = arrange(title, _behind(vip_free(context), (*steps, *stale_steps(steps))), facts)
-    check(context, plan, limits)
-    return replace(plan, warnings=warnings(context))
+    return _behind(vip_free(context), (*steps, *stale_steps(steps)))
 
 
 def context_of(site: Site, facts: Facts, contents: Contents, secrets: Secrets) -> Context:
@@ -102,11 +184,35 @@ def _joined(context: Context) -> bool:
     return Ids(primary.address).member in context.of(primary).stamps
 
 
-def decide_removal(site: Site, facts: Facts, index: Index) -> Plan:
+def _title(contents: Contents, site: Desired) -> str:
+    index = contents.index
+    return f"{index.name} {index.version}: Kubernetes {contents.version.text} on {counted(len(site.hosts))}"
+
+
+def _roles(view: View) -> tuple[Host, ...]:
+    """Hosts with the roles that they have now, which decide how they leave."""
+    return tuple(Host(address, frozenset({view.role(address) or Role.WORKER})) for address in view.addresses)
+
+
+def decide_removal(site: Site, facts: Facts, index: Index, *, operation: Operation | None = None) -> Plan:
     """The plan that takes the cluster down and leaves the machines as they were found.
 
-    Raises Problems (PREFLIGHT) for a host whose cluster is not ours.
+    Every host is marked before the first is cleared, so that a broken-off removal is never taken for a site.
+    Raises RefusedError, and Problems (PREFLIGHT) for a host whose cluster is not ours.
     """
     check_removal(facts)
-    title = f"{index.name}: {hosts(len(site.hosts))} as before the install"
-    return arrange(title, removal_steps(site), facts)
+    view = rough_view(site, facts, index, operation or Operation(Kind.DELETE))
+    if refused := refuse(view):
+        raise RefusedError(refused, site.name)
+    hosts = tuple(host for host in site.hosts if host.address in facts.hosts)
+    marks = tuple(mark(host.address) for host in hosts)
+    names = tuple(each.id for each in marks)
+    steps = tuple(
+        replace(step, after=step.after or names) for step in removal_steps(replace(site, hosts=hosts))
+    )
+    return arrange(f"{index.name}: {counted(len(site.hosts))} as before the install", (*marks, *steps))
+
+
+def rough_view(site: Site, facts: Facts, index: Index, operation: Operation) -> View:
+    """What can be said of a site before anybody knows what a bundle wants of its hosts."""
+    return moved_on(View(outline(site, index, ""), observed_of(facts), operation))

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -41,6 +42,11 @@ _INIT_TRACES: Final = (
 
 def init_config(context: Context) -> str:
     """The file for `kubeadm init`: four documents of YAML."""
+    return context.layers.dump(*cluster_documents(context).values())
+
+
+def cluster_documents(context: Context) -> Mapping[str, Document]:
+    """Of `kubeadm init`, by kind, as they are after all merging."""
     kinds = ("InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration")
     defaults = {
         "InitConfiguration": _init(context),
@@ -48,7 +54,7 @@ def init_config(context: Context) -> str:
         "KubeletConfiguration": _kubelet(context),
         "KubeProxyConfiguration": _kube_proxy(context),
     }
-    return context.layers.dump(*(context.layers.merged(kind, defaults[kind]) for kind in kinds))
+    return {kind: context.layers.merged(kind, defaults[kind]) for kind in kinds}
 
 
 def join_config(context: Context, host: Host) -> str:

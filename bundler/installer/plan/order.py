@@ -4,22 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from bundler.installer.facts.model import Facts
-from bundler.installer.plan.steps import Done, Phase, Plan, Step, fingerprint
-
-_NEEDS_A_NODE = frozenset({Phase.CONTROL_PLANE, Phase.WORKERS, Phase.NETWORK, Phase.APPS})
+from bundler.installer.plan.steps import Done, Plan, Step
 
 
-def arrange(title: str, steps: Iterable[Step], facts: Facts) -> Plan:
-    """Sort, and take out what the hosts' journals say is done.
+def arrange(title: str, steps: Iterable[Step], wanted: frozenset[str] | None = None) -> Plan:
+    """Sort, and take out what is not wanted: it is so already.
 
-    A step that is only a means is done exactly when a step right behind it has to be. Raises ValueError for
-    ids that are not unique, an unknown id in `after`, or a circle: each of them is a fault of the plan, never
-    of the user.
+    wanted: ids of the steps that are to be done; None for all. A step that is only a means is taken exactly
+    when a step right behind it is. Raises ValueError for ids that are not unique, an unknown id in `after`,
+    or a circle: each of them is a fault of the plan, never of the user.
     """
     by_id = _by_id(steps)
     ordered = _sorted(by_id)
-    done = _done(ordered, by_id, facts)
+    done = _done(ordered, by_id, frozenset(by_id) if wanted is None else wanted)
     return Plan(
         title=title,
         steps=_left(ordered, done),
@@ -73,24 +70,15 @@ def _sorted(by_id: Mapping[str, Step]) -> tuple[Step, ...]:
     return tuple(by_id[name] for name in names)
 
 
-def _done(ordered: tuple[Step, ...], by_id: Mapping[str, Step], facts: Facts) -> dict[str, str]:
+def _done(ordered: tuple[Step, ...], by_id: Mapping[str, Step], wanted: frozenset[str]) -> dict[str, str]:
     """Ids of steps to leave out, with the reason; walked backwards, so what is behind a step is known."""
     needed: set[str] = set()  # steps that something left over comes directly after
     done: dict[str, str] = {}
     for step in reversed(ordered):
         if step.means and step.id not in needed:
             done[step.id] = "nothing that is left to do needs it"
-        elif _stamped(step, facts):
-            done[step.id] = "done by an earlier run"
+        elif not step.means and step.id not in wanted:
+            done[step.id] = "it is so already"
         else:
             needed.update(step.after)
     return {step.id: done[step.id] for step in by_id.values() if step.id in done}
-
-
-def _stamped(step: Step, facts: Facts) -> bool:
-    host = facts.hosts.get(step.host)
-    if host is None or step.volatile or step.id not in host.stamps:
-        return False
-    if step.phase in _NEEDS_A_NODE and not host.kubelet_config:
-        return False  # somebody took the node down behind our back: its journal speaks of what is gone
-    return host.stamps[step.id] == fingerprint(step)

@@ -4,12 +4,12 @@ A step runs on one host once all steps named in `after` have succeeded. The exec
 four kinds and no more; `plan` prints them and `execute` walks the very same objects.
 """
 
-import hashlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from bundler.core.digest import Digest
+from bundler.installer.plan.cluster.steps import Plan as Decided
 
 # Stands in `Delivery.member` for the .run's own runtime section: the frozen installer as tar.gz.
 RUNTIME_MEMBER: Final = "@runtime"
@@ -107,18 +107,9 @@ class Await(_Step):
 Step = Deliver | Write | Exec | Await
 
 
-def fingerprint(step: Step) -> str:
-    """What the host's journal keeps of a success: equal only for a step with the same effect.
-
-    `after` and `reason` don't count: they change nothing on the host.
-    """
-    parts = [f"{f.name}={getattr(step, f.name)!r}" for f in fields(step) if f.name not in {"after", "reason"}]
-    return hashlib.sha256("\n".join([type(step).__name__, *parts]).encode()).hexdigest()
-
-
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step that the plan leaves out because the host's journal says that it was done already."""
+    """A step that the plan leaves out because it is so already."""
 
     step: Step
     why: str
@@ -134,4 +125,5 @@ class Plan:
     title: str
     steps: tuple[Step, ...]
     done: tuple[Done, ...] = field(default=())
+    decision: Decided | None = None  # what the planner decided, where it was asked
     warnings: tuple[str, ...] = ()

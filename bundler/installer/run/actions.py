@@ -26,7 +26,10 @@ _WRITE_TIMEOUT: Final = 120.0
 _ATTEMPT: Final = 60.0  # seconds beyond an Await's deadline for its last attempt and its diagnosis
 _TELL_EVERY: Final = 14  # seconds between two words on what is awaited; the view tells them every 15
 _NOT_READY: Final = 75  # exit status when a deadline has passed (EX_TEMPFAIL)
-_CAPTURED: Final = re.compile(r"[A-Za-z0-9+/=._-]{1,200000}")
+_CAPTURED: Final = re.compile(
+    r"[A-Za-z0-9+/=._-]{1,200000}"
+    r"|-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/=]{1,76}\n){1,500}-----END CERTIFICATE-----"  # RFC 7468
+)
 _FULL: Final = 74  # exit status when a step failed on a host whose disk is full (EX_IOERR)
 _FULL_LINE: Final = "no space left on "  # as full-disk.sh says it
 _ENOSPC: Final = "No space left on device"  # as programs say it; what they wrote may be gone by now
@@ -108,12 +111,12 @@ def perform(
 
 
 def _captured(step: Exec, value: str) -> str:
-    """What goes into files of other hosts: one word, as certificates in base64 and tokens are."""
+    """What goes into files of other hosts: a word, as keys in base64 and tokens are, or one certificate."""
     if not _CAPTURED.fullmatch(value):
         raise BundlerError(
             "the answer makes no sense",
             where=f"{step.host}, step {step.id}",
-            why=f"{len(value)} characters that are not one word of base64 or a token",
+            why=f"{len(value)} characters that are neither a word nor a certificate",
             code=ExitCode.STEP,
         )
     return value
@@ -171,10 +174,22 @@ if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s "$new" "$path"; then
     chmod {step.mode:04o} "$path" || exit 1
 else
     case $path in {journal.STATE}/*) ;; *) ledger_file "$path" || failed ;; esac
+    {_keep_copy(step)}
     mv -fT "$new" "$path" || failed
 fi
 {record(step)}
 """
+
+
+def _keep_copy(step: Write) -> str:
+    """What somebody may have made of a file of ours is kept, the last one of each; secrets are not copied."""
+    if step.secret:
+        return ":"
+    folder = f"{journal.STATE}/replaced"
+    return (
+        f'[ ! -f "$path" ] || {{ mkdir -p -m 0700 {folder} && '
+        f'cp -p "$path" "{folder}/$(printf %s "$path" | tr / _)"; }} || failed'
+    )
 
 
 def await_script(step: Await, prelude: str, deadline: float) -> str:

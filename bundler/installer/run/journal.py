@@ -3,7 +3,8 @@
 import shlex
 
 from bundler.installer.facts import journal
-from bundler.installer.plan.steps import Phase, Step, fingerprint
+from bundler.installer.plan.inputs import inputs_of, revision_of
+from bundler.installer.plan.steps import Phase, Step, Write
 
 
 def record(step: Step) -> str:
@@ -13,5 +14,8 @@ def record(step: Step) -> str:
     """
     if step.volatile or step.phase is Phase.REMOVE:
         return ":"
-    line = shlex.quote(f"{fingerprint(step)} {step.id}")
-    return f"mkdir -p -m 0700 {journal.STATE} && printf '%s\\n' {line} >>{journal.JOURNAL}"
+    line = shlex.quote(journal.line(step.id, inputs_of(step), revision_of(step)))
+    noted = f"mkdir -p -m 0700 {journal.STATE} && printf '%s\\n' {line} >>{journal.JOURNAL}"
+    if isinstance(step, Write):
+        noted += f" && printf '%s\\n' {shlex.quote(step.path)} >>{journal.STATE}/written"
+    return noted

@@ -37,16 +37,18 @@ class Report:
         """Take an event in."""
         match event:
             case RunStarted(title, _, done, size):
-                self.title, self.done_before, self.size = title, done, size
+                if not self.title:  # a run may have several stages
+                    self.title, self.done_before = title, done
+                self.size += size
             case StepFinished(step, seconds):
                 told = {"id": step.id, "host": step.host, "phase": step.phase.value}
                 self.steps.append({**told, "seconds": round(seconds, 3)})
             case StepFailed(step, _, error):
                 self.failed.append({"id": step.id, "host": step.host, "error": str(error)})
             case PhaseFinished(phase, seconds):
-                self.phases[phase.value] = round(seconds, 3)
+                self.phases[phase.value] = round(self.phases.get(phase.value, 0.0) + seconds, 3)
             case RunFinished(seconds, left):
-                self.seconds, self.left = round(seconds, 3), left
+                self.seconds, self.left = round(self.seconds + seconds, 3), left
             case _:
                 return
 

@@ -4,8 +4,10 @@ Scripts take no values into their text: values stand as quoted assignments befor
 body can be checked by shellcheck and no value can become code.
 """
 
+import hashlib
 import shlex
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -25,10 +27,46 @@ def load(name: str) -> str:
     return (folder() / name).read_text(encoding="utf-8")
 
 
-def script(*names: str, **variables: str) -> str:
+class Script(str):
+    """A shell text that knows what it was made of, so that a comment in it changes no plan."""
+
+    names: tuple[str, ...]
+    variables: Mapping[str, str]
+
+    __slots__ = ("names", "variables")
+
+    def __add__(self, other: str) -> "Script":
+        """More text behind it, which counts as an input."""
+        text = Script(str.__add__(self, other))
+        text.names = self.names
+        text.variables = {**self.variables, "then": hashlib.sha256(other.encode()).hexdigest()[:16]}
+        return text
+
+
+def script(*names: str, **variables: str) -> Script:
     """Scripts joined, with their variables set in front."""
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(variables.items()))
-    return assignments + "".join(load(name) for name in names)
+    text = Script(assignments + "".join(load(name) for name in names))
+    text.names, text.variables = names, variables
+    return text
+
+
+@cache
+def revisions() -> Mapping[str, int]:
+    """The revision of every script: raised when its effect changes, so that hosts get it again.
+
+    A line of `revisions` is NAME REVISION DIGEST; a test holds each digest against the script, so that nobody
+    changes a script without saying which of the two it is.
+    """
+    rows = (line.split() for line in load("revisions").splitlines() if line and not line.startswith("#"))
+    return {name: int(revision) for name, revision, _ in rows}
+
+
+def revision(text: str) -> int:
+    """How often the effect of this script has changed: all its parts count."""
+    known = revisions()
+    names = text.names if isinstance(text, Script) else ()
+    return 1 + sum(known.get(name, 1) - 1 for name in names)
 
 
 @cache

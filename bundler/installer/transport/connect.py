@@ -45,6 +45,18 @@ def connect_all(site: Site, access: Access, *, parallel: int) -> Connected:
 
     Raises BundlerError that names every host that could not be reached; the others are closed again.
     """
+    found = reach_all(site, access, parallel=parallel)
+    try:
+        check_lost(site, found.lost, access.max_failed)
+    except BaseException:
+        for transport in found.transports.values():
+            transport.close()
+        raise
+    return found
+
+
+def reach_all(site: Site, access: Access, *, parallel: int) -> Connected:
+    """A transport for every host that can be reached, in the site's order; why the others can't."""
     here = own_addresses()
     passwords = {host.address: password_of(host, access) for host in site.hosts}
     open_ssh = _ssh_opener(access) if any(host.address not in here for host in site.hosts) else None
@@ -67,7 +79,6 @@ def connect_all(site: Site, access: Access, *, parallel: int) -> Connected:
     try:
         work = {host.address: opener(host) for host in site.hosts}
         lost = try_each(work, max(parallel, _DIALLING), progress).failed
-        _check_lost(site, lost, access.max_failed)
     except BaseException:
         for transport in tuple(opened.values()):
             transport.close()
@@ -76,8 +87,8 @@ def connect_all(site: Site, access: Access, *, parallel: int) -> Connected:
     return Connected({address: opened[address] for address in order}, lost)
 
 
-def _check_lost(site: Site, lost: Mapping[str, BundlerError], most: int) -> None:
-    """Only workers are excused, and no more of them than was said."""
+def check_lost(site: Site, lost: Mapping[str, BundlerError], most: int) -> None:
+    """Only workers are excused, no more than was said. Raises BundlerError that names all that failed."""
     workers = {host.address for host in site.workers}
     if lost and (len(lost) > most or not lost.keys() <= workers):
         raise together(lost, len(site.hosts))

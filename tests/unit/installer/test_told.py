@@ -11,6 +11,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli import show
 from bundler.installer.cli.progress import BarProgress, PlainProgress
 from bundler.installer.facts import journal
+from bundler.installer.facts.observed import JournalEntry
 from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.plan.steps import Await, Deliver, Delivery, Done, Exec, Phase, Plan, Write
 from bundler.installer.run.events import (
@@ -206,12 +207,15 @@ def test_a_shown_plan_has_reasons_and_no_contents() -> None:
     ("text", "expected"),
     [
         ("", {}),
-        (f"{'a' * 64} x\n{'b' * 64} x\n", {"x": "b" * 64}),
-        (f"{'a' * 64} x\n{'b' * 30}", {"x": "a" * 64}),
+        (f"{'a' * 64} x\n{'b' * 64} x\n", {"x": JournalEntry({}, 0)}),
+        (f"{'a' * 64} x\n{'b' * 30}", {"x": JournalEntry({}, 0)}),
+        (f"{journal.line('x', {'pause': '3.9'}, 2)}\n", {"x": JournalEntry({"pause": "3.9"}, 2)}),
+        (f"{journal.line('x', {}, 2)[:-9]}\n", {}),
+        (f"{journal.line('x', {}, 2).replace('1', '9')}\n", {}),
         (f"{'a' * 64}  x\nnonsense\n", {}),
     ],
 )
-def test_journal_is_read_leniently(text: str, expected: dict[str, str]) -> None:
+def test_journal_is_read_leniently(text: str, expected: dict[str, JournalEntry]) -> None:
     assert journal.parse(text) == expected
 
 

@@ -114,7 +114,7 @@ def test_hosts_that_were_left_out_end_with_17() -> None:
     lost = {"10.0.0.3": BundlerError("no ssh connection", code=ExitCode.HOST, where="root@10.0.0.3")}
     session = SimpleNamespace(
         lost=lost,
-        site=kit.site(workers=0),
+        site=kit.site(workers=1),
         transports={"10.0.0.2": None},
         bundle=SimpleNamespace(index=kit.index()),
         access=SimpleNamespace(max_failed=1),

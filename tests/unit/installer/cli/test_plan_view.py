@@ -36,10 +36,13 @@ def test_a_first_install_folds_equal_hosts() -> None:
 
 
 def test_a_host_that_differs_has_a_line_of_its_own() -> None:
-    of = kit.site(workers=3)
-    found = kit.facts(of, worker={"packages": {"libc6": "1", "libc-extra": "1", "containerd": "1"}})
-    there = {**found.hosts, kit.WORKER: replace(found.hosts[kit.WORKER], kubelet_config=True, swap=True)}
-    found = replace(found, hosts=there)
+    small, of = kit.site(workers=1), kit.site(workers=3)
+    found = kit.facts(small, worker={"swap": True})
+    found = kit.done_all(kit.plan(small, found, BUNDLE), found)
+    found = replace(found, hosts={**kit.facts(of).hosts, **found.hosts})
+    found = kit.changed(
+        found, kit.WORKER, units={}
+    )  # somebody took containerd's and the kubelet's units away
     told = text(View(kit.plan(of, found, BUNDLE), of, found, BUNDLE))
     assert "Nobody signed the file." in told
     assert "\n~ 10.0.0.3 " in told

@@ -5,6 +5,7 @@ import pytest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.gather import SCRIPT, gather, parse
 from bundler.installer.facts.model import CgroupVersion
+from bundler.installer.facts.observed import JournalEntry
 from bundler.installer.transport.protocol import Outcome
 from tests.unit.installer.fakes import MemoryTransport, private_transport
 
@@ -82,7 +83,7 @@ def test_an_answer_is_read() -> None:
     assert facts.listening_ports == {22, 6443}
     assert facts.commands == {"tar", "systemctl"}
     assert facts.packages == {"containerd": "1.6.20~ds1-1+b1", "tar": "1.34"}
-    assert facts.stamps == {"runtime/10.0.0.2/containerd": STAMP}
+    assert facts.stamps == {"runtime/10.0.0.2/containerd": JournalEntry({}, 0)}  # an older bundler's line
     assert (facts.apparmor, facts.oom_score_adjustable, facts.conntrack_writable) == (True, False, True)
     assert (facts.kubelet_config, facts.admin_config, facts.foreign_cluster) == (True, False, False)
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 from bundler.core.digest import Digest
 from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
+from bundler.installer.plan.aim import observed_of
+from bundler.installer.plan.cluster.assume import assume
 from bundler.installer.plan.contents import wanted_files
 from bundler.installer.plan.decide import decide
 from bundler.installer.plan.site_pki import Secrets, ServerPair
-from bundler.installer.plan.steps import Done, Plan, Step, fingerprint
+from bundler.installer.plan.steps import Done, Plan, Step
 from bundler.installer.site.model import Host, Role, Site
 
 CONTROL_PLANE = "10.0.0.2"
@@ -188,19 +190,38 @@ def steps(made: Plan) -> dict[str, Step]:
 
 def done_all(made: Plan, found: Facts) -> Facts:
     """The facts after every step of the plan has succeeded."""
-    stamps: dict[str, dict[str, str]] = {host: dict(of.stamps) for host, of in found.hosts.items()}
-    for step in made.steps:
-        if not step.volatile:
-            stamps[step.host][step.id] = fingerprint(step)
-    return Facts(
-        {
-            host: replace(
-                of, stamps=stamps[host], kubelet_config=True, packages={**of.packages, "containerd": "1"}
-            )
-            for host, of in found.hosts.items()
-        },
-        found.gathered_at,
-    )
+    return done_some(made, found, None)
+
+
+def done_some(made: Plan, found: Facts, numbers: set[int] | None) -> Facts:
+    """The facts after the planner's steps with these numbers have succeeded, None for all."""
+    observed = observed_of(found)
+    assert made.decision is not None
+    for number, step in enumerate(made.decision.stage.steps if made.decision.stage else ()):
+        if numbers is None or number in numbers:
+            observed = assume(step, observed)
+    hosts = {}
+    for host, of in found.hosts.items():
+        seen = observed.host(host)
+        assert seen is not None
+        hosts[host] = replace(
+            of,
+            site=seen,
+            stamps=seen.journal,
+            kubelet_config=seen.traces.kubelet_conf,
+            admin_config=seen.traces.static_pods,
+            packages={**of.packages, "containerd": "1"},
+        )
+    return replace(found, hosts=hosts, api=observed.api, etcd=observed.etcd)
+
+
+def changed(found: Facts, host: str, **changes: object) -> Facts:
+    """The facts with one host's observation changed."""
+    of = found.hosts[host]
+    assert of.site is not None
+    site = replace(of.site, **changes)  # type: ignore[arg-type]  # a test names real fields
+    plain = {"stamps": site.journal, "kubelet_config": site.traces.kubelet_conf}
+    return replace(found, hosts={**found.hosts, host: replace(of, site=site, **plain)})  # type: ignore[arg-type]  # as above
 
 
 def done_ids(made: Plan) -> set[str]:

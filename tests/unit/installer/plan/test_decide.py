@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole
 from bundler.installer.facts.model import CgroupVersion, Facts
+from bundler.installer.facts.observed import Traces
+from bundler.installer.facts.seen import Present
 from bundler.installer.plan.decide import decide_removal
 from bundler.installer.plan.site_pki import Secrets, ServerPair
 from bundler.installer.plan.steps import Deliver, Exec, Phase, Plan, Write
@@ -124,27 +126,33 @@ def test_a_changed_file_is_delivered_again_and_what_uses_it_is_done_again() -> N
     }
 
 
+def without_node(found: Facts) -> Facts:
+    """The worker as if it had never joined."""
+    api = found.api
+    assert isinstance(api, Present)
+    nodes = tuple(node for node in api.value.nodes if node.address != kit.WORKER)
+    found = replace(found, api=Present(replace(api.value, nodes=nodes)))
+    return kit.changed(found, kit.WORKER, traces=Traces())
+
+
 def test_a_cut_join_captures_a_token_again() -> None:
     of = kit.site()
     found = kit.done_all(kit.plan(of), kit.facts(of))
-    worker = found.hosts[kit.WORKER]
-    stamps = {name: stamp for name, stamp in worker.stamps.items() if name != "workers/10.0.0.3/join"}
-    cut = Facts({**found.hosts, kit.WORKER: replace(worker, stamps=stamps, kubelet_config=False)}, 0.0)
-    left = kit.plan(of, cut)
+    left = kit.plan(of, without_node(found))
     assert set(kit.steps(left)) == {
         "control-plane/10.0.0.2/ca",
         "control-plane/10.0.0.2/token",
         "workers/10.0.0.3/config",
         "workers/10.0.0.3/discovery",
         "workers/10.0.0.3/join",
+        "network/10.0.0.2/nodes",
     }
 
 
 def test_a_node_that_was_taken_down_behind_our_back_joins_again() -> None:
     of = kit.site()
     found = kit.done_all(kit.plan(of), kit.facts(of))
-    gone = replace(found.hosts[kit.WORKER], kubelet_config=False)
-    left = kit.steps(kit.plan(of, Facts({**found.hosts, kit.WORKER: gone}, 0.0)))
+    left = kit.steps(kit.plan(of, without_node(found)))
     assert "workers/10.0.0.3/join" in left
     assert "runtime/10.0.0.3/start" not in left
 
@@ -152,7 +160,7 @@ def test_a_node_that_was_taken_down_behind_our_back_joins_again() -> None:
 def test_a_new_worker_changes_nothing_on_the_old_one() -> None:
     small, large = kit.site(1), kit.site(2)
     found = kit.done_all(kit.plan(small), kit.facts(small))
-    fresh = Facts({**kit.facts(large).hosts, **found.hosts}, 0.0)
+    fresh = replace(found, hosts={**kit.facts(large).hosts, **found.hosts})
     hosts = {step.host for step in kit.plan(large, fresh).steps}
     assert kit.WORKER not in hosts
     assert kit.address(1) in hosts
@@ -184,17 +192,14 @@ def test_certificates_keys_are_not_readable_by_others() -> None:
     swap=st.booleans(),
     cgroup=st.sampled_from(CgroupVersion),
     stamped=st.sets(st.integers(0, 80)),
-    joined=st.booleans(),
 )
 def test_every_step_stands_behind_what_it_waits_for(
-    *, workers: int, swap: bool, cgroup: CgroupVersion, stamped: set[int], joined: bool
+    *, workers: int, swap: bool, cgroup: CgroupVersion, stamped: set[int]
 ) -> None:
     of = kit.site(workers)
-    found = kit.facts(of, control_plane={"swap": swap, "cgroup": cgroup, "kubelet_config": joined})
+    found = kit.facts(of, control_plane={"swap": swap, "cgroup": cgroup})
     whole = kit.plan(of, found)
-    after = kit.done_all(
-        replace(whole, steps=tuple(step for n, step in enumerate(whole.steps) if n in stamped)), found
-    )
+    after = kit.done_some(whole, found, stamped)
     made = kit.plan(of, after)
     seen: set[str] = set()
     for step in made.steps:
@@ -211,8 +216,11 @@ def test_waiting_goes_through_a_step_that_is_done() -> None:
     found = kit.done_all(kit.plan(of), kit.facts(of))
     host = found.hosts[kit.CONTROL_PLANE]
     keep = "host/10.0.0.2/kubelet-unit"
-    stamps = {keep: host.stamps[keep]}
-    cut = Facts({**found.hosts, kit.CONTROL_PLANE: replace(host, stamps=stamps)}, 0.0)
+    assert host.site is not None
+    unit = "/etc/systemd/system/kubelet.service"
+    cut = kit.changed(
+        found, kit.CONTROL_PLANE, journal={}, files={unit: host.site.files[unit]}, units={}, sysctls={}
+    )
     left = kit.plan(of, cut)
     assert keep in kit.done_ids(left)
     assert "host/10.0.0.2/prepare" in kit.steps(left)["host/10.0.0.2/kubelet"].after
@@ -223,7 +231,7 @@ def test_removal_is_one_chain_on_each_host_and_never_counts_as_done() -> None:
     made = decide_removal(of, kit.facts(of), kit.index())
     for host in (kit.CONTROL_PLANE, kit.WORKER):
         chain = [step.id.rsplit("/", 1)[1] for step in made.steps if step.host == host]
-        assert chain == ["stop", "network", "restore", "forget"]
+        assert chain == ["mark", "stop", "network", "restore", "forget"]
     assert all(step.volatile and step.phase is Phase.REMOVE for step in made.steps)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.installer.facts.model import CgroupVersion
+from bundler.installer.facts.observed import JournalEntry
 from bundler.installer.plan.decide import decide_removal
 from bundler.installer.plan.steps import Exec
 from bundler.installer.site.model import Host, Role, Site
@@ -74,7 +75,10 @@ def test_a_worker_may_use_the_control_planes_ports(port: int) -> None:
 
 def test_ports_held_by_an_earlier_run_are_no_fault() -> None:
     of = kit.site()
-    ports = {"listening_ports": frozenset({6443, 10250, 5000}), "stamps": {"host/10.0.0.2/prepare": "x"}}
+    ports = {
+        "listening_ports": frozenset({6443, 10250, 5000}),
+        "stamps": {"host/10.0.0.2/prepare": JournalEntry({}, 0)},
+    }
     assert kit.plan(of, kit.facts(of, control_plane=ports)).steps
 
 

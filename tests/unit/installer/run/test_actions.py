@@ -8,7 +8,9 @@ import pytest
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal
-from bundler.installer.plan.steps import Await, Deliver, Delivery, Exec, Phase, Step, Write, fingerprint
+from bundler.installer.facts.observed import JournalEntry
+from bundler.installer.plan.inputs import inputs_of
+from bundler.installer.plan.steps import Await, Deliver, Delivery, Exec, Phase, Step, Write
 from bundler.installer.run.actions import Captures, Desk, perform
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.transport import local
@@ -77,11 +79,11 @@ def script(text: str, **more: object) -> Exec:
     return Exec(id="s", host="h", phase=Phase.HOST, reason="r", script=text, **more)  # type: ignore[arg-type]  # fields by name
 
 
-def test_exec_is_noted_with_its_fingerprint(bench: Bench) -> None:
+def test_exec_is_noted_with_its_inputs(bench: Bench) -> None:
     step = script("set -e\ncat\ntrue", stdin="from stdin\n")
     bench.do(step)
     assert bench.lines == ["from stdin"]
-    assert bench.noted == {"s": fingerprint(step)}
+    assert bench.noted == {"s": JournalEntry(inputs_of(step), 1)}
 
 
 @pytest.mark.parametrize("text", ["set -e\nfalse\ntrue", "exit 4", "(", "set -eu\n: $nothing_is_set_here"])
@@ -132,6 +134,19 @@ def test_what_is_captured_is_one_word(bench: Bench, said: str) -> None:
     """It goes into files of other hosts; no host writes lines into those."""
     error = bench.fails(script(f"printf '{said}'", capture="token"))
     assert (error.code, bench.captures.values()) == (ExitCode.STEP, frozenset())
+
+
+PEM = "-----BEGIN CERTIFICATE-----\\nTUlJQg==\\n-----END CERTIFICATE-----"
+
+
+@pytest.mark.parametrize("more", ["", "\\nclusters: []", "\\n" + PEM])
+def test_one_certificate_is_captured_as_it_stands_in_files(bench: Bench, more: str) -> None:
+    step = script(f"printf -- '{PEM}{more}\\n'", capture="ca-file")
+    if more:
+        assert bench.fails(step).code is ExitCode.STEP
+    else:
+        bench.do(step)
+        assert bench.captures.values() == {PEM.replace("\\n", "\n")}
 
 
 def write_step(bench: Bench, content: str, mode: int = 0o644) -> Write:
@@ -203,7 +218,7 @@ def test_deliver_puts_files_in_place(bench: Bench) -> None:
     assert (bench.folder / "to" / "a").read_bytes() == b"a" * 5
     assert (bench.folder / "to" / "b").stat().st_mode & 0o777 == 0o750
     assert sum(bench.sent) == 5
-    assert bench.noted == {"d": fingerprint(step)}
+    assert bench.noted == {"d": JournalEntry(inputs_of(step), 1)}
 
 
 def test_waiting_tells_what_it_waits_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +300,9 @@ def test_limits_can_be_stretched_for_all_phases_or_one(bench: Bench, given: list
         assert "took longer than 0.1 s" in bench.fails(step).what
     else:
         bench.do(step)
-        assert bench.noted == {"s": fingerprint(step)}  # the limit that was given is no other step
+        assert bench.noted == {
+            "s": JournalEntry(inputs_of(step), 1)
+        }  # the limit that was given is no other step
 
 
 @pytest.mark.parametrize(

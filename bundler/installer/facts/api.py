@@ -1,0 +1,88 @@
+"""The cluster as its API describes it: nodes, stored configuration, releases, the record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bundler.installer.facts.seen import Absent, Seen
+from bundler.installer.site.record import Record
+
+
+class Cordon(StrEnum):
+    """Who keeps pods off a node. OURS carries our annotation."""
+
+    NONE = "none"
+    OURS = "ours"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node's object. version: its kubelet's. why: what the kubelet says where it is not Ready."""
+
+    name: str
+    address: str
+    control_plane: bool = False
+    ready: bool = True
+    version: str = ""
+    machine_id: str = ""
+    cordon: Cordon = Cordon.NONE
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: frozenset[str] = frozenset()
+    why: str = ""
+
+
+class Owner(StrEnum):
+    """What recreates a pod, which decides what a drain does to it."""
+
+    CONTROLLER = "controller"
+    DAEMON = "daemon"
+    STATIC = "static"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod that a drain would meet. budget: the disruption budget that covers it, "" for none."""
+
+    name: str  # namespace/name
+    node: str
+    owner: Owner = Owner.CONTROLLER
+    scratch: bool = False  # has an emptyDir, whose content goes with the pod
+    bound: bool = False  # has a volume that only this node has
+    budget: str = ""
+    allowed: int = 1  # disruptions that the budget allows now
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A running app. digest: of what it was made from; missing and changed: its objects."""
+
+    name: str
+    digest: str
+    status: str = "deployed"
+    revision: int = 1
+    missing: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    @property
+    def pending(self) -> bool:
+        """Whether Helm was killed in the middle of it."""
+        return self.status.startswith("pending-")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiObservation:
+    """What the API says. stored: digests of kubeadm-config, kubelet-config and Corefile by name."""
+
+    uid: str
+    name: str = ""  # clusterName of kubeadm-config
+    nodes: tuple[Node, ...] = ()
+    stored: Mapping[str, str] = field(default_factory=dict)
+    releases: Mapping[str, Release] = field(default_factory=dict)
+    pods: tuple[Pod, ...] = ()
+    record: Seen[Record] = field(default_factory=Absent)
+
+    def node(self, name: str) -> Node | None:
+        """The node with this name."""
+        return next((node for node in self.nodes if node.name == name), None)

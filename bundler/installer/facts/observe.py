@@ -1,0 +1,183 @@
+"""From what observe.sh printed to observations. Pure; what makes no sense counts as not observed."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bundler.installer.facts.api import ApiObservation, Cordon, Node
+from bundler.installer.facts.etcd import EtcdObservation, Member
+from bundler.installer.facts.observed import FileState, HostObservation, JournalEntry, Traces, UnitState
+from bundler.installer.facts.seen import Absent, Present, Seen, Unknown
+from bundler.installer.site.record import Record
+from bundler.installer.site.record_json import from_json
+
+Sections = Mapping[str, Sequence[str]]
+_CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+_MASTER = "node-role.kubernetes.io/master"  # before 1.24
+
+
+def host(
+    address: str, hostname: str, sections: Sections, journal: Mapping[str, JournalEntry], clock_offset: float
+) -> HostObservation:
+    """What a host shows of itself."""
+    traces = frozenset(sections.get("traces", ()))
+    marks = frozenset(sections.get("marks", ()))
+    identity = [*sections.get("identity", ()), "", ""]
+    record = _record("\n".join(sections.get("record", ())))
+    return HostObservation(
+        address=address,
+        machine_id=identity[0] if identity[0] != "unknown" else "",
+        boot_id=identity[1],
+        node_name=hostname.strip().lower(),
+        site=Present(record.value.site_id) if isinstance(record, Present) else Absent(),
+        record=record,
+        ours="ledger" in marks,
+        removing="removing" in marks,
+        traces=Traces(**{name: name in traces for name in Traces.__slots__}),
+        files=_files(sections),
+        units=_units(sections.get("units", ())),
+        sysctls=_pairs(sections.get("sysctls", ())),
+        images=frozenset(sections.get("images", ())),
+        journal=journal,
+        clock_offset=clock_offset,
+    )
+
+
+def _record(text: str) -> Seen[Record]:
+    if not text.strip():
+        return Absent()
+    try:
+        return Present(from_json(text))
+    except (ValueError, KeyError, TypeError) as error:
+        return Unknown(f"the record can't be read: {error}")
+
+
+def _pairs(lines: Sequence[str]) -> dict[str, str]:
+    rows = (line.partition(" ") for line in lines)
+    return {key: " ".join(value.split()) for key, _, value in rows}
+
+
+def _files(sections: Sections) -> dict[str, FileState]:
+    """Written ones by digest, delivered ones by size and the digest that they arrived with."""
+    sizes = {path: int(size) for size, _, path in (line.partition(" ") for line in sections.get("sizes", ()))}
+    arrived = {line[65:]: line[:64] for line in sections.get("contents", ()) if len(line) > 65}
+    found = {path: FileState(arrived.get(path, ""), size) for path, size in sizes.items()}
+    for line in sections.get("written", ()):
+        digest, _, path = line.partition("  ")
+        found[path] = FileState(digest)
+    return found
+
+
+def _units(lines: Sequence[str]) -> dict[str, UnitState]:
+    """From `systemctl show`: a unit's properties, then those of the next."""
+    found: dict[str, UnitState] = {}
+    each: dict[str, str] = {}
+    for line in [*lines, "Id=end"]:
+        key, _, value = line.partition("=")
+        if key in each:
+            _take(each, found)
+            each = {}
+        each[key] = value
+    return found
+
+
+def _take(each: Mapping[str, str], found: dict[str, UnitState]) -> None:
+    if each.get("LoadState") not in {"not-found", None}:
+        enabled = each.get("UnitFileState") in {"enabled", "enabled-runtime", "static"}
+        active = each.get("ActiveState") in {"active", "activating", "reloading"}
+        found[each.get("Id", "")] = UnitState(enabled, active)
+
+
+def api(sections: Sections) -> Seen[ApiObservation]:
+    """What the API says through this host: absent where this host has no cluster's configuration."""
+    if "nodes" not in sections:
+        return Absent()
+    lines = list(sections["nodes"])
+    if not lines or lines.pop() != "answered":
+        return Unknown("the API does not answer")
+    stored = _stored(sections.get("stored", ()))
+    record = _record(stored.get(("bundler-record", "record"), ""))
+    return Present(
+        ApiObservation(
+            uid=next(iter(sections.get("uid", ())), ""),
+            name=_cluster_name(stored.get(("kubeadm-config", "ClusterConfiguration"), "")),
+            nodes=tuple(sorted((_node(line) for line in lines), key=lambda node: node.name)),
+            stored=_digests(stored),
+            record=record,
+        )
+    )
+
+
+def _node(line: str) -> Node:
+    _, name, addresses, labels, taints, ready, version, machine, cordoned, ours = line.split("\t")
+    pairs = dict(part.partition("=")[::2] for part in labels.split())
+    cordon = Cordon.NONE if not cordoned else Cordon.PERSON if ours in {"", "<no value>"} else Cordon.OURS
+    return Node(
+        name=name,
+        address=next(iter(addresses.split()), ""),
+        control_plane=_CONTROL_PLANE in pairs or _MASTER in pairs,
+        ready=ready == "True",
+        version=version,
+        machine_id=machine,
+        cordon=cordon,
+        labels=pairs,
+        taints=frozenset(taints.split()),
+    )
+
+
+def _stored(lines: Sequence[str]) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for line in lines:
+        name, key, quoted = [*line.split("\t", 2), "", ""][:3]
+        with contextlib.suppress(ValueError):
+            found[name, key] = json.loads(quoted)
+    return found
+
+
+def _digests(stored: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for (name, key), text in sorted(stored.items()):
+        if name != "bundler-record":
+            texts[name] = f"{texts.get(name, '')}{key}\n{text}"
+    return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in texts.items()}
+
+
+def _cluster_name(text: str) -> str:
+    rows = (line.partition(":") for line in text.splitlines() if not line.startswith(" "))
+    return next((value.strip().strip("\"'") for key, _, value in rows if key == "clusterName"), "")
+
+
+def etcd(sections: Sections) -> Seen[EtcdObservation]:
+    """What etcd's member on this host says of all: a member is healthy that told its status."""
+    try:
+        listed: dict[str, Any] = json.loads("\n".join(sections.get("members", ())))
+    except ValueError:
+        return Unknown("etcd does not answer") if "members" in sections else Absent()
+    with contextlib.suppress(ValueError):
+        status = json.loads("\n".join(sections.get("status", ())) or "[]")
+        known = {int(each["Status"]["header"]["member_id"]): each["Status"] for each in status}
+        cluster = str(listed.get("header", {}).get("cluster_id", ""))
+        members = tuple(_member(each, known) for each in listed.get("members", ()))
+        return Present(EtcdObservation(cluster, members))
+    return Unknown("etcd's answer can't be read")
+
+
+def _member(each: Mapping[str, Any], known: Mapping[int, Mapping[str, Any]]) -> Member:
+    status = known.get(int(each["ID"]))
+    peer = str(next(iter(each.get("peerURLs", ())), ""))
+    errors = tuple(str(error) for error in (status or {}).get("errors") or ())
+    top = max((int(s.get("raftIndex", 0)) for s in known.values()), default=0)
+    return Member(
+        id=f"{int(each['ID']):x}",
+        name=str(each.get("name", "")),
+        address=peer.partition("://")[2].rpartition(":")[0].strip("[]"),
+        started=bool(each.get("name")),
+        learner=bool(each.get("isLearner")),
+        leader=status is not None and status.get("leader") == each["ID"],
+        healthy=status is not None,
+        lag=max(0, top - int(status.get("raftIndex", 0))) if status else 0,
+        db_size=int(status.get("dbSize", 0)) if status else 0,
+        alarms=errors,
+    )

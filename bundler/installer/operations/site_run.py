@@ -1,0 +1,86 @@
+"""A session's site behind the loop's interface: looked at by gathering, acted upon by steps over ssh."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts.observed import Observed
+from bundler.installer.operations.session import Session
+from bundler.installer.plan.aim import observed_of
+from bundler.installer.plan.cluster.steps import Plan as Decided
+from bundler.installer.plan.cluster.steps import Refused, Stage
+from bundler.installer.plan.steps import Plan
+from bundler.installer.run.loop import Ended, run
+from bundler.installer.site.desired import Desired
+from bundler.installer.site.record import Record
+
+
+@dataclass(slots=True)
+class SiteRun:
+    """carry_out: does a plan's steps, with view and log. fresh: nothing was done since facts were read."""
+
+    session: Session
+    carry_out: Callable[[Plan], None]
+    fresh: bool = True
+    made: Plan | None = None
+    begun: bool = False
+
+    def observe(self) -> Observed:
+        """Everything that the planner asks for; what was read just now is not read again."""
+        if not self.fresh:
+            self.session.observe()
+        self.fresh = False
+        return observed_of(self.session.facts)
+
+    def aim(self, _observed: Observed) -> Desired:
+        """What is wanted of the site as it was just seen."""
+        return self.session.prepare().desired
+
+    def check(self, plan: Decided) -> None:
+        """Make the steps, and look whether the hosts can bear them; then the file must be whole."""
+        self.made = self.session.steps(plan)
+        if not self.begun:
+            self.session.settle()
+            self.begun = True
+
+    def commit(self, record: Record, before: Record | None) -> None:
+        """On every control plane that answers, and in the cluster if the API does."""
+        self.session.keep(record, before)
+
+    def perform(self, _stage: Stage) -> BundlerError | None:
+        """Carry the stage's steps out."""
+        if self.made is None:
+            raise BundlerError("a stage was not checked", code=ExitCode.BUG)
+        try:
+            self.carry_out(self.made)
+        except BundlerError as error:
+            if error.code in {ExitCode.INTERRUPTED, ExitCode.BUSY}:
+                raise
+            return error
+        return None
+
+
+def carry_on(session: Session, carry_out: Callable[[Plan], None]) -> Ended:
+    """Run until nothing is left to do. Raises RefusedError, a step's failure, NOT_READY where it is stuck."""
+    doing = SiteRun(session, carry_out)
+    ended = run(
+        doing, doing.aim, session.operation, run_id=secrets.token_hex(8), fresh_id=secrets.token_hex(16)
+    )
+    if ended.error is not None:
+        raise ended.error
+    if isinstance(ended.decision, Refused):
+        raise session.refused(ended.decision)
+    if ended.stuck:
+        raise _stuck(ended)
+    return ended
+
+
+def _stuck(ended: Ended) -> BundlerError:
+    return BundlerError(
+        "the same steps are needed again although they succeeded",
+        where=", ".join(ended.stuck[:3]),
+        why="what they make is not seen afterwards",
+        fix="look at these hosts with `exec` and `facts`; the log has what the steps said",
+        code=ExitCode.NOT_READY,
+    )

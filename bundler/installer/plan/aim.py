@@ -1,0 +1,132 @@
+"""In the planner's words: from site, bundle and steps to `Desired`, from facts to `Observed`."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from bundler.core.index import Index
+from bundler.installer.facts.model import Facts, HostFacts
+from bundler.installer.facts.observed import HostObservation, Observed, Traces
+from bundler.installer.facts.seen import Absent, Present, Seen
+from bundler.installer.plan.cluster.view import View
+from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.kubeadm import cluster_documents
+from bundler.installer.plan.pieces import pieces_of
+from bundler.installer.plan.steps import Step
+from bundler.installer.site.desired import Desired, DesiredHost, Endpoint, EndpointKind, Versions
+from bundler.installer.site.model import ExternalEndpoint, Host, LocalEndpoint, Role, Site, VirtualEndpoint
+
+_FIXED: Final = ("podSubnet", "serviceSubnet", "dnsDomain")
+_NO_SETTINGS: Final = frozenset({"apiVersion", "kind", "networking", "clusterName", "kubernetesVersion"})
+
+
+def outline(site: Site, index: Index, key: str) -> Desired:
+    """What can be said before any host is known: enough to find out whether it is the right site."""
+    hosts = tuple(
+        DesiredHost(
+            host.address,
+            Role.CONTROL_PLANE if host.is_control_plane else Role.WORKER,
+            takes_pods=Role.WORKER in host.roles,
+        )
+        for host in site.hosts
+    )
+    versions = Versions(index.name, index.version, index.kubernetes, (index.kubernetes,))
+    return Desired(
+        site.name, hosts, versions, key, endpoint=_endpoint(site), rolls_out=False, prechecked=True
+    )
+
+
+def _endpoint(site: Site) -> Endpoint:
+    match site.endpoint:
+        case LocalEndpoint():
+            return Endpoint()
+        case VirtualEndpoint(address):
+            return Endpoint(EndpointKind.VIP, address)
+        case ExternalEndpoint(address):
+            return Endpoint(EndpointKind.EXTERNAL, address)
+
+
+def whole(rough: Desired, context: Context, steps: Iterable[Step]) -> Desired:
+    """The outline with settings for life, settings that can change, and what has to be on hosts."""
+    documents = cluster_documents(context)
+    networking = documents["ClusterConfiguration"].get("networking", {})
+    fixed = {name: str(networking[name]) for name in _FIXED if name in networking}
+    settings = {
+        kind: dict(_flat(context.layers.asked(kind))) for kind in documents if kind != "InitConfiguration"
+    }
+    kubelet = documents["KubeletConfiguration"]
+    return replace(
+        rough,
+        versions=replace(rough.versions, kubernetes=context.contents.version.text),
+        fixed=fixed,
+        settings=settings,
+        pieces=pieces_of(steps),
+        fail_cgroup_v1=kubelet.get("failCgroupV1", True) is not False,
+    )
+
+
+def _flat(document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Settings by dotted name, arguments by their own; other lists as JSON."""
+    for key, value in document.items():
+        if key in _NO_SETTINGS:
+            continue
+        if key.endswith("xtraArgs") and isinstance(value, list):
+            yield from ((f"{key}.{each['name']}", str(each["value"])) for each in value)
+        elif isinstance(value, Mapping):
+            yield from ((f"{key}.{below}", text) for below, text in _flat(value))
+        else:
+            yield key, value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def observed_of(facts: Facts) -> Observed:
+    """All that the hosts showed, and the silent ones."""
+    hosts: dict[str, Seen[HostObservation]] = {
+        address: Present(_observation(host)) for address, host in facts.hosts.items()
+    }
+    return Observed(hosts={**hosts, **facts.silent}, etcd=facts.etcd, api=facts.api, now=facts.gathered_at)
+
+
+def _observation(facts: HostFacts) -> HostObservation:
+    """Without an answer of its own, what the plain facts say."""
+    addresses = frozenset(facts.addresses)
+    old = facts.cgroup.value == "v1"
+    if facts.site is not None:
+        ours = facts.site.ours or (bool(facts.stamps) and not facts.foreign_cluster)
+        return replace(facts.site, addresses=addresses, cgroup_v1=old, packages=facts.packages, ours=ours)
+    return HostObservation(
+        address=facts.address,
+        machine_id=facts.address,
+        node_name=node_name(facts),
+        ours=not facts.foreign_cluster,
+        traces=Traces(
+            kubelet_conf=facts.kubelet_config, static_pods=facts.admin_config, etcd_data=facts.admin_config
+        ),
+        journal=facts.stamps,
+        packages=facts.packages,
+        addresses=addresses,
+        clock_offset=facts.clock_offset,
+        cgroup_v1=old,
+        site=Absent(),
+    )
+
+
+def effective(site: Site, view: View, logins: Mapping[str, Host]) -> Site:
+    """The site as it will be while this plan is carried out: without silent and leaving hosts, with members
+    that the Clusterfile no longer lists and nobody agreed to remove.
+
+    logins: hosts beyond the Clusterfile's that were reached.
+    """
+    stays = [
+        host
+        for host in site.hosts
+        if view.observed.host(host.address)
+        and not (view.leaving(host.address) and not view.changes_role(host.address))
+    ]
+    kept = [
+        replace(logins[address], roles=frozenset({view.role(address) or Role.WORKER}))
+        for address in view.listed
+        if address in logins and view.observed.host(address)
+    ]
+    ordered = sorted([*stays, *kept], key=lambda host: not host.is_control_plane)
+    return replace(site, hosts=tuple(ordered))

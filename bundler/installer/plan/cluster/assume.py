@@ -1,0 +1,241 @@
+"""What would be observed after a step has succeeded: for the forecast only, never for what is done."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from bundler.installer.facts.api import ApiObservation, Cordon, Node, Release
+from bundler.installer.facts.etcd import EtcdObservation, Member
+from bundler.installer.facts.observed import (
+    BlobState,
+    Component,
+    FileState,
+    HostObservation,
+    JournalEntry,
+    Observed,
+    Traces,
+    UnitState,
+)
+from bundler.installer.facts.seen import Absent, Present, Seen, value_of
+from bundler.installer.plan.cluster import probes as p
+from bundler.installer.plan.cluster.steps import Step
+from bundler.installer.site import expected as e
+from bundler.installer.site.desired import Piece
+
+_YEAR = 365 * 86400.0
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+
+
+class _Open(dict[str, Seen[HostObservation]]):
+    """Hosts of an observation that nobody else holds: changed in place, since sites may be large."""
+
+
+def assume_all(steps: Iterable[Step], observed: Observed) -> Observed:
+    """The observation in which every one of them has succeeded."""
+    observed = replace(observed, hosts=_Open(observed.hosts))
+    for step in steps:
+        observed = assume(step, observed)
+    return replace(observed, hosts=dict(observed.hosts))
+
+
+def assume(step: Step, observed: Observed) -> Observed:  # noqa: PLR0911  (a case for each probe)
+    """The observation in which the step's probe is satisfied and nothing else has changed."""
+    match step.probe:
+        case p.PieceIs(piece):
+            return _host(observed, piece.host, lambda host: _with_piece(piece, host))
+        case p.ControlPlaneIs():
+            return _joined_control_plane(observed, step.probe)
+        case p.NodeIs():
+            return _joined(observed, step.probe)
+        case p.Left(address, node):
+            return _left(observed, address, node)
+        case p.MemberGone(id_):
+            return _members(observed, lambda ms: tuple(m for m in ms if m.id != id_))
+        case p.MemberVotes(id_):
+            return _members(
+                observed, lambda ms: tuple(replace(m, learner=False) if m.id == id_ else m for m in ms)
+            )
+        case p.NodeHas() | p.StoredIs() | p.ReleaseIs() | p.ReleaseSettled():
+            return _api(observed, step.probe)
+        case p.Once():
+            return observed
+        case _:
+            return _on_host(step.probe, observed)
+
+
+def _host(observed: Observed, address: str, change: Callable[[HostObservation], HostObservation]) -> Observed:
+    host = observed.host(address)
+    if host is None:
+        return observed
+    if isinstance(observed.hosts, _Open):
+        observed.hosts[address] = Present(change(host))
+        return observed
+    return replace(observed, hosts={**observed.hosts, address: Present(change(host))})
+
+
+def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:  # noqa: PLR0911  (as above)
+    noted = {**host.journal, piece.key: JournalEntry(piece.inputs, piece.revision)}
+    host = replace(host, ours=True, journal=noted)
+    match piece.expected:
+        case e.FileIs(path, digest):
+            return replace(host, files={**host.files, path: FileState(digest)})
+        case e.FilesAre(files):
+            there = {path: FileState(digest, size) for path, (digest, size) in files.items()}
+            return replace(host, files={**host.files, **there})
+        case e.UnitRuns(unit, reads):
+            return replace(
+                host, units={**host.units, unit: UnitState(enabled=True, active=True, started_with=reads)}
+            )
+        case e.SysctlsAre(values):
+            return replace(host, sysctls={**host.sysctls, **values})
+        case e.PackagesAre(names):
+            return replace(host, packages={**dict.fromkeys(names, ""), **host.packages})
+        case e.ImagesAre(names):
+            return replace(host, images=host.images | set(names))
+        case e.BlobsAre(digests):
+            return replace(host, blobs={**host.blobs, **dict.fromkeys(digests, BlobState.WHOLE)})
+        case e.Journalled() | e.NodesReady():
+            return host
+
+
+def _members(observed: Observed, change: Callable[[tuple[Member, ...]], tuple[Member, ...]]) -> Observed:
+    etcd = value_of(observed.etcd)
+    if etcd is None:
+        return observed
+    return replace(observed, etcd=Present(replace(etcd, members=change(etcd.members))))
+
+
+def _joined(observed: Observed, probe: p.ControlPlaneIs | p.NodeIs) -> Observed:
+    api = value_of(observed.api) or ApiObservation(uid="forecast")
+    control = isinstance(probe, p.ControlPlaneIs)
+    old = api.node(probe.node) or Node(probe.node, probe.address)
+    node = replace(old, control_plane=control, ready=True, version=probe.version or old.version)
+    nodes = (*(each for each in api.nodes if each.name != probe.node), node)
+    observed = replace(observed, api=Present(replace(api, nodes=nodes)))
+    traces = Traces(pki=True, kubelet_conf=True, static_pods=control, etcd_data=control)
+    return _host(
+        observed, probe.address, lambda host: _running(replace(host, traces=traces, ours=True), probe)
+    )
+
+
+def _running(host: HostObservation, probe: p.ControlPlaneIs | p.NodeIs) -> HostObservation:
+    names = ("kubelet", *CONTROL_PLANE) if host.traces.static_pods else ("kubelet",)
+    fresh = {
+        name: Component(probe.version, dict(probe.settings.get(name, {})))
+        for name in names
+        if name not in host.components
+    }
+    return replace(host, components={**host.components, **fresh}, lists={**host.lists, **probe.lists})
+
+
+def _joined_control_plane(observed: Observed, probe: p.ControlPlaneIs) -> Observed:
+    observed = _joined(observed, probe)
+    etcd = value_of(observed.etcd) or EtcdObservation("forecast", ())
+    others = tuple(member for member in etcd.members if member.address != probe.address)
+    found = etcd.at(probe.address) or Member(f"forecast-{probe.address}", probe.node, probe.address)
+    member = replace(found, name=probe.node, started=True, learner=False, healthy=True)
+    return replace(observed, etcd=Present(replace(etcd, members=(*others, member))))
+
+
+def _left(observed: Observed, address: str, name: str) -> Observed:
+    api = value_of(observed.api)
+    if api is not None:
+        nodes = tuple(node for node in api.nodes if node.name != name)
+        observed = replace(observed, api=Present(replace(api, nodes=nodes)))
+    observed = _members(observed, lambda ms: tuple(m for m in ms if m.address != address))
+    return _host(observed, address, _clean)
+
+
+def _clean(host: HostObservation) -> HostObservation:
+    return HostObservation(
+        address=host.address, machine_id=host.machine_id, node_name=host.node_name, disk_free=host.disk_free
+    )
+
+
+_Plain = (
+    p.Clean | p.MarkedForRemoval | p.RunsWith | p.ControlPlaneRuns | p.ListIs | p.CertificatesLast | p.ClockIs
+)
+
+
+def _on_host(probe: _Plain, observed: Observed) -> Observed:  # noqa: PLR0911  (as above)
+    match probe:
+        case p.Clean(address, removed):
+            clean = _clean if removed else lambda host: replace(host, traces=Traces(pki=host.traces.pki))
+            return _host(observed, address, clean)
+        case p.MarkedForRemoval(address):
+            return _host(observed, address, lambda host: replace(host, removing=True))
+        case p.RunsWith():
+            return _runs_with(probe, observed)
+        case p.ControlPlaneRuns(address, version):
+            return _host(observed, address, lambda host: _upgraded(host, version))
+        case p.ListIs(address, name, entries):
+            return _host(observed, address, lambda host: replace(host, lists={**host.lists, name: entries}))
+        case p.ClockIs(address):
+            return _host(observed, address, lambda host: replace(host, clock_offset=0.0))
+        case p.CertificatesLast(address, until, names):
+            return _host(observed, address, lambda host: _renewed(host, until + _YEAR, names))
+
+
+def _upgraded(host: HostObservation, version: str) -> HostObservation:
+    components = {
+        name: replace(each, version=version) if name.startswith("kube-") else each
+        for name, each in host.components.items()
+    }
+    return replace(host, components=components)
+
+
+def _renewed(host: HostObservation, until: float, names: frozenset[str]) -> HostObservation:
+    certificates = tuple(
+        each if each.authority else replace(each, not_after=until, names=each.names | names)
+        for each in host.certificates
+    )
+    return replace(host, certificates=certificates)
+
+
+def _runs_with(probe: p.RunsWith, observed: Observed) -> Observed:
+    def change(host: HostObservation) -> HostObservation:
+        old = host.components.get(probe.component, Component(""))
+        new = replace(old, version=probe.version or old.version, settings={**old.settings, **probe.settings})
+        return replace(host, components={**host.components, probe.component: replace(new, healthy=True)})
+
+    observed = _host(observed, probe.address, change)
+    api = value_of(observed.api)
+    if api is None or not probe.node or not probe.version or probe.component != "kubelet":
+        return observed
+    nodes = tuple(replace(n, version=probe.version) if n.name == probe.node else n for n in api.nodes)
+    return replace(observed, api=Present(replace(api, nodes=nodes)))
+
+
+def _api(observed: Observed, probe: p.NodeHas | p.StoredIs | p.ReleaseIs | p.ReleaseSettled) -> Observed:
+    api = value_of(observed.api)
+    if api is None:
+        return observed
+    match probe:
+        case p.NodeHas():
+            nodes = tuple(_node_has(node, probe) if node.name == probe.node else node for node in api.nodes)
+            api = replace(api, nodes=nodes)
+        case p.StoredIs(name, digest):
+            api = replace(api, stored={**api.stored, name: digest})
+        case p.ReleaseIs(name, digest):
+            others = {key: release for key, release in api.releases.items() if key != name}
+            api = replace(api, releases={**others, name: Release(name, digest)} if digest else others)
+        case p.ReleaseSettled(name):
+            release = api.releases[name]
+            others = {key: each for key, each in api.releases.items() if key != name}
+            settled = {name: replace(release, status="deployed", digest="")} if release.revision > 1 else {}
+            api = replace(api, releases={**others, **settled})
+    return replace(observed, api=Present(api))
+
+
+def _node_has(node: Node, probe: p.NodeHas) -> Node:
+    kept = {key: value for key, value in node.labels.items() if key not in probe.no_labels}
+    return replace(
+        node,
+        labels={**kept, **probe.labels},
+        taints=(node.taints | probe.taints) - probe.no_taints,
+        cordon=Cordon.NONE if probe.uncordoned and node.cordon is Cordon.OURS else node.cordon,
+    )
+
+
+def without_api(observed: Observed) -> Observed:
+    """The observation once a site is taken down whole."""
+    return replace(observed, api=Absent(), etcd=Absent())

@@ -1,0 +1,1 @@
+"""Concerns: each looks at the view alone and proposes, finds or refuses. None calls another."""

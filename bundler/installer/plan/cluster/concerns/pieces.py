@@ -1,0 +1,132 @@
+"""Machine, runtime, registry: every piece of every host that is not as expected."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from bundler.installer.plan.cluster.judge import judge
+from bundler.installer.plan.cluster.make import budget, requested
+from bundler.installer.plan.cluster.make import step as make_step
+from bundler.installer.plan.cluster.operation import Kind
+from bundler.installer.plan.cluster.probes import Once, PieceIs
+from bundler.installer.plan.cluster.steps import Because, Cause, Finding, Proposal, Severity, Step, Verb
+from bundler.installer.plan.cluster.verdict import Satisfied, Undecidable, Unsatisfied, Verdict
+from bundler.installer.plan.cluster.view import Existence, View
+from bundler.installer.site.desired import Piece
+from bundler.installer.site.expected import FileIs, UnitRuns
+
+_STANDS: Final = frozenset({Existence.ABSENT, Existence.UNFINISHED, Existence.RUNNING})
+
+
+def late_pieces(view: View) -> Iterator[Proposal | Finding]:
+    """What needs the cluster: the network plug-in, apps, an administrator's kubectl."""
+    if view.operation.kind not in {Kind.DELETE, Kind.RESTORE} and view.existence in _STANDS:
+        yield from _all(view, late=True)
+
+
+def pieces(view: View) -> Iterator[Proposal | Finding]:
+    """One proposal a host; it claims the host's budget only if it interrupts what serves."""
+    if not view.owner:
+        return
+    yield from _all(view, late=False)
+    yield from _foreign(view)
+
+
+def _all(view: View, *, late: bool) -> Iterator[Proposal | Finding]:
+    trials = () if late else tuple(_trials(view))
+    hosts: dict[str, list[Piece]] = {}
+    for piece in view.desired.pieces:
+        if piece.late is late:
+            hosts.setdefault(piece.host, []).append(piece)
+    yield from (Proposal("registry", (trial,)) for trial in trials)
+    for address, mine in hosts.items():
+        if view.observed.host(address) is None or view.leaving(address):
+            continue
+        yield from _of_host(view, address, mine, tuple(trial.key for trial in trials))
+
+
+def _of_host(
+    view: View, address: str, mine: Sequence[Piece], trials: tuple[str, ...]
+) -> Iterator[Proposal | Finding]:
+    kept = view.record.kept if view.record else {}
+    verdicts: dict[str, Verdict] = {piece.key: judge(PieceIs(piece), view.observed, kept) for piece in mine}
+    wanted: dict[str, Step] = {}
+    disturbs = False
+    for piece in mine:
+        because = _because(piece, verdicts[piece.key], wanted)
+        if because is None:
+            continue
+        if (
+            view.operation.consents.keep
+            and because.cause is Cause.DRIFTED
+            and isinstance(piece.expected, FileIs)
+        ):
+            yield Finding("drift-kept", address, f"{because}; left as it is (--keep)", Severity.WARNING)
+            continue
+        if because.cause is Cause.DRIFTED:
+            yield Finding("drift", address, str(because), Severity.WARNING)
+        wanted[piece.key] = _step(piece, because, trials)
+        disturbs = disturbs or bool(piece.disturbs)
+    if wanted:
+        claims = budget(view, address) if disturbs and view.joined(address) else {}
+        yield Proposal("pieces", tuple(wanted.values()), claims)
+
+
+def _because(piece: Piece, verdict: Verdict, wanted: dict[str, Step]) -> Because | None:
+    """A unit starts again behind a file of its own that is written anew, whatever it runs with."""
+    match verdict:
+        case Unsatisfied(because):
+            return because
+        case Undecidable(why):
+            return Because(Cause.REQUESTED, why)
+        case Satisfied() if isinstance(piece.expected, UnitRuns) and piece.expected.reads:
+            files = (wanted[name] for name in piece.after if name in wanted)
+            written = (each.because for each in files if _is_file(each))
+            return next(written, None)
+        case _:
+            return None
+
+
+def _is_file(step: Step) -> bool:
+    return isinstance(step.probe, PieceIs) and isinstance(step.probe.piece.expected, FileIs)
+
+
+def _step(piece: Piece, because: Because, trials: tuple[str, ...]) -> Step:
+    size = " ".join(f"{mount}={count}" for mount, count in piece.size.items())
+    return Step(
+        key=piece.key,
+        host=piece.host,
+        verb=Verb.PUT,
+        because=because,
+        probe=PieceIs(piece),
+        inputs={**piece.inputs, "size": size} if size else piece.inputs,
+        revision=piece.revision,
+        after=(*piece.after, *(trials if "registry" in piece.inputs else ())),
+    )
+
+
+def _trials(view: View) -> Iterator[Step]:
+    """One pull from every node before any node is switched to another registry."""
+    switching = [
+        piece
+        for piece in view.desired.pieces
+        if "registry" in piece.inputs and _switches(view, piece) and view.joined(piece.host)
+    ]
+    if not switching or not view.desired.registry.external:
+        return
+    for address in view.addresses:
+        if view.observed.host(address) and view.joined(address) and not view.leaving(address):
+            why = requested(f"{view.desired.registry.external} is tried before any node is switched to it")
+            yield make_step(Verb.CHECK_PULL, address, why, Once())
+
+
+def _switches(view: View, piece: Piece) -> bool:
+    host = view.observed.host(piece.host)
+    entry = host.journal.get(piece.key) if host else None
+    return entry is not None and entry.inputs.get("registry") != piece.inputs["registry"]
+
+
+def _foreign(view: View) -> Iterator[Finding]:
+    """Files that other people put beside ours stay."""
+    for host in view.answering:
+        for path in host.foreign_files:
+            yield Finding("foreign-file", host.address, f"{path} is not ours; left alone")

@@ -1,0 +1,72 @@
+"""Settings of a running cluster: stored first, then rolled out host by host."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from bundler.installer.plan.cluster.hops import upgrading
+from bundler.installer.plan.cluster.judge import judge
+from bundler.installer.plan.cluster.make import budget, proposal, requested, step
+from bundler.installer.plan.cluster.probes import RunsWith, StoredIs
+from bundler.installer.plan.cluster.steps import Finding, Proposal, Severity, Verb
+from bundler.installer.plan.cluster.verdict import Unsatisfied
+from bundler.installer.plan.cluster.view import Existence, View
+
+Settings = Mapping[str, Mapping[str, str]]
+STORES: Final = {
+    "kubeadm-config": ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"),
+    "kubelet-config": ("kubelet",),
+}
+
+
+def stored_digest(name: str, settings: Settings) -> str:
+    """Stands for the settings that this configuration of the cluster holds."""
+    held = {component: dict(settings.get(component, {})) for component in STORES[name]}
+    return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def settings(view: View) -> Iterator[Proposal | Finding]:
+    """Not while versions are mixed: an unknown flag of a new version would stop an old one."""
+    if view.existence is not Existence.RUNNING or not view.owner or not view.actor:
+        return
+    yield from _store(view)
+    if view.desired.rolls_out and not upgrading(view):
+        yield from _roll_out(view)
+
+
+def _store(view: View) -> Iterator[Proposal | Finding]:
+    stored = view.api.stored if view.api else {}
+    for name in STORES:
+        was = view.record.stored.get(name, "") if view.record else ""
+        found, wanted = stored.get(name, ""), stored_digest(name, view.desired.settings)
+        if not was or found == wanted or (found == was and not view.desired.rolls_out):
+            continue
+        if found != was and not view.operation.consents.restore_config:
+            text = f"somebody changed {name} in the cluster; to put it back: --restore-config"
+            yield Finding("config-drift", f"kube-system/{name}", text, Severity.WARNING)
+            continue
+        what = "was changed in the cluster" if found != was else "has other settings in the Clusterfile"
+        probe = StoredIs(name, wanted)
+        inputs = {"name": name}
+        yield proposal(
+            "settings",
+            step(Verb.STORE_CONFIG, view.actor, requested(f"{name} {what}"), probe, what=name, inputs=inputs),
+        )
+
+
+def _roll_out(view: View) -> Iterator[Proposal]:
+    for address in view.addresses:
+        host = view.observed.host(address)
+        if host is None or view.leaving(address) or not view.joined(address):
+            continue
+        for component, wanted in sorted(view.desired.settings.items()):
+            if component not in host.components:
+                continue
+            probe = RunsWith(address, component, "", dict(wanted))
+            verdict = judge(probe, view.observed)
+            if isinstance(verdict, Unsatisfied):
+                change = step(
+                    Verb.SETTINGS, address, verdict.because, probe, what=component, inputs=dict(wanted)
+                )
+                yield proposal("settings", change, claims=budget(view, address))

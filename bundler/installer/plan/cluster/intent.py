@@ -1,0 +1,173 @@
+"""The record that a run commits before it acts, and how what was observed moves it on. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from bundler.installer.plan.cluster.concerns.settings import STORES, stored_digest
+from bundler.installer.plan.cluster.judge import judge
+from bundler.installer.plan.cluster.operation import Kind
+from bundler.installer.plan.cluster.probes import Left, PieceIs
+from bundler.installer.plan.cluster.rules.identity import is_replaced
+from bundler.installer.plan.cluster.steps import Cause
+from bundler.installer.plan.cluster.verdict import Unsatisfied
+from bundler.installer.plan.cluster.view import Existence, View
+from bundler.installer.site.desired import DesiredHost
+from bundler.installer.site.expected import FileIs
+from bundler.installer.site.record import HostState, Product, Record, RecordedHost, Removed
+
+
+def intend(view: View, run: str, fresh_id: str) -> Record:
+    """What this run wants. generation: raised once a run; serial: with every commit.
+
+    fresh_id: the site's id, where it has none yet. A site without a record that runs is taken over as it is.
+    """
+    old = view.record or Record(site_id=fresh_id, name=view.desired.name, generation=0)
+    again = old.run == run
+    new = replace(
+        old,
+        generation=old.generation + (not again),
+        serial=old.serial + 1,
+        run=run,
+        operation=view.operation.kind.value,
+    )
+    if view.operation.kind is Kind.DELETE:
+        return new
+    if view.existence is Existence.REMOVING:  # first it is finished, so it stays known
+        return replace(new, operation=Kind.DELETE.value)
+    hosts = (*(_wanted(view, host) for host in view.desired.hosts), *_unwanted(view))
+    new = replace(new, hosts=hosts, products=_products(view, old), kept=_kept(view, old))
+    if not view.owner:
+        return new
+    versions = view.desired.versions
+    changed = bool(old.kubernetes) and old.kubernetes != versions.kubernetes
+    previous = {"kubernetes": old.kubernetes, "generation": str(old.generation)} if changed else old.previous
+    return replace(
+        new,
+        kubernetes=versions.kubernetes,
+        fixed={**view.desired.fixed, **old.fixed},
+        settings=view.desired.settings,
+        endpoint=str(view.desired.endpoint),
+        previous=previous,
+    )
+
+
+def _wanted(view: View, wanted: DesiredHost) -> RecordedHost:
+    """A member stays one; its labels are remembered until the nodes are seen without those that went."""
+    address = wanted.address
+    recorded, host = view.recorded_host(address), view.observed.host(address)
+    machine = host.machine_id if host else (recorded.machine_id if recorded else "")
+    if recorded is None:
+        role = view.role(address) or wanted.role  # a site that is taken over
+        state = HostState.LEAVING if view.changes_role(address) else HostState.JOINING
+        return RecordedHost(
+            address, machine, view.node_name(address), role, state, labels=wanted.labels, taints=wanted.taints
+        )
+    state = recorded.state
+    if view.changes_role(address):
+        state = HostState.LEAVING
+    elif is_replaced(view, address) or not _stays(view, address):
+        state = HostState.JOINING if state is not HostState.LEAVING else state
+    else:
+        machine = recorded.machine_id or machine
+    return replace(
+        recorded,
+        state=state,
+        machine_id=machine,
+        labels={**recorded.labels, **wanted.labels},
+        taints=recorded.taints | wanted.taints,
+        gone=recorded.gone or (address in view.operation.consents.gone),
+    )
+
+
+def _stays(view: View, address: str) -> bool:
+    """A machine that answers and is empty is joining, whatever it was before."""
+    host = view.observed.host(address)
+    return view.api is None or host is None or host.traces.cluster
+
+
+def _unwanted(view: View) -> Iterator[RecordedHost]:
+    for recorded in view.recorded:
+        if view.wanted(recorded.address) is not None:
+            continue
+        leaving = view.leaving(recorded.address)
+        gone = recorded.gone or recorded.address in view.operation.consents.gone
+        yield replace(recorded, state=HostState.LEAVING if leaving else recorded.state, gone=gone)
+
+
+def _products(view: View, old: Record) -> tuple[Product, ...]:
+    aim = view.desired.versions
+    was = old.product(aim.product)
+    here = view.api.releases if view.api else {}
+    apps = dict.fromkeys(app.name for app in view.desired.apps)
+    apps |= dict.fromkeys(name for name in (was.apps if was else ()) if name in here)
+    mine = Product(aim.product, aim.version, view.desired.key or (was.key if was else ""), tuple(apps))
+    if was is None:
+        return (*old.products, mine)
+    return tuple(mine if product.name == aim.product else product for product in old.products)
+
+
+def _kept(view: View, old: Record) -> Mapping[str, str]:
+    """With --keep, what people made of our files is remembered, by host, path and digest."""
+    kept = dict(old.kept)
+    if not view.operation.consents.keep:
+        return kept
+    for piece in view.desired.pieces:
+        verdict = judge(PieceIs(piece), view.observed, kept)
+        drifted = isinstance(verdict, Unsatisfied) and verdict.because.cause is Cause.DRIFTED
+        host = view.observed.host(piece.host)
+        if drifted and host and isinstance(piece.expected, FileIs) and piece.expected.path in host.files:
+            kept[f"{piece.host} {piece.expected.path}"] = host.files[piece.expected.path].digest
+    return kept
+
+
+def advance(view: View, record: Record) -> Record:
+    """JOINING to MEMBER, LEAVING to nothing, as observed; serial is not raised where nothing changes."""
+    hosts: list[RecordedHost] = []
+    removed = list(record.removed)
+    for host in record.hosts:
+        if host.state is HostState.LEAVING and _has_left(view, host):
+            if host.gone:
+                removed.append(Removed(host.machine_id, host.node_name, host.address))
+        elif host.state is HostState.JOINING and view.api is not None and view.joined(host.address):
+            hosts.append(replace(host, state=HostState.MEMBER))
+            removed = [each for each in removed if each.machine_id != host.machine_id]
+        else:
+            hosts.append(host)
+    return replace(record, hosts=tuple(hosts), removed=tuple(removed), stored=_stored(view, record))
+
+
+def moved_on(view: View) -> View:
+    """The view with its record as far on as what is observed; a run may have died before it noted that."""
+    if view.record is None:
+        return view
+    record = advance(view, view.record)
+    return view if record == view.record else View(view.desired, view.observed, view.operation, record)
+
+
+def _has_left(view: View, host: RecordedHost) -> bool:
+    probe = Left(host.address, host.node_name, clean=not host.gone)
+    return not isinstance(judge(probe, view.observed), Unsatisfied) and view.api is not None
+
+
+def _stored(view: View, record: Record) -> Mapping[str, str]:
+    """Configuration that the cluster holds as we want it, and what people may change, as first seen."""
+    found = view.api.stored if view.api else {}
+    ours = {
+        name: found[name]
+        for name in STORES
+        if found.get(name) == stored_digest(name, record.settings)
+        or (name in found and name not in record.stored)
+    }
+    first = {name: text for name, text in found.items() if name not in STORES and name not in record.stored}
+    return {**record.stored, **first, **ours}
+
+
+def settle(view: View, record: Record) -> Record:
+    """Nothing is left to do: labels are as wanted, and no operation is open."""
+    hosts = tuple(
+        replace(host, labels=wanted.labels, taints=wanted.taints)
+        if (wanted := view.wanted(host.address))
+        else host
+        for host in record.hosts
+    )
+    return replace(advance(view, replace(record, hosts=hosts)), operation="")

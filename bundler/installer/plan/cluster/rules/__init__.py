@@ -1,0 +1,1 @@
+"""Rules that refuse before anything is changed, by what they protect."""

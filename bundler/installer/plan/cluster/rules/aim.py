@@ -1,0 +1,235 @@
+"""Can a site get from here to there at all? Versions, settings for life, hosts that would be too few."""
+
+from collections.abc import Iterator
+
+from bundler.core.errors import ExitCode
+from bundler.core.versions import matches
+from bundler.installer.facts.seen import value_of
+from bundler.installer.plan.cluster.hops import minor, next_hop, open_upgrade, running, upgrading
+from bundler.installer.plan.cluster.operation import Kind
+from bundler.installer.plan.cluster.steps import Refusal
+from bundler.installer.plan.cluster.view import Existence, View
+from bundler.installer.plan.versions import KubernetesVersion
+from bundler.installer.site.desired import EndpointKind
+from bundler.installer.trust.product_version import is_older
+
+
+def aim(view: View) -> Iterator[Refusal]:
+    """Every rule that compares what is wanted with what is recorded."""
+    yield from nobody_left(view)
+    yield from downgrade(view)
+    yield from fixed(view)
+    yield from versions(view)
+    yield from cgroups(view)
+    yield from apps_fit(view)
+    yield from endpoint(view)
+    yield from registry(view)
+    yield from not_owner(view)
+    yield from not_rolled_out(view)
+
+
+def nobody_left(view: View) -> Iterator[Refusal]:
+    """Removing every control plane is a deletion, and is asked for by its name."""
+    if view.operation.kind is Kind.APPLY and not view.wanted_control_planes:
+        yield Refusal(
+            "BND-NO-CONTROL-PLANE",
+            "no control plane would be left",
+            "hosts of the Clusterfile",
+            "the cluster would go with its last control plane",
+            "keep one; to take all of it down: {run} delete -f {file}",
+        )
+
+
+def downgrade(view: View) -> Iterator[Refusal]:
+    """The way back is an operation of its own: it may lose data."""
+    if view.operation.kind is not Kind.APPLY or view.record is None:
+        return
+    aim_, record = view.desired.versions, view.record
+    product = record.product(aim_.product)
+    older = product is not None and is_older(aim_.version, product.version)
+    lower = view.owner and record.kubernetes and _number(record.kubernetes) > _number(aim_.kubernetes)
+    if product and (older or lower):
+        now = f"{product.name} {product.version}" if older else f"Kubernetes {record.kubernetes}"
+        then = f"{aim_.version}" if older else aim_.kubernetes
+        yield Refusal(
+            "BND-DOWNGRADE",
+            f"refused to go back from {now} to {then}",
+            "the site's record",
+            "this file is older than what the site has",
+            "to go back: {run} rollback -f {file}; else use the newer .run",
+        )
+
+
+def fixed(view: View) -> Iterator[Refusal]:
+    """Settings that a cluster has for life."""
+    if view.record is None or view.existence in {Existence.ABSENT, Existence.UNFINISHED} or not view.owner:
+        return
+    for key, value in sorted(view.desired.fixed.items()):
+        was = view.record.fixed.get(key, value)
+        if was != value:
+            yield Refusal(
+                "BND-FIXED-SETTING",
+                f"refused to change {key} from {was} to {value}",
+                f"{key} in the Clusterfile",
+                "every pod, Service and certificate carries it; a cluster keeps it for life",
+                f"write {key}: {was}; another one takes a new cluster, to which the apps are moved",
+            )
+
+
+def versions(view: View) -> Iterator[Refusal]:
+    """Kubernetes goes up one minor at a time; an upgrade that has begun is finished first."""
+    if not upgrading(view) or view.operation.kind is not Kind.APPLY:
+        return
+    target = view.desired.versions.kubernetes
+    begun = open_upgrade(view)
+    if begun and (minor(begun) != minor(target) or _number(target) < _number(begun)):
+        yield Refusal(
+            "BND-UPGRADE-OPEN",
+            f"an upgrade to Kubernetes {begun} is not finished",
+            ", ".join(f"{address} {version}" for address, version in running(view).items()),
+            "the control planes run two versions; a third is no supported mixture",
+            f"finish it with a .run that has {begun} or a later patch, or: {{run}} rollback -f {{file}}",
+        )
+        return
+    if next_hop(view) is None:
+        low = min(running(view).values(), key=_number)
+        need = f"v1.{minor(low) + 1}"
+        yield Refusal(
+            "BND-MINOR-SKIPPED",
+            f"refused to upgrade Kubernetes from {low} to {target}",
+            view.desired.name,
+            f"API servers go up one minor at a time; this file carries no {need}",
+            f"apply a .run with {need} first, or one built with KUBEVIA {need.removeprefix('v')}",
+        )
+
+
+def cgroups(view: View) -> Iterator[Refusal]:
+    """From 1.35 on the kubelet does not start on cgroup v1, unless it is told to."""
+    target = KubernetesVersion.parse(view.desired.versions.kubernetes)
+    if (
+        (target.major, target.minor) < (1, 35)
+        or not view.desired.fail_cgroup_v1
+        or not view.owner
+        or view.desired.prechecked
+    ):
+        return
+    old = [host.address for host in view.answering if host.cgroup_v1 and not view.leaving(host.address)]
+    if old:
+        yield Refusal(
+            "BND-CGROUP-V1",
+            f"Kubernetes {target.text} needs cgroup v2",
+            ", ".join(old),
+            "these hosts mount cgroup v1, with which its kubelet does not start",
+            "boot them with cgroup v2; or set failCgroupV1: false in a KubeletConfiguration",
+            ExitCode.PREFLIGHT,
+        )
+
+
+def apps_fit(view: View) -> Iterator[Refusal]:
+    """Another product's apps have to live with the Kubernetes that is here."""
+    if view.record is None or view.owner or not view.record.kubernetes:
+        return
+    for app in view.desired.apps:
+        if app.kubernetes and not matches(app.kubernetes, view.record.kubernetes.removeprefix("v")):
+            yield Refusal(
+                "BND-KUBEVERSION",
+                f"{app.name} does not fit this cluster's Kubernetes",
+                f"{view.record.owner} brought {view.record.kubernetes}",
+                f"{app.name} needs {app.kubernetes}",
+                f"upgrade {view.record.owner} first, or ask for a version of {app.name} that fits",
+            )
+
+
+def endpoint(view: View) -> Iterator[Refusal]:
+    """An address that answers and is nobody's of ours is somebody else's."""
+    aim_ = view.desired.endpoint
+    if aim_.kind is not EndpointKind.VIP or aim_.address not in view.observed.answering:
+        return
+    if not any(aim_.address in host.addresses for host in view.answering):
+        yield Refusal(
+            "BND-ENDPOINT-TAKEN",
+            f"the address {aim_.address} is in use",
+            "endpoint.vip of the Clusterfile",
+            "it answers, and no host of this site holds it",
+            "choose a free address, or free this one",
+        )
+
+
+def registry(view: View) -> Iterator[Refusal]:
+    """Nodes are switched to another registry only when it has everything and each can pull from it."""
+    aim_ = view.desired.registry
+    if not aim_.external:
+        return
+    found = value_of(view.observed.external)
+    missing = sorted(aim_.digests - (found or frozenset()))
+    deaf = [host.address for host in view.answering if not host.pulls and not view.leaving(host.address)]
+    if found is None or missing or deaf:
+        why = (
+            "it does not answer"
+            if found is None
+            else f"it lacks {len(missing)} of {len(aim_.digests)} images, {missing[0]} first"
+            if missing
+            else f"a trial pull failed on {', '.join(deaf)}"
+        )
+        yield Refusal(
+            "BND-REGISTRY-INCOMPLETE",
+            f"nodes can't get their images from {aim_.external}",
+            aim_.external,
+            why,
+            f"{{run}} push {aim_.external}, then run the same command",
+        )
+
+
+def not_owner(view: View) -> Iterator[Refusal]:
+    """Hosts come and go with the bundle that brought Kubernetes: this one may have another version."""
+    if view.owner or view.record is None or view.operation.kind is not Kind.APPLY:
+        return
+    new = [host.address for host in view.desired.hosts if view.recorded_host(host.address) is None]
+    if new:
+        yield Refusal(
+            "BND-NOT-OWNER",
+            "this product did not bring the cluster and can't add hosts to it",
+            ", ".join(new),
+            f"{view.record.owner} brought Kubernetes {view.record.kubernetes}",
+            f"add them with the .run of {view.record.owner}, then run this one",
+        )
+
+
+def _number(version: str) -> KubernetesVersion:
+    return KubernetesVersion.parse(version)
+
+
+def not_rolled_out(view: View) -> Iterator[Refusal]:
+    """What can't be changed on a running cluster yet is refused with the difference, never left unsaid."""
+    record = view.record
+    standing = view.existence in {Existence.RUNNING, Existence.DOWN}
+    if view.desired.rolls_out or record is None or not view.owner or not standing:
+        return
+    if view.operation.kind is not Kind.APPLY or not view.desired.fixed:  # an outline says nothing of settings
+        return
+    changes = [
+        (f"{part}.{key}", record.settings.get(part, {}).get(key, "its default"), value)
+        for part, wanted in sorted(view.desired.settings.items())
+        for key, value in sorted(wanted.items())
+        if part in record.settings and record.settings[part].get(key) != value
+    ]
+    changes += [
+        (f"{part}.{key}", value, "its default")
+        for part, was in sorted(record.settings.items())
+        for key, value in sorted(was.items())
+        if key not in view.desired.settings.get(part, {})
+    ]
+    if record.endpoint and record.endpoint != str(view.desired.endpoint):
+        changes.append(("endpoint", record.endpoint, str(view.desired.endpoint)))
+    if record.kubernetes and _number(record.kubernetes) != _number(view.desired.versions.kubernetes):
+        changes.append(("Kubernetes", record.kubernetes, view.desired.versions.kubernetes))
+    for subject, was, wanted in changes[:1]:
+        more = f"; {len(changes) - 1} more differ" if len(changes) > 1 else ""
+        yield Refusal(
+            "BND-ROLL-OUT",
+            f"a change of {subject} is not rolled out to a running cluster yet",
+            view.desired.name,
+            f"it changed from {was} to {wanted}{more}",
+            "put it back; or delete the site and install it anew",
+            ExitCode.UNSUPPORTED,
+        )

@@ -1,0 +1,165 @@
+"""From the planner's stage to the steps that hosts carry out: verbs become the producers' steps."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts.journal import REMOVING
+from bundler.installer.plan.cluster.steps import Stage, Verb
+from bundler.installer.plan.cluster.steps import Step as Deed
+from bundler.installer.plan.context import Context
+from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.leave import leave, told
+from bundler.installer.plan.pieces import is_cluster
+from bundler.installer.plan.remove import host_removal
+from bundler.installer.plan.steps import Exec, Phase, Step
+from bundler.installer.scripts import render as templates
+from bundler.installer.site.model import Host, Role
+
+_INITS = frozenset({Verb.INIT, Verb.FINISH_INIT, Verb.UNDO_INIT})  # kubeadm goes on where it was cut
+_JOINS = frozenset({Verb.JOIN, Verb.JOIN_CONTROL_PLANE})
+_ON_NODES = frozenset({Verb.UNTAINT, Verb.UNCORDON, Verb.LABELS})
+_AWAITS = frozenset({Verb.AWAIT_NODE, Verb.SNAPSHOT})
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """All steps that may be needed, and the ids of those that are."""
+
+    steps: tuple[Step, ...]
+    wanted: frozenset[str]
+
+
+def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: Iterable[Host]) -> Expanded:
+    """leaving: hosts with the roles that they have. Raises BundlerError (UNSUPPORTED) for other verbs."""
+    hosts = {host.address: host for host in leaving}
+    of_host: dict[str, list[str]] = {}
+    for step in recipe:
+        if is_cluster(step):
+            of_host.setdefault(step.host, []).append(step.id)
+    more: list[Step] = []
+    wanted: set[str] = set()
+    for deed in stage.steps:
+        if deed.verb is Verb.PUT:
+            wanted.add(deed.key)
+        elif deed.verb in _INITS:
+            wanted.update(of_host.get(deed.host, ()))
+        elif deed.verb in _JOINS:
+            made = _rejoin(context, deed)
+            more += made
+            wanted.update(step.id for step in made)
+            wanted.update(() if made else of_host.get(deed.host, ()))
+        elif deed.verb in _AWAITS:
+            wanted.add(Ids(context.primary.address).ready)
+        else:
+            more += _own(context, deed, hosts)
+    known = {step.id for step in (*recipe, *more)}
+    fitted = tuple(replace(step, after=tuple(a for a in step.after if a in known)) for step in more)
+    wanted.update(step.id for step in fitted)
+    return Expanded((*recipe, *fitted), frozenset(wanted))
+
+
+def _rejoin(context: Context, deed: Deed) -> tuple[Step, ...]:
+    """A node that was deleted behind its kubelet's back enters itself again when the kubelet starts."""
+    facts = context.facts.hosts[deed.host]
+    if deed.verb is not Verb.JOIN or not facts.kubelet_config:
+        return ()
+    return (
+        Exec(
+            id=ident(Phase.WORKERS, deed.host, "enter-again"),
+            host=deed.host,
+            phase=Phase.WORKERS,
+            reason=str(deed.because),
+            after=(Ids(deed.host).kubelet, Ids(deed.host).containerd),
+            volatile=True,
+            script=templates.script("kubelet-restart.sh"),
+        ),
+    )
+
+
+def _own(  # noqa: PLR0911  (a case for each verb)
+    context: Context, deed: Deed, hosts: dict[str, Host]
+) -> tuple[Step, ...]:
+    """Verbs whose steps are no part of the recipe."""
+    gone = hosts.get(deed.subject) or Host(deed.subject, frozenset({Role.WORKER}))
+    node = deed.inputs.get("node", "")
+    match deed.verb:
+        case Verb.LEAVE:
+            after = told(context) if gone.is_control_plane else ()
+            return leave(context, gone, node=node, after=after)
+        case Verb.REMOVE_MEMBER:
+            return leave(context, gone, node=context_node(deed, node), gone=True)
+        case Verb.DELETE_NODE if gone.is_control_plane:
+            return ()  # goes with the member
+        case Verb.DELETE_NODE:
+            return leave(context, gone, node=node, gone=True)
+        case Verb.UNTAINT | Verb.UNCORDON | Verb.LABELS:
+            return (_on_node(context, deed),)
+        case Verb.PROMOTE:
+            return (_promote(context, deed),)
+        case Verb.MARK_REMOVAL:
+            return (mark(deed.host),)
+        case Verb.WIPE:
+            return host_removal(gone, tuple(hosts))
+        case _:
+            raise BundlerError(
+                f"{deed.verb.value} is not supported yet",
+                where=deed.subject,
+                why=str(deed.because),
+                code=ExitCode.UNSUPPORTED,
+            )
+
+
+def context_node(deed: Deed, node: str) -> str:
+    """The node's name: of the step, else of what its probe is about."""
+    return node or getattr(deed.probe, "node", "") or deed.subject
+
+
+def mark(host: str, after: tuple[str, ...] = ()) -> Exec:
+    """The host knows that a `delete` has begun, so that no later run takes it for a healthy one."""
+    return Exec(
+        id=ident(Phase.REMOVE, host, "mark"),
+        host=host,
+        phase=Phase.REMOVE,
+        reason="the host knows that it is being cleared",
+        after=after,
+        volatile=True,
+        script=f"mkdir -p -m 0700 {REMOVING.rpartition('/')[0]} && : >{REMOVING}",
+    )
+
+
+def _on_node(context: Context, deed: Deed) -> Step:
+    probe = deed.probe
+    labels = {**getattr(probe, "labels", {})}
+    gone = getattr(probe, "no_labels", frozenset[str]())
+    return Exec(
+        id=ident(Phase.NETWORK, context.primary.address, f"{deed.verb.value}-{deed.subject}"),
+        host=context.primary.address,
+        phase=Phase.NETWORK,
+        reason=str(deed.because),
+        after=(Ids(context.primary.address).init,),
+        volatile=True,
+        script=templates.script(
+            "kubectl.sh",
+            "node-set.sh",
+            node=str(getattr(probe, "node", "")),
+            labels=" ".join(
+                [*(f"{key}={value}" for key, value in labels.items()), *(f"{key}-" for key in gone)]
+            ),
+            taints=" ".join(sorted(getattr(probe, "taints", ()))),
+            no_taints=" ".join(f"{taint}-" for taint in sorted(getattr(probe, "no_taints", ()))),
+            uncordon="yes" if getattr(probe, "uncordoned", False) else "",
+        ),
+    )
+
+
+def _promote(context: Context, deed: Deed) -> Step:
+    return Exec(
+        id=ident(Phase.CONTROL_PLANE, context.primary.address, f"promote-{deed.subject}"),
+        host=context.primary.address,
+        phase=Phase.CONTROL_PLANE,
+        reason=str(deed.because),
+        volatile=True,
+        timeout=180.0,
+        script=templates.script("etcd.sh", "etcd-promote.sh", id=str(getattr(deed.probe, "id", ""))),
+    )

@@ -1,0 +1,124 @@
+"""From the steps that bring a host up to what has to be so on it: how each one's effect is looked at.
+
+A step whose effect can be seen is done when it is seen, whatever the journal says; the journal explains what
+changed, and decides only for what leaves nothing to look at.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from bundler.installer.plan.inputs import digest_of, inputs_of, revision_of
+from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Step, Write
+from bundler.installer.scripts.render import Script
+from bundler.installer.site.desired import Piece
+from bundler.installer.site.expected import (
+    Expected,
+    FileIs,
+    FilesAre,
+    ImagesAre,
+    Journalled,
+    NodesReady,
+    SysctlsAre,
+    UnitRuns,
+)
+
+LATE: Final = frozenset({Phase.NETWORK, Phase.APPS})  # come after the joins
+CLUSTER: Final = frozenset(
+    {Phase.CONTROL_PLANE, Phase.WORKERS}
+)  # init and joins: decided by what is observed
+_BESIDE: Final = ("kubectl", "vip-")  # of a control plane, and no part of how it comes to be one
+_UNITS: Final = {
+    "kubelet-enable.sh": "kubelet.service",
+    "endpoint-start.sh": "bundler-endpoint.service",
+}
+_DISTURBS: Final = {"containerd.service": "runtime", "bundler-registry.service": "registry"}
+
+
+def pieces_of(steps: Iterable[Step]) -> tuple[Piece, ...]:
+    """One for every step that is neither a means nor a part of `init` or of a join."""
+    return tuple(piece_of(step) for step in steps if not (step.means or step.volatile or is_cluster(step)))
+
+
+def is_cluster(step: Step) -> bool:
+    """Whether it is a part of `init` or of a join; what makes root's kubectl work is not."""
+    return step.phase in CLUSTER and not step.id.rsplit("/", 1)[-1].startswith(_BESIDE)
+
+
+def is_late(step: Step) -> bool:
+    """Whether it needs the cluster."""
+    return step.phase in LATE or step.id.endswith("/kubectl")
+
+
+def piece_of(step: Step) -> Piece:
+    """What has to be so, and how it is seen."""
+    expected = _expected(step)
+    disturbs = _DISTURBS.get(expected.unit, "") if isinstance(expected, UnitRuns) else ""
+    return Piece(
+        key=step.id,
+        host=step.host,
+        subject=_subject(step),
+        expected=expected,
+        inputs=inputs_of(step),
+        revision=revision_of(step),
+        after=step.after,
+        disturbs=disturbs,
+        late=is_late(step),
+    )
+
+
+_SUBJECTS: Final = {
+    "prepare": "names and kernel settings",
+    "packages": "OS packages",
+    "images": "images of the node",
+    "nodes": "the list of nodes",
+    "dns": "the cluster's DNS",
+    "start": "what containerd reads",
+}
+
+
+def _subject(step: Step) -> str:
+    match step:
+        case Write(path=path):
+            return path
+        case Deliver(files=files):
+            return f"{len(files)} files of {step.id.rsplit('/', 1)[-1]}"
+        case _:
+            what = step.id.rsplit("/", 1)[-1]
+            return _SUBJECTS.get(what, f"what {what} works on")
+
+
+def _expected(step: Step) -> Expected:
+    match step:
+        case Write(slots=()):
+            return FileIs(step.path, digest_of(step.content), step.secret)
+        case Deliver(files=files):
+            return FilesAre(
+                {file.path: (file.digest.hex if file.digest else "", file.size) for file in files}
+            )
+        case Exec(script=Script() as script):
+            return _of_script(script, step.stdin)
+        case Await(script=Script() as script):
+            return _of_script(script, "")
+        case Write() | Exec() | Await():
+            return Journalled()
+
+
+def _of_script(script: Script, stdin: str) -> Expected:  # noqa: PLR0911  (a case for each script)
+    """Scripts that start a unit, set kernel settings or pull images leave something to look at."""
+    variables = script.variables
+    for name in script.names:
+        match name:
+            case "unit-start.sh" | "vip-start.sh":
+                return UnitRuns(variables["unit"])
+            case "kubelet-enable.sh":
+                return UnitRuns(_UNITS[name], active=False)
+            case "endpoint-start.sh":
+                return UnitRuns(_UNITS[name])
+            case "pull.sh":
+                return ImagesAre(tuple(stdin.split()))
+            case "nodes-ready.sh":
+                return NodesReady(tuple(entry.partition("/")[0] for entry in variables["nodes"].split()))
+            case "prepare.sh":
+                pairs = (text.partition("=") for text in variables.get("sysctls", "").split())
+                return SysctlsAre({key: value for key, _, value in pairs})
+    return Journalled()

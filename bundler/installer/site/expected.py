@@ -1,0 +1,77 @@
+"""What can be expected of one host and looked at: plain data, judged by plan/cluster/probes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FileIs:
+    """A file with this content. secret: its digest is compared, never shown nor kept."""
+
+    path: str
+    digest: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FilesAre:
+    """Files that were delivered, by path: digest and size; "" and 0 count as unknown.
+
+    They are too large to be hashed each time: a host remembers what they arrived as, and shows their size.
+    """
+
+    files: Mapping[str, tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRuns:
+    """A unit enabled and active. reads: digest of what it is to read; "" where that does not matter."""
+
+    unit: str
+    reads: str = ""
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SysctlsAre:
+    """Kernel settings, by key as below /proc/sys."""
+
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PackagesAre:
+    """OS packages that are installed, whichever version."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesAre:
+    """Images that the runtime has."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlobsAre:
+    """Blobs in the registry's store, by digest."""
+
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Journalled:
+    """Nothing is left to look at: the journal's inputs and revision decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodesReady:
+    """All these nodes are Ready."""
+
+    names: tuple[str, ...]
+
+
+Expected = (
+    FileIs | FilesAre | UnitRuns | SysctlsAre | PackagesAre | ImagesAre | BlobsAre | Journalled | NodesReady
+)

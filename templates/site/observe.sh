@@ -1,0 +1,58 @@
+# shellcheck shell=sh disable=SC2154
+# What a host shows of its site: record, traces of a cluster, our files and units as they are; on a control plane also
+# nodes, stored configuration and etcd's members. It changes nothing. `tell NAME` begins a section.
+state=/var/lib/bundler
+conf=/etc/kubernetes/admin.conf
+
+tell identity
+cat /etc/machine-id 2>/dev/null || echo unknown
+cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown
+tell record
+[ ! -f $state/record.json ] || { cat $state/record.json && echo; }
+tell marks
+[ ! -e $state/removing ] || echo removing
+[ ! -f $state/ledger ] || echo ledger
+tell traces
+[ ! -e /etc/kubernetes/pki/ca.key ] || echo pki
+[ ! -e /etc/kubernetes/kubelet.conf ] || echo kubelet_conf
+[ ! -d /var/lib/etcd/member ] || echo etcd_data
+for pod in /etc/kubernetes/manifests/*.yaml; do
+    [ ! -e "$pod" ] || { echo static_pods && break; }
+done
+tell written
+[ ! -f $state/written ] || sort -u $state/written | xargs -r -d '\n' sha256sum 2>/dev/null
+tell contents
+[ ! -f $state/contents ] || cat $state/contents
+tell sizes
+[ ! -f $state/contents ] || cut -c66- $state/contents | sort -u | xargs -r -d '\n' stat -c '%s %n' 2>/dev/null
+tell units
+systemctl show -p Id,LoadState,UnitFileState,ActiveState kubelet.service containerd.service bundler-registry.service \
+    bundler-endpoint.service bundler-vip.service 2>/dev/null
+tell sysctls
+[ ! -f /etc/sysctl.d/90-bundler.conf ] || sed 's/ = .*//' /etc/sysctl.d/90-bundler.conf | while read -r key; do
+    [ ! -r "/proc/sys/$key" ] || echo "$key $(cat "/proc/sys/$key")"
+done
+tell images
+[ ! -S /run/containerd/containerd.sock ] || timeout 10 ctr -n k8s.io images ls -q 2>/dev/null
+
+# The API is asked through this host's own server; the first control plane that answers speaks for the cluster.
+ask() { timeout 10 /usr/local/bin/kubectl --kubeconfig $conf --cache-dir $state/cache/kubectl --request-timeout 6s "$@" 2>/dev/null; }
+if [ -e $conf ] && [ -x /usr/local/bin/kubectl ]; then
+    tell nodes
+    # The templates are kubectl's:
+    # shellcheck disable=SC2016
+    ask get nodes -o go-template='{{range .items}}{{$n := .}}node{{"\t"}}{{.metadata.name}}{{"\t"}}{{range .status.addresses}}{{if eq .type "InternalIP"}}{{.address}} {{end}}{{end}}{{"\t"}}{{range $k, $v := .metadata.labels}}{{$k}}={{$v}} {{end}}{{"\t"}}{{range .spec.taints}}{{.key}}{{if .value}}={{.value}}{{end}}:{{.effect}} {{end}}{{"\t"}}{{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}{{"\t"}}{{.status.nodeInfo.kubeletVersion}}{{"\t"}}{{.status.nodeInfo.machineID}}{{"\t"}}{{if .spec.unschedulable}}cordoned{{end}}{{"\t"}}{{with .metadata.annotations}}{{index . "bundler/cordoned"}}{{end}}{{"\n"}}{{end}}' &&
+        echo answered
+    tell stored
+    # shellcheck disable=SC2016
+    ask -n kube-system get configmaps -o go-template='{{range .items}}{{$n := .metadata.name}}{{if or (eq $n "kubeadm-config") (eq $n "kubelet-config") (eq $n "coredns") (eq $n "bundler-record")}}{{range $k, $v := .data}}{{$n}}{{"\t"}}{{$k}}{{"\t"}}{{printf "%q" $v}}{{"\n"}}{{end}}{{end}}{{end}}'
+    tell uid
+    ask get namespace kube-system -o 'jsonpath={.metadata.uid}'
+    echo
+    tell members
+    etcdctl --endpoints "$etcd_here" member list -w json 2>/dev/null
+    echo
+    tell status
+    etcdctl --endpoints "$etcd_here" endpoint status --cluster -w json 2>/dev/null
+    echo
+fi

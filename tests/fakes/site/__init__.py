@@ -1,0 +1,1 @@
+"""A site in memory: machines, etcd, the API and apps as state machines that verbs drive in micro-steps."""

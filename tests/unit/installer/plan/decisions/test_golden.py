@@ -1,0 +1,86 @@
+"""Plans as people read them, each a file. `BUNDLER_GOLDEN=write` writes them anew: read what changed."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bundler.installer.cli.decision_view import lines
+from bundler.installer.facts.observed import FileState
+from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.steps import Plan
+from bundler.installer.plan.refused import RefusedError
+from bundler.installer.site.desired import Desired, Versions
+from tests.fakes.site.recipe import CONTAINERD, cp, desired, worker
+from tests.fakes.site.site import Site
+from tests.unit.installer.plan.decisions.kit import asked, broken, built, fresh, wanted
+
+FOLDER = Path(__file__).parent / "golden"
+Situation = tuple[Site, Desired, dict[str, object]]
+
+
+def first_install() -> Situation:
+    aim = wanted(3, 2)
+    return fresh(aim), aim, {}
+
+
+def edit() -> Situation:
+    """A worker more, one no longer listed, a kubelet setting, and a file that somebody edited."""
+    site = built(wanted(1, 2), worker(3))
+    site.machines[worker(2)].files[CONTAINERD] = FileState("by hand")
+    aim = desired([cp(1)], [worker(2), worker(3)], settings={"kubelet": {"maxPods": "180"}})
+    return site, aim, {}
+
+
+def grown() -> Situation:
+    return built(wanted(1, 1), cp(2), cp(3)), wanted(3, 1), {}
+
+
+def first_replaced() -> Situation:
+    return built(wanted(3, 1), cp(4)), desired([cp(2), cp(3), cp(4)], [worker(1)]), {"prune": True}
+
+
+def next_minor() -> Situation:
+    aim = wanted(3, 1)
+    return built(aim), replace(aim, versions=Versions("shop", "3.0.0", "v1.37.2")), {}
+
+
+def broken_join() -> Situation:
+    aim = wanted(3, 1)
+    return broken(built(wanted(1, 1), cp(2), cp(3)), aim, f"join-control-plane/{cp(2)}", inside=5), aim, {}
+
+
+def broken_delete() -> Situation:
+    aim = wanted(1, 1)
+    return broken(built(aim), aim, f"wipe/{cp(1)}", Operation(Kind.DELETE), inside=1), aim, {}
+
+
+def quorum() -> Situation:
+    site = built(wanted(3, 1))
+    site.power(cp(3), on=False)
+    return site, desired([cp(1), cp(3)], [worker(1)]), {"prune": True, "without": frozenset({cp(3)})}
+
+
+def silent() -> Situation:
+    aim = wanted(1, 1)
+    site = built(aim)
+    site.power(cp(1), on=False)
+    return site, aim, {}
+
+
+SITUATIONS: tuple[Callable[[], Situation], ...] = (
+    first_install, edit, grown, first_replaced, next_minor, broken_join, broken_delete, quorum, silent,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda made: made.__name__)
+def test_a_plan_reads_as_it_did(situation: Callable[[], Situation]) -> None:
+    site, aim, consents = situation()
+    decision = asked(site, aim, **consents)
+    text = "\n".join(lines(decision)) if isinstance(decision, Plan) else str(RefusedError(decision, aim.name))
+    file = FOLDER / f"{situation.__name__}.txt"
+    if os.environ.get("BUNDLER_GOLDEN") == "write":
+        file.write_text(f"{text}\n", encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == f"{text}\n"

@@ -1,0 +1,208 @@
+"""Lives of a site: kills at every micro-step of every operation, and random edits, faults and runs."""
+
+import random
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bundler.installer.facts.observed import FileState
+from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
+from bundler.installer.plan.cluster.steps import Plan
+from bundler.installer.site.desired import AppAim, Desired, Versions
+from tests.fakes.site.access import KilledError, go, moments
+from tests.fakes.site.recipe import CONTAINERD, cp, desired, with_pieces, worker
+from tests.fakes.site.site import Site
+
+ALL = [cp(n) for n in range(1, 5)] + [worker(n) for n in range(1, 4)]
+PRUNE = Operation(Kind.APPLY, Consents(prune=True))
+DELETE = Operation(Kind.DELETE)
+
+
+def aim(controls: int = 1, workers: int = 1, **changes: object) -> Desired:
+    return desired([cp(n + 1) for n in range(controls)], [worker(n + 1) for n in range(workers)], **changes)
+
+
+def built(of: Desired | None) -> Site:
+    site = Site.of(ALL)
+    if of is not None:
+        assert go(site, of).done
+    return site
+
+
+def newer(of: Desired, kubernetes: str, *carried: str) -> Desired:
+    return replace(of, versions=Versions("shop", "9.0", kubernetes, (*carried, kubernetes)))
+
+
+def state(site: Site) -> object:
+    """What a site is, without ids, times and who did it."""
+    observed = site.observe()
+    members = sorted((m.address, m.learner, m.started) for m in site.members)
+    machines = [
+        (
+            m.address,
+            m.ours,
+            m.traces,
+            m.files,
+            m.units,
+            m.blobs,
+            m.components,
+            m.lists,
+            m.journal.get(f"hook/{m.address}"),
+        )
+        for m in site.machines.values()
+    ]
+    record = site.record and [
+        (h.address, h.role, h.state) for h in sorted(site.record.hosts, key=lambda h: h.address)
+    ]
+    releases = {name: release.digest for name, release in site.releases.items()}
+    nodes = [replace(node, version="") for node in site.nodes.values()]
+    return members, machines, sorted(nodes, key=lambda node: node.name), releases, record, type(observed.api)
+
+
+OPERATIONS: dict[str, tuple[Desired | None, Desired, Operation]] = {
+    "install 1+1": (None, aim(), Operation()),
+    "install 3+2": (None, aim(3, 2), Operation()),
+    "grow 1+1 to 3+2": (aim(), aim(3, 2), Operation()),
+    "shrink 3+2 to 1+1": (aim(3, 2), aim(), PRUNE),
+    "replace the first": (aim(3, 1), desired([cp(2), cp(3), cp(4)], [worker(1)]), PRUNE),
+    "control plane to worker": (aim(3, 1), desired([cp(1), cp(3)], [cp(2), worker(1)]), Operation()),
+    "next minor": (aim(3, 2), newer(aim(3, 2), "v1.37.2"), Operation()),
+    "two minors": (aim(1, 1), newer(aim(1, 1), "v1.38.0", "v1.37.2"), Operation()),
+    "settings": (aim(3, 1), replace(aim(3, 1), settings={"kubelet": {"maxPods": "9"}}), Operation()),
+    "runtime": (aim(1, 2), with_pieces(aim(1, 2), pause="pause:3.11"), Operation()),
+    "apps": (aim(), aim(apps=(AppAim("shop", "2"), AppAim("mail", "1"))), Operation()),
+    "delete": (aim(3, 1), aim(3, 1), DELETE),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_kill_at_any_micro_step_ends_as_an_unbroken_run(name: str) -> None:
+    before, after, operation = OPERATIONS[name]
+    start = built(before)
+    whole = deepcopy(start)
+    number = len(moments(whole, after, operation))
+    for tick in range(1, number + 1):
+        site = deepcopy(start)
+        with pytest.raises(KilledError):
+            go(site, after, operation, kill_at=tick)
+        ended = go(site, after, operation)
+        assert ended.done, (tick, number, ended)
+        assert state(site) == state(whole), (tick, number, site.log[-5:])
+        assert site.inits <= whole.inits + (before is None)
+
+
+@pytest.mark.parametrize("name", ["install 3+2", "grow 1+1 to 3+2", "shrink 3+2 to 1+1", "next minor"])
+def test_kills_on_kills_still_end(name: str) -> None:
+    before, after, operation = OPERATIONS[name]
+    start = built(before)
+    chance = random.Random(name)  # noqa: S311  (no secret)
+    whole = deepcopy(start)
+    number = len(moments(whole, after, operation))
+    for _ in range(30):
+        site = deepcopy(start)
+        for _ in range(6):
+            try:
+                go(site, after, operation, kill_at=chance.randint(1, number))
+            except KilledError:
+                continue
+        assert go(site, after, operation).done
+        assert state(site) == state(whole)
+
+
+def test_after_a_broken_delete_apply_brings_the_site_up() -> None:
+    of = aim(3, 1)
+    start = built(of)
+    for tick in range(1, len(moments(deepcopy(start), of, DELETE)) + 1):
+        site = deepcopy(start)
+        with pytest.raises(KilledError):
+            go(site, of, DELETE, kill_at=tick)
+        ended = go(site, of)
+        assert ended.done, (tick, ended)
+        assert site.api_up
+        assert len(site.members) == 3
+
+
+Fault = Callable[[Site, str], None]
+
+
+def stop_unit(site: Site, host: str) -> None:
+    units = site.machines[host].units
+    if "containerd.service" in units:
+        units["containerd.service"] = replace(units["containerd.service"], active=False)
+
+
+def edit_file(site: Site, host: str) -> None:
+    if CONTAINERD in site.machines[host].files:
+        site.machines[host].files[CONTAINERD] = FileState("by hand")
+
+
+def delete_node(site: Site, host: str) -> None:
+    machine = site.machines[host]
+    if machine.name in site.nodes and not site.nodes[machine.name].control_plane:
+        del site.nodes[machine.name]
+
+
+def lose_sysctl(site: Site, host: str) -> None:
+    site.machines[host].sysctls.pop("net/ipv4/ip_forward", None)
+
+
+def lose_blob(site: Site, host: str) -> None:
+    site.machines[host].blobs.pop("sha256:aa", None)
+
+
+def lose_app(site: Site, _host: str) -> None:
+    site.releases.pop("shop", None)
+
+
+def reinstall_worker(site: Site, host: str) -> None:
+    if not site.machines[host].traces.etcd_data:
+        site.reinstall(host)
+
+
+FAULTS: tuple[Fault, ...] = (
+    stop_unit, edit_file, delete_node, lose_sysctl, lose_blob, lose_app, reinstall_worker,
+)  # fmt: skip
+
+sites = st.tuples(
+    st.sets(st.sampled_from(ALL[:4]), min_size=1, max_size=3),
+    st.sets(st.sampled_from(ALL), max_size=3),
+    st.sampled_from(["v1.36.3", "v1.36.4", "v1.37.2"]),
+    st.sampled_from(["7", "9"]),
+)
+turns = st.tuples(
+    sites,
+    st.lists(st.tuples(st.sampled_from(FAULTS), st.sampled_from(ALL)), max_size=3),
+    st.lists(st.integers(1, 120), max_size=2),  # where runs are killed
+)
+
+
+@given(st.lists(turns, min_size=1, max_size=4))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_life_converges(
+    life: list[tuple[tuple[set[str], set[str], str, str], list[tuple[Fault, str]], list[int]]],
+) -> None:
+    site = Site.of(ALL)
+    version = "v1.36.3"
+    for (controls, others, wanted, value), faults, kills in life:
+        version = max(version, wanted)  # nobody goes back by `apply`
+        workers = sorted(others - controls)
+        of = desired(sorted(controls), workers, settings={"kubelet": {"maxPods": value}})
+        of = replace(of, versions=Versions("shop", version.removeprefix("v"), version, (version,)))
+        for fault, host in faults:
+            fault(site, host)
+        for kill in kills:
+            try:
+                go(site, of, PRUNE, kill_at=kill)
+            except KilledError:
+                continue
+        ended = go(site, of, PRUNE)
+        assert ended.done, ended
+        assert {member.address for member in site.members} == controls
+        assert {node.address for node in site.nodes.values()} == controls | set(workers)
+        again = go(site, of)
+        assert isinstance(again.decision, Plan)
+        assert again.stages == 0
