@@ -79,17 +79,32 @@ def test_one_name_for_two_images_in_one_archive_is_refused(tmp_path):
     assert "two different images have one name in it (the name is docker.io/acme/arch:1)" in said.text
 
 
-def test_the_mark_at_a_files_start_is_dropped(tmp_path, registry):
+@pytest.fixture
+def hub(tmp_path, registry):
+    """A registries.conf that leads docker.io to the stub registry."""
     for name in ("web:1.0", "db:1.0"):
         registry.put(f"docker.io/acme/{name}", MadeImage(name.encode()))
     conf = tmp_path / "registries.conf"
     conf.write_text(
         f'[[registry]]\nprefix = "docker.io"\nlocation = "{registry.host}/docker.io"\ninsecure = true\n'
     )
+    return {"CONTAINERS_REGISTRIES_CONF": str(conf)}
+
+
+def test_the_mark_at_a_files_start_is_dropped(tmp_path, hub):
     folder = case("bom-imagelist", tmp_path)
-    said = bundler(folder, "lock", ".", cache=tmp_path / "cache", CONTAINERS_REGISTRIES_CONF=str(conf))
+    said = bundler(folder, "lock", ".", cache=tmp_path / "cache", **hub)
     assert said.code == 0, said.text
     assert "docker.io/acme/db:1.0" in (folder / "Kubefile.lock").read_text()
+
+
+def test_a_bundle_without_kubernetes_says_that_it_is_an_app_bundle(tmp_path, hub):
+    folder = case("no-kubernetes-in-it", tmp_path)
+    words = ("make", ".", "-o", "x.run", "--runtime", runtime(tmp_path))
+    said = bundler(folder, *words, cache=tmp_path / "cache", **hub)
+    assert said.code == 0, said.text
+    assert "an app bundle: it installs no Kubernetes, so no site can apply it as it is" in said.out
+    assert "fix: begin with FROM kubernetes" in said.out
 
 
 def test_dockers_ignore_file_counts_where_there_is_no_other(tmp_path):
