@@ -2,9 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-_CHALLENGE = re.compile(r"\s*(?P<scheme>[A-Za-z]+)(?:\s+(?P<rest>.*))?", re.DOTALL)
+_SCHEME = re.compile(r"[\s,]*(?P<scheme>[A-Za-z][A-Za-z0-9-]*)(?=\s|,|$)(?!\s*=)")
+_TOKEN68 = re.compile(r"\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)")
+_BEST_FIRST = ("bearer", "basic")  # a token goes to one repository and runs out; a password does neither
 _PARAMETER = re.compile(
     r'\s*,?\s*(?P<key>[A-Za-z_]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s,"]+))'
 )
@@ -22,18 +25,31 @@ class Challenge:
 
 
 def parse_challenge(header: str) -> Challenge:
-    """Read a WWW-Authenticate header (RFC 9110, 11.6.1) with one challenge; unknown parameters are left."""
-    found = _CHALLENGE.match(header)
-    if found is None:
-        return Challenge("")
-    parameters: dict[str, str] = {}
-    rest, place = found["rest"] or "", 0
-    while pair := _PARAMETER.match(rest, place):
-        value = pair["token"] if pair["quoted"] is None else re.sub(r"\\(.)", r"\1", pair["quoted"])
-        parameters.setdefault(pair["key"].lower(), value)
-        place = pair.end()
-    known = {key: parameters.get(key, "") for key in ("realm", "service", "scope")}
-    return Challenge(found["scheme"].lower(), **known)
+    """The best challenge that a WWW-Authenticate header (RFC 9110, 11.6.1) offers, whatever their order.
+
+    Several headers are one with commas between them. Parameters that aren't known are left.
+    """
+    offered = list(_challenges(header))
+    for scheme in _BEST_FIRST:
+        for one in offered:
+            if one.scheme == scheme:
+                return one
+    return offered[0] if offered else Challenge("")
+
+
+def _challenges(header: str) -> Iterator[Challenge]:
+    place = 0
+    while found := _SCHEME.match(header, place):
+        place = found.end()
+        parameters: dict[str, str] = {}
+        while pair := _PARAMETER.match(header, place):
+            value = pair["token"] if pair["quoted"] is None else re.sub(r"\\(.)", r"\1", pair["quoted"])
+            parameters.setdefault(pair["key"].lower(), value)
+            place = pair.end()
+        known = {key: parameters.get(key, "") for key in ("realm", "service", "scope")}
+        yield Challenge(found["scheme"].lower(), **known)
+        if not parameters and (token := _TOKEN68.match(header, place)):
+            place = token.end()
 
 
 def read_token(body: bytes) -> str:

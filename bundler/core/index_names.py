@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from bundler.core.errors import BundlerError
-from bundler.core.index import App, Image, Index, OsPackage
+from bundler.core.index import App, AppKind, Image, Index, OsPackage
 from bundler.core.reference import Reference
 
 # Neither begins like an option, nor holds anything that a shell or a path could take for more than a word.
-_APP: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,51}[a-z0-9])?")  # 53: what Helm allows for a release
+_APP: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,51}[A-Za-z0-9])?")  # 53: what Helm allows
+_RELEASE: Final = re.compile(r"[a-z0-9._-]*")
 _PACKAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,199}")  # Debian Policy 5.6.1, and what rpm takes
 _SUITE: Final = re.compile(r"[a-z][a-z0-9]{0,39}:[a-z0-9][a-z0-9.-]{0,39}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -34,6 +35,8 @@ def name_faults(index: Index) -> Iterator[str]:
 
 def _app(app: App) -> Iterator[str]:
     yield from _unlike("app", app.name, _APP)
+    if app.kind is AppKind.HELM:
+        yield from _unlike("Helm release", app.name, _RELEASE)
     for name in app.env:
         yield from _unlike(f"app {app.name[:60]!r}: variable", name, _VARIABLE)
 

@@ -25,6 +25,7 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 MANIFEST_TYPES = (OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST)  # what a registry is asked for
 _INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
 _IMAGE_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+HELM_CONFIG = "application/vnd.cncf.helm.config.v1+json"
 _CONFIG_TYPES = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 _SCHEMA_1 = re.compile(r"application/vnd\.docker\.distribution\.manifest\.v1(\+|$)")
 _LAYER = re.compile(
@@ -151,6 +152,16 @@ class ManifestIndex:
         return next((d for d in self.manifests if d.platform is not None and platform.runs(d.platform)), None)
 
     @property
+    def inner(self) -> tuple[Descriptor, ...]:
+        """Further indexes in this one."""
+        return tuple(one for one in self.manifests if one.media_type in _INDEX_TYPES)
+
+    @property
+    def unlabelled(self) -> tuple[Descriptor, ...]:
+        """Manifests of images of which it doesn't say for which platform they are."""
+        return tuple(one for one in self.manifests if one.platform is None and one.media_type in _IMAGE_TYPES)
+
+    @property
     def platforms(self) -> tuple[Platform, ...]:
         """What there is to choose from, for messages."""
         known = {d.platform for d in self.manifests if d.platform is not None}
@@ -177,6 +188,9 @@ def parse_manifest(raw: bytes, media_type: str, where: object) -> Manifest | Man
     if kind in _INDEX_TYPES:
         return _index(raw, kind, document, where)
     config = _descriptor(document.get("config"), where)
+    if config.media_type == HELM_CONFIG:
+        fix = f"bring it as an app: APP NAME oci://{where}"
+        _unsupported(where, "it is a Helm chart, no container image", fix)
     if config.media_type not in _CONFIG_TYPES:
         _unsupported(where, f"it is no container image, but {config.media_type[:120]!r}")
     layers = tuple(_descriptor(e, where) for e in _entries(document, "layers", MAX_LAYERS, where))
@@ -338,8 +352,11 @@ def _broken(where: object, why: str) -> NoReturn:
     raise BundlerError("not a valid image", where=where, why=why, fix=fix, code=ExitCode.INTEGRITY)
 
 
-def _unsupported(where: object, why: str) -> NoReturn:
-    fix = "use an image that is built for Linux with OCI or Docker schema 2 manifests"
+def _unsupported(
+    where: object,
+    why: str,
+    fix: str = "use an image that is built for Linux with OCI or Docker schema 2 manifests",
+) -> NoReturn:
     raise BundlerError(
         "the image is of a kind that can't be bundled",
         where=where,

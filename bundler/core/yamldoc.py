@@ -273,14 +273,14 @@ class _Composer:
 
     def _mapping(self, event: yaml.MappingStartEvent, depth: int) -> _Node:
         self._plain(event, "map")
-        fields: dict[Any, _Field] = {}
-        merged: dict[Any, _Field] = {}
+        fields: dict[str, _Field] = {}
+        merged: dict[str, _Field] = {}
         weight = 1
         height = 0
         while not isinstance(inner := next(self._events), yaml.MappingEndEvent):
             line, column = self.place.of(inner)
             merge = isinstance(inner, yaml.ScalarEvent) and self._tag(inner) == _TAG + "merge"
-            key = None if merge else self._key(inner, depth)
+            key = "" if merge else self._key(inner, depth)
             value = next(self._events)
             node = self._node(value, depth + 1)
             weight += 1 + node.weight
@@ -299,15 +299,16 @@ class _Composer:
         value_of = {key: field.node.value for key, field in fields.items()}
         return _Node(value_of, line, column, weight, height + 1, fields)
 
-    def _key(self, event: yaml.Event, depth: int) -> Any:
+    def _key(self, event: yaml.Event, depth: int) -> str:
         node = self._node(event, depth + 1)
         if node.fields is not None or isinstance(node.value, list):
             self._stop(event, "yaml-key", "a key must be a plain value, not a mapping or a list")
-        return node.value
+        # As it is written: JSON's keys are texts, so `yes` is not `1`, but `1` is `"1"`.
+        return event.value if isinstance(event, yaml.ScalarEvent) else str(node.value)
 
-    def _merge(self, node: _Node, event: yaml.Event) -> dict[Any, _Field]:
+    def _merge(self, node: _Node, event: yaml.Event) -> dict[str, _Field]:
         """What `<<:` brings in: of several mappings the earlier one wins (yaml.org/type/merge.html)."""
-        found: dict[Any, _Field] = {}
+        found: dict[str, _Field] = {}
         for source in node.items or (node,):
             if source.fields is None:
                 self._stop(event, "yaml-merge", f"`<<` takes mappings, not {kind_of(source.value)}")

@@ -41,7 +41,11 @@ need dd head
 whole
 [ -z "$ask" ] || choose_platform
 case $ask$json in
-info) part "$info_offset" "$info_length"; exit ;;
+info)
+    part "$info_offset" "$info_length"
+    echo "signed by: $(signer)"
+    exit
+    ;;
 list) part "$list_offset" "$list_length"; exit ;;
 listyes) part "$index_offset" "$index_length"; exit ;;
 check)

@@ -104,10 +104,41 @@ $1"
 $1" ]
 }
 
+# The signature's armor, or nothing where there is none.
+signature_room() {
+    part $seal_offset $((2 * 4096)) | tail -c 4096 | tr '\000' '?'
+}
+
+# Print whose signature the file has, as ssh-keygen -l names a key; whether it is right is for --verify-sig to say.
+# An armor holds SSHSIG, a version of 4 bytes, then the key: 4 bytes with its length, and as many bytes.
+signer() {
+    room=$(signature_room)
+    case $room in '') echo 'nobody: this file is not signed' && return ;; esac
+    is_armor "$room" || { echo 'nobody can tell: the signature is damaged' && return; }
+    for tool in base64 od sha256sum; do
+        found=$(command -v $tool) || { echo "a key that --verify-sig names (this machine lacks $tool)" && return; }
+    done
+    text=$(printf '%s\n' "$room" | while read -r line; do
+        case $line in -*) ;; *) printf '%s\n' "$line" ;; esac
+    done)
+    # shellcheck disable=SC2046  # split into words on purpose
+    set -- $(printf '%s\n' "$text" | base64 -d | tail -c +11 | head -c 4 | od -An -tu1)
+    choose_sha256
+    sum=$(printf '%s\n' "$text" | base64 -d | tail -c +15 | head -c $(($3 * 256 + $4)) | sha256)
+    octal=''
+    while [ -n "$sum" ]; do
+        rest=${sum#??}
+        octal="$octal\\0$(printf %o "0x${sum%"$rest"}")"
+        sum=$rest
+    done
+    key=$(printf %b "$octal" | base64)
+    echo "SHA256:${key%%=*} (--verify-sig tells whether it is trusted)"
+}
+
 check() {
     part $seal_offset 4096 | {
         check_seal
-        room=$(part $seal_offset $((2 * 4096)) | tail -c 4096 | tr '\000' '?')
+        room=$(signature_room)
         case $room in
         '') ;;
         *)

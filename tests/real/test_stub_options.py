@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -76,6 +77,43 @@ def test_info_tells_where_the_archive_is(shell: list[str], product: Path) -> Non
     with Bundle.open(product) as bundle:
         archive = bundle.seal.section("archive")
     assert (int(lines["archive offset"]), int(lines["archive length"])) == (archive.offset, archive.length)
+
+
+def test_info_names_the_key_that_signed(shell: list[str], product: Path, tmp_path: Path) -> None:
+    assert "signed by: nobody: this file is not signed\n" in call(shell, product, "--info").stdout
+    for kind in ("ed25519", "rsa"):
+        key = tmp_path / kind
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(key)], check=True, timeout=60)
+        signed = tmp_path / f"{kind}.run"
+        shutil.copyfile(product, signed)
+        _sign(signed, key)
+        listed = subprocess.run(
+            ["ssh-keygen", "-l", "-f", f"{key}.pub"], check=True, capture_output=True, text=True, timeout=60
+        )
+        told = call(shell, signed, "--info")
+        assert f"signed by: {listed.stdout.split()[1]} (" in told.stdout, told.stderr
+        assert told.stderr == ""
+
+
+def _sign(path: Path, key: Path) -> None:
+    """With OpenSSH itself, over the seal's text, into the room behind it."""
+    data = path.read_bytes()
+    text = data[-8192:-4096].rstrip(b"\0")
+    signed = subprocess.run(
+        ["ssh-keygen", "-q", "-Y", "sign", "-n", "bundler", "-f", str(key)],
+        input=text, capture_output=True, check=True, timeout=60,
+    )  # fmt: skip
+    path.write_bytes(data[:-4096] + signed.stdout.ljust(4096, b"\n"))
+
+
+def test_a_closed_output_is_as_good_as_any(shell: list[str], product: Path, private: Path) -> None:
+    """As cron and units of systemd start programs."""
+    words = shlex.join([*shell, str(product), f"--target={private}", "plan"])
+    done = subprocess.run(
+        ["sh", "-c", f"{words} >&-"],
+        capture_output=True, text=True, timeout=60, check=False, env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
 
 
 def test_quiet_says_nothing_of_what_is_right(shell: list[str], product: Path) -> None:

@@ -43,6 +43,12 @@ def summary(made: Made) -> str:
 def _summary(made: Made) -> Iterator[str]:
     spec, seconds = made.spec, sum(phase.seconds for phase in made.phases)
     yield f"{made.path}: {spec.identity.name} {spec.identity.version} for {spec.platform}"
+    if is_app_bundle(spec):
+        yield "  an app bundle: it installs no Kubernetes, so no site can apply it as it is"
+        yield (
+            "    fix: begin with FROM kubernetes or FROM kubernetes-debian, or build on it with "
+            f"FROM {made.path.name}"
+        )
     counts = (
         (len(spec.apps), "app"),
         (len(spec.images), "image"),
@@ -61,6 +67,11 @@ def _summary(made: Made) -> Iterator[str]:
     if costs:
         yield "  what takes the room:"
         yield from (f"    {human(size):>9}  {name}" for name, size in costs)
+
+
+def is_app_bundle(spec: BundleSpec) -> bool:
+    """Whether it has something to launch and no Kubernetes to launch it on."""
+    return not spec.identity.kubernetes and bool(spec.apps or spec.commands)
 
 
 def _costs(spec: BundleSpec) -> Sequence[tuple[str, int]]:

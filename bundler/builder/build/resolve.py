@@ -99,9 +99,9 @@ def resolve(
             )
             for problem in found.check():
                 progress.say(f"warning: {problem}")
-            asked = _asked(staged.images)
+            wanted = asked(staged.images)
             images = resolve_images(
-                (*asked, *found.requests()),
+                (*wanted, *found.requests()),
                 store=store,
                 platform=platform,
                 registries=_registries(order),
@@ -109,7 +109,7 @@ def resolve(
                 supplied=(*staged.inherited.images, *supplied),
                 pinned=pinned.images,
             )
-            for line in remarks(found, asked, images, order.kubefile):
+            for line in remarks(found, wanted, images, order.kubefile):
                 progress.say(line)
             layout = lay_out(images, store)
         with clock.phase("packages"):
@@ -193,7 +193,7 @@ def _registries(order: Order) -> RegistryOptions:
     )
 
 
-def _asked(wishes: Iterable[ImageWish]) -> tuple[ImageRequest, ...]:
+def asked(wishes: Iterable[ImageWish]) -> tuple[ImageRequest, ...]:
     """IMAGE lines as requests. Raises Problems for all words that name no image."""
     requests: list[ImageRequest] = []
     problems: list[Problem] = []

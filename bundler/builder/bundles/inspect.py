@@ -60,8 +60,8 @@ def describe(path: Path, found: Signer, *, as_json: bool, platform: str = "") ->
         of = bundle.of(platform or bundle.index.platform)
         if as_json:
             return of.index.to_json().decode()
-        told = info(of.index, bundle.seal.section("archive"), of.own("index"), bundle.platforms)
-        return f"{told}signed by: {found.line()}\n\n{listing(of.index)}"
+        told = info(of.index, bundle.seal.section("archive"), of.own("index"), bundle.platforms, bundle.needs)
+        return f"{told}signed by: {found.line()}\n\n{listing(of.index, bundle.needs)}"
 
 
 def signer(path: Path, trusted: Sequence[str], *, now: float) -> Signer:

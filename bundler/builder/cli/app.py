@@ -1,6 +1,7 @@
 """The command line of the builder. Thin: options in, one call, and the one place that renders errors."""
 
 import gc
+import os
 import signal
 import sys
 import time
@@ -131,15 +132,24 @@ def lint_command(
     directory: opt.Directory = Path(),
     *,
     file: opt.KubefileFile = None,
+    platform: opt.OnePlatform = "linux/amd64",
+    build_arg: opt.BuildArgs = None,
+    ignore_image: opt.IgnoredImages = None,
     form: opt.Format = opt.LintFormat.TEXT,
 ) -> None:
-    """Check a Kubefile and tell all its problems at once."""
+    """Check a Kubefile and its build context, and tell all their problems at once; asks no network."""
     from bundler import __version__  # noqa: PLC0415  (lint needs little; keep it quick)
     from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue  # noqa: PLC0415  (as above)
     from bundler.builder.kubefile.lint import lint  # noqa: PLC0415  (as above)
     from bundler.builder.kubefile.render import as_json, as_sarif, as_text  # noqa: PLC0415  (as above)
 
-    report = lint(opt.kubefile_of(directory, file), Catalogue(default_catalogue()))
+    path, catalogue = opt.kubefile_of(directory, file), Catalogue(default_catalogue())
+    report = lint(path, catalogue)
+    if not report.errors:
+        from bundler.builder.cli.context_lint import with_context  # noqa: PLC0415  (as above; most of the builder)
+
+        context = opt.context_of(directory)
+        report = with_context(report, path, context, platform, build_arg or (), ignore_image or ())
     match form:
         case opt.LintFormat.TEXT:
             typer.echo(as_text(report), nl=False)
@@ -256,6 +266,7 @@ def _options(
 
 def main() -> NoReturn:
     """The program `bundler`: ends with one of the documented exit codes, and never with a traceback."""
+    _open_streams()
     gc.set_threshold(50_000)  # imports make many objects that stay; going through them took 60 ms of a build
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
@@ -279,6 +290,13 @@ def main() -> NoReturn:
         _tell(f"this is a bug in bundler: {type(error).__name__}: {error}\n  log: {keep(error)}")
         sys.exit(ExitCode.BUG)
     sys.exit(ExitCode.OK)
+
+
+def _open_streams() -> None:
+    """A stream that is closed, as under cron, takes what is said and keeps it to itself."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (for as long as we run)
 
 
 def _terminated(number: int, _: object) -> NoReturn:

@@ -128,6 +128,9 @@ PlatformName = Annotated[
         rich_help_panel=_INPUTS,
     ),
 ]
+OnePlatform = Annotated[
+    str, typer.Option("--platform", metavar="OS/ARCH", help="What the site's machines are.")
+]
 BuildArgs = Annotated[
     list[str] | None,
     typer.Option(

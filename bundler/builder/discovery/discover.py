@@ -232,7 +232,7 @@ def _read(file: File, path: str, store: Store) -> bytes:
 
 def _search_list(text: bytes, file: str, app: str, finds: Finds) -> None:
     """One image a line; what stands behind `#` is a comment."""
-    for number, line in enumerate(text.decode(errors="replace").splitlines(), start=1):
+    for number, line in enumerate(text.decode("utf-8-sig", errors="replace").splitlines(), start=1):
         name = line.partition("#")[0].strip()
         if name:
             location = Location(file, number, line.index(name) + 1)

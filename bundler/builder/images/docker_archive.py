@@ -7,7 +7,15 @@ config names, which proves that it is the right one, and the bundle's own compre
 import json
 from dataclasses import dataclass
 
-from bundler.builder.images.files import Archive, is_packed, read_small, refused, unknown_name, unpacked
+from bundler.builder.images.files import (
+    Archive,
+    each_once,
+    is_packed,
+    read_small,
+    refused,
+    unknown_name,
+    unpacked,
+)
 from bundler.builder.oci.model import ResolvedImage
 from bundler.builder.oci.pull import check_config
 from bundler.core.digest import Digest, verified
@@ -42,7 +50,9 @@ def read_docker(archive: Archive, wanted: str) -> tuple[ResolvedImage, ...]:
     Raises BundlerError (NOT_FOUND, INTEGRITY, INPUT).
     """
     entries = _entries(read_small(archive.files, "manifest.json", MAX_MANIFEST, archive.where), archive.where)
-    named = {Reference.parse(tag): entry for entry in entries for tag in entry.tags}
+    named = each_once(
+        ((Reference.parse(tag), entry) for entry in entries for tag in entry.tags), archive.where
+    )
     if not wanted and not named:
         raise refused(archive.where, "no image in it has a name")
     if wanted:

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bundler.builder.cache.store import Blob, Store
 from bundler.builder.lib import decompress
@@ -13,6 +13,9 @@ from bundler.builder.lib.tarstream import Entry, FileSource, Kind, entries
 from bundler.core.digest import CHUNK, read_chunks
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
+from bundler.core.reference import Reference
+
+_T = TypeVar("_T")
 
 MAX_MEMBERS = 1_000_000
 _MAX_NAMES = 128 << 20  # bytes of all paths and links together
@@ -218,6 +221,21 @@ def _damaged(where: object, why: str) -> BundlerError:
         fix="write it anew; if it was copied, compare checksums",
         code=ExitCode.INTEGRITY,
     )
+
+
+def each_once(named: Iterable[tuple[Reference, _T]], where: object) -> dict[Reference, _T]:
+    """Images by name. Raises BundlerError (INPUT) where one name stands for two different ones."""
+    found: dict[Reference, _T] = {}
+    for name, image in named:
+        if found.setdefault(name, image) != image:
+            raise BundlerError(
+                "two different images have one name in it",
+                where=where,
+                why=f"the name is {name}",
+                fix="write the archive anew with one image for each name",
+                code=ExitCode.INPUT,
+            )
+    return found
 
 
 def unknown_name(where: object, wanted: str, names: Iterable[str]) -> BundlerError:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from bundler.builder.cache.store import Blob, Store
-from bundler.builder.images.files import Archive, read_small, refused, unknown_name
+from bundler.builder.images.files import Archive, each_once, read_small, refused, unknown_name
 from bundler.builder.oci.client import RawManifest
 from bundler.builder.oci.model import ResolvedImage
 from bundler.builder.oci.pull import resolve
@@ -59,10 +59,13 @@ def _chosen(
         if full is None:
             raise refused(where, f"{wanted!r} is no full image name, and the layout knows no other")
         return ((full, match[0]),)
-    found = {full: entry for name, entry in named if (full := _full(name)) is not None}
+    found = each_once(
+        ((full, entry.digest) for name, entry in named if (full := _full(name)) is not None), where
+    )
+    entry_of = {entry.digest: entry for entry in listed}
     if not found:
         raise refused(where, "no image in it has a full name")
-    return tuple(found.items())
+    return tuple((full, entry_of[digest]) for full, digest in found.items())
 
 
 def _names(entry: Descriptor) -> list[str]:

@@ -17,10 +17,7 @@ from bundler.builder.kubefile.catalogue import (
 from bundler.builder.kubefile.instructions import (
     Add,
     App,
-    AppCmds,
-    AppEnv,
     Arg,
-    Cmds,
     Copy,
     Env,
     From,
@@ -28,15 +25,15 @@ from bundler.builder.kubefile.instructions import (
     Instruction,
     Kubefile,
     Label,
-    Launch,
 )
+from bundler.builder.kubefile.launching import check_apps, check_end
 from bundler.builder.kubefile.parser import Reading, read
 from bundler.builder.kubefile.runfile import read_run
-from bundler.builder.kubefile.source import Finding, Findings, Severity, did_you_mean
+from bundler.builder.kubefile.source import Finding, Findings, Severity
 from bundler.builder.kubefile.support import out_of_support
 from bundler.builder.kubefile.variables import check_variables
 from bundler.builder.kubefile.words import Word, expand, variables
-from bundler.core.errors import BundlerError, ExitCode, Location, Problems
+from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import AppRole
 
 _MAX_BASES = 32
@@ -106,8 +103,8 @@ def check(kubefile: Kubefile, catalogue: Catalogue, path: Path) -> tuple[Finding
     findings = Findings(kubefile.source)
     inherited = _check_from(kubefile, catalogue, path, findings)
     inherited = _with_blocks(inherited, kubefile, catalogue, path, findings)
-    _check_apps(kubefile.instructions, inherited, findings)
-    _check_end(kubefile.instructions, findings)
+    check_apps(kubefile.instructions, inherited.apps if inherited.complete else None, findings)
+    check_end(kubefile.instructions, findings)
     for instruction in kubefile.instructions:
         if isinstance(instruction, Add | App):
             _check_downloads(instruction, findings)
@@ -263,61 +260,6 @@ def _of_base(base: KubefileBase, catalogue: Catalogue, chain: tuple[Path, ...]) 
     env = {pair.name.text for i in instructions if isinstance(i, Env) for pair in i.values}
     ended = tuple(map(str, out_of_support(instructions, datetime.now(UTC).date())))
     return Inherited({**above.apps, **own}, above.env | env, above.complete, above.ended + ended)
-
-
-def _check_apps(instructions: tuple[Instruction, ...], inherited: Inherited, findings: Findings) -> None:
-    known = dict(inherited.apps)
-    own: dict[str, Location] = {}
-    for instruction in instructions:
-        match instruction:
-            case App(name=name, role=role):
-                if name.text in own:
-                    message = (
-                        f"{name.text} was defined in line {own[name.text].line}; this one takes its place"
-                    )
-                    findings.add(
-                        name.location, "app-twice", message, "give the apps two names, or remove one"
-                    )
-                own[name.text] = name.location
-                known[name.text] = role
-            case AppCmds(name=name) | AppEnv(name=name) if inherited.complete and name.text not in known:
-                hint = did_you_mean(name.text, tuple(known)) or "define it above with APP"
-                findings.add(name.location, "app-unknown", f"there is no app {name.text} above", hint)
-            case Launch(names=names) if inherited.complete:
-                _check_launch(names, known, findings)
-            case _:
-                pass
-
-
-def _check_launch(names: tuple[Word, ...], known: Mapping[str, AppRole], findings: Findings) -> None:
-    for word in names:
-        if word.text not in known and "$" not in word.text:
-            hint = did_you_mean(word.text, tuple(known)) or "define it above with APP"
-            findings.add(word.location, "launch-unknown-app", f"there is no app {word.text}", hint)
-    plugins = sorted(name for name, role in known.items() if role is AppRole.CNI)
-    if len(plugins) > 1 and not any(word.text in plugins for word in names):
-        hint = f"name one of {', '.join(plugins)} in LAUNCH"
-        findings.add(names[0].location, "launch-plugin-choice", "there are several CNI plug-ins", hint)
-
-
-def _check_end(instructions: tuple[Instruction, ...], findings: Findings) -> None:
-    """One LAUNCH or CMDS, at the end; the old CMD may stand anywhere and several times."""
-    launches = [i for i in instructions if isinstance(i, Launch)]
-    lists = [i for i in instructions if isinstance(i, Cmds)]
-    ends = [i for i in instructions if isinstance(i, Launch) or (isinstance(i, Cmds) and not i.old)]
-    if launches and lists:
-        hint = "keep LAUNCH, and give an app its commands with APPCMDS"
-        findings.add(lists[0].location, "launch-and-cmds", "there is a LAUNCH too", hint)
-    for extra in ends[1:]:
-        if type(extra) is type(ends[0]):
-            findings.add(
-                extra.location, "launch-twice", "there is one already", "write all names into one list"
-            )
-    for end in ends[:1]:
-        if end is not instructions[-1] and instructions[-1] not in ends:
-            findings.add(
-                end.location, "launch-not-last", "this must be the last instruction", "move it to the end"
-            )
 
 
 def _check_downloads(instruction: Add | App, findings: Findings) -> None:

@@ -12,7 +12,7 @@ from bundler.core.errors import BundlerError
 from bundler.core.index import NAMESPACE, AppRole
 
 _ROLES = {"APP": AppRole.APP, "CNI": AppRole.CNI, "CSI": AppRole.CSI}
-_APP_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,51}[a-z0-9])?")  # 53: what Helm allows for a release
+_APP_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,51}[A-Za-z0-9])?")  # 53: what Helm allows
 _SCHEMES = ("local://", "https://", "http://", *CHART_SCHEMES)
 
 
@@ -145,9 +145,6 @@ def cmd(reader: Reader) -> Cmds | None:
     if not text:
         reader.missing("a command", 'CMDS ["kubectl apply -f etc/app.yaml"]')
         return None
-    reader.fault(
-        reader.stated.location, "cmd-old-form", "CMD is an old form", f'write CMDS ["{text}"] at the end'
-    )
     listed = reader.json_strings() if text.startswith("[") else None
     return Cmds(location=reader.stated.location, lines=listed or (text,), old=True)
 
@@ -155,6 +152,6 @@ def cmd(reader: Reader) -> Cmds | None:
 def _good_name(word: Word, reader: Reader) -> bool:
     if _APP_NAME.fullmatch(word.text):
         return True
-    hint = "lower-case letters, digits, `-`, `.` and `_`, at most 53"
+    hint = "letters, digits, `-`, `.` and `_`, at most 53"
     reader.fault(word.location, "bad-app-name", f"not a name for an app: {word.text[:80]}", hint)
     return False

@@ -27,6 +27,7 @@ _REFUSED_RUN = {
 }
 _TRANSPORTS = ("docker-archive:", "oci-archive:", "oci:", "docker-daemon:", "docker://")
 _LATER_TRANSPORTS = ("containers-storage:", "dir:", "sif:", "ostree:")
+_ELSEWHERE = ("oci://", "chart+", "https://", "http://")
 _REFERENCE = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._\-/:@\[\]]*")
 
 
@@ -166,6 +167,13 @@ def _good_image(word: Word, reader: Reader) -> bool:
         kind = word.text.partition(":")[0]
         hint = "save it first: docker save -o image.tar NAME, then IMAGE docker-archive:image.tar"
         reader.fault(word.location, "bad-image", f"{kind}: is not supported yet", hint)
+        return False
+    if word.text.startswith(_ELSEWHERE):
+        hint = (
+            f"a chart is an app: APP NAME {word.text}, which brings its images, too; "
+            "an image is named without https:// or oci://"
+        )
+        reader.fault(word.location, "bad-image", f"this names a chart or a file: {word.text}", hint)
         return False
     if "$" in word.text or word.text.startswith(_TRANSPORTS) or _REFERENCE.fullmatch(word.text):
         return True

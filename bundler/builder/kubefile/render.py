@@ -45,12 +45,14 @@ def as_json(report: Report) -> str:
 
 def as_sarif(report: Report, version: str) -> str:
     """SARIF 2.1.0; `version` is bundler's own."""
+    others = {f.problem.rule: f.severity for f in report.findings if f.problem.rule not in RULES}
+    rules = [*RULES.values(), *(Rule(name, name, warning=_is_warning(at)) for name, at in others.items())]
     driver = {
         "name": "bundler lint",
         "version": version,
-        "rules": [_rule(rule) for rule in RULES.values()],
+        "rules": [_rule(rule) for rule in rules],
     }
-    order = list(RULES)
+    order = [rule.id for rule in rules]
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -58,6 +60,10 @@ def as_sarif(report: Report, version: str) -> str:
     }
     document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _is_warning(severity: Severity) -> bool:
+    return severity is Severity.WARNING
 
 
 def _rule(rule: Rule) -> dict[str, object]:

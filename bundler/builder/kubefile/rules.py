@@ -46,7 +46,7 @@ RULES = _table(
     Rule("bad-json", 'The list form is JSON: ["a", "b"], in double quotes.'),
     Rule(
         "bad-app-name",
-        "App names are lower-case letters, digits, `-`, `.` and `_`, as they become Helm releases.",
+        "App names are letters, digits, `-`, `.` and `_`; a chart's is a Helm release and has no capitals.",
     ),
     Rule(
         "bad-source",
@@ -80,9 +80,7 @@ RULES = _table(
         "from-unknown",
         "FROM names scratch, a catalogue entry, a folder, a Kubefile, a .run or a bundle in a registry (oci://…).",
     ),
-    Rule(
-        "from-unsupported", "An image can't be a base; a bundle in a registry is named oci://…", warning=True
-    ),
+    Rule("from-unsupported", "An image can't be a base; a bundle in a registry is named oci://…"),
     Rule("from-damaged", "A .run in FROM is whole, and of a form that this bundler reads."),
     Rule("from-platform", "A .run in FROM has the platform of the bundle that is made."),
     Rule("from-cycle", "A Kubefile can't be FROM itself."),
@@ -112,6 +110,7 @@ RULES = _table(
     Rule("add-archive", "ADD unpacks an archive only with --unpack.", warning=True),
     Rule("host-path", "Programs go to bin/: the bundle has its own tree, not the hosts'.", warning=True),
     Rule("undefined-variable", "A variable that nothing defines expands to nothing.", warning=True),
+    Rule("parenthesised-variable", "A variable is $NAME or ${NAME}; $(NAME) runs a command.", warning=True),
     Rule("secret-in-kubefile", "Whoever has the bundle can read ENV and APPENV.", warning=True),
     Rule("unused-build-arg", "--build-arg names an ARG of the Kubefile or of its base."),
     # files

@@ -20,6 +20,7 @@ TITLE_LABEL = "org.opencontainers.image.title"
 VERSION_LABEL = "org.opencontainers.image.version"
 
 _NO_VERSION = "0.0.0"
+_LONGEST_NAME = 128
 _KUBERNETES = re.compile(r"v?(\d+\.\d+\.\d+\S*)")
 _COPIES = 100_000  # files that links to folders may add
 
@@ -105,10 +106,11 @@ class BundleSpec:
 def identify(labels: Mapping[str, str], folder: str) -> Identity:
     """Name and versions from the labels; where they say no name, the Kubefile's folder gives it.
 
-    Raises BundlerError (INPUT) for a name or version that a file can't have, and for a Kubernetes version
-    that is none.
+    A title is for people; the name is made of it. Raises BundlerError (INPUT) for a title with a variable
+    that was not put in, a version that a file can't have, and a Kubernetes version that is none.
     """
-    name = labels.get(TITLE_LABEL) or re.sub(r"[^A-Za-z0-9._-]+", "-", folder).strip("-._") or "product"
+    title = labels.get(TITLE_LABEL, "")
+    name = title if "$" in title else _word(title) or _word(folder) or "product"
     label, kubernetes = kubernetes_label(labels)
     found = _KUBERNETES.fullmatch(kubernetes)
     if kubernetes and not found:
@@ -129,6 +131,11 @@ def identify(labels: Mapping[str, str], folder: str) -> Identity:
                 fix=f"set LABEL {said}=… to a word; $VARIABLES stand as they are in single quotes",
             )
     return Identity(name, version, f"v{found[1]}" if found else "")
+
+
+def _word(text: str) -> str:
+    """What a file can be called after a text: its letters, digits, `.`, `_`, with `-` for all else."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:_LONGEST_NAME].rstrip("-._")
 
 
 def tree_contents(tree: Tree) -> Iterator[Content]:

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from bundler.builder.net.proxies import through_proxy, usable_proxies
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.pushing import BUSY
 
@@ -26,7 +27,7 @@ CONNECT_TIMEOUT = 15.0  # seconds
 READ_TIMEOUT = 60.0  # seconds without a byte
 REDIRECTS = 10
 ATTEMPTS = 5  # in a row that bring nothing new
-LONGEST_WAIT = 60.0  # seconds: what we grant a server's Retry-After
+LONGEST_WAIT = 120.0  # seconds: what we grant a server's Retry-After; who asks for more is not waited for
 MOST_ATTEMPTS = 1000  # of one download, however little each brings
 
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
@@ -36,7 +37,8 @@ class BusyError(Exception):
     """A server asked us to come again; `wait` in seconds, or None where it didn't say when."""
 
     def __init__(self, status: int, reason: str, wait: float | None) -> None:
-        super().__init__(f"HTTP {status} {reason}")
+        asked = f", and asks to come again in {wait:.0f} s" if wait else ""
+        super().__init__(f"HTTP {status} {reason}{asked}")
         self.status = status
         self.wait = wait
 
@@ -68,13 +70,14 @@ def make_client(*, connections: int = 8, headers: Mapping[str, str] | None = Non
     """
     import httpx2  # noqa: PLC0415  (loaded by who uses the network)
 
-    return httpx2.Client(
-        verify=ssl.create_default_context(),
-        timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
-        limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
-        headers={"User-Agent": "bundler", **(headers or {})},
-        follow_redirects=False,
-    )
+    with usable_proxies():
+        return httpx2.Client(
+            verify=ssl.create_default_context(),
+            timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
+            limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
+            headers={"User-Agent": "bundler", **(headers or {})},
+            follow_redirects=False,
+        )
 
 
 @contextlib.contextmanager
@@ -117,7 +120,7 @@ def retrying(*, patience: Callable[[], bool] | None = None) -> Iterable[stamina.
         if not isinstance(error, (httpx2.TransportError, BusyError)) or _settled(error) or not go_on():
             return False
         if isinstance(error, BusyError) and error.wait is not None:
-            return min(error.wait, LONGEST_WAIT)
+            return False if error.wait > LONGEST_WAIT else error.wait
         return True
 
     return stamina.retry_context(on=hook, attempts=None, timeout=None, wait_initial=0.2, wait_max=10.0)
@@ -156,9 +159,15 @@ def explained(where: object, *, fix: str = "") -> Iterator[None]:
     try:
         yield
     except BusyError as error:
+        if error.wait is not None and error.wait > LONGEST_WAIT:
+            fix = (
+                fix
+                or f"run it again in {error.wait:.0f} s: what has arrived is kept; a login may lift the limit"
+            )
+            raise _network(where, f"the server answers {error}", fix) from error
         raise _network(where, f"the server answers {error} again and again", fix) from error
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise _network(where, _cause(error), fix) from error
+        raise _network(where, _cause(error) + through_proxy(error), fix) from error
 
 
 def download(

@@ -24,6 +24,9 @@ from bundler.core.oci import (
 )
 from bundler.core.reference import Reference
 
+_Way = tuple[*tuple[ManifestIndex, ...], Manifest]
+_DEEPEST = 4  # indexes in indexes
+_MOST_ASKED = 32  # manifests of one image that don't say for which platform they are
 _TAGS = "image-tag"  # kind of record: what a tag meant when it was last resolved
 
 
@@ -49,11 +52,12 @@ def resolve(
     Raises BundlerError: (NOT_FOUND) where there is none for the platform, and what the source raises.
     """
     top = _parsed(_top(source, ref, store), ref)
-    manifest = _for_platform(source, ref, top, platform, store)
+    way = _for_platform(source, ref, top, platform, store)
+    manifest = way[-1]
     config = _config(source, ref, manifest.config, store)
     check_config(config, ref, len(manifest.layers), platform)
     listed = (keep_list or ref.digest is not None) and isinstance(top, ManifestIndex)
-    kept = (top, manifest) if listed else (manifest,)
+    kept = (*way[:-1], manifest) if listed else (manifest,)
     if ref.digest is None:
         store.remember(_TAGS, str(ref), f"{top.descriptor.digest} {top.media_type}".encode())
     return ResolvedImage(
@@ -109,26 +113,86 @@ def _parsed(manifest: RawManifest, ref: Reference) -> Manifest | ManifestIndex:
     return parse_manifest(manifest.raw, manifest.media_type, ref)
 
 
+class _Lists:
+    """The way down through indexes to the manifest for one platform; what is asked on it is bounded."""
+
+    def __init__(self, source: Source, ref: Reference, platform: Platform, store: Store) -> None:
+        self._source = source
+        self._ref = ref
+        self._platform = platform
+        self._store = store
+        self._asked = 0
+        self.offered: set[Platform] = set()
+
+    def way(self, top: ManifestIndex, above: tuple[ManifestIndex, ...] = ()) -> _Way | None:
+        """From the topmost index to the manifest, or None where there is none for the platform."""
+        self.offered.update(top.platforms)
+        above = (*above, top)
+        chosen = top.choose(self._platform)
+        if chosen is not None and chosen not in top.inner:
+            return *above, self._manifest(chosen)
+        for one in top.inner if len(above) < _DEEPEST else ():
+            inner = self._parsed(one)
+            if isinstance(inner, ManifestIndex) and (found := self.way(inner, above)) is not None:
+                return found
+        named = next((manifest for one in top.unlabelled if (manifest := self._asked_for(one))), None)
+        return None if named is None else (*above, named)
+
+    def refuse(self) -> NoReturn:
+        """Raises BundlerError (NOT_FOUND) with what there is instead."""
+        offered = ", ".join(str(one) for one in sorted(self.offered)) or "nothing that names its platform"
+        _wrong_platform(self._ref, self._platform, f"it is offered for {offered}")
+
+    def _asked_for(self, what: Descriptor) -> Manifest | None:
+        """A manifest whose config says that it is for the platform; what is no image is passed over."""
+        try:
+            manifest = self._manifest(what)
+        except BundlerError as error:
+            if error.code is not ExitCode.UNSUPPORTED:
+                raise
+            return None
+        config = parse_config(_config(self._source, self._ref, manifest.config, self._store), self._ref)
+        self.offered.add(config.platform)
+        return manifest if self._platform.runs(config.platform) else None
+
+    def _manifest(self, what: Descriptor) -> Manifest:
+        found = self._parsed(what)
+        if isinstance(found, ManifestIndex):
+            _wrong_index(self._ref, what, found)
+        return found
+
+    def _parsed(self, what: Descriptor) -> Manifest | ManifestIndex:
+        self._asked += 1
+        if self._asked > _MOST_ASKED:
+            _wrong_platform(self._ref, self._platform, f"{_MOST_ASKED} manifests of its index were asked")
+        found = _parsed(manifest_by_digest(self._source, self._ref, what, self._store), self._ref)
+        if len(found.raw) != what.size:
+            _wrong_index(self._ref, what, found)
+        return found
+
+
 def _for_platform(
     source: Source, ref: Reference, top: Manifest | ManifestIndex, platform: Platform, store: Store
-) -> Manifest:
+) -> _Way:
+    """The indexes that lead to the manifest, and the manifest, last."""
     if isinstance(top, Manifest):
-        return top
-    chosen = top.choose(platform)
-    if chosen is None:
-        offered = ", ".join(str(one) for one in top.platforms) or "nothing that names its platform"
-        _wrong_platform(ref, platform, f"it is offered for {offered}")
-    found = _parsed(manifest_by_digest(source, ref, chosen, store), ref)
-    if len(found.raw) != chosen.size or not isinstance(found, Manifest):
-        raise BundlerError(
-            "the image's index is wrong about its manifest",
-            where=ref,
-            why=f"{chosen.digest} is {len(found.raw)} bytes of {found.media_type}, "
-            f"but stands there as {chosen.size} bytes of {chosen.media_type[:120]}",
-            fix="the registry is damaged or the image was put there wrongly; push it anew",
-            code=ExitCode.INTEGRITY,
-        )
+        return (top,)
+    lists = _Lists(source, ref, platform, store)
+    found = lists.way(top)
+    if found is None:
+        lists.refuse()
     return found
+
+
+def _wrong_index(ref: Reference, what: Descriptor, found: Manifest | ManifestIndex) -> NoReturn:
+    raise BundlerError(
+        "the image's index is wrong about its manifest",
+        where=ref,
+        why=f"{what.digest} is {len(found.raw)} bytes of {found.media_type}, "
+        f"but stands there as {what.size} bytes of {what.media_type[:120]}",
+        fix="the registry is damaged or the image was put there wrongly; push it anew",
+        code=ExitCode.INTEGRITY,
+    )
 
 
 def _config(source: Source, ref: Reference, what: Descriptor, store: Store) -> bytes:

@@ -63,6 +63,10 @@ def finished(draft: Draft, tree: Tree) -> App | Problem:
         kind = AppKind.KUBE
     if kind is None:
         return draft.problem
+    if kind is AppKind.HELM and draft.name != draft.name.lower():
+        message = f"{draft.name} is a chart, and the name of a Helm release has no capitals"
+        hint = f"write APP {draft.name.lower()}, here and where it is named"
+        return draft.source.problem(draft.location, "bad-app-name", message, hint)
     if draft.namespace and kind not in {AppKind.HELM, AppKind.KUBE}:
         message = f"{draft.name} is started by its own commands, which choose their namespaces themselves"
         return draft.source.problem(draft.location, "bad-flag", message, "take --namespace out")

@@ -68,6 +68,11 @@ def ordered(instruction: Copy | Add | App, scope: Scope, destination: str = "") 
     return replace(order, checksum=_checksum(instruction.checksum, scope), unpack=instruction.unpack)
 
 
+def is_elsewhere(instruction: Copy | Add | App, scope: Scope) -> bool:
+    """Whether it brings anything by a URL or from a registry."""
+    return any(scope.value(word).startswith(_URLS) for word in instruction.sources)
+
+
 def _destination(word: Word, scope: Scope) -> str:
     text = scope.value(word)
     with blamed(scope.source, word.location, "bad-path"):
@@ -86,8 +91,13 @@ class Bringer:
     """Carries orders out, with one folder as build context."""
 
     def __init__(self, context: Path, workshop: Workshop) -> None:
-        self._context = Context(context, workshop.store)
+        self._context = Context(context, workshop.store, workshop.keep)
         self._workshop = workshop
+
+    @property
+    def remark(self) -> str:
+        """What to know of how files are chosen, "" for nothing."""
+        return self._context.remark
 
     def missing(self, order: Order) -> tuple[Problem, ...]:
         """The sources that the build context hasn't got, or that lead out of it."""

@@ -11,6 +11,7 @@ from bundler.builder.charts.values import Values
 from bundler.builder.kubefile.catalogue import Catalogue
 from bundler.builder.kubefile.runfile import Bases, RunFile
 from bundler.builder.lib.progress import Progress, Silent
+from bundler.builder.stage.context import store_file
 from bundler.builder.tree.tree import Tree
 from bundler.core.archive import Bundle
 from bundler.core.digest import Digest
@@ -82,8 +83,8 @@ class Workshop:
     """Tools and settings of one build.
 
     platform: `linux/amd64`. build_args: --build-arg. log_file: where the whole story of the build is written,
-    told when a RUN fails. pinned_files: by URL, what a lock says that they are. `files` grows with each that
-    is fetched; a lock records them.
+    told when a RUN fails. keep: puts a file of the build context into the store. pinned_files: by URL, what a
+    lock says that they are. `files` grows with each that is fetched; a lock records them.
     """
 
     store: Store
@@ -95,5 +96,6 @@ class Workshop:
     log_file: Path | None = None
     charts: Charts = field(default_factory=NoCharts)
     bases: Bases = field(default_factory=NoBases)
+    keep: Callable[[Store, Path, str], Blob] = store_file
     pinned_files: Mapping[str, Digest] = field(default_factory=dict)
     files: list[TakenFile] = field(default_factory=list)

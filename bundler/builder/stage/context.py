@@ -3,12 +3,13 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.builder.cache.store import Blob, Store
-from bundler.builder.stage.ignore import NAME, Ignore, component, has_wildcard
+from bundler.builder.stage.ignore import DOCKERS, NAME, Ignore, component, has_wildcard
 from bundler.builder.tree.tree import Entry, File, Symlink, Tree, clean_path, join, normal_mode
 from bundler.core.digest import Digest, read_chunks
 from bundler.core.errors import BundlerError, ExitCode
@@ -33,10 +34,20 @@ class Source:
 class Context:
     """A folder and its .kubeignore."""
 
-    def __init__(self, root: Path, store: Store) -> None:
+    def __init__(
+        self, root: Path, store: Store, keep: Callable[[Store, Path, str], Blob] | None = None
+    ) -> None:
         self.root = root.resolve()
         self._store = store
+        self._keep = keep or store_file
         self._ignore = _read_ignore(self.root)
+
+    @property
+    def remark(self) -> str:
+        """What to know of how its files are chosen, "" for nothing."""
+        if self._ignore.name != DOCKERS or not self._ignore.rules:
+            return ""
+        return f"{DOCKERS} says what is left out of {self.root}; write {NAME} for rules of the bundle's own"
 
     def find(self, text: str) -> tuple[Source, ...]:
         """What `text` names, sorted: one file or folder, or several by a pattern.
@@ -47,7 +58,7 @@ class Context:
         names = sorted(self._matches(pattern)) if has_wildcard(pattern) else [pattern]
         found = tuple(self._source(name) for name in names if not (name and self._ignore.excludes(name)))
         if not found:
-            why = f"{NAME} leaves it out" if names and (self.root / names[0]).exists() else ""
+            why = f"{self._ignore.name} leaves it out" if names and (self.root / names[0]).exists() else ""
             raise BundlerError(
                 f"there is no {text} in the build context",
                 where=self.root,
@@ -140,15 +151,41 @@ class Context:
 
     def _file(self, path: Path, mode: int | None) -> File:
         found = path.stat()
+        name = path.relative_to(self.root)
         if not stat.S_ISREG(found.st_mode):
             raise BundlerError(
-                "only files, folders and symbolic links can be copied",
+                f"{name} is {_special(found.st_mode)}; only files, folders and symbolic links can be copied",
                 where=path,
                 code=ExitCode.INPUT,
-                fix=f"remove it, or name it in {NAME}",
+                fix=f"remove it, or write {name} into {NAME}",
             )
-        blob = store_file(self._store, path, str(path))
+        with _readable(path, f"{name} can't be read"):
+            blob = self._keep(self._store, path, str(path))
         return File(normal_mode(found.st_mode) if mode is None else mode, blob.size, blob.digest)
+
+
+def _special(mode: int) -> str:
+    kinds = {
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "no file")
+
+
+@contextmanager
+def _readable(path: Path, what: str) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise BundlerError(
+            what,
+            where=path,
+            why=error.strerror or str(error),
+            code=ExitCode.INPUT,
+            fix=f"make it readable for the user who builds, or write it into {NAME}",
+        ) from error
 
 
 def _leads_out(name: str, path: Path, real: Path) -> BundlerError:
@@ -201,10 +238,13 @@ def _listed(folder: Path) -> list[str]:
 
 
 def _read_ignore(root: Path) -> Ignore:
-    path = root / NAME
-    try:
-        return Ignore.parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Ignore()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundlerError("it can't be read", where=path, why=str(error), code=ExitCode.INPUT) from error
+    for name in (NAME, DOCKERS):
+        try:
+            return Ignore.parse((root / name).read_text(encoding="utf-8-sig"), name)
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise BundlerError(
+                "it can't be read", where=root / name, why=str(error), code=ExitCode.INPUT
+            ) from error
+    return Ignore()

@@ -1,6 +1,6 @@
 """A Kubefile with its bases → the staged tree and what else the bundle is told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from bundler.builder.kubefile.instructions import (
 from bundler.builder.kubefile.scope import Scope
 from bundler.builder.kubefile.source import did_you_mean
 from bundler.builder.kubefile.words import Word
+from bundler.builder.oci.model import LocalSource, parse_source
 from bundler.builder.stage.apps import Draft, draft
 from bundler.builder.stage.block_rules import check_apps, labels_of
 from bundler.builder.stage.bring import Bringer, ordered
@@ -38,18 +39,34 @@ from bundler.builder.stage.load import Loaded, all_files
 from bundler.builder.stage.run import run
 from bundler.builder.stage.state import ImageWish, KubeWish, PackageWish, Staged, State, staged
 from bundler.builder.tree.tree import Tree
-from bundler.core.errors import ExitCode, Problem, Problems
+from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
 from bundler.core.versions import RANGE_HINT, valid_range
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """An instruction with the variables that hold at its line, and what its file has to work with."""
 
     instruction: Instruction
     scope: Scope
     context: Path
     bringer: Bringer
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All steps of a chain, file by file; scope: at the end of the last file."""
+
+    files: tuple[tuple[Loaded, tuple[Step, ...]], ...]
+    scope: Scope
+
+    @property
+    def steps(self) -> Iterator[Step]:
+        """Those of all files, in order."""
+        return (step for _, steps in self.files for step in steps)
+
+
+Do = Callable[[State, Step, Workshop], State]
 
 
 def evaluate(chain: Sequence[Loaded], workshop: Workshop) -> Staged:
@@ -60,35 +77,52 @@ def evaluate(chain: Sequence[Loaded], workshop: Workshop) -> Staged:
     """
     for finding in chain[-1].warnings:
         workshop.progress.say(f"{finding.severity}: {finding.problem}")
+    prepared = prepare(chain, workshop)
+    if missing := tuple(missing_sources(prepared.steps)):
+        raise Problems(missing, code=ExitCode.NOT_FOUND)
+    for remark in dict.fromkeys(step.bringer.remark for step in prepared.steps if _takes_files(step)):
+        if remark:
+            workshop.progress.say(f"note: {remark}")
+    base = chain[0].base
+    state = State() if base is None else begin_from(base, f"FROM in {chain[0].rest[0].location}", workshop)
+    state = perform(prepared, state, workshop, carried_out)
+    return staged(state, prepared.scope.env, prepared.scope.source)
+
+
+def prepare(chain: Sequence[Loaded], workshop: Workshop) -> Prepared:
+    """The steps of a chain with their variables, which depend on nothing that is done. Raises Problems."""
     base = chain[0].base
     scope = chain[0].scope if base is None else chain[0].scope.with_env(base.index.env)
-    files: list[tuple[Loaded, list[_Step]]] = []
+    files: list[tuple[Loaded, tuple[Step, ...]]] = []
     for loaded in all_files(chain):
         steps, scope = _steps(loaded, scope, workshop)
-        files.append((loaded, steps))
-    _check_sources([step for _, steps in files for step in steps])
-    state = State() if base is None else begin_from(base, f"FROM in {chain[0].rest[0].location}", workshop)
+        files.append((loaded, tuple(steps)))
+    return Prepared(tuple(files), scope)
+
+
+def perform(prepared: Prepared, state: State, workshop: Workshop, do: Do) -> State:
+    """What comes of all steps; do: what comes of one. Raises as `do`, and Problems for colliding blocks."""
     fresh = True  # LAUNCH and CMDS of a base are not inherited, those of blocks are
-    for loaded, steps in files:
+    for loaded, steps in prepared.files:
         before = replace(state, launch=(), commands=()) if fresh else state
         state = replace(before, launch=())
         for step in steps:
-            state = _carried_out(state, step, workshop)
+            state = do(state, step, workshop)
         if loaded.block:
             check_apps(before, state, loaded)
             state = replace(state, labels=labels_of(before, state, loaded))
         state = replace(state, launch=(*before.launch, *state.launch))
         fresh = not loaded.block
-    return staged(state, scope.env, scope.source)
+    return state
 
 
-def _steps(loaded: Loaded, before: Scope, workshop: Workshop) -> tuple[list[_Step], Scope]:
-    """The steps of one file and the scope at its end; variables depend on nothing that is done."""
+def _steps(loaded: Loaded, before: Scope, workshop: Workshop) -> tuple[list[Step], Scope]:
+    """The steps of one file and the scope at its end."""
     bringer = Bringer(loaded.context, workshop)
     scope = loaded.scope.after_from(before.env)
-    steps: list[_Step] = []
+    steps: list[Step] = []
     for instruction in loaded.rest:
-        steps.append(_Step(instruction, scope, loaded.context, bringer))
+        steps.append(Step(instruction, scope, loaded.context, bringer))
         match instruction:
             case Arg():
                 scope = scope.with_arg(instruction)
@@ -99,17 +133,37 @@ def _steps(loaded: Loaded, before: Scope, workshop: Workshop) -> tuple[list[_Ste
     return steps, scope
 
 
-def _check_sources(steps: Sequence[_Step]) -> None:
-    """All files that the build contexts lack, at once."""
-    problems: list[Problem] = []
+def missing_sources(steps: Iterable[Step]) -> Iterator[Problem]:
+    """All files that the build contexts lack."""
     for step in steps:
-        if isinstance(step.instruction, Copy | Add | App):
-            problems += step.bringer.missing(ordered(step.instruction, step.scope))
-    if problems:
-        raise Problems(tuple(problems), code=ExitCode.NOT_FOUND)
+        match step.instruction:
+            case Copy() | Add() | App() as instruction:
+                yield from step.bringer.missing(ordered(instruction, step.scope))
+            case Image(references=words):
+                yield from (problem for word in words if (problem := _missing_archive(word, step)))
+            case _:
+                pass
 
 
-def _carried_out(state: State, step: _Step, workshop: Workshop) -> State:
+def _takes_files(step: Step) -> bool:
+    return isinstance(step.instruction, Copy | Add | App)
+
+
+def _missing_archive(word: Word, step: Step) -> Problem | None:
+    """What names no image at all is told where images are resolved."""
+    try:
+        source = parse_source(step.scope.value(word), step.context)
+    except BundlerError:
+        return None
+    if not isinstance(source, LocalSource) or source.path == Path() or source.path.exists():
+        return None
+    message = f"there is no {source.path.name} in the build context"
+    hint = "paths count from the folder that is given to `bundler make`"
+    return step.scope.source.problem(word.location, "source-not-found", message, hint)
+
+
+def carried_out(state: State, step: Step, workshop: Workshop) -> State:
+    """What comes of one step. Raises as `evaluate` does."""
     match step.instruction:
         case Copy() | Add() as instruction:
             return replace(state, tree=step.bringer.bring(state.tree, ordered(instruction, step.scope)))
@@ -126,7 +180,7 @@ def _carried_out(state: State, step: _Step, workshop: Workshop) -> State:
 
 
 def _told(
-    state: State, instruction: Label | Launch | Cmds | KubeVersion | Image | Package, step: _Step
+    state: State, instruction: Label | Launch | Cmds | KubeVersion | Image | Package, step: Step
 ) -> State:
     """What goes to the bundle's index and changes no file."""
     value = step.scope.value
@@ -165,10 +219,15 @@ def _range(instruction: KubeVersion, scope: Scope) -> str:
     return text
 
 
-def _app(state: State, instruction: App, step: _Step, workshop: Workshop) -> State:
+def begun(instruction: App, scope: Scope) -> Draft:
+    """The app as APP, CNI or CSI begin it, without files. Raises Problems."""
+    namespace = scope.value(instruction.namespace) if instruction.namespace else ""
+    return draft(instruction, scope.source, namespace)
+
+
+def _app(state: State, instruction: App, step: Step, workshop: Workshop) -> State:
     """A new app, or one in the place of a former one of that name, whose files and settings are dropped."""
-    namespace = step.scope.value(instruction.namespace) if instruction.namespace else ""
-    made = draft(instruction, step.scope.source, namespace)
+    made = begun(instruction, step.scope)
     order = ordered(instruction, step.scope, made.path)
     others = {name: other for name, other in state.apps.items() if name != made.name}
     brought = step.bringer.bring(Tree(), order).subtree(made.path)

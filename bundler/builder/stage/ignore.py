@@ -1,9 +1,10 @@
-"""`.kubeignore`: what of the build context is never copied, by the rules of `.dockerignore`."""
+"""`.kubeignore`, else `.dockerignore`: what of the build context is never copied, by the latter's rules."""
 
 import re
 from dataclasses import dataclass
 
 NAME = ".kubeignore"
+DOCKERS = ".dockerignore"  # read where there is no .kubeignore
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """Rules in order; the last one that matches decides."""
+    """Rules in order; the last one that matches decides. name: the file's, "" where there is none."""
 
     rules: tuple[Rule, ...] = ()
+    name: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> "Ignore":
+    def parse(cls, text: str, name: str = NAME) -> "Ignore":
         """One pattern a line; `#` comments, `!` brings back, `**` spans folders; bad ones match nothing."""
         rules = []
         for line in text.splitlines():
@@ -62,7 +64,7 @@ class Ignore:
             if parts and ".." not in parts:
                 compiled = (None if part == "**" else component(part) for part in parts)
                 rules.append(Rule(tuple(compiled), pattern.startswith("!")))
-        return cls(tuple(rules))
+        return cls(tuple(rules), name)
 
     def excludes(self, path: str) -> bool:
         """Whether a path, relative to the context, is left out; a folder with all that is in it."""

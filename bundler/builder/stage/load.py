@@ -26,6 +26,7 @@ from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.oci import Platform
 
 MAX_BASES = 32
+_OF_THE_BASE = frozenset({"from-damaged", "from-unsupported"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,8 @@ def _load(
 ) -> Loaded:
     reading = read(read_kubefile(path), shown)
     findings = (*reading.findings, *check(reading.kubefile, catalogue, path))
-    # a damaged base is told by `_run`, with the exit code that this has
-    raise_errors(finding for finding in findings if finding.problem.rule != "from-damaged")
+    # what is wrong with the base itself is told by `_run` and `_base`, with the exit code that this has
+    raise_errors(finding for finding in findings if finding.problem.rule not in _OF_THE_BASE)
     warnings = tuple(finding for finding in findings if finding.severity is Severity.WARNING)
     scope = Scope(reading.kubefile.source, platform_variables(platform), build_args)
     instructions = reading.kubefile.instructions

@@ -2,12 +2,13 @@
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bundler.builder.kubefile.instructions import Run
 from bundler.builder.stage.build_context import Workshop
 from bundler.builder.stage.process import Ended, run_command
+from bundler.builder.stage.waiting import told_at_times
 from bundler.builder.tree.checkout import check_out, read_back
 from bundler.builder.tree.tree import Tree
 from bundler.core.digest import Digest
@@ -50,8 +51,8 @@ def run(instruction: Run, tree: Tree, env: Mapping[str, str], workshop: Workshop
             workshop.progress.log(f"{told} (done by the other build)")
             return kept
         workshop.progress.say(told)
-        with workshop.store.scratch() as scratch:
-            result = _execute(instruction, tree, variables, workshop, scratch)
+        with workshop.store.scratch() as scratch, told_at_times(told, workshop.progress) as heard:
+            result = _execute(instruction, tree, variables, workshop, scratch, heard)
         workshop.store.remember(_KIND, key, result.to_json())
         return result
 
@@ -81,7 +82,12 @@ def _recall(key: str, workshop: Workshop) -> Tree | None:
 
 
 def _execute(
-    instruction: Run, tree: Tree, variables: Mapping[str, str], workshop: Workshop, scratch: Path
+    instruction: Run,
+    tree: Tree,
+    variables: Mapping[str, str],
+    workshop: Workshop,
+    scratch: Path,
+    heard: Callable[[str], None],
 ) -> Tree:
     checkout = check_out(tree, workshop.store, scratch / "root")
     temporary = scratch / "tmp"
@@ -97,7 +103,7 @@ def _execute(
                 "BUNDLER_CACHE": str(workshop.store.root),
                 "TMPDIR": str(temporary),
             },
-            on_line=workshop.progress.log,
+            on_line=heard,
         )
     except OSError as error:
         raise _failed(instruction, workshop, str(error), ()) from error

@@ -2,15 +2,22 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from bundler.core.archive.recipes import Needed
 from bundler.core.archive.seal import Section
 from bundler.core.index import FORMAT, App, Image, Index, OsPackage
 from bundler.core.terminal import tame
 
 
-def info(index: Index, archive: Section, index_section: Section, platforms: Sequence[str] = ()) -> str:
+def info(
+    index: Index,
+    archive: Section,
+    index_section: Section,
+    platforms: Sequence[str] = (),
+    base: Needed | None = None,
+) -> str:
     """Name, version, platform and contents; one `key: value` a line.
 
-    platforms: all that the file is for, where they are several.
+    platforms: all that the file is for, where they are several. base: the bundle that this one rests on.
     """
     content = sum(member.size for member in index.members)
     suites = ", ".join(sorted({package.suite for package in index.packages}))
@@ -19,6 +26,7 @@ def info(index: Index, archive: Section, index_section: Section, platforms: Sequ
         ("version", index.version),
         ("platform", index.platform),
         *((("platforms", ", ".join(platforms)),) if len(platforms) > 1 else ()),
+        *((("rests on", rests_on(base)),) if base else ()),
         ("kubernetes", index.kubernetes or "none"),
         ("launches", ", ".join(index.launch) or f"{len(index.commands)} commands"),
         ("apps", len(index.apps)),
@@ -38,13 +46,20 @@ def info(index: Index, archive: Section, index_section: Section, platforms: Sequ
     return _lines(f"{key}: {value}" for key, value in pairs)
 
 
-def listing(index: Index) -> str:
-    """Everything inside, by kind, with sizes."""
-    return _lines(_listing(index))
+def rests_on(base: Needed) -> str:
+    """The bundle that a delta needs: name, version, and its seal's digest, which no other one has."""
+    return f"{base.name} {base.version}, seal {base.seal}"
 
 
-def _listing(index: Index) -> Iterator[str]:
+def listing(index: Index, base: Needed | None = None) -> str:
+    """Everything inside, by kind, with sizes. base: as `info` has it."""
+    return _lines(_listing(index, base))
+
+
+def _listing(index: Index, base: Needed | None) -> Iterator[str]:
     yield f"{index.name} {index.version} ({index.platform})"
+    if base is not None:
+        yield f"this file has only what changed; it rests on {rests_on(base)}"
     yield from _part("apps", (_app(app) for app in index.apps))
     yield from _part("images", (_image(image, index) for image in index.images))
     yield from _part("packages", (_package(package) for package in index.packages))

@@ -142,13 +142,14 @@ class BundleWriter:
         indexes = (index, *others)
         recipes = Recipes(self._recipes, self._base, self._lent)
         _check(indexes, archive, recipes)
-        self._add_texts(index, archive, indexes, lambda part: part)
+        base = recipes.base if recipes else None
+        self._add_texts(index, archive, indexes, lambda part: part, base)
         if recipes:
             self._add_section(RECIPES, [recipes.to_json()])
         for edition, other in zip(further, others, strict=True):
             named = partial(section_name, platform=other.platform)
             self._add_runtime(edition.runtime, named("runtime"))
-            self._add_texts(other, archive, indexes, named)
+            self._add_texts(other, archive, indexes, named, base)
         seal = self._write_stub(indexes, recipes)
         _check_size(seal, [each.platform for each in indexes])
         text_bytes = seal.to_bytes()
@@ -200,12 +201,17 @@ class BundleWriter:
             self._unpacked.append(stub.unpacked_size(stream.read()))
 
     def _add_texts(
-        self, index: Index, archive: Section, indexes: Sequence[Index], named: Callable[[str], str]
+        self,
+        index: Index,
+        archive: Section,
+        indexes: Sequence[Index],
+        named: Callable[[str], str],
+        base: Needed | None,
     ) -> None:
         platforms = [each.platform for each in indexes]
         section = self._add_section(named("index"), [index.to_json()])
-        self._add_section(named("info"), [text.info(index, archive, section, platforms).encode()])
-        self._add_section(named("list"), [text.listing(index).encode()])
+        self._add_section(named("info"), [text.info(index, archive, section, platforms, base).encode()])
+        self._add_section(named("list"), [text.listing(index, base).encode()])
 
     def _add_section(self, name: str, chunks: Iterable[bytes]) -> Section:
         stream = SectionStream(name, self._offset, self._behind)

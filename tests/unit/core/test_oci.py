@@ -120,7 +120,7 @@ def test_docker_images_are_read_too():
             manifest(config=CONFIG | {"mediaType": "application/vnd.cncf.helm.config.v1+json"}),
             oci.OCI_MANIFEST,
             ExitCode.UNSUPPORTED,
-            "helm",
+            "APP NAME oci://quay.io/a/b:1",
         ),
     ],
 )

@@ -29,14 +29,17 @@ def rules(text: str | bytes, limits: Limits | None = None) -> list[str]:
         ("base: &b {x: 1, y: 2}\nd: {<<: *b, y: 3}", {"base": {"x": 1, "y": 2}, "d": {"x": 1, "y": 3}}),
         ("d: {<<: [{x: 1}, {x: 2, z: 3}]}", {"d": {"x": 1, "z": 3}}),
         ("\ufeffa: 1", {"a": 1}),
-        ("1: a\ntrue: b", {1: "b"}),
+        ("1: a\nyes: b\nnull: c\n1.0: d", {"1": "a", "yes": "b", "null": "c", "1.0": "d"}),
+        ("k: &k yes\n*k : a", {"k": True, "True": "a"}),
     ],
 )
 def test_values(text: str, data: object) -> None:
-    if text.startswith("1:"):
-        assert rules(text) == ["yaml-duplicate-key"]  # Python holds 1 and true for the same key
-    else:
-        assert [document.data for document in load_all(text, "f.yaml")] == [data]
+    assert [document.data for document in load_all(text, "f.yaml")] == [data]
+
+
+@pytest.mark.parametrize("text", ["1: a\n'1': b", "yes: a\n'yes': b", "yes: 1\nyes: 2"])
+def test_keys_that_are_one_text_are_one_key(text: str) -> None:
+    assert rules(text) == ["yaml-duplicate-key"]
 
 
 def test_several_documents_keep_their_lines() -> None:

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from bundler.builder.build.report import Made, Phase, summary
 from bundler.builder.cache.partial import Blob
 from bundler.builder.model.spec import BundleSpec, Content, Identity
@@ -49,3 +51,28 @@ def test_the_summary_tells_what_takes_time_and_room() -> None:
         "       2.0 MB  OS packages",
         "       1.0 MB  image two",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kubernetes", "commands", "told"),
+    [("", ("true",), True), ("v1.34.4", ("true",), False), ("", (), False)],
+)
+def test_a_bundle_that_launches_without_kubernetes_says_what_it_is(
+    kubernetes: str, commands: tuple[str, ...], *, told: bool
+) -> None:
+    spec = BundleSpec(
+        identity=Identity("shop", "2.1", kubernetes),
+        platform="linux/amd64",
+        labels={},
+        env={},
+        apps=(),
+        launch=(),
+        commands=commands,
+        kube_versions=(),
+        images=(),
+        packages=(),
+        contents=(),
+    )
+    lines = summary(Made(Path("out/shop.run"), 1, spec, ())).splitlines()
+    assert any("an app bundle: it installs no Kubernetes" in line for line in lines) is told
+    assert any("FROM shop.run" in line for line in lines) is told

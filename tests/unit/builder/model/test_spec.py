@@ -134,8 +134,32 @@ def test_sealers_labels_say_the_version_where_ours_does_not():
     assert caught.value.where == "LABEL cluster.alpha.sealer.io/cluster-runtime-version"
 
 
-@pytest.mark.parametrize("label", ["org.opencontainers.image.title", "org.opencontainers.image.version"])
-@pytest.mark.parametrize("value", ["2.0-$V", "two words", "../up", "v" * 129])
+@pytest.mark.parametrize(
+    ("title", "folder", "name"),
+    [
+        ("My Shop", "x", "My-Shop"),
+        ("  Bäckerei / Kasse (2) ", "x", "B-ckerei-Kasse-2"),
+        ("../up", "x", "up"),
+        ("商店", "shop dir", "shop-dir"),
+        ("商店", "店", "product"),
+        ("v" * 129, "x", "v" * 128),
+        ("a" * 127 + " b", "x", "a" * 127),
+    ],
+)
+def test_a_title_is_for_people_and_the_name_is_made_of_it(title, folder, name):
+    assert identify({"org.opencontainers.image.title": title}, folder).name == name
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [
+        ("org.opencontainers.image.title", "2.0-$V"),
+        *(
+            ("org.opencontainers.image.version", value)
+            for value in ("2.0-$V", "two words", "../up", "v" * 129)
+        ),
+    ],
+)
 def test_a_name_that_no_file_can_have_is_told_with_its_label(label, value):
     """Before anything is fetched: the writer would find out when all else is done."""
     with pytest.raises(BundlerError) as caught:

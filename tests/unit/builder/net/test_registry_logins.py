@@ -176,6 +176,17 @@ def test_a_helper_that_is_none_is_an_error(keychain, name):
         ("Bearer realm=https://x,service=s", Challenge("bearer", "https://x", "s")),
         ('Bearer realm="a\\"b",error="insufficient_scope"', Challenge("bearer", 'a"b')),
         ('Basic realm="Registry"', Challenge("basic", "Registry")),
+        (
+            'Basic realm="x", Bearer realm="https://a.io/t",service="s",scope="repository:r:pull"',
+            Challenge("bearer", "https://a.io/t", "s", "repository:r:pull"),
+        ),
+        (
+            'Bearer realm="https://a.io/t", service="s, Basic x=y", Basic realm="x", charset="UTF-8"',
+            Challenge("bearer", "https://a.io/t", "s, Basic x=y"),
+        ),
+        ('Negotiate, Basic realm="x"', Challenge("basic", "x")),
+        ('Negotiate YII+/abc==, NTLM , , Bearer realm="https://x"', Challenge("bearer", "https://x")),
+        ('Digest realm="d", nonce="n"', Challenge("digest", "d")),
         ("", Challenge("")),
         ("Bearer", Challenge("bearer")),
         ('Bearer realm="', Challenge("bearer")),

@@ -141,6 +141,26 @@ def test_faults_stand_at_their_place(line, rule, column, site):
             assert error.where.column == column
 
 
+def test_a_special_file_is_named_with_its_kind(site):
+    (site.context / "run").mkdir()
+    os.mkfifo(site.context / "run/pipe")
+    with pytest.raises(Problems) as caught:
+        site.build("FROM scratch\nCOPY run etc/\n")
+    (problem,) = caught.value.problems
+    assert problem.message.startswith("run/pipe is a named pipe;")
+    assert problem.hint == "remove it, or write run/pipe into .kubeignore"
+
+
+def test_a_shell_app_may_have_capitals_and_a_chart_not(site):
+    site.write({"go.sh": "true\n", "c/Chart.yaml": "name: c\nversion: 1.0.0\n", "c/templates/a.yaml": ""})
+    staged = site.build('FROM scratch\nAPP orderDesk local://go.sh\nLAUNCH ["orderDesk"]\n')
+    assert [(app.name, app.kind) for app in staged.apps] == [("orderDesk", AppKind.SHELL)]
+    with pytest.raises(Problems) as caught:
+        site.build("FROM scratch\nAPP orderDesk local://c\n")
+    assert rules(caught) == [("bad-app-name", 2, 5)]
+    assert "APP orderdesk" in str(caught.value)
+
+
 def test_add_unpacks_only_when_asked(site):
     site.write({"src/d/a": "A"})
     with tarfile.open(site.context / "x.tgz", "w:gz") as archive:
