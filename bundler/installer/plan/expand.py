@@ -126,7 +126,9 @@ def _upgrade(context: Context, deed: Deed) -> tuple[Step, ...]:
             context, host, version, after=(ident(Phase.CONTROL_PLANE, primary, "upgrade-snapshot"),)
         )
     settled = ident(Phase.CONTROL_PLANE, host.address, "upgrade-settled")
-    return upgrade_node(context, host, version, after=(settled,))
+    # What lifts the cordon of an earlier run must not lift that of this one.
+    lifted = ident(Phase.NETWORK, primary, f"{Verb.UNCORDON.value}-{deed.subject}")
+    return upgrade_node(context, host, version, after=(settled, lifted))
 
 
 def context_node(deed: Deed, node: str) -> str:

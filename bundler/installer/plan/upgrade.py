@@ -19,8 +19,8 @@ from bundler.installer.site.model import Host
 _CONFIG: Final = f"{paths.STATE}/upgrade.yml"
 _STEADY: Final = 12  # seconds; a new kubelet starts its static pods anew within them
 _READY: Final = 300.0  # seconds from the kubelet's start to a Ready node
-# CreateJob: no node takes its Job while control planes refuse pods and workers are drained. CoreDNS: the Corefile
-# is ours, kubeadm leaves such a one alone, and our own step brings it up to date.
+# CreateJob: no node takes its Job while control planes refuse pods and workers are drained.
+# CoreDNS…: the Corefile is ours, kubeadm leaves such a one alone, and our own step brings it up to date.
 _CHECKS: Final = ("CreateJob", "CoreDNSMigration", "CoreDNSUnsupportedPlugins")
 
 

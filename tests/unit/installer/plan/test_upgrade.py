@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.decide import context_of
@@ -35,7 +36,7 @@ def test_a_worker_is_drained_and_takes_pods_again_when_it_is_ready():
         kit.CONTROL_PLANE,
         kit.CONTROL_PLANE,
     ]
-    assert all(before.id in behind.after for before, behind in zip(steps, steps[1:], strict=False))
+    assert all(before.id in behind.after for before, behind in pairwise(steps))
 
 
 def test_the_only_node_is_not_drained():
