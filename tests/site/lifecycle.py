@@ -36,6 +36,7 @@ def up(spec: SiteSpec, say: Say) -> None:
 
     Raises BundlerError: UNSUPPORTED (not on this host), STEP, NOT_READY, USAGE (up with other parameters).
     """
+    _allow_watches()
     require_support()
     groups = host_groups()
     with lock(spec.run_dir):
@@ -194,3 +195,13 @@ def _state(spec: SiteSpec, machine: Machine, groups: Groups) -> str:
         "disk filled": disk.is_filled(tree_of(spec, machine).disk),
     }
     return ", ".join(word for word, true in words.items() if true)
+
+
+def _allow_watches(wanted: int = 8192) -> None:
+    """All machines share this host's kernel: with its usual 128 inotify instances kube-proxy fails on some of them.
+
+    Only raised, never lowered, and left so: other sites of this host may count on it.
+    """
+    setting = Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(setting.read_text()) < wanted:
+        setting.write_text(str(wanted))

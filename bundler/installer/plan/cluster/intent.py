@@ -156,7 +156,7 @@ def _stored(view: View, record: Record) -> Mapping[str, str]:
     An upgrade brings the stored configuration along: what it comes to is noted when the upgrade is done.
     """
     found = view.api.stored if view.api else {}
-    if upgrading(view):
+    if record.operation and upgrading(view):
         return {name: text for name, text in record.stored.items() if name not in STORES}
     ours = {
         name: found[name]
