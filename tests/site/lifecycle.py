@@ -198,7 +198,7 @@ def _state(spec: SiteSpec, machine: Machine, groups: Groups) -> str:
 
 
 def _allow_watches(wanted: int = 8192) -> None:
-    """All machines share this host's kernel: with its usual 128 inotify instances kube-proxy fails on some of them.
+    """All machines share this host's kernel, whose usual 128 inotify instances are too few for them.
 
     Only raised, never lowered, and left so: other sites of this host may count on it.
     """

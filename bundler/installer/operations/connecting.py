@@ -18,7 +18,7 @@ from bundler.installer.transport.parallel import together
 from bundler.installer.transport.protocol import Transport
 
 _SILENCE: Final = frozenset({"BND-HOST-SILENT", "BND-CLUSTER-UNKNOWN"})
-_OF_HOSTS: Final = frozenset({ExitCode.HOST, ExitCode.TRUST, ExitCode.STEP})
+_OF_HOSTS: Final = frozenset({ExitCode.HOST, ExitCode.STEP})
 
 
 @dataclass(frozen=True, slots=True)
