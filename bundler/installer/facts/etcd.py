@@ -1,7 +1,9 @@
-"""etcd as its members describe it, and the arithmetic of its quorum."""
+"""etcd as its members describe it, and whether one of them may leave (site.quorum has the arithmetic)."""
 
 from dataclasses import dataclass
 from typing import Final
+
+from bundler.installer.site.quorum import Members, majority
 
 LAG_LIMIT: Final = 5000  # raft entries behind the leader; kubeadm's own bar for a learner is 90%
 
@@ -60,13 +62,6 @@ class EtcdObservation:
         return next((member for member in self.members if member.address == address), None)
 
 
-def majority(voters: int) -> int:
-    """How many of so many voters have to agree."""
-    return voters // 2 + 1
-
-
 def may_leave(voters: int, healthy: int, *, leaver_healthy: bool) -> bool:
     """Whether a voter can be removed: the removal is agreed on, and those who stay can agree afterwards."""
-    stay = voters - 1
-    left = healthy - leaver_healthy
-    return stay > 0 and healthy >= majority(voters) and left >= majority(stay)
+    return not Members(voters, healthy).obstacle_to_leaving(healthy=leaver_healthy)

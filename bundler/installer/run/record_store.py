@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.facts.etcd import majority
 from bundler.installer.facts.journal import RECORD, REMOVING
 from bundler.installer.scripts.render import script
+from bundler.installer.site.quorum import majority
 from bundler.installer.site.record import Record
 from bundler.installer.site.record_json import to_json
 from bundler.installer.transport.protocol import Transport

@@ -7,12 +7,13 @@ from functools import cached_property
 from statistics import median
 
 from bundler.installer.facts.api import ApiObservation, Node
-from bundler.installer.facts.etcd import EtcdObservation, majority
+from bundler.installer.facts.etcd import EtcdObservation
 from bundler.installer.facts.observed import HostObservation, Observed
 from bundler.installer.facts.seen import Present, value_of
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.site.desired import Desired, DesiredHost
 from bundler.installer.site.model import Role
+from bundler.installer.site.quorum import majority
 from bundler.installer.site.record import SCHEMA, HostState, Record, RecordedHost
 
 

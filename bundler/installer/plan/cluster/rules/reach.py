@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from bundler.core.errors import ExitCode
-from bundler.installer.facts.etcd import majority
 from bundler.installer.facts.seen import Unknown
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.steps import Finding, Refusal, Severity
 from bundler.installer.plan.cluster.view import Existence, View
+from bundler.installer.site.quorum import majority
 from bundler.installer.site.record import HostState
 
 

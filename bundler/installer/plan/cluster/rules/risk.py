@@ -5,10 +5,11 @@ from typing import Final
 
 from bundler.core.errors import ExitCode
 from bundler.installer.facts.api import Owner
-from bundler.installer.facts.etcd import LAG_LIMIT, Member, majority, may_leave
+from bundler.installer.facts.etcd import LAG_LIMIT, Member, may_leave
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.steps import Finding, Refusal, Severity, Step, Verb
 from bundler.installer.plan.cluster.view import Existence, View
+from bundler.installer.site.quorum import majority
 
 CLOCK_LIMIT: Final = 30.0  # seconds from the median
 _SECOND: Final = 86400.0
