@@ -11,7 +11,8 @@ import pytest
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal
-from bundler.installer.plan.steps import Deliver, Delivery, Phase, fingerprint
+from bundler.installer.plan.inputs import inputs_of
+from bundler.installer.plan.steps import Deliver, Delivery, Phase
 from bundler.installer.run.deliver import deliver
 from bundler.installer.site.model import Host, Login, Role
 from bundler.installer.transport.hostkeys import KnownHosts
@@ -78,9 +79,11 @@ class Place:
         finally:
             transport.close()
 
-    def noted(self) -> dict[str, str]:
+    def noted(self) -> dict[str, dict[str, str]]:
+        """The steps that succeeded, with what they were done with."""
         file = self.state / "journal"
-        return dict(journal.parse(file.read_text())) if file.exists() else {}
+        entries = journal.parse(file.read_text()) if file.exists() else {}
+        return {step: dict(entry.inputs) for step, entry in entries.items()}
 
 
 @pytest.fixture
@@ -114,7 +117,7 @@ def test_files_arrive_with_mode_and_are_noted(place: Place) -> None:
     for name, data in source.contents.items():
         assert (place.folder / "to" / name).read_bytes() == data
         assert (place.folder / "to" / name).stat().st_mode & 0o777 == 0o755
-    assert place.noted() == {"copy": fingerprint(step)}
+    assert place.noted() == {"copy": inputs_of(step)}
     ledger = (place.state / "ledger").read_text()
     assert f"file\t{place.folder}/to/sub/c\n" in ledger
     assert f"dir\t{place.folder}/to\n" in ledger
@@ -149,7 +152,7 @@ def test_a_cut_copy_counts_for_nothing_and_goes_on(place: Place) -> None:
     assert place.deliver(step, again) == 0
     assert again.asked == ["big"]  # the small one had arrived whole
     assert (place.folder / "to" / "big").read_bytes() == names["big"]
-    assert place.noted() == {"copy": fingerprint(step)}
+    assert place.noted() == {"copy": inputs_of(step)}
 
 
 @pytest.mark.usefixtures("hashing")
