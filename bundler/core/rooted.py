@@ -116,7 +116,7 @@ class Root:
         stands in the way, INTEGRITY, SPACE; and whatever `chunks` raises.
         """
         checked = chunks if digest is None else verified(chunks, digest=digest, size=size, name=str(path))
-        with self._told(path), self._parent(path, make=True) as parent:
+        with self._path_errors(path), self._parent(path, make=True) as parent:
             fd = os.open(path.name, _NEW_FILE, 0o600, dir_fd=parent)
             try:
                 with os.fdopen(fd, "wb", buffering=0) as out:
@@ -133,7 +133,7 @@ class Root:
 
         Raises BundlerError (INPUT) when there is none, or a link stands in the way.
         """
-        with self._told(path), self._parent(path, make=False) as parent:
+        with self._path_errors(path), self._parent(path, make=False) as parent:
             fd = os.open(path.name, _OLD_FILE, dir_fd=parent)
         with os.fdopen(fd, "rb") as stream:
             yield stream
@@ -163,7 +163,7 @@ class Root:
             os.close(current)
 
     @contextlib.contextmanager
-    def _told(self, path: RootedPath) -> Iterator[None]:
+    def _path_errors(self, path: RootedPath) -> Iterator[None]:
         """Say in words what the operating system refused."""
         where = self.folder / str(path)
         try:

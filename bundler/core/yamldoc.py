@@ -35,7 +35,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class YamlLimits:
     """How much one input may hold: bytes of text, levels of nesting, values with every alias followed."""
 
     size: int = 32 << 20
@@ -43,7 +43,7 @@ class Limits:
     values: int = 1_000_000
 
 
-DEFAULT = Limits()
+DEFAULT = YamlLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def load_all(
     text: str | bytes,
     file: str,
     *,
-    limits: Limits = DEFAULT,
+    limits: YamlLimits = DEFAULT,
     first: int = 1,
     doubled: Callable[[Problem], None] | None = None,
 ) -> tuple[Document, ...]:
@@ -214,7 +214,7 @@ class _Composer:
     """Builds values from the parser's events. PyYAML's own neither bounds depth nor sees duplicates."""
 
     def __init__(
-        self, text: str, place: _Place, limits: Limits, doubled: Callable[[Problem], None] | None
+        self, text: str, place: _Place, limits: YamlLimits, doubled: Callable[[Problem], None] | None
     ) -> None:
         self.problems: list[Problem] = []
         self.place = place

@@ -10,7 +10,7 @@ from pathlib import Path
 from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.net.fetch import Fetcher
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.state import Staged
 from bundler.builder.tree.checkout import check_out
 from tests.build_kit import evaluate
@@ -34,7 +34,7 @@ def built(name: str, folder: Path, **build_args: str) -> Iterator[Staged]:
         staged = evaluate(
             kubefile,
             kubefile.parent,
-            Workshop(store, fetcher, catalogue, "linux/amd64", build_args=build_args),
+            BuildContext(store, fetcher, catalogue, "linux/amd64", build_args=build_args),
         )
         check_out(staged.tree, store, folder)
         yield staged

@@ -16,7 +16,7 @@ from bundler.builder.net.fetch import Fetcher
 from bundler.builder.net.mirrors import Mirrors
 from bundler.builder.oci.client import RegistryOptions
 from bundler.builder.oci.model import ImageRequest, Silent, parse_source
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 from tests.build_kit import evaluate
@@ -164,7 +164,9 @@ def store(tmp_path):
 def stage(store, rules, **build_args):
     with Fetcher(store, mirrors=Mirrors.parse("\n".join(rules), "mirrors")) as fetcher:
         arguments = {"NETWORK": "none", **build_args}
-        shop = Workshop(store, fetcher, Catalogue(default_catalogue()), "linux/amd64", build_args=arguments)
+        shop = BuildContext(
+            store, fetcher, Catalogue(default_catalogue()), "linux/amd64", build_args=arguments
+        )
         return evaluate(KUBEFILE, KUBEFILE.parent, shop)
 
 

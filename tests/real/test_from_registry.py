@@ -13,7 +13,7 @@ import pytest
 from bundler.builder.artifact import work
 from bundler.builder.artifact.work import Around
 from bundler.builder.build import relock
-from bundler.builder.build.request import Order
+from bundler.builder.build.request import BuildRequest
 from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.kubefile.lint import lint
@@ -69,7 +69,7 @@ class Project:
 
     folder: Path
     registry: Registry
-    order: Order
+    request: BuildRequest
 
     def write(self, name: str, files: dict[str, str | bytes]) -> None:
         for file, content in files.items():
@@ -77,13 +77,13 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    def ordered(self, name: str, **more: object) -> Order:
+    def ordered(self, name: str, **more: object) -> BuildRequest:
         folder = self.folder / name
         target = self.folder / f"{name}.run"
-        order = replace(self.order, kubefile=folder / "Kubefile", context=folder, target=target)
-        if found := read(place(order.kubefile)):
-            order = replace(order, lock=found[0], lock_digest=found[1])
-        return replace(order, **more)
+        request = replace(self.request, kubefile=folder / "Kubefile", context=folder, target=target)
+        if found := read(place(request.kubefile)):
+            request = replace(request, lock=found[0], lock_digest=found[1])
+        return replace(request, **more)
 
     def built(self, name: str, cache: str = "cache", **more: object) -> Path:
         with Store(self.folder / cache) as store:
@@ -94,7 +94,7 @@ class Project:
             relock.lock([self.ordered(name)], store, Silent())
 
     def push(self, name: str, *runs: Path) -> Digest:
-        options = RegistryOptions(insecure=self.order.insecure)
+        options = RegistryOptions(insecure=self.request.insecure)
         with Store(self.folder / "pusher") as store:
             _, digest, _ = work.push(list(map(str, runs)), name, Around(store, options, Silent()))
         return digest
@@ -117,14 +117,14 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 @pytest.fixture
 def project(tmp_path: Path, registry: Registry) -> Project:
-    order = Order(
+    request = BuildRequest(
         kubefile=Path(),
         context=Path(),
         catalogue=Catalogue(default_catalogue()),
         runtime=run_kit.runtime(tmp_path / "runtime.tar.gz"),
         insecure=frozenset({registry.host}),
     )
-    made = Project(tmp_path, registry, order)
+    made = Project(tmp_path, registry, request)
     made.write("platform", {"Kubefile": BASE, "conf": "conf\n", "tool": os.urandom(700_000)})
     made.write("platform", {"seed/seed.sh": "echo seed\n"})
     write_layout(tmp_path / "platform/layout", layout_files({"quay.io/acme/shared:1": SHARED}))
@@ -347,7 +347,7 @@ def test_a_mirror_is_asked_and_the_name_stays(project: Project) -> None:
     project.write("shop", {"Kubefile": CHILD.format(base="oci://registry.invalid/acme/platform:3")})
     rule = Rule("registry.invalid", mirrors=(Mirror(project.registry.host, insecure=True),))
     project_mirrored = replace(
-        project, order=replace(project.order, mirrors=Mirrors(registries=Registries((rule,))))
+        project, request=replace(project.request, mirrors=Mirrors(registries=Registries((rule,))))
     )
     project_mirrored.locked("shop")
     (pin,) = project.ordered("shop").lock.inputs("linux/amd64").kubefiles

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bundler.builder.build import relock
-from bundler.builder.build.request import Order
+from bundler.builder.build.request import BuildRequest
 from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.kubefile.lint import lint
@@ -98,7 +98,7 @@ class Project:
     """Two folders, platform/ and shop/, the second FROM the .run of the first."""
 
     folder: Path
-    order: Order
+    request: BuildRequest
     mirror: debian_kit.Mirror
 
     def built(self, name: str, *, cache: str = "cache", said: Silent | None = None, **more: object) -> Path:
@@ -106,15 +106,15 @@ class Project:
         with Store(self.folder / cache) as store:
             return built(self.ordered(name, **more), store, said or Silent()).path
 
-    def ordered(self, name: str, **more: object) -> Order:
+    def ordered(self, name: str, **more: object) -> BuildRequest:
         folder = self.folder / name
         found = read(place(folder / "Kubefile"))
-        order = replace(
-            self.order, kubefile=folder / "Kubefile", context=folder, target=self.folder / f"{name}.run"
+        request = replace(
+            self.request, kubefile=folder / "Kubefile", context=folder, target=self.folder / f"{name}.run"
         )
         if found:
-            order = replace(order, lock=found[0], lock_digest=found[1])
-        return replace(order, **more)
+            request = replace(request, lock=found[0], lock_digest=found[1])
+        return replace(request, **more)
 
     def write(self, name: str, kubefile: str) -> None:
         (self.folder / name).mkdir(exist_ok=True)
@@ -135,14 +135,14 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[debian_kit.Mirr
 
 @pytest.fixture
 def project(tmp_path: Path, debian: debian_kit.Mirror) -> Project:
-    order = Order(
+    request = BuildRequest(
         kubefile=Path(),
         context=Path(),
         catalogue=Catalogue(default_catalogue()),
         sources=PackageSources({"debian": debian.uri}, {"debian": debian.keyring}),
         runtime=run_kit.runtime(tmp_path / "runtime.tar.gz"),
     )
-    made = Project(tmp_path, order, debian)
+    made = Project(tmp_path, request, debian)
     made.write("platform", BASE)
     made.write("shop", CHILD)
     texts = {
@@ -471,9 +471,9 @@ def test_lint_knows_the_bases_apps_and_variables(project: Project) -> None:
     project.built("platform")
     path = project.folder / "shop/Kubefile"
     path.write_text('FROM ../platform.run\nCOPY $TIER x\nAPPENV seed A=1\nLAUNCH ["seed"]\n')
-    assert lint(path, project.order.catalogue).findings == ()
+    assert lint(path, project.request.catalogue).findings == ()
     path.write_text('FROM ../platform.run\nCOPY $TEAR x\nLAUNCH ["sed"]\n')
-    found = [finding.problem.rule for finding in lint(path, project.order.catalogue).findings]
+    found = [finding.problem.rule for finding in lint(path, project.request.catalogue).findings]
     assert sorted(found) == ["launch-unknown-app", "undefined-variable"]
 
 

@@ -15,7 +15,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.gather import gather
 from bundler.installer.plan.steps import Await, Exec, Phase, Step
 from bundler.installer.run import hostlock
-from bundler.installer.run.actions import Captures, Desk, perform
+from bundler.installer.run.actions import Captures, StepContext, perform
 from bundler.installer.run.hostlock import Claim, held
 from bundler.installer.scripts.render import load
 from bundler.installer.site.model import Host, Login, Role
@@ -73,13 +73,13 @@ class Run:
     def __init__(self, place: Place, transport: SshTransport, claim: Claim) -> None:
         ledger = load("ledger.sh").replace("/var/lib/bundler", str(place.state))
         self.transport = transport
-        self.desk = Desk(Contents({}), claim.prelude() + ledger, Captures())
+        self.context = StepContext(Contents({}), claim.prelude() + ledger, Captures())
         self.state = place.state
 
     def do(self, step: Step) -> None:
         # Steps note themselves in the real journal; here in the place's own.
         transport = _Moved(self.transport, self.state)
-        perform(step, transport, self.desk, on_bytes=lambda _: None, on_line=lambda _: None)
+        perform(step, transport, self.context, on_bytes=lambda _: None, on_line=lambda _: None)
 
 
 class _Moved:

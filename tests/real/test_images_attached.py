@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bundler.builder.build import relock
-from bundler.builder.build.request import Order
+from bundler.builder.build.request import BuildRequest
 from bundler.builder.cache.store import Store
 from bundler.builder.images.layout import lay_out
 from bundler.builder.images.resolve import resolve_images
@@ -87,7 +87,7 @@ def test_the_lock_pins_them(tmp_path):
 
     def ordered(registry):
         found = read(place(folder / "Kubefile"))
-        return Order(
+        return BuildRequest(
             kubefile=folder / "Kubefile",
             context=folder,
             catalogue=Catalogue(default_catalogue()),

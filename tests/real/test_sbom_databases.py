@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.lib.tarstream import Content
+from bundler.builder.lib.tarstream import TarContent
 from bundler.builder.sbom.examine import examine
 from bundler.builder.sbom.merge import stated_licences
 from bundler.builder.sbom.model import Kind
@@ -40,7 +40,7 @@ def command(*argv: str) -> str:
 def found(place: str, path: Path, scratch: Path, mode: int = 0o644):
     """The packages that a file of this machine tells of when an image has it at `place`."""
     with path.open("rb") as stream:
-        fact = examine(place, mode, Content(read_chunks(stream), path.stat().st_size), scratch)
+        fact = examine(place, mode, TarContent(read_chunks(stream), path.stat().st_size), scratch)
     return fact.packages
 
 

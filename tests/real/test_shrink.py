@@ -18,7 +18,7 @@ import pytest
 from bundler.builder.bundles.split import split
 from bundler.core.archive import Bundle
 from bundler.core.archive.bases import opened
-from bundler.core.archive.recipes import Content
+from bundler.core.archive.recipes import MemberContent
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.steps import Delivery
@@ -337,7 +337,7 @@ def test_a_site_that_has_the_base_is_enough(
         (tmp_path / "file 0").write_bytes(b"changed")
         first = before.index.members[0]
         with pytest.raises(BundlerError) as caught:
-            list(site.chunks(Content(first.digest, first.size)))
+            list(site.chunks(MemberContent(first.digest, first.size)))
         assert caught.value.code is ExitCode.NOT_FOUND
         assert "name the .run of shop 1" in caught.value.fix
         assert digest not in site.digests()
@@ -361,7 +361,7 @@ def test_a_reader_that_stops_early_leaves_nobody_waiting(
     with Bundle.open(alone) as bundle:
         assert bundle.needs is not None
         site = SiteBase(host, bundle.needs)
-    chunks = iter(site.chunks(Content(Digest.of(data), len(data))))
+    chunks = iter(site.chunks(MemberContent(Digest.of(data), len(data))))
     assert next(chunks) == data[: 1 << 16]
     del chunks
     assert host.run("echo on", timeout=10).stdout == "on\n"

@@ -24,7 +24,7 @@ from bundler.installer.plan import site_pki as secrets
 from bundler.installer.plan.contents import blob_path
 from bundler.installer.plan.registry import links
 from bundler.installer.scripts import render as templates
-from bundler.installer.site.model import Host, Registry, Role, Secret, Site
+from bundler.installer.site.model import Host, Role, Secret, Site, SiteRegistry
 
 pytestmark = pytest.mark.real
 
@@ -149,7 +149,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     site = Site(
         "trial",
         (Host("127.0.0.1", frozenset({Role.CONTROL_PLANE})),),
-        registry=Registry("registry.internal", port, "ops", Secret("geheim")),
+        registry=SiteRegistry("registry.internal", port, "ops", Secret("geheim")),
     )
     made = secrets.renew(found="", site=site, now=datetime.now(UTC))
     store = tmp_path / "store"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from bundler.builder.artifact.model import RunArtifact
-from bundler.builder.artifact.partial_download import Arriving
+from bundler.builder.artifact.partial_download import PartialDownload
 from bundler.builder.artifact.transfer import fetch, locate, receive
 from bundler.builder.cache.store import Blob, Store
 from bundler.builder.kubefile.runfile import RunFile, run_file
@@ -110,7 +110,7 @@ class RegistryBases:
         with self._store.alone(_KIND, manifest.hex, lambda: self._progress.say(f"another build has {ref}")):
             missing = [each for each in members if self._store.find(each.digest, each.size) is None]
             parts = head.parts | _covering(head.artifact, list(head.stretches(missing, base.index)))
-            with Arriving(self._store.root / "partial" / f"{manifest.hex}.run", head.artifact) as file:
+            with PartialDownload(self._store.root / "partial" / f"{manifest.hex}.run", head.artifact) as file:
                 self._receive(ref, file, parts)
                 with Bundle.open(file.path) as bundle:
                     yield bundle
@@ -123,7 +123,7 @@ class RegistryBases:
         stretches = [(one.offset, one.length) for one in seal.sections if one.name.startswith(_TOLD)]
         parts = _covering(artifact, [(seal.offset, seals.LENGTH), *stretches])
         self._fetch(ref, parts)
-        with self._store.scratch() as folder, Arriving(folder / "head", artifact) as file:
+        with self._store.scratch() as folder, PartialDownload(folder / "head", artifact) as file:
             self._receive(ref, file, parts)
             with Bundle.open(file.path) as bundle:
                 run, recipes = run_file(bundle, str(platform)), bundle.recipes
@@ -137,7 +137,7 @@ class RegistryBases:
         if missing:
             fetch(self._source, ref, missing, self._store, self._options.at_once, self._progress)
 
-    def _receive(self, ref: Reference, file: Arriving, parts: Mapping[int, Descriptor]) -> None:
+    def _receive(self, ref: Reference, file: PartialDownload, parts: Mapping[int, Descriptor]) -> None:
         """To their places in a file."""
         jobs = self._options.at_once
         receive(self._streams, ref, file, _unique(parts), self._store, jobs, self._progress)

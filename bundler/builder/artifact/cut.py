@@ -20,20 +20,20 @@ MOST: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class PartRange:
     """Bytes of the file: where they start, and how many they are."""
 
     offset: int
     length: int
 
 
-def cut(seal: Seal, members: Iterable[Member]) -> tuple[Stretch, ...]:
+def cut(seal: Seal, members: Iterable[Member]) -> tuple[PartRange, ...]:
     """All parts in order; the same file is always cut in the same way. None is empty."""
     archive = seal.section("archive").offset
     edges = {0, seal.offset, seal.file_size}
     edges |= {section.offset for section in seal.sections}
     edges |= {archive + edge for member in _large(members) for edge in _ends(member)}
-    return tuple(Stretch(start, end - start) for start, end in pairwise(sorted(edges)))
+    return tuple(PartRange(start, end - start) for start, end in pairwise(sorted(edges)))
 
 
 def _large(members: Iterable[Member]) -> list[Member]:

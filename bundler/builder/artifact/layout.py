@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
-from bundler.builder.artifact.model import ARTIFACT, EMPTY, EMPTY_CONFIG, Parts, RunArtifact
+from bundler.builder.artifact.model import ARTIFACT, EMPTY, EMPTY_CONFIG, PartSizes, RunArtifact
 from bundler.builder.artifact.runfile import OnBytes
 from bundler.builder.cache.disk import remove_tree, space_told, write_all
 from bundler.builder.cache.store import Store
@@ -32,7 +32,7 @@ class _File:
 
 
 def save(
-    artifact: RunArtifact, parts: Parts, name: str, target: Path, on_bytes: OnBytes = lambda _: None
+    artifact: RunArtifact, parts: PartSizes, name: str, target: Path, on_bytes: OnBytes = lambda _: None
 ) -> None:
     """Write the layout: a tar where `target` ends in .tar, else a folder. It appears when it is complete.
 
@@ -79,7 +79,7 @@ def load(place: Path, wanted: str, store: Store) -> tuple[RunArtifact, LayoutPar
     return RunArtifact.parse(b"".join(parts.chunks(entry)), entry.media_type, place), parts
 
 
-def _files(artifact: RunArtifact, parts: Parts, name: str) -> Iterator[_File]:
+def _files(artifact: RunArtifact, parts: PartSizes, name: str) -> Iterator[_File]:
     top = artifact.descriptor
     entry = {**top.to_json(), "artifactType": ARTIFACT, "annotations": {_REF_NAME: name}}
     listing = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}

@@ -39,7 +39,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _WORD: Final = re.compile(r"[!-~]{1,200}")
 
 
-class Parts(Protocol):
+class PartSizes(Protocol):
     """Where the content of parts comes from."""
 
     def chunks(self, part: Descriptor) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ from bundler.core.oci import Descriptor
 _ENDING: Final = ".part"
 
 
-class Arriving:
+class PartialDownload:
     """The file at `path`, which one process at a time may hold; a context manager.
 
     What has arrived stays for the next run, until `commit` or `discard`. Several threads may fill it, each a
@@ -41,7 +41,7 @@ class Arriving:
         for part in artifact.parts:
             self._places.setdefault(part.digest, []).append(offset)
             offset += part.size
-        with self._told():
+        with self._write_errors():
             self.fd = self._open()
 
     @classmethod
@@ -63,7 +63,7 @@ class Arriving:
     def slot(self, part: Descriptor) -> "Slot":
         """The place of a part, with what has arrived of it."""
         slot = Slot(self, part, self._places[part.digest])
-        with self._told():
+        with self._write_errors():
             if not self.fresh:
                 slot.resume()
         return slot
@@ -78,7 +78,7 @@ class Arriving:
     def write_at(self, offset: int, chunk: bytes) -> None:
         """Write all of it. Raises BundlerError (SPACE, USAGE)."""
         view = memoryview(chunk)
-        with self._told():
+        with self._write_errors():
             while view:
                 done = os.pwrite(self.fd, view, offset)
                 view, offset = view[done:], offset + done
@@ -94,7 +94,7 @@ class Arriving:
 
     def commit(self, target: Path) -> None:
         """Give the file its name, in place of what had it."""
-        with self._told():
+        with self._write_errors():
             settle(self.fd, self.path, target, 0o777)
 
     def discard(self) -> None:
@@ -132,7 +132,7 @@ class Arriving:
             )
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _write_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -142,7 +142,7 @@ class Arriving:
 class Slot:
     """Where one part goes: a `Sink` of a download. `size`: bytes of it that are there."""
 
-    def __init__(self, file: Arriving, part: Descriptor, places: list[int]) -> None:
+    def __init__(self, file: PartialDownload, part: Descriptor, places: list[int]) -> None:
         self.size = 0
         self.resumed = False
         self._file = file

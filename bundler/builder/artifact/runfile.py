@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from bundler.builder.artifact.cut import Stretch, cut
-from bundler.builder.artifact.model import PART, Parts, RunArtifact
-from bundler.builder.artifact.partial_download import Arriving
+from bundler.builder.artifact.cut import PartRange, cut
+from bundler.builder.artifact.model import PART, PartSizes, RunArtifact
+from bundler.builder.artifact.partial_download import PartialDownload
 from bundler.core.archive import Bundle
 from bundler.core.archive.newfile import NewFile
 from bundler.core.digest import Digest, verified
@@ -20,7 +20,7 @@ OnBytes = Callable[[int], None]
 class RunParts:
     """The parts of an open .run, read at their places."""
 
-    def __init__(self, bundle: Bundle, places: Mapping[Digest, Stretch]) -> None:
+    def __init__(self, bundle: Bundle, places: Mapping[Digest, PartRange]) -> None:
         self._bundle = bundle
         self._places = places
 
@@ -40,7 +40,7 @@ def packed(path: Path, on_bytes: OnBytes = lambda _: None) -> Iterator[tuple[Run
     with Bundle.open(path) as bundle:
         bundle.check()
         whole = hashlib.sha256()
-        places: dict[Digest, Stretch] = {}
+        places: dict[Digest, PartRange] = {}
         parts = []
         for stretch in _cut(bundle):
             hasher = hashlib.sha256()
@@ -56,7 +56,12 @@ def packed(path: Path, on_bytes: OnBytes = lambda _: None) -> Iterator[tuple[Run
 
 
 def assemble(
-    artifact: RunArtifact, parts: Parts, target: Path, *, where: object, on_bytes: OnBytes = lambda _: None
+    artifact: RunArtifact,
+    parts: PartSizes,
+    target: Path,
+    *,
+    where: object,
+    on_bytes: OnBytes = lambda _: None,
 ) -> None:
     """Write the file that the parts make; it appears at `target` when it is whole and a .run.
 
@@ -72,7 +77,7 @@ def assemble(
         out.commit(0o777)
 
 
-def adopt(file: Arriving, old: Bundle) -> None:
+def adopt(file: PartialDownload, old: Bundle) -> None:
     """Take the parts that an older .run has in common with the one that is arriving."""
     wanted: dict[int, list[Descriptor]] = {}
     for part in file.artifact.blobs:
@@ -86,19 +91,19 @@ def adopt(file: Arriving, old: Bundle) -> None:
                 slot.settle(str(old.path))
 
 
-def _cut(bundle: Bundle) -> tuple[Stretch, ...]:
+def _cut(bundle: Bundle) -> tuple[PartRange, ...]:
     """Its parts, by the members of all its platforms."""
     return cut(bundle.seal, {member for index in bundle.indexes for member in index.members})
 
 
-def _is(bundle: Bundle, stretch: Stretch, part: Descriptor) -> bool:
+def _is(bundle: Bundle, stretch: PartRange, part: Descriptor) -> bool:
     hasher = hashlib.sha256()
     for chunk in bundle.raw(stretch.offset, stretch.length):
         hasher.update(chunk)
     return hasher.hexdigest() == part.digest.hex
 
 
-def finish(file: Arriving, target: Path, *, where: object, on_bytes: OnBytes = lambda _: None) -> None:
+def finish(file: PartialDownload, target: Path, *, where: object, on_bytes: OnBytes = lambda _: None) -> None:
     """Verify the file as a whole once all parts are there; then it appears at `target`.
 
     where, on_bytes and errors are those of `assemble`; what isn't right is removed.

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from bundler.builder.artifact.model import EMPTY, EMPTY_CONFIG, Parts, RunArtifact, chosen
-from bundler.builder.artifact.partial_download import Arriving, Slot
+from bundler.builder.artifact.model import EMPTY, EMPTY_CONFIG, PartSizes, RunArtifact, chosen
+from bundler.builder.artifact.partial_download import PartialDownload, Slot
 from bundler.builder.artifact.upload import Uploader
 from bundler.builder.cache.store import Blob, Store
 from bundler.builder.lib.parallel import Stop, run_all
 from bundler.builder.lib.progress import Counted, Progress, Transfer, transferring
 from bundler.builder.net.http import Sink
-from bundler.builder.oci.pull import Source, fetch_manifest, manifest_by_digest
+from bundler.builder.oci.pull import BlobSource, fetch_manifest, manifest_by_digest
 from bundler.core.errors import BundlerError
 from bundler.core.oci import Descriptor, ManifestIndex, Platform, parse_any
 from bundler.core.reference import Reference
@@ -43,7 +43,7 @@ class Moved:
 
 def push(
     artifact: RunArtifact,
-    parts: Parts,
+    parts: PartSizes,
     uploader: Uploader,
     jobs: int,
     progress: Progress,
@@ -66,7 +66,7 @@ def push(
     return _moved(artifact.blobs, sent)
 
 
-def locate(source: Source, ref: Reference, platform: Platform | None, store: Store) -> RunArtifact:
+def locate(source: BlobSource, ref: Reference, platform: Platform | None, store: Store) -> RunArtifact:
     """The bundle that a name means; of an index, the one for the platform. Its manifest is in the store.
 
     Raises BundlerError (NOT_FOUND, USAGE) as `chosen` does, UNSUPPORTED for what is no bundle, and what the
@@ -80,7 +80,7 @@ def locate(source: Source, ref: Reference, platform: Platform | None, store: Sto
 
 
 def fetch(
-    source: Source,
+    source: BlobSource,
     ref: Reference,
     parts: Sequence[Descriptor],
     store: Store,
@@ -109,7 +109,7 @@ def fetch(
 def receive(
     client: Streams,
     ref: Reference,
-    file: Arriving,
+    file: PartialDownload,
     parts: Sequence[Descriptor],
     store: Store,
     jobs: int,
@@ -127,7 +127,7 @@ def receive(
 
 class _Receive:
     def __init__(
-        self, client: Streams, ref: Reference, file: Arriving, store: Store, transfer: Transfer
+        self, client: Streams, ref: Reference, file: PartialDownload, store: Store, transfer: Transfer
     ) -> None:
         self.stop = Stop()
         self._client = client
@@ -146,7 +146,7 @@ class _Receive:
         name, there = f"{self._ref} ({part.digest})", slot.whole
         if not there and self._store.find(part.digest, part.size) is not None:
             self._advance(-slot.size)
-            slot.fill(self._told(self._store.chunks(Blob(part.digest, part.size), name=name)))
+            slot.fill(self._counted(self._store.chunks(Blob(part.digest, part.size), name=name)))
             there = True
         if not there:
             self._fetch(part, slot)
@@ -160,7 +160,7 @@ class _Receive:
             slot.restart()
             self._client.stream(self._ref, part, slot, self._advance)
 
-    def _told(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
             self._advance(len(chunk))
             yield chunk
@@ -170,7 +170,7 @@ class _Receive:
 
 
 class _Send:
-    def __init__(self, parts: Parts, uploader: Uploader, transfer: Transfer, stop: Stop) -> None:
+    def __init__(self, parts: PartSizes, uploader: Uploader, transfer: Transfer, stop: Stop) -> None:
         self._parts = parts
         self._uploader = uploader
         self._transfer = transfer

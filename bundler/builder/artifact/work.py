@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from bundler.builder.artifact import layout, transfer
-from bundler.builder.artifact.model import Parts, RunArtifact, index_of
+from bundler.builder.artifact.model import PartSizes, RunArtifact, index_of
 from bundler.builder.artifact.names import Names, StoredParts
-from bundler.builder.artifact.partial_download import Arriving
+from bundler.builder.artifact.partial_download import PartialDownload
 from bundler.builder.artifact.runfile import adopt, assemble, finish, packed
 from bundler.builder.artifact.transfer import Moved
 from bundler.builder.artifact.upload import Uploader
@@ -39,7 +39,7 @@ class Held:
     """A bundle at hand; `name` where it was called by one."""
 
     artifact: RunArtifact
-    parts: Parts
+    parts: PartSizes
     name: Reference | None
 
 
@@ -87,7 +87,7 @@ def pull(
         artifact = transfer.locate(client, ref, wanted, around.store)
         target = output or Path(f"{artifact.name}.run")
         _check_target(target)
-        with Arriving.beside(target, artifact) as file:
+        with PartialDownload.beside(target, artifact) as file:
             _take_over(file, target, old, around)
             moved = transfer.receive(
                 client, ref, file, artifact.blobs, around.store, around.options.at_once, around.progress
@@ -204,7 +204,7 @@ def _client(around: Around) -> Iterator[RegistryClient]:
         client.close()
 
 
-def _take_over(file: Arriving, target: Path, old: Path | None, around: Around) -> None:
+def _take_over(file: PartialDownload, target: Path, old: Path | None, around: Around) -> None:
     """What the file that is replaced, if it is a .run, and the earlier one that was named have in common."""
     earlier = [old] if old is not None else []
     if target.is_file():

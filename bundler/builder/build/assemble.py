@@ -8,7 +8,7 @@ from bundler.builder.cache.frames import StoredFrames
 from bundler.builder.cache.store import Store
 from bundler.builder.delta.model import Layer, Shrunk
 from bundler.builder.lib.progress import Counted, Progress, Transfer, transferring
-from bundler.builder.model.spec import BundleSpec, Content
+from bundler.builder.model.spec import BundleSpec, SpecContent
 from bundler.builder.runtime.freeze import stub_template
 from bundler.core.archive import BundleWriter
 from bundler.core.archive.deflate import inflated
@@ -20,7 +20,7 @@ from bundler.core.digest import read_chunks
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a .run is written, and where to; runtime: the frozen installer. The others are as in `Order`."""
+    """How a .run is written, and where to; runtime: the frozen installer. The rest: see `BuildRequest`."""
 
     target: Path
     runtime: Path
@@ -71,7 +71,9 @@ def write(spec: BundleSpec, shrunk: Shrunk, form: Form, *, store: Store, progres
     return Written(seal.file_size, layers)
 
 
-def add_contents(writer: BundleWriter, contents: Iterable[Content], store: Store, transfer: Transfer) -> None:
+def add_contents(
+    writer: BundleWriter, contents: Iterable[SpecContent], store: Store, transfer: Transfer
+) -> None:
     """Add each to the archive. Raises BundlerError (INTEGRITY, SPACE)."""
     for content in contents:
         counted = Counted(transfer)

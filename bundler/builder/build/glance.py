@@ -29,7 +29,7 @@ class Glance(Store):
                 hasher.update(chunk)
             size = stream.tell()
         digest = Digest(hasher.hexdigest())
-        store._noted[digest] = path  # noqa: SLF001  (its own method, in the form that a workshop takes)
+        store._noted[digest] = path  # noqa: SLF001  (its own method, in the form that a build context takes)
         return Blob(digest, size)
 
     def size(self, digest: Digest) -> int | None:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from bundler.builder.build.glance import Glance, HereOnly
 from bundler.builder.build.launching import launch_of
-from bundler.builder.build.request import Order
+from bundler.builder.build.request import BuildRequest
 from bundler.builder.build.resolve import asked, check
 from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.discovery.discover import discover
@@ -27,7 +27,7 @@ from bundler.builder.net.fetch import Fetcher
 from bundler.builder.oci.client import RegistryOptions
 from bundler.builder.stage.apps import Draft
 from bundler.builder.stage.bring import is_elsewhere
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.evaluate import (
     Prepared,
     Step,
@@ -46,15 +46,15 @@ _APPS = "application/apps/"
 _LATER = (("known only when it is built",),)
 
 
-def rehearse(order: Order) -> tuple[Finding, ...]:
+def rehearse(request: BuildRequest) -> tuple[Finding, ...]:
     """What a build of this order would be refused for, or warned of; its text has no errors.
 
     What depends on a RUN, on a download or on an ARG without a value is not judged.
     """
-    told = _Told(str(order.kubefile))
+    told = _Told(str(request.kubefile))
     with told.caught():
-        if not _is_base_open(order):
-            _rehearse(order, told)
+        if not _is_base_open(request):
+            _rehearse(request, told)
     return tuple(dict.fromkeys(told.findings))
 
 
@@ -91,39 +91,39 @@ class _Told:
             self.refused(error)
 
 
-def _is_base_open(order: Order) -> bool:
+def _is_base_open(request: BuildRequest) -> bool:
     """Whether FROM waits for a --build-arg."""
     waiting: set[str] = set()
-    for instruction in read(read_kubefile(order.kubefile), str(order.kubefile)).kubefile.instructions:
+    for instruction in read(read_kubefile(request.kubefile), str(request.kubefile)).kubefile.instructions:
         match instruction:
             case Arg(values=values):
                 waiting |= {pair.name.text for pair in values if pair.value is None}
             case From(base=base):
-                return bool(variables(base.text) & (waiting - order.build_args.keys()))
+                return bool(variables(base.text) & (waiting - request.build_args.keys()))
             case _:
                 break
     return False
 
 
-def _rehearse(order: Order, told: _Told) -> None:
-    chain = check(order)
+def _rehearse(request: BuildRequest, told: _Told) -> None:
+    chain = check(request)
     with (
         TemporaryDirectory() as folder,
         Glance(Path(folder)) as store,
         Fetcher(store, offline=True) as fetcher,
     ):
         charts = HereOnly(store, fetcher, RegistryOptions(frozenset(), offline=True), SdkHelm())
-        workshop = Workshop(
+        build_context = BuildContext(
             store=store,
             fetcher=fetcher,
-            catalogue=order.catalogue,
-            platform=order.platform,
-            build_args=order.build_args,
+            catalogue=request.catalogue,
+            platform=request.platform,
+            build_args=request.build_args,
             charts=charts,
             keep=Glance.note,
         )
         try:
-            prepared = prepare(chain, workshop)
+            prepared = prepare(chain, build_context)
         except Problems:
             return  # ${X:?why}: an ARG waits for its value; all else was told of the text
         waiting = _waiting(prepared)
@@ -132,9 +132,9 @@ def _rehearse(order: Order, told: _Told) -> None:
         if waiting or chain[0].in_registry is not None:
             return
         start = State() if chain[0].base is None else outline_of(chain[0].base)
-        state = perform(prepared, start, workshop, _Actor(told).do)
+        state = perform(prepared, start, build_context, _Actor(told).do)
         with told.caught():
-            _judge(staged(_judged(state), prepared.scope.env, prepared.scope.source), order, store, told)
+            _judge(staged(_judged(state), prepared.scope.env, prepared.scope.source), request, store, told)
 
 
 def _waiting(prepared: Prepared) -> frozenset[str]:
@@ -164,7 +164,7 @@ class _Actor:
 
     told: _Told
 
-    def do(self, state: State, step: Step, workshop: Workshop) -> State:
+    def do(self, state: State, step: Step, build_context: BuildContext) -> State:
         """What comes of a step; what goes wrong is noted, and the next one is tried."""
         match step.instruction:
             case Run():
@@ -177,7 +177,7 @@ class _Actor:
             case _:
                 pass
         try:
-            return carried_out(state, step, workshop)
+            return carried_out(state, step, build_context)
         except BundlerError as error:
             self.told.refused(error, step.instruction.location)
             if isinstance(step.instruction, App):
@@ -211,11 +211,11 @@ def _judged(state: State) -> State:
     return replace(state, apps=apps)
 
 
-def _judge(done: Staged, order: Order, store: Glance, told: _Told) -> None:
+def _judge(done: Staged, request: BuildRequest, store: Glance, told: _Told) -> None:
     """What is decided of the whole."""
     kubernetes = ""
     with told.caught():
-        kubernetes = identify(done.labels, order.context.resolve().name).kubernetes
+        kubernetes = identify(done.labels, request.context.resolve().name).kubernetes
     with told.caught():
         asked(done.images)
     if told.sure:
@@ -223,10 +223,10 @@ def _judge(done: Staged, order: Order, store: Glance, told: _Told) -> None:
             for _ in tree_contents(done.tree):
                 pass  # links that lead nowhere
     with told.caught():
-        _search(done, order, store, told, kubernetes)
+        _search(done, request, store, told, kubernetes)
 
 
-def _search(done: Staged, order: Order, store: Glance, told: _Told, kubernetes: str) -> None:
+def _search(done: Staged, request: BuildRequest, store: Glance, told: _Told, kubernetes: str) -> None:
     """Manifests and charts. After a RUN or a download only apps that are whole are judged."""
     seen = store.seen(done.tree)
     whole = {f"{_APPS}{app.name}/" for app in done.apps if not app.commands}
@@ -239,7 +239,7 @@ def _search(done: Staged, order: Order, store: Glance, told: _Told, kubernetes: 
         store,
         helm=SdkHelm(),
         launch=launch_of(launched, tree, store, kubernetes),
-        rules=rules_for(order.context, order.ignored),
+        rules=rules_for(request.context, request.ignored),
     )
     for problem in found.check():
         if told.sure:

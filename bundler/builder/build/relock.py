@@ -4,21 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bundler.builder.build.phases import Clock
-from bundler.builder.build.request import Order
+from bundler.builder.build.request import BuildRequest
 from bundler.builder.build.resolve import check, resolve
 from bundler.builder.cache.store import Store
 from bundler.builder.lib.progress import Progress
-from bundler.builder.lock.compare import Change, changes
+from bundler.builder.lock.compare import LockChange, changes
 from bundler.builder.lock.explain import explained
 from bundler.builder.lock.model import Inputs, PackagePin, Pin, SuitePin, place
 from bundler.builder.lock.naming import matching
 from bundler.builder.lock.text import write
 from bundler.core.errors import BundlerError
 
-Changes = Mapping[str, tuple[Change, ...]]  # by platform
+Changes = Mapping[str, tuple[LockChange, ...]]  # by platform
 
 
-def lock(orders: Sequence[Order], store: Store, progress: Progress) -> Changes:
+def lock(orders: Sequence[BuildRequest], store: Store, progress: Progress) -> Changes:
     """Lock what isn't yet, and drop what nothing needs any more; what is locked stays what it is.
 
     orders: one Kubefile for several platforms. Gives what changed. Raises as `resolve` does; the lock is then
@@ -28,7 +28,7 @@ def lock(orders: Sequence[Order], store: Store, progress: Progress) -> Changes:
     return _relocked(orders, kept, store, progress)
 
 
-def update(orders: Sequence[Order], names: Sequence[str], store: Store, progress: Progress) -> Changes:
+def update(orders: Sequence[BuildRequest], names: Sequence[str], store: Store, progress: Progress) -> Changes:
     """Resolve anew what the names stand for, everything where there are none, and lock that.
 
     Gives what changed. Raises BundlerError (NOT_FOUND) for a name that none of the platforms has.
@@ -84,7 +84,7 @@ def without(inputs: Inputs, names: Sequence[str]) -> Inputs:
 
 
 def _relocked(
-    orders: Sequence[Order], kept: Mapping[str, Inputs], store: Store, progress: Progress
+    orders: Sequence[BuildRequest], kept: Mapping[str, Inputs], store: Store, progress: Progress
 ) -> Changes:
     lock = before = orders[0].lock
     for order in orders:

@@ -17,7 +17,7 @@ from bundler.core.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BuildRequest:
     """What is to be built.
 
     context: the folder that COPY takes from. target: the .run, or None for NAME.run in the current

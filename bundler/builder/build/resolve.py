@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from bundler.builder.artifact.bases import RegistryBases
 from bundler.builder.build.launching import launch_of
 from bundler.builder.build.phases import Clock
-from bundler.builder.build.request import Order
+from bundler.builder.build.request import BuildRequest
 from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.charts.supply import ChartSupply
@@ -25,7 +25,7 @@ from bundler.builder.lock.compare import changes
 from bundler.builder.lock.model import Inputs, place
 from bundler.builder.lock.pins import Pins, pins
 from bundler.builder.model.lifetime import outlived
-from bundler.builder.model.spec import Base, BundleSpec, Content, identify, placed, tree_contents
+from bundler.builder.model.spec import BundleSpec, SpecBase, SpecContent, identify, placed, tree_contents
 from bundler.builder.net.fetch import Fetcher
 from bundler.builder.oci.client import RegistryOptions
 from bundler.builder.oci.model import ImageRequest, parse_source
@@ -37,7 +37,7 @@ from bundler.builder.packages import (
 )
 from bundler.builder.packages.inherited import Kept, keep
 from bundler.builder.runtime.helm_library import helm_content
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.evaluate import evaluate
 from bundler.builder.stage.load import Loaded, load_chain, with_base
 from bundler.builder.stage.state import ImageWish, Staged
@@ -62,30 +62,30 @@ class Resolved:
 
 
 def resolve(
-    order: Order, chain: tuple[Loaded, ...], store: Store, progress: Progress, clock: Clock
+    request: BuildRequest, chain: tuple[Loaded, ...], store: Store, progress: Progress, clock: Clock
 ) -> Resolved:
     """Decide what the bundle will be, and bring all of it into the store.
 
     chain: what `check` gave for this order. Raises BundlerError, Problems.
     """
-    platform = Platform.parse(order.platform)
-    pinned = pins(order.lock.inputs(order.platform))
+    platform = Platform.parse(request.platform)
+    pinned = pins(request.lock.inputs(request.platform))
     with (
         Fetcher(
             store,
-            mirrors=order.mirrors,
+            mirrors=request.mirrors,
             progress=progress,
-            offline=order.offline,
-            logins=order.logins,
+            offline=request.offline,
+            logins=request.logins,
         ) as fetcher,
-        RegistryBases(store, _registries(order), pinned.bases, progress) as bases,
+        RegistryBases(store, _registries(request), pinned.bases, progress) as bases,
     ):
-        charts = ChartSupply(store, fetcher, _registries(order), SdkHelm(), progress, pinned.charts)
-        workshop = _workshop(order, charts, bases, pinned)
+        charts = ChartSupply(store, fetcher, _registries(request), SdkHelm(), progress, pinned.charts)
+        build_context = _build_context(request, charts, bases, pinned)
         with clock.phase("stage"):
-            chain = with_base(chain, bases, order.platform)
-            staged = evaluate(chain, workshop)
-            identity = identify(staged.labels, order.context.resolve().name)
+            chain = with_base(chain, bases, request.platform)
+            staged = evaluate(chain, build_context)
+            identity = identify(staged.labels, request.context.resolve().name)
             if warning := outlived(identity.kubernetes, datetime.now(UTC).date()):
                 progress.say(f"warning: {warning}")
         with clock.phase("images"):
@@ -95,7 +95,7 @@ def resolve(
                 store,
                 helm=SdkHelm(),
                 launch=launch_of(staged, tree, store, identity.kubernetes),
-                rules=rules_for(order.context, order.ignored),
+                rules=rules_for(request.context, request.ignored),
             )
             for problem in found.check():
                 progress.say(f"warning: {problem}")
@@ -104,27 +104,27 @@ def resolve(
                 (*wanted, *found.requests()),
                 store=store,
                 platform=platform,
-                registries=_registries(order),
+                registries=_registries(request),
                 progress=ByName(progress),
                 supplied=(*staged.inherited.images, *supplied),
                 pinned=pinned.images,
             )
-            for line in remarks(found, wanted, images, order.kubefile):
+            for line in remarks(found, wanted, images, request.kubefile):
                 progress.say(line)
             layout = lay_out(images, store)
         with clock.phase("packages"):
             kept = _kept(staged, progress)
-            packages = _packages(order, kept.requests, workshop, fetcher, pinned)
+            packages = _packages(request, kept.requests, build_context, fetcher, pinned)
     contents = (
         *tree_contents(tree),
         *_image_files(layout),
-        *(Content(path, blob) for path, blob in kept.files),
+        *(SpecContent(path, blob) for path, blob in kept.files),
         *_package_files(packages),
-        *_helm(staged, order, store),
+        *_helm(staged, request, store),
     )
     spec = BundleSpec(
         identity=identity,
-        platform=order.platform,
+        platform=request.platform,
         labels=staged.labels,
         env=staged.env,
         apps=placed(staged),
@@ -136,17 +136,17 @@ def resolve(
         contents=tuple(sorted(contents, key=lambda content: content.path)),
         base=_base(chain[0].base),
     )
-    taking = Taking(workshop.files, charts, images, found.found, packages, staged.packages)
-    return Resolved(spec, tree, collect(chain, order.catalogue.root, taking), found, packages)
+    taking = Taking(build_context.files, charts, images, found.found, packages, staged.packages)
+    return Resolved(spec, tree, collect(chain, request.catalogue.root, taking), found, packages)
 
 
-def as_locked(order: Order, resolved: Resolved, progress: Progress) -> Resolved:
+def as_locked(request: BuildRequest, resolved: Resolved, progress: Progress) -> Resolved:
     """See how the build fits its lock. Raises Problems where it must fit and doesn't."""
-    path = place(order.kubefile)
-    different = changes(order.lock.inputs(order.platform), resolved.inputs)
-    if order.locked and different:
+    path = place(request.kubefile)
+    different = changes(request.lock.inputs(request.platform), resolved.inputs)
+    if request.locked and different:
         raise Problems(tuple(change.problem(str(path)) for change in different))
-    if order.lock.platforms and different:
+    if request.lock.platforms and different:
         progress.say(
             f"warning: {path} differs from this build in {len(different)} inputs; "
             "`bundler lock` brings it up to date"
@@ -154,42 +154,42 @@ def as_locked(order: Order, resolved: Resolved, progress: Progress) -> Resolved:
     return resolved
 
 
-def check(order: Order) -> tuple[Loaded, ...]:
+def check(request: BuildRequest) -> tuple[Loaded, ...]:
     """Read the Kubefile and its bases, once, before anything costs time; no registry is asked.
 
     Raises BundlerError and Problems.
     """
     return load_chain(
-        order.kubefile,
-        order.context,
-        order.catalogue,
-        platform=order.platform,
-        build_args=order.build_args,
+        request.kubefile,
+        request.context,
+        request.catalogue,
+        platform=request.platform,
+        build_args=request.build_args,
     )
 
 
-def _workshop(order: Order, charts: ChartSupply, bases: Bases, pinned: Pins) -> Workshop:
-    return Workshop(
+def _build_context(request: BuildRequest, charts: ChartSupply, bases: Bases, pinned: Pins) -> BuildContext:
+    return BuildContext(
         store=charts.store,
         fetcher=charts.fetcher,
-        catalogue=order.catalogue,
-        platform=order.platform,
-        build_args=order.build_args,
+        catalogue=request.catalogue,
+        platform=request.platform,
+        build_args=request.build_args,
         progress=charts.progress,
-        log_file=order.log_file,
+        log_file=request.log_file,
         charts=charts,
         bases=bases,
         pinned_files=pinned.files,
     )
 
 
-def _registries(order: Order) -> RegistryOptions:
+def _registries(request: BuildRequest) -> RegistryOptions:
     return RegistryOptions(
-        order.insecure,
-        at_once=order.jobs,
-        offline=order.offline,
-        mirrors=order.mirrors,
-        signatures=order.signatures,
+        request.insecure,
+        at_once=request.jobs,
+        offline=request.offline,
+        mirrors=request.mirrors,
+        signatures=request.signatures,
     )
 
 
@@ -210,8 +210,8 @@ def asked(wishes: Iterable[ImageWish]) -> tuple[ImageRequest, ...]:
     return tuple(requests)
 
 
-def _base(run: RunFile | None) -> Base | None:
-    return None if run is None else Base(run.index.name, run.index.version, run.seal)
+def _base(run: RunFile | None) -> SpecBase | None:
+    return None if run is None else SpecBase(run.index.name, run.index.version, run.seal)
 
 
 def _kept(staged: Staged, progress: Progress) -> Kept:
@@ -225,34 +225,38 @@ def _kept(staged: Staged, progress: Progress) -> Kept:
 
 
 def _packages(
-    order: Order, requests: tuple[PackageRequest, ...], workshop: Workshop, fetcher: Fetcher, pinned: Pins
+    request: BuildRequest,
+    requests: tuple[PackageRequest, ...],
+    build_context: BuildContext,
+    fetcher: Fetcher,
+    pinned: Pins,
 ) -> tuple[SuitePackages, ...]:
     return resolve_packages(
         requests,
-        store=workshop.store,
+        store=build_context.store,
         fetcher=fetcher,
         options=PackageOptions(
-            platform=order.platform,
+            platform=request.platform,
             now=time.time(),
-            sources=order.sources,
-            offline=order.offline,
-            refresh=order.refresh,
-            at_once=order.jobs,
+            sources=request.sources,
+            offline=request.offline,
+            refresh=request.refresh,
+            at_once=request.jobs,
             pinned=pinned.closures,
         ),
-        progress=workshop.progress,
+        progress=build_context.progress,
     )
 
 
-def _helm(staged: Staged, order: Order, store: Store) -> Iterator[Content]:
+def _helm(staged: Staged, request: BuildRequest, store: Store) -> Iterator[SpecContent]:
     """Helm itself, where there is a chart to install."""
     if any(app.kind is AppKind.HELM for app in staged.apps):
-        yield helm_content(order.platform, order.helm, store)
+        yield helm_content(request.platform, request.helm, store)
 
 
-def _image_files(layout: Layout) -> Iterator[Content]:
-    return (Content(file.path, file.blob, compressed=file.compressed) for file in layout.files)
+def _image_files(layout: Layout) -> Iterator[SpecContent]:
+    return (SpecContent(file.path, file.blob, compressed=file.compressed) for file in layout.files)
 
 
-def _package_files(packages: Iterable[SuitePackages]) -> Iterator[Content]:
-    return (Content(path, blob) for each in packages for path, blob in each.files)
+def _package_files(packages: Iterable[SuitePackages]) -> Iterator[SpecContent]:
+    return (SpecContent(path, blob) for each in packages for path, blob in each.files)

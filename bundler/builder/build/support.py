@@ -3,20 +3,20 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from bundler.builder.build.request import Order
+from bundler.builder.build.request import BuildRequest
 from bundler.builder.kubefile.runfile import RunFile
 from bundler.builder.kubefile.support import out_of_support, support_of, support_of_suite
 from bundler.builder.stage.load import Loaded
 
 
-def ended(chain: Iterable[Loaded], order: Order, today: date) -> Iterator[str]:
+def ended(chain: Iterable[Loaded], request: BuildRequest, today: date) -> Iterator[str]:
     """A line for each thing that had its last day of support before `today`, with its place."""
     for loaded in chain:
-        for each in out_of_support(loaded.kubefile.instructions, today, order.build_args):
+        for each in out_of_support(loaded.kubefile.instructions, today, request.build_args):
             yield f"{each.where}: {each}"
         if loaded.base is not None:
             yield from _of_run(loaded.base, today)
-        yield from ended(loaded.blocks, order, today)
+        yield from ended(loaded.blocks, request, today)
 
 
 def _of_run(run: RunFile, today: date) -> Iterator[str]:

@@ -8,12 +8,12 @@ from bundler.builder.build.assemble import Form, add_contents
 from bundler.builder.build.phases import Clock
 from bundler.builder.build.pipeline import account, installer, parts_of
 from bundler.builder.build.report import Made
-from bundler.builder.build.request import Order
+from bundler.builder.build.request import BuildRequest
 from bundler.builder.build.resolve import as_locked, resolve
 from bundler.builder.cache.store import Store
 from bundler.builder.images.combine import combined
 from bundler.builder.lib.progress import Progress, transferring
-from bundler.builder.model.spec import BundleSpec, Content
+from bundler.builder.model.spec import BundleSpec, SpecContent
 from bundler.builder.stage.load import Loaded
 from bundler.core.archive.platforms import Edition, check_platforms, tar_names
 from bundler.core.errors import BundlerError, ExitCode
@@ -25,7 +25,7 @@ class Joined:
     """All platforms together. contents: under their names in the tar; names: of each platform, by path."""
 
     specs: tuple[BundleSpec, ...]
-    contents: tuple[Content, ...]
+    contents: tuple[SpecContent, ...]
     names: tuple[dict[str, str], ...]
 
     @property
@@ -42,7 +42,7 @@ class Joined:
 
 
 def make_universal(
-    orders: Sequence[Order], chains: Sequence[tuple[Loaded, ...]], store: Store, progress: Progress
+    orders: Sequence[BuildRequest], chains: Sequence[tuple[Loaded, ...]], store: Store, progress: Progress
 ) -> Made:
     """Build one .run for all orders, which differ in platform, runtime and Helm's library only.
 
@@ -51,18 +51,19 @@ def make_universal(
     Raises BundlerError and Problems; the target is then left as it was.
     """
     clock = Clock(progress)
-    check_platforms([order.platform for order in orders])
+    check_platforms([request.platform for request in orders])
     with clock.phase("installer"):
-        runtimes = [installer(order, store, progress) for order in orders]
+        runtimes = [installer(request, store, progress) for request in orders]
     specs = [
-        _resolved(order, chain, store, progress, clock) for order, chain in zip(orders, chains, strict=True)
+        _resolved(request, chain, store, progress, clock)
+        for request, chain in zip(orders, chains, strict=True)
     ]
     check_alike(specs)
     shared = combined(specs, store)
     with clock.phase("bill of materials"):
         specs = [
-            account(order, having(spec, shared), runtime, store, progress)
-            for order, spec, runtime in zip(orders, specs, runtimes, strict=True)
+            account(request, having(spec, shared), runtime, store, progress)
+            for request, spec, runtime in zip(orders, specs, runtimes, strict=True)
         ]
     first, joined = orders[0], join(specs)
     target = first.target or Path(f"{specs[0].identity.name}.run")
@@ -73,10 +74,10 @@ def make_universal(
 
 
 def _resolved(
-    order: Order, chain: tuple[Loaded, ...], store: Store, progress: Progress, clock: Clock
+    request: BuildRequest, chain: tuple[Loaded, ...], store: Store, progress: Progress, clock: Clock
 ) -> BundleSpec:
-    own = Clock(progress, order.platform)
-    found = as_locked(order, resolve(order, chain, store, progress, own), progress)
+    own = Clock(progress, request.platform)
+    found = as_locked(request, resolve(request, chain, store, progress, own), progress)
     clock.phases += own.phases
     return found.spec
 
@@ -95,7 +96,7 @@ def check_alike(specs: Sequence[BundleSpec]) -> None:
             )
 
 
-def having(spec: BundleSpec, more: Sequence[Content]) -> BundleSpec:
+def having(spec: BundleSpec, more: Sequence[SpecContent]) -> BundleSpec:
     """The spec with further contents."""
     contents = sorted((*spec.contents, *more), key=lambda content: content.path)
     return replace(spec, contents=tuple(contents))
@@ -106,7 +107,7 @@ def join(specs: Sequence[BundleSpec]) -> Joined:
     platforms = [spec.platform for spec in specs]
     known = [{each.path: (each.blob.digest, each.mode) for each in spec.contents} for spec in specs]
     names = tar_names(platforms, known)
-    contents: dict[str, Content] = {}
+    contents: dict[str, SpecContent] = {}
     for spec, of in zip(specs, names, strict=True):
         for each in spec.contents:
             contents.setdefault(of[each.path], replace(each, path=of[each.path]))

@@ -40,7 +40,7 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MemberChange:
     """One difference.
 
     old, new: in words, None where there is none. grown: bytes by which it became larger, None where it has
@@ -79,7 +79,7 @@ class Difference:
 
     old: Side
     new: Side
-    changes: tuple[Change, ...]
+    changes: tuple[MemberChange, ...]
     fresh: int
     old_platforms: tuple[str, ...] = ()
     new_platforms: tuple[str, ...] = ()
@@ -115,17 +115,19 @@ class _Thing:
     size: int | None = None
 
 
-def _compared(section: Section, old: Mapping[str, _Thing], new: Mapping[str, _Thing]) -> Iterable[Change]:
+def _compared(
+    section: Section, old: Mapping[str, _Thing], new: Mapping[str, _Thing]
+) -> Iterable[MemberChange]:
     for name in sorted({*old, *new}):
         before, after = old.get(name), new.get(name)
         if before is None and after is not None:
-            yield Change(section, How.ADDED, name, None, after.told, after.size)
+            yield MemberChange(section, How.ADDED, name, None, after.told, after.size)
         elif before is not None and after is None:
-            yield Change(section, How.REMOVED, name, before.told, None, _negative(before.size))
+            yield MemberChange(section, How.REMOVED, name, before.told, None, _negative(before.size))
         elif before is not None and after is not None and before.same != after.same:
             sizes = before.size is not None and after.size is not None
             grown = (after.size or 0) - (before.size or 0) if sizes else None
-            yield Change(section, How.CHANGED, name, before.told, after.told, grown)
+            yield MemberChange(section, How.CHANGED, name, before.told, after.told, grown)
 
 
 def _negative(size: int | None) -> int | None:
@@ -202,13 +204,13 @@ def _files(index: Index) -> dict[str, _Thing]:
     """All that isn't told as an image or package, and isn't made from what is."""
     packages = {package.path for package in index.packages}
     return {
-        member.path: _Thing(_told(member), (member.digest, member.mode), member.size)
+        member.path: _Thing(_describe(member), (member.digest, member.mode), member.size)
         for member in index.members
         if not member.path.startswith(_ABOUT) and member.path not in packages
     }
 
 
-def _told(member: Member) -> str:
+def _describe(member: Member) -> str:
     return f"{member.size} bytes, {member.mode:o} ({member.digest.hex[:12]})"
 
 

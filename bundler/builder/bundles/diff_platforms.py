@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bundler.builder.bundles.diff import Change, Difference, How, Section, Side, diff, fresh_bytes, side_of
+from bundler.builder.bundles.diff import (
+    Difference,
+    How,
+    MemberChange,
+    Section,
+    Side,
+    diff,
+    fresh_bytes,
+    side_of,
+)
 from bundler.core.archive.bases import opened
 
 
@@ -30,7 +39,7 @@ def diff_all(old: Sequence[Side], new: Sequence[Side]) -> Difference:
     common = [platform for platform in after if platform in before]
     if not common:
         return replace(diff(old[0], new[0]), old_platforms=tuple(before), new_platforms=tuple(after))
-    found: dict[Change, list[str]] = {}
+    found: dict[MemberChange, list[str]] = {}
     for platform in common:
         for change in diff(before[platform], after[platform]).changes:
             found.setdefault(change, []).append(platform)
@@ -38,9 +47,11 @@ def diff_all(old: Sequence[Side], new: Sequence[Side]) -> Difference:
         change if len(on) == len(common) else replace(change, platforms=tuple(on))
         for change, on in found.items()
     ]
-    changes += (Change(Section.BUNDLE, How.ADDED, f"platform {p}", None, p) for p in after if p not in before)
     changes += (
-        Change(Section.BUNDLE, How.REMOVED, f"platform {p}", p, None) for p in before if p not in after
+        MemberChange(Section.BUNDLE, How.ADDED, f"platform {p}", None, p) for p in after if p not in before
+    )
+    changes += (
+        MemberChange(Section.BUNDLE, How.REMOVED, f"platform {p}", p, None) for p in before if p not in after
     )
     order = list(Section)
     ordered = sorted(changes, key=lambda change: (order.index(change.section), change.name))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from itertools import groupby
 
-from bundler.builder.bundles.diff import Change, Difference, How, Side
+from bundler.builder.bundles.diff import Difference, How, MemberChange, Side
 from bundler.core.archive.text import human
 from bundler.core.terminal import tame
 
@@ -55,7 +55,7 @@ def _lines(difference: Difference) -> Iterator[str]:
     yield f"size: {human(old)} -> {human(new)} ({_signed(new - old)}), {human(difference.fresh)} of it new"
 
 
-def _line(change: Change) -> str:
+def _line(change: MemberChange) -> str:
     parts = [_short(text) for text in (change.old, change.new) if text is not None]
     grown = f"  ({_signed(change.grown)})" if change.grown else ""
     where = f"  [{', '.join(change.platforms)}]" if change.platforms else ""

@@ -14,7 +14,7 @@ from bundler.core.trustwords import Named
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class SignedBy:
     """Who signed a .run.
 
     key: the fingerprint, "" where nobody did. fits: the signature is the key's, over this file's seal.
@@ -50,7 +50,7 @@ class Signer:
             )
 
 
-def describe(path: Path, found: Signer, *, as_json: bool, platform: str = "") -> str:
+def describe(path: Path, found: SignedBy, *, as_json: bool, platform: str = "") -> str:
     """The text that `./product.run --info` and `--list` show, with the signer; or the index itself.
 
     platform: which of several, "" for the first.
@@ -64,7 +64,7 @@ def describe(path: Path, found: Signer, *, as_json: bool, platform: str = "") ->
         return f"{told}signed by: {found.line()}\n\n{listing(of.index, bundle.needs)}"
 
 
-def signer(path: Path, trusted: Sequence[str], *, now: float) -> Signer:
+def signer(path: Path, trusted: Sequence[str], *, now: float) -> SignedBy:
     """Who signed it. trusted: the words of --trust; now: seconds since the epoch.
 
     Raises BundlerError as `describe` does, and as `Named.parse`; INTEGRITY for a signature that can't be
@@ -74,16 +74,16 @@ def signer(path: Path, trusted: Sequence[str], *, now: float) -> Signer:
     with Bundle.open(path) as bundle:
         signature, text = bundle.signature(), bundle.seal.to_bytes()
     if signature is None:
-        return Signer(trusted=False if trusted else None)
+        return SignedBy(trusted=False if trusted else None)
     key = signature.key
     try:
         signature.verify(text)
     except BundlerError:
-        return Signer(key.fingerprint, trusted=False if trusted else None)
+        return SignedBy(key.fingerprint, trusted=False if trusted else None)
     who = named.who(key, NAMESPACE, now)
-    return Signer(key.fingerprint, fits=True, trusted=who is not None if trusted else None, who=who or "")
+    return SignedBy(key.fingerprint, fits=True, trusted=who is not None if trusted else None, who=who or "")
 
 
-def as_json(found: Signer) -> str:
+def as_json(found: SignedBy) -> str:
     """For programs: a line."""
     return json.dumps(asdict(found), sort_keys=True)

@@ -12,17 +12,17 @@ from bundler.builder.net.http import display
 from bundler.core.chart_reference import ChartReference
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems
-from bundler.core.yamldoc import Limits, load_all
+from bundler.core.yamldoc import YamlLimits, load_all
 
 MAX_INDEX = 64 << 20  # bytes; the largest public ones have about 25 MB
-_LIMITS = Limits(size=MAX_INDEX, values=10_000_000)
+_LIMITS = YamlLimits(size=MAX_INDEX, values=10_000_000)
 _SCHEMES = frozenset({"https", "http", "oci"})
 _LARGE = 1 << 20  # bytes from which an index is worth narrowing
 _SHOWN = 8  # versions named in a message
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ChartEntry:
     """Where a chart's archive lies, and the digest that the index promises (None: it promises none).
 
     url: may be `oci://…`: Bitnami's repository, among others, leads to a registry.
@@ -32,7 +32,7 @@ class Entry:
     digest: Digest | None
 
 
-def look_up(chart: ChartReference, fetcher: Fetcher, store: Store) -> Entry:
+def look_up(chart: ChartReference, fetcher: Fetcher, store: Store) -> ChartEntry:
     """Ask the repository's index. Raises BundlerError (NOT_FOUND, NETWORK, TRUST, INPUT, INTEGRITY)."""
     return _entry(chart, _version(chart, _listed(chart.repository, chart.name, fetcher, store)))
 
@@ -89,7 +89,7 @@ def _version(chart: ChartReference, versions: list[Mapping[str, Any]]) -> Mappin
     )
 
 
-def _entry(chart: ChartReference, version: Mapping[str, Any]) -> Entry:
+def _entry(chart: ChartReference, version: Mapping[str, Any]) -> ChartEntry:
     urls, told = version.get("urls"), version.get("digest")
     if not isinstance(urls, list) or not urls or not isinstance(urls[0], str):
         raise _bad_index(chart.repository, "it doesn't say where the chart lies")
@@ -101,7 +101,7 @@ def _entry(chart: ChartReference, version: Mapping[str, Any]) -> Entry:
         raise _bad_index(
             chart.repository, f"it leads to {display(url)[:200]}, which no chart is fetched from"
         )
-    return Entry(url, _digest(chart, told))
+    return ChartEntry(url, _digest(chart, told))
 
 
 def _digest(chart: ChartReference, told: object) -> Digest | None:

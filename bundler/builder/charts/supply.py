@@ -14,7 +14,7 @@ from bundler.builder.net.fetch import Fetcher
 from bundler.builder.net.http import display
 from bundler.builder.oci.client import RegistryClient, RegistryOptions
 from bundler.builder.oci.offline import Offline
-from bundler.builder.oci.pull import Source, fetch_manifest
+from bundler.builder.oci.pull import BlobSource, fetch_manifest
 from bundler.builder.tree.tree import File, Tree
 from bundler.core.chart_reference import OCI, ChartReference
 from bundler.core.digest import Digest
@@ -214,7 +214,7 @@ class ChartSupply:
         finally:
             client.close()
 
-    def _pull_from(self, source: Source, chart: ChartReference) -> Taken:
+    def _pull_from(self, source: BlobSource, chart: ChartReference) -> Taken:
         pin = self.pins.charts.get(str(chart))
         ref = (replace(chart, digest=pin.manifest) if pin and pin.manifest else chart).image()
         found = fetch_manifest(source, ref, self.store)

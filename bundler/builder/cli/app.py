@@ -82,7 +82,7 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
     for warning in source.warnings if not quiet else ():
         typer.echo(f"warning: {warning}", err=True)
     session.build(
-        session.Wanted(
+        session.BuildOptions(
             kubefile=source.kubefile,
             context=source.context,
             output=output,

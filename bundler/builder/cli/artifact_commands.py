@@ -65,7 +65,7 @@ def push_command(
         from bundler.builder.artifact import work  # noqa: PLC0415  (half a second that --help does without)
 
         ref, digest, moved = work.push(sources, target, around)
-    typer.echo(f"{ref}@{digest}: {_told(moved, 'sent')}")
+    typer.echo(f"{ref}@{digest}: {_moved_text(moved, 'sent')}")
 
 
 def pull_command(
@@ -84,7 +84,7 @@ def pull_command(
         from bundler.builder.artifact import work  # noqa: PLC0415  (as above)
 
         target, artifact, moved = work.pull(source, output, old, platform, around)
-    typer.echo(f"{target}: {artifact.digest}, {_size(artifact.size)}; {_told(moved, 'fetched')}")
+    typer.echo(f"{target}: {artifact.digest}, {_size(artifact.size)}; {_moved_text(moved, 'fetched')}")
 
 
 def save_command(
@@ -179,5 +179,5 @@ def _size(count: int) -> str:
     return human(count)
 
 
-def _told(moved: "Moved", verb: str) -> str:
+def _moved_text(moved: "Moved", verb: str) -> str:
     return f"{moved.parts} parts {verb} ({_size(moved.size)}), {moved.there} were there"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bundler.builder.build.rehearse import rehearse
-from bundler.builder.build.request import Order
+from bundler.builder.build.request import BuildRequest
 from bundler.builder.cli.invocation import build_args
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.kubefile.lint import Report
@@ -20,7 +20,7 @@ def with_context(
     ignored: Sequence[str],
 ) -> Report:
     """The report with what a build would be refused for. Raises BundlerError (USAGE) for a --build-arg."""
-    order = Order(
+    order = BuildRequest(
         kubefile=kubefile,
         context=context,
         catalogue=Catalogue(default_catalogue()),

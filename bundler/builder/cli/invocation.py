@@ -15,14 +15,14 @@ from typing import TextIO, TypeVar
 from bundler.builder.build.pipeline import make
 from bundler.builder.build.platforms import Target, check_runtimes, targets
 from bundler.builder.build.report import Made, summary
-from bundler.builder.build.request import Order
+from bundler.builder.build.request import BuildRequest
 from bundler.builder.build.resolve import check
 from bundler.builder.build.support import ended
 from bundler.builder.cache.store import Store
 from bundler.builder.cli.view import View, display, log_path
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.lib.progress import Progress
-from bundler.builder.lock.compare import Change
+from bundler.builder.lock.compare import LockChange
 from bundler.builder.lock.model import Lock, place
 from bundler.builder.lock.text import missing
 from bundler.builder.lock.text import read as read_lock
@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BuildOptions:
     """The options of `bundler make`, as they were typed."""
 
     kubefile: Path
@@ -76,7 +76,7 @@ class Wanted:
     helms: tuple[str, ...] = ()
 
 
-def build(wanted: Wanted) -> None:
+def build(wanted: BuildOptions) -> None:
     """Make the .run, one for each platform or one for all, and tell the summary.
 
     Raises BundlerError and Problems.
@@ -96,13 +96,13 @@ def build(wanted: Wanted) -> None:
         sys.stdout.write(f"{told}\n  log: {path}\n")
 
 
-def _signer(wanted: Wanted) -> Signer:
+def _signer(wanted: BuildOptions) -> Signer:
     from bundler.builder.signing.signer import find_signer  # noqa: PLC0415  (cryptography, for who signs only)
 
     return find_signer(wanted.sign, wanted.passphrase_file)
 
 
-def _made(wanted: Wanted, orders: tuple[Order, ...], store: Store, view: View) -> list[Made]:
+def _made(wanted: BuildOptions, orders: tuple[BuildRequest, ...], store: Store, view: View) -> list[Made]:
     if wanted.universal and (wanted.base is not None or wanted.recompress):
         raise BundlerError(
             "--universal goes neither with --base nor with --recompress",
@@ -121,7 +121,7 @@ def _made(wanted: Wanted, orders: tuple[Order, ...], store: Store, view: View) -
 
 
 def _check_support(
-    wanted: Wanted, orders: Sequence[Order], chains: Sequence[tuple[Loaded, ...]], view: View
+    wanted: BuildOptions, orders: Sequence[BuildRequest], chains: Sequence[tuple[Loaded, ...]], view: View
 ) -> None:
     """Refuse what gets no security updates any more, before anything costs time; or warn, if allowed.
 
@@ -140,7 +140,7 @@ def _check_support(
         view.say(f"warning: {text}")
 
 
-def lock(wanted: Wanted, updated: tuple[str, ...] | None) -> None:
+def lock(wanted: BuildOptions, updated: tuple[str, ...] | None) -> None:
     """Write the lock and tell what changed in it. Raises BundlerError and Problems.
 
     updated: what to resolve anew, () for everything; None: what isn't locked yet.
@@ -152,12 +152,12 @@ def lock(wanted: Wanted, updated: tuple[str, ...] | None) -> None:
             asked = targets(wanted.platform)
             orders = [_order(wanted, target, path) for target in asked]
             different = _watched(lambda: _relocked(orders, updated, store, view), view)
-    sys.stdout.write(_told(different) or f"{place(wanted.kubefile)} is up to date\n")
+    sys.stdout.write(_differences(different) or f"{place(wanted.kubefile)} is up to date\n")
 
 
 def _relocked(
-    orders: Sequence[Order], updated: tuple[str, ...] | None, store: Store, view: View
-) -> Mapping[str, tuple[Change, ...]]:
+    orders: Sequence[BuildRequest], updated: tuple[str, ...] | None, store: Store, view: View
+) -> Mapping[str, tuple[LockChange, ...]]:
     from bundler.builder.build import relock  # noqa: PLC0415  (with what a build needs not)
 
     if updated is None:
@@ -165,7 +165,7 @@ def _relocked(
     return relock.update(orders, updated, store, view)
 
 
-def _told(different: Mapping[str, tuple[Change, ...]]) -> str:
+def _differences(different: Mapping[str, tuple[LockChange, ...]]) -> str:
     """The changes, under their platforms where there are several."""
     lines: list[str] = []
     for platform, changes in different.items():
@@ -175,7 +175,7 @@ def _told(different: Mapping[str, tuple[Change, ...]]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def orders_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> tuple[Order, ...]:
+def orders_of(wanted: BuildOptions, log_file: Path, signer: Signer | None = None) -> tuple[BuildRequest, ...]:
     """What the options mean, a .run for each platform.
 
     Raises BundlerError: USAGE for what means nothing, NOT_FOUND, UNSUPPORTED where one of several platforms
@@ -187,7 +187,9 @@ def orders_of(wanted: Wanted, log_file: Path, signer: Signer | None = None) -> t
     return tuple(_order(wanted, target, log_file, signer) for target in asked)
 
 
-def _order(wanted: Wanted, target: Target, log_file: Path, signer: Signer | None = None) -> Order:
+def _order(
+    wanted: BuildOptions, target: Target, log_file: Path, signer: Signer | None = None
+) -> BuildRequest:
     if wanted.output is not None and wanted.output.is_dir():
         raise BundlerError(
             "the file to make is a folder",
@@ -198,7 +200,7 @@ def _order(wanted: Wanted, target: Target, log_file: Path, signer: Signer | None
     found = read_lock(place(wanted.kubefile))
     if found is None and wanted.locked:
         raise missing(place(wanted.kubefile))
-    return Order(
+    return BuildRequest(
         kubefile=wanted.kubefile,
         context=wanted.context,
         catalogue=Catalogue(default_catalogue()),

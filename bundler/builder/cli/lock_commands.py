@@ -45,7 +45,7 @@ def lock_command(  # noqa: PLR0913  (a command has as many parameters as options
     from bundler.builder.cli import invocation as session  # noqa: PLC0415  (half a second of imports that --help does without)
 
     session.lock(
-        session.Wanted(
+        session.BuildOptions(
             kubefile=opt.kubefile_of(directory, file),
             context=opt.context_of(directory),
             output=None,
@@ -95,7 +95,7 @@ def update_command(  # noqa: PLR0913  (a command has as many parameters as optio
     from bundler.builder.cli import invocation as session  # noqa: PLC0415  (half a second of imports that --help does without)
 
     session.lock(
-        session.Wanted(
+        session.BuildOptions(
             kubefile=opt.kubefile_of(directory, file),
             context=opt.context_of(directory),
             output=None,

@@ -11,7 +11,7 @@ from bundler.core.errors import BundlerError, ExitCode
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class BuildSource:
     """The Kubefile, its build context, and what is to be said about the choice of blocks."""
 
     kubefile: Path
@@ -21,7 +21,7 @@ class Source:
 
 def source_of(
     words: list[str], file: Path | None, output: Path | None, catalogue: Catalogue, cache: Path | None
-) -> Source:
+) -> BuildSource:
     """Where the Kubefile is; one made of names lies in the cache.
 
     A folder or file of that name goes before an entry. Raises BundlerError (USAGE, NOT_FOUND).
@@ -29,9 +29,9 @@ def source_of(
     if len(words) <= 1:
         place = Path(words[0]) if words else Path()
         if place.exists() or file is not None or place.name not in catalogue.names() or len(place.parts) > 1:
-            return Source(kubefile_of(place, file), context_of(place))
+            return BuildSource(kubefile_of(place, file), context_of(place))
         folder = catalogue.root / words[0]
-        return Source(folder / "Kubefile", folder, advice(words, catalogue))
+        return BuildSource(folder / "Kubefile", folder, advice(words, catalogue))
     if file is not None:
         raise BundlerError(
             "-f names a Kubefile, and so do the names of entries",
@@ -42,4 +42,4 @@ def source_of(
         entry_of(word, catalogue)
     title = output.name.removesuffix(".run") if output is not None else "-".join(words)
     kubefile = written(words, title, catalogue, (cache or default_root()) / "composed")
-    return Source(kubefile, kubefile.parent, advice(words, catalogue))
+    return BuildSource(kubefile, kubefile.parent, advice(words, catalogue))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from bundler.builder.model.spec import BundleSpec, Content
+from bundler.builder.model.spec import BundleSpec, SpecContent
 from bundler.core.digest import Digest
 from bundler.core.index import Image, Index, Member
 from bundler.core.reference import Reference
@@ -39,7 +39,9 @@ def rivals(spec: BundleSpec, old: Index) -> Mapping[str, tuple[Member, ...]]:
     return found
 
 
-def _chosen(content: Content, old: Index, layers: Mapping[Digest, tuple[Member, ...]]) -> Iterator[Member]:
+def _chosen(
+    content: SpecContent, old: Index, layers: Mapping[Digest, tuple[Member, ...]]
+) -> Iterator[Member]:
     if content.path.startswith(_BLOBS):
         yield from layers.get(content.blob.digest, ())
     elif (member := old.member(content.path)) is not None and member.size >= _LEAST:

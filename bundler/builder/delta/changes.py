@@ -14,7 +14,7 @@ from bundler.builder.delta.gzips import Packed
 from bundler.builder.delta.patch import Old, Patcher
 from bundler.core.archive.deflate import inflated
 from bundler.core.archive.reader import Bundle
-from bundler.core.archive.recipes import Patch, Piece, Recipe, Recipes, Source
+from bundler.core.archive.recipes import Patch, Piece, Recipe, Recipes, RecipeSource
 from bundler.core.digest import Digest
 from bundler.core.index import Member
 
@@ -26,7 +26,7 @@ _GZIP: Final = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BlockChange:
     """How a content is made; data: its patches, which go in at `path`, or None where it has none."""
 
     recipe: Recipe
@@ -47,7 +47,7 @@ class Olds:
 
     def _old(self, bundle: Bundle, member: Member) -> Old:
         head = next(bundle.chunks(member), b"")
-        source = Source(member.path, base=True, inflate=head.startswith(_GZIP))
+        source = RecipeSource(member.path, base=True, inflate=head.startswith(_GZIP))
 
         def begin() -> Iterator[bytes]:
             return bundle.stream(source.path, inflate=source.inflate)
@@ -57,7 +57,7 @@ class Olds:
 
 def change(
     blob: Blob, packed: Packed | None, olds: Callable[[], Olds], key: str, store: Store
-) -> Change | None:
+) -> BlockChange | None:
     """What changed, or None where that would be about as large as the content itself.
 
     packed: how the content was packed, where it is a gzip file. key: names the older contents.
@@ -75,7 +75,7 @@ def change(
     return found
 
 
-def _made(blob: Blob, packed: Packed | None, olds: Olds, path: str, store: Store) -> Change | None:
+def _made(blob: Blob, packed: Packed | None, olds: Olds, path: str, store: Store) -> BlockChange | None:
     name = str(blob.digest)
     content: Iterable[bytes] = store.chunks(blob, name=name)
     if packed is not None:
@@ -96,13 +96,13 @@ def _made(blob: Blob, packed: Packed | None, olds: Olds, path: str, store: Store
         store.discard(written.digest)
         return None
     recipe = Recipe(tuple(pieces), packed.how if packed else None)
-    return Change(recipe, path, written if written.size else None)
+    return BlockChange(recipe, path, written if written.size else None)
 
 
 def _placed(piece: Piece, path: str) -> Piece:
     match piece:
         case Patch():
-            return replace(piece, data=replace(piece.data, source=Source(path)))
+            return replace(piece, data=replace(piece.data, source=RecipeSource(path)))
         case _:
             return piece
 
@@ -112,16 +112,16 @@ def _helped(piece: Piece) -> bool:
     return not isinstance(piece, Patch) or bool(piece.over)
 
 
-def _to_json(found: Change | None) -> bytes:
+def _to_json(found: BlockChange | None) -> bytes:
     if found is None:
         return b"null"
     data = found.data and [found.data.digest.hex, found.data.size]
     return json.dumps([data, Recipes({found.path: found.recipe}).to_json().decode()]).encode()
 
 
-def _from_json(text: bytes, path: str) -> Change | None:
+def _from_json(text: bytes, path: str) -> BlockChange | None:
     if (known := json.loads(text)) is None:
         return None
     data, recipe = known
     blob = Blob(Digest(data[0]), data[1]) if data else None
-    return Change(Recipes.from_json(recipe.encode()).members[path], path, blob)
+    return BlockChange(Recipes.from_json(recipe.encode()).members[path], path, blob)

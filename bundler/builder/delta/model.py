@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bundler.builder.cache.partial import Blob
-from bundler.builder.model.spec import BundleSpec, Content
+from bundler.builder.model.spec import BundleSpec, SpecContent
 from bundler.core.archive.recipes import Needed, Recipe
 
 
@@ -20,7 +20,7 @@ class Layer:
 class Derived:
     """A content that isn't in the archive, and how it is made."""
 
-    content: Content
+    content: SpecContent
     recipe: Recipe
 
 
@@ -33,10 +33,10 @@ class Shrunk:
     out, as the base has the same.
     """
 
-    contents: tuple[Content, ...] = ()
+    contents: tuple[SpecContent, ...] = ()
     layers: tuple[Layer, ...] = ()
     derived: tuple[Derived, ...] = ()
-    stubborn: tuple[Content, ...] = ()
+    stubborn: tuple[SpecContent, ...] = ()
     base: Needed | None = None
     borrow: bool = False
 

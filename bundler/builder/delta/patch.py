@@ -11,7 +11,7 @@ from bundler.builder.delta.blocks import BlockIndex, Match
 from bundler.core.archive import frames
 from bundler.core.archive.deflate import evenly
 from bundler.core.archive.rebuild import LOOK_BACK, Cursor
-from bundler.core.archive.recipes import Patch, Piece, Range, Source
+from bundler.core.archive.recipes import Patch, Piece, Range, RecipeSource
 
 SEGMENT: Final = 4 << 20  # bytes that one patch makes
 _DICTIONARY: Final = 12 << 20  # bytes that one patch looks at, at most
@@ -20,7 +20,7 @@ _AROUND: Final = 3 << 20  # bytes around a mere guess
 _REWINDS: Final = 8  # how often a source may be begun anew: each costs the site a pass over it
 _MOSTLY: Final = 0.8  # of a segment: as much found again makes a quick search enough
 
-_DATA: Final = Source("")  # a patch's own data; whoever stores it knows under which path
+_DATA: Final = RecipeSource("")  # a patch's own data; whoever stores it knows under which path
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Old:
     guess: where it is likely to go on. reached, rewinds: how far it was read, and how often anew.
     """
 
-    source: Source
+    source: RecipeSource
     begin: Callable[[], Iterator[bytes]]
     size: int
     guess: int = 0

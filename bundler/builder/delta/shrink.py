@@ -13,16 +13,15 @@ from typing import Final
 
 from bundler.builder.cache.store import Store
 from bundler.builder.delta.candidates import rivals, same
-from bundler.builder.delta.changes import Change, Olds, change
+from bundler.builder.delta.changes import BlockChange, Olds, change
 from bundler.builder.delta.gzips import Packed, known_gzip
 from bundler.builder.delta.model import Derived, Layer, Shrunk
 from bundler.builder.lib.parallel import Stop, run_all
 from bundler.builder.lib.progress import Progress, Transfer, transferring
-from bundler.builder.model.spec import BundleSpec, Content
+from bundler.builder.model.spec import BundleSpec, SpecContent
 from bundler.core.archive.frames import is_compressed
 from bundler.core.archive.reader import Bundle
-from bundler.core.archive.recipes import Content as MemberContent
-from bundler.core.archive.recipes import Needed, Range, Recipe, Source
+from bundler.core.archive.recipes import MemberContent, Needed, Range, Recipe, RecipeSource
 from bundler.core.errors import BundlerError
 from bundler.core.index import Member
 
@@ -63,10 +62,10 @@ def _needed(base: Bundle, whole: Shrunk) -> Needed:
 
 def _joined(parts: Iterable[Shrunk]) -> Shrunk:
     """All of them as one. Two contents that are the same share what they are made of."""
-    contents: dict[str, Content] = {}
+    contents: dict[str, SpecContent] = {}
     layers: list[Layer] = []
     derived: list[Derived] = []
-    stubborn: list[Content] = []
+    stubborn: list[SpecContent] = []
     for part in parts:
         contents.update((content.path, content) for content in part.contents)
         layers += part.layers
@@ -92,7 +91,7 @@ class _Work:
         self._same = same(self.spec, old, _CARRIED) if old else {}
         self._rivals = rivals(self.spec, old) if old else {}
 
-    def decide(self, content: Content, stop: Stop) -> Shrunk:
+    def decide(self, content: SpecContent, stop: Stop) -> Shrunk:
         """How one content goes in."""
         stop.check()
         try:
@@ -100,9 +99,9 @@ class _Work:
         finally:
             self.transfer.advance(content.blob.size)
 
-    def _decided(self, content: Content) -> Shrunk:
+    def _decided(self, content: SpecContent) -> Shrunk:
         if (old := self._same.get(content.path)) is not None:
-            there = Range(Source(old.path, base=True), 0, old.size)
+            there = Range(RecipeSource(old.path, base=True), 0, old.size)
             return Shrunk(derived=(Derived(content, Recipe((there,))),))
         layer = self.recompress and content.path.startswith(_BLOBS) and content.blob.size >= _LEAST
         olds = self._rivals.get(content.path, ())
@@ -113,20 +112,22 @@ class _Work:
         if packed is None and is_compressed(head):
             return Shrunk((content,), stubborn=(content,))
         if olds and (changed := self._change(content, packed, olds)) is not None:
-            data = (Content(changed.path, changed.data, compressed=True),) if changed.data else ()
+            data = (SpecContent(changed.path, changed.data, compressed=True),) if changed.data else ()
             return Shrunk(data, derived=(Derived(content, changed.recipe),))
         if layer and packed is not None:
             return _unpacked(content, packed)
         return Shrunk((content,))
 
-    def _head(self, content: Content) -> bytes:
+    def _head(self, content: SpecContent) -> bytes:
         with self.store.open(content.blob.digest) as stream:
             return stream.read(_HEAD)
 
-    def _packed(self, content: Content) -> Packed | None:
+    def _packed(self, content: SpecContent) -> Packed | None:
         return known_gzip(content.blob, self.store, content.path)
 
-    def _change(self, content: Content, packed: Packed | None, olds: tuple[Member, ...]) -> Change | None:
+    def _change(
+        self, content: SpecContent, packed: Packed | None, olds: tuple[Member, ...]
+    ) -> BlockChange | None:
         key = " ".join(f"{member.path} {member.digest}" for member in olds)
         return change(content.blob, packed, lambda: self._read(olds), key, self.store)
 
@@ -139,7 +140,7 @@ class _Work:
             return self._olds[key]
 
 
-def _unpacked(content: Content, packed: Packed) -> Shrunk:
+def _unpacked(content: SpecContent, packed: Packed) -> Shrunk:
     path = f"{LAYERS}/{content.blob.digest.hex}"
-    recipe = Recipe((Range(Source(path), 0, packed.content.size),), packed.how)
+    recipe = Recipe((Range(RecipeSource(path), 0, packed.content.size),), packed.how)
     return Shrunk(layers=(Layer(path, packed.content, content.blob),), derived=(Derived(content, recipe),))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from bundler.core.errors import Problem, Problems
-from bundler.core.yamldoc import Limits, load_all
+from bundler.core.yamldoc import YamlLimits, load_all
 
-_LIMITS = Limits(size=4 << 20, values=200_000)
+_LIMITS = YamlLimits(size=4 << 20, values=200_000)
 # A text is only read where it may tell of an image at all.
 _WORTH = re.compile(
     r"image[\w.-]*[\"']?\s*[:=]|(?:repository|repo|repo_url|hub|registry)[\"']?\s*[:=]", re.IGNORECASE

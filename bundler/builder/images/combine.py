@@ -12,7 +12,7 @@ from typing import Final
 
 from bundler.builder.cache.store import Blob, Store
 from bundler.builder.images.layout import REF_NAME, ROOT
-from bundler.builder.model.spec import BundleSpec, Content
+from bundler.builder.model.spec import BundleSpec, SpecContent
 from bundler.core.archive.platforms import IMAGES
 from bundler.core.digest import Digest
 from bundler.core.index import Image, canonical
@@ -21,7 +21,7 @@ from bundler.core.oci import OCI_INDEX, Descriptor, Platform, parse_manifest
 _EMPTY: Final[Mapping[str, object]] = {"schemaVersion": 2, "mediaType": OCI_INDEX}
 
 
-def combined(specs: Sequence[BundleSpec], store: Store) -> tuple[Content, ...]:
+def combined(specs: Sequence[BundleSpec], store: Store) -> tuple[SpecContent, ...]:
     """Image indexes for the names that several platforms have, and the file that lists them.
 
     Both are in the store then. Empty where there is no such name.
@@ -39,7 +39,7 @@ def combined(specs: Sequence[BundleSpec], store: Store) -> tuple[Content, ...]:
     ]
     listing = _put({**_EMPTY, "manifests": entries}, IMAGES, store)
     blobs = dict.fromkeys(blob for _, blob in made)
-    return (*(Content(_path(blob.digest), blob) for blob in blobs), Content(IMAGES, listing))
+    return (*(SpecContent(_path(blob.digest), blob) for blob in blobs), SpecContent(IMAGES, listing))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from bundler.builder.cache.store import Blob, Store
 from bundler.builder.lib import decompress
 from bundler.builder.lib.decompress import BrokenError
-from bundler.builder.lib.tarstream import Entry, FileSource, Kind, entries
+from bundler.builder.lib.tarstream import FileSource, Kind, TarEntry, entries
 from bundler.core.digest import CHUNK, read_chunks
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
@@ -132,7 +132,7 @@ class TarFiles:
         except BrokenError as error:
             raise _damaged(self._where, str(error)) from error
 
-    def _note(self, entry: Entry) -> None:
+    def _note(self, entry: TarEntry) -> None:
         self._names += len(entry.path) + len(entry.link)
         if self._names > _MAX_NAMES:
             raise _damaged(self._where, f"the names in it have more than {_MAX_NAMES} bytes")

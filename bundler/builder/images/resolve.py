@@ -11,10 +11,10 @@ from bundler.builder.cache.store import Blob, Store
 from bundler.builder.images.local import read_local
 from bundler.builder.lib.parallel import Stop, run_all
 from bundler.builder.oci.client import RegistryClient, RegistryOptions
-from bundler.builder.oci.model import ImageRequest, LocalSource, Progress, ResolvedImage
+from bundler.builder.oci.model import ImageRequest, LocalSource, PullProgress, ResolvedImage
 from bundler.builder.oci.offline import Offline
 from bundler.builder.oci.pinned import ImagePins, Pinned
-from bundler.builder.oci.pull import Source, resolve
+from bundler.builder.oci.pull import BlobSource, resolve
 from bundler.builder.oci.referrers import find_attached, pinned_attached
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.oci import Descriptor, Platform
@@ -37,7 +37,7 @@ def resolve_images(
     store: Store,
     platform: Platform,
     registries: RegistryOptions,
-    progress: Progress,
+    progress: PullProgress,
     supplied: Iterable[ResolvedImage] = (),
     pinned: ImagePins = _NO_PINS,
 ) -> tuple[ResolvedImage, ...]:
@@ -143,13 +143,13 @@ def _pull(
     store: Store,
     platform: Platform,
     registries: RegistryOptions,
-    progress: Progress,
+    progress: PullProgress,
     pinned: ImagePins,
 ) -> tuple[list[ResolvedImage], list[tuple[BundlerError, Location | None]]]:
     if not wanted:
         return [], []
     client = None if registries.offline else RegistryClient(registries)
-    source: Source = Pinned(client or Offline(store), pinned.digests, store)
+    source: BlobSource = Pinned(client or Offline(store), pinned.digests, store)
 
     def find(request: ImageRequest, ref: Reference) -> ResolvedImage:
         signatures = request.signatures or registries.signatures
@@ -171,12 +171,12 @@ def _pull(
 
 
 def _pull_from(
-    source: Source,
+    source: BlobSource,
     find: Callable[[ImageRequest, Reference], ResolvedImage],
     wanted: Mapping[Reference, ImageRequest],
     store: Store,
     at_once: int,
-    progress: Progress,
+    progress: PullProgress,
 ) -> tuple[list[ResolvedImage], list[tuple[BundlerError, Location | None]]]:
     stop = Stop()
     finding = [partial(find, request, ref) for ref, request in wanted.items()]
@@ -209,7 +209,7 @@ def plan_transfers(images: Iterable[ResolvedImage], store: Store) -> list[_Trans
     return sorted(missing.values(), key=lambda one: (-one.what.size, one.what.digest))
 
 
-def _fetch(source: Source, one: _Transfer, store: Store, progress: Progress, stop: Stop) -> Blob:
+def _fetch(source: BlobSource, one: _Transfer, store: Store, progress: PullProgress, stop: Stop) -> Blob:
     def on_bytes(count: int) -> None:
         stop.check()
         progress.advance(one.name, count)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bundler.builder.kubefile.lexer import Heredoc
-from bundler.builder.kubefile.source import Source
+from bundler.builder.kubefile.source import KubefileText
 from bundler.builder.kubefile.words import Word
 from bundler.core.errors import Location
 from bundler.core.index import AppRole
@@ -188,5 +188,5 @@ Instruction = (
 class Kubefile:
     """A whole file; `source` is kept so that later faults can show the line."""
 
-    source: Source
+    source: KubefileText
     instructions: tuple[Instruction, ...]

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from bundler.builder.kubefile.instructions import Arg, Assignment
 from bundler.builder.kubefile.lexer import Heredoc
-from bundler.builder.kubefile.source import Source
+from bundler.builder.kubefile.source import KubefileText
 from bundler.builder.kubefile.words import ExpansionError, Word, expand, expand_body
 from bundler.core.errors import Location, Problems
 
@@ -31,7 +31,7 @@ def platform_variables(platform: str) -> Mapping[str, str]:
 class Scope:
     """The variables at one line. ENV wins over ARG, ARG over what is predefined."""
 
-    source: Source
+    source: KubefileText
     predefined: Mapping[str, str]
     build_args: Mapping[str, str]
     before_from: Mapping[str, str] = field(default_factory=lambda: _EMPTY)  # ARG before FROM

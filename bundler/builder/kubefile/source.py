@@ -27,7 +27,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class KubefileText:
     """The lines of a file, without their ends; `file` is the name that messages show."""
 
     file: str
@@ -47,7 +47,7 @@ class Source:
 class Findings:
     """Collects the faults of one file."""
 
-    source: Source
+    source: KubefileText
     found: list[Finding] = field(default_factory=list)
 
     def add(self, where: Location, rule: str, message: str, hint: str = "") -> None:
@@ -56,7 +56,7 @@ class Findings:
         self.found.append(Finding(self.source.problem(where, rule, message, hint), severity))
 
 
-def read_source(text: str | bytes, file: str) -> Source:
+def read_source(text: str | bytes, file: str) -> KubefileText:
     """Split text into lines: UTF-8, a byte order mark and carriage returns dropped.
 
     Raises Problems (not-utf8, too-large).
@@ -78,7 +78,7 @@ def read_source(text: str | bytes, file: str) -> Source:
     lines = decoded.split("\n")
     if lines[-1] == "":
         lines.pop()
-    return Source(file, tuple(line.removesuffix("\r") for line in lines))
+    return KubefileText(file, tuple(line.removesuffix("\r") for line in lines))
 
 
 def _refused(file: str, rule: str, message: str, hint: str, line: int = 1) -> Problems:

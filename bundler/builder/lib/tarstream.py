@@ -39,13 +39,13 @@ _SPARSE = "sparse"  # stands among what a pax header says where it describes a s
 _PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
 
 
-class Content:
+class TarContent:
     """Bytes that come only once, `size` of them announced; what nobody reads is passed over."""
 
-    def __init__(self, chunks: "Iterable[bytes] | Source", size: int) -> None:
+    def __init__(self, chunks: "Iterable[bytes] | TarSource", size: int) -> None:
         self.size = size
         self._left = size
-        self._source = chunks if isinstance(chunks, Source) else Source(chunks)
+        self._source = chunks if isinstance(chunks, TarSource) else TarSource(chunks)
         self._peeked = b""
 
     def peek(self, count: int) -> bytes:
@@ -77,7 +77,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TarEntry:
     """One entry; `path` without `./` or `/` before and `/` behind it, `link` as it stands there.
 
     at: where its content starts, bytes from the tar's start. sparse: the content lacks its runs of zeros.
@@ -87,12 +87,12 @@ class Entry:
     kind: Kind
     mode: int
     link: str
-    content: Content
+    content: TarContent
     at: int = 0
     sparse: bool = False
 
 
-class Source:
+class TarSource:
     """Chunks taken apart at will."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -137,7 +137,7 @@ class Source:
         return False
 
 
-class FileSource(Source):
+class FileSource(TarSource):
     """A file of which most is passed over: that is not read."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -157,13 +157,13 @@ class FileSource(Source):
         self._file.seek(self.at)
 
 
-def entries(chunks: Iterable[bytes] | Source, *, most: int = MAX_ENTRIES) -> Iterator[Entry]:
+def entries(chunks: Iterable[bytes] | TarSource, *, most: int = MAX_ENTRIES) -> Iterator[TarEntry]:
     """The entries of a tar; an entry's content can be read until the next one is asked for.
 
     Reads `chunks` to their end, so that whoever verifies them gets to see all. most: headers that are read.
     Raises BrokenError for what is no tar or has more in it, and whatever `chunks` raises.
     """
-    source = chunks if isinstance(chunks, Source) else Source(chunks)
+    source = chunks if isinstance(chunks, TarSource) else TarSource(chunks)
     extra: dict[str, str] = {}
     count = 0
     while (head := _head(source)) is not None:
@@ -176,7 +176,7 @@ def entries(chunks: Iterable[bytes] | Source, *, most: int = MAX_ENTRIES) -> Ite
             continue
         _skip_sparse_map(source, head, kind)
         size = _number_text(extra["size"]) if "size" in extra else size
-        content = Content(source, 0 if kind in _WITHOUT_CONTENT else size)
+        content = TarContent(source, 0 if kind in _WITHOUT_CONTENT else size)
         yield _entry(head, kind, extra, content, source.at)
         content.finish()
         source.skip(-content.size % BLOCK)
@@ -187,7 +187,7 @@ def entries(chunks: Iterable[bytes] | Source, *, most: int = MAX_ENTRIES) -> Ite
         source.piece(1 << 30)
 
 
-def _head(source: Source) -> bytes | None:
+def _head(source: TarSource) -> bytes | None:
     """The next header block, checked; None at the end, which is a block of zeros or the end of the stream."""
     if source.ended():
         return None
@@ -222,7 +222,7 @@ def _number_text(text: str) -> int:
     return int(text)
 
 
-def _small(source: Source, size: int) -> bytes:
+def _small(source: TarSource, size: int) -> bytes:
     if size > _MAX_EXTRA:
         raise BrokenError(f"a name or pax header in it has {size} bytes")
     data = source.take(size)
@@ -259,7 +259,7 @@ def _pax(data: bytes) -> dict[str, str]:
     return found
 
 
-def _skip_sparse_map(source: Source, head: bytes, kind: bytes) -> None:
+def _skip_sparse_map(source: TarSource, head: bytes, kind: bytes) -> None:
     more = kind == b"S" and head[_REAL_EXTENDED] != 0
     for _ in range(MAX_ENTRIES):
         if not more:
@@ -267,7 +267,7 @@ def _skip_sparse_map(source: Source, head: bytes, kind: bytes) -> None:
         more = source.take(BLOCK)[504] != 0
 
 
-def _entry(head: bytes, kind: bytes, extra: dict[str, str], content: Content, at: int) -> Entry:
+def _entry(head: bytes, kind: bytes, extra: dict[str, str], content: TarContent, at: int) -> TarEntry:
     path = extra.get("path")
     if path is None:
         path = _text(head[:100])
@@ -280,7 +280,7 @@ def _entry(head: bytes, kind: bytes, extra: dict[str, str], content: Content, at
     if len(path) > MAX_PATH or len(link) > MAX_PATH:
         raise BrokenError(f"a path in it has {max(len(path), len(link))} characters")
     sparse = kind == b"S" or _SPARSE in extra
-    return Entry(clean(path), shape, _number(head[100:108]), link, content, at, sparse)
+    return TarEntry(clean(path), shape, _number(head[100:108]), link, content, at, sparse)
 
 
 def _text(field: bytes) -> str:

@@ -7,7 +7,7 @@ from bundler.core.errors import Location, Problem
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Change:
+class LockChange:
     """One input that is not what it was; before, after: what it is pinned to, "" where it isn't there."""
 
     kind: str
@@ -33,22 +33,22 @@ class Change:
         return Problem(Location(lock), "lock-differs", told, "run `bundler lock`, and review what it changes")
 
 
-def changes(before: Inputs, after: Inputs) -> tuple[Change, ...]:
+def changes(before: Inputs, after: Inputs) -> tuple[LockChange, ...]:
     """What was added, removed and changed, in the order of the kinds and then of the names.
 
     Who asks for an input, and what an index of packages was like, makes no difference to the bytes.
     """
-    found: list[Change] = []
+    found: list[LockChange] = []
     for (kind, old), (_, new) in zip(before.kinds(), after.kinds(), strict=True):
         found += _of_kind(kind, old, new)
     return tuple(found)
 
 
-def _of_kind(kind: str, old: tuple[Pin, ...], new: tuple[Pin, ...]) -> list[Change]:
+def _of_kind(kind: str, old: tuple[Pin, ...], new: tuple[Pin, ...]) -> list[LockChange]:
     before = {pin.name: pin.pinned for pin in old}
     after = {pin.name: pin.pinned for pin in new}
     return [
-        Change(kind, name, before.get(name, ""), after.get(name, ""))
+        LockChange(kind, name, before.get(name, ""), after.get(name, ""))
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     ]

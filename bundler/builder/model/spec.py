@@ -26,7 +26,7 @@ _COPIES = 100_000  # files that links to folders may add
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class SpecContent:
     """One member to be: its path, its bytes in the store, its permission bits.
 
     compressed: another compression would gain nothing; None: to be judged by its first bytes.
@@ -51,7 +51,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class SpecBase:
     """The bundle that this one is FROM; seal: digest of its seal's text."""
 
     name: str
@@ -76,8 +76,8 @@ class BundleSpec:
     kube_versions: tuple[str, ...]
     images: tuple[Image, ...]
     packages: tuple[OsPackage, ...]
-    contents: tuple[Content, ...]
-    base: Base | None = None
+    contents: tuple[SpecContent, ...]
+    base: SpecBase | None = None
 
     @property
     def size(self) -> int:
@@ -138,7 +138,7 @@ def _word(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:_LONGEST_NAME].rstrip("-._")
 
 
-def tree_contents(tree: Tree) -> Iterator[Content]:
+def tree_contents(tree: Tree) -> Iterator[SpecContent]:
     """The staged tree as members below `root/`; a link becomes a copy of what it leads to.
 
     Raises Problems for links that lead nowhere in the tree, or in a circle.
@@ -168,5 +168,5 @@ def placed(staged: Staged) -> tuple[App, ...]:
     return tuple(replace(app, path=f"{ROOT}/{app.path}") for app in staged.apps)
 
 
-def _content(path: str, file: File) -> Content:
-    return Content(f"{ROOT}/{path}", Blob(file.digest, file.size), file.mode)
+def _content(path: str, file: File) -> SpecContent:
+    return SpecContent(f"{ROOT}/{path}", Blob(file.digest, file.size), file.mode)

@@ -94,7 +94,7 @@ class ResolvedImage:
         return sum(part.size for part in (*self.manifests, *self.blobs))
 
 
-class Progress(Protocol):
+class PullProgress(Protocol):
     """Told how transfers go, from several threads."""
 
     def expect(self, count: int, size: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bundler.builder.cache.store import Blob, Store
 from bundler.builder.oci.client import RawManifest
-from bundler.builder.oci.pull import Source
+from bundler.builder.oci.pull import BlobSource
 from bundler.builder.oci.referrers import AttachedPins
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -28,7 +28,7 @@ class ImagePins:
 class Pinned:
     """A source in front of another; pins: by full name (`docker.io/library/nginx:1.27`)."""
 
-    source: Source
+    source: BlobSource
     pins: Mapping[str, Digest]
     store: Store
 

@@ -30,7 +30,7 @@ _MOST_ASKED = 32  # manifests of one image that don't say for which platform the
 _TAGS = "image-tag"  # kind of record: what a tag meant when it was last resolved
 
 
-class Source(Protocol):
+class BlobSource(Protocol):
     """Where manifests and blobs come from; what it gives is verified against digest and size."""
 
     def manifest(self, ref: Reference, wanted: str) -> RawManifest:
@@ -43,7 +43,7 @@ class Source(Protocol):
 
 
 def resolve(
-    source: Source, ref: Reference, platform: Platform, store: Store, *, keep_list: bool = False
+    source: BlobSource, ref: Reference, platform: Platform, store: Store, *, keep_list: bool = False
 ) -> ResolvedImage:
     """Find the image's manifest for the platform, and its config; both are in the store afterwards.
 
@@ -69,7 +69,7 @@ def resolve(
     )
 
 
-def fetch_manifest(source: Source, ref: Reference, store: Store) -> RawManifest:
+def fetch_manifest(source: BlobSource, ref: Reference, store: Store) -> RawManifest:
     """The manifest that a name means, whatever it is of; in the store and remembered for builds offline.
 
     Raises BundlerError, what the source raises.
@@ -89,14 +89,14 @@ def remembered(ref: Reference, store: Store) -> tuple[Digest, str] | None:
     return Digest.parse(digest), media_type
 
 
-def _top(source: Source, ref: Reference, store: Store) -> RawManifest:
+def _top(source: BlobSource, ref: Reference, store: Store) -> RawManifest:
     if ref.digest is None:
         return _kept(source.manifest(ref, ref.wanted), ref, store)
     size = store.size(ref.digest)
     return manifest_by_digest(source, ref, Descriptor("", ref.digest, size or 0), store)
 
 
-def manifest_by_digest(source: Source, ref: Reference, what: Descriptor, store: Store) -> RawManifest:
+def manifest_by_digest(source: BlobSource, ref: Reference, what: Descriptor, store: Store) -> RawManifest:
     """A manifest by its digest: the store's, else the source's, which the store has afterwards."""
     if store.find(what.digest, what.size) is None or what.size > MAX_MANIFEST:
         return _kept(source.manifest(ref, str(what.digest)), ref, store)
@@ -116,7 +116,7 @@ def _parsed(manifest: RawManifest, ref: Reference) -> Manifest | ManifestIndex:
 class _Lists:
     """The way down through indexes to the manifest for one platform; what is asked on it is bounded."""
 
-    def __init__(self, source: Source, ref: Reference, platform: Platform, store: Store) -> None:
+    def __init__(self, source: BlobSource, ref: Reference, platform: Platform, store: Store) -> None:
         self._source = source
         self._ref = ref
         self._platform = platform
@@ -172,7 +172,7 @@ class _Lists:
 
 
 def _for_platform(
-    source: Source, ref: Reference, top: Manifest | ManifestIndex, platform: Platform, store: Store
+    source: BlobSource, ref: Reference, top: Manifest | ManifestIndex, platform: Platform, store: Store
 ) -> _Way:
     """The indexes that lead to the manifest, and the manifest, last."""
     if isinstance(top, Manifest):
@@ -195,7 +195,7 @@ def _wrong_index(ref: Reference, what: Descriptor, found: Manifest | ManifestInd
     )
 
 
-def _config(source: Source, ref: Reference, what: Descriptor, store: Store) -> bytes:
+def _config(source: BlobSource, ref: Reference, what: Descriptor, store: Store) -> bytes:
     if what.size > MAX_CONFIG:
         _contradicts(ref, f"its config would be {what.size} bytes")
     if store.find(what.digest, what.size) is None:

@@ -13,7 +13,7 @@ from typing import Protocol
 from bundler.builder.cache.store import Store
 from bundler.builder.oci.client import RawManifest
 from bundler.builder.oci.model import Attachment, ResolvedImage
-from bundler.builder.oci.pull import Source, manifest_by_digest
+from bundler.builder.oci.pull import BlobSource, manifest_by_digest
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import canonical
@@ -37,7 +37,7 @@ class Listing(Protocol):
 
 
 def find_attached(
-    source: Source, listing: Listing | None, image: ResolvedImage, store: Store
+    source: BlobSource, listing: Listing | None, image: ResolvedImage, store: Store
 ) -> tuple[Attachment, ...]:
     """All that is attached to the image's manifests, in the store.
 
@@ -70,7 +70,7 @@ def pins_of(image: ResolvedImage) -> AttachedPins:
 
 
 def pinned_attached(
-    source: Source, image: ResolvedImage, pins: AttachedPins, store: Store
+    source: BlobSource, image: ResolvedImage, pins: AttachedPins, store: Store
 ) -> tuple[Attachment, ...]:
     """What `find_attached` found when these pins were made; what the store has is asked of nobody.
 
@@ -92,7 +92,7 @@ def pinned_attached(
     )
 
 
-def _pinned(source: Source, ref: Reference, digest: Digest, store: Store) -> Descriptor:
+def _pinned(source: BlobSource, ref: Reference, digest: Digest, store: Store) -> Descriptor:
     try:
         return _artifact(source, ref, Descriptor("", digest, store.size(digest) or 0), store).descriptor
     except BundlerError as error:
@@ -113,7 +113,7 @@ def _recalled(store: Store, key: str) -> list[tuple[str, Descriptor]]:
 
 
 def _asked(
-    source: Source, listing: Listing, ref: Reference, subject: Descriptor, store: Store
+    source: BlobSource, listing: Listing, ref: Reference, subject: Descriptor, store: Store
 ) -> list[tuple[str, Descriptor]]:
     """Tags, and what shall stand under them on site."""
     base = f"sha256-{subject.digest.hex}"
@@ -128,7 +128,7 @@ def _asked(
 
 
 def _listed(
-    source: Source, listing: Listing, ref: Reference, subject: Descriptor, base: str
+    source: BlobSource, listing: Listing, ref: Reference, subject: Descriptor, base: str
 ) -> tuple[Descriptor, ...]:
     raw = listing.referrers(ref, subject.digest)
     if raw is None:
@@ -142,7 +142,7 @@ def _listed(
     return index.manifests
 
 
-def _index_of(source: Source, ref: Reference, listed: tuple[Descriptor, ...], store: Store) -> Descriptor:
+def _index_of(source: BlobSource, ref: Reference, listed: tuple[Descriptor, ...], store: Store) -> Descriptor:
     """The index that stands in for the referrers API, always the same for the same artifacts."""
     entries = []
     for entry in sorted(listed, key=lambda one: one.digest):
@@ -154,7 +154,7 @@ def _index_of(source: Source, ref: Reference, listed: tuple[Descriptor, ...], st
     return Descriptor(OCI_INDEX, blob.digest, blob.size)
 
 
-def _tagged(source: Source, ref: Reference, tag: str) -> RawManifest | None:
+def _tagged(source: BlobSource, ref: Reference, tag: str) -> RawManifest | None:
     try:
         return source.manifest(replace(ref, tag=tag, digest=None), tag)
     except BundlerError as error:
@@ -163,12 +163,12 @@ def _tagged(source: Source, ref: Reference, tag: str) -> RawManifest | None:
         raise
 
 
-def _artifact(source: Source, ref: Reference, what: Descriptor, store: Store) -> Artifact:
+def _artifact(source: BlobSource, ref: Reference, what: Descriptor, store: Store) -> Artifact:
     found = manifest_by_digest(source, ref, what, store)
     return parse_artifact(found.raw, found.media_type, f"{ref.name}@{what.digest}")
 
 
-def _whole(source: Source, ref: Reference, tag: str, root: Descriptor, store: Store) -> Attachment:
+def _whole(source: BlobSource, ref: Reference, tag: str, root: Descriptor, store: Store) -> Attachment:
     """All parts of what stands under a tag, fetched."""
     parts = _listed_in(source, ref, root, store) if root.media_type == OCI_INDEX else (root,)
     blobs: dict[Descriptor, None] = {}
@@ -184,7 +184,7 @@ def _whole(source: Source, ref: Reference, tag: str, root: Descriptor, store: St
     return Attachment(tag, root, manifests, tuple(blobs))
 
 
-def _listed_in(source: Source, ref: Reference, root: Descriptor, store: Store) -> tuple[Descriptor, ...]:
+def _listed_in(source: BlobSource, ref: Reference, root: Descriptor, store: Store) -> tuple[Descriptor, ...]:
     raw = manifest_by_digest(source, ref, root, store).raw
     index = parse_manifest(raw, OCI_INDEX, ref)
     return index.manifests if isinstance(index, ManifestIndex) else ()

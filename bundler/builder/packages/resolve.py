@@ -10,7 +10,13 @@ from bundler.builder.lib.parallel import Stop, run_all
 from bundler.builder.lib.progress import Progress
 from bundler.builder.net.fetch import Fetcher
 from bundler.builder.packages.closure import Closure, PackageFile, from_json, to_json
-from bundler.builder.packages.source import Means, PackageOptions, PackageRequest, Source, SuitePackages
+from bundler.builder.packages.source import (
+    Means,
+    PackageFamily,
+    PackageOptions,
+    PackageRequest,
+    SuitePackages,
+)
 from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
 from bundler.core.index import OsPackage
 from bundler.core.suite import Family, Suite
@@ -52,7 +58,7 @@ class _Resolution:
     suite: Suite
     requests: tuple[PackageRequest, ...]
     means: Means
-    source: Source
+    source: PackageFamily
 
     def run(self) -> SuitePackages:
         pinned = self.means.options.pinned.get(str(self.suite))
@@ -180,7 +186,7 @@ class _Resolution:
         )
 
 
-def _source(suite: Suite, means: Means) -> Source:
+def _source(suite: Suite, means: Means) -> PackageFamily:
     match suite.known.family:
         case Family.DEB:
             from bundler.builder.packages.deb.source import DebSource  # noqa: PLC0415  (loads python-debian)

@@ -69,7 +69,7 @@ class SuitePackages:
     closure: Closure
 
 
-class Source(Protocol):
+class PackageFamily(Protocol):
     """One suite's packages: where they come from, and what the site's package manager is to read.
 
     Methods raise Problems and BundlerError: UNSUPPORTED, NETWORK, NOT_FOUND, TRUST, INTEGRITY, SPACE.

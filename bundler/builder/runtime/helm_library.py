@@ -4,21 +4,21 @@ import importlib.metadata
 from pathlib import Path
 
 from bundler.builder.cache.store import Blob, Store
-from bundler.builder.model.spec import HELM_LIBRARY, Content
+from bundler.builder.model.spec import HELM_LIBRARY, SpecContent
 from bundler.builder.runtime.elf import HEAD, architecture
 from bundler.builder.runtime.freeze import helm_library
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 
 
-def helm_content(platform: str, given: Path | None, store: Store) -> Content:
+def helm_content(platform: str, given: Path | None, store: Store) -> SpecContent:
     """The member; given: the file of --helm-library, None for the library that is installed here.
 
     Raises BundlerError (UNSUPPORTED) for a library of another architecture than the platform's.
     """
     path = given or helm_library()
     _check(path, platform)
-    return Content(HELM_LIBRARY, _kept(path, store) if given is None else _added(path, store), 0o755)
+    return SpecContent(HELM_LIBRARY, _kept(path, store) if given is None else _added(path, store), 0o755)
 
 
 def _check(path: Path, platform: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from bundler import __version__
 from bundler.builder.cache.store import Blob, Store
 from bundler.builder.lib.progress import Progress
-from bundler.builder.model.spec import BundleSpec, Content
+from bundler.builder.model.spec import BundleSpec, SpecContent
 from bundler.builder.sbom.model import CYCLONEDX, FORM, PROVENANCE, SPDX
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -43,7 +43,7 @@ def accounted(
 
         written = composed(spec, store, installer, runtime, progress, lock=lock, created=created)
         documents = tuple(
-            Content(path, store.add((text,), digest=None, size=None, name=path)) for path, text in written
+            SpecContent(path, store.add((text,), digest=None, size=None, name=path)) for path, text in written
         )
         store.remember(
             _KIND, key, json.dumps([json.loads(each.blob.to_json()) for each in documents]).encode()
@@ -74,7 +74,7 @@ def _key(spec: BundleSpec, installer: Digest, lock: Digest | None, created: int 
     return Digest.of(canonical([made_by, spec.index().to_json().decode(), contents])).hex
 
 
-def _recalled(store: Store, key: str) -> tuple[Content, ...] | None:
+def _recalled(store: Store, key: str) -> tuple[SpecContent, ...] | None:
     """The documents of an earlier build of the same contents, if the store still has them all."""
     known = store.recall(_KIND, key)
     if known is None:
@@ -83,4 +83,4 @@ def _recalled(store: Store, key: str) -> tuple[Content, ...] | None:
     if any(store.find(blob.digest, blob.size) is None for blob in blobs):
         return None
     paths = (CYCLONEDX, SPDX, PROVENANCE)
-    return tuple(Content(path, blob) for path, blob in zip(paths, blobs, strict=True))
+    return tuple(SpecContent(path, blob) for path, blob in zip(paths, blobs, strict=True))

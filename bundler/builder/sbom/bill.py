@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from bundler.builder.model.spec import BundleSpec, Content
+from bundler.builder.model.spec import BundleSpec, SpecContent
 from bundler.builder.sbom.licences import Licence, licence
 from bundler.builder.sbom.model import Finds, Gap, Kind, Package, Packages, readable
 from bundler.builder.sbom.purl import of_os_package, of_package, purl
@@ -122,7 +122,7 @@ class _Maker:
     def bill(self, installer: Digest, version: str, created: int | None) -> Bill:
         """All of it."""
         name = "bundler-installer"
-        gaps = _told(self._found.frozen)
+        gaps = _scan_notes(self._found.frozen)
         own = Part("installer", Sort.INSTALLER, name, version, digest=installer, gaps=gaps)
         self._put(own, self._product.ref)
         self._inside(own.ref, self._found.frozen)
@@ -144,7 +144,7 @@ class _Maker:
         self._parts[part.ref] = _joined(known, part) if known else part
         self._holds.setdefault(holder, set()).add(part.ref)
 
-    def _file(self, content: Content) -> None:
+    def _file(self, content: SpecContent) -> None:
         gap = self._gaps.get(content.path)
         part = Part(
             f"file:{content.path}",
@@ -173,7 +173,7 @@ class _Maker:
             folder = folder.rpartition("/")[0]
         return self._product.ref
 
-    def _os_package(self, package: OsPackage, content: Content) -> None:
+    def _os_package(self, package: OsPackage, content: SpecContent) -> None:
         found = self._found.packages.get(package.path, Finds(()))
         ref = of_os_package(package)
         part = Part(
@@ -185,7 +185,7 @@ class _Maker:
             digest=content.blob.digest,
             licences=_licences(self._found.licences.get(package.path, ())),
             paths=(package.path,),
-            gaps=_told(found),
+            gaps=_scan_notes(found),
         )
         self._put(part, self._product.ref)
         self._inside(ref, found)
@@ -201,7 +201,7 @@ class _Maker:
             purl=_image_purl(image, self._spec.platform),
             digest=image.digest,
             properties=tuple(("bundler:layer", str(digest)) for digest in layers),
-            gaps=_told(found),
+            gaps=_scan_notes(found),
         )
         self._put(part, self._product.ref)
         self._inside(part.ref, found)
@@ -272,5 +272,5 @@ def _licences(stated: Iterable[str]) -> tuple[Licence, ...]:
     return tuple(sorted({licence(text) for text in stated if text.strip()}))
 
 
-def _told(finds: Finds) -> tuple[str, ...]:
+def _scan_notes(finds: Finds) -> tuple[str, ...]:
     return tuple(readable(": ".join(part for part in (gap.path, gap.why) if part)) for gap in finds.gaps)

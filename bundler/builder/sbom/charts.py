@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from bundler.builder.cache.store import Store
 from bundler.builder.lib.decompress import BrokenError, unpacked
 from bundler.builder.lib.tarstream import Kind, entries
-from bundler.builder.model.spec import Content
+from bundler.builder.model.spec import SpecContent
 from bundler.builder.sbom.bill import Chart
 from bundler.builder.sbom.model import Gap, readable
 from bundler.core.errors import BundlerError, ExitCode
@@ -20,7 +20,7 @@ _LICENCE = "artifacthub.io/license"
 
 
 def charts(
-    apps: Iterable[App], contents: Iterable[Content], store: Store
+    apps: Iterable[App], contents: Iterable[SpecContent], store: Store
 ) -> tuple[tuple[Chart, ...], tuple[Gap, ...]]:
     """The charts of apps that Helm installs, their subcharts too, and what could not be read.
 
@@ -44,7 +44,7 @@ def _is_chart(path: str) -> bool:
     return place.name == "Chart.yaml" or (place.suffix == ".tgz" and place.parent.name == "charts")
 
 
-def _read(content: Content, store: Store) -> Chart:
+def _read(content: SpecContent, store: Store) -> Chart:
     chunks = store.chunks(content.blob, name=content.path)
     if content.path.endswith(".tgz"):
         return replace(chart_of(_packed(chunks), content.path), folder=content.path)

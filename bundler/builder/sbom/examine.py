@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from bundler.builder.lib.decompress import BrokenError
-from bundler.builder.lib.tarstream import Content
+from bundler.builder.lib.tarstream import TarContent
 from bundler.builder.sbom.model import Copyright, Fact, Package, Packages, Release
 from bundler.builder.sbom.readers import golang, java, manifests, rpm, stanzas
 
@@ -36,7 +36,7 @@ _COPYRIGHT = re.compile(r"usr/share/doc/[^/]+/copyright")
 _NPM = re.compile(r"(?:^|.*/)node_modules/(?:@[^/]+/)?[^/]+/package\.json")
 
 
-def examine(path: str, mode: int, content: Content, scratch: Path) -> Fact | None:
+def examine(path: str, mode: int, content: TarContent, scratch: Path) -> Fact | None:
     """What a regular file tells; None where it tells nothing.
 
     path: from the file system's root. mode: permission bits. scratch: a folder to copy large files to.
@@ -52,7 +52,7 @@ def examine(path: str, mode: int, content: Content, scratch: Path) -> Fact | Non
     return Packages(path, packages) if packages else None
 
 
-def _packages(path: str, mode: int, content: Content, scratch: Path) -> tuple[Package, ...]:
+def _packages(path: str, mode: int, content: TarContent, scratch: Path) -> tuple[Package, ...]:
     if (text := _text_reader(path)) is not None:
         return text(content.read(_MOST_TEXT))
     if path.endswith(java.SUFFIXES):
@@ -82,7 +82,7 @@ def _text_reader(path: str) -> _Text | None:
     return None
 
 
-def _rpm(path: str, content: Content, scratch: Path) -> tuple[Package, ...] | None:
+def _rpm(path: str, content: TarContent, scratch: Path) -> tuple[Package, ...] | None:
     folder, _, name = path.rpartition("/")
     if folder not in _RPM_FOLDERS:
         return None
@@ -100,7 +100,7 @@ def _rpm(path: str, content: Content, scratch: Path) -> tuple[Package, ...] | No
 
 
 @contextmanager
-def _spooled(content: Content, scratch: Path) -> Iterator[BinaryIO]:
+def _spooled(content: TarContent, scratch: Path) -> Iterator[BinaryIO]:
     """The content in a file that can be read in any order; it has a name for as long as it is open."""
     if content.size > _MOST_SPOOLED:
         raise BrokenError(f"it has {content.size} bytes, more than {_MOST_SPOOLED}")

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from bundler.builder.lib.decompress import BrokenError, unpacked
-from bundler.builder.lib.tarstream import Content, Entry, Kind, entries
+from bundler.builder.lib.tarstream import Kind, TarContent, TarEntry, entries
 from bundler.builder.sbom.examine import UNREADABLE, examine
 from bundler.builder.sbom.model import DOC, Copyright, DocLink, Fact, Finds, Gap, Packages, Release
 
@@ -78,7 +78,7 @@ def _folders(path: str) -> Iterator[str]:
         yield path
 
 
-def _as_tar(chunks: Iterable[bytes]) -> Iterator[Entry]:
+def _as_tar(chunks: Iterable[bytes]) -> Iterator[TarEntry]:
     return entries(chunks, most=_MOST_ENTRIES)
 
 
@@ -87,7 +87,7 @@ def scan(
     *,
     limit: int,
     scratch: Path,
-    read: Callable[[Iterable[bytes]], Iterator[Entry]] = _as_tar,
+    read: Callable[[Iterable[bytes]], Iterator[TarEntry]] = _as_tar,
 ) -> Layer:
     """Read a layer as it streams by.
 
@@ -145,12 +145,12 @@ class _Notes:
         self.gaps: dict[str, str] = {}
         self.last = ""  # the path of the entry that was read whole last
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: TarEntry) -> None:
         """Take note of one entry. Raises BrokenError where it is one too many."""
         self._take(entry)
         self.last = entry.path
 
-    def _take(self, entry: Entry) -> None:
+    def _take(self, entry: TarEntry) -> None:
         folder, _, name = entry.path.rpartition("/")
         if name == _OPAQUE:
             self._keep(len(folder))
@@ -165,7 +165,7 @@ class _Notes:
         if len(self._facts) > _MOST_FACTS:
             raise BrokenError(f"it has more than {_MOST_FACTS} packages")
 
-    def _look(self, entry: Entry) -> None:
+    def _look(self, entry: TarEntry) -> None:
         if entry.kind is Kind.FILE:
             fact = self._examined(entry.path, entry.mode, entry.content)
         elif entry.kind is Kind.LINK and entry.path.startswith(DOC) and entry.path.count("/") == 3:
@@ -182,7 +182,7 @@ class _Notes:
         if self._kept > _MOST_NAMES:
             raise BrokenError(f"it tells more than {_MOST_NAMES} bytes of names")
 
-    def _examined(self, path: str, mode: int, content: Content) -> Fact | None:
+    def _examined(self, path: str, mode: int, content: TarContent) -> Fact | None:
         try:
             return examine(path, mode, content, self._scratch)
         except UNREADABLE as error:

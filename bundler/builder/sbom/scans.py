@@ -11,8 +11,8 @@ from bundler.builder.cache.store import Blob, Store
 from bundler.builder.lib.decompress import most_scanned
 from bundler.builder.lib.parallel import Stop, run_all
 from bundler.builder.lib.progress import Progress, Transfer, transferring
-from bundler.builder.lib.tarstream import Content as Stream
-from bundler.builder.model.spec import ROOT, Content
+from bundler.builder.lib.tarstream import TarContent as Stream
+from bundler.builder.model.spec import ROOT, SpecContent
 from bundler.builder.sbom import examine, records
 from bundler.builder.sbom.layer import Layer, scan
 from bundler.builder.sbom.merge import completed, merged, stated_licences
@@ -50,7 +50,7 @@ class Scanner:
     progress: Progress
     at_once: int = os.cpu_count() or 1
 
-    def layers_of(self, image: Image, contents: Mapping[str, Content]) -> tuple[Descriptor, ...]:
+    def layers_of(self, image: Image, contents: Mapping[str, SpecContent]) -> tuple[Descriptor, ...]:
         """The layers of an image, the lowest first."""
         layers: list[Descriptor] = []
         for digest in image.manifests:
@@ -100,7 +100,7 @@ class Scanner:
         self.store.remember(_LAYER, _key([str(blob.digest)]), records.from_layer(layer))
         return layer
 
-    def packages(self, packages: Sequence[OsPackage], contents: Mapping[str, Content]) -> Inside:
+    def packages(self, packages: Sequence[OsPackage], contents: Mapping[str, SpecContent]) -> Inside:
         """What is inside OS packages, and the licences that they state."""
         blobs = {package.path: contents[package.path].blob for package in packages}
         scanned = self.layers(tuple(dict.fromkeys(blobs.values())), of_packages=True)
@@ -111,7 +111,7 @@ class Scanner:
             {package.path: licences.get(package.name, ()) for package in packages},
         )
 
-    def staged(self, contents: Sequence[Content]) -> Finds:
+    def staged(self, contents: Sequence[SpecContent]) -> Finds:
         """Programs, jars and the like below `root/` and `runtime/` (Helm); paths as members have them."""
         mine = [content for content in contents if content.path.startswith((f"{ROOT}/", "runtime/"))]
         key = _key([[content.path, str(content.blob.digest), content.mode] for content in mine])
@@ -124,7 +124,7 @@ class Scanner:
         self.store.remember(_STAGED, key, records.from_finds(finds))
         return finds
 
-    def _examined(self, content: Content, scratch: Path) -> Finds:
+    def _examined(self, content: SpecContent, scratch: Path) -> Finds:
         path = content.path.removeprefix(f"{ROOT}/")
         stream = Stream(self.store.chunks(content.blob, name=content.path), content.blob.size)
         try:

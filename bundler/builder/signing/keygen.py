@@ -29,7 +29,7 @@ def keygen(path: Path, passphrase: bytes, comment: str) -> PublicKey:
     public_path = path.with_name(f"{path.name}.pub")
     words = " ".join(comment.split())
     if public_path.exists():
-        raise _told(public_path, "it is there already")
+        raise _key_file_error(public_path, "it is there already")
     _write(path, private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, encryption), 0o600)
     try:
         _write(public_path, f"{public} {words}".rstrip().encode() + b"\n", 0o644)
@@ -44,12 +44,12 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
             file.write(data)
     except FileExistsError:
-        raise _told(path, "it is there already") from None
+        raise _key_file_error(path, "it is there already") from None
     except OSError as error:
-        raise _told(path, error.strerror or str(error)) from error
+        raise _key_file_error(path, error.strerror or str(error)) from error
 
 
-def _told(path: Path, why: str) -> BundlerError:
+def _key_file_error(path: Path, why: str) -> BundlerError:
     return BundlerError(
         "the key can't be written", where=path, why=why, code=ExitCode.USAGE, fix="choose another name"
     )

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from bundler.builder.signing.signer import Signer
+from bundler.builder.signing.signer import KeySigner
 from bundler.core.archive import Bundle
 from bundler.core.archive import signature as signatures
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.sshsig import Signature
 
 
-def sign_file(path: Path, signer: Signer) -> Signature:
+def sign_file(path: Path, signer: KeySigner) -> Signature:
     """Sign a .run in place, once every byte of it is verified.
 
     Raises BundlerError: INTEGRITY for a damaged file, TRUST when an agent refuses, USAGE when the file can't

@@ -20,7 +20,7 @@ _MAX_KEY: Final = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class KeySigner:
     """A key that is at hand. Called with a message, it gives the signature; TRUST when an agent refuses."""
 
     key: PublicKey
@@ -37,7 +37,7 @@ def find_signer(
     words: str,
     passphrase_file: Path | None = None,
     ask: Callable[[str], bytes] = passphrase.asked,
-) -> Signer:
+) -> KeySigner:
     """The signer that `--sign` and `--key` name: `FILE`, `agent` or `agent:SHA256:…`.
 
     Raises BundlerError: NOT_FOUND for a file, an agent or a key that isn't there, USAGE when the agent has
@@ -49,7 +49,7 @@ def find_signer(
     return _of_file(Path(words), passphrase_file, ask)
 
 
-def _of_agent(fingerprint: str) -> Signer:
+def _of_agent(fingerprint: str) -> KeySigner:
     if fingerprint and not FINGERPRINT.fullmatch(fingerprint):
         raise BundlerError(
             f"not a fingerprint: {fingerprint[:80]!r}",
@@ -63,7 +63,7 @@ def _of_agent(fingerprint: str) -> Signer:
         with Agent() as agent:  # anew: a build may take longer than an agent waits
             return agent.sign(key, data)
 
-    return Signer(key, sign)
+    return KeySigner(key, sign)
 
 
 def _chosen(found: tuple[Identity, ...], fingerprint: str) -> Identity:
@@ -79,7 +79,7 @@ def _chosen(found: tuple[Identity, ...], fingerprint: str) -> Identity:
     )
 
 
-def _of_file(path: Path, passphrase_file: Path | None, ask: Callable[[str], bytes]) -> Signer:
+def _of_file(path: Path, passphrase_file: Path | None, ask: Callable[[str], bytes]) -> KeySigner:
     data = _read(path)
     private: object
     try:
@@ -97,7 +97,7 @@ def _of_file(path: Path, passphrase_file: Path | None, ask: Callable[[str], byte
         )
     public = PublicKey(ED25519, private.public_key().public_bytes_raw())
     head = sshwire.string(ED25519.encode())
-    return Signer(public, lambda message: head + sshwire.string(private.sign(message)))
+    return KeySigner(public, lambda message: head + sshwire.string(private.sign(message)))
 
 
 def _decrypted(path: Path, data: bytes, passphrase_file: Path | None, ask: Callable[[str], bytes]) -> object:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bundler.builder.charts.values import ValueSet
 from bundler.builder.kubefile.instructions import App as Instruction
-from bundler.builder.kubefile.source import Source
+from bundler.builder.kubefile.source import KubefileText
 from bundler.builder.tree.tree import Tree
 from bundler.core.errors import Location, Problem, Problems
 from bundler.core.index import NAMESPACE, App, AppKind, AppRole
@@ -25,7 +25,7 @@ class Draft:
     role: AppRole
     location: Location
     problem: Problem
-    source: Source
+    source: KubefileText
     commands: tuple[tuple[str, ...], ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     also: tuple[ValueSet, ...] = ()
@@ -90,7 +90,7 @@ def with_built(tree: Tree, drafts: Iterable[Draft]) -> Tree:
     return tree
 
 
-def draft(instruction: Instruction, source: Source, namespace: str) -> Draft:
+def draft(instruction: Instruction, source: KubefileText, namespace: str) -> Draft:
     """The app as APP, CNI or CSI begin it; namespace: with its variables put in. Raises Problems."""
     name, where = instruction.name.text, instruction.name.location
     message = f"nothing tells how {name} is launched: it is no chart, nor all YAML, nor all .sh"

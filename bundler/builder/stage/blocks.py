@@ -6,7 +6,7 @@ from pathlib import Path
 from bundler.builder.catalogue.entry import read_entry, taken_twice
 from bundler.builder.kubefile.catalogue import Catalogue, KubefileBase, Scratch
 from bundler.builder.kubefile.instructions import From, Include, Instruction
-from bundler.builder.kubefile.source import Source
+from bundler.builder.kubefile.source import KubefileText
 from bundler.builder.kubefile.words import Word
 from bundler.core.errors import Problems
 
@@ -14,7 +14,7 @@ MAX_DEPTH = 8
 
 
 def block_files(
-    instructions: tuple[Instruction, ...], source: Source, folder: Path, catalogue: Catalogue
+    instructions: tuple[Instruction, ...], source: KubefileText, folder: Path, catalogue: Catalogue
 ) -> Iterator[tuple[Word, KubefileBase]]:
     """The Kubefiles that INCLUDE lines name; folder: where the including file lies.
 
@@ -26,7 +26,7 @@ def block_files(
                 yield word, _found(word, source, folder, catalogue)
 
 
-def _found(word: Word, source: Source, folder: Path, catalogue: Catalogue) -> KubefileBase:
+def _found(word: Word, source: KubefileText, folder: Path, catalogue: Catalogue) -> KubefileBase:
     match catalogue.base(word.text, folder):
         case KubefileBase() as found:
             return found
@@ -37,7 +37,7 @@ def _found(word: Word, source: Source, folder: Path, catalogue: Catalogue) -> Ku
 
 
 def check_block(
-    start: Instruction, word: Word, source: Source, value: Callable[[Word], str], catalogue: Catalogue
+    start: Instruction, word: Word, source: KubefileText, value: Callable[[Word], str], catalogue: Catalogue
 ) -> None:
     """See that a block stands on nothing; source: of the file that includes it. Raises Problems."""
     if isinstance(start, From) and catalogue.base(value(start.base), Path()) == Scratch():
@@ -47,7 +47,7 @@ def check_block(
     raise Problems((source.problem(word.location, "include-base", message, hint),))
 
 
-def check_ports(folders: Sequence[Path], word: Word, source: Source) -> None:
+def check_ports(folders: Sequence[Path], word: Word, source: KubefileText) -> None:
     """See that no two blocks take the same port of the hosts, as far as their entry.yaml says.
 
     word: the last of them, where it is included. Raises Problems.
@@ -57,7 +57,7 @@ def check_ports(folders: Sequence[Path], word: Word, source: Source) -> None:
         raise Problems((source.problem(word.location, "include-port", message, "leave one of them out"),))
 
 
-def refuse_circle(word: Word, source: Source, path: Path, above: tuple[Path, ...]) -> None:
+def refuse_circle(word: Word, source: KubefileText, path: Path, above: tuple[Path, ...]) -> None:
     """Raises Problems for a block that leads back to itself."""
     if path in above or len(above) > MAX_DEPTH:
         message = f"INCLUDE {word.text} leads back to a file that includes this one"

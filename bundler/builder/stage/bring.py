@@ -8,10 +8,10 @@ from urllib.parse import unquote, urlsplit
 from bundler.builder.kubefile.instructions import Add, App, Copy
 from bundler.builder.kubefile.lexer import Heredoc
 from bundler.builder.kubefile.scope import Scope
-from bundler.builder.kubefile.source import Source
+from bundler.builder.kubefile.source import KubefileText
 from bundler.builder.kubefile.words import Word
 from bundler.builder.net.http import display
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.context import Context
 from bundler.builder.stage.diagnostics import blamed
 from bundler.builder.stage.downloads import Checksum, SumsFile, parse_checksum, take
@@ -28,13 +28,13 @@ _MAX_TEXT = 4 << 20  # bytes of a file that is read whole
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CopyOrder:
     """What an instruction wants, variables put in.
 
     sources: values; in the build context unless they are URLs. single: there is exactly one thing to bring.
     """
 
-    source: Source  # the Kubefile, for messages
+    source: KubefileText  # the Kubefile, for messages
     sources: tuple[Word, ...]
     heredocs: tuple[tuple[Heredoc, bytes], ...]
     destination: str
@@ -45,17 +45,17 @@ class Order:
     keyword: str = "ADD"
 
 
-def ordered(instruction: Copy | Add | App, scope: Scope, destination: str = "") -> Order:
+def ordered(instruction: Copy | Add | App, scope: Scope, destination: str = "") -> CopyOrder:
     """Put the variables in; `destination`: an app's folder. Raises Problems."""
     words = tuple(Word(scope.value(word), word.location) for word in instruction.sources)
     if isinstance(instruction, App):
         local = tuple(Word(word.text.removeprefix(LOCAL), word.location) for word in words)
         checksum = _checksum(instruction.checksum, scope)
-        return Order(
+        return CopyOrder(
             scope.source, local, (), f"{destination}/", single=False, checksum=checksum, keyword="APP"
         )
     heredocs = tuple((heredoc, scope.body(heredoc).encode()) for heredoc in instruction.heredocs)
-    order = Order(
+    order = CopyOrder(
         scope.source,
         words,
         heredocs,
@@ -90,16 +90,16 @@ def _checksum(word: Word | None, scope: Scope) -> Checksum | None:
 class Bringer:
     """Carries orders out, with one folder as build context."""
 
-    def __init__(self, context: Path, workshop: Workshop) -> None:
-        self._context = Context(context, workshop.store, workshop.keep)
-        self._workshop = workshop
+    def __init__(self, context: Path, build_context: BuildContext) -> None:
+        self._context = Context(context, build_context.store, build_context.keep)
+        self._build_context = build_context
 
     @property
     def remark(self) -> str:
         """What to know of how files are chosen, "" for nothing."""
         return self._context.remark
 
-    def missing(self, order: Order) -> tuple[Problem, ...]:
+    def missing(self, order: CopyOrder) -> tuple[Problem, ...]:
         """The sources that the build context hasn't got, or that lead out of it."""
         problems: list[Problem] = []
         for word in order.sources:
@@ -112,29 +112,29 @@ class Bringer:
                 problems += error.problems
         return tuple(problems)
 
-    def bring(self, tree: Tree, order: Order) -> Tree:
+    def bring(self, tree: Tree, order: CopyOrder) -> Tree:
         """The tree with what was ordered. Raises Problems, BundlerError (NETWORK, INTEGRITY, SPACE, …)."""
         for word in order.sources:
-            self._workshop.progress.log(f"{word.location}: {_shown(word.text)} -> {order.destination}")
+            self._build_context.progress.log(f"{word.location}: {_shown(word.text)} -> {order.destination}")
             if word.text.startswith(_URLS):
                 tree = self._fetch(tree, word, order)
             else:
                 tree = self._copy(tree, word, order)
         for heredoc, data in order.heredocs:
-            blob = self._workshop.store.add([data], digest=None, size=len(data), name=heredoc.name)
+            blob = self._build_context.store.add([data], digest=None, size=len(data), name=heredoc.name)
             mode = 0o644 if order.mode is None else order.mode
             file = File(mode, blob.size, blob.digest)
             word = Word(heredoc.name, heredoc.location)
             tree = self._put(tree, word, order, heredoc.name, file)
         return tree
 
-    def _chart(self, tree: Tree, word: Word, order: Order) -> Tree:
+    def _chart(self, tree: Tree, word: Word, order: CopyOrder) -> Tree:
         with blamed(order.source, word.location, "bad-source"):
             checksum = _plain(order.checksum)
-            name, blob = self._workshop.charts.fetch(word.text, checksum, why=f"APP in {word.location}")
+            name, blob = self._build_context.charts.fetch(word.text, checksum, why=f"APP in {word.location}")
         return self._put(tree, word, order, name, File(0o644, blob.size, blob.digest))
 
-    def _fetch(self, tree: Tree, word: Word, order: Order) -> Tree:
+    def _fetch(self, tree: Tree, word: Word, order: CopyOrder) -> Tree:
         if word.text.startswith(CHART_SCHEMES):
             return self._chart(tree, word, order)
         with blamed(order.source, word.location, "bad-source"):
@@ -143,11 +143,11 @@ class Bringer:
                 fix = "give the whole address of a file"
                 raise BundlerError(f"{_shown(word.text)} names no file", code=ExitCode.INPUT, fix=fix)
             why = f"{order.keyword} in {word.location}"
-            blob = take(word.text, name, order.checksum, why, self._workshop)
+            blob = take(word.text, name, order.checksum, why, self._build_context)
         mode = 0o644 if order.mode is None else order.mode
         return self._put(tree, word, order, name, File(mode, blob.size, blob.digest))
 
-    def _copy(self, tree: Tree, word: Word, order: Order) -> Tree:
+    def _copy(self, tree: Tree, word: Word, order: CopyOrder) -> Tree:
         with blamed(order.source, word.location, "source-outside"):
             found = self._context.find(word.text)
         order = replace(order, single=order.single and len(found) == 1)
@@ -188,28 +188,28 @@ class Bringer:
         """An app's files; when they are one packed chart, as `helm package` makes it, what is in it."""
         match list(files.entries.items()):
             case [(name, File(digest=digest))] if name.endswith(".tgz"):
-                with self._workshop.store.open(digest) as stream:
-                    contents = unpack(stream, self._workshop.store, name)
+                with self._build_context.store.open(digest) as stream:
+                    contents = unpack(stream, self._build_context.store, name)
             case _:
                 return files
         tops = {path.partition("/")[0] for path in contents.entries}
         chart = contents.subtree(tops.pop()) if len(tops) == 1 else Tree()
         return chart if "Chart.yaml" in chart.entries else files
 
-    def _put(self, tree: Tree, word: Word, order: Order, name: str, file: File) -> Tree:
+    def _put(self, tree: Tree, word: Word, order: CopyOrder, name: str, file: File) -> Tree:
         if not order.unpack:
             self._check_destination(tree, word, order)
             with blamed(order.source, word.location, "path-conflict"):
                 return placed_file(tree, order.destination, name, file)
         with (
             blamed(order.source, word.location, "bad-archive"),
-            self._workshop.store.open(file.digest) as stream,
+            self._build_context.store.open(file.digest) as stream,
         ):
-            contents = _with_mode(unpack(stream, self._workshop.store, name), order.mode)
+            contents = _with_mode(unpack(stream, self._build_context.store, name), order.mode)
             return placed_folder(tree, order.destination, contents)
 
     @staticmethod
-    def _check_destination(tree: Tree, word: Word, order: Order) -> None:
+    def _check_destination(tree: Tree, word: Word, order: CopyOrder) -> None:
         if not order.single and not is_folder(order.destination, tree):
             message = f"{order.destination} is no folder, several files can't go there"
             problem = order.source.problem(
@@ -218,7 +218,7 @@ class Bringer:
             raise Problems((problem,))
 
     @staticmethod
-    def _check(file: File, word: Word, order: Order) -> None:
+    def _check(file: File, word: Word, order: CopyOrder) -> None:
         """--checksum holds for files of the build context too."""
         if _plain(order.checksum) not in {None, file.digest}:
             raise BundlerError(

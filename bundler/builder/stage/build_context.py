@@ -79,7 +79,7 @@ class TakenFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class BuildContext:
     """Tools and settings of one build.
 
     platform: `linux/amd64`. build_args: --build-arg. log_file: where the whole story of the build is written,

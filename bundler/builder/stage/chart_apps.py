@@ -10,7 +10,7 @@ from bundler.builder.kubefile.instructions import App
 from bundler.builder.kubefile.scope import Scope
 from bundler.builder.kubefile.words import Word
 from bundler.builder.stage.bring import LOCAL, Bringer
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.diagnostics import blamed
 from bundler.builder.tree.tree import File, Tree
 from bundler.core.errors import BundlerError, ExitCode, Problems
@@ -18,7 +18,7 @@ from bundler.core.errors import BundlerError, ExitCode, Problems
 _MARK = "Chart.yaml"
 
 
-def chart_app(files: Tree, app: App, scope: Scope, bringer: Bringer, workshop: Workshop) -> Tree:
+def chart_app(files: Tree, app: App, scope: Scope, bringer: Bringer, build_context: BuildContext) -> Tree:
     """An app's files; those of a chart with its dependencies in `charts/` and --values in values.yaml.
 
     Raises Problems and BundlerError (NETWORK, NOT_FOUND, INTEGRITY, …).
@@ -27,23 +27,26 @@ def chart_app(files: Tree, app: App, scope: Scope, bringer: Bringer, workshop: W
         _refuse_values(app, scope)
         return files
     with blamed(scope.source, app.name.location, "chart-dependencies"):
-        files = workshop.charts.complete(files, app.name.text, _beside(app, scope, bringer))
+        files = build_context.charts.complete(files, app.name.text, _beside(app, scope, bringer))
     layers = [
-        values for word in _words(app.values, ",", scope) for values in _read(word, scope, bringer, workshop)
+        values
+        for word in _words(app.values, ",", scope)
+        for values in _read(word, scope, bringer, build_context)
     ]
     if not layers:
         return files
     with blamed(scope.source, app.name.location, "chart-values"):
-        whole = written(merged((_own(files, app.name.text, workshop), *layers)))
-    blob = workshop.store.add((whole,), digest=None, size=len(whole), name=VALUES)
+        whole = written(merged((_own(files, app.name.text, build_context), *layers)))
+    blob = build_context.store.add((whole,), digest=None, size=len(whole), name=VALUES)
     return files.add({VALUES: File(0o644, blob.size, blob.digest)})
 
 
-def value_sets(app: App, scope: Scope, bringer: Bringer, workshop: Workshop) -> tuple[ValueSet, ...]:
+def value_sets(app: App, scope: Scope, bringer: Bringer, build_context: BuildContext) -> tuple[ValueSet, ...]:
     """What --also-values names: sets by commas, the files of one set by plus signs. Raises Problems."""
     return tuple(
         ValueSet(
-            word.text, merged(v for part in _parts(word, "+") for v in _read(part, scope, bringer, workshop))
+            word.text,
+            merged(v for part in _parts(word, "+") for v in _read(part, scope, bringer, build_context)),
         )
         for word in _words(app.also, ",", scope)
     )
@@ -67,23 +70,23 @@ def _beside(app: App, scope: Scope, bringer: Bringer) -> Callable[[str], Tree]:
     return folder
 
 
-def _own(files: Tree, app: str, workshop: Workshop) -> Values:
+def _own(files: Tree, app: str, build_context: BuildContext) -> Values:
     """The chart's own values; what stands twice in them is told now, as the Kubefile's go over them."""
     entry = files.entries.get(VALUES)
     if not isinstance(entry, File):
         return {}
     file = f"{app}/{VALUES}"
-    text = b"".join(workshop.store.chunks(Blob(entry.digest, entry.size), name=file))
+    text = b"".join(build_context.store.chunks(Blob(entry.digest, entry.size), name=file))
     for problem in doubled_keys(text, file):
-        workshop.progress.say(f"warning: {problem}")
-    return workshop.charts.values(text, file, own=True)
+        build_context.progress.say(f"warning: {problem}")
+    return build_context.charts.values(text, file, own=True)
 
 
-def _read(word: Word, scope: Scope, bringer: Bringer, workshop: Workshop) -> Iterator[Values]:
+def _read(word: Word, scope: Scope, bringer: Bringer, build_context: BuildContext) -> Iterator[Values]:
     """The files that a word names, by a pattern even several."""
     with blamed(scope.source, word.location, "chart-values"):
         for name, text in bringer.texts(word.text):
-            yield workshop.charts.values(text, name)
+            yield build_context.charts.values(text, name)
 
 
 def _words(flag: Word | None, separator: str, scope: Scope) -> tuple[Word, ...]:

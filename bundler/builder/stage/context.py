@@ -18,7 +18,7 @@ _LINKS = 40  # folders entered through links in links
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ContextFile:
     """One thing in the context that a source names; `path` is real, inside the context, and not a link."""
 
     name: str  # relative to the context
@@ -49,7 +49,7 @@ class Context:
             return ""
         return f"{DOCKERS} says what is left out of {self.root}; write {NAME} for rules of the bundle's own"
 
-    def find(self, text: str) -> tuple[Source, ...]:
+    def find(self, text: str) -> tuple[ContextFile, ...]:
         """What `text` names, sorted: one file or folder, or several by a pattern.
 
         Raises BundlerError (NOT_FOUND) for nothing, (INPUT) for what lies outside.
@@ -68,7 +68,7 @@ class Context:
             )
         return found
 
-    def tree(self, source: Source, mode: int | None = None, *, whole: bool = False) -> Tree:
+    def tree(self, source: ContextFile, mode: int | None = None, *, whole: bool = False) -> Tree:
         """A folder's contents, or one file under its own name; everything goes into the store.
 
         whole: links to folders, and links that lead out of the folder, are what they lead to in the context.
@@ -78,7 +78,7 @@ class Context:
             return Tree(dict(self._followed(source, entries, mode)) if whole else entries)
         return Tree({source.base: self._file(source.path, mode)})
 
-    def file(self, source: Source, mode: int | None = None) -> File:
+    def file(self, source: ContextFile, mode: int | None = None) -> File:
         """One file, copied into the store."""
         return self._file(source.path, mode)
 
@@ -95,7 +95,7 @@ class Context:
             ]
         return iter(names)
 
-    def _source(self, name: str) -> Source:
+    def _source(self, name: str) -> ContextFile:
         real = (self.root / name).resolve()
         if not real.is_relative_to(self.root):
             raise _leads_out(name, self.root / name, real)
@@ -106,7 +106,7 @@ class Context:
                 code=ExitCode.NOT_FOUND,
                 fix="paths count from the folder that is given to `bundler make`",
             )
-        return Source(name, real, real.is_dir())
+        return ContextFile(name, real, real.is_dir())
 
     def _walk(self, folder: Path, name: str, mode: int | None) -> Iterator[tuple[str, Entry]]:
         """Everything below a folder, paths relative to it; links stay links."""
@@ -124,7 +124,7 @@ class Context:
                     yield relative, self._entry(path, mode)
 
     def _followed(
-        self, source: Source, entries: Mapping[str, Entry], mode: int | None, depth: int = 0
+        self, source: ContextFile, entries: Mapping[str, Entry], mode: int | None, depth: int = 0
     ) -> Iterator[tuple[str, Entry]]:
         """The entries with what links lead to in their place, as Helm follows them."""
         for relative, entry in entries.items():
@@ -137,7 +137,7 @@ class Context:
             elif real.is_dir():
                 if depth > _LINKS or path.is_relative_to(real):
                     raise _in_a_circle(path, real)
-                inner = Source(real.relative_to(self.root).as_posix(), real, is_folder=True)
+                inner = ContextFile(real.relative_to(self.root).as_posix(), real, is_folder=True)
                 below = dict(self._walk(real, inner.name, mode))
                 for name, found in self._followed(inner, below, mode, depth + 1):
                     yield join(relative, name), found

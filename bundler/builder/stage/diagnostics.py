@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bundler.builder.kubefile.source import Source
+from bundler.builder.kubefile.source import KubefileText
 from bundler.core.errors import BundlerError, ExitCode, Location, Problems
 
 _IN_THE_FILE = frozenset({ExitCode.INPUT, ExitCode.NOT_FOUND})
@@ -11,7 +11,7 @@ _IN_THE_FILE = frozenset({ExitCode.INPUT, ExitCode.NOT_FOUND})
 
 @contextmanager
 def blamed(
-    source: Source, where: Location, rule: str, *, missing: str = "source-not-found"
+    source: KubefileText, where: Location, rule: str, *, missing: str = "source-not-found"
 ) -> Iterator[None]:
     """Give a BundlerError the line that caused it; wrong input becomes a Problem with `rule`.
 

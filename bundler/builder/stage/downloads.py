@@ -5,7 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bundler.builder.cache.store import Blob
 from bundler.builder.net.http import display
-from bundler.builder.stage.build_context import TakenFile, Workshop
+from bundler.builder.stage.build_context import BuildContext, TakenFile
 from bundler.builder.stage.sums import MAX_SUMS, find_sum
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -38,22 +38,22 @@ def lockable(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
 
 
-def take(url: str, name: str, checksum: Checksum | None, why: str, workshop: Workshop) -> Blob:
+def take(url: str, name: str, checksum: Checksum | None, why: str, build_context: BuildContext) -> Blob:
     """The file in the store, and noted down; name: its own, as a file of checksums has it.
 
     A digest in the Kubefile counts more than the lock, the lock more than a file of checksums, which is not
     even asked for then. Raises BundlerError (NOT_FOUND, NETWORK, INTEGRITY, INPUT, SPACE).
     """
-    pin = workshop.pinned_files.get(lockable(url))
+    pin = build_context.pinned_files.get(lockable(url))
     match checksum:
         case Digest():
             expected: Digest | None = checksum
         case SumsFile() if pin is None:
-            expected = _promised(checksum, name, workshop)
+            expected = _promised(checksum, name, build_context)
         case _:
             expected = pin
     try:
-        blob = workshop.fetcher.fetch(url, expected)
+        blob = build_context.fetcher.fetch(url, expected)
     except BundlerError as error:
         if error.code is not ExitCode.INTEGRITY or expected is not pin:
             raise
@@ -65,12 +65,12 @@ def take(url: str, name: str, checksum: Checksum | None, why: str, workshop: Wor
             fix=f"find out why it changed; if the change is right: bundler update {name}",
         ) from error
     promise = f", checksum from {display(checksum.url)}" if isinstance(checksum, SumsFile) else ""
-    workshop.files.append(TakenFile(lockable(url), blob, why + promise))
+    build_context.files.append(TakenFile(lockable(url), blob, why + promise))
     return blob
 
 
-def _promised(sums: SumsFile, name: str, workshop: Workshop) -> Digest:
-    blob = workshop.fetcher.fetch(sums.url)
+def _promised(sums: SumsFile, name: str, build_context: BuildContext) -> Digest:
+    blob = build_context.fetcher.fetch(sums.url)
     where = display(sums.url)
     if blob.size > MAX_SUMS:
         raise BundlerError(
@@ -79,5 +79,5 @@ def _promised(sums: SumsFile, name: str, workshop: Workshop) -> Digest:
             code=ExitCode.INPUT,
             fix="name the file of checksums, not the download itself",
         )
-    text = b"".join(workshop.store.chunks(blob, name=where)).decode("utf-8", errors="replace")
+    text = b"".join(build_context.store.chunks(blob, name=where)).decode("utf-8", errors="replace")
     return find_sum(text, name, where)

@@ -30,7 +30,7 @@ from bundler.builder.oci.model import LocalSource, parse_source
 from bundler.builder.stage.apps import Draft, draft
 from bundler.builder.stage.block_rules import check_apps, labels_of
 from bundler.builder.stage.bring import Bringer, ordered
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.chart_apps import chart_app, value_sets
 from bundler.builder.stage.diagnostics import blamed
 from bundler.builder.stage.from_run import begin_from
@@ -66,48 +66,50 @@ class Prepared:
         return (step for _, steps in self.files for step in steps)
 
 
-Do = Callable[[State, Step, Workshop], State]
+Do = Callable[[State, Step, BuildContext], State]
 
 
-def evaluate(chain: Sequence[Loaded], workshop: Workshop) -> Staged:
+def evaluate(chain: Sequence[Loaded], build_context: BuildContext) -> Staged:
     """Carry out a Kubefile behind its bases, as `load_chain` gives them; each has its own build context.
 
     What can be known beforehand is checked first, so that a slip in the last line doesn't cost a long RUN.
     Raises Problems for faults of a Kubefile and BundlerError (NETWORK, INTEGRITY, BUILD, SPACE, UNSUPPORTED).
     """
     for finding in chain[-1].warnings:
-        workshop.progress.say(f"{finding.severity}: {finding.problem}")
-    prepared = prepare(chain, workshop)
+        build_context.progress.say(f"{finding.severity}: {finding.problem}")
+    prepared = prepare(chain, build_context)
     if missing := tuple(missing_sources(prepared.steps)):
         raise Problems(missing, code=ExitCode.NOT_FOUND)
     for remark in dict.fromkeys(step.bringer.remark for step in prepared.steps if _takes_files(step)):
         if remark:
-            workshop.progress.say(f"note: {remark}")
+            build_context.progress.say(f"note: {remark}")
     base = chain[0].base
-    state = State() if base is None else begin_from(base, f"FROM in {chain[0].rest[0].location}", workshop)
-    state = perform(prepared, state, workshop, carried_out)
+    state = (
+        State() if base is None else begin_from(base, f"FROM in {chain[0].rest[0].location}", build_context)
+    )
+    state = perform(prepared, state, build_context, carried_out)
     return staged(state, prepared.scope.env, prepared.scope.source)
 
 
-def prepare(chain: Sequence[Loaded], workshop: Workshop) -> Prepared:
+def prepare(chain: Sequence[Loaded], build_context: BuildContext) -> Prepared:
     """The steps of a chain with their variables, which depend on nothing that is done. Raises Problems."""
     base = chain[0].base
     scope = chain[0].scope if base is None else chain[0].scope.with_env(base.index.env)
     files: list[tuple[Loaded, tuple[Step, ...]]] = []
     for loaded in all_files(chain):
-        steps, scope = _steps(loaded, scope, workshop)
+        steps, scope = _steps(loaded, scope, build_context)
         files.append((loaded, tuple(steps)))
     return Prepared(tuple(files), scope)
 
 
-def perform(prepared: Prepared, state: State, workshop: Workshop, do: Do) -> State:
+def perform(prepared: Prepared, state: State, build_context: BuildContext, do: Do) -> State:
     """What comes of all steps; do: what comes of one. Raises as `do`, and Problems for colliding blocks."""
     fresh = True  # LAUNCH and CMDS of a base are not inherited, those of blocks are
     for loaded, steps in prepared.files:
         before = replace(state, launch=(), commands=()) if fresh else state
         state = replace(before, launch=())
         for step in steps:
-            state = do(state, step, workshop)
+            state = do(state, step, build_context)
         if loaded.block:
             check_apps(before, state, loaded)
             state = replace(state, labels=labels_of(before, state, loaded))
@@ -116,9 +118,9 @@ def perform(prepared: Prepared, state: State, workshop: Workshop, do: Do) -> Sta
     return state
 
 
-def _steps(loaded: Loaded, before: Scope, workshop: Workshop) -> tuple[list[Step], Scope]:
+def _steps(loaded: Loaded, before: Scope, build_context: BuildContext) -> tuple[list[Step], Scope]:
     """The steps of one file and the scope at its end."""
-    bringer = Bringer(loaded.context, workshop)
+    bringer = Bringer(loaded.context, build_context)
     scope = loaded.scope.after_from(before.env)
     steps: list[Step] = []
     for instruction in loaded.rest:
@@ -162,24 +164,24 @@ def _missing_archive(word: Word, step: Step) -> Problem | None:
     return step.scope.source.problem(word.location, "source-not-found", message, hint)
 
 
-def carried_out(state: State, step: Step, workshop: Workshop) -> State:
+def carried_out(state: State, step: Step, build_context: BuildContext) -> State:
     """What comes of one step. Raises as `evaluate` does."""
     match step.instruction:
         case Copy() | Add() as instruction:
             return replace(state, tree=step.bringer.bring(state.tree, ordered(instruction, step.scope)))
         case Run() as instruction:
-            return replace(state, tree=run(instruction, state.tree, step.scope.for_commands(), workshop))
+            return replace(state, tree=run(instruction, state.tree, step.scope.for_commands(), build_context))
         case App() as instruction:
-            return _app(state, instruction, step, workshop)
+            return _app(state, instruction, step, build_context)
         case AppCmds() | AppEnv() as instruction:
             return _app_told(state, instruction, step.scope)
         case From() | Include() | Arg() | Env():
             return state  # all that they do is in the scopes
         case instruction:
-            return _told(state, instruction, step)
+            return _declared(state, instruction, step)
 
 
-def _told(
+def _declared(
     state: State, instruction: Label | Launch | Cmds | KubeVersion | Image | Package, step: Step
 ) -> State:
     """What goes to the bundle's index and changes no file."""
@@ -225,7 +227,7 @@ def begun(instruction: App, scope: Scope) -> Draft:
     return draft(instruction, scope.source, namespace)
 
 
-def _app(state: State, instruction: App, step: Step, workshop: Workshop) -> State:
+def _app(state: State, instruction: App, step: Step, build_context: BuildContext) -> State:
     """A new app, or one in the place of a former one of that name, whose files and settings are dropped."""
     made = begun(instruction, step.scope)
     order = ordered(instruction, step.scope, made.path)
@@ -233,11 +235,11 @@ def _app(state: State, instruction: App, step: Step, workshop: Workshop) -> Stat
     brought = step.bringer.bring(Tree(), order).subtree(made.path)
     with blamed(step.scope.source, instruction.sources[0].location, "bad-archive"):
         files = step.bringer.unpacked_chart(brought)
-    files = chart_app(files, instruction, step.scope, step.bringer, workshop)
+    files = chart_app(files, instruction, step.scope, step.bringer, build_context)
     made = replace(
         made,
-        also=value_sets(instruction, step.scope, step.bringer, workshop),
-        built=kustomized(files, instruction, step.scope, step.bringer, workshop, state.tree),
+        also=value_sets(instruction, step.scope, step.bringer, build_context),
+        built=kustomized(files, instruction, step.scope, step.bringer, build_context, state.tree),
     )
     tree = state.tree.without(made.path).merge(files, made.path)
     return replace(state, tree=tree, apps={**others, made.name: made})

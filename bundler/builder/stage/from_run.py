@@ -10,12 +10,12 @@ from pathlib import Path
 
 from bundler.builder.cache.store import Blob, Store
 from bundler.builder.kubefile.runfile import RunFile, run_file
-from bundler.builder.kubefile.source import Source
+from bundler.builder.kubefile.source import KubefileText
 from bundler.builder.lib.progress import Counted, transferring
 from bundler.builder.oci.model import Attachment, ResolvedImage
 from bundler.builder.oci.pull import check_config
 from bundler.builder.stage.apps import Draft
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.state import Inherited, State
 from bundler.builder.tree.tree import Entry, File, Tree, normal_mode
 from bundler.core.archive import Bundle
@@ -52,16 +52,16 @@ def outline_of(base: RunFile) -> State:
     )
 
 
-def begin_from(base: RunFile, why: str, workshop: Workshop) -> State:
+def begin_from(base: RunFile, why: str, build_context: BuildContext) -> State:
     """The state that a Kubefile FROM this .run starts with; what of it a bundle needs is in the store.
 
     why: who asks, `FROM in Kubefile:1`. LAUNCH and CMDS are the base's own and don't come down.
     Raises BundlerError (INTEGRITY, SPACE, NOT_FOUND) for a file that is damaged, or not the one that was read
     before.
     """
-    _bring(base, workshop)
+    _bring(base, build_context)
     index = base.index
-    taken = _Taken(base, workshop.store, Platform.parse(workshop.platform))
+    taken = _Taken(base, build_context.store, Platform.parse(build_context.platform))
     return State(
         tree=Tree(dict(_entries(index.members))),
         labels=dict(index.labels),
@@ -81,9 +81,9 @@ def begin_from(base: RunFile, why: str, workshop: Workshop) -> State:
 
 
 @contextmanager
-def _opened(base: RunFile, missing: Sequence[Member], workshop: Workshop) -> Iterator[Bundle]:
+def _opened(base: RunFile, missing: Sequence[Member], build_context: BuildContext) -> Iterator[Bundle]:
     if not isinstance(base.origin, Path):
-        with workshop.bases.opened(base, missing) as bundle:
+        with build_context.bases.opened(base, missing) as bundle:
             yield bundle
         return
     with opened(base.origin) as bundle:
@@ -97,20 +97,20 @@ def _opened(base: RunFile, missing: Sequence[Member], workshop: Workshop) -> Ite
         yield bundle
 
 
-def _bring(base: RunFile, workshop: Workshop) -> None:
-    store, index = workshop.store, base.index
+def _bring(base: RunFile, build_context: BuildContext) -> None:
+    store, index = build_context.store, base.index
     missing = [each for each in _needed(index) if store.find(each.digest, each.size) is None]
     if missing:
         with (
-            _opened(base, missing, workshop) as bundle,
-            transferring(workshop.progress, base.name, sum(each.size for each in missing)) as transfer,
+            _opened(base, missing, build_context) as bundle,
+            transferring(build_context.progress, base.name, sum(each.size for each in missing)) as transfer,
         ):
             for member in missing:
                 chunks = Counted(transfer).passed(bundle.chunks(member))
                 where = f"{base.origin}: {member.path}"
                 store.add(chunks, digest=member.digest, size=member.size, name=where)
     told = f"base {base.origin}: {index.name} {index.version}, {len(missing)} contents were new"
-    workshop.progress.log(told)
+    build_context.progress.log(told)
 
 
 def _needed(index: Index) -> Iterator[Member]:
@@ -133,7 +133,7 @@ def _entries(members: Iterable[Member]) -> Iterator[tuple[str, Entry]]:
 
 def _draft(app: App, base: RunFile) -> Draft:
     """The app as APP would have begun it; its kind is told anew, as RUN may change its files."""
-    source, where = Source(str(base.origin), ()), Location(str(base.origin))
+    source, where = KubefileText(str(base.origin), ()), Location(str(base.origin))
     message = f"nothing tells any more how {app.name} is launched"
     problem = source.problem(where, "app-kind-unknown", message, f'add APPCMDS {app.name} ["command line"]')
     return Draft(

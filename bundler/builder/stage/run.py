@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bundler.builder.kubefile.instructions import Run
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.process import Ended, run_command
 from bundler.builder.stage.waiting import told_at_times
 from bundler.builder.tree.checkout import check_out, read_back
@@ -31,29 +31,29 @@ _PASSED = frozenset(
 _EPOCH = "315532800"  # 1980-01-01, the first day that a zip archive can hold; for tools that honour it
 
 
-def run(instruction: Run, tree: Tree, env: Mapping[str, str], workshop: Workshop) -> Tree:
+def run(instruction: Run, tree: Tree, env: Mapping[str, str], build_context: BuildContext) -> Tree:
     """The tree after the command, from the store where the same was run before.
 
     env: the ARGs and ENV in force. Raises BundlerError (BUILD) with the command's last output, (SPACE).
     """
     variables = {"SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", _EPOCH), **env}
-    key = _key(instruction, tree, variables, workshop.platform)
-    if (kept := _recall(key, workshop)) is not None:
-        workshop.progress.log(f"{instruction.location}: RUN {instruction.text} (cached)")
+    key = _key(instruction, tree, variables, build_context.platform)
+    if (kept := _recall(key, build_context)) is not None:
+        build_context.progress.log(f"{instruction.location}: RUN {instruction.text} (cached)")
         return kept
     told = f"{instruction.location}: RUN {_short(instruction.text)}"
 
     def waiting() -> None:
-        workshop.progress.say(f"{told} (another build is at it, its result is waited for)")
+        build_context.progress.say(f"{told} (another build is at it, its result is waited for)")
 
-    with workshop.store.alone(_KIND, key, waiting):
-        if (kept := _recall(key, workshop)) is not None:
-            workshop.progress.log(f"{told} (done by the other build)")
+    with build_context.store.alone(_KIND, key, waiting):
+        if (kept := _recall(key, build_context)) is not None:
+            build_context.progress.log(f"{told} (done by the other build)")
             return kept
-        workshop.progress.say(told)
-        with workshop.store.scratch() as scratch, told_at_times(told, workshop.progress) as heard:
-            result = _execute(instruction, tree, variables, workshop, scratch, heard)
-        workshop.store.remember(_KIND, key, result.to_json())
+        build_context.progress.say(told)
+        with build_context.store.scratch() as scratch, told_at_times(told, build_context.progress) as heard:
+            result = _execute(instruction, tree, variables, build_context, scratch, heard)
+        build_context.store.remember(_KIND, key, result.to_json())
         return result
 
 
@@ -69,15 +69,15 @@ def _key(instruction: Run, tree: Tree, variables: Mapping[str, str], platform: s
     return str(Digest.of(canonical(inputs)))
 
 
-def _recall(key: str, workshop: Workshop) -> Tree | None:
-    record = workshop.store.recall(_KIND, key)
+def _recall(key: str, build_context: BuildContext) -> Tree | None:
+    record = build_context.store.recall(_KIND, key)
     if record is None:
         return None
     try:
         tree = Tree.from_json(record)
     except BundlerError:
         return None  # written by another version
-    whole = all(workshop.store.find(entry.digest, entry.size) for _, entry in tree.files())
+    whole = all(build_context.store.find(entry.digest, entry.size) for _, entry in tree.files())
     return tree if whole else None
 
 
@@ -85,11 +85,11 @@ def _execute(
     instruction: Run,
     tree: Tree,
     variables: Mapping[str, str],
-    workshop: Workshop,
+    build_context: BuildContext,
     scratch: Path,
     heard: Callable[[str], None],
 ) -> Tree:
-    checkout = check_out(tree, workshop.store, scratch / "root")
+    checkout = check_out(tree, build_context.store, scratch / "root")
     temporary = scratch / "tmp"
     temporary.mkdir(mode=0o700)
     try:
@@ -100,17 +100,17 @@ def _execute(
                 **_machine(),
                 **variables,
                 "BUNDLER_ROOT": str(checkout.root),
-                "BUNDLER_CACHE": str(workshop.store.root),
+                "BUNDLER_CACHE": str(build_context.store.root),
                 "TMPDIR": str(temporary),
             },
             on_line=heard,
         )
     except OSError as error:
-        raise _failed(instruction, workshop, str(error), ()) from error
+        raise _failed(instruction, build_context, str(error), ()) from error
     if ended.status != 0:
-        raise _failed(instruction, workshop, _reason(ended), ended.tail)
+        raise _failed(instruction, build_context, _reason(ended), ended.tail)
     try:
-        return read_back(checkout, workshop.store)
+        return read_back(checkout, build_context.store)
     except BundlerError as error:
         if error.code is not ExitCode.BUILD:
             raise
@@ -140,9 +140,11 @@ def _machine() -> dict[str, str]:
     return {**passed, "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _failed(instruction: Run, workshop: Workshop, reason: str, tail: tuple[str, ...]) -> BundlerError:
+def _failed(
+    instruction: Run, build_context: BuildContext, reason: str, tail: tuple[str, ...]
+) -> BundlerError:
     output = "".join(f"\n    {line}" for line in tail)
-    log = f"; the whole output is in {workshop.log_file}" if workshop.log_file else ""
+    log = f"; the whole output is in {build_context.log_file}" if build_context.log_file else ""
     return BundlerError(
         f"RUN failed: {_short(instruction.text)}",
         where=instruction.location,

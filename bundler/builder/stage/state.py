@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bundler.builder.cache.store import Blob
 from bundler.builder.charts.values import ValueSet
-from bundler.builder.kubefile.source import Source, did_you_mean
+from bundler.builder.kubefile.source import KubefileText, did_you_mean
 from bundler.builder.kubefile.words import Word
 from bundler.builder.oci.model import ResolvedImage
 from bundler.builder.stage.apps import Draft, finished, launch_order, plugin_choice, with_built
@@ -53,7 +53,7 @@ class KubeWish:
 
     range: str
     location: Location
-    source: Source
+    source: KubefileText
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def kubernetes_label(labels: Mapping[str, str]) -> tuple[str, str]:
     return KUBERNETES_LABEL, labels.get(KUBERNETES_LABEL, "")
 
 
-def staged(state: State, env: Mapping[str, str], source: Source) -> Staged:
+def staged(state: State, env: Mapping[str, str], source: KubefileText) -> Staged:
     """Close the books: every app gets its kind, LAUNCH its order. Raises Problems with all that is wrong."""
     results = [finished(draft, state.tree) for draft in state.apps.values()]
     problems = [result for result in results if isinstance(result, Problem)]
@@ -141,7 +141,7 @@ def staged(state: State, env: Mapping[str, str], source: Source) -> Staged:
     )
 
 
-def _unfit(state: State, source: Source) -> Iterator[Problem]:
+def _unfit(state: State, source: KubefileText) -> Iterator[Problem]:
     """KUBEVERSION lines that leave out the Kubernetes that the bundle installs."""
     _, version = kubernetes_label(state.labels)
     if not is_version(version):
@@ -158,7 +158,7 @@ def _unfit(state: State, source: Source) -> Iterator[Problem]:
             yield wish.source.problem(wish.location, "kube-version-unfit", f"{told} in {wish.range}", hint)
 
 
-def _unknown(state: State, source: Source) -> list[Problem]:
+def _unknown(state: State, source: KubefileText) -> list[Problem]:
     return [
         source.problem(
             word.location,

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from bundler.builder.cache.store import Store
 from bundler.builder.lib.decompress import BrokenError, most, unpacked
-from bundler.builder.lib.tarstream import Entry, Kind, entries
+from bundler.builder.lib.tarstream import Kind, TarEntry, entries
 from bundler.builder.tree.tree import Entry as Node
 from bundler.builder.tree.tree import File, Symlink, Tree, clean_path, normal_mode
 from bundler.core.digest import read_chunks
@@ -50,7 +50,7 @@ def _nodes(chunks: Iterable[bytes], store: Store, name: str) -> dict[str, Node]:
     return nodes
 
 
-def _node(entry: Entry, nodes: dict[str, Node], store: Store, name: str) -> Node:
+def _node(entry: TarEntry, nodes: dict[str, Node], store: Store, name: str) -> Node:
     match entry.kind:
         case Kind.FILE if not entry.sparse:
             label = f"{name}: {entry.path}"
@@ -67,14 +67,14 @@ def _node(entry: Entry, nodes: dict[str, Node], store: Store, name: str) -> Node
             raise _refused(name, entry, why)
 
 
-def _symlink(entry: Entry, name: str) -> Symlink:
+def _symlink(entry: TarEntry, name: str) -> Symlink:
     target = posixpath.normpath(posixpath.join(posixpath.dirname(clean_path(entry.path)), entry.link))
     if entry.link.startswith("/") or target == ".." or target.startswith("../"):
         raise _refused(name, entry, f"it is a link to {entry.link}, outside the archive")
     return Symlink(entry.link)
 
 
-def _refused(name: str, entry: Entry, why: str) -> BundlerError:
+def _refused(name: str, entry: TarEntry, why: str) -> BundlerError:
     return BundlerError(
         f"the archive's member {entry.path[:200]!r} can't be unpacked",
         where=name,

@@ -31,7 +31,7 @@ class NewFile:
         try:
             self.fd = self._create()
         except OSError as error:
-            raise self._told(error) from error
+            raise self._write_error(error) from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -47,7 +47,7 @@ class NewFile:
                 done = os.write(self.fd, view)
                 view, self._size = view[done:], self._size + done
         except OSError as error:
-            raise self._told(error) from error
+            raise self._write_error(error) from error
         self._send()
 
     def write_at(self, offset: int, data: bytes) -> None:
@@ -57,7 +57,7 @@ class NewFile:
                 done = os.pwrite(self.fd, data, offset)
                 data, offset = data[done:], offset + done
         except OSError as error:
-            raise self._told(error) from error
+            raise self._write_error(error) from error
 
     def commit(self, mode: int) -> None:
         """Bring it to the disk and give it its name, in place of what had it; the umask takes from `mode`."""
@@ -69,7 +69,7 @@ class NewFile:
             settle(self.fd, self._temp, self.target, mode)
             self._named = False
         except OSError as error:
-            raise self._told(error) from error
+            raise self._write_error(error) from error
 
     def _send(self) -> None:
         """Let the kernel begin to bring what was written to the disk, so that little is left for fsync."""
@@ -96,7 +96,7 @@ class NewFile:
             os.close(folder)
         self._named = True
 
-    def _told(self, error: OSError) -> BundlerError:
+    def _write_error(self, error: OSError) -> BundlerError:
         return not_written(self.target, error)
 
 

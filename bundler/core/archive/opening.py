@@ -20,7 +20,7 @@ from bundler.core.index_json import MAX_INDEX, refuse
 from bundler.core.index_rules import faults
 
 
-class Stretch(io.RawIOBase):
+class SectionReader(io.RawIOBase):
     """A part of a file as a stream of its own; reads by position, so threads don't disturb each other."""
 
     def __init__(self, parts: Parts, offset: int, length: int) -> None:
@@ -43,7 +43,7 @@ class Stretch(io.RawIOBase):
 
 def stretch(parts: Parts, section: Section) -> Iterator[bytes]:
     """A section's bytes, not verified."""
-    stream = Stretch(parts, section.offset, section.length)
+    stream = SectionReader(parts, section.offset, section.length)
     while chunk := stream.read(CHUNK):
         yield chunk
 

@@ -9,7 +9,7 @@ from bundler.core.archive.newparts import Out
 _AHEAD = 6  # jobs, two a batch; bounds the memory when the disk is slow
 
 
-class Behind:
+class PipelinedWriter:
     """Two threads: batches are hashed by one and written by the other, each in the order they came.
 
     Both let go of the interpreter's lock, so that the three of them use as many processors.

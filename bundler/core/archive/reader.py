@@ -13,7 +13,7 @@ from bundler.core.archive import seal as seals
 from bundler.core.archive import signature as signatures
 from bundler.core.archive.frames import HEAD, content_size
 from bundler.core.archive.opening import (
-    Stretch,
+    SectionReader,
     damaged,
     read_indexes,
     read_recipes,
@@ -23,7 +23,7 @@ from bundler.core.archive.opening import (
 )
 from bundler.core.archive.parts import Parts, Span
 from bundler.core.archive.platforms import choose, own_section, tar_entries
-from bundler.core.archive.recipes import Content, Needed, Recipes, Source
+from bundler.core.archive.recipes import MemberContent, Needed, Recipes, RecipeSource
 from bundler.core.archive.seal import Seal, Section
 from bundler.core.digest import CHUNK, Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
@@ -33,13 +33,13 @@ from bundler.core.sshsig import Signature
 Progress = Callable[[str, int], None]  # (section's name, bytes of it that were just read)
 
 
-class Base(Protocol):
+class BaseContent(Protocol):
     """What a bundle rests on that has only what changed: another one, or a site that has it."""
 
     def stream(self, path: str, *, inflate: bool) -> Iterator[bytes]:
         """A member's content from its start, or what it unpacks to. Raises BundlerError (NOT_FOUND)."""
 
-    def lend(self, runtime: Content) -> Iterator[bytes]:
+    def lend(self, runtime: MemberContent) -> Iterator[bytes]:
         """The frozen installer, verified. Raises BundlerError (NOT_FOUND)."""
 
 
@@ -65,7 +65,7 @@ class Bundle:
         self.indexes = indexes
         self.index = index or indexes[0]
         self.recipes = recipes
-        self._base: Base | None = None
+        self._base: BaseContent | None = None
         self._parts = parts
         self._long = recipes.own_sources
         self._archive = seal.section("archive")
@@ -127,10 +127,10 @@ class Bundle:
         return self.seal.section(own_section(self.seal, part, self.index.platform))
 
     @property
-    def runtime(self) -> Content:
+    def runtime(self) -> MemberContent:
         """The frozen installer, a .tar.gz: that of the platform that `index` is for."""
         own = self.own("runtime")
-        return self.recipes.runtime or Content(own.digest, own.length)
+        return self.recipes.runtime or MemberContent(own.digest, own.length)
 
     def installer(self) -> Iterator[bytes]:
         """The frozen installer's bytes, verified. Raises like `chunks`."""
@@ -140,7 +140,7 @@ class Bundle:
             raise _rests_on(self.path, self.recipes.base)
         return self._base.lend(self.recipes.runtime)
 
-    def lend(self, runtime: Content) -> Iterator[bytes]:
+    def lend(self, runtime: MemberContent) -> Iterator[bytes]:
         """The installer for a bundle that rests on this one. Raises BundlerError (NOT_FOUND, INTEGRITY)."""
         if runtime != self.runtime:
             raise BundlerError("the bundle has another installer", where=self.path, code=ExitCode.NOT_FOUND)
@@ -177,7 +177,7 @@ class Bundle:
             return rebuild.unpacked(recipe, self._begin, f"{self.path}: {path}")
         return deflate.inflated(self.chunks(member), f"{self.path}: {path}")
 
-    def rest_on(self, base: Base) -> None:
+    def rest_on(self, base: BaseContent) -> None:
         """Take from `base` what this bundle has left out; to be said before anything is read."""
         self._base = base
 
@@ -307,7 +307,7 @@ class Bundle:
             return False
         return True
 
-    def _begin(self, source: Source) -> Iterator[bytes]:
+    def _begin(self, source: RecipeSource) -> Iterator[bytes]:
         """The content of a recipe's source."""
         if not source.base:
             return self.stream(source.path, inflate=True) if source.inflate else self._own(source.path)
@@ -328,7 +328,9 @@ class Bundle:
         window = frames.LONG_WINDOW if member.path in self._long else frames.MAX_WINDOW
         if content_size(head, window) != member.size:
             damaged(name, "no frame of the size that the index names is at its place")
-        frame = cast("IO[bytes]", Stretch(self._parts, self._archive.offset + member.offset, member.length))
+        frame = cast(
+            "IO[bytes]", SectionReader(self._parts, self._archive.offset + member.offset, member.length)
+        )
         unpacker = zstandard.ZstdDecompressor(max_window_size=window)
         try:
             with unpacker.stream_reader(frame, read_size=CHUNK, read_across_frames=False) as content:

@@ -7,13 +7,13 @@ from typing import Final, NoReturn
 import zstandard
 
 from bundler.core.archive import deflate
-from bundler.core.archive.recipes import Patch, Piece, Range, Recipe, Source, ranges
+from bundler.core.archive.recipes import Patch, Piece, Range, Recipe, RecipeSource, ranges
 from bundler.core.digest import CHUNK
 from bundler.core.errors import BundlerError, ExitCode
 
 LOOK_BACK: Final = 16 << 20  # bytes of a source that may be kept, so that ranges may be a little out of order
 
-Open = Callable[[Source], Iterator[bytes]]  # a source's content from its start, a chunk at a time
+Open = Callable[[RecipeSource], Iterator[bytes]]  # a source's content from its start, a chunk at a time
 
 
 class Cursor:
@@ -87,7 +87,7 @@ def unpacked(recipe: Recipe, begin: Open, name: str) -> Iterator[bytes]:
             cursor.close()
 
 
-def look_back(recipe: Recipe, source: Source) -> int:
+def look_back(recipe: Recipe, source: RecipeSource) -> int:
     """How far the recipe goes back in a source, from the end of one range to the start of a later one; bytes.
 
     At most `LOOK_BACK`: for what lies further back the source is begun anew.
@@ -99,7 +99,7 @@ def look_back(recipe: Recipe, source: Source) -> int:
     return min(most, LOOK_BACK)
 
 
-def _piece(piece: Piece, cursors: Mapping[Source, Cursor], name: str) -> Iterator[bytes]:
+def _piece(piece: Piece, cursors: Mapping[RecipeSource, Cursor], name: str) -> Iterator[bytes]:
     match piece:
         case Range():
             cursor = cursors[piece.source]

@@ -25,7 +25,7 @@ _BASE: Final = "base"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RecipeSource:
     """A content to take from: a member's, by its path.
 
     base: of the bundle that this one rests on. inflate: not the gzip file itself, but what it unpacks to.
@@ -40,7 +40,7 @@ class Source:
 class Range:
     """`length` bytes of a source, from `start` on; as a piece it stands for just these bytes."""
 
-    source: Source
+    source: RecipeSource
     start: int
     length: int
 
@@ -75,13 +75,13 @@ class Recipe:
         return sum(piece.length for piece in self.pieces)
 
     @property
-    def sources(self) -> frozenset[Source]:
+    def sources(self) -> frozenset[RecipeSource]:
         """Everything it takes from."""
         return frozenset(each.source for piece in self.pieces for each in ranges(piece))
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class MemberContent:
     """A member of another bundle: sha256 and size in bytes."""
 
     digest: Digest
@@ -98,7 +98,7 @@ class Needed:
     name: str = field(compare=False)
     version: str = field(compare=False)
     seal: Digest
-    contents: Mapping[str, Content] = field(default_factory=dict, compare=False)
+    contents: Mapping[str, MemberContent] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Recipes:
 
     members: Mapping[str, Recipe] = field(default_factory=lambda: MappingProxyType({}))
     base: Needed | None = None
-    runtime: Content | None = None
+    runtime: MemberContent | None = None
 
     def __bool__(self) -> bool:
         return bool(self.members) or self.runtime is not None
@@ -189,7 +189,7 @@ def _range_faults(taken: Range, recipes: Recipes, index: Index) -> Iterator[str]
         yield f"it takes bytes up to {taken.stop} of {source.path!r}, which has {content.size}"
 
 
-def _content(source: Source, recipes: Recipes, index: Index) -> Content | Member | None:
+def _content(source: RecipeSource, recipes: Recipes, index: Index) -> MemberContent | Member | None:
     """What a source is; a member that is made by a recipe itself is none."""
     if source.base:
         return recipes.base.contents.get(source.path) if recipes.base else None
@@ -232,7 +232,7 @@ def _range_json(taken: Range) -> dict[str, Any]:
     }
 
 
-def _content_json(content: Content) -> dict[str, Any]:
+def _content_json(content: MemberContent) -> dict[str, Any]:
     return {"digest": str(content.digest), "size": content.size}
 
 
@@ -242,9 +242,9 @@ def _read_needed(value: object) -> Needed:
     return Needed(base.text("name"), base.text("version"), base.digest("seal"), contents)
 
 
-def _read_content(where: str, value: object) -> Content:
+def _read_content(where: str, value: object) -> MemberContent:
     content = Fields.of(where, value, frozenset({"digest", "size"}))
-    return Content(content.digest("digest"), content.number("size"))
+    return MemberContent(content.digest("digest"), content.number("size"))
 
 
 def _read_recipe(where: str, value: object) -> Recipe:
@@ -285,5 +285,5 @@ def _read_range(where: str, value: object) -> Range:
     place = taken.text("in")
     if place not in {_HERE, _BASE}:
         refuse(f"{where}.in is neither {_HERE!r} nor {_BASE!r}")
-    source = Source(taken.text("path"), base=place == _BASE, inflate=taken.truth("inflate"))
+    source = RecipeSource(taken.text("path"), base=place == _BASE, inflate=taken.truth("inflate"))
     return Range(source, taken.number("start"), taken.number("length"))

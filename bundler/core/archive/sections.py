@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from bundler.core.archive.pipelined import Behind
+from bundler.core.archive.pipelined import PipelinedWriter
 from bundler.core.archive.seal import Section, aligned
 from bundler.core.digest import CHUNK, Digest
 
@@ -15,7 +15,7 @@ class SectionStream:
     batches later; `close` has seen all.
     """
 
-    def __init__(self, name: str, offset: int, behind: Behind) -> None:
+    def __init__(self, name: str, offset: int, behind: PipelinedWriter) -> None:
         self._name = name
         self._offset = offset
         self._behind = behind

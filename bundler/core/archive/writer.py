@@ -11,10 +11,10 @@ from typing import Self
 from bundler.core.archive import frames, signature, stub, tarhead, text
 from bundler.core.archive.frames import FrameCache, NoCache
 from bundler.core.archive.newparts import new_file
-from bundler.core.archive.pipelined import Behind
+from bundler.core.archive.pipelined import PipelinedWriter
 from bundler.core.archive.platforms import Edition, index_size, section_name
 from bundler.core.archive.platforms import faults as between
-from bundler.core.archive.recipes import Content, Needed, Recipe, Recipes, recipe_faults
+from bundler.core.archive.recipes import MemberContent, Needed, Recipe, Recipes, recipe_faults
 from bundler.core.archive.seal import ALIGN, RECIPES, Seal, Section
 from bundler.core.archive.sections import SectionStream
 from bundler.core.digest import Digest, read_chunks, verified
@@ -64,10 +64,10 @@ class BundleWriter:
         self._recipes: dict[str, Recipe] = {}
         self._base = base
         self._borrow = borrow
-        self._lent: Content | None = None
+        self._lent: MemberContent | None = None
         self._unpacked: list[int] = []  # bytes of each runtime, as `_sections` has them
         self._gap = b""  # padding that the next small frame starts with
-        self._behind = Behind(self._file)
+        self._behind = PipelinedWriter(self._file)
 
     def __enter__(self) -> Self:
         self._file.__enter__()
@@ -193,7 +193,7 @@ class BundleWriter:
     def _add_runtime(self, path: Path, name: str) -> None:
         with path.open("rb") as stream:
             if self._borrow:
-                self._lent = Content(Digest.of_file(stream), stream.tell())
+                self._lent = MemberContent(Digest.of_file(stream), stream.tell())
                 self._add_section(name, [])
             else:
                 self._add_section(name, read_chunks(stream))

@@ -38,7 +38,7 @@ from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.logfile import LogFile
 from bundler.installer.run.report import Report
-from bundler.installer.run.schedule import Limits
+from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.site.model import Site
 from bundler.installer.site.ranges import hosts
@@ -283,9 +283,9 @@ def _plan_text(session: Session, plan: Plan, clusterfile: Path, *, verbose: bool
     return "\n".join([shown, *reasons])
 
 
-def _limits(parallel: int) -> Limits:
+def _limits(parallel: int) -> ScheduleLimits:
     """Two steps a host on average keep the hosts busy without a thread for every one of them."""
-    return Limits(total=parallel * 2)
+    return ScheduleLimits(total=parallel * 2)
 
 
 def _log_path(asked: Path | None, session: Session, command: str) -> Path:

@@ -16,7 +16,7 @@ from bundler.installer.handout.images import offered
 from bundler.installer.push.http import Client
 from bundler.installer.push.names import Destination, place
 from bundler.installer.push.push import push
-from bundler.installer.push.registry import Login, Registry
+from bundler.installer.push.registry import Login, RegistryClient
 
 PASSWORD: Final = "BUNDLER_REGISTRY_PASSWORD"  # noqa: S105  (a variable's name)
 _MAX_PASSWORD: Final = 64 << 10  # characters; tokens can be long
@@ -59,7 +59,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
             with opened(run_file(), base or ()) as bundle:
                 gate.admit(bundle, say)
                 placed = place(offered(bundle), destination, flatten=flatten)
-                registry = Registry(destination.registry, client, login, plain=insecure)
+                registry = RegistryClient(destination.registry, client, login, plain=insecure)
                 done = push(bundle, placed, registry, say, signatures=not without_signatures)
         finally:
             client.close()

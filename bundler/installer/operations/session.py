@@ -40,7 +40,7 @@ from bundler.installer.plan.decide import (
 from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
 from bundler.installer.plan.steps import Plan
-from bundler.installer.run.actions import Captures, Desk
+from bundler.installer.run.actions import Captures, StepContext
 from bundler.installer.run.deliver import BundleSource
 from bundler.installer.run.events import Sink, tee
 from bundler.installer.run.execute import Excused, close_all, execute
@@ -49,7 +49,7 @@ from bundler.installer.run.logfile import LogFile
 from bundler.installer.run.record_store import commit
 from bundler.installer.run.redaction import disguises, redacted, redacting
 from bundler.installer.run.report import Report
-from bundler.installer.run.schedule import Limits
+from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.site_base import SiteBase, check_base
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.scripts.render import load
@@ -209,14 +209,14 @@ class Session:
         return decide_removal(site, self.facts, self.bundle.index, operation=self.operation)
 
     def run(
-        self, plan: Plan, sink: Sink, *, limits: Limits, timeouts: Timeouts
+        self, plan: Plan, sink: Sink, *, limits: ScheduleLimits, timeouts: Timeouts
     ) -> Mapping[str, BundlerError]:
         """Carry a plan out; the workers that failed and were excused. Raises what `execute` does."""
         source = BundleSource(self.bundle, self.base)
-        desk = Desk(source, self.claim.prelude() + load("ledger.sh"), self.captures, timeouts)
+        context = StepContext(source, self.claim.prelude() + load("ledger.sh"), self.captures, timeouts)
         workers = frozenset(host.address for host in self.site.workers)
         excused = Excused(workers, self.access.max_failed - len(self.lost))
-        return execute(plan, self.transports, desk, sink, limits=limits, excused=excused)
+        return execute(plan, self.transports, context, sink, limits=limits, excused=excused)
 
     def nodes(self) -> str:
         """What Kubernetes says of its nodes; "" when it can't be asked."""
@@ -377,7 +377,7 @@ def carry_out(
     plan: Plan,
     log: LogFile,
     view: contextlib.AbstractContextManager[Sink],
-    limits: Limits,
+    limits: ScheduleLimits,
     report: Report,
     timeouts: Timeouts,
 ) -> None:

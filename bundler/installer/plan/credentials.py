@@ -39,7 +39,7 @@ def _capture(name: str, host: str, reason: str, script: str, slot: str, after: t
         after=after,
         script=templates.script(script),
         capture=slot,
-        volatile=True,
-        means=True,
+        always_run=True,
+        only_if_needed=True,
         secret=True,
     )

@@ -34,7 +34,7 @@ from bundler.installer.plan.order import arrange
 from bundler.installer.plan.packages import package_steps
 from bundler.installer.plan.preflight import (
     DEFAULT_LIMITS,
-    Limits,
+    HostLimits,
     check,
     check_names,
     check_removal,
@@ -85,7 +85,7 @@ def decide(
     files: Mapping[str, bytes],
     *,
     platforms: tuple[str, ...] = (),
-    limits: Limits = DEFAULT_LIMITS,
+    limits: HostLimits = DEFAULT_LIMITS,
 ) -> Plan:
     """The plan that makes this site what its Clusterfile says.
 
@@ -129,7 +129,7 @@ def prepare(
     return Prepared(whole(rough, context, recipe), observed, operation, contents, recipe, context)
 
 
-def concrete(prepared: Prepared, decision: Decided, *, limits: Limits = DEFAULT_LIMITS) -> Plan:
+def concrete(prepared: Prepared, decision: Decided, *, limits: HostLimits = DEFAULT_LIMITS) -> Plan:
     """The steps of the stage that was decided on, with everything that it shows.
 
     Raises Problems (PREFLIGHT) with everything that is unfit on any host, BundlerError (UNSUPPORTED) for what

@@ -75,7 +75,7 @@ def _rejoin(context: Context, deed: Deed) -> tuple[Step, ...]:
             phase=Phase.WORKERS,
             reason=str(deed.because),
             after=(Ids(deed.host).kubelet, Ids(deed.host).containerd),
-            volatile=True,
+            always_run=True,
             script=templates.script("kubelet-restart.sh"),
         ),
     )
@@ -144,7 +144,7 @@ def mark(host: str, after: tuple[str, ...] = ()) -> Exec:
         phase=Phase.REMOVE,
         reason="the host knows that it is being cleared",
         after=after,
-        volatile=True,
+        always_run=True,
         script=f"mkdir -p -m 0700 {REMOVING.rpartition('/')[0]} && : >{REMOVING}",
     )
 
@@ -159,7 +159,7 @@ def _on_node(context: Context, deed: Deed) -> Step:
         phase=Phase.NETWORK,
         reason=str(deed.because),
         after=(Ids(context.primary.address).init,),
-        volatile=True,
+        always_run=True,
         script=templates.script(
             "kubectl.sh",
             "node-set.sh",
@@ -180,7 +180,7 @@ def _promote(context: Context, deed: Deed) -> Step:
         host=context.primary.address,
         phase=Phase.CONTROL_PLANE,
         reason=str(deed.because),
-        volatile=True,
+        always_run=True,
         timeout=180.0,
         script=templates.script("etcd.sh", "etcd-promote.sh", id=str(getattr(deed.probe, "id", ""))),
     )

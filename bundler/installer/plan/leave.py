@@ -108,7 +108,7 @@ class _Row:
                 phase=Phase.REMOVE,
                 reason=why,
                 after=after,
-                volatile=True,
+                always_run=True,
                 script=script,
                 timeout=timeout,
             )

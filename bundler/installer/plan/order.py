@@ -75,9 +75,9 @@ def _done(ordered: tuple[Step, ...], by_id: Mapping[str, Step], wanted: frozense
     needed: set[str] = set()  # steps that something left over comes directly after
     done: dict[str, str] = {}
     for step in reversed(ordered):
-        if step.means and step.id not in needed:
+        if step.only_if_needed and step.id not in needed:
             done[step.id] = "nothing that is left to do needs it"
-        elif not step.means and step.id not in wanted:
+        elif not step.only_if_needed and step.id not in wanted:
             done[step.id] = "it is so already"
         else:
             needed.update(step.after)

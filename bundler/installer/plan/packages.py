@@ -56,7 +56,8 @@ def _one(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
             id=ids.package_files,
             host=host.address,
             phase=Phase.DISTRIBUTE,
-            means=True,  # its files follow from what the host has now, so its own stamp could not be compared
+            # Its files follow from what the host has now, so its own stamp could not be compared.
+            only_if_needed=True,
             reason=f"{suite} needs {len(packages)} packages; the host has {_count(packages, facts)} of them",
             files=_files(context, suite.folder, pool, facts, packages),
         ),

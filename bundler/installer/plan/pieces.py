@@ -36,7 +36,9 @@ _DISTURBS: Final = {"containerd.service": "runtime", "bundler-registry.service":
 
 def pieces_of(steps: Iterable[Step]) -> tuple[Piece, ...]:
     """One for every step that is neither a means nor a part of `init` or of a join."""
-    return tuple(piece_of(step) for step in steps if not (step.means or step.volatile or is_cluster(step)))
+    return tuple(
+        piece_of(step) for step in steps if not (step.only_if_needed or step.always_run or is_cluster(step))
+    )
 
 
 def is_cluster(step: Step) -> bool:

@@ -26,7 +26,7 @@ MIB: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class HostLimits:
     """What a host needs at least. Bytes and seconds.
 
     control_plane_memory: as kubeadm asks for it. unpacked: how many times the bytes of container layers take
@@ -42,7 +42,7 @@ class Limits:
     clock: float = 30.0
 
 
-DEFAULT_LIMITS: Final = Limits()
+DEFAULT_LIMITS: Final = HostLimits()
 
 _COMMANDS: Final = ("systemctl", "tar", "sha256sum")
 _NODE_PORTS: Final = {10250: "the kubelet"}
@@ -55,10 +55,10 @@ _CONTROL_PLANE_PORTS: Final = {
 }
 _PROGRAMS: Final = ("kubeadm", "kubelet", "kubectl", "registry")
 
-Check = Callable[[Context, Host, HostFacts, Limits], Iterator[Problem]]
+Check = Callable[[Context, Host, HostFacts, HostLimits], Iterator[Problem]]
 
 
-def check(context: Context, plan: Plan, limits: Limits) -> None:
+def check(context: Context, plan: Plan, limits: HostLimits) -> None:
     """Look at every host. Raises Problems (PREFLIGHT) when one is unfit."""
     found = [
         problem
@@ -108,7 +108,7 @@ def _foreign(facts: HostFacts) -> Iterator[Problem]:
         yield _problem(facts.address, "foreign-cluster", message, fix)
 
 
-def _access(_context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+def _access(_context: Context, _host: Host, facts: HostFacts, _limits: HostLimits) -> Iterator[Problem]:
     yield from _root(facts)
     yield from _foreign(facts)
     missing = [name for name in _COMMANDS if name not in facts.commands]
@@ -117,7 +117,7 @@ def _access(_context: Context, _host: Host, facts: HostFacts, _limits: Limits) -
         yield _problem(facts.address, "missing-command", f"the host lacks {', '.join(missing)}", fix)
 
 
-def _architecture(context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+def _architecture(context: Context, _host: Host, facts: HostFacts, _limits: HostLimits) -> Iterator[Problem]:
     """What of a file for several platforms is installed is that of the control plane."""
     own = context.contents.index.platform
     platforms = context.contents.platforms or (own,)
@@ -137,7 +137,7 @@ def _machine(platform: str) -> str:
     return platform.split("/")[1]
 
 
-def _system(context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+def _system(context: Context, _host: Host, facts: HostFacts, _limits: HostLimits) -> Iterator[Problem]:
     if not context.contents.suites:
         return
     suite = suite_of(context, facts)
@@ -151,7 +151,7 @@ def _system(context: Context, _host: Host, facts: HostFacts, _limits: Limits) ->
         yield _problem(facts.address, "missing-command", message, f"install {command}")
 
 
-def _size(_context: Context, host: Host, facts: HostFacts, limits: Limits) -> Iterator[Problem]:
+def _size(_context: Context, host: Host, facts: HostFacts, limits: HostLimits) -> Iterator[Problem]:
     memory = limits.control_plane_memory if host.is_control_plane else limits.worker_memory
     role = "control plane" if host.is_control_plane else "worker"
     if facts.memory < memory:
@@ -162,7 +162,7 @@ def _size(_context: Context, host: Host, facts: HostFacts, limits: Limits) -> It
         yield _problem(facts.address, "cpus", message, "give the machine more CPUs")
 
 
-def _ports(context: Context, host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+def _ports(context: Context, host: Host, facts: HostFacts, _limits: HostLimits) -> Iterator[Problem]:
     if facts.stamps or facts.kubelet_config:
         return  # an earlier run of ours may hold them
     wanted: dict[int, str] = dict(_NODE_PORTS)
@@ -178,7 +178,7 @@ def _ports(context: Context, host: Host, facts: HostFacts, _limits: Limits) -> I
             )
 
 
-def _cgroup(context: Context, _host: Host, facts: HostFacts, _limits: Limits) -> Iterator[Problem]:
+def _cgroup(context: Context, _host: Host, facts: HostFacts, _limits: HostLimits) -> Iterator[Problem]:
     if facts.cgroup is CgroupVersion.V1 and not allows_cgroup_v1(context):
         version = context.contents.version
         message = f"the host has cgroup v1, on which the kubelet of Kubernetes {version.text} does not start"
@@ -292,7 +292,7 @@ def _conntrack(context: Context) -> Iterator[Problem]:
             yield _problem(host.address, "conntrack", message, fix)
 
 
-def _clocks(context: Context, limits: Limits) -> Iterator[Problem]:
+def _clocks(context: Context, limits: HostLimits) -> Iterator[Problem]:
     """Against the control plane, whose certificates are refused where they are not yet valid."""
     base = context.of(context.primary).clock_offset
     for host, facts in context.hosts():
@@ -317,7 +317,7 @@ def _subnets(context: Context) -> Iterator[Problem]:
         yield _problem(text.partition(" ")[0], "subnet", f"{text}, which the cluster uses for itself", fix)
 
 
-def _disks(context: Context, plan: Plan, limits: Limits) -> Iterator[Problem]:
+def _disks(context: Context, plan: Plan, limits: HostLimits) -> Iterator[Problem]:
     """What is still to be delivered must fit, on each file system, with room for layers to be unpacked."""
     wanted: dict[str, dict[str, int]] = {}
     for step in plan.steps:

@@ -31,7 +31,7 @@ def host_removal(host: Host, site: tuple[str, ...], *, after: tuple[str, ...] = 
                 phase=Phase.REMOVE,
                 reason=reason,
                 after=(steps[-1].id,) if steps else after,
-                volatile=True,
+                always_run=True,
                 script=templates.script(name),
                 stdin=addresses if what == "network" else "",
                 timeout=timeout,

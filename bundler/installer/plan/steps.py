@@ -52,8 +52,8 @@ class _Step:
     phase: Phase
     reason: str  # why this plan has it, for a person
     after: tuple[str, ...] = ()
-    volatile: bool = False  # true: a stamp of an earlier success does not count, and none is kept
-    means: bool = False  # true: serves only the steps right behind it, left out when these are done
+    always_run: bool = False  # true: a stamp of an earlier success does not count, and none is kept
+    only_if_needed: bool = False  # true: serves only the steps right behind it, left out when these are done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

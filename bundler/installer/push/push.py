@@ -13,7 +13,7 @@ from bundler.core.oci import MAX_MANIFEST, ManifestIndex, parse_manifest
 from bundler.installer.handout.images import blob_member, choices
 from bundler.installer.push.names import Placed
 from bundler.installer.push.referrers import Beside, beside, is_there, put
-from bundler.installer.push.registry import Registry
+from bundler.installer.push.registry import RegistryClient
 
 AT_ONCE: Final = 4
 
@@ -47,7 +47,7 @@ class Pushed:
 def push(
     bundle: Bundle,
     placed: Iterable[Placed],
-    registry: Registry,
+    registry: RegistryClient,
     tell: Callable[[str], None],
     *,
     signatures: bool = True,
@@ -78,7 +78,7 @@ def push(
 
 
 class _Push:
-    def __init__(self, bundle: Bundle, registry: Registry, tell: Callable[[str], None]) -> None:
+    def __init__(self, bundle: Bundle, registry: RegistryClient, tell: Callable[[str], None]) -> None:
         self.done = Pushed()
         self._bundle = bundle
         self._registry = registry

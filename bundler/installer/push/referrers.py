@@ -16,7 +16,7 @@ from bundler.core.index import Attached, canonical
 from bundler.core.oci import OCI_INDEX, ManifestIndex, parse_any
 from bundler.core.pushing import Said
 from bundler.installer.push.names import Placed
-from bundler.installer.push.registry import Registry
+from bundler.installer.push.registry import RegistryClient
 
 _SUBJECT: Final = "sha256-"  # in front of what a tag stands in for
 
@@ -48,7 +48,7 @@ def beside(placed: Iterable[Placed]) -> tuple[Beside, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def is_there(it: Beside, registry: Registry) -> bool:
+def is_there(it: Beside, registry: RegistryClient) -> bool:
     """Whether the registry has it, with all its parts."""
     subject = it.subject
     if subject is None:
@@ -57,7 +57,7 @@ def is_there(it: Beside, registry: Registry) -> bool:
     return not missing or missing <= _listed(registry.listing(it.repository, it.one.tag))
 
 
-def put(it: Beside, registry: Registry, read: Read) -> None:
+def put(it: Beside, registry: RegistryClient, read: Read) -> None:
     """Put its manifests; their blobs are there. Raises BundlerError (NETWORK, TRUST, INTEGRITY)."""
     subject = it.subject
     if subject is None:
@@ -85,7 +85,7 @@ def stand_in(own: bytes, known: bytes | None) -> bytes | None:
     return canonical({**document, "manifests": [*document["manifests"], *missing]})
 
 
-def _put(repository: str, wanted: str, data: bytes, registry: Registry) -> Said:
+def _put(repository: str, wanted: str, data: bytes, registry: RegistryClient) -> Said:
     media_type = parse_any(data, "", wanted).media_type
     said = registry.put_manifest(repository, wanted, data, media_type)
     if said is None:

@@ -35,7 +35,7 @@ class Login:
         return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
 
 
-class Registry:
+class RegistryClient:
     """A registry to push to. `plain`: speak HTTP without TLS."""
 
     def __init__(self, host: str, client: Client, login: Login | None, *, plain: bool) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal
 from bundler.installer.plan.steps import Await, Deliver, Exec, Step, Write
-from bundler.installer.run.deliver import Source, deliver
+from bundler.installer.run.deliver import MemberSource, deliver
 from bundler.installer.run.hostlock import TAKEN_OVER, taken_over
 from bundler.installer.run.journal import record
 from bundler.installer.run.timeouts import Timeouts
@@ -66,10 +66,10 @@ class Captures:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class StepContext:
     """What doing a step needs beside the step. prelude: shell functions, the ledger's and `guard`."""
 
-    source: Source
+    source: MemberSource
     prelude: str
     captures: Captures
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -78,7 +78,7 @@ class Desk:
 def perform(
     step: Step,
     transport: Transport,
-    desk: Desk,
+    context: StepContext,
     *,
     on_bytes: Callable[[int], None],
     on_line: Callable[[str], None],
@@ -90,24 +90,26 @@ def perform(
     say = None if _is_secret(step) else on_line
     match step:
         case Deliver():
-            outcome = deliver(step, transport, desk.source, desk.prelude, on_bytes)
+            outcome = deliver(step, transport, context.source, context.prelude, on_bytes)
         case Write():
-            content = desk.captures.fill(step).encode()
-            outcome = transport.run(write_script(step, desk.prelude), stdin=[content], timeout=_WRITE_TIMEOUT)
+            content = context.captures.fill(step).encode()
+            outcome = transport.run(
+                write_script(step, context.prelude), stdin=[content], timeout=_WRITE_TIMEOUT
+            )
         case Exec():
             stdin = [step.stdin.encode()] if step.stdin else []
-            timeout = desk.timeouts.of(step, step.timeout)
-            script = exec_script(step, desk.prelude, timeout)
+            timeout = context.timeouts.of(step, step.timeout)
+            script = exec_script(step, context.prelude, timeout)
             try:
                 outcome = transport.run(script, stdin=stdin, timeout=timeout, on_output=say)
             except BundlerError as error:
                 raise _full_disk(step, transport, error) or error from None
         case Await():
-            outcome = _wait(step, transport, desk, say)
+            outcome = _wait(step, transport, context, say)
     if outcome.status:
         raise failure(step, outcome)
     if isinstance(step, Exec) and step.capture:
-        desk.captures.keep(step.capture, _captured(step, outcome.stdout.strip()))
+        context.captures.keep(step.capture, _captured(step, outcome.stdout.strip()))
 
 
 def _captured(step: Exec, value: str) -> str:
@@ -122,9 +124,11 @@ def _captured(step: Exec, value: str) -> str:
     return value
 
 
-def _wait(step: Await, transport: Transport, desk: Desk, on_output: Callable[[str], None] | None) -> Outcome:
-    deadline = desk.timeouts.of(step, step.deadline)
-    script = await_script(step, desk.prelude, deadline)
+def _wait(
+    step: Await, transport: Transport, context: StepContext, on_output: Callable[[str], None] | None
+) -> Outcome:
+    deadline = context.timeouts.of(step, step.deadline)
+    script = await_script(step, context.prelude, deadline)
     try:
         return transport.run(script, timeout=deadline + _ATTEMPT, on_output=on_output)
     except BundlerError as error:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bundler.core.archive.reader import Bundle
-from bundler.core.archive.recipes import Content
+from bundler.core.archive.recipes import MemberContent
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal
@@ -42,7 +42,7 @@ echo $$ >"$box.lock"
 """
 
 
-class Source(Protocol):
+class MemberSource(Protocol):
     """Where the content of deliveries comes from: the bundle, or a test's own."""
 
     def describe(self, delivery: Delivery) -> tuple[Digest, int]:
@@ -99,13 +99,13 @@ class BundleSource:
             return self._bundle.installer()
         member = self._bundle.member(delivery.member)
         if self._site is not None and member.length == 0:
-            content = Content(member.digest, member.size)
+            content = MemberContent(member.digest, member.size)
             if self._site.has(content.digest):  # made before, for this host or another one
                 return self._site.chunks(content)
         return self._bundle.chunks(member)
 
 
-def items(step: Deliver, source: Source) -> tuple[Item, ...]:
+def items(step: Deliver, source: MemberSource) -> tuple[Item, ...]:
     """The step's files with what the source knows of them."""
     return tuple(
         Item(number, delivery, *source.describe(delivery)) for number, delivery in enumerate(step.files)
@@ -113,7 +113,7 @@ def items(step: Deliver, source: Source) -> tuple[Item, ...]:
 
 
 def deliver(
-    step: Deliver, transport: Transport, source: Source, prelude: str, progress: Callable[[int], None]
+    step: Deliver, transport: Transport, source: MemberSource, prelude: str, progress: Callable[[int], None]
 ) -> Outcome:
     """Bring the step's files to the host and note its success there.
 
@@ -259,7 +259,9 @@ def check_space(address: str, missing: Sequence[Item], found: Probe) -> None:
         )
 
 
-def _stream(missing: Sequence[Item], source: Source, progress: Callable[[int], None]) -> Iterator[bytes]:
+def _stream(
+    missing: Sequence[Item], source: MemberSource, progress: Callable[[int], None]
+) -> Iterator[bytes]:
     for item in missing:
         for chunk in source.chunks(item.delivery):
             yield chunk

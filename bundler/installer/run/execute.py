@@ -12,7 +12,7 @@ from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.steps import Deliver, Phase, Plan, Step
-from bundler.installer.run.actions import Desk, perform
+from bundler.installer.run.actions import StepContext, perform
 from bundler.installer.run.deliver import items
 from bundler.installer.run.events import (
     Event,
@@ -26,7 +26,7 @@ from bundler.installer.run.events import (
     StepProgress,
     StepStarted,
 )
-from bundler.installer.run.schedule import Limits, Schedule
+from bundler.installer.run.schedule import Schedule, ScheduleLimits
 from bundler.installer.run.waits import Waits
 from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.parallel import together
@@ -45,7 +45,7 @@ class Excused:
 
 
 @dataclass(frozen=True, slots=True)
-class _Came:
+class _StepResult:
     """A step that came back: error None for a success."""
 
     step: Step
@@ -56,10 +56,10 @@ class _Came:
 def execute(
     plan: Plan,
     transports: Mapping[str, Transport],
-    desk: Desk,
+    context: StepContext,
     sink: Sink,
     *,
-    limits: Limits | None = None,
+    limits: ScheduleLimits | None = None,
     excused: Excused | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Mapping[str, BundlerError]:
@@ -68,7 +68,9 @@ def execute(
     transports: by address, one for every host of the plan. excused: hosts that may fail.
     Raises BundlerError: all failures, once the steps under way have ended; INTERRUPTED after Ctrl-C.
     """
-    return _Run(plan, transports, desk, sink, limits or Limits(), clock, excused or Excused()).walk()
+    return _Run(
+        plan, transports, context, sink, limits or ScheduleLimits(), clock, excused or Excused()
+    ).walk()
 
 
 @dataclass(slots=True)
@@ -93,21 +95,21 @@ class _Run:
         self,
         plan: Plan,
         transports: Mapping[str, Transport],
-        desk: Desk,
+        context: StepContext,
         sink: Sink,
-        limits: Limits,
+        limits: ScheduleLimits,
         clock: Callable[[], float],
         excused: Excused,
     ) -> None:
         self._plan = plan
         self._transports = transports
-        self._desk = desk
+        self._context = context
         self._sink = sink
         self._clock = clock
         self._limits = limits
         self._schedule = Schedule(plan, limits)
         self._phases = _Phases(Counter(step.phase for step in plan.steps))
-        self._inbox: queue.SimpleQueue[Event | _Came] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Event | _StepResult] = queue.SimpleQueue()
         self._failures: dict[str, BundlerError] = {}  # by host, its first one
         self._lost: dict[str, BundlerError] = {}
         self._excused = excused
@@ -135,7 +137,7 @@ class _Run:
 
     def _size(self) -> int:
         deliveries = [step for step in self._plan.steps if isinstance(step, Deliver)]
-        return sum(item.size for step in deliveries for item in items(step, self._desk.source))
+        return sum(item.size for step in deliveries for item in items(step, self._context.source))
 
     def _until_done(self, pool: ThreadPoolExecutor) -> None:
         while True:
@@ -144,7 +146,7 @@ class _Run:
             if not self._schedule.running:
                 return
             match self._next():
-                case _Came() as came:
+                case _StepResult() as came:
                     self._waits.end(came.step)
                     self._take(came)
                 case StepOutput() as output:
@@ -157,7 +159,7 @@ class _Run:
             if waiting := self._waits.due():
                 self._sink(waiting)
 
-    def _next(self) -> Event | _Came | None:
+    def _next(self) -> Event | _StepResult | None:
         try:
             return self._inbox.get(timeout=_LOOK_UP)
         except queue.Empty:
@@ -174,22 +176,24 @@ class _Run:
         """Runs in a thread of the pool; everything it has to tell goes through the inbox."""
         began = self._clock()
         error: BaseException | None = None
-        desk = self._desk
+        context = self._context
         if lost:  # scripts that look at all hosts leave these out
-            desk = replace(desk, prelude=f"bundler_lost={shlex.quote(' '.join(lost))}\n{desk.prelude}")
+            context = replace(
+                context, prelude=f"bundler_lost={shlex.quote(' '.join(lost))}\n{context.prelude}"
+            )
         try:
             perform(
                 step,
                 self._transports[step.host],
-                desk,
+                context,
                 on_bytes=lambda size: self._inbox.put(StepProgress(step, size)),
                 on_line=lambda line: self._inbox.put(StepOutput(step, line)),
             )
         except BaseException as caught:  # noqa: BLE001  (it is raised again by the walking thread)
             error = caught
-        self._inbox.put(_Came(step, self._clock() - began, error))
+        self._inbox.put(_StepResult(step, self._clock() - began, error))
 
-    def _take(self, came: _Came) -> None:
+    def _take(self, came: _StepResult) -> None:
         match came.error:
             case None:
                 self._schedule.succeeded(came.step)

@@ -12,7 +12,7 @@ def record(step: Step) -> str:
 
     Nothing for a volatile step, which is done every time, nor for one that takes away: the journal goes too.
     """
-    if step.volatile or step.phase is Phase.REMOVE:
+    if step.always_run or step.phase is Phase.REMOVE:
         return ":"
     line = shlex.quote(journal.line(step.id, inputs_of(step), revision_of(step)))
     noted = f"mkdir -p -m 0700 {journal.STATE} && printf '%s\\n' {line} >>{journal.JOURNAL}"

@@ -9,7 +9,7 @@ from bundler.installer.plan.steps import Plan, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ScheduleLimits:
     """How many steps run at once. host: sshd takes 10 sessions a connection; ending a script needs one."""
 
     total: int = 64
@@ -19,7 +19,7 @@ class Limits:
 class Schedule:
     """Hands out steps whose predecessors have succeeded, in the plan's order."""
 
-    def __init__(self, plan: Plan, limits: Limits) -> None:
+    def __init__(self, plan: Plan, limits: ScheduleLimits) -> None:
         self._limits = limits
         self._steps = {step.id: step for step in plan.steps}
         done = {skipped.step.id for skipped in plan.done}

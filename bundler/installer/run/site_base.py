@@ -13,7 +13,7 @@ from typing import Final
 
 from bundler.core.archive.deflate import inflated
 from bundler.core.archive.reader import Bundle
-from bundler.core.archive.recipes import Content, Needed
+from bundler.core.archive.recipes import MemberContent, Needed
 from bundler.core.digest import Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.journal import CONTENTS
@@ -53,20 +53,20 @@ class SiteBase:
         chunks = self.chunks(content)
         return inflated(chunks, self._name(content)) if inflate else chunks
 
-    def lend(self, runtime: Content) -> Iterator[bytes]:
+    def lend(self, runtime: MemberContent) -> Iterator[bytes]:
         """The frozen installer. Raises as `stream` does."""
         return self.chunks(runtime)
 
-    def chunks(self, content: Content) -> Iterator[bytes]:
+    def chunks(self, content: MemberContent) -> Iterator[bytes]:
         """A content that lies on the host under whatever path, verified. Raises as `stream` does."""
         return verified(
             self._fetched(content), digest=content.digest, size=content.size, name=self._name(content)
         )
 
-    def _name(self, content: Content) -> str:
+    def _name(self, content: MemberContent) -> str:
         return f"{self.transport.address}: {content.digest}"
 
-    def _fetched(self, content: Content) -> Iterator[bytes]:
+    def _fetched(self, content: MemberContent) -> Iterator[bytes]:
         """What the host sends, a few chunks ahead; the rest is passed over when nobody reads on."""
         arrived: queue.Queue[bytes | BundlerError | None] = queue.Queue(_AHEAD)
         given_up = threading.Event()
@@ -96,7 +96,7 @@ class SiteBase:
             while not arrived.empty():  # whoever waits to put something may go on
                 arrived.get_nowait()
 
-    def _absent(self, content: Content, said: str) -> BundlerError:
+    def _absent(self, content: MemberContent, said: str) -> BundlerError:
         needed = self.needed
         return BundlerError(
             f"the site lacks something of {needed.name} {needed.version}, on which this bundle rests",

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from bundler.core.digest import Digest
 from bundler.core.oci import OCI_INDEX
-from bundler.installer.serve.contents import Contents, Entry, Repository
+from bundler.installer.serve.contents import Contents, Repository, ServedFile
 
 MAX_PAGE: Final = 10_000  # names or tags in one answer
 _JSON: Final = "application/json"
@@ -26,7 +26,7 @@ class Reply:
     """An answer: bytes `start` to `stop` of the entry are its body."""
 
     status: int
-    entry: Entry
+    entry: ServedFile
     start: int
     stop: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -90,18 +90,18 @@ def _referrers(home: Repository, subject: str, kind: str) -> Reply:
     )
 
 
-def _blob(home: Repository, what: str) -> Entry | None:
+def _blob(home: Repository, what: str) -> ServedFile | None:
     every = home.blobs | home.manifests
     return next((entry for digest, entry in every.items() if str(digest) == what), None)
 
 
-def _found(entry: Entry | None, code: str, headers: Mapping[str, str]) -> Reply:
+def _found(entry: ServedFile | None, code: str, headers: Mapping[str, str]) -> Reply:
     if entry is None:
         return _error(404, code, "the bundle does not have it")
     return _content(entry, headers, {"Docker-Content-Digest": str(entry.digest), **_API})
 
 
-def _content(entry: Entry, headers: Mapping[str, str], more: Mapping[str, str]) -> Reply:
+def _content(entry: ServedFile, headers: Mapping[str, str], more: Mapping[str, str]) -> Reply:
     """The whole content, or the range that is asked for, or 304 or 416."""
     tag = f'"{entry.digest}"'
     told = {"ETag": tag, "Accept-Ranges": "bytes", **more}
@@ -156,4 +156,4 @@ def _error(status: int, code: str, message: str) -> Reply:
 
 def _text(text: str, media_type: str, *, status: int = 200) -> Reply:
     data = text.encode()
-    return Reply(status, Entry(media_type, data, Digest.of(data)), 0, len(data), _API)
+    return Reply(status, ServedFile(media_type, data, Digest.of(data)), 0, len(data), _API)

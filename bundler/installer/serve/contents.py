@@ -34,7 +34,7 @@ _CHART_LAYER: Final = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ServedFile:
     """Something to send: a member of the bundle, or a few bytes that were made from it."""
 
     media_type: str
@@ -55,11 +55,11 @@ class Repository:
     """
 
     tags: dict[str, Digest] = field(default_factory=dict)
-    manifests: dict[Digest, Entry] = field(default_factory=dict)
-    blobs: dict[Digest, Entry] = field(default_factory=dict)
+    manifests: dict[Digest, ServedFile] = field(default_factory=dict)
+    blobs: dict[Digest, ServedFile] = field(default_factory=dict)
     referrers: dict[Digest, dict[Digest, dict[str, object]]] = field(default_factory=dict)
 
-    def manifest(self, wanted: str) -> Entry | None:
+    def manifest(self, wanted: str) -> ServedFile | None:
         """What a tag or a digest means."""
         if wanted in self.tags:
             return self.manifests[self.tags[wanted]]
@@ -71,7 +71,7 @@ class Contents:
     """Everything that is served."""
 
     repositories: Mapping[str, Repository]
-    files: Mapping[str, Entry]
+    files: Mapping[str, ServedFile]
 
     def repository(self, name: str, registry: str) -> Repository | None:
         """The repository with this name.
@@ -103,13 +103,13 @@ def contents(bundle: Bundle) -> Contents:
     return Contents(repositories, files)
 
 
-def _files(bundle: Bundle) -> dict[str, Entry]:
+def _files(bundle: Bundle) -> dict[str, ServedFile]:
     """Every file under its path; of several platforms, each's at `platforms/linux-arm64/` too."""
-    found = {member.path: Entry(BINARY, member, member.digest) for member in bundle.index.members}
+    found = {member.path: ServedFile(BINARY, member, member.digest) for member in bundle.index.members}
     if len(bundle.indexes) > 1:
         for index in bundle.indexes:
             above = folder_of(index.platform)
-            found |= {f"{above}/{each.path}": Entry(BINARY, each, each.digest) for each in index.members}
+            found |= {f"{above}/{each.path}": ServedFile(BINARY, each, each.digest) for each in index.members}
     return found
 
 
@@ -118,7 +118,7 @@ def _add_image(bundle: Bundle, image: Image, home: Repository) -> None:
         member = blob_member(bundle, digest)
         known = image.media_type if digest == image.digest else ""
         parsed = parse_manifest(bundle.read(member, limit=MAX_MANIFEST), known, image.name)
-        home.manifests[digest] = Entry(parsed.media_type, member, digest)
+        home.manifests[digest] = ServedFile(parsed.media_type, member, digest)
         if not isinstance(parsed, ManifestIndex):
             _add_blobs(bundle, (parsed.config, *parsed.layers), home)
 
@@ -126,7 +126,7 @@ def _add_image(bundle: Bundle, image: Image, home: Repository) -> None:
 def _add_blobs(bundle: Bundle, parts: Iterable[Descriptor], home: Repository) -> None:
     for part in parts:
         if (blob := find_blob(bundle, part.digest)) is not None:
-            home.blobs[part.digest] = Entry(BINARY, blob, part.digest)
+            home.blobs[part.digest] = ServedFile(BINARY, blob, part.digest)
 
 
 def _add_attached(bundle: Bundle, one: Attached, home: Repository) -> None:
@@ -134,7 +134,7 @@ def _add_attached(bundle: Bundle, one: Attached, home: Repository) -> None:
     for digest in one.manifests:
         member = blob_member(bundle, digest)
         parsed = parse_any(bundle.read(member, limit=MAX_MANIFEST), "", one.tag)
-        home.manifests[digest] = Entry(parsed.media_type, member, digest)
+        home.manifests[digest] = ServedFile(parsed.media_type, member, digest)
         if isinstance(parsed, ManifestIndex):
             continue
         _add_blobs(bundle, (parsed.config, *parsed.layers), home)
@@ -145,7 +145,7 @@ def _add_attached(bundle: Bundle, one: Attached, home: Repository) -> None:
     home.tags[one.tag] = one.digest
 
 
-def _add_charts(bundle: Bundle, repositories: dict[str, Repository], files: dict[str, Entry]) -> None:
+def _add_charts(bundle: Bundle, repositories: dict[str, Repository], files: dict[str, ServedFile]) -> None:
     """Charts as artifacts, and as a chart repository at `charts/index.yaml`."""
     listed = []
     for chart in _charts(bundle):
@@ -174,13 +174,13 @@ def _charts(bundle: Bundle) -> tuple[Chart, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _made(media_type: str, data: bytes) -> Entry:
-    return Entry(media_type, data, Digest.of(data))
+def _made(media_type: str, data: bytes) -> ServedFile:
+    return ServedFile(media_type, data, Digest.of(data))
 
 
 def _plain(about: Mapping[str, object]) -> dict[str, object]:
     return {str(key): value for key, value in about.items()}
 
 
-def _descriptor(entry: Entry, media_type: str) -> dict[str, object]:
+def _descriptor(entry: ServedFile, media_type: str) -> dict[str, object]:
     return {"mediaType": media_type, "digest": str(entry.digest), "size": entry.size}

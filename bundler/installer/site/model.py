@@ -119,7 +119,7 @@ Endpoint = LocalEndpoint | VirtualEndpoint | ExternalEndpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Registry:
+class SiteRegistry:
     """The site's own registry, on every control plane. username: "" for one that asks no one's name."""
 
     domain: str = REGISTRY_DOMAIN
@@ -148,7 +148,7 @@ class Site:
     name: str
     hosts: tuple[Host, ...]
     env: Mapping[str, str] = field(default_factory=dict)
-    registry: Registry = Registry()
+    registry: SiteRegistry = SiteRegistry()
     endpoint: Endpoint = LocalEndpoint()
     kubeadm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False)

@@ -29,7 +29,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KnownHost:
     """One line of known_hosts. hosts: patterns, maybe hashed; kind: `ssh-ed25519`; key: the key's bytes."""
 
     marker: str
@@ -54,7 +54,7 @@ def host_name(address: str, port: int) -> str:
     return address if port == _SSH_PORT else f"[{address}]:{port}"
 
 
-def parse(text: str) -> Iterator[Entry]:
+def parse(text: str) -> Iterator[KnownHost]:
     """The entries of a known_hosts file; lines that are none are passed over, as ssh does."""
     for line in text.splitlines():
         words = line.split()
@@ -65,10 +65,10 @@ def parse(text: str) -> Iterator[Entry]:
             key = base64.b64decode(words[2], validate=True)
         except binascii.Error:
             continue
-        yield Entry(marker, tuple(words[0].split(",")), words[1], key)
+        yield KnownHost(marker, tuple(words[0].split(",")), words[1], key)
 
 
-def judge(entries: Iterable[Entry], name: str, key: bytes) -> Verdict:
+def judge(entries: Iterable[KnownHost], name: str, key: bytes) -> Verdict:
     """What the entries say of a key. A host that is known by other keys only has changed."""
     verdict = Verdict.UNKNOWN
     for entry in entries:
@@ -84,7 +84,7 @@ def judge(entries: Iterable[Entry], name: str, key: bytes) -> Verdict:
     return verdict
 
 
-def kinds(entries: Iterable[Entry], name: str) -> tuple[str, ...]:
+def kinds(entries: Iterable[KnownHost], name: str) -> tuple[str, ...]:
     """The kinds of key by which a host is known: those to ask it for."""
     return tuple(dict.fromkeys(entry.kind for entry in entries if not entry.marker and entry.names(name)))
 
@@ -109,7 +109,7 @@ class KnownHosts:
         return self._files[0]
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[KnownHost, ...]:
         """All entries, of all files."""
         with self._lock:
             return tuple(self._entries)
@@ -123,7 +123,7 @@ class KnownHosts:
             with os.fdopen(descriptor, "r+b") as stream:
                 fcntl.flock(stream, fcntl.LOCK_EX)
                 stream.write(_line_break(stream.fileno()) + line.encode())
-            self._entries.append(Entry("", (name,), kind, key))
+            self._entries.append(KnownHost("", (name,), kind, key))
 
 
 def _line_break(descriptor: int) -> bytes:
@@ -132,7 +132,7 @@ def _line_break(descriptor: int) -> bytes:
     return b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
 
 
-def _read(file: Path) -> tuple[Entry, ...]:
+def _read(file: Path) -> tuple[KnownHost, ...]:
     try:
         return tuple(parse(file.read_text(errors="replace")))
     except OSError:  # a file that isn't there or can't be read vouches for no one

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundler.core.errors import Problems
-from bundler.core.yamldoc import Limits, load_all
+from bundler.core.yamldoc import YamlLimits, load_all
 
 
-def rules(text: str | bytes, limits: Limits | None = None) -> list[str]:
+def rules(text: str | bytes, limits: YamlLimits | None = None) -> list[str]:
     with pytest.raises(Problems) as caught:
-        load_all(text, "f.yaml", limits=limits or Limits())
+        load_all(text, "f.yaml", limits=limits or YamlLimits())
     return [problem.rule for problem in caught.value.problems]
 
 
@@ -104,8 +104,8 @@ def test_refused(text: str | bytes, expected: list[str]) -> None:
 
 
 def test_refused_by_size() -> None:
-    assert rules("a: 12345", Limits(size=4)) == ["yaml-size"]
-    assert rules("[1, 2, 3, 4, 5]", Limits(values=5)) == ["yaml-size"]
+    assert rules("a: 12345", YamlLimits(size=4)) == ["yaml-size"]
+    assert rules("[1, 2, 3, 4, 5]", YamlLimits(values=5)) == ["yaml-size"]
 
 
 def test_billion_laughs() -> None:

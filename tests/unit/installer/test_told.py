@@ -35,10 +35,10 @@ from bundler.installer.site.model import (
     PasswordEnv,
     PasswordFile,
     PasswordSource,
-    Registry,
     Role,
     Secret,
     Site,
+    SiteRegistry,
 )
 from bundler.installer.transport.connect import Access, password_of
 from tests.unit.installer.plan import kit
@@ -128,7 +128,7 @@ def test_no_secret_reaches_view_report_or_log(tmp_path: Path) -> None:
 def test_hidden_are_passwords_logins_and_variables(tmp_path: Path) -> None:
     login = Login(password=Secret("ssh-pass"), key_passphrase=Secret("phrase"))
     host = Host("10.0.0.2", frozenset({Role.CONTROL_PLANE}), login, {"DISK_KEY": "luks-key"})
-    of = Site("s", (host,), {"API_TOKEN": "token-1"}, Registry(username="u", password=Secret("reg-pass")),
+    of = Site("s", (host,), {"API_TOKEN": "token-1"}, SiteRegistry(username="u", password=Secret("reg-pass")),
         app_envs={"web": {"DB": "postgres://u:p@db"}})  # fmt: skip
     hidden = site_secrets(of, Access(tmp_path, {}), None)
     login_in_base64 = base64.b64encode(b"u:reg-pass").decode()

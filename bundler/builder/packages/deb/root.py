@@ -145,7 +145,7 @@ class AptRoot:
             if unreachable
             else f"apt can't solve {self._suite}",
             where=" ".join(argv),
-            why="\n".join(_told(done.stderr)) or f"exit status {done.returncode}",
+            why="\n".join(_error_lines(done.stderr)) or f"exit status {done.returncode}",
             code=ExitCode.NETWORK if unreachable else ExitCode.NOT_FOUND,
             fix=self._advice if unreachable else "ask for packages that can be installed together",
         )
@@ -257,7 +257,7 @@ Acquire::AllowWeakRepositories "false";
 """
 
 
-def _told(stderr: str) -> list[str]:
+def _error_lines(stderr: str) -> list[str]:
     """apt's errors, without its warnings and the mirror's progress."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     return [line for line in lines if line.startswith("E:")][:20] or lines[-20:]

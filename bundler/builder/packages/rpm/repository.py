@@ -24,7 +24,7 @@ _RPM: Final = "http://linux.duke.edu/metadata/rpm"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RpmEntry:
     """What the metadata says of one package: its elements of primary.xml and filelists.xml."""
 
     primary: str
@@ -74,7 +74,7 @@ def file_name(package: PackageFile) -> str:
     return f"{package.name}-{package.version.rpartition(':')[2]}.{package.architecture}.rpm"
 
 
-def repodata(entries: Iterable[Entry]) -> Mapping[str, bytes]:
+def repodata(entries: Iterable[RpmEntry]) -> Mapping[str, bytes]:
     """The files of a repository over these packages, by name; in the order that they are given."""
     several = tuple(entries)
     primary = _document("metadata", _COMMON, [each.primary for each in several])

@@ -69,7 +69,7 @@ class RpmPool:
         except _UnsolvedError as first:
             # Most files that packages ask for are in the primary metadata; the long lists are for the rest.
             if "nothing provides /" not in str(first):
-                raise _told(first) from None
+                raise _unsolvable(first) from None
         for name, repo in self._repos.items():
             if (lists := self._metadata[name].filelists) is not None:
                 _load(repo, lists, "FL", solv.Repo.REPO_EXTEND_SOLVABLES | solv.Repo.REPO_LOCALPOOL)
@@ -77,7 +77,7 @@ class RpmPool:
         try:
             return self._closure(frozenset(names))
         except _UnsolvedError as second:
-            raise _told(second) from None
+            raise _unsolvable(second) from None
 
     def _closure(self, names: frozenset[str]) -> tuple[PackageFile, ...]:
         minimal = self._solved(
@@ -161,7 +161,7 @@ class _UnsolvedError(Exception):
         super().__init__("\n".join(words[:_MOST_TOLD]))
 
 
-def _told(unsolved: _UnsolvedError) -> BundlerError:
+def _unsolvable(unsolved: _UnsolvedError) -> BundlerError:
     return BundlerError(
         "these packages can't be installed together on a minimal machine",
         why=str(unsolved),

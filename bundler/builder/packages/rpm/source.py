@@ -11,7 +11,7 @@ from bundler.builder.cache.store import Blob
 from bundler.builder.packages.closure import Closure, PackageFile, SuiteIndex
 from bundler.builder.packages.rpm.metadata import key_files, read_metadata
 from bundler.builder.packages.rpm.repofile import RpmRepository, read_repositories
-from bundler.builder.packages.rpm.repository import Entry, file_name, repodata
+from bundler.builder.packages.rpm.repository import RpmEntry, file_name, repodata
 from bundler.builder.packages.rpm.solve import RpmPool
 from bundler.builder.packages.rpm.trust import PackageKeys
 from bundler.builder.packages.source import Means, PackageRequest
@@ -123,12 +123,12 @@ class RpmSource:
         }
         return read_repositories(self._file, variables)
 
-    def _entry(self, package: PackageFile, blob: Blob) -> Entry:
+    def _entry(self, package: PackageFile, blob: Blob) -> RpmEntry:
         """What the package says of itself; read once."""
         store = self._means.store
         if (known := store.recall(_ENTRY, blob.digest.hex)) is not None:
-            return Entry.from_json(known)
-        entry = Entry.read(store.path(blob.digest), package)
+            return RpmEntry.from_json(known)
+        entry = RpmEntry.read(store.path(blob.digest), package)
         store.remember(_ENTRY, blob.digest.hex, entry.to_json())
         return entry
 

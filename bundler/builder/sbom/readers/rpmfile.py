@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bundler.builder.lib.decompress import BrokenError
-from bundler.builder.lib.tarstream import MAX_ENTRIES, Content, Entry, Kind, Source, clean
+from bundler.builder.lib.tarstream import MAX_ENTRIES, Kind, TarContent, TarEntry, TarSource, clean
 from bundler.builder.sbom.readers import rpm
 
 _LEAD: Final = 96
@@ -38,7 +38,7 @@ def is_rpm(start: bytes) -> bool:
 
 def rpm_file(chunks: Iterable[bytes]) -> RpmFile:
     """Read the headers. Raises BrokenError."""
-    source = Source(chunks)
+    source = TarSource(chunks)
     if not is_rpm(source.take(_LEAD)):
         raise BrokenError("it is no .rpm")
     signature = _header(source)
@@ -47,12 +47,12 @@ def rpm_file(chunks: Iterable[bytes]) -> RpmFile:
     return RpmFile(fields.get("name", ""), fields.get("licence", ""), _rest(source))
 
 
-def cpio_entries(chunks: Iterable[bytes]) -> Iterator[Entry]:
+def cpio_entries(chunks: Iterable[bytes]) -> Iterator[TarEntry]:
     """The entries of an unpacked archive; an entry's content can be read until the next one is asked for.
 
     Reads `chunks` to their end. Raises BrokenError for what is no such archive, and whatever `chunks` raises.
     """
-    source = Source(chunks)
+    source = TarSource(chunks)
     for _ in range(MAX_ENTRIES):
         head = source.take(_HEAD)
         if head[:6] not in _MAGICS:
@@ -66,14 +66,14 @@ def cpio_entries(chunks: Iterable[bytes]) -> Iterator[Entry]:
             for _piece in _rest(source):
                 pass
             return
-        content = Content(source, size)
-        yield Entry(clean(name), _KINDS.get(mode & 0o170000, Kind.OTHER), mode & 0o7777, "", content)
+        content = TarContent(source, size)
+        yield TarEntry(clean(name), _KINDS.get(mode & 0o170000, Kind.OTHER), mode & 0o7777, "", content)
         content.finish()
         source.take(-size % 4)
     raise BrokenError(f"it has more than {MAX_ENTRIES} entries")
 
 
-def _header(source: Source) -> bytes:
+def _header(source: TarSource) -> bytes:
     """A header without its magic: counts, entries, data."""
     head = source.take(16)
     count, size = struct.unpack_from(">II", head, 8)
@@ -90,6 +90,6 @@ def _number(head: bytes, at: int) -> int:
         raise BrokenError("a number in it is none") from None
 
 
-def _rest(source: Source) -> Iterator[bytes]:
+def _rest(source: TarSource) -> Iterator[bytes]:
     while not source.ended():
         yield bytes(source.piece(1 << 20))

@@ -24,10 +24,10 @@ from bundler.installer.site.model import (
     PasswordEnv,
     PasswordFile,
     PasswordSource,
-    Registry,
     Role,
     Secret,
     Site,
+    SiteRegistry,
     VirtualEndpoint,
 )
 from bundler.installer.site.quorum import advice
@@ -44,7 +44,7 @@ _DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 @dataclass(slots=True)
-class Parts:
+class ClusterfileParts:
     """What was read of a Clusterfile, each with the document it stands in."""
 
     cluster: tuple[Document, schema.Cluster] | None = None
@@ -66,7 +66,7 @@ class Builder:
         self._document = document
         self._folder = folder
 
-    def site(self, cluster: schema.Cluster, parts: Parts) -> Site:
+    def site(self, cluster: schema.Cluster, parts: ClusterfileParts) -> Site:
         """The site of these documents."""
         spec = cluster.spec
         hosts = self._hosts(spec)
@@ -247,9 +247,9 @@ class Builder:
         """Files named in the Clusterfile are looked for beside it."""
         return name if not name or name.startswith("~") else str(self._folder / name)
 
-    def _registry(self, given: schema.LocalRegistry | None) -> Registry:
+    def _registry(self, given: schema.LocalRegistry | None) -> SiteRegistry:
         if given is None:
-            return Registry()
+            return SiteRegistry()
         path = ("spec", "registry", "localRegistry")
         if given.domain and not _DOMAIN.fullmatch(given.domain):
             self._fault((*path, "domain"), "wrong-value", f"{given.domain!r} is no domain name")
@@ -260,7 +260,7 @@ class Builder:
             self._fault((*path, "username"), "wrong-value", message)
         if not given.password.isprintable():
             self._fault((*path, "password"), "wrong-value", "a password can't hold a control character")
-        return Registry(
+        return SiteRegistry(
             domain=given.domain or REGISTRY_DOMAIN,
             port=given.port or REGISTRY_PORT,
             username=given.username,

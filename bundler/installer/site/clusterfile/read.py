@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
 from bundler.core.yamldoc import Document, kind_of, load_all, suggest
 from bundler.installer.site.clusterfile import schema
-from bundler.installer.site.clusterfile.build import Builder, Parts
+from bundler.installer.site.clusterfile.build import Builder, ClusterfileParts
 from bundler.installer.site.clusterfile.faults import UNSUPPORTED, hide, invalid, not_yet
 from bundler.installer.site.clusterfile.files import check_files
 from bundler.installer.site.clusterfile.kubeadm import check_fields
@@ -51,7 +51,7 @@ def _read(text: str | bytes, file: str) -> tuple[Site, Builder]:
         documents = [document for document in load_all(text, file) if document.data is not None]
     except Problems as error:
         raise Problems(tuple(hide(each) for each in error.problems)) from None
-    parts = Parts()
+    parts = ClusterfileParts()
     problems = [problem for document in documents for problem in _take(document, parts)]
     if parts.cluster is None:
         if not any(isinstance(each.data, dict) and each.data.get("kind") == "Cluster" for each in documents):
@@ -72,7 +72,7 @@ def _problems(found: list[Problem]) -> Problems:
     return Problems(tuple(hide(problem) for problem in found), code=code)
 
 
-def _take(document: Document, parts: Parts) -> Iterator[Problem]:
+def _take(document: Document, parts: ClusterfileParts) -> Iterator[Problem]:
     """Put a document where it belongs, and tell its faults."""
     data = document.data
     if not isinstance(data, dict):
@@ -92,7 +92,7 @@ def _take(document: Document, parts: Parts) -> Iterator[Problem]:
         yield document.problem(("kind",), "unknown-kind", message, hint=suggest(kind, known))
 
 
-def _take_raw(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:
+def _take_raw(document: Document, kind: str, parts: ClusterfileParts) -> Iterator[Problem]:
     version = document.data.get("apiVersion")
     group = schema.RAW_KINDS[kind]
     if not isinstance(version, str) or version.partition("/")[0] != group:
@@ -106,7 +106,7 @@ def _take_raw(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:
         parts.documents[kind] = document
 
 
-def _take_ours(document: Document, kind: str, parts: Parts) -> Iterator[Problem]:
+def _take_ours(document: Document, kind: str, parts: ClusterfileParts) -> Iterator[Problem]:
     version = document.data.get("apiVersion")
     if version not in schema.API_VERSIONS[kind]:
         known = ", ".join(sorted(schema.API_VERSIONS[kind], reverse=True))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.builder.artifact import layout
-from bundler.builder.artifact.cut import LARGE, MOST, Stretch, cut
+from bundler.builder.artifact.cut import LARGE, MOST, PartRange, cut
 from bundler.builder.artifact.model import EMPTY_CONFIG, PART, RunArtifact
 from bundler.builder.artifact.names import Names
 from bundler.builder.artifact.runfile import assemble, packed
@@ -53,10 +53,10 @@ def test_parts_follow_one_another_over_the_whole_file(lengths: list[int]) -> Non
     parts = cut(seal, members)
     assert parts[0].offset == 0
     assert all(one.offset + one.length == other.offset for one, other in pairwise(parts))
-    assert parts[-1] == Stretch(seal.file_size - LENGTH, LENGTH)
+    assert parts[-1] == PartRange(seal.file_size - LENGTH, LENGTH)
     assert all(part.length > 0 for part in parts)
     start = seal.section("archive").offset
-    large = {Stretch(start + m.offset, m.length) for m in members if m.length >= LARGE}
+    large = {PartRange(start + m.offset, m.length) for m in members if m.length >= LARGE}
     assert large <= set(parts)
 
 
@@ -70,7 +70,7 @@ def test_a_bundle_of_very_many_large_files_still_fits_into_a_manifest() -> None:
     seal = seal_of(members[-1].offset + members[-1].length + 100)
     parts = cut(seal, members)
     assert len(parts) <= 2 * MOST + len(REQUIRED) + 2
-    largest = Stretch(seal.section("archive").offset + members[-1].offset, members[-1].length)
+    largest = PartRange(seal.section("archive").offset + members[-1].offset, members[-1].length)
     assert largest in parts
     named = tuple(Descriptor(PART, Digest.of(str(p).encode()), p.length) for p in parts)
     assert len(RunArtifact.of(seal, SOME, named).raw) < MAX_MANIFEST / 10

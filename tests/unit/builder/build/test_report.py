@@ -4,7 +4,7 @@ import pytest
 
 from bundler.builder.build.report import Made, Phase, summary
 from bundler.builder.cache.partial import Blob
-from bundler.builder.model.spec import BundleSpec, Content, Identity
+from bundler.builder.model.spec import BundleSpec, Identity, SpecContent
 from bundler.core.digest import Digest
 from bundler.core.index import Image, OsPackage
 
@@ -18,11 +18,11 @@ def image(name: str, *blobs: Digest) -> Image:
 def test_the_summary_tells_what_takes_time_and_room() -> None:
     sizes = {SHARED: 5_000_000, ONE: 3_000_000, TWO: 1_000_000}
     contents = [
-        Content(f"images/blobs/sha256/{digest.hex}", Blob(digest, size)) for digest, size in sizes.items()
+        SpecContent(f"images/blobs/sha256/{digest.hex}", Blob(digest, size)) for digest, size in sizes.items()
     ]
     contents += [
-        Content("root/bin/kubelet", Blob(Digest("d" * 64), 4_000_000)),
-        Content("packages/debian-bookworm/x.deb", Blob(Digest("e" * 64), 2_000_000)),
+        SpecContent("root/bin/kubelet", Blob(Digest("d" * 64), 4_000_000)),
+        SpecContent("packages/debian-bookworm/x.deb", Blob(Digest("e" * 64), 2_000_000)),
     ]
     spec = BundleSpec(
         identity=Identity("shop", "2.1", ""),

@@ -10,7 +10,7 @@ import pytest
 from bundler.builder.build.universal import check_alike, having, join
 from bundler.builder.cache.store import Store
 from bundler.builder.images.combine import combined
-from bundler.builder.model.spec import BundleSpec, Content, Identity
+from bundler.builder.model.spec import BundleSpec, Identity, SpecContent
 from bundler.core.archive.platforms import IMAGES
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -34,7 +34,7 @@ def put(store: Store, data: bytes) -> Digest:
 
 def spec(platform: str, store: Store, files: Mapping[str, bytes], *images: Image) -> BundleSpec:
     contents = [
-        Content(path, store.add((data,), digest=None, size=None, name=path))
+        SpecContent(path, store.add((data,), digest=None, size=None, name=path))
         for path, data in sorted(files.items())
     ]
     return BundleSpec(
@@ -65,7 +65,7 @@ def with_image(platform: str, store: Store, *, listed: bytes = b"") -> BundleSpe
     return spec(platform, store, files, image)
 
 
-def read(store: Store, content: Content) -> bytes:
+def read(store: Store, content: SpecContent) -> bytes:
     return b"".join(store.chunks(content.blob, name=content.path))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from bundler.builder.bundles.diff import Change, How, Section, Side, diff, side_of
+from bundler.builder.bundles.diff import How, MemberChange, Section, Side, diff, side_of
 from bundler.builder.bundles.diff_platforms import diff_all
 from bundler.builder.bundles.diff_render import as_json, as_text
 from bundler.builder.cli.app import app
@@ -51,10 +51,10 @@ def test_heading_labels_and_launch():
     old = side(version="1.0.0", labels={"a": "1", "gone": "x"}, launch=())
     new = side(version="1.1.0", labels={"a": "2"}, launch=("web",))
     assert changes(old, new) == (
-        Change(Section.BUNDLE, How.CHANGED, "label a", "1", "2"),
-        Change(Section.BUNDLE, How.REMOVED, "label gone", "x", None),
-        Change(Section.BUNDLE, How.ADDED, "launches", None, "web"),
-        Change(Section.BUNDLE, How.CHANGED, "version", "1.0.0", "1.1.0"),
+        MemberChange(Section.BUNDLE, How.CHANGED, "label a", "1", "2"),
+        MemberChange(Section.BUNDLE, How.REMOVED, "label gone", "x", None),
+        MemberChange(Section.BUNDLE, How.ADDED, "launches", None, "web"),
+        MemberChange(Section.BUNDLE, How.CHANGED, "version", "1.0.0", "1.1.0"),
     )
 
 
@@ -89,7 +89,7 @@ def test_several_tags_of_one_repository_are_told_apart():
 def test_packages_by_version_and_by_bytes():
     (one, old), (other, new) = package("socat", "1.0", b"x"), package("socat", "1.1", b"xyz")
     assert changes(side(packages=(one,), members=(old,)), side(packages=(other,), members=(new,))) == (
-        Change(Section.PACKAGES, How.CHANGED, "debian:bookworm socat amd64", "1.0", "1.1", 2),
+        MemberChange(Section.PACKAGES, How.CHANGED, "debian:bookworm socat amd64", "1.0", "1.1", 2),
     )
     rebuilt = replace(old, digest=Digest.of(b"y"))
     (change,) = changes(side(packages=(one,), members=(old,)), side(packages=(one,), members=(rebuilt,)))
@@ -205,15 +205,15 @@ def test_what_changed_on_all_platforms_is_told_once_and_the_rest_by_platform():
 def test_a_platform_comes_or_goes():
     both, one = (side(), side(**ARM)), (side(),)
     assert diff_all(one, both).changes == (
-        Change(Section.BUNDLE, How.ADDED, "platform linux/arm64", None, "linux/arm64"),
+        MemberChange(Section.BUNDLE, How.ADDED, "platform linux/arm64", None, "linux/arm64"),
     )
     assert diff_all(both, one).changes == (
-        Change(Section.BUNDLE, How.REMOVED, "platform linux/arm64", "linux/arm64", None),
+        MemberChange(Section.BUNDLE, How.REMOVED, "platform linux/arm64", "linux/arm64", None),
     )
     assert diff_all(both, both).changes == ()
 
 
 def test_bundles_of_other_platforms_are_compared_as_they_are():
     assert diff_all((side(),), (side(**ARM),)).changes == (
-        Change(Section.BUNDLE, How.CHANGED, "platform", "linux/amd64", "linux/arm64"),
+        MemberChange(Section.BUNDLE, How.CHANGED, "platform", "linux/amd64", "linux/arm64"),
     )

@@ -1,6 +1,6 @@
 from bundler.builder.cache.partial import Blob
 from bundler.builder.delta.candidates import rivals, same
-from bundler.builder.model.spec import BundleSpec, Content, Identity
+from bundler.builder.model.spec import BundleSpec, Identity, SpecContent
 from bundler.core.digest import Digest
 from bundler.core.index import Image, Member
 from tests.unit.core.archive.bundle_kit import meta
@@ -23,7 +23,7 @@ def image(name: str, *layers: str) -> Image:
 
 def spec(files: dict[str, tuple[str, int]], *images: Image) -> BundleSpec:
     """A bundle with files (path → what it holds, bytes)."""
-    contents = tuple(Content(path, Blob(digest(what), size)) for path, (what, size) in files.items())
+    contents = tuple(SpecContent(path, Blob(digest(what), size)) for path, (what, size) in files.items())
     return BundleSpec(Identity("a", "2", ""), "linux/amd64", {}, {}, (), (), (), (), images, (), contents)
 
 

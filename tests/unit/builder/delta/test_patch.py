@@ -10,7 +10,7 @@ from bundler.builder.delta import patch as patches
 from bundler.builder.delta.blocks import BlockIndex
 from bundler.builder.delta.patch import Old, Patcher
 from bundler.core.archive.rebuild import unpacked
-from bundler.core.archive.recipes import Patch, Piece, Range, Recipe, Recipes, Source
+from bundler.core.archive.recipes import Patch, Piece, Range, Recipe, Recipes, RecipeSource
 
 NOISE = random.Random(5).randbytes(9 << 20)  # noqa: S311  (noise, not a secret)
 
@@ -25,10 +25,10 @@ def made(new: bytes, *olds: bytes) -> tuple[tuple[Piece, ...], bytes]:
     sources = []
     for number, old in enumerate(olds):
         size = index.add(chunks(old))
-        sources.append(Old(Source(str(number), base=True), lambda old=old: chunks(old), size))  # type: ignore[misc]  # its own
+        sources.append(Old(RecipeSource(str(number), base=True), lambda old=old: chunks(old), size))  # type: ignore[misc]  # its own
     pieces = tuple(Patcher(index, sources, data.extend).pieces(chunks(new)))
 
-    def begin(source: Source) -> Iterator[bytes]:
+    def begin(source: RecipeSource) -> Iterator[bytes]:
         return chunks(olds[int(source.path)] if source.base else bytes(data))
 
     assert b"".join(unpacked(Recipe(pieces), begin, "new")) == new
@@ -37,7 +37,7 @@ def made(new: bytes, *olds: bytes) -> tuple[tuple[Piece, ...], bytes]:
 
 def test_what_did_not_change_is_one_range() -> None:
     pieces, data = made(NOISE, NOISE)
-    assert pieces == (Range(Source("0", base=True), 0, len(NOISE)),)
+    assert pieces == (Range(RecipeSource("0", base=True), 0, len(NOISE)),)
     assert data == b""
 
 

@@ -3,16 +3,22 @@ from dataclasses import replace
 from bundler.builder.cache.partial import Blob
 from bundler.builder.delta.model import Derived, Layer, Shrunk
 from bundler.builder.delta.report import saving
-from bundler.builder.model.spec import Content
+from bundler.builder.model.spec import SpecContent
 from bundler.core.archive.recipes import Needed, Recipe
 from bundler.core.digest import Digest
 
 GZIP, RAW, SAME = (Blob(Digest.of(name), size) for name, size in ((b"g", 1000), (b"r", 3000), (b"s", 5000)))
 SHRUNK = Shrunk(
-    contents=(Content("delta/x", Blob(Digest.of(b"d"), 70)), Content("root/a", Blob(Digest.of(b"a"), 9))),
+    contents=(
+        SpecContent("delta/x", Blob(Digest.of(b"d"), 70)),
+        SpecContent("root/a", Blob(Digest.of(b"a"), 9)),
+    ),
     layers=(Layer("layers/g", RAW, GZIP),),
-    derived=(Derived(Content("images/g", GZIP), Recipe(())), Derived(Content("images/s", SAME), Recipe(()))),
-    stubborn=(Content("images/t", Blob(Digest.of(b"t"), 400)),),
+    derived=(
+        Derived(SpecContent("images/g", GZIP), Recipe(())),
+        Derived(SpecContent("images/s", SAME), Recipe(())),
+    ),
+    stubborn=(SpecContent("images/t", Blob(Digest.of(b"t"), 400)),),
     base=Needed("shop", "1.0", Digest.of(b"seal")),
     borrow=True,
 )

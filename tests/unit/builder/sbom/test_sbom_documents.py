@@ -13,7 +13,7 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 
 from bundler.builder.cache.store import Store
 from bundler.builder.lib.progress import Silent
-from bundler.builder.model.spec import BundleSpec, Content, Identity
+from bundler.builder.model.spec import BundleSpec, Identity, SpecContent
 from bundler.builder.sbom import scans
 from bundler.builder.sbom.account import accounted, source_date
 from bundler.builder.sbom.model import CYCLONEDX, PROVENANCE, SPDX
@@ -80,7 +80,7 @@ def image(store, name, *layers):
         tuple(blob.digest for blob in (config, *blobs)),
     )
     return entry, [
-        Content(f"images/blobs/sha256/{blob.digest.hex}", blob) for blob in (manifest, config, *blobs)
+        SpecContent(f"images/blobs/sha256/{blob.digest.hex}", blob) for blob in (manifest, config, *blobs)
     ]
 
 
@@ -113,7 +113,7 @@ def spec(store):
         "root/lib/app.jar": jar(pom("org.example", "app", "3.1")),
         package.path: deb({"usr/share/doc/socat/copyright": DEP5}, gzip.compress, ".gz"),
     }
-    contents = [Content(path, put(store, data)) for path, data in files.items()]
+    contents = [SpecContent(path, put(store, data)) for path, data in files.items()]
     blobs = {content.path: content for content in (*contents, *web_blobs, *api_blobs)}
     return BundleSpec(
         identity=Identity("shop", "2.0", ""),
@@ -248,7 +248,7 @@ def test_no_layer_is_read_twice(documents, spec, monkeypatch):
 
 def test_a_changed_content_gives_other_bills(documents, spec, store):
     changed = [
-        Content(content.path, put(store, b"a: 2\n")) if content.path.endswith("values.yaml") else content
+        SpecContent(content.path, put(store, b"a: 2\n")) if content.path.endswith("values.yaml") else content
         for content in spec.contents
     ]
     assert documents(replace(spec, contents=tuple(changed)))[0] != documents()[0]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundler.builder.lib.decompress import BrokenError, unpacked
-from bundler.builder.lib.tarstream import Content, entries
+from bundler.builder.lib.tarstream import TarContent, entries
 from bundler.builder.sbom.examine import UNREADABLE, examine
 from bundler.builder.sbom.model import Kind, Package, Packages, Release
 from bundler.builder.sbom.readers import golang, java, manifests, rpm, stanzas
@@ -344,7 +344,7 @@ def test_debs_give_their_data_however_it_is_packed():
     ],
 )
 def test_files_are_known_by_their_place(path, content, expected, tmp_path):
-    fact = examine(path, 0o644, Content([content], len(content)), tmp_path)
+    fact = examine(path, 0o644, TarContent([content], len(content)), tmp_path)
     assert (
         told(fact.packages) and [p.name for p in fact.packages] if isinstance(fact, Packages) else None
     ) == expected
@@ -353,7 +353,7 @@ def test_files_are_known_by_their_place(path, content, expected, tmp_path):
 
 def test_os_release_is_a_fact_of_its_own(tmp_path):
     content = b"ID=debian\nVERSION_ID=12\n"
-    found = examine("usr/lib/os-release", 0o644, Content([content], len(content)), tmp_path)
+    found = examine("usr/lib/os-release", 0o644, TarContent([content], len(content)), tmp_path)
     assert found == Release("usr/lib/os-release", "debian", "12")
 
 
@@ -379,7 +379,7 @@ def test_noise_in_any_of_them_does_no_harm(tmp_path_factory, path, noise):
         examine(
             path,
             0o755,
-            Content([noise], len(noise)) if noise else Content([], 0),
+            TarContent([noise], len(noise)) if noise else TarContent([], 0),
             tmp_path_factory.getbasetemp(),
         )
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundler.builder.lib.decompress import PIECE, BrokenError, unpacked
-from bundler.builder.lib.tarstream import Content, Kind, entries
+from bundler.builder.lib.tarstream import Kind, TarContent, entries
 from tests.unit.builder.sbom.parts import chunks, tar
 
 PACKERS = {
@@ -132,7 +132,7 @@ def test_unread_content_is_passed_over_and_peeked_content_comes_again():
 
 def test_content_longer_than_allowed_is_refused_before_it_is_read():
     with pytest.raises(BrokenError, match="more than 10"):
-        Content([b"x" * 11], 11).read(10)
+        TarContent([b"x" * 11], 11).read(10)
 
 
 def test_a_header_that_asks_for_a_gigabyte_of_name_is_refused():

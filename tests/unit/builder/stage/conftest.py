@@ -1,4 +1,4 @@
-"""A workshop with a real store, and a build context to write files into."""
+"""A build context with a real store, and a build context to write files into."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue
 from bundler.builder.net.fetch import Fetcher
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.state import Staged
 from bundler.builder.tree.tree import File, Symlink
 from tests.build_kit import evaluate
@@ -36,10 +36,10 @@ class Heard:
 
 @dataclass
 class Site:
-    """One build: a context folder, a workshop, and what came of it."""
+    """One build: a context folder, a build context, and what came of it."""
 
     context: Path
-    workshop: Workshop
+    build_context: BuildContext
     heard: Heard
 
     def write(self, files):
@@ -55,7 +55,7 @@ class Site:
         """Evaluate a Kubefile's text."""
         path = self.context.parent / "Kubefile"
         path.write_text(kubefile)
-        return evaluate(path, self.context, replace(self.workshop, **changes))
+        return evaluate(path, self.context, replace(self.build_context, **changes))
 
     def shown(self, tree):
         """path → text, or `-> target`."""
@@ -66,13 +66,13 @@ class Site:
             case Symlink(target):
                 return f"-> {target}"
             case File(_, _, digest):
-                return self.workshop.store.path(digest).read_text()
+                return self.build_context.store.path(digest).read_text()
 
     def left_behind(self):
         """Unfinished files of the store."""
         return [
             path
-            for path in (self.workshop.store.root / "temp").rglob("*")
+            for path in (self.build_context.store.root / "temp").rglob("*")
             if path.parent.parent.name == "temp"
         ]
 
@@ -84,4 +84,4 @@ def site(tmp_path):
     heard = Heard()
     with Store(tmp_path / "cache") as store, Fetcher(store) as fetcher:
         catalogue = Catalogue(tmp_path / "catalog")
-        yield Site(context, Workshop(store, fetcher, catalogue, "linux/amd64", progress=heard), heard)
+        yield Site(context, BuildContext(store, fetcher, catalogue, "linux/amd64", progress=heard), heard)

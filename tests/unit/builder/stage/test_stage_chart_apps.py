@@ -36,7 +36,7 @@ LOCAL = {
 @pytest.fixture
 def build(site):
     options = RegistryOptions(keychain=Keychain())
-    supply = ChartSupply(site.workshop.store, site.workshop.fetcher, options, SdkHelm(timeout=60))
+    supply = ChartSupply(site.build_context.store, site.build_context.fetcher, options, SdkHelm(timeout=60))
     return lambda kubefile: site.build(kubefile, charts=supply)
 
 
@@ -62,12 +62,12 @@ def test_values_go_into_the_chart_and_sets_are_looked_through(site, build):
         'LAUNCH ["shop"]\n'
     )
     shop = staged.tree.subtree("application/apps/shop")
-    written = yaml.safe_load(site.workshop.store.path(shop.entries["values.yaml"].digest).read_text())
+    written = yaml.safe_load(site.build_context.store.path(shop.entries["values.yaml"].digest).read_text())
     assert written == {
         "image": {"name": "quay.io/acme/web", "tag": "2"},
         "cache": {"enabled": False, "tag": "7"},
     }
-    assert images(staged, site.workshop.store) == [
+    assert images(staged, site.build_context.store) == [
         "docker.io/library/redis:7",
         "docker.io/library/redis:8",
         "quay.io/acme/web:2",
@@ -79,7 +79,7 @@ def test_what_stands_twice_is_told_of_a_charts_own_values_and_refused_in_ones_ow
     site.write(LOCAL | {"charts/shop/values.yaml": doubled, "prod.yaml": "cache: {tag: '8'}\n"})
     line = "APP --values=prod.yaml shop local://charts/shop"
     staged = build(f'FROM scratch\n{line}\nLAUNCH ["shop"]\n')
-    assert images(staged, site.workshop.store) == ["quay.io/acme/web:1"]  # the last, as Helm takes it
+    assert images(staged, site.build_context.store) == ["quay.io/acme/web:1"]  # the last, as Helm takes it
     (told,) = [said for said in site.heard.said if "yaml-duplicate-key" in said]
     assert told.startswith("warning: shop/values.yaml:1:43: 'tag' stands here a second time")
     site.write({"prod.yaml": "cache: {tag: '8'}\ncache: {}\n"})
@@ -111,7 +111,7 @@ def test_a_chart_of_dependencies_only_finds_those_beside_it(site, build):
     site.write(LOCAL | {"charts/all/Chart.yaml": umbrella})
     staged = build('FROM scratch\nAPP all local://charts/all\nLAUNCH ["all"]\n')
     assert [app.kind for app in staged.apps] == [AppKind.HELM]
-    assert images(staged, site.workshop.store) == ["quay.io/acme/web:1"]
+    assert images(staged, site.build_context.store) == ["quay.io/acme/web:1"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_chart_is_rendered_for_the_namespace_it_is_installed_into(site, build)
     staged = build("FROM scratch\nAPP --namespace=db shop local://shop\n")
     (app,) = staged.apps
     assert (app.namespace, app.privileged) == ("db", False)
-    store = site.workshop.store
+    store = site.build_context.store
     helm = SdkHelm(timeout=60)
     found = discover(staged.tree, store, helm=helm, launch=Launch(namespaces={"shop": app.namespace}))
     assert [str(one.reference) for one in found.found] == ["docker.io/library/db:db"]
@@ -176,7 +176,7 @@ def test_a_subchart_may_be_a_link_to_a_folder_of_the_context(site, build, kubefi
     (site.context / "charts/shop/charts").mkdir()
     (site.context / "charts/shop/charts/svc").symlink_to("../../../lib/svc")
     staged = build(f"FROM scratch\n{kubefile}\n")
-    assert images(staged, site.workshop.store) == ["docker.io/library/db:1"]
+    assert images(staged, site.build_context.store) == ["docker.io/library/db:1"]
 
 
 def test_a_link_in_a_chart_that_leads_out_of_the_context_is_refused(site, build):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue
 from bundler.builder.net.fetch import Fetcher
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.downloads import SumsFile, lockable, parse_checksum, take
 from bundler.builder.stage.sums import find_sum
 from bundler.core.digest import Digest
@@ -74,9 +74,9 @@ def test_no_secret_of_an_address_is_kept() -> None:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
+def build_context(tmp_path: Path) -> BuildContext:
     store = Store(tmp_path / "cache")
-    return Workshop(store, Fetcher(store), Catalogue(tmp_path), "linux/amd64")
+    return BuildContext(store, Fetcher(store), Catalogue(tmp_path), "linux/amd64")
 
 
 def _file(path: Path, text: str) -> tuple[str, Digest]:
@@ -84,27 +84,27 @@ def _file(path: Path, text: str) -> tuple[str, Digest]:
     return f"file://{path}", Digest(hashlib.sha256(text.encode()).hexdigest())
 
 
-def test_a_file_of_checksums_is_believed_and_noted(workshop: Workshop, tmp_path: Path) -> None:
+def test_a_file_of_checksums_is_believed_and_noted(build_context: BuildContext, tmp_path: Path) -> None:
     url, digest = _file(tmp_path / "tool", "tool")
     sums, _ = _file(tmp_path / "SUMS", f"{digest.hex}  tool\n")
-    assert take(url, "tool", SumsFile(sums), "ADD in K:1", workshop).digest == digest
-    (taken,) = workshop.files
+    assert take(url, "tool", SumsFile(sums), "ADD in K:1", build_context).digest == digest
+    (taken,) = build_context.files
     assert taken.url == url
     assert taken.why.startswith("ADD in K:1, checksum from file:")
 
 
-def test_a_file_that_is_not_what_the_sums_say_is_refused(workshop: Workshop, tmp_path: Path) -> None:
+def test_a_file_that_is_not_what_the_sums_say_is_refused(build_context: BuildContext, tmp_path: Path) -> None:
     url, _ = _file(tmp_path / "tool", "tool")
     sums, _ = _file(tmp_path / "SUMS", f"{ONE}  tool\n")
     with pytest.raises(BundlerError) as caught:
-        take(url, "tool", SumsFile(sums), "ADD", workshop)
+        take(url, "tool", SumsFile(sums), "ADD", build_context)
     assert caught.value.code is ExitCode.INTEGRITY
-    assert not workshop.files
+    assert not build_context.files
 
 
-def test_a_lock_counts_more_than_a_file_of_checksums(workshop: Workshop, tmp_path: Path) -> None:
+def test_a_lock_counts_more_than_a_file_of_checksums(build_context: BuildContext, tmp_path: Path) -> None:
     url, digest = _file(tmp_path / "tool", "tool")
-    pinned = replace(workshop, pinned_files={url: digest})
+    pinned = replace(build_context, pinned_files={url: digest})
     assert take(url, "tool", SumsFile(f"file://{tmp_path}/gone"), "ADD", pinned).digest == digest
     (tmp_path / "tool").write_text("changed")
     moved = replace(pinned, pinned_files={url: Digest(TWO)})
@@ -113,7 +113,7 @@ def test_a_lock_counts_more_than_a_file_of_checksums(workshop: Workshop, tmp_pat
     assert "bundler update tool" in caught.value.fix
 
 
-def test_the_kubefile_counts_more_than_a_lock(workshop: Workshop, tmp_path: Path) -> None:
+def test_the_kubefile_counts_more_than_a_lock(build_context: BuildContext, tmp_path: Path) -> None:
     url, digest = _file(tmp_path / "tool", "tool")
-    pinned = replace(workshop, pinned_files={url: Digest(TWO)})
+    pinned = replace(build_context, pinned_files={url: Digest(TWO)})
     assert take(url, "tool", digest, "ADD", pinned).digest == digest

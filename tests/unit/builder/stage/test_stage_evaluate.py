@@ -283,7 +283,7 @@ def test_launch_chooses_among_plug_ins(site):
 
 
 def test_a_base_gives_files_env_labels_and_apps_but_not_what_is_launched(site):
-    base = site.workshop.catalogue.root / "base"
+    base = site.build_context.catalogue.root / "base"
     base.mkdir(parents=True)
     (base / "net.yaml").write_text("n")
     (base / "Kubefile").write_text(

@@ -46,13 +46,13 @@ def test_an_app_is_what_kubectl_makes_of_it(site):
     staged = site.build('FROM scratch\nAPP web local://prod\nLAUNCH ["web"]\n')
     assert staged.apps[0].kind is AppKind.KUBE
     assert list(staged.tree.entries) == ["application/apps/web/kustomized.yaml"]
-    assert images(staged, site.workshop.store) == (["quay.io/acme/db:2.0"], ())
+    assert images(staged, site.build_context.store) == (["quay.io/acme/db:2.0"], ())
 
 
 def test_the_bundles_own_kubectl_comes_first_and_reads_no_other_files(site):
     site.write(WEB | {"kubectl": (KUBECTL, 0o755)})
     staged = site.build("FROM scratch\nCOPY kubectl bin/kubectl\nAPP web local://prod\n")
-    assert images(staged, site.workshop.store) == (["docker.io/library/built:1"], ())
+    assert images(staged, site.build_context.store) == (["docker.io/library/built:1"], ())
 
 
 def test_without_a_kubectl_it_is_refused(site, monkeypatch, tmp_path):
@@ -81,7 +81,7 @@ def test_what_kustomize_refuses_is_told_in_its_words(site):
 def test_what_a_command_builds_is_searched(site):
     site.write(WEB)
     staged = site.build("FROM scratch\nCOPY base base/\nCOPY prod prod/\n")
-    found, warnings = images(staged, site.workshop.store, "kubectl apply -k prod")
+    found, warnings = images(staged, site.build_context.store, "kubectl apply -k prod")
     assert found == ["quay.io/acme/db:2.0"]
     assert warnings == ()
 
@@ -92,6 +92,6 @@ def test_a_kustomization_that_nothing_builds_is_told(site):
     site.write({"shop/Chart.yaml": "{apiVersion: v2, name: shop, version: 0.1.0}"})
     text = "COPY prod manifests/prod/\nCOPY base manifests/base/\nCOPY shop charts/shop/\n"
     staged = site.build(f"FROM scratch\n{text}")
-    found, warnings = images(staged, site.workshop.store)
+    found, warnings = images(staged, site.build_context.store)
     assert found == ["docker.io/acme/web:1.0"]
     assert [one.rule for one in warnings] == ["kustomization-unbuilt"] * 2

@@ -66,7 +66,7 @@ def test_equal_inputs_run_once(site):
 def test_a_result_whose_files_are_gone_is_made_again(site):
     text = "FROM scratch\nRUN echo made > f; COUNT\n"
     assert counted(site, text) == 1
-    (file,) = site.workshop.store.root.glob("blobs/sha256/*/*")
+    (file,) = site.build_context.store.root.glob("blobs/sha256/*/*")
     file.unlink()
     assert counted(site, text) == 1
 
@@ -197,13 +197,13 @@ import sys
 from pathlib import Path
 from bundler.builder.kubefile.catalogue import Catalogue
 from tests.build_kit import evaluate
-from bundler.builder.stage.build_context import Workshop
+from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.cache.store import Store
 
 here = Path(sys.argv[1])
 with Store(here / "cache") as store:
     try:
-        evaluate(here / "Kubefile", here, Workshop(store, None, Catalogue(here / "none"), "linux/amd64"))
+        evaluate(here / "Kubefile", here, BuildContext(store, None, Catalogue(here / "none"), "linux/amd64"))
     except KeyboardInterrupt:
         sys.exit(130)
 """
@@ -224,7 +224,7 @@ def test_interrupted_and_killed_builds_leave_nothing_for_long(number, tmp_path, 
         assert list((tmp_path / "cache" / "temp").iterdir()) == []
     else:
         _await_end(pid)
-        type(site.workshop.store)(tmp_path / "cache").close()  # the next start sweeps
+        type(site.build_context.store)(tmp_path / "cache").close()  # the next start sweeps
         assert list((tmp_path / "cache" / "temp").iterdir()) == []
 
 
@@ -257,7 +257,7 @@ def test_two_builds_at_once_do_a_run_once(site):
         "from bundler.builder.net.fetch import Fetcher\n"
         "from bundler.builder.kubefile.catalogue import Catalogue\n"
         "from tests.build_kit import evaluate\n"
-        "from bundler.builder.stage.build_context import Workshop\n"
+        "from bundler.builder.stage.build_context import BuildContext\n"
         "from bundler.builder.cache.store import Store\n"
         "context, root = map(Path, sys.argv[1:])\n"
         "class Told:\n"
@@ -266,7 +266,8 @@ def test_two_builds_at_once_do_a_run_once(site):
         "        if 'another build' in line:\n            (context.parent / 'waiting').touch()\n"
         "    log = say\n"
         "with Store(root) as store:\n"
-        "    tools = Workshop(store, Fetcher(store), Catalogue(context), 'linux/amd64', progress=Told())\n"
+        "    tools = BuildContext(store, Fetcher(store), Catalogue(context), 'linux/amd64',"
+        " progress=Told())\n"
         "    print(evaluate(context / 'Kubefile', context, tools).tree.digest)\n"
     )
     argv = [sys.executable, "-c", script, site.context, site.context.parent / "shared"]

@@ -22,7 +22,7 @@ _END = tarhead.padding(len(_TEXT)) + tarhead.end()
 _SKIPPED = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"skip"
 
 
-def _told(**fields: object) -> bytes:
+def _header(**fields: object) -> bytes:
     """A header that tells something else of the member; `name`, `size`, `mode` and so on, as in tarfile."""
     info = tarfile.TarInfo("only")
     info.size, info.mode, info.mtime, info.uname, info.gname = len(_TEXT), 0o644, 0, "root", "root"
@@ -33,7 +33,7 @@ def _told(**fields: object) -> bytes:
 
 def _entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> bytes:
     """One more entry, without content."""
-    return _told(name=name, type=kind, linkname=link, size=0)
+    return _header(name=name, type=kind, linkname=link, size=0)
 
 
 def _framed(
@@ -63,21 +63,21 @@ def _without_a_member(archive: bytes) -> Callable[[Base], bytes]:
 GOOD = _framed()
 
 HEADERS: dict[str, Callable[[Base], bytes]] = {
-    "another-name": _framed(before=_told(name="/etc/cron.d/x")),
-    "a-name-that-climbs": _framed(before=_told(name="../../root/.ssh/authorized_keys")),
-    "a-longer-name": _framed(before=_told(name="n" * 200)),
-    "set-uid": _framed(before=_told(mode=0o4755)),
-    "other-permissions": _framed(before=_told(mode=0o777)),
-    "another-owner": _framed(before=_told(uid=1000)),
-    "another-owners-name": _framed(before=_told(uname="nobody")),
-    "another-size": _framed(before=_told(size=100)),
-    "a-size-of-terabytes": _framed(before=_told(size=1 << 45)),
-    "a-negative-time": _framed(before=_told(mtime=-5)),
-    "a-link-for-a-file": _framed(before=_told(type=tarfile.SYMTYPE, linkname="/etc/passwd")),
-    "a-hard-link-for-a-file": _framed(before=_told(type=tarfile.LNKTYPE, linkname="/etc/passwd")),
-    "a-device-for-a-file": _framed(before=_told(type=tarfile.BLKTYPE, devmajor=8)),
-    "a-folder-for-a-file": _framed(before=_told(type=tarfile.DIRTYPE)),
-    "a-sparse-file": _framed(before=_told(type=tarfile.GNUTYPE_SPARSE)),
+    "another-name": _framed(before=_header(name="/etc/cron.d/x")),
+    "a-name-that-climbs": _framed(before=_header(name="../../root/.ssh/authorized_keys")),
+    "a-longer-name": _framed(before=_header(name="n" * 200)),
+    "set-uid": _framed(before=_header(mode=0o4755)),
+    "other-permissions": _framed(before=_header(mode=0o777)),
+    "another-owner": _framed(before=_header(uid=1000)),
+    "another-owners-name": _framed(before=_header(uname="nobody")),
+    "another-size": _framed(before=_header(size=100)),
+    "a-size-of-terabytes": _framed(before=_header(size=1 << 45)),
+    "a-negative-time": _framed(before=_header(mtime=-5)),
+    "a-link-for-a-file": _framed(before=_header(type=tarfile.SYMTYPE, linkname="/etc/passwd")),
+    "a-hard-link-for-a-file": _framed(before=_header(type=tarfile.LNKTYPE, linkname="/etc/passwd")),
+    "a-device-for-a-file": _framed(before=_header(type=tarfile.BLKTYPE, devmajor=8)),
+    "a-folder-for-a-file": _framed(before=_header(type=tarfile.DIRTYPE)),
+    "a-sparse-file": _framed(before=_header(type=tarfile.GNUTYPE_SPARSE)),
     "a-link-before": _framed(before=_entry("x", tarfile.SYMTYPE, "/etc") + _HEADER),
     "a-file-before": _framed(before=_entry("x") + _HEADER),
     "a-pax-header-before": _framed(
@@ -86,7 +86,7 @@ HEADERS: dict[str, Callable[[Base], bytes]] = {
         )
         + _HEADER
     ),
-    "a-long-name-before": _framed(before=_told(name="n" * 200)[: 2 * tarhead.BLOCK] + _HEADER),
+    "a-long-name-before": _framed(before=_header(name="n" * 200)[: 2 * tarhead.BLOCK] + _HEADER),
     "a-file-behind": _framed(after=tarhead.padding(len(_TEXT)) + _entry("x") + tarhead.end()),
     "a-link-behind": _framed(
         after=tarhead.padding(len(_TEXT)) + _entry("x", tarfile.SYMTYPE, "/") + tarhead.end()

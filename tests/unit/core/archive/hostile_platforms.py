@@ -82,21 +82,21 @@ def _twice(base: Base) -> bytes:
 
 
 def _between() -> Iterator[Case]:
-    yield _told(
+    yield _case(
         "member-inside-of-another", lambda own, first: own.update(offset=first["offset"] + 1, length=1)
     )
-    yield _told("member-over-another", lambda own, first: own.update(offset=first["offset"] + 5))
-    yield _told("frame-under-another-name", lambda own, first: own.update(first, path="root/bin/other"))
-    yield _told("frame-of-another-mode", lambda own, first: own.update(first, mode=0o755))
-    yield _told("frame-of-another-size", lambda own, first: own.update(first, size=first["size"] + 1))
-    yield _told("frame-of-another-digest", lambda own, first: own.update(first, digest="sha256:" + "0" * 64))
-    yield _told("frame-cut", lambda own, first: own.update(first, length=first["length"] - 1))
+    yield _case("member-over-another", lambda own, first: own.update(offset=first["offset"] + 5))
+    yield _case("frame-under-another-name", lambda own, first: own.update(first, path="root/bin/other"))
+    yield _case("frame-of-another-mode", lambda own, first: own.update(first, mode=0o755))
+    yield _case("frame-of-another-size", lambda own, first: own.update(first, size=first["size"] + 1))
+    yield _case("frame-of-another-digest", lambda own, first: own.update(first, digest="sha256:" + "0" * 64))
+    yield _case("frame-cut", lambda own, first: own.update(first, length=first["length"] - 1))
     for path in ("platforms", "platforms/linux-arm64/root/bin/x", "platforms/x"):
-        yield _told(f"member-at-{path}", lambda own, _first, path=path: own.update(path=path))
+        yield _case(f"member-at-{path}", lambda own, _first, path=path: own.update(path=path))
         yield Case(f"first-member-at-{path}", partial(_first_at, path=path))
 
 
-def _told(name: str, change: Callable[[Document, Document], object]) -> Case:
+def _case(name: str, change: Callable[[Document, Document], object]) -> Case:
     """The second's first member says something else, knowing the first's first."""
 
     def make(base: Base) -> bytes:

@@ -11,7 +11,7 @@ import zstandard
 
 from bundler.core.archive import BundleWriter
 from bundler.core.archive.deflate import Gzip
-from bundler.core.archive.recipes import MAX_DICTIONARY, MAX_PATCHED, Patch, Range, Recipe, Source
+from bundler.core.archive.recipes import MAX_DICTIONARY, MAX_PATCHED, Patch, Range, Recipe, RecipeSource
 from bundler.core.archive.seal import RECIPES
 from bundler.core.digest import Digest
 from tests.unit.core.archive.bundle_kit import STUB, meta
@@ -33,7 +33,7 @@ def make_derived(target: Path, runtime: Path) -> Base:
     """Write a good .run whose files are all made by recipes."""
     known = zstandard.ZstdCompressionDict(LAYER[:9000], dict_type=zstandard.DICT_TYPE_RAWCONTENT)
     frame = zstandard.ZstdCompressor(dict_data=known).compress(MADE["root/patched"])
-    layer, note, data = Source("layers/one"), Source("layers/note"), Source("delta/patched")
+    layer, note, data = RecipeSource("layers/one"), RecipeSource("layers/note"), RecipeSource("delta/patched")
     patch = Patch(Range(data, 0, len(frame)), (Range(layer, 0, 9000),), len(MADE["root/patched"]))
     recipes = {
         "root/patched": Recipe((patch,)),

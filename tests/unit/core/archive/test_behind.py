@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundler.core.archive.newparts import new_file
-from bundler.core.archive.pipelined import Behind
+from bundler.core.archive.pipelined import PipelinedWriter
 from bundler.core.errors import BundlerError, ExitCode
 
 
@@ -13,7 +13,7 @@ def test_batches_are_hashed_and_written_in_order(tmp_path: Path) -> None:
     batches = [bytes([number]) * 1000 for number in range(50)]
     hasher = hashlib.sha256()
     with new_file(tmp_path / "out", None) as out:
-        behind = Behind(out)
+        behind = PipelinedWriter(out)
         for batch in batches:
             behind.put(batch, hasher.update)
         behind.fill(10)
@@ -39,7 +39,7 @@ class Full:
 
 def test_what_writing_raises_comes_a_few_batches_later_and_what_is_left_is_not_begun() -> None:
     out = Full()
-    behind = Behind(out)  # type: ignore[arg-type]  # only `write` is called
+    behind = PipelinedWriter(out)  # type: ignore[arg-type]  # only `write` is called
     behind.put(b"1", lambda _data: None)
     behind.put(b"2", lambda _data: None)
     out.gate.set()

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from bundler.core.archive.deflate import Gzip
 from bundler.core.archive.rebuild import LOOK_BACK, Cursor, look_back, rebuilt, unpacked
-from bundler.core.archive.recipes import Patch, Range, Recipe, Source
+from bundler.core.archive.recipes import Patch, Range, Recipe, RecipeSource
 from bundler.core.digest import CHUNK
 from bundler.core.errors import BundlerError, ExitCode
 
-OLD = Source("old", base=True)
-DATA = Source("data")
+OLD = RecipeSource("old", base=True)
+DATA = RecipeSource("data")
 TEXT = b"0123456789" * 1000
 
 
@@ -22,8 +22,8 @@ def packed(content: bytes, dictionary: bytes = b"") -> bytes:
     return zstandard.ZstdCompressor(dict_data=known if dictionary else None).compress(content)
 
 
-def begin(contents: dict[Source, bytes], size: int = 7000):  # type: ignore[no-untyped-def]  # a closure for tests
-    def open_it(source: Source) -> Iterator[bytes]:
+def begin(contents: dict[RecipeSource, bytes], size: int = 7000):  # type: ignore[no-untyped-def]  # a closure for tests
+    def open_it(source: RecipeSource) -> Iterator[bytes]:
         data = contents[source]
         return (data[start : start + size] for start in range(0, len(data), size))
 

@@ -8,14 +8,14 @@ from bundler.core.archive.deflate import Gzip
 from bundler.core.archive.recipes import (
     MAX_DICTIONARY,
     MAX_PATCHED,
-    Content,
+    MemberContent,
     Needed,
     Patch,
     Piece,
     Range,
     Recipe,
     Recipes,
-    Source,
+    RecipeSource,
     recipe_faults,
 )
 from bundler.core.digest import Digest
@@ -23,14 +23,14 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Index, Member
 from tests.unit.core.archive.bundle_kit import meta
 
-OLD = Source("images/old", base=True, inflate=True)
-PLAIN = Source("images/plain", base=True)
-DATA = Source("delta/x")
+OLD = RecipeSource("images/old", base=True, inflate=True)
+PLAIN = RecipeSource("images/plain", base=True)
+DATA = RecipeSource("delta/x")
 NEEDED = Needed(
     "demo",
     "1",
     Digest.of(b"seal"),
-    {"images/old": Content(Digest.of(b"o"), 70), "images/plain": Content(Digest.of(b"p"), 70)},
+    {"images/old": MemberContent(Digest.of(b"o"), 70), "images/plain": MemberContent(Digest.of(b"p"), 70)},
 )
 PATCH = Patch(Range(DATA, 0, 9), (Range(OLD, 5, 1000),), 30)
 RECIPE = Recipe((Range(OLD, 0, 5), PATCH), Gzip(b"\x1f\x8b", 6, 8, 0))
@@ -73,9 +73,9 @@ def test_right_recipes_have_no_faults() -> None:
 @pytest.mark.parametrize(
     ("pieces", "told"),
     [
-        ((Range(Source("nowhere"), 0, 1),), "which is not there"),
-        ((Range(Source("nowhere", base=True), 0, 1),), "which is not there"),
-        ((Range(Source("made"), 0, 1),), "which is not there"),
+        ((Range(RecipeSource("nowhere"), 0, 1),), "which is not there"),
+        ((Range(RecipeSource("nowhere", base=True), 0, 1),), "which is not there"),
+        ((Range(RecipeSource("made"), 0, 1),), "which is not there"),
         ((Range(DATA, 9, 1),), "takes bytes up to 10 of 'delta/x', which has 9"),
         ((Range(PLAIN, 0, 71),), "takes bytes up to 71"),
         ((replace(PATCH, length=MAX_PATCHED + 1),), "a patch of 9 bytes makes"),

@@ -13,7 +13,7 @@ from bundler.installer.cli import commands
 from bundler.installer.cli.progress import BarProgress, PlainProgress, view
 from bundler.installer.operations.session import check_lost
 from bundler.installer.plan.steps import Exec, Phase, Plan
-from bundler.installer.run.actions import Captures, Desk
+from bundler.installer.run.actions import Captures, StepContext
 from bundler.installer.run.events import RunStarted, StepFinished, StepOutput, StepStarted, Waiting, tee
 from bundler.installer.run.execute import execute
 from bundler.installer.run.logfile import LogFile
@@ -65,7 +65,7 @@ def test_a_run_goes_on_with_the_log_alone_when_nobody_reads(tmp_path: Path, *, b
     with os.fdopen(here, "w") as stream:
         os.close(there)
         with BarProgress(stream) if bars else PlainProgress(stream, detail=True) as shown:
-            execute(Plan("t", steps), {"h": host}, Desk(NoSource(), "", Captures()), tee(log, shown))
+            execute(Plan("t", steps), {"h": host}, StepContext(NoSource(), "", Captures()), tee(log, shown))
     log.close()
     events = [json.loads(line)["event"] for line in (tmp_path / "log").read_text().splitlines()]
     assert (events.count("done"), events[-1]) == (20, "end")

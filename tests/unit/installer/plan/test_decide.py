@@ -15,7 +15,7 @@ from bundler.installer.facts.seen import Present
 from bundler.installer.plan.decide import decide_removal
 from bundler.installer.plan.site_pki import Secrets, ServerPair
 from bundler.installer.plan.steps import Deliver, Exec, Phase, Plan, Write
-from bundler.installer.site.model import Registry, Secret
+from bundler.installer.site.model import Secret, SiteRegistry
 from tests.unit.installer.plan import kit
 
 
@@ -167,7 +167,7 @@ def test_a_new_worker_changes_nothing_on_the_old_one() -> None:
 
 
 def test_secrets_stand_only_where_they_are_kept() -> None:
-    of = replace(kit.site(), registry=Registry(username="ops", password=Secret("HUNTER-2")))
+    of = replace(kit.site(), registry=SiteRegistry(username="ops", password=Secret("HUNTER-2")))
     pair = ServerPair("CRT", "CRT-KEY")
     secrets = Secrets("CA", "CA-KEY", {kit.CONTROL_PLANE: pair}, "ops:$2b$HASH\n")
     basic = "b3BzOkhVTlRFUi0y"  # base64 of ops:HUNTER-2
@@ -232,7 +232,7 @@ def test_removal_is_one_chain_on_each_host_and_never_counts_as_done() -> None:
     for host in (kit.CONTROL_PLANE, kit.WORKER):
         chain = [step.id.rsplit("/", 1)[1] for step in made.steps if step.host == host]
         assert chain == ["mark", "stop", "network", "restore", "forget"]
-    assert all(step.volatile and step.phase is Phase.REMOVE for step in made.steps)
+    assert all(step.always_run and step.phase is Phase.REMOVE for step in made.steps)
 
 
 def test_a_bundle_without_kubernetes_is_refused_by_name() -> None:

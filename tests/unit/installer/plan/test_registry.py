@@ -16,7 +16,7 @@ from bundler.installer.plan.registry import links
 from bundler.installer.plan.registry_paths import store_name
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Exec, Plan, Write
-from bundler.installer.site.model import Registry, Secret
+from bundler.installer.site.model import Secret, SiteRegistry
 from tests.unit.installer.plan import kit
 
 HOST_NAMES = st.from_regex(
@@ -103,7 +103,7 @@ def test_registries_that_the_bundle_does_not_know_are_asked_for_on_the_site_too(
 
 
 def test_a_password_makes_htpasswd_and_a_header_that_only_root_reads() -> None:
-    of = replace(kit.site(), registry=Registry("sea.hub", 5001, "ops", Secret("geheim")))
+    of = replace(kit.site(), registry=SiteRegistry("sea.hub", 5001, "ops", Secret("geheim")))
     secrets = Secrets("CA", "KEY", {}, "ops:$2b$10$x\n")
     made = kit.plan(of, secrets=secrets)
     step = kit.steps(made)["runtime/10.0.0.3/mirror-docker.io"]

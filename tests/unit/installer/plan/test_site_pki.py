@@ -12,11 +12,11 @@ from cryptography import x509
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.site_pki import CA_LIFETIME, SERVER_LIFETIME, Secrets, ServerPair, kept, renew
-from bundler.installer.site.model import Host, Registry, Role, Secret, Site
+from bundler.installer.site.model import Host, Role, Secret, Site, SiteRegistry
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SITE = Site("plant-7", (Host("10.0.0.2", frozenset({Role.CONTROL_PLANE})),))
-LOCKED = replace(SITE, registry=Registry(username="ops", password=Secret("one")))
+LOCKED = replace(SITE, registry=SiteRegistry(username="ops", password=Secret("one")))
 
 
 def certificate(pem: str) -> x509.Certificate:
@@ -58,7 +58,7 @@ def test_each_is_renewed_in_its_last_third(days: int, *, ca_kept: bool, server_k
 
 def test_a_new_name_needs_a_new_certificate_of_the_same_ca() -> None:
     old = renew(found="", site=SITE, now=NOW)
-    new = renew(found=old.to_json(), site=replace(SITE, registry=Registry("sea.hub")), now=NOW)
+    new = renew(found=old.to_json(), site=replace(SITE, registry=SiteRegistry("sea.hub")), now=NOW)
     assert new.ca_certificate == old.ca_certificate
     assert new.registries["10.0.0.2"].certificate != old.registries["10.0.0.2"].certificate
 
@@ -97,7 +97,7 @@ def test_htpasswd_is_bcrypt_and_changes_with_the_password() -> None:
     user, _, hashed = old.htpasswd.strip().partition(":")
     assert user == "ops"
     assert bcrypt.checkpw(b"one", hashed.encode())
-    other = replace(SITE, registry=Registry(username="ops", password=Secret("two")))
+    other = replace(SITE, registry=SiteRegistry(username="ops", password=Secret("two")))
     new = renew(found=old.to_json(), site=other, now=NOW)
     assert bcrypt.checkpw(b"two", new.htpasswd.strip().partition(":")[2].encode())
     assert new.registries == old.registries
@@ -105,7 +105,7 @@ def test_htpasswd_is_bcrypt_and_changes_with_the_password() -> None:
 
 @pytest.mark.parametrize("password", ["", "x" * 73])
 def test_a_password_bcrypt_cannot_take_is_refused(password: str) -> None:
-    of = replace(SITE, registry=Registry(username="ops", password=Secret(password)))
+    of = replace(SITE, registry=SiteRegistry(username="ops", password=Secret(password)))
     with pytest.raises(BundlerError, match="1 to 72 bytes") as caught:
         renew(found="", site=of, now=NOW)
     assert caught.value.code is ExitCode.INPUT

@@ -14,7 +14,7 @@ from bundler.core.index import Attached
 from bundler.core.oci import OCI_INDEX, OCI_MANIFEST
 from bundler.installer.push.http import Answer
 from bundler.installer.push.referrers import Beside, is_there, put, stand_in
-from bundler.installer.push.registry import Registry
+from bundler.installer.push.registry import RegistryClient
 
 SUBJECT = Digest.of(b"the image")
 TAG = f"sha256-{SUBJECT.hex}"
@@ -81,8 +81,8 @@ class Stub:
         return Answer(201, {"oci-subject": subject["digest"]} if subject and self.api else {}, b"")
 
 
-def registry(stub: Stub) -> Registry:
-    return Registry("harbor.example", stub, None, plain=False)  # type: ignore[arg-type]  # a stand-in
+def registry(stub: Stub) -> RegistryClient:
+    return RegistryClient("harbor.example", stub, None, plain=False)  # type: ignore[arg-type]  # a stand-in
 
 
 @pytest.mark.parametrize("api", [True, False])

@@ -11,7 +11,7 @@ from bundler.installer.facts import journal
 from bundler.installer.facts.observed import JournalEntry
 from bundler.installer.plan.inputs import inputs_of
 from bundler.installer.plan.steps import Await, Deliver, Delivery, Exec, Phase, Step, Write
-from bundler.installer.run.actions import Captures, Desk, perform
+from bundler.installer.run.actions import Captures, StepContext, perform
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.transport import local
 from tests.unit.installer.fakes import prelude, private_transport
@@ -43,10 +43,10 @@ class Bench:
         self.timeouts = Timeouts()
 
     def do(self, step: Step, contents: dict[str, bytes] | None = None) -> None:
-        desk = Desk(Contents(contents or {}), prelude(self.folder), self.captures, self.timeouts)
+        context = StepContext(Contents(contents or {}), prelude(self.folder), self.captures, self.timeouts)
         transport = private_transport("h")
         try:
-            perform(step, transport, desk, on_bytes=self.sent.append, on_line=self.lines.append)
+            perform(step, transport, context, on_bytes=self.sent.append, on_line=self.lines.append)
         finally:
             transport.close()
 
@@ -101,7 +101,7 @@ def test_error_has_the_last_lines(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "step",
-    [script("true", volatile=True), Exec(id="s", host="h", phase=Phase.REMOVE, reason="r", script="true")],
+    [script("true", always_run=True), Exec(id="s", host="h", phase=Phase.REMOVE, reason="r", script="true")],
 )
 def test_volatile_and_removing_steps_are_not_noted(bench: Bench, step: Exec) -> None:
     bench.do(step)
@@ -243,9 +243,9 @@ def test_a_script_that_waits_by_itself_is_late_not_wrong(bench: Bench) -> None:
 
 def test_what_waits_for_all_hosts_is_not_done_while_some_are_left_out(bench: Bench) -> None:
     wait = Await(id="a", host="h", phase=Phase.APPS, reason="r", script="true", subject="x", deadline=3)
-    desk = Desk(Contents({}), f"bundler_lost=w1\n{prelude(bench.folder)}", bench.captures)
+    context = StepContext(Contents({}), f"bundler_lost=w1\n{prelude(bench.folder)}", bench.captures)
     transport = private_transport("h")
-    perform(wait, transport, desk, on_bytes=bench.sent.append, on_line=bench.lines.append)
+    perform(wait, transport, context, on_bytes=bench.sent.append, on_line=bench.lines.append)
     transport.close()
     assert bench.noted == {}
 

@@ -11,7 +11,7 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.steps import Delivery, Done, Exec, Phase, Plan
 from bundler.installer.run import waits
-from bundler.installer.run.actions import Captures, Desk
+from bundler.installer.run.actions import Captures, StepContext
 from bundler.installer.run.events import (
     Event,
     PhaseFinished,
@@ -24,7 +24,7 @@ from bundler.installer.run.events import (
     Waiting,
 )
 from bundler.installer.run.execute import GO_ON, Excused, close_all, execute
-from bundler.installer.run.schedule import Limits, Schedule
+from bundler.installer.run.schedule import Schedule, ScheduleLimits
 from bundler.installer.transport.protocol import Outcome
 from tests.unit.installer.fakes import OK, MemoryTransport
 
@@ -46,16 +46,16 @@ def step(name: str, *after: str, host: str = "a", phase: Phase = Phase.HOST) -> 
 def run(
     steps: list[Exec],
     *hosts: MemoryTransport,
-    limits: Limits | None = None,
+    limits: ScheduleLimits | None = None,
     done: tuple[Done, ...] = (),
     excused: Excused | None = None,
 ) -> tuple[list[Event], BundlerError | None]:
     events: list[Event] = []
-    desk = Desk(NoSource(), "", Captures())
+    context = StepContext(NoSource(), "", Captures())
     try:
         plan = Plan("t", tuple(steps), done)
         by_address = {host.address: host for host in hosts}
-        execute(plan, by_address, desk, events.append, limits=limits, excused=excused)
+        execute(plan, by_address, context, events.append, limits=limits, excused=excused)
     except BundlerError as error:
         return events, error
     return events, None
@@ -85,7 +85,7 @@ def test_every_step_runs_once_behind_its_predecessors() -> None:
 def test_limits_hold() -> None:
     host, other = MemoryTransport("a", delay=0.02), MemoryTransport("b", delay=0.02)
     steps = [step(str(n), host="a" if n % 2 else "b") for n in range(12)]
-    run(steps, host, other, limits=Limits(total=5, host=2))
+    run(steps, host, other, limits=ScheduleLimits(total=5, host=2))
     assert host.most == 2
     assert other.most == 2
 
@@ -155,7 +155,12 @@ def test_interrupt_closes_every_host() -> None:
 
     plan = Plan("t", (step("1"), step("2", host="b"), step("3", "1")))
     with pytest.raises(BundlerError) as caught:
-        execute(plan, {host.address: host for host in hosts}, Desk(NoSource(), "", Captures()), interrupting)
+        execute(
+            plan,
+            {host.address: host for host in hosts},
+            StepContext(NoSource(), "", Captures()),
+            interrupting,
+        )
     assert caught.value.code is ExitCode.INTERRUPTED
     assert "run the same command again" in caught.value.fix
     assert all(host.closed.is_set() for host in hosts)
@@ -174,7 +179,7 @@ def test_close_all_closes_the_others_when_one_fails() -> None:
 @pytest.mark.parametrize("steps", [[step("1", "2"), step("2", "1")], [step("1", "nothing")]])
 def test_a_plan_that_cannot_end_is_refused(steps: list[Exec]) -> None:
     with pytest.raises(BundlerError) as caught:
-        Schedule(Plan("t", tuple(steps)), Limits())
+        Schedule(Plan("t", tuple(steps)), ScheduleLimits())
     assert caught.value.code is ExitCode.BUG
 
 
@@ -197,7 +202,9 @@ def test_any_plan_is_walked_to_its_end(
         step(str(number), *(str(each) for each in after if each < number), host=host)
         for number, (host, after) in enumerate(graph)
     ]
-    events, error = run(steps, *(MemoryTransport(name) for name in "abc"), limits=Limits(total, per_host))
+    events, error = run(
+        steps, *(MemoryTransport(name) for name in "abc"), limits=ScheduleLimits(total, per_host)
+    )
     assert error is None
     assert sorted(ids(events, StepFinished)) == sorted(each.id for each in steps)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bundler.builder.packages.closure import PackageFile
-from bundler.builder.packages.rpm.repository import Entry, file_name, needed_by, repodata
+from bundler.builder.packages.rpm.repository import RpmEntry, file_name, needed_by, repodata
 from bundler.builder.packages.rpm.source import _REQUEST, architecture_of
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -22,7 +22,10 @@ def primary(name: str, requires: str, provides: str) -> str:
     )
 
 
-ENTRIES = (Entry(primary("a", "cap(b)", "a"), "<a/>"), Entry(primary("b", "/usr/bin/a", "cap(b)"), "<b/>"))
+ENTRIES = (
+    RpmEntry(primary("a", "cap(b)", "a"), "<a/>"),
+    RpmEntry(primary("b", "/usr/bin/a", "cap(b)"), "<b/>"),
+)
 
 
 def test_a_file_is_called_as_rpm_calls_it() -> None:
@@ -45,7 +48,7 @@ def test_needs_go_by_what_packages_provide_and_by_their_files() -> None:
 def test_what_is_no_package_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\xed\xab\xee\xdb nothing of the kind")
     with pytest.raises(BundlerError) as caught:
-        Entry.read(tmp_path / "x", SERVER)
+        RpmEntry.read(tmp_path / "x", SERVER)
     assert caught.value.code is ExitCode.INTEGRITY
 
 
