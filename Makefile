@@ -33,6 +33,7 @@ check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests: un
 	$(V)/bin/mypy tests/site
 	$(V)/bin/lint-imports --no-logo
 	$(PY) -m tests.shellcheck
+	@echo "collect tests/real tests/site"; found=$$($(PY) -m pytest --collect-only -qq tests/real tests/site) || { echo "$$found"; exit 1; }
 	$(PY) -m pytest -q tests/unit -n 2
 
 test: setup-test check test-real test-site ## check, then the tests on real parts, then the site (about 15 minutes)

@@ -124,7 +124,7 @@ def project(tmp_path: Path, registry: registry_kit.Registry) -> Path:
 
 
 @pytest.fixture
-def request(
+def build_request(
     project: Path,
     tmp_path: Path,
     runtime: Path,
@@ -154,12 +154,12 @@ def own_cache(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def build(request: BuildRequest, cache: Path) -> Callable[..., Path]:
+def build(build_request: BuildRequest, cache: Path) -> Callable[..., Path]:
     shared = cache
 
     def run(*, cache: Path | None = None, **changes: object) -> Path:
         with Store(cache or shared) as store:
-            return built(replace(request, **changes), store, Silent()).path
+            return built(replace(build_request, **changes), store, Silent()).path
 
     return run
 
@@ -225,7 +225,7 @@ def test_the_index_says_what_is_inside(build: Callable[..., Path], registry: reg
 
 
 def test_a_second_build_needs_no_network_and_makes_the_same_bytes(
-    build: Callable[..., Path], request: BuildRequest, own_cache: Path, tmp_path: Path
+    build: Callable[..., Path], build_request: BuildRequest, own_cache: Path, tmp_path: Path
 ) -> None:
     first = build(cache=own_cache)
     second = tmp_path / "second.run"
@@ -234,14 +234,14 @@ def test_a_second_build_needs_no_network_and_makes_the_same_bytes(
         "-m",
         "bundler.builder",
         "make",
-        request.context,
+        build_request.context,
         "-q",
         "--offline",
         "-o",
         second,
     ]
-    command += ["--cache", own_cache, "--runtime", request.runtime]
-    command += ["--debian-mirror", request.sources.mirrors["debian"]]
+    command += ["--cache", own_cache, "--runtime", build_request.runtime]
+    command += ["--debian-mirror", build_request.sources.mirrors["debian"]]
     done = subprocess.run([*NO_NETWORK, *command], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert sum_of(first) == sum_of(second)
