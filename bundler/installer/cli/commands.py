@@ -31,6 +31,7 @@ from bundler.installer.cli.site_options import (
     operation,
 )
 from bundler.installer.cli.site_options import access as _access
+from bundler.installer.cli.snapshot_commands import register as register_snapshots
 from bundler.installer.cli.typer_app import called, new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
@@ -333,4 +334,5 @@ def _write_report(path: Path | None, text: str) -> None:
 register_content(app)
 register_hosts(app)
 register_day_after(app)
+register_snapshots(app)
 register_explain(app)
