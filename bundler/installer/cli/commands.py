@@ -18,6 +18,7 @@ from bundler.installer.cli.day_after_commands import register as register_day_af
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.restore_commands import register as register_restore
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
@@ -335,4 +336,5 @@ register_content(app)
 register_hosts(app)
 register_day_after(app)
 register_snapshots(app)
+register_restore(app)
 register_explain(app)
