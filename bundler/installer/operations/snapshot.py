@@ -55,7 +55,8 @@ def keep_here(chunks: Iterable[bytes], folder: Path, name: str) -> int:
             "the snapshot can't be written", where=path, why=error.strerror or str(error), code=code
         ) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it has its name by now, or never came to be
+            part.unlink()
     return size
 
 
