@@ -9,10 +9,10 @@ from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.snapshot import FOLDER
+from bundler.installer.plan.snapshot_manifest import DATABASE, FILES, LIMIT, MANIFEST, Manifest, parse
 from bundler.installer.run.fetch import fetched
 from bundler.installer.snapshot.age import PassPhrase, Recipient
 from bundler.installer.snapshot.container import written
-from bundler.installer.snapshot.manifest import DATABASE, FILES, LIMIT, MANIFEST, Manifest, parse
 from bundler.installer.transport.protocol import Transport
 
 _SLOWEST: Final = 1 << 20  # bytes a second: a slower line counts as stuck
