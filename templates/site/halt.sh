@@ -9,11 +9,12 @@ systemctl is-active -q containerd.service || exit 0
 name='labels."io.kubernetes.container.name"'
 container='labels."io.cri-containerd.kind"==container'
 system='labels."io.kubernetes.pod.namespace"==kube-system'
-listed() { timeout 30 ctr -n k8s.io containers ls -q "$@"; }
+# What containerd's tool warns of is not ours to say.
+listed() { timeout 30 ctr -n k8s.io containers ls -q "$@" 2>/dev/null; }
 end() { # FILTER...
     ids=$(listed "$@")
     [ -n "$ids" ] || return 0
-    alive() { timeout 30 ctr -n k8s.io tasks ls | grep ' RUNNING' | cut -d' ' -f1 | grep -xF -e "$ids"; }
+    alive() { timeout 30 ctr -n k8s.io tasks ls 2>/dev/null | grep ' RUNNING' | cut -d' ' -f1 | grep -xF -e "$ids"; }
     for id in $(alive); do ctr -n k8s.io tasks kill -s SIGTERM "$id" 2>/dev/null || :; done
     left=$((grace * 5))
     while running=$(alive); do

@@ -4,4 +4,4 @@
 set -eu
 kinds=$(kubectl api-resources --verbs=list -o name | grep -v '^events\|^leases\.\|^endpoint\|\.metrics\.k8s\.io$' | paste -sd, -)
 kubectl get "$kinds" -A --ignore-not-found -o 'custom-columns=KIND:.kind,AT:.metadata.creationTimestamp' --no-headers 2>/dev/null |
-    awk -v since="$since" '$2 > since { count[$1]++ } END { for (kind in count) print kind, count[kind] }' | sort
+    awk -v since="$since" '$2 ~ /^[0-9]/ && $2 > since { count[$1]++ } END { for (kind in count) print kind, count[kind] }' | sort

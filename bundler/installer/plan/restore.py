@@ -25,6 +25,9 @@ from bundler.installer.site.record import Record
 
 SOURCE: Final = "@snapshot/"  # in front of a delivery's member: it comes out of the snapshot
 FOLDER: Final = f"{paths.STATE}/restore"
+_GONE: Final = tuple(
+    f"{phase.value}/" for phase in (Phase.CONTROL_PLANE, Phase.WORKERS, Phase.NETWORK, Phase.APPS)
+)  # what was done of these was done for the cluster that was; restore-clear.sh has the same list
 _GRACE: Final = 30  # seconds that apps get to end
 _SETTLING: Final = 900.0
 
@@ -64,11 +67,23 @@ def cleared(facts: Facts, record: Record) -> Facts:
     """What will be found once that is done, with the record that the site then begins with."""
 
     def of(host: HostFacts) -> HostFacts:
+        stamps = {step: entry for step, entry in host.stamps.items() if not step.startswith(_GONE)}
         later = host.site and replace(
-            host.site, traces=Traces(), components={}, record=Present(record), site=Present(record.site_id)
+            host.site,
+            traces=Traces(),
+            components={},
+            journal=stamps,
+            record=Present(record),
+            site=Present(record.site_id),
         )
         return replace(
-            host, site=later, stamps={}, kubelet_config=False, admin_config=False, api=Absent(), etcd=Absent()
+            host,
+            site=later,
+            stamps=stamps,
+            kubelet_config=False,
+            admin_config=False,
+            api=Absent(),
+            etcd=Absent(),
         )
 
     hosts = {address: of(host) for address, host in facts.hosts.items()}

@@ -10,7 +10,7 @@ import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.model import Facts
-from bundler.installer.facts.observed import HostObservation, Traces
+from bundler.installer.facts.observed import HostObservation, JournalEntry, Traces
 from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
@@ -103,6 +103,18 @@ def test_the_whole_plan_as_a_person_reads_it() -> None:
     made = plan(begun(running(kit.facts(OF))))
     cluster = tuple(step for step in made.steps if step.phase in {Phase.CONTROL_PLANE, Phase.WORKERS})
     golden_text.check("restore-3+2", replace(made, steps=cluster, warnings=()))
+
+
+def test_what_is_foreseen_is_what_clearing_leaves() -> None:
+    entry = JournalEntry({}, 1)
+    stamps = {
+        f"{phase}/{FIRST}/x": entry for phase in ("host", "runtime", "control-plane", "workers", "apps")
+    }
+    found = running(kit.facts(OF), kubelet_conf=True, etcd_data=True)
+    found = replace(found, hosts={**found.hosts, FIRST: replace(found.hosts[FIRST], stamps=stamps)})
+    later = begun(found)
+    assert set(later.hosts[FIRST].stamps) == {f"host/{FIRST}/x", f"runtime/{FIRST}/x"}
+    assert traced(OF, later) == ()
 
 
 def test_only_the_snapshots_own_files_come_out_of_it() -> None:
