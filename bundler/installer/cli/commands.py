@@ -29,6 +29,7 @@ from bundler.installer.cli.site_options import (
     operation,
 )
 from bundler.installer.cli.site_options import access as _access
+from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
@@ -330,3 +331,4 @@ def _write_report(path: Path | None, text: str) -> None:
 
 register_content(app)
 register_hosts(app)
+register_status(app)
