@@ -31,6 +31,7 @@ from bundler.installer.cli.site_options import (
 from bundler.installer.cli.site_options import access as _access
 from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
+from bundler.installer.operations import history
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.operations.site_run import carry_on
@@ -108,7 +109,11 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
         prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
     )
     with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
-        with _reported(report, session.site) as told, contextlib.ExitStack() as logs:
+        with (
+            _reported(report, session.site) as told,
+            history.noted(session, "apply", told),
+            contextlib.ExitStack() as logs,
+        ):
             written = list[LogFile]()  # empty while nothing is done
 
             def carry_out(stage: Plan) -> None:
