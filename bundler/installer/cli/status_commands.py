@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from bundler.core.errors import BundlerError
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, access
@@ -53,14 +54,21 @@ def status_command(  # noqa: PLR0913  (a command has as many parameters as optio
     with looking.watching(
         run_file(), clusterfile, reach, gate, again=again, within=timeout, bases=base or (), tell=say
     ) as watcher:
-        while True:
-            found = watcher.look()
-            _show(found, as_json=as_json, verbose=verbose, live=watch)
-            if not watch:
-                break
+        while watch:
+            _look_again(watcher, as_json=as_json, verbose=verbose)
             time.sleep(every)
+        found = watcher.look()
+        _show(found, as_json=as_json, verbose=verbose, live=False)
     if code := found.state.code:
         raise typer.Exit(code)
+
+
+def _look_again(watcher: looking.Watcher, *, as_json: bool, verbose: bool) -> None:
+    """One look of many: that nobody answers now does not end them."""
+    try:
+        _show(watcher.look(), as_json=as_json, verbose=verbose, live=True)
+    except BundlerError as error:
+        say(f"{time.strftime('%H:%M:%S')} {error}")
 
 
 def _show(status: Status, *, as_json: bool, verbose: bool, live: bool) -> None:

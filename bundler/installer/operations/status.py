@@ -26,11 +26,13 @@ from bundler.installer.run.hostlock import Claim
 from bundler.installer.scripts.render import script
 from bundler.installer.site.clusterfile.read import read_file
 from bundler.installer.site.model import Host, Site
+from bundler.installer.site.ranges import hosts
 from bundler.installer.status import read
 from bundler.installer.status.condition import Condition
 from bundler.installer.status.judge import judge
 from bundler.installer.status.model import Look, Status
 from bundler.installer.transport.connect import Access, dialler
+from bundler.installer.transport.parallel import together
 from bundler.installer.transport.protocol import Transport
 from bundler.installer.trust.gate import Gate, WholeCheck
 from bundler.installer.trust.trust import Allowed, Verdict
@@ -53,7 +55,7 @@ class Watcher:
     others: dict[str, Host] = field(default_factory=dict)
 
     def look(self) -> Status:
-        """Ask every host now, and judge."""
+        """Ask every host now, and judge. Raises BundlerError (HOST, TRUST) where none answers."""
         started = time.monotonic()
         facts, conditions = self.ask()
         view = rough_view(self.site, facts, self.bundle.index, self._operation(facts))
@@ -70,10 +72,12 @@ class Watcher:
         return judge(look, seconds=time.monotonic() - started)
 
     def ask(self) -> tuple[Facts, dict[str, Condition]]:
-        """What hosts of Clusterfile and record show of themselves."""
+        """What hosts of Clusterfile and record show of themselves. Raises BundlerError where none answers."""
         started = time.time()
         question = _question(self.site, self.bundle)
         answers = self.lookout.ask(self.site.hosts, question)
+        if not answers.said:  # a network that is cut says nothing about the site
+            raise together(answers.silent, len(self.site.hosts))
         facts = gather.gathered({a: said for a, (said, _) in answers.said.items()}, started)
         others = beyond(self.site, facts)
         self.others = {host.address: host for host in others}
@@ -130,6 +134,7 @@ def watching(
     with open_bundle(run_file, bases) as bundle:
         verdict = gate.admit(bundle, tell)
         site = read_file(clusterfile)
+        tell(f"asking {hosts(len(site.hosts))} of {site.name}")
         lookout = Lookout(dialler(site, access), within)
         try:
             yield Watcher(site, bundle, access, verdict, gate.allowed, lookout, again)

@@ -77,6 +77,11 @@ def hosts_part(look: Look, states: tuple[HostState, ...]) -> Judged:
     )
 
 
+def silent_hosts(look: Look, states: Iterable[HostState]) -> tuple[Finding, ...]:
+    """Hosts that could not be asked."""
+    return tuple(found for each in states for found in _reach(look, each, look.view.node(each.address)))
+
+
 def _graver(findings: Iterable[Finding]) -> bool:
     return any(each.severity is not Severity.NOTE for each in findings)
 

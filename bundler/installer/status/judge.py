@@ -38,10 +38,8 @@ def judge(look: Look, *, seconds: float = 0.0) -> Status:
 def _parts(look: Look, states: tuple[HostState, ...]) -> tuple[Judged, ...]:
     if look.view.existence in _NOTHING:
         answered = f"{len(look.facts.hosts)} of {len(states)} answer"
-        return (
-            Judged(Part("hosts", State.DOWN, answered, "none is a node of a cluster")),
-            upkeep.disk_part(look),
-        )
+        part = Part("hosts", State.DOWN, answered, "none is a node of a cluster")
+        return (Judged(part, hosts.silent_hosts(look, states)), upkeep.disk_part(look))
     return (
         hosts.hosts_part(look, states),
         hosts.control_plane_part(look),

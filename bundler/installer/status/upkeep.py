@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bundler.core.words import counted
-from bundler.installer.plan.cluster.steps import Plan, Refused, Severity
+from bundler.installer.plan.cluster.steps import Cause, Plan, Refused, Severity, Step, Verb
 from bundler.installer.site.ranges import folded
 from bundler.installer.status.amounts import day, days_left, lasting, mebibytes, minute
 from bundler.installer.status.condition import Disk, HostCertificate, PastRun
@@ -127,39 +127,44 @@ def _disk(address: str, disk: Disk) -> Finding:
 def drift_part(look: Look) -> Judged:
     """What `apply` would do: the planner says, as `plan` does."""
     match look.forecast:
-        case Plan() as plan if not plan.steps:
-            return Judged(Part("drift", State.WELL, "none", "", {"steps": 0}))
         case Plan() as plan:
-            return _drifted(look, plan)
-        case Refused() as refused:
-            first = refused.refusals[0]
-            text = f"apply would refuse [{first.rule}]: {first.what}"
-            part = Part(
-                "drift",
-                State.UNKNOWN,
-                "apply would refuse",
-                first.rule,
-                {"refused": [r.rule for r in refused.refusals]},
-            )
-            return Judged(
-                part,
-                (Finding("apply-refused", Severity.WARNING, text, subject=look.site.name, value=first.rule),),
-            )
+            steps = tuple(step for step in plan.steps if _counts(look, step))
+            none = Judged(Part("drift", State.WELL, "none", "", {"steps": 0}))
+            return _drifted(look, steps) if steps else none
+        case Refused(refusals):
+            return _refused(look, tuple(each.rule for each in refusals), refusals[0].what)
         case str() as why:
             return Judged(Part("drift", State.UNKNOWN, "not known", why.split("\n")[0]))
 
 
-def _drifted(look: Look, plan: Plan) -> Judged:
-    hosts = tuple(dict.fromkeys(step.subject for step in plan.steps))
+def _refused(look: Look, rules: tuple[str, ...], what: str) -> Judged:
+    text = f"apply would refuse [{rules[0]}]: {what}"
+    part = Part("drift", State.UNKNOWN, "apply would refuse", rules[0], {"refused": list(rules)})
+    name = look.site.name
+    return Judged(part, (Finding("apply-refused", Severity.WARNING, text, subject=name, value=rules[0]),))
+
+
+def _counts(look: Look, step: Step) -> bool:
+    """Whether a step is drift: not where it waits for a node, or is about a host that can't be asked.
+
+    A site without its silent hosts has other lists of hosts: what changed only for that does not count.
+    """
+    if step.subject in look.facts.silent or step.verb is Verb.AWAIT_NODE:
+        return False
+    return not look.facts.silent or step.because.cause in {Cause.DRIFTED, Cause.MISSING}
+
+
+def _drifted(look: Look, plan: tuple[Step, ...]) -> Judged:
+    hosts = tuple(dict.fromkeys(step.subject for step in plan))
     known = tuple(host for host in hosts if look.view.wanted(host) or look.view.recorded_host(host))
-    reasons = list(dict.fromkeys(str(step.because) for step in plan.steps))
-    steps = counted(len(plan.steps), "step")
+    reasons = list(dict.fromkeys(str(step.because) for step in plan))
+    steps = counted(len(plan), "step")
     more = f" and {len(reasons) - 2} more" if len(reasons) > 2 else ""
     text = f"apply would do {steps}, because {'; '.join(reasons[:2])}{more}; see: {_plan(look)}"
-    data = {"steps": len(plan.steps), "hosts": list(hosts), "reasons": reasons[:50]}
+    data = {"steps": len(plan), "hosts": list(hosts), "reasons": reasons[:50]}
     detail = f"on {folded(known)}" if known else ""
     part = Part("drift", State.FINDINGS, steps, detail, data)
-    return Judged(part, (Finding("drift", Severity.WARNING, text, known, value=len(plan.steps)),))
+    return Judged(part, (Finding("drift", Severity.WARNING, text, known, value=len(plan)),))
 
 
 def _plan(look: Look) -> str:
