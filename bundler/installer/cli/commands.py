@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -17,6 +17,7 @@ from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, found, reported
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
@@ -30,7 +31,9 @@ from bundler.installer.cli.site_options import (
     operation,
 )
 from bundler.installer.cli.site_options import access as _access
+from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
+from bundler.installer.operations import history
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.operations.site_run import carry_on
@@ -38,10 +41,8 @@ from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.logfile import LogFile
-from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.timeouts import Timeouts
-from bundler.installer.site.model import Site
 from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.connect import Access
 from bundler.installer.trust.gate import Gate
@@ -68,7 +69,6 @@ TimeoutFactor = Annotated[
 Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
 PlanLog = Annotated[Path | None, typer.Option(help="Write the plan, or what stands against it, as JSON.")]
 AllSteps = Annotated[bool, typer.Option("--verbose", "-v", help="Show every step.")]
-ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with times, as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
@@ -95,20 +95,25 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
+    report_html: ReportHtml = None,
     verbose: Verbose = False,
 ) -> None:
     """Install, or go on with an install.
 
     Makes the site what the Clusterfile says; what is done already is left out.
     """
-    timeouts = Timeouts.parse(timeout_factor or ())
+    timeouts, reports = Timeouts.parse(timeout_factor or ()), Reports(report, report_html)
     access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     meant = operation(
         prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
     )
     with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
-        with _reported(report, session.site) as told, contextlib.ExitStack() as logs:
+        with (
+            reported(reports, session.site, session.bundle.index) as told,
+            history.noted(session, "apply", told),
+            contextlib.ExitStack() as logs,
+        ):
             written = list[LogFile]()  # empty while nothing is done
 
             def carry_out(stage: Plan) -> None:
@@ -126,7 +131,8 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
             sessions.check_lost(session)
             return
         told.nodes = session.nodes()
-        _write_report(report, told.as_json())
+        found(told, ended.decision)
+        reports.write(told)
         put(sys.stdout, f"{told.as_text()}\n")
         sessions.check_lost(session)
 
@@ -191,6 +197,7 @@ def delete(  # noqa: PLR0913  (as above)
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
+    report_html: ReportHtml = None,
     verbose: Verbose = False,
     yes: Yes = False,
 ) -> None:
@@ -198,7 +205,7 @@ def delete(  # noqa: PLR0913  (as above)
 
     Leaves the machines as they were found.
     """
-    timeouts = Timeouts.parse(timeout_factor or ())
+    timeouts, reports = Timeouts.parse(timeout_factor or ()), Reports(report, report_html)
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with _alone(clusterfile, access, gate, parallel, (), Operation(Kind.DELETE)) as session:
@@ -207,13 +214,13 @@ def delete(  # noqa: PLR0913  (as above)
             _confirm(session)
         session.note_removal()
         with (
-            _reported(report, session.site) as told,
+            reported(reports, session.site, session.bundle.index) as told,
             sessions.logged(session, _log_path(log, session, "delete")) as written,
         ):
             sessions.carry_out(
                 session, decided, written, view(detail=verbose), _limits(parallel), told, timeouts
             )
-    _write_report(report, told.as_json())
+    reports.write(told)
     put(sys.stdout, f"{told.as_text()}\n")
 
 
@@ -305,30 +312,7 @@ def _confirm(session: Session) -> None:
         raise BundlerError("nothing was deleted", code=ExitCode.INTERRUPTED, fix="answer y to delete it")
 
 
-@contextlib.contextmanager
-def _reported(path: Path | None, site: Site) -> Iterator[Report]:
-    """A report that is written although the run fails."""
-    report = Report(site)
-    try:
-        yield report
-    except BundlerError as error:
-        report.error = str(error)
-        with contextlib.suppress(BundlerError):  # the run's own failure is what counts
-            _write_report(path, report.as_json())
-        raise
-
-
-def _write_report(path: Path | None, text: str) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BundlerError(
-            "the report can't be written", where=path, why=str(error.strerror), code=ExitCode.INPUT
-        ) from None
-
-
 register_content(app)
 register_hosts(app)
+register_status(app)
 register_explain(app)

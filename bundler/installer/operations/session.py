@@ -300,14 +300,14 @@ def opened(  # noqa: PLR0913  (as many as a command has options)
                 lost = excused(site, facts, bundle.index, connected.errors, access, operation)
                 for error in lost.values():
                     tell(f"warning: left out: {error}")
-                others = _others(site, facts)
+                others = beyond(site, facts)
                 if others:
                     found = connect(site, others, access, parallel=parallel)
                     hold(found.transports, next(iter(found.transports), ""))
                     facts = _with(facts, gather(found.transports, parallel=parallel), found.silent)
                     transports.update(found.transports)
-                base = _site_base(bundle, transports[first])
-                of = _fitting(bundle, facts.hosts[first].architecture)
+                base = site_base(bundle, transports[first])
+                of = fitting(bundle, facts.hosts[first].architecture)
                 hearing = Captures()
                 yield Session(
                     site, of, access, transports, facts, hearing, verdict, gate.allowed, whole, claim, base,
@@ -321,7 +321,7 @@ def opened(  # noqa: PLR0913  (as many as a command has options)
             close_all(transports)
 
 
-def _others(site: Site, facts: Facts) -> tuple[Host, ...]:
+def beyond(site: Site, facts: Facts) -> tuple[Host, ...]:
     """Hosts that the record has and the Clusterfile does not, with the login of its first control plane."""
     record = newest(facts)
     if record is None:
@@ -339,7 +339,7 @@ def _with(facts: Facts, more: Facts, silent: Mapping[str, Unknown]) -> Facts:
     return replace(facts, hosts={**facts.hosts, **more.hosts}, silent={**facts.silent, **silent})
 
 
-def _site_base(bundle: Bundle, control_plane: Transport) -> SiteBase | None:
+def site_base(bundle: Bundle, control_plane: Transport) -> SiteBase | None:
     """The site itself, where the .run has only what changed and no other .run was found that has the rest."""
     if (needed := bundle.needs) is None:
         return None
@@ -348,7 +348,7 @@ def _site_base(bundle: Bundle, control_plane: Transport) -> SiteBase | None:
     return base
 
 
-def _fitting(bundle: Bundle, architecture: str) -> Bundle:
+def fitting(bundle: Bundle, architecture: str) -> Bundle:
     """What of the file is for the hosts, not for this machine; preflight tells where nothing of it is."""
     platform = choose(bundle.platforms, architecture)
     return bundle if platform is None else bundle.of(platform)
