@@ -47,6 +47,16 @@ CLUSTER = (
         ExitCode.REFUSED,
     ),
     Explanation(
+        "BND-RESTORE-OPEN",
+        "a restore was broken off before its cluster came up",
+        ("the connection or the installer ended between clearing the hosts and putting the data in place",),
+        (
+            "give the same `./product.run restore --from SNAPSHOT -f site.yaml` again: it goes on",
+            "without any snapshot, to begin anew: `./product.run delete -f site.yaml`, then install",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
         "BND-LEARNER",
         "a control plane that was joining does not answer",
         ("it lost power or its network while etcd was copying to it",),

@@ -14,10 +14,12 @@ from bundler.core.terminal import show as put
 from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.content_commands import register as register_content
+from bundler.installer.cli.day_after_commands import register as register_day_after
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, found, reported
+from bundler.installer.cli.restore_commands import register as register_restore
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
@@ -31,6 +33,7 @@ from bundler.installer.cli.site_options import (
     operation,
 )
 from bundler.installer.cli.site_options import access as _access
+from bundler.installer.cli.snapshot_commands import register as register_snapshots
 from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
 from bundler.installer.operations import history
@@ -315,4 +318,7 @@ def _confirm(session: Session) -> None:
 register_content(app)
 register_hosts(app)
 register_status(app)
+register_day_after(app)
+register_snapshots(app)
+register_restore(app)
 register_explain(app)

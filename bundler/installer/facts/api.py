@@ -9,10 +9,11 @@ from bundler.installer.site.record import Record
 
 
 class Cordon(StrEnum):
-    """Who keeps pods off a node. OURS carries our annotation."""
+    """Who keeps pods off a node. OURS carries our annotation; MAINTENANCE lasts until `--done`."""
 
     NONE = "none"
     OURS = "ours"
+    MAINTENANCE = "maintenance"
     PERSON = "person"
 
 

@@ -132,10 +132,20 @@ def api(sections: Sections) -> Seen[ApiObservation]:
     )
 
 
+def _cordon(annotation: str) -> Cordon:
+    match annotation:
+        case "" | "<no value>":
+            return Cordon.PERSON
+        case "maintenance":
+            return Cordon.MAINTENANCE
+        case _:
+            return Cordon.OURS
+
+
 def _node(line: str) -> Node:
     _, name, addresses, labels, taints, ready, version, machine, cordoned, ours = line.split("\t")
     pairs = dict(part.partition("=")[::2] for part in labels.split())
-    cordon = Cordon.NONE if not cordoned else Cordon.PERSON if ours in {"", "<no value>"} else Cordon.OURS
+    cordon = _cordon(ours) if cordoned else Cordon.NONE
     return Node(
         name=name,
         address=next(iter(addresses.split()), ""),

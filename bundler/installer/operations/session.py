@@ -41,7 +41,7 @@ from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.actions import Captures, StepContext
-from bundler.installer.run.deliver import BundleSource
+from bundler.installer.run.deliver import BundleSource, MemberSource
 from bundler.installer.run.events import Sink, tee
 from bundler.installer.run.execute import Excused, close_all, execute
 from bundler.installer.run.hostlock import Claim, held
@@ -97,6 +97,8 @@ class Session:
     parallel: int = 32
     prepared: Prepared | None = None
     file: str = "site.yaml"
+    kept_secrets: str = ""  # what a restored site had, in place of what its hosts keep
+    supply: Callable[[MemberSource], MemberSource] = lambda bundle: bundle
 
     @property
     def title(self) -> str:
@@ -131,7 +133,7 @@ class Session:
         """Everything that deciding needs, from the facts as they are now. Raises what `check_site` does."""
         check_site(self.verdict, self._releases(), self.allowed)
         index = self.bundle.index
-        found = kept(self._on_control_planes(READ_SCRIPT))
+        found = self.kept_secrets or kept(self._on_control_planes(READ_SCRIPT))
         self.secrets = renew(found=found, site=self.site, now=datetime.now(UTC))
         files = {
             path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)
@@ -212,7 +214,7 @@ class Session:
         self, plan: Plan, sink: Sink, *, limits: ScheduleLimits, timeouts: Timeouts
     ) -> Mapping[str, BundlerError]:
         """Carry a plan out; the workers that failed and were excused. Raises what `execute` does."""
-        source = BundleSource(self.bundle, self.base)
+        source = self.supply(BundleSource(self.bundle, self.base))
         context = StepContext(source, self.claim.prelude() + load("ledger.sh"), self.captures, timeouts)
         workers = frozenset(host.address for host in self.site.workers)
         excused = Excused(workers, self.access.max_failed - len(self.lost))

@@ -179,7 +179,8 @@ def await_script(step: Await, prelude: str, deadline: float) -> str:
         bundler_late=str(_NOT_READY),
         bundler_full=str(_FULL),
     )
-    return f"{_opening(step, prelude)}{function('attempt', step.script)}{function('diagnose', step.diagnose)}{body}"
+    tries = function("attempt", step.script) + function("diagnose", step.diagnose)
+    return f"{_opening(step, prelude)}{tries}{body}"
 
 
 def _opening(step: Step, prelude: str, patience: float = 0.0) -> str:

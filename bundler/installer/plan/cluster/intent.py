@@ -29,7 +29,7 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         generation=old.generation + (not again),
         serial=old.serial + 1,
         run=run,
-        operation=view.operation.kind.value,
+        operation=_operation(view, old),
     )
     if view.operation.kind is Kind.DELETE:
         return new
@@ -41,7 +41,8 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         return new
     versions = view.desired.versions
     changed = bool(old.kubernetes) and old.kubernetes != versions.kubernetes
-    previous = {"kubernetes": old.kubernetes, "generation": str(old.generation)} if changed else old.previous
+    came_from = {"kubernetes": old.kubernetes, "generation": str(old.generation)} if changed else {}
+    previous = {**old.previous, **came_from}
     return replace(
         new,
         kubernetes=versions.kubernetes,
@@ -50,6 +51,12 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         endpoint=str(view.desired.endpoint),
         previous=previous,
     )
+
+
+def _operation(view: View, old: Record) -> str:
+    """A restore is one until its API answers: nobody may install an empty cluster in its place."""
+    begun = old.operation == Kind.RESTORE.value and view.existence is not Existence.RUNNING
+    return old.operation if begun and view.operation.kind is Kind.APPLY else view.operation.kind.value
 
 
 def _wanted(view: View, wanted: DesiredHost) -> RecordedHost:
