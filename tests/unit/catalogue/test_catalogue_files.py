@@ -14,12 +14,18 @@ CATALOGUE = default_catalogue()
 SOURCE = CATALOGUE / "kubernetes-source"
 ENTRIES = (
     "demo",
+    "ingress-haproxy",
     "kubernetes",
     "kubernetes-source",
+    "local-path",
+    "mariadb-galera",
     "network-bridge",
     "network-flannel",
     "network-none",
+    "redis-sentinel",
     "tools",
+    "wordpress",
+    "wordpress-ha",
 )
 
 
