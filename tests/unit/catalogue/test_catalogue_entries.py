@@ -10,6 +10,7 @@ import pytest
 from bundler.builder.catalogue import entry as entry_module
 from bundler.builder.catalogue.compose import kubefile_text
 from bundler.builder.catalogue.entry import Entry, Kind, entries, read_entry, unmet
+from bundler.builder.catalogue.listing import markdown
 from bundler.builder.cli.context_lint import with_context
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.kubefile.instructions import App, Include, Package
@@ -199,3 +200,10 @@ def test_an_entry_with_a_slip_is_told_with_its_line(tmp_path):
     (folder / "entry.yaml").write_text(text)
     with pytest.raises(Problems, match="license"):
         read_entry(folder)
+
+
+def test_the_documentation_has_the_table():
+    """`bundler catalogue list --markdown` writes it, between the two comments."""
+    text = (CATALOGUE.root.parents[1] / "docs/catalogue.md").read_text(encoding="utf-8")
+    begin, end = "<!-- bundler catalogue list --markdown -->\n", "<!-- end -->\n"
+    assert text.partition(begin)[2].partition(end)[0] == markdown(entries(CATALOGUE))
