@@ -121,12 +121,14 @@ class Contents:
     def privileged_namespaces(self) -> tuple[str, ...]:
         """Whose pods may ask for anything from the start: the plug-ins' own, which change the host.
 
-        An app's namespace gets more by its label, `pod-security.kubernetes.io/enforce: privileged`.
+        Those of apps that their Kubefile calls privileged, too; any other namespace gets more by its label,
+        `pod-security.kubernetes.io/enforce: privileged`.
         """
         apps = (app for app in self.index.apps if app.role in _PLUGINS)
         members = (member.path for app in apps for member in self.app_files(app))
         found = {name for path in members for name in _namespaces(self.files.get(path, b""), path)}
-        return tuple(sorted(found))
+        asked = {app.namespace for app in self.index.apps if app.privileged and app.namespace}
+        return tuple(sorted(found | asked))
 
     @cached_property
     def control_plane_images(self) -> tuple[str, ...]:
