@@ -12,6 +12,9 @@ tell record
 tell marks
 [ ! -e $state/removing ] || echo removing
 [ ! -f $state/ledger ] || echo ledger
+[ ! -e $state/renewing ] || echo renewing
+tell renewed
+[ ! -f $state/renewed ] || cat $state/renewed
 tell traces
 [ ! -e /etc/kubernetes/pki/ca.key ] || echo pki
 [ ! -e /etc/kubernetes/kubelet.conf ] || echo kubelet_conf

@@ -13,6 +13,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
+from bundler.installer.cli.certs_commands import register as register_certs
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
@@ -330,3 +331,4 @@ def _write_report(path: Path | None, text: str) -> None:
 
 register_content(app)
 register_hosts(app)
+register_certs(app)

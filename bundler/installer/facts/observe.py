@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bundler.installer.facts.api import ApiObservation, Cordon, Node
+from bundler.installer.facts.certificates import certificates
 from bundler.installer.facts.etcd import EtcdObservation, Member
+from bundler.installer.facts.numbers import seconds
 from bundler.installer.facts.observed import (
     Component,
     FileState,
@@ -53,7 +55,16 @@ def host(
         journal=journal,
         components=_components(sections.get("components", ())),
         clock_offset=clock_offset,
+        certificates=certificates(sections.get("certificates", ())),
+        renewed=_moment(sections.get("renewed", ())),
+        renewing="renewing" in marks,
     )
+
+
+def _moment(lines: Sequence[str]) -> float:
+    with contextlib.suppress(ValueError):
+        return seconds(next(iter(lines), "0"))
+    return 0.0
 
 
 def _record(text: str) -> Seen[Record]:

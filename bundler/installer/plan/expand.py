@@ -12,6 +12,7 @@ from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.leave import leave, told
 from bundler.installer.plan.pieces import is_cluster
 from bundler.installer.plan.remove import host_removal
+from bundler.installer.plan.renew import renew_control_plane, renew_worker
 from bundler.installer.plan.steps import Exec, Phase, Step
 from bundler.installer.plan.upgrade import snapshot, upgrade_control_plane, upgrade_node
 from bundler.installer.scripts import render as templates
@@ -21,6 +22,7 @@ _INITS = frozenset({Verb.INIT, Verb.FINISH_INIT, Verb.UNDO_INIT})  # kubeadm goe
 _JOINS = frozenset({Verb.JOIN, Verb.JOIN_CONTROL_PLANE})
 _ON_NODES = frozenset({Verb.UNTAINT, Verb.UNCORDON, Verb.LABELS})
 _UPGRADES = frozenset({Verb.SNAPSHOT, Verb.UPGRADE_CONTROL_PLANE, Verb.UPGRADE_NODE})
+_CERTIFICATES = frozenset({Verb.RENEW, Verb.EXTEND_NAMES})
 _AWAITS = frozenset({Verb.AWAIT_NODE})
 
 
@@ -55,6 +57,8 @@ def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: It
             wanted.add(Ids(context.primary.address).ready)
         elif deed.verb in _UPGRADES:
             more += _upgrade(context, deed)
+        elif deed.verb in _CERTIFICATES:
+            more += _certificates(context, deed)
         else:
             more += _own(context, deed, hosts)
     known = {step.id for step in (*recipe, *more)}
@@ -129,6 +133,19 @@ def _upgrade(context: Context, deed: Deed) -> tuple[Step, ...]:
     # What lifts the cordon of an earlier run must not lift that of this one.
     lifted = ident(Phase.NETWORK, primary, f"{Verb.UNCORDON.value}-{deed.subject}")
     return upgrade_node(context, host, version, after=(settled, lifted))
+
+
+def _certificates(context: Context, deed: Deed) -> tuple[Step, ...]:
+    """New names come with new certificates, so one of the two is enough where both are needed."""
+    host, since = context.site.host(deed.host), deed.inputs["since"]
+    if not host.is_control_plane:
+        return renew_worker(context, host, since)
+    behind = tuple(
+        ident(Phase.CONTROL_PLANE, host.address, "renew-done")
+        for name in deed.after
+        if name.startswith("renew/")
+    )
+    return renew_control_plane(context, host, since, names=deed.verb is Verb.EXTEND_NAMES, after=behind)
 
 
 def context_node(deed: Deed, node: str) -> str:

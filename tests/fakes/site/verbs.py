@@ -331,8 +331,12 @@ def settings(site: Site, _desired: Desired, step: Step) -> Micro:
 
 def renew(site: Site, desired: Desired, step: Step) -> Micro:
     machine = site.machines[step.host]
+    machine.renewing = True
     yield "old ones saved"
     _certificates(site, machine, desired, control_plane=machine.traces.static_pods)
+    yield "new ones"
+    machine.renewed = max(machine.renewed, float(step.inputs["since"]))
+    machine.renewing = False
 
 
 def lists(site: Site, _desired: Desired, step: Step) -> Micro:

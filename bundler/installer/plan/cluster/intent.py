@@ -31,8 +31,8 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         run=run,
         operation=view.operation.kind.value,
     )
-    if view.operation.kind is Kind.DELETE:
-        return new
+    if view.operation.kind is Kind.DELETE or (view.operation.kind is Kind.RENEW and view.record):
+        return new  # of the site itself nothing else is wanted than before
     if view.existence is Existence.REMOVING:  # first it is finished, so it stays known
         return replace(new, operation=Kind.DELETE.value)
     hosts = (*(_wanted(view, host) for host in view.desired.hosts), *_unwanted(view))
@@ -170,6 +170,8 @@ def _stored(view: View, record: Record) -> Mapping[str, str]:
 
 def settle(view: View, record: Record) -> Record:
     """Nothing is left to do: labels are as wanted, and no operation is open."""
+    if view.operation.kind is Kind.RENEW:
+        return replace(advance(view, record), operation="")
     hosts = tuple(
         replace(host, labels=wanted.labels, taints=wanted.taints)
         if (wanted := view.wanted(host.address))

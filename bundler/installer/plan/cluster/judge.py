@@ -88,8 +88,8 @@ def _of_host(probe: _HostProbe, host: HostObservation, observed: Observed) -> Ve
             return (
                 YES if abs(host.clock_offset) <= 1 else _changed(f"clock of {address}", host.clock_offset, 0)
             )
-        case p.CertificatesLast(_, until, names):
-            return _certificates(host, until, names, observed.now)
+        case p.CertificatesLast():
+            return _certificates(host, probe, observed.now)
 
 
 def _runs_with(probe: p.RunsWith, host: HostObservation) -> Verdict:
@@ -104,10 +104,15 @@ def _runs_with(probe: p.RunsWith, host: HostObservation) -> Verdict:
     return YES if component.healthy else _changed(probe.component, "unhealthy", "healthy")
 
 
-def _certificates(host: HostObservation, until: float, names: frozenset[str], now: float) -> Verdict:
-    leaves = [each for each in host.certificates if not each.authority]
+def _certificates(host: HostObservation, probe: p.CertificatesLast, now: float) -> Verdict:
+    leaves = [each for each in host.certificates if each.of_cluster]
+    names = probe.names
+    if host.renewing:
+        return Unsatisfied(Because(Cause.REQUESTED, "a renewal was broken off here"))
+    if host.renewed < probe.since:
+        return Unsatisfied(Because(Cause.REQUESTED, "new certificates were asked for"))
     for each in leaves:
-        if each.not_after < until:
+        if each.not_after < probe.until:
             days = (each.not_after - now) / 86400
             text = f"{days:.0f} days left" if days >= 0 else "expired"
             return _changed(f"certificate {each.name}", text, "a new one")

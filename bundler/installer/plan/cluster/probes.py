@@ -118,11 +118,15 @@ class NodeHas:
 
 @dataclass(frozen=True, slots=True)
 class CertificatesLast:
-    """Every certificate of the host (no CA) is good until then, and the API server's has these names."""
+    """Every certificate of the host (no CA) is good until then, and the API server's has these names.
+
+    since: asked for by name at this moment, whatever is left of them; 0 for not asked.
+    """
 
     address: str
     until: float
     names: frozenset[str] = frozenset()
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
