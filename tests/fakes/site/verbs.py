@@ -19,7 +19,7 @@ from bundler.installer.facts.observed import (
 )
 from bundler.installer.plan.cluster.concerns.nodes import NO_PODS
 from bundler.installer.plan.cluster.concerns.settings import STORES, stored_digest
-from bundler.installer.plan.cluster.probes import ListIs, NodeHas, PieceIs
+from bundler.installer.plan.cluster.probes import ListIs, NodeHas, PieceIs, RunsWith
 from bundler.installer.plan.cluster.steps import Step, Verb
 from bundler.installer.site import expected as e
 from bundler.installer.site.desired import Desired
@@ -324,9 +324,11 @@ def store_config(site: Site, desired: Desired, step: Step) -> Micro:
 
 def settings(site: Site, _desired: Desired, step: Step) -> Micro:
     machine = site.machines[step.host]
-    component = step.key.rsplit("/", 1)[1]
-    machine.components[component] = replace(machine.components[component], settings=dict(step.inputs))
+    assert isinstance(step.probe, RunsWith)
+    name = step.probe.component
+    machine.components[name] = replace(machine.components[name], settings=dict(step.inputs))
     yield "restarted"
+    machine.journal[step.key] = JournalEntry({"settings": step.probe.digest})
 
 
 def renew(site: Site, desired: Desired, step: Step) -> Micro:

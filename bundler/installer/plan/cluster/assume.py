@@ -198,7 +198,12 @@ def _runs_with(probe: p.RunsWith, observed: Observed) -> Observed:
     def change(host: HostObservation) -> HostObservation:
         old = host.components.get(probe.component, Component(""))
         new = replace(old, version=probe.version or old.version, settings={**old.settings, **probe.settings})
-        return replace(host, components={**host.components, probe.component: replace(new, healthy=True)})
+        journal = dict(host.journal)
+        if probe.digest:
+            key = f"settings/{probe.address}/{probe.component}"
+            journal[key] = JournalEntry({"settings": probe.digest})
+        components = {**host.components, probe.component: replace(new, healthy=True)}
+        return replace(host, components=components, journal=journal)
 
     observed = _host(observed, probe.address, change)
     api = value_of(observed.api)

@@ -178,4 +178,5 @@ def settle(view: View, record: Record) -> Record:
         else host
         for host in record.hosts
     )
-    return replace(advance(view, replace(record, hosts=hosts)), operation="")
+    settled = replace(record, hosts=hosts, rolled=record.settings if view.owner else record.rolled)
+    return replace(advance(view, settled), operation="")

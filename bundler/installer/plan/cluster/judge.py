@@ -98,10 +98,21 @@ def _runs_with(probe: p.RunsWith, host: HostObservation) -> Verdict:
         return _missing(probe.component)
     if probe.version and component.version != probe.version:
         return _changed(probe.component, component.version, probe.version)
-    for key, value in probe.settings.items():
-        if component.settings.get(key) != value:
-            return _changed(key, component.settings.get(key, "its default"), value)
+    noted = _noted(probe, host)
+    # A kubelet writes some values in another form than they were given in; flags of the others are as given.
+    if not (noted and probe.component == "kubelet"):
+        for key, value in probe.settings.items():
+            if component.settings.get(key) != value:
+                return _changed(key, component.settings.get(key, "its default"), value)
+    if probe.unseen and not noted:
+        return _changed(*probe.unseen[0])
     return YES if component.healthy else _changed(probe.component, "unhealthy", "healthy")
+
+
+def _noted(probe: p.RunsWith, host: HostObservation) -> bool:
+    """Whether a run before has rolled these very settings out here."""
+    entry = host.journal.get(f"settings/{probe.address}/{probe.component}")
+    return bool(probe.digest) and entry is not None and entry.inputs.get("settings") == probe.digest
 
 
 def _certificates(host: HostObservation, probe: p.CertificatesLast, now: float) -> Verdict:

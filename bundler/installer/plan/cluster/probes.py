@@ -78,13 +78,19 @@ class MarkedForRemoval:
 
 @dataclass(frozen=True, slots=True)
 class RunsWith:
-    """A component runs with this version and these settings; "" and empty: whichever."""
+    """A component runs with this version and these settings; "" and empty: whichever.
+
+    digest: of all its settings, as the journal notes it once they are rolled out here. unseen: settings that
+    change and that no process shows, each with what it was and what it is to be; the journal alone tells.
+    """
 
     address: str
     component: str
     version: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     node: str = ""
+    digest: str = ""
+    unseen: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
