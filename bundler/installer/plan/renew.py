@@ -41,7 +41,11 @@ def renew_control_plane(
             "pods",
             f"the control plane of {node_name(context.of(host))} to serve",
             templates.script(
-                "kubectl.sh", "pods-serve.sh", node=node_name(context.of(host)), pods=" ".join(PODS)
+                "kubectl.sh",
+                "pods-serve.sh",
+                "pods-await.sh",
+                node=node_name(context.of(host)),
+                pods=" ".join(PODS),
             ),
         )
         row.wait(

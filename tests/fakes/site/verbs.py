@@ -54,6 +54,8 @@ def put(site: Site, _desired: Desired, step: Step) -> Micro:  # noqa: C901  (a c
             machine.units[unit] = UnitState(enabled=True, active=False)
             yield "enabled"
             machine.units[unit] = UnitState(enabled=True, active=True, started_with=reads)
+        case e.UnitGone(unit):
+            machine.units.pop(unit, None)
         case e.SysctlsAre(values):
             machine.sysctls.update(values)
         case e.PackagesAre(names):

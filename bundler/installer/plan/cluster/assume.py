@@ -85,6 +85,8 @@ def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:  # noqa
             return replace(
                 host, units={**host.units, unit: UnitState(enabled=True, active=True, started_with=reads)}
             )
+        case e.UnitGone(unit):
+            return replace(host, units={name: state for name, state in host.units.items() if name != unit})
         case e.SysctlsAre(values):
             return replace(host, sysctls={**host.sysctls, **values})
         case e.PackagesAre(names):

@@ -8,6 +8,7 @@ from bundler.installer.plan.cluster.hops import upgrading
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Left, PieceIs
+from bundler.installer.plan.cluster.rolled import rolled
 from bundler.installer.plan.cluster.rules.identity import is_replaced
 from bundler.installer.plan.cluster.steps import Cause
 from bundler.installer.plan.cluster.verdict import Unsatisfied
@@ -47,6 +48,7 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         kubernetes=versions.kubernetes,
         fixed={**view.desired.fixed, **old.fixed},
         settings=view.desired.settings,
+        rolled=rolled(old),
         endpoint=str(view.desired.endpoint),
         previous=previous,
     )

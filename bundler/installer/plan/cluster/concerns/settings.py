@@ -40,7 +40,7 @@ def settings(view: View) -> Iterator[Proposal | Finding]:
     if view.existence is not Existence.RUNNING or not view.owner or not view.actor:
         return
     yield from _store(view)
-    if view.desired.rolls_out and not upgrading(view):
+    if not upgrading(view):
         yield from _roll_out(view)
 
 
