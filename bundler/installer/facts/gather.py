@@ -138,6 +138,7 @@ def parse(address: str, text: str, *, asked_at: float) -> HostFacts:
             where=address,
             why=f"after {list(found)[-1] if found else 'nothing'}: {text[-300:]!r}",
             code=ExitCode.HOST,
+            id="BND-HOST-ANSWER",
             fix="is it Linux with a POSIX shell and GNU coreutils? look at what its login shell prints",
         ) from None
 
