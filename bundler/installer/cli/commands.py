@@ -13,6 +13,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
+from bundler.installer.cli.certs_commands import register as register_certs
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.day_after_commands import register as register_day_after
 from bundler.installer.cli.explain_command import register as register_explain
@@ -321,4 +322,5 @@ register_status(app)
 register_day_after(app)
 register_snapshots(app)
 register_restore(app)
+register_certs(app)
 register_explain(app)

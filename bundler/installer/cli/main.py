@@ -14,6 +14,7 @@ from bundler.core.errors import BundlerError, ExitCode, headed
 from bundler.core.terminal import mute, show
 
 COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "status")
+COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "certs")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

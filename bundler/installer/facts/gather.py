@@ -74,6 +74,7 @@ tell conntrack; file=/proc/sys/net/netfilter/nf_conntrack_max
 tell kubernetes; for name in kubelet admin; do [ ! -e /etc/kubernetes/$name.conf ] || echo $name; done
 {load("etcd.sh")}
 {load("observe.sh")}
+{load("observe-certificates.sh")}
 tell end
 """
 

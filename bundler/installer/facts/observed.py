@@ -62,13 +62,23 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Seconds since the epoch. authority: a CA."""
+    """Seconds since the epoch. authority: a CA. fingerprint: of a CA, which tells an old one from a new one.
+
+    name: of its file below /etc/kubernetes/pki, a kubeconfig, `kubelet-client`, or `site/…` for those of the
+    site's own CA, which come with the pieces of a host.
+    """
 
     name: str
     not_before: float
     not_after: float
     names: frozenset[str] = frozenset()
     authority: bool = False
+    fingerprint: str = ""
+
+    @property
+    def of_cluster(self) -> bool:
+        """Whether the cluster's CAs issue it, and renewing the cluster's certificates renews it."""
+        return not self.authority and not self.name.startswith("site/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,8 @@ class HostObservation:
     holder: Holder | None = None
     last_lines: str = ""
     pulls: bool = True  # can pull from the external registry that is wanted
+    renewed: float = 0.0  # when renewing its certificates was last asked for, and done
+    renewing: bool = False  # a renewal has begun here and not ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,8 @@ class Session:
         Raises BundlerError (INTEGRITY).
         """
         self.whole.wait()
-        self.record()
+        if self.operation.kind is not Kind.RENEW:  # which brings nothing of this file
+            self.record()
 
     def record(self) -> None:
         """Note on every control plane which release the site has. Raises BundlerError (STEP)."""

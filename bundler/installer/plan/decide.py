@@ -24,6 +24,7 @@ from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
+from bundler.installer.plan.endpoint_left import left_steps
 from bundler.installer.plan.expand import expand, mark
 from bundler.installer.plan.host import host_steps
 from bundler.installer.plan.ids import Ids
@@ -155,6 +156,7 @@ def producers(context: Context) -> tuple[Step, ...]:
         *registry_steps(context),
         *endpoint_steps(context),
         *vip_steps(context),
+        *left_steps(context),
         *control_plane_steps(context),
         *worker_steps(context),
         *network_steps(context),

@@ -1,10 +1,12 @@
 """From the planner's stage to the steps that hosts carry out: verbs become the producers' steps."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.journal import REMOVING
+from bundler.installer.plan.cluster.probes import RunsWith
 from bundler.installer.plan.cluster.steps import Stage, Verb
 from bundler.installer.plan.cluster.steps import Step as Deed
 from bundler.installer.plan.context import Context
@@ -12,6 +14,8 @@ from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.leave import leave, told
 from bundler.installer.plan.pieces import is_cluster
 from bundler.installer.plan.remove import host_removal
+from bundler.installer.plan.renew import renew_control_plane, renew_worker
+from bundler.installer.plan.rollout import settings, store_config
 from bundler.installer.plan.steps import Exec, Phase, Step
 from bundler.installer.plan.upgrade import snapshot, upgrade_control_plane, upgrade_node
 from bundler.installer.scripts import render as templates
@@ -20,7 +24,6 @@ from bundler.installer.site.model import Host, Role
 _INITS = frozenset({Verb.INIT, Verb.FINISH_INIT, Verb.UNDO_INIT})  # kubeadm goes on where it was cut
 _JOINS = frozenset({Verb.JOIN, Verb.JOIN_CONTROL_PLANE})
 _ON_NODES = frozenset({Verb.UNTAINT, Verb.UNCORDON, Verb.LABELS})
-_UPGRADES = frozenset({Verb.SNAPSHOT, Verb.UPGRADE_CONTROL_PLANE, Verb.UPGRADE_NODE})
 _AWAITS = frozenset({Verb.AWAIT_NODE})
 
 
@@ -53,8 +56,8 @@ def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: It
             wanted.update(() if made else of_host.get(deed.host, ()))
         elif deed.verb in _AWAITS:
             wanted.add(Ids(context.primary.address).ready)
-        elif deed.verb in _UPGRADES:
-            more += _upgrade(context, deed)
+        elif deed.verb in _ROLLS:
+            more += _ROLLS[deed.verb](context, deed)
         else:
             more += _own(context, deed, hosts)
     known = {step.id for step in (*recipe, *more)}
@@ -129,6 +132,40 @@ def _upgrade(context: Context, deed: Deed) -> tuple[Step, ...]:
     # What lifts the cordon of an earlier run must not lift that of this one.
     lifted = ident(Phase.NETWORK, primary, f"{Verb.UNCORDON.value}-{deed.subject}")
     return upgrade_node(context, host, version, after=(settled, lifted))
+
+
+def _certificates(context: Context, deed: Deed) -> tuple[Step, ...]:
+    """New names come with new certificates, so one of the two is enough where both are needed."""
+    host, since = context.site.host(deed.host), deed.inputs["since"]
+    if not host.is_control_plane:
+        return renew_worker(context, host, since)
+    behind = tuple(
+        ident(Phase.CONTROL_PLANE, host.address, "renew-done")
+        for name in deed.after
+        if name.startswith("renew/")
+    )
+    return renew_control_plane(context, host, since, names=deed.verb is Verb.EXTEND_NAMES, after=behind)
+
+
+def _settings(context: Context, deed: Deed) -> tuple[Step, ...]:
+    probe = deed.probe
+    if deed.verb is Verb.STORE_CONFIG:
+        return (store_config(context, deed.inputs["name"], deed.inputs["digest"], str(deed.because)),)
+    if not isinstance(probe, RunsWith):
+        raise BundlerError(f"{deed.key} names no settings", code=ExitCode.BUG)
+    host = context.site.host(deed.host)
+    return settings(context, host, probe.component, deed.key, probe.digest, str(deed.because))
+
+
+_ROLLS: Final[Mapping[Verb, Callable[[Context, Deed], tuple[Step, ...]]]] = {
+    Verb.SNAPSHOT: _upgrade,
+    Verb.UPGRADE_CONTROL_PLANE: _upgrade,
+    Verb.UPGRADE_NODE: _upgrade,
+    Verb.RENEW: _certificates,
+    Verb.EXTEND_NAMES: _certificates,
+    Verb.STORE_CONFIG: _settings,
+    Verb.SETTINGS: _settings,
+}
 
 
 def context_node(deed: Deed, node: str) -> str:

@@ -45,11 +45,16 @@ def init_config(context: Context) -> str:
     return context.layers.dump(*cluster_documents(context).values())
 
 
-def cluster_documents(context: Context) -> Mapping[str, Document]:
-    """Of `kubeadm init`, by kind, as they are after all merging."""
+def cluster_config(context: Context, host: Host) -> str:
+    """The same for phases that one control plane goes through by itself, under its own name and address."""
+    return context.layers.dump(*cluster_documents(context, host).values())
+
+
+def cluster_documents(context: Context, host: Host | None = None) -> Mapping[str, Document]:
+    """Of `kubeadm init`, by kind, as they are after all merging; for the primary control plane or another."""
     kinds = ("InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration")
     defaults = {
-        "InitConfiguration": _init(context),
+        "InitConfiguration": _init(context, host or context.primary),
         "ClusterConfiguration": _cluster(context),
         "KubeletConfiguration": _kubelet(context),
         "KubeProxyConfiguration": _kube_proxy(context),
@@ -150,8 +155,7 @@ def subnets(context: Context) -> tuple[str, str]:
     return str(networking.get("podSubnet", "")), str(networking.get("serviceSubnet", ""))
 
 
-def _init(context: Context) -> Document:
-    host = context.primary
+def _init(context: Context, host: Host) -> Document:
     facts = context.of(host)
     return {
         "localAPIEndpoint": _local_endpoint(host, facts),

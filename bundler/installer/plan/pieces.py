@@ -19,6 +19,7 @@ from bundler.installer.site.expected import (
     Journalled,
     NodesReady,
     SysctlsAre,
+    UnitGone,
     UnitRuns,
 )
 
@@ -112,6 +113,8 @@ def _of_script(script: Script, stdin: str) -> Expected:  # noqa: PLR0911  (a cas
         match name:
             case "unit-start.sh" | "vip-start.sh":
                 return UnitRuns(variables["unit"])
+            case "unit-gone.sh":
+                return UnitGone(variables["unit"])
             case "kubelet-enable.sh":
                 return UnitRuns(_UNITS[name], active=False)
             case "endpoint-start.sh":

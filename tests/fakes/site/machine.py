@@ -49,6 +49,8 @@ class Machine:
     last_lines: str = ""
     addresses: frozenset[str] = frozenset()
     pulls: bool = True
+    renewed: float = 0.0
+    renewing: bool = False
 
     def trace(self, **changes: bool) -> None:
         """Leave or lose traces."""
@@ -91,6 +93,8 @@ class Machine:
             holder=self.holder,
             last_lines=self.last_lines,
             pulls=self.pulls,
+            renewed=self.renewed,
+            renewing=self.renewing,
         )
 
     def wipe(self) -> None:

@@ -129,6 +129,8 @@ def _ask_concerns(view: View) -> Iterator[Proposal | Finding | Refusal]:
     only: tuple[object, ...] = _CONCERNS
     if view.operation.kind is Kind.DELETE or view.existence is Existence.REMOVING:
         only = (removal,)
+    elif view.operation.kind is Kind.RENEW:
+        only = (clocks, certificates)
     for concern in _CONCERNS:
         if concern in only:
             yield from concern(view)

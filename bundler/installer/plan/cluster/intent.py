@@ -8,6 +8,7 @@ from bundler.installer.plan.cluster.hops import upgrading
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Left, PieceIs
+from bundler.installer.plan.cluster.rolled import rolled
 from bundler.installer.plan.cluster.rules.identity import is_replaced
 from bundler.installer.plan.cluster.steps import Cause
 from bundler.installer.plan.cluster.verdict import Unsatisfied
@@ -31,8 +32,8 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         run=run,
         operation=_operation(view, old),
     )
-    if view.operation.kind is Kind.DELETE:
-        return new
+    if view.operation.kind is Kind.DELETE or (view.operation.kind is Kind.RENEW and view.record):
+        return new  # of the site itself nothing else is wanted than before
     if view.existence is Existence.REMOVING:  # first it is finished, so it stays known
         return replace(new, operation=Kind.DELETE.value)
     hosts = (*(_wanted(view, host) for host in view.desired.hosts), *_unwanted(view))
@@ -48,6 +49,7 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         kubernetes=versions.kubernetes,
         fixed={**view.desired.fixed, **old.fixed},
         settings=view.desired.settings,
+        rolled=rolled(old),
         endpoint=str(view.desired.endpoint),
         previous=previous,
     )
@@ -177,10 +179,13 @@ def _stored(view: View, record: Record) -> Mapping[str, str]:
 
 def settle(view: View, record: Record) -> Record:
     """Nothing is left to do: labels are as wanted, and no operation is open."""
+    if view.operation.kind is Kind.RENEW:
+        return replace(advance(view, record), operation="")
     hosts = tuple(
         replace(host, labels=wanted.labels, taints=wanted.taints)
         if (wanted := view.wanted(host.address))
         else host
         for host in record.hosts
     )
-    return replace(advance(view, replace(record, hosts=hosts)), operation="")
+    settled = replace(record, hosts=hosts, rolled=record.settings if view.owner else record.rolled)
+    return replace(advance(view, settled), operation="")

@@ -20,6 +20,7 @@ from tests.fakes.site.site import Site
 ALL = [cp(n) for n in range(1, 5)] + [worker(n) for n in range(1, 4)]
 PRUNE = Operation(Kind.APPLY, Consents(prune=True))
 DELETE = Operation(Kind.DELETE)
+RENEW = Operation(Kind.RENEW, since=1001 * 86400.0)
 
 
 def aim(controls: int = 1, workers: int = 1, **changes: object) -> Desired:
@@ -52,6 +53,8 @@ def state(site: Site) -> object:
             m.components,
             m.lists,
             m.journal.get(f"hook/{m.address}"),
+            m.renewed,
+            m.renewing,
         )
         for m in site.machines.values()
     ]
@@ -76,6 +79,7 @@ OPERATIONS: dict[str, tuple[Desired | None, Desired, Operation]] = {
     "runtime": (aim(1, 2), with_pieces(aim(1, 2), pause="pause:3.11"), Operation()),
     "apps": (aim(), aim(apps=(AppAim("shop", "2"), AppAim("mail", "1"))), Operation()),
     "delete": (aim(3, 1), aim(3, 1), DELETE),
+    "renew": (aim(3, 2), aim(3, 2), RENEW),
 }
 
 
