@@ -26,6 +26,12 @@ done
 # The kubelet that runs, not the file that the next one would be started from:
 kubelet=$(systemctl show -p MainPID --value kubelet.service 2>/dev/null)
 [ "${kubelet:-0}" = 0 ] || "/proc/$kubelet/exe" --version 2>/dev/null
+tell generations
+for kept in "$state"/kept/*/done; do
+    [ -e "$kept" ] || continue
+    kept=${kept%/done}
+    echo "${kept##*/} $(cut -c1-64 "$kept/etcd.db.sha256" 2>/dev/null)"
+done
 tell written
 [ ! -f $state/written ] || sort -u $state/written | xargs -r -d '\n' sha256sum 2>/dev/null
 tell contents

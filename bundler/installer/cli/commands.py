@@ -16,6 +16,7 @@ from bundler.installer.cli import options as opt
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.rollback_commands import register as register_rollback
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
@@ -330,3 +331,4 @@ def _write_report(path: Path | None, text: str) -> None:
 
 register_content(app)
 register_hosts(app)
+register_rollback(app)

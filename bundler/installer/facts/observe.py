@@ -52,6 +52,7 @@ def host(
         images=frozenset(sections.get("images", ())),
         journal=journal,
         components=_components(sections.get("components", ())),
+        generations=_pairs(sections.get("generations", ())),
         clock_offset=clock_offset,
     )
 

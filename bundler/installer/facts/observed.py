@@ -94,7 +94,8 @@ class HostObservation:
 
     site: the id of the site that it was tagged with. ours: our ledger is there. removing: a `delete` has
     begun here. components: kube-apiserver, etcd, kubelet, … as they run. lists: who is asked for the API and
-    for images, by list name. last_lines: what the API server's container said last.
+    for images, by list name. last_lines: what the API server's container said last. generations: versions of
+    Kubernetes that can be put back here, with the digest of the snapshot of etcd that goes with each, or "".
     """
 
     address: Address
@@ -124,6 +125,7 @@ class HostObservation:
     holder: Holder | None = None
     last_lines: str = ""
     pulls: bool = True  # can pull from the external registry that is wanted
+    generations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

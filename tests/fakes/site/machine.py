@@ -49,6 +49,7 @@ class Machine:
     last_lines: str = ""
     addresses: frozenset[str] = frozenset()
     pulls: bool = True
+    generations: dict[str, str] = field(default_factory=dict)
 
     def trace(self, **changes: bool) -> None:
         """Leave or lose traces."""
@@ -91,6 +92,7 @@ class Machine:
             holder=self.holder,
             last_lines=self.last_lines,
             pulls=self.pulls,
+            generations=dict(self.generations),
         )
 
     def wipe(self) -> None:

@@ -1,5 +1,6 @@
 """The record that a run commits before it acts, and how what was observed moves it on. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -41,7 +42,7 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         return new
     versions = view.desired.versions
     changed = bool(old.kubernetes) and old.kubernetes != versions.kubernetes
-    previous = {"kubernetes": old.kubernetes, "generation": str(old.generation)} if changed else old.previous
+    previous = _previous(old, versions.product) if changed else old.previous
     return replace(
         new,
         kubernetes=versions.kubernetes,
@@ -50,6 +51,17 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         endpoint=str(view.desired.endpoint),
         previous=previous,
     )
+
+
+def _previous(old: Record, product: str) -> Mapping[str, str]:
+    """What is wanted again when the site goes back."""
+    was = old.product(product)
+    return {
+        "kubernetes": old.kubernetes,
+        "generation": str(old.generation),
+        "product": was.version if was else "",
+        "settings": json.dumps(old.settings, sort_keys=True, default=dict),
+    }
 
 
 def _wanted(view: View, wanted: DesiredHost) -> RecordedHost:
