@@ -39,6 +39,12 @@ tell kubelet-config
 if [ "${kubelet:-0}" != 0 ] && [ -r /var/lib/kubelet/config.yaml ]; then
     [ "$(stat -c %Y /var/lib/kubelet/config.yaml)" -gt "$(stat -c %Y "/proc/$kubelet")" ] || cat /var/lib/kubelet/config.yaml
 fi
+tell generations
+for kept in "$state"/kept/*/done; do
+    [ -e "$kept" ] || continue
+    kept=${kept%/done}
+    echo "${kept##*/} $(cut -c1-64 "$kept/etcd.db.sha256" 2>/dev/null)"
+done
 tell written
 [ ! -f $state/written ] || sort -u $state/written | xargs -r -d '\n' sha256sum 2>/dev/null
 tell contents

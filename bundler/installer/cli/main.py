@@ -8,13 +8,9 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode, headed
 from bundler.core.terminal import mute, show
-
-COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "status")
-COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "certs")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +57,7 @@ def program() -> int:
 def with_default(words: Sequence[str]) -> list[str]:
     """The words with `apply` in front when they name no command."""
     first = words[0] if words else "--help"
-    if first in {*COMMANDS, "--help", "-h"} or not first.startswith("-"):
+    if first in {"--help", "-h"} or not first.startswith("-"):
         return list(words) or ["--help"]
     return ["apply", *words]
 

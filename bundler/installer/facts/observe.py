@@ -56,6 +56,7 @@ def host(
         images=frozenset(sections.get("images", ())),
         journal=journal,
         components=running(sections),
+        generations=_pairs(sections.get("generations", ())),
         clock_offset=clock_offset,
         certificates=certificates(sections.get("certificates", ())),
         renewed=_moment(sections.get("renewed", ())),

@@ -104,7 +104,8 @@ class HostObservation:
 
     site: the id of the site that it was tagged with. ours: our ledger is there. removing: a `delete` has
     begun here. components: kube-apiserver, etcd, kubelet, … as they run. lists: who is asked for the API and
-    for images, by list name. last_lines: what the API server's container said last.
+    for images, by list name. last_lines: what the API server's container said last. generations: versions of
+    Kubernetes that can be put back here, with the digest of the snapshot of etcd that goes with each, or "".
     """
 
     address: Address
@@ -136,6 +137,7 @@ class HostObservation:
     pulls: bool = True  # can pull from the external registry that is wanted
     renewed: float = 0.0  # when renewing its certificates was last asked for, and done
     renewing: bool = False  # a renewal has begun here and not ended
+    generations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

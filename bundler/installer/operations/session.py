@@ -197,10 +197,10 @@ class Session:
         if self.operation.kind is not Kind.RENEW:  # which brings nothing of this file
             self.record()
 
-    def record(self) -> None:
-        """Note on every control plane which release the site has. Raises BundlerError (STEP)."""
+    def record(self, release: Release | None = None) -> None:
+        """Note on every control plane which release the site has: this file's. Raises BundlerError (STEP)."""
         before = self._releases()
-        after = noted(self.verdict.release, before)
+        after = noted(release or self.verdict.release, before)
         if set(after) == set(before):
             return
         text = "".join(f"{each.line()}\n" for each in after)
@@ -216,7 +216,9 @@ class Session:
     ) -> Mapping[str, BundlerError]:
         """Carry a plan out; the workers that failed and were excused. Raises what `execute` does."""
         source = self.supply(BundleSource(self.bundle, self.base))
-        context = StepContext(source, self.claim.prelude() + load("ledger.sh"), self.captures, timeouts)
+        context = StepContext(
+            source, self.claim.prelude() + load("ledger.sh"), self.captures, timeouts, self.transports
+        )
         workers = frozenset(host.address for host in self.site.workers)
         excused = Excused(workers, self.access.max_failed - len(self.lost))
         return execute(plan, self.transports, context, sink, limits=limits, excused=excused)
@@ -245,6 +247,10 @@ class Session:
         """What each one says to a script, in the Clusterfile's order. Raises BundlerError (STEP)."""
         hosts = (host for host in self.site.control_planes if host.address in self.transports)
         return tuple(self._ask(host.address, script, stdin) for host in hosts)
+
+    def ask(self, address: str, script: str) -> str:
+        """What a host says to a script that only looks. Raises BundlerError (STEP)."""
+        return self._ask(address, script, ())
 
     def _ask(self, address: str, script: str, stdin: Sequence[bytes]) -> str:
         outcome = self.transports[address].run(script, stdin=stdin, timeout=_TIMEOUT)

@@ -11,10 +11,11 @@ from bundler.core import yamldoc
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.core.reference import Reference
 from bundler.installer.plan.paths import REGISTRY_BLOBS
 from bundler.installer.plan.steps import Delivery
-from bundler.installer.plan.versions import KubernetesVersion, check_supported
+from bundler.installer.plan.versions import check_supported
 
 TREE: Final = "root"  # members below it are the staged tree
 KUBEADM_FILE: Final = f"{TREE}/etc/kubeadm.yml"

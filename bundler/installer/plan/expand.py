@@ -17,7 +17,14 @@ from bundler.installer.plan.remove import host_removal
 from bundler.installer.plan.renew import renew_control_plane, renew_worker
 from bundler.installer.plan.rollout import settings, store_config
 from bundler.installer.plan.steps import Exec, Phase, Step
-from bundler.installer.plan.upgrade import snapshot, upgrade_control_plane, upgrade_node
+from bundler.installer.plan.upgrade import (
+    keep,
+    keep_id,
+    snapshot,
+    snapshot_ids,
+    upgrade_control_plane,
+    upgrade_node,
+)
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host, Role
 
@@ -60,10 +67,20 @@ def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: It
             more += _ROLLS[deed.verb](context, deed)
         else:
             more += _own(context, deed, hosts)
+    recipe = _behind_keeping(recipe, stage)
     known = {step.id for step in (*recipe, *more)}
     fitted = tuple(replace(step, after=tuple(a for a in step.after if a in known)) for step in more)
     wanted.update(step.id for step in fitted)
     return Expanded((*recipe, *fitted), frozenset(wanted))
+
+
+def _behind_keeping(recipe: tuple[Step, ...], stage: Stage) -> tuple[Step, ...]:
+    """Nothing of a host changes before what it runs with is kept."""
+    keeping = {deed.host: keep_id(deed.host) for deed in stage.verbs(Verb.KEEP)}
+    return tuple(
+        replace(step, after=(*step.after, keeping[step.host])) if step.host in keeping else step
+        for step in recipe
+    )
 
 
 def _rejoin(context: Context, deed: Deed) -> tuple[Step, ...]:
@@ -119,19 +136,21 @@ def _own(  # noqa: PLR0911  (a case for each verb)
 
 def _upgrade(context: Context, deed: Deed) -> tuple[Step, ...]:
     """A control plane's kubelet comes behind its static pods, in the same stage."""
-    if deed.verb is Verb.SNAPSHOT:
-        return snapshot(context)
-    host = context.site.host(deed.subject)
     version = deed.inputs["version"]
+    if deed.verb is Verb.KEEP:
+        return (keep(deed.host, version),)
+    if deed.verb is Verb.SNAPSHOT:
+        return snapshot(context, version)
+    host = context.site.host(deed.subject)
     primary = context.primary.address
     if deed.verb is Verb.UPGRADE_CONTROL_PLANE:
         return upgrade_control_plane(
-            context, host, version, after=(ident(Phase.CONTROL_PLANE, primary, "upgrade-snapshot"),)
+            context, host, version, after=(*snapshot_ids(context), keep_id(host.address))
         )
     settled = ident(Phase.CONTROL_PLANE, host.address, "upgrade-settled")
     # What lifts the cordon of an earlier run must not lift that of this one.
     lifted = ident(Phase.NETWORK, primary, f"{Verb.UNCORDON.value}-{deed.subject}")
-    return upgrade_node(context, host, version, after=(settled, lifted))
+    return upgrade_node(context, host, version, after=(settled, lifted, keep_id(host.address)))
 
 
 def _certificates(context: Context, deed: Deed) -> tuple[Step, ...]:
@@ -158,6 +177,7 @@ def _settings(context: Context, deed: Deed) -> tuple[Step, ...]:
 
 
 _ROLLS: Final[Mapping[Verb, Callable[[Context, Deed], tuple[Step, ...]]]] = {
+    Verb.KEEP: _upgrade,
     Verb.SNAPSHOT: _upgrade,
     Verb.UPGRADE_CONTROL_PLANE: _upgrade,
     Verb.UPGRADE_NODE: _upgrade,

@@ -45,7 +45,13 @@ def leave(
     steps = _Row(context.primary.address, host.address, after)
     if host.is_control_plane:
         steps.primary(
-            "snapshot", "etcd's members are about to change", "etcd.sh", "etcd-snapshot.sh", reason="leave"
+            "snapshot",
+            "etcd's members are about to change",
+            "etcd.sh",
+            "etcd-keys.sh",
+            "etcd-snapshot.sh",
+            reason="leave",
+            keep="",
         )
     if not gone:
         steps.primary(

@@ -12,7 +12,7 @@ from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.kubeadm import ignored_checks, init_config
 from bundler.installer.plan.leave import DRAIN_LIMIT
-from bundler.installer.plan.steps import Await, Exec, Phase, Step, Write
+from bundler.installer.plan.steps import Await, Exec, Phase, Relay, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
 
@@ -24,20 +24,68 @@ _READY: Final = 300.0  # seconds from the kubelet's start to a Ready node
 _CHECKS: Final = ("CreateJob", "CoreDNSMigration", "CoreDNSUnsupportedPlugins")
 
 
-def snapshot(context: Context) -> tuple[Step, ...]:
-    """What etcd holds, before anything of it changes."""
-    host = context.primary.address
-    return (
-        Exec(
-            id=ident(Phase.CONTROL_PLANE, host, "upgrade-snapshot"),
-            host=host,
-            phase=Phase.CONTROL_PLANE,
-            reason="the way back from an upgrade is a snapshot",
-            always_run=True,
-            timeout=900.0,
-            script=templates.script("etcd.sh", "etcd-snapshot.sh", reason="upgrade"),
+def keep_id(host: str) -> str:
+    """The step behind which anything of this host may change."""
+    return ident(Phase.PREFLIGHT, host, "keep")
+
+
+def keep(host: str, version: str) -> Step:
+    """Programs, manifests and settings that this host runs with, for a way back."""
+    return Exec(
+        id=keep_id(host),
+        host=host,
+        phase=Phase.PREFLIGHT,
+        reason=f"the way back is what {version} runs with",
+        always_run=True,
+        script=templates.script("keep.sh", keep=kept(version)),
+    )
+
+
+def kept(version: str) -> str:
+    """Where what a version ran with lies on a host."""
+    return f"{paths.KEPT}/{version}"
+
+
+def snapshot(context: Context, version: str) -> tuple[Step, ...]:
+    """What etcd holds, before anything of it changes, on every control plane; version: that runs now."""
+    primary = context.primary.address
+    file = f"{kept(version)}/etcd.db"
+    taken = Exec(
+        id=_snapshot_id(primary),
+        host=primary,
+        phase=Phase.CONTROL_PLANE,
+        reason="the way back from an upgrade is a snapshot",
+        after=(keep_id(primary),),
+        always_run=True,
+        timeout=900.0,
+        script=templates.script(
+            "etcd.sh", "etcd-keys.sh", "etcd-snapshot.sh", reason="upgrade", keep=kept(version)
         ),
     )
+    copies = (
+        Relay(
+            id=_snapshot_id(host.address),
+            host=host.address,
+            phase=Phase.CONTROL_PLANE,
+            reason="a snapshot that only one host has goes with that host",
+            after=(taken.id, keep_id(host.address)),
+            always_run=True,
+            source=primary,
+            source_path=file,
+            path=file,
+        )
+        for host in context.further
+    )
+    return (taken, *copies)
+
+
+def snapshot_ids(context: Context) -> tuple[str, ...]:
+    """The steps of `snapshot`."""
+    return tuple(_snapshot_id(host.address) for host in context.site.control_planes)
+
+
+def _snapshot_id(host: str) -> str:
+    return ident(Phase.CONTROL_PLANE, host, "upgrade-snapshot")
 
 
 def upgrade_control_plane(

@@ -1,4 +1,4 @@
-"""Doing one step on one host: how each of the four kinds becomes a command, and what its failure means.
+"""Doing one step on one host: how each of the five kinds becomes a command, and what its failure means.
 
 A step's script runs in a subshell behind the ledger's functions; its success is noted in the host's journal
 by the same command, so that doing and noting take one round trip.
@@ -7,16 +7,17 @@ by the same command, so that doing and noting take one round trip.
 import re
 import shlex
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal
-from bundler.installer.plan.steps import Await, Deliver, Exec, Step, Write
+from bundler.installer.plan.steps import Await, Deliver, Exec, Relay, Step, Write
 from bundler.installer.run.deliver import MemberSource, deliver
 from bundler.installer.run.hostlock import TAKEN_OVER, taken_over
 from bundler.installer.run.journal import record
+from bundler.installer.run.relay import relay
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.scripts.render import function, load, script
 from bundler.installer.transport.protocol import Outcome, Transport
@@ -67,12 +68,16 @@ class Captures:
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What doing a step needs beside the step. prelude: shell functions, the ledger's and `guard`."""
+    """What doing a step needs beside the step.
+
+    prelude: shell functions, the ledger's and `guard`. peers: every host, for what goes from one to another.
+    """
 
     source: MemberSource
     prelude: str
     captures: Captures
     timeouts: Timeouts = field(default_factory=Timeouts)
+    peers: Mapping[str, Transport] = field(default_factory=dict)
 
 
 def perform(
@@ -96,6 +101,9 @@ def perform(
             outcome = transport.run(
                 write_script(step, context.prelude), stdin=[content], timeout=_WRITE_TIMEOUT
             )
+        case Relay():
+            script = relay_script(step, context.prelude)
+            outcome = relay(step, context.peers[step.source], transport, script, on_bytes)
         case Exec():
             stdin = [step.stdin.encode()] if step.stdin else []
             timeout = context.timeouts.of(step, step.timeout)
@@ -167,6 +175,11 @@ def write_script(step: Write, prelude: str) -> str:
         bundler_full=str(_FULL),
     )
     return f"{_opening(step, prelude)}{body}"
+
+
+def relay_script(step: Relay, prelude: str) -> str:
+    """Writes standard input beside its place; it gets there when its digest is `wanted`."""
+    return f"{_opening(step, prelude)}{script('step/relay.sh', path=step.path, bundler_full=str(_FULL))}"
 
 
 def await_script(step: Await, prelude: str, deadline: float) -> str:

@@ -51,6 +51,7 @@ class Machine:
     pulls: bool = True
     renewed: float = 0.0
     renewing: bool = False
+    generations: dict[str, str] = field(default_factory=dict)
 
     def trace(self, **changes: bool) -> None:
         """Leave or lose traces."""
@@ -95,6 +96,7 @@ class Machine:
             pulls=self.pulls,
             renewed=self.renewed,
             renewing=self.renewing,
+            generations=dict(self.generations),
         )
 
     def wipe(self) -> None:

@@ -293,6 +293,14 @@ def await_node(site: Site, _desired: Desired, step: Step) -> Micro:
     yield "ready"
 
 
+def keep(site: Site, _desired: Desired, step: Step) -> Micro:
+    machine, version = site.machines[step.host], step.inputs["version"]
+    if machine.components["kubelet"].version != version:
+        raise HarmError(f"what {version} ran with is kept on {step.host} when it no longer runs")
+    yield "copied"
+    machine.generations[version] = ""
+
+
 def snapshot(site: Site, _desired: Desired, _step: Step) -> Micro:
     site.snapshots += 1
     yield "saved"
@@ -409,6 +417,7 @@ VERBS: dict[Verb, Act] = {
     Verb.LABELS: node_change,
     Verb.UNTAINT: node_change,
     Verb.UNCORDON: node_change,
+    Verb.KEEP: keep,
     Verb.SNAPSHOT: snapshot,
     Verb.UPGRADE_CONTROL_PLANE: upgrade_control_plane,
     Verb.UPGRADE_NODE: upgrade_node,

@@ -154,7 +154,14 @@ def _clean(host: HostObservation) -> HostObservation:
 
 
 _Plain = (
-    p.Clean | p.MarkedForRemoval | p.RunsWith | p.ControlPlaneRuns | p.ListIs | p.CertificatesLast | p.ClockIs
+    p.Clean
+    | p.MarkedForRemoval
+    | p.RunsWith
+    | p.ControlPlaneRuns
+    | p.KeptIs
+    | p.ListIs
+    | p.CertificatesLast
+    | p.ClockIs
 )
 
 
@@ -169,12 +176,18 @@ def _on_host(probe: _Plain, observed: Observed) -> Observed:  # noqa: PLR0911  (
             return _runs_with(probe, observed)
         case p.ControlPlaneRuns(address, version):
             return _host(observed, address, lambda host: _upgraded(host, version))
+        case p.KeptIs(address, version):
+            return _host(observed, address, lambda host: _kept(host, version))
         case p.ListIs(address, name, entries):
             return _host(observed, address, lambda host: replace(host, lists={**host.lists, name: entries}))
         case p.ClockIs(address):
             return _host(observed, address, lambda host: replace(host, clock_offset=0.0))
         case p.CertificatesLast(address):
             return _host(observed, address, lambda host: _renewed(host, probe))
+
+
+def _kept(host: HostObservation, version: str) -> HostObservation:
+    return replace(host, generations={**host.generations, version: ""})
 
 
 def _upgraded(host: HostObservation, version: str) -> HostObservation:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.view import Existence, View
-from bundler.installer.plan.versions import KubernetesVersion
 from bundler.installer.site.record import HostState
 
 KUBELET_SKEW = 3  # minors that a kubelet may be behind the API server (since 1.28)

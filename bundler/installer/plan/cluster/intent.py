@@ -1,5 +1,6 @@
 """The record that a run commits before it acts, and how what was observed moves it on. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -42,8 +43,7 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         return new
     versions = view.desired.versions
     changed = bool(old.kubernetes) and old.kubernetes != versions.kubernetes
-    came_from = {"kubernetes": old.kubernetes, "generation": str(old.generation)} if changed else {}
-    previous = {**old.previous, **came_from}
+    previous = {**old.previous, **(_previous(old, versions.product) if changed else {})}
     return replace(
         new,
         kubernetes=versions.kubernetes,
@@ -59,6 +59,17 @@ def _operation(view: View, old: Record) -> str:
     """A restore is one until its API answers: nobody may install an empty cluster in its place."""
     begun = old.operation == Kind.RESTORE.value and view.existence is not Existence.RUNNING
     return old.operation if begun and view.operation.kind is Kind.APPLY else view.operation.kind.value
+
+
+def _previous(old: Record, product: str) -> Mapping[str, str]:
+    """What is wanted again when the site goes back."""
+    was = old.product(product)
+    return {
+        "kubernetes": old.kubernetes,
+        "generation": str(old.generation),
+        "product": was.version if was else "",
+        "settings": json.dumps(old.settings, sort_keys=True, default=dict),
+    }
 
 
 def _wanted(view: View, wanted: DesiredHost) -> RecordedHost:

@@ -31,6 +31,7 @@ def judge(probe: p.Probe, observed: Observed, kept: Mapping[str, str] | None = N
             | p.MarkedForRemoval()
             | p.RunsWith()
             | p.ControlPlaneRuns()
+            | p.KeptIs()
             | p.ListIs()
             | p.CertificatesLast()
             | p.ClockIs()
@@ -63,7 +64,14 @@ def _changed(subject: str, before: object, now: object) -> Unsatisfied:
 
 
 _HostProbe = (
-    p.Clean | p.MarkedForRemoval | p.RunsWith | p.ControlPlaneRuns | p.ListIs | p.CertificatesLast | p.ClockIs
+    p.Clean
+    | p.MarkedForRemoval
+    | p.RunsWith
+    | p.ControlPlaneRuns
+    | p.KeptIs
+    | p.ListIs
+    | p.CertificatesLast
+    | p.ClockIs
 )
 
 
@@ -80,6 +88,8 @@ def _of_host(probe: _HostProbe, host: HostObservation, observed: Observed) -> Ve
             found = sorted(each.version for name, each in host.components.items() if name.startswith("kube-"))
             other = [each for each in found if each != version]
             return _changed("Kubernetes", other[0], version) if other else YES
+        case p.KeptIs(_, version):
+            return YES if version in host.generations else _missing(f"what {version} ran with")
         case p.ListIs(_, name, entries):
             listed = host.lists.get(name, ())
             same = set(listed) == set(entries)

@@ -102,6 +102,14 @@ class ControlPlaneRuns:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptIs:
+    """What a host runs this version with is kept, so that it can be put back."""
+
+    address: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListIs:
     """A host's list (`endpoint`, `registries`, `way`) holds these."""
 
@@ -181,6 +189,7 @@ Probe = (
     | MarkedForRemoval
     | RunsWith
     | ControlPlaneRuns
+    | KeptIs
     | ListIs
     | NodeHas
     | CertificatesLast

@@ -78,7 +78,9 @@ def _control_planes(view: View, hop: str, behind: list[str]) -> Iterator[Proposa
 
 
 def _snapshot(view: View) -> tuple[Step, ...]:
-    return (step(Verb.SNAPSHOT, view.actor, requested("the way back from an upgrade is a snapshot"), Once()),)
+    lowest = min(running(view).values(), key=number)
+    why = requested("the way back from an upgrade is a snapshot")
+    return (step(Verb.SNAPSHOT, view.actor, why, Once(), inputs={"version": lowest}),)
 
 
 def _kubelet(view: View, address: str, hop: str, after: tuple[str, ...] = ()) -> Step:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bundler.core.errors import ExitCode
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.core.versions import matches
 from bundler.installer.facts.seen import value_of
 from bundler.installer.plan.cluster.hops import minor, next_hop, open_upgrade, running, upgrading
@@ -10,7 +11,6 @@ from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.rolled import IN_CLUSTER, ON_HOSTS, changes, rolled
 from bundler.installer.plan.cluster.steps import Refusal
 from bundler.installer.plan.cluster.view import Existence, View
-from bundler.installer.plan.versions import KubernetesVersion
 from bundler.installer.site.desired import EndpointKind
 from bundler.installer.trust.product_version import is_older
 
@@ -18,6 +18,7 @@ from bundler.installer.trust.product_version import is_older
 def aim(view: View) -> Iterator[Refusal]:
     """Every rule that compares what is wanted with what is recorded."""
     yield from nobody_left(view)
+    yield from going_back(view)
     yield from downgrade(view)
     yield from fixed(view)
     yield from versions(view)
@@ -39,6 +40,21 @@ def nobody_left(view: View) -> Iterator[Refusal]:
             "the cluster would go with its last control plane",
             "keep one; to take all of it down: {run} delete -f {file}",
         )
+
+
+def going_back(view: View) -> Iterator[Refusal]:
+    """A rollback that was broken off is finished first: an upgrade over it would mix what it has put back."""
+    record = view.record
+    if view.operation.kind is not Kind.APPLY or record is None or record.operation != Kind.ROLLBACK.value:
+        return
+    before = record.previous.get("kubernetes", "")
+    yield Refusal(
+        "BND-ROLLBACK-OPEN",
+        f"a rollback to Kubernetes {before} is not finished",
+        view.desired.name,
+        "some hosts are back, others are not",
+        "finish it: {run} rollback -f {file}",
+    )
 
 
 def downgrade(view: View) -> Iterator[Refusal]:
