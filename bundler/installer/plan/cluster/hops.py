@@ -45,14 +45,21 @@ def version_at(view: View, address: str, component: str) -> str:
 
 
 def kubelets(view: View) -> Mapping[str, str]:
-    """The kubelet's version on every node that stays."""
+    """The kubelet's version on every node that stays; a node that its machine has lost joins anew, as it is."""
     return {
         address: version
         for address in view.addresses
         if view.node(address)
         and not view.leaving(address)
+        and not _lost(view, address)
         and (version := version_at(view, address, "kubelet"))
     }
+
+
+def _lost(view: View, address: str) -> bool:
+    """Whether the machine is another one, or an empty one, under an old node."""
+    host = view.observed.host(address)
+    return host is not None and not host.traces.kubelet_conf
 
 
 def upgrading(view: View) -> bool:

@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bundler.installer.facts.observed import FileState
@@ -184,8 +184,15 @@ turns = st.tuples(
 )
 
 
-@given(st.lists(turns, min_size=1, max_size=4))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+REINSTALLED_BEFORE_AN_UPGRADE = [
+    (({cp(2)}, {worker(1)}, "v1.36.3", "7"), [], []),
+    (({cp(1)}, {worker(1), cp(1)}, "v1.36.4", "7"), [(reinstall_worker, worker(1))], []),
+]
+
+
+@example(life=REINSTALLED_BEFORE_AN_UPGRADE)
+@given(life=st.lists(turns, min_size=1, max_size=4))
+@settings(max_examples=25)
 def test_any_life_converges(
     life: list[tuple[tuple[set[str], set[str], str, str], list[tuple[Fault, str]], list[int]]],
 ) -> None:
