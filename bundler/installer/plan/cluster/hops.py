@@ -45,7 +45,7 @@ def version_at(view: View, address: str, component: str) -> str:
 
 
 def kubelets(view: View) -> Mapping[str, str]:
-    """The kubelet's version on every node that stays; a node that its machine has lost joins anew, as it is."""
+    """The kubelet's version on every node that stays; a node that its machine has lost joins anew."""
     return {
         address: version
         for address in view.addresses
