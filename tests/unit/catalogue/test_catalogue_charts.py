@@ -18,7 +18,7 @@ CHARTS = {
     yaml.safe_load(path.read_text())["name"]: path.parent
     for path in sorted(CATALOGUE.glob("*/chart/Chart.yaml"))
 }
-OURS = ("ingress", "mariadb", "redis", "wordpress")
+OURS = ("ingress", "mariadb", "nginx", "prometheus", "redis", "wordpress")
 MEMBERS = ("mariadb", "redis")
 
 
@@ -55,7 +55,8 @@ def test_no_container_is_root_or_writes_to_its_root(name):
     assert found
     for pod in found:
         assert pod["securityContext"]["runAsNonRoot"] is True
-        assert pod["automountServiceAccountToken"] is False
+        # without an account of its own a pod has nothing to say to the API
+        assert "serviceAccountName" in pod or pod["automountServiceAccountToken"] is False
         for container in pod["containers"]:
             security = container["securityContext"]
             assert security["readOnlyRootFilesystem"] is True
@@ -138,6 +139,15 @@ def test_a_single_member_waits_for_its_disk(replicas, flush):
     ]
     assert f"innodb_flush_log_at_trx_commit = {flush}\n" in settings
     assert "@" not in settings
+
+
+def test_prometheus_reads_the_settings_that_it_is_given():
+    (settings,) = of_kind(rendered("prometheus", scrapeInterval="7s"), "ConfigMap")
+    read = yaml.safe_load(settings["data"]["prometheus.yaml"])
+    assert read["global"]["scrape_interval"] == "7s"
+    rules = yaml.safe_load(settings["data"]["rules.yaml"])["groups"]
+    assert {"NodeDiskFull", "TargetDown"} == {each["alert"] for group in rules for each in group["rules"]}
+    assert "{{ $labels.instance }}" in settings["data"]["rules.yaml"]
 
 
 @pytest.mark.parametrize("name", ["mariadb", "redis", "wordpress"])
