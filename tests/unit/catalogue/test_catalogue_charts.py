@@ -215,3 +215,16 @@ SCRIPTS = sorted({*CATALOGUE.glob("*/chart/files/*.sh"), *CATALOGUE.glob("*/imag
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(CATALOGUE)))
 def test_scripts_stop_at_the_first_failure(script: Path):
     assert re.search(r"^set -eu", script.read_text(), re.MULTILINE)
+
+
+def test_what_is_backed_up_every_night_is_restored_only_when_asked():
+    jobs = {one["metadata"]["name"]: one["spec"] for one in of_kind(by_default("mariadb"), "CronJob")}
+    assert jobs["mariadb-restore"]["suspend"] is True
+    assert "suspend" not in jobs["mariadb-backup"]
+    mounts = {
+        name: {each["mountPath"] for pod in pods([{"kind": "CronJob", "spec": spec}]) for each in
+               pod["containers"][0]["volumeMounts"]}
+        for name, spec in jobs.items()
+    }  # fmt: skip
+    assert "/secrets/backup" in mounts["mariadb-backup"]
+    assert "/secrets/databases" in mounts["mariadb-restore"]
