@@ -24,6 +24,7 @@ ENTRIES = (
     "network-flannel",
     "network-none",
     "nginx",
+    "postgresql-patroni",
     "prometheus",
     "redis-sentinel",
     "tools",
