@@ -37,3 +37,8 @@ def test_the_page_outlives_the_machine_whose_database_takes_the_writes(blog: Blo
     blog.come_back(primary)
     assert blog.shows(primary, TITLE)
     assert not watch.seen(blog.spec)
+
+
+def test_a_dropped_database_is_restored_from_its_backup(blog: Blog) -> None:
+    blog.lose_and_restore()
+    assert all(blog.shows(machine, TITLE) for machine in blog.spec.machines)
