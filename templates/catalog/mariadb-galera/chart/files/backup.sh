@@ -1,14 +1,15 @@
 #!/bin/bash
-# Writes all databases to /backup, as of one moment, and keeps the newest $KEEP. Restore: see the entry's README.
+# Writes each database to /backup, as of one moment, and keeps the newest $KEEP of each.
 set -euo pipefail
 umask 077
-new=/backup/.new
-trap 'rm -f "$new" /tmp/client.cnf' EXIT
+trap 'rm -f /backup/.new /tmp/client.cnf' EXIT
 printf '[client]\nuser = backup\npassword = "%s"\n' "$(cat /secrets/backup/password)" >/tmp/client.cnf
-# shellcheck disable=SC2086  # several names
-mariadb-dump --defaults-file=/tmp/client.cnf --host="$HOST" --single-transaction --routines --events --databases \
-  $DATABASES | gzip >"$new"
-mv "$new" "/backup/$(date -u +%Y%m%dT%H%M%SZ).sql.gz"
-# shellcheck disable=SC2012  # the names are ours
-ls -1r /backup/*.sql.gz | tail -n +$((KEEP + 1)) | xargs -r rm --
+stamp=$(date -u +%Y%m%dT%H%M%SZ)
+for name in $DATABASES; do
+  mariadb-dump --defaults-file=/tmp/client.cnf --host="$HOST" --single-transaction --routines --events "$name" |
+    gzip >/backup/.new
+  mv /backup/.new "/backup/$name-$stamp.sql.gz"
+  # shellcheck disable=SC2012  # the names are ours
+  ls -1r /backup/"$name"-*.sql.gz | tail -n +$((KEEP + 1)) | xargs -r rm --
+done
 ls -l /backup

@@ -17,6 +17,12 @@ data=$volume/mysql
 shared=/run/galera # served over HTTP: state, ready
 port=4569
 settings=/etc/galera/my.cnf
+# A pod that started before its Services were known to the kubelet finds no addresses. The next start will.
+case $MEMBERS in *'$'*)
+  echo "the members' addresses are not known yet: $MEMBERS" >&2
+  exit 1
+  ;;
+esac
 read -ra members <<<"$MEMBERS"
 
 say() { printf '%s member %s: %s\n' "$(date -u +%FT%TZ)" "$ORDINAL" "$*" >&2; }

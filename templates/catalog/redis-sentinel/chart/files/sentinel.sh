@@ -2,6 +2,12 @@
 # Starts a Sentinel. It keeps what it learnt on the volume; at first, server 0 is the master.
 set -eu
 : "${ORDINAL:?}" "${MEMBERS:?}"
+# A pod that started before its Services were known to the kubelet finds no addresses. The next start will.
+case $MEMBERS in *'$'*)
+  echo "the members' addresses are not known yet: $MEMBERS" >&2
+  exit 1
+  ;;
+esac
 password=$(cat /secrets/password)
 # shellcheck disable=SC2086  # one word for each member
 set -- $MEMBERS

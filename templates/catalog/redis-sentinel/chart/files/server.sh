@@ -5,6 +5,12 @@
 #   MAX_MEMORY         beyond it the keys that were used least recently go
 set -eu
 : "${ORDINAL:?}" "${MEMBERS:?}" "${MAX_MEMORY:?}"
+# A pod that started before its Services were known to the kubelet finds no addresses. The next start will.
+case $MEMBERS in *'$'*)
+  echo "the members' addresses are not known yet: $MEMBERS" >&2
+  exit 1
+  ;;
+esac
 password=$(cat /secrets/password)
 # shellcheck disable=SC2086  # one word for each member
 set -- $MEMBERS
