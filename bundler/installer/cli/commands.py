@@ -13,6 +13,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
+from bundler.installer.cli.collect_command import register as register_collect
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
@@ -315,4 +316,5 @@ def _confirm(session: Session) -> None:
 register_content(app)
 register_hosts(app)
 register_status(app)
+register_collect(app)
 register_explain(app)

@@ -53,11 +53,13 @@ class Watcher:
     lookout: Lookout
     again: str
     others: dict[str, Host] = field(default_factory=dict)
+    speakers: tuple[str, ...] = ()  # control planes whose API server answered the last look
 
     def look(self) -> Status:
         """Ask every host now, and judge. Raises BundlerError (HOST, TRUST) where none answers."""
         started = time.monotonic()
         facts, conditions = self.ask()
+        self.speakers = tuple(address for address, each in conditions.items() if each.contents)
         view = rough_view(self.site, facts, self.bundle.index, self._operation(facts))
         look = Look(
             self.site,

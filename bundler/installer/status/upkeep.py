@@ -129,6 +129,8 @@ def drift_part(look: Look) -> Judged:
     match look.forecast:
         case Plan() as plan:
             steps = tuple(step for step in plan.steps if _counts(look, step))
+            if not steps and look.view.api is None:  # half of what the planner looks at was not seen
+                return Judged(Part("drift", State.UNKNOWN, "not known", "the API does not answer"))
             none = Judged(Part("drift", State.WELL, "none", "", {"steps": 0}))
             return _drifted(look, steps) if steps else none
         case Refused(refusals):
