@@ -5,46 +5,72 @@ Every pattern is bounded, since hosts write the text: no text makes it take long
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from bundler.installer.run.redaction import count_known, redact
 
-_NAMES: Final = "passw(?:or)?d|passphrase|auth_pass|secret|token|credential"
-_TELLING: Final = rf"(?:{_NAMES}|(?:api|private|certificate)[-_]?key|key-data)"
-_VARIABLE: Final = r"[\w.-]{0,60}(?:PASS|PWD|SECRET|TOKEN|KEY|CRED|AUTH|DSN)[\w.-]{0,60}"
-_KEY_END: Final = r"-----END [A-Z ]{0,30}PRIVATE KEY-----"
-_STRING: Final = r'(?!\*\*\*")(?:[^"\\\n]|\\.){1,20000}'
-_LOGIN: Final = r"(authorization[\"']?[:=] {0,4}[\"']?(?:basic|bearer) {1,4})[\w.+/=~-]{1,8000}()"
+_NAMED: Final = re.compile(
+    r"passw(?:or)?d$|passphrase$|auth_pass$|secret$|token$|credentials?$|(?:api|private|certificate)[-_]?key$|key-data$",
+    re.IGNORECASE,
+)
+_VARIABLE: Final = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY|CRED|AUTH|DSN")
+_ANY: Final = re.compile("")
+_KEY_END: Final = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY-----")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/=]{1,100}")
+_STRING: Final = r'(?:[^"\\\n]|\\.){1,20000}'
 _STARS: Final = "***"
 
-# By what is written into the index: each with what stays before the secret, and behind it.
-_PATTERNS: Final[Mapping[str, re.Pattern[str]]] = {
-    "private key": re.compile(
-        rf"()-----BEGIN [A-Z ]{{0,30}}PRIVATE KEY-----(?:[^-]|-(?!-{{4}})){{0,20000}}(?:{_KEY_END})?()"
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a kind of secret looks. Groups: what stays before it, a name that has to fit, what stays behind."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    named: re.Pattern[str] = _ANY
+
+
+_LOOKS: Final = (
+    _Look(
+        "private key",
+        re.compile(
+            r"()()-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[^-]|-(?!-{4})){0,20000}"
+            r"(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?()"
+        ),
     ),
-    "end of a private key": re.compile(
-        rf"()(?:^[A-Za-z0-9+/=]{{1,76}}\n){{1,400}}{_KEY_END}()", re.MULTILINE
+    _Look("bearer token", re.compile(r"()()eyJ[\w-]{8,4000}\.eyJ[\w-]{8,8000}\.[\w-]{8,4000}()")),
+    _Look("bootstrap token", re.compile(r"()()(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.-])()")),
+    _Look(
+        "login",
+        re.compile(
+            r"(authorization[\"']?[:=] {0,4}[\"']?(?:basic|bearer) {1,4})()[\w.+/=~-]{1,8000}()",
+            re.IGNORECASE,
+        ),
     ),
-    "bearer token": re.compile(r"()eyJ[\w-]{8,4000}\.eyJ[\w-]{8,8000}\.[\w-]{8,4000}()"),
-    "bootstrap token": re.compile(r"()(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.-])()"),
-    "login": re.compile(_LOGIN, re.IGNORECASE),
-    "login in a URL": re.compile(r"(://[^\s/:@\"']{1,100}:)[^\s/@\"'*]{1,200}(@)"),
-    "value in JSON": re.compile(
-        rf'("[\w./-]{{0,60}}{_TELLING}[\w./-]{{0,20}}" {{0,4}}: {{0,4}}"){_STRING}(")', re.IGNORECASE
+    _Look("login in a URL", re.compile(r"(://[^\s/:@\"']{1,100}:)()[^\s/@\"'*]{1,200}(@)")),
+    _Look("value in JSON", re.compile(rf'("([\w./-]{{1,80}})" {{0,4}}: {{0,4}}"){_STRING}(")'), _NAMED),
+    _Look(
+        "variable",
+        re.compile(r"(name: {0,4}[\"']?([\w.-]{1,120})[\"']?\n {0,60}value: {0,4})[^\n]{1,20000}()"),
+        _VARIABLE,
     ),
-    "variable": re.compile(
-        rf"(name: {{0,4}}[\"']?{_VARIABLE}[\"']?\n {{0,60}}value: {{0,4}})(?!\*\*\*)[^\n]{{1,20000}}()"
+    _Look(
+        "variable",
+        re.compile(rf'("name": {{0,2}}"([\w.-]{{1,120}})", {{0,2}}"value": {{0,2}}"){_STRING}(")'),
+        _VARIABLE,
     ),
-    "variable in JSON": re.compile(rf'("name": {{0,2}}"{_VARIABLE}", {{0,2}}"value": {{0,2}}"){_STRING}(")'),
-    "named value": re.compile(
-        rf"(^[ \t-]{{0,80}}[\"']?[\w./-]{{0,60}}{_TELLING}[\"']? {{0,4}}[:=] {{0,4}})"
-        r"[^\s{\[|>&*][^\n]{0,20000}()",
-        re.IGNORECASE | re.MULTILINE,
+    _Look(
+        "named value",
+        re.compile(
+            r"(^[ \t-]{0,80}[\"']?([\w./-]{1,100})[\"']? {0,4}[:=] {0,4})[^\s{\[|>&*][^\n]{0,20000}()",
+            re.MULTILINE,
+        ),
+        _NAMED,
     ),
-    "option": re.compile(rf"(--[\w-]{{0,40}}{_TELLING}[= ])[^\s*-][^\s]{{0,2000}}()", re.IGNORECASE),
-}
+    _Look("option", re.compile(r"(--([\w-]{1,80})[= ])[^\s*-]\S{0,2000}()"), _NAMED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +87,33 @@ def masked(text: str, known: frozenset[str]) -> Masked:
     if found := count_known(text, known):
         counts["of this site"] = found
         text = redact(text, known)
-    for name, pattern in _PATTERNS.items():
-        text, number = pattern.subn(_hide, text)
-        counts[name] += number
-    return Masked(text, {name: number for name, number in counts.items() if number})
+    for look in _LOOKS:
+        text = look.pattern.sub(_hider(look, counts), text)
+    text = _without_ends(text, counts)
+    return Masked(text, dict(counts))
 
 
-def _hide(found: re.Match[str]) -> str:
-    return f"{found[1]}{_STARS}{found[2]}"
+def _hider(look: _Look, counts: Counter[str]) -> Callable[[re.Match[str]], str]:
+    def hide(found: re.Match[str]) -> str:
+        if not look.named.search(found[2]) or found[0] == (clean := f"{found[1]}{_STARS}{found[3]}"):
+            return found[0]
+        counts[look.kind] += 1
+        return clean
+
+    return hide
+
+
+def _without_ends(text: str, counts: Counter[str]) -> str:
+    """Of a key whose beginning was cut away, the lines before its end go, too."""
+    pieces, begun = list[str](), 0
+    for end in _KEY_END.finditer(text):
+        start = end.start()
+        while start > begun:
+            above = text.rfind("\n", begun, start - 1) + 1 or begun
+            if not _BASE64.fullmatch(text, above, start - 1):
+                break
+            start = above
+        pieces += [text[begun:start], _STARS]
+        begun = end.end()
+        counts["end of a private key"] += 1
+    return "".join((*pieces, text[begun:]))
