@@ -21,6 +21,7 @@ _KEY_END: Final = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY-----")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/=]{1,100}")
 _STRING: Final = r'(?:[^"\\\n]|\\.){1,20000}'
 _STARS: Final = "***"
+_WORD: Final = r"(?!(?:true|false|null|none)\b)"  # says whether, not what
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,16 @@ _LOOKS: Final = (
     _Look(
         "named value",
         re.compile(
-            r"(^[ \t-]{0,80}[\"']?([\w./-]{1,100})[\"']? {0,4}[:=] {0,4})[^\s{\[|>&*][^\n]{0,20000}()",
+            r"(^[ \t-]{0,80}[\"']?([\w./-]{1,100})[\"']? {0,4}[:=] {0,4})"
+            rf"{_WORD}[^\s{{\[|>&*][^\n]{{0,20000}}()",
             re.MULTILINE,
         ),
         _NAMED,
     ),
-    _Look("option", re.compile(r"(--([\w-]{1,80})[= ])[^\s*-]\S{0,2000}()"), _NAMED),
+    _Look("option", re.compile(rf"(--([\w-]{{1,80}})[= ]){_WORD}[^\s*-]\S{{0,2000}}()"), _NAMED),
+    _Look(
+        "option", re.compile(r"(- [\"']?--([\w-]{1,80})[\"']?\n {0,40}- )(?!\*\*\*)[^\n]{1,2000}()"), _NAMED
+    ),
 )
 
 

@@ -29,6 +29,7 @@ HIDDEN = (
     ("- name: STRIPE_KEY\n      value: s3cr3t", "s3cr3t"),
     ('{"name":"DB_DSN","value":"s3cr3t"}', "s3cr3t"),
     ("args --registry-password=s3cr3t --x", "s3cr3t"),
+    ("- --db-password\n    - s3cr3t", "s3cr3t"),
 )
 
 
@@ -63,6 +64,7 @@ def test_secrets_of_the_site_are_masked_wherever_they_stand() -> None:
         "a key of 32 bytes; secret not found\n",
         "image: registry.k8s.io/pause@sha256:" + "a" * 64 + "\n",
         "serviceAccountToken:\n  path: token\n",
+        "automountServiceAccountToken: false\n- --allow-token=true\n",
     ],
 )
 def test_ordinary_words_stay(text: str) -> None:
