@@ -133,4 +133,5 @@ def _host(host: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {text}" for name, text in host["versions"].items() if text) or "not known"
     role = "+".join(host["roles"])
     named = f"{host['address']} ({host['node']})" if host["node"] else str(host["address"])
-    return f"{named}: {host['state']}, {role}; {host['os']}; {versions}"
+    told = (f"{named}: {host['state']}, {role}", str(host["os"]), versions)
+    return "; ".join(filter(None, told))

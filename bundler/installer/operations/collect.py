@@ -23,6 +23,7 @@ from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets
 from bundler.installer.run.redaction import redact
 from bundler.installer.scripts.render import script
 from bundler.installer.site.model import Host
+from bundler.installer.site.ranges import hosts as counted
 from bundler.installer.status import data
 from bundler.installer.transport.protocol import Transport
 
@@ -110,7 +111,7 @@ class Collector:
             with (spool / transport.address.replace(":", "_")).open("wb") as stream:
                 return _fetch(transport, made, stream, budget, self.within)
 
-        self.tell(f"collecting from {len(hosts)} hosts, at most {self.within:g} s")
+        self.tell(f"collecting from {counted(len(hosts))}, at most {self.within:g} s")
         answers = lookout.ask(hosts, ask)
         why = {a: error.what for a, error in answers.silent.items()} | {
             a: word for a, word in answers.said.items() if word

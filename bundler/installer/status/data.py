@@ -48,7 +48,11 @@ def _host(each: HostState) -> dict[str, Any]:
 
 
 def _part(part: Part) -> dict[str, Any]:
-    return {"state": part.state.value, "text": f"{part.count} {part.detail}".strip(), **part.data}
+    return {
+        "state": part.state.value,
+        "text": "; ".join(filter(None, (part.count, part.detail))),
+        **part.data,
+    }
 
 
 def _finding(each: Finding) -> dict[str, Any]:
