@@ -59,7 +59,8 @@ class Watcher:
         """Ask every host now, and judge. Raises BundlerError (HOST, TRUST) where none answers."""
         started = time.monotonic()
         facts, conditions = self.ask()
-        self.speakers = tuple(address for address, each in conditions.items() if each.contents)
+        planes = (host.address for host in self.site.control_planes)
+        self.speakers = tuple(a for a in planes if a in conditions and conditions[a].contents)
         view = rough_view(self.site, facts, self.bundle.index, self._operation(facts))
         look = Look(
             self.site,

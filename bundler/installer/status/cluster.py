@@ -69,10 +69,10 @@ def apps_part(look: Look) -> Judged:
         return Judged(Part("apps", state, "nobody could be asked", "", {"total": len(apps)}))
     findings: list[Finding] = []
     rows: list[dict[str, Any]] = []
-    own = 0
+    unknown = 0
     for app in apps:
-        if app.kind in {AppKind.SHELL, AppKind.COMMANDS}:
-            own += 1  # what its commands make, nobody knows
+        if not _is_known(look, app, contents):
+            unknown += 1
             continue
         found = _app(app, contents)
         rows.append(_row(app, contents, ready=found is None))
@@ -83,14 +83,24 @@ def apps_part(look: Look) -> Judged:
     names = ", ".join(app.name for app in apps[:_SHOWN]) + (
         f" and {len(apps) - _SHOWN} more" if len(apps) > _SHOWN else ""
     )
-    rest = f"; {own} of own commands" if own else ""
-    data = {"total": len(rows), "ready": ready, "own_commands": own, "apps": rows, "pods": len(contents.pods)}
+    rest = f"; {unknown} not known" if unknown else ""
+    data = {"total": len(rows), "ready": ready, "unknown": unknown, "apps": rows, "pods": len(contents.pods)}
     return Judged(Part("apps", state, f"{ready} of {len(rows)} ready", names + rest, data), tuple(findings))
+
+
+def _is_known(look: Look, app: App, contents: Contents) -> bool:
+    """Whether it can be told how an app is: not what its own commands make, and of manifests not those that
+    only a silent control plane has.
+    """
+    if app.kind is AppKind.KUBE and app.name not in contents.manifests:
+        return all(host.address in look.conditions for host in look.site.control_planes)
+    return app.kind in {AppKind.HELM, AppKind.KUBE}
 
 
 def contents_of(look: Look) -> Contents | None:
     """What runs in the cluster, as the first says that could; manifests as any host has them."""
-    said = [seen.contents for seen in look.conditions.values() if seen.contents is not None]
+    planes = (look.conditions.get(host.address) for host in look.site.control_planes)  # of a worker, its word
+    said = [seen.contents for seen in planes if seen and seen.contents is not None]
     if not said:
         return None
     manifests = {name: objects for each in said for name, objects in each.manifests.items()}

@@ -197,5 +197,6 @@ def runs_part(look: Look) -> Judged:
 
 def runs_of(look: Look) -> tuple[PastRun, ...]:
     """All that any control plane remembers, the newest first."""
-    found = {(run.ended, run.by): run for seen in look.conditions.values() for run in seen.runs}
+    planes = (look.conditions.get(host.address) for host in look.site.control_planes)
+    found = {(run.ended, run.by): run for seen in planes if seen for run in seen.runs}
     return tuple(sorted(found.values(), key=lambda run: -run.ended if math.isfinite(run.ended) else 0.0))

@@ -145,6 +145,24 @@ def test_one_control_plane_of_three_is_off() -> None:
     assert rows(status)["registries"].startswith("2 of 3 serve")
 
 
+def test_manifests_that_only_a_silent_control_plane_knows_are_not_called_missing() -> None:
+    of = kit.site(1, control_planes=3)
+    unknown = {"contents": made.contents(manifests={})}
+    others = {"10.0.0.3": unknown, "10.0.0.4": unknown}
+    status = judge(made.look(of, silent={CP: "no route to host"}, conditions=others))
+    assert "app-missing" not in ids(status)
+    assert rows(status)["apps"].startswith("1 of 1 ready | net, shop; 1 not known")
+    assert "app-missing" in ids(judge(made.look(of, conditions={**others, CP: unknown})))
+
+
+def test_a_worker_s_word_of_the_cluster_does_not_count() -> None:
+    lie = made.contents(releases=())
+    run = PastRun("apply", "done", "nobody", made.NOW, 1.0)
+    status = judge(made.look(conditions={WORKER: {"contents": lie, "runs": (run,)}, CP: {"contents": None}}))
+    assert rows(status)["apps"] == "nobody could be asked | "
+    assert status.runs == ()
+
+
 def test_a_site_without_quorum_is_down() -> None:
     of = kit.site(1, control_planes=3)
     found = made.installed(of, made.bundle())
