@@ -92,41 +92,35 @@ def as_html(found: Collection) -> str:
     kinds = Counter[str]()
     for each in found.files:
         kinds.update(each.masked)
+    limit = mebibytes(found.limit)
+    left = ((each.path, mebibytes(each.size)) for each in found.left_out)
     return page(
         f"{found.site}: collected",
         _STYLE,
         element("h1", f"{found.site}: collected {minute(found.moment)}"),
         element("p", f"{product}; state: {status.state.value}"),
         *_section("Hosts that gave nothing", ("host", "why"), found.silent.items()),
-        *_section(
-            "Findings",
-            ("severity", "id", "where", "what"),
-            (
-                (each.severity.value, each.id, ", ".join(each.hosts) or each.subject, each.text)
-                for each in status.findings
-            ),
-        ),
-        *_section(
-            "Parts",
-            ("part", "state", "", ""),
-            ((p.name, p.state.value, p.count, p.detail) for p in status.parts),
-        ),
-        *_section(
-            "Hosts",
-            ("host", "node", "roles", "state", "kubelet", "containerd", "system"),
-            (
-                (h.address, h.node, ", ".join(h.roles), h.state, h.kubelet, h.containerd, h.os)
-                for h in status.hosts
-            ),
-        ),
+        *_status(status),
         *_files(found.files),
-        *_section(
-            f"Left out, because of the limit of {mebibytes(found.limit)}",
-            ("file", "size"),
-            ((each.path, mebibytes(each.size)) for each in found.left_out),
-        ),
+        *_section(f"Left out, because of the limit of {limit}", ("file", "size"), left),
         *_section("Masked secrets, by kind", ("kind", "how many"), sorted(kinds.items())),
     )
+
+
+def _status(status: Status) -> Iterable[Markup]:
+    findings = (
+        (each.severity.value, each.id, ", ".join(each.hosts) or each.subject, each.text)
+        for each in status.findings
+    )
+    hosts = (
+        (each.address, each.node, ", ".join(each.roles), each.state, each.kubelet, each.containerd, each.os)
+        for each in status.hosts
+    )
+    heads = ("host", "node", "roles", "state", "kubelet", "containerd", "system")
+    parts = ((each.name, each.state.value, each.count, each.detail) for each in status.parts)
+    yield from _section("Findings", ("severity", "id", "where", "what"), findings)
+    yield from _section("Parts", ("part", "state", "", ""), parts)
+    yield from _section("Hosts", heads, hosts)
 
 
 def _section(title: str, heads: tuple[str, ...], rows: Iterable[tuple[Content, ...]]) -> Iterable[Markup]:

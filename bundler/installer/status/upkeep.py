@@ -1,14 +1,14 @@
 """Registries, certificates, disks, drift and runs, judged. Pure."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from bundler.core.words import counted
 from bundler.installer.plan.cluster.steps import Cause, Plan, Refused, Severity, Step, Verb
 from bundler.installer.site.ranges import folded
 from bundler.installer.status.amounts import day, days_left, lasting, mebibytes, minute
-from bundler.installer.status.condition import Disk, HostCertificate, PastRun
+from bundler.installer.status.condition import Disk, HostCertificate, PastRun, RegistryStore
 from bundler.installer.status.model import Finding, Judged, Look, Part, State
 
 DISK_WARNING: Final = 85  # per cent; from here on the kubelet deletes images
@@ -22,31 +22,28 @@ def registries_part(look: Look) -> Judged:
     """The site's registries: whether they serve, and whether every image of the bundle is in them."""
     wanted = {image.digest.hex: image.name for image in look.index.images}
     planes = [host.address for host in look.site.control_planes]
-    stores = {address: seen.registry for address in planes if (seen := look.conditions.get(address))}
-    serving = [a for a, store in stores.items() if store and store.code in _SERVES and _runs(look, a)]
-    findings = []
-    least = len(wanted)
-    for address, store in stores.items():
-        if store is None:
-            continue
-        there = len(wanted.keys() & store.manifests)
-        least = min(least, there)
-        if there < len(wanted):
-            lacking = next(name for digest, name in wanted.items() if digest not in store.manifests)
-            short = counted(len(wanted) - there, "image")
-            text = f"its registry lacks {short}, such as {lacking}; mend it: {look.again}"
-            findings.append(
-                Finding("registry-images", Severity.ERROR, text, (address,), value=len(wanted) - there)
-            )
-        if _runs(look, address) and store.code not in _SERVES:
-            text = f"its registry answers with {store.code or 'nothing'}"
-            findings.append(Finding("registry-silent", Severity.ERROR, text, (address,), value=store.code))
-    if not any(stores.values()):
+    found = {a: seen.registry for a in planes if (seen := look.conditions.get(a)) and seen.registry}
+    if not found:
         return Judged(Part("registries", State.UNKNOWN, "nobody could be asked", "", {"total": len(planes)}))
+    serving = [a for a, store in found.items() if store.code in _SERVES and _runs(look, a)]
+    findings = tuple(each for a, store in found.items() for each in _store(look, a, store, wanted))
+    least = min(len(wanted.keys() & store.manifests) for store in found.values())
     state = State.WELL if not findings and len(serving) == len(planes) else State.FINDINGS
     data = {"total": len(planes), "serving": len(serving), "images": len(wanted), "images_there": least}
     count, detail = f"{len(serving)} of {len(planes)} serve", f"{least} of {counted(len(wanted), 'image')}"
-    return Judged(Part("registries", state, count, detail, data), tuple(findings))
+    return Judged(Part("registries", state, count, detail, data), findings)
+
+
+def _store(look: Look, address: str, store: RegistryStore, wanted: Mapping[str, str]) -> Iterator[Finding]:
+    """One registry. wanted: names of images by the digest of their manifest."""
+    lacking = [name for digest, name in wanted.items() if digest not in store.manifests]
+    if lacking:
+        short = counted(len(lacking), "image")
+        text = f"its registry lacks {short}, such as {lacking[0]}; mend it: {look.again}"
+        yield Finding("registry-images", Severity.ERROR, text, (address,), value=len(lacking))
+    if _runs(look, address) and store.code not in _SERVES:
+        text = f"its registry answers with {store.code or 'nothing'}"
+        yield Finding("registry-silent", Severity.ERROR, text, (address,), value=store.code)
 
 
 def _runs(look: Look, address: str) -> bool:
