@@ -90,11 +90,16 @@ def apps_part(look: Look) -> Judged:
 
 def _is_known(look: Look, app: App, contents: Contents) -> bool:
     """Whether it can be told how an app is: not what its own commands make, and of manifests not those that
-    only a silent control plane has.
+    only a silent control plane has; nor apps of a version that the site has not.
     """
+    release = (app.namespace or "default", app.name)
+    if app.kind is AppKind.HELM:
+        return not look.installed or any((each.namespace, each.name) == release for each in contents.releases)
     if app.kind is AppKind.KUBE and app.name not in contents.manifests:
-        return all(host.address in look.conditions for host in look.site.control_planes)
-    return app.kind in {AppKind.HELM, AppKind.KUBE}
+        return not look.installed and all(
+            host.address in look.conditions for host in look.site.control_planes
+        )
+    return app.kind is AppKind.KUBE
 
 
 def contents_of(look: Look) -> Contents | None:

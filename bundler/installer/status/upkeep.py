@@ -20,7 +20,8 @@ _SERVES: Final = frozenset({"", "200", "401"})
 
 def registries_part(look: Look) -> Judged:
     """The site's registries: whether they serve, and whether every image of the bundle is in them."""
-    wanted = {image.digest.hex: image.name for image in look.index.images}
+    # The images of another version are wanted only once it is applied.
+    wanted = {} if look.installed else {image.digest.hex: image.name for image in look.index.images}
     planes = [host.address for host in look.site.control_planes]
     found = {a: seen.registry for a in planes if (seen := look.conditions.get(a)) and seen.registry}
     if not found:
@@ -31,6 +32,7 @@ def registries_part(look: Look) -> Judged:
     state = State.WELL if not findings and len(serving) == len(planes) else State.FINDINGS
     data = {"total": len(planes), "serving": len(serving), "images": len(wanted), "images_there": least}
     count, detail = f"{len(serving)} of {len(planes)} serve", f"{least} of {counted(len(wanted), 'image')}"
+    detail = detail if wanted else ""
     return Judged(Part("registries", state, count, detail, data), findings)
 
 
@@ -162,6 +164,11 @@ def _drifted(look: Look, plan: tuple[Step, ...]) -> Judged:
     text = f"apply would do {steps}, because {'; '.join(reasons[:2])}{more}; see: {_plan(look)}"
     data = {"steps": len(plan), "hosts": list(hosts), "reasons": reasons[:50]}
     detail = f"on {folded(known)}" if known else ""
+    if (other := look.installed) is not None:  # nothing drifted: it was never applied
+        ours = f"{look.index.name} {look.index.version}"
+        text = f"the site has {other.name} {other.version}, this is {ours}; {text}"
+        note = Finding("not-applied", Severity.NOTE, text, subject=look.site.name, value=len(plan))
+        return Judged(Part("drift", State.WELL, "not applied", steps, data), (note,))
     part = Part("drift", State.FINDINGS, steps, detail, data)
     return Judged(part, (Finding("drift", Severity.WARNING, text, known, value=len(plan)),))
 

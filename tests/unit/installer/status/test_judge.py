@@ -208,6 +208,20 @@ def test_drift_is_what_apply_would_do() -> None:
     assert "./shop.run plan -f site.yaml" in told.text
 
 
+def test_a_file_that_was_not_applied_yet_finds_no_fault_with_the_site() -> None:
+    """Its images are not in the registries, its apps don't run, and nothing has drifted."""
+    of, index = kit.site(), made.bundle()
+    changed = kit.changed(made.installed(of, index), WORKER, files={})
+    bare = {CP: {"contents": made.contents(releases=()), "registry": RegistryStore("200", frozenset())}}
+    look = made.look(of, index=index, found=changed, conditions=bare)
+    record = Record("s", "trial", 7, products=(Product("demo", "0.9"),), kubernetes="v1.34.4")
+    status = judge(replace(look, view=replace(look.view, known=record)))
+    assert (only(status).id, only(status).severity) == ("not-applied", Severity.NOTE)
+    assert "the site has demo 0.9, this is demo 1" in only(status).text
+    assert rows(status)["apps"] == "1 of 1 ready | net, shop; 1 not known"
+    assert status.state is State.WELL
+
+
 def test_a_cordon_is_a_note_and_no_finding() -> None:
     of, index = kit.site(), made.bundle()
     found = made.installed(of, index)
