@@ -29,6 +29,11 @@ def etcd_part(look: Look) -> Judged:
     data = {
         "members": len(etcd.members), "healthy": sum(member.healthy for member in etcd.members),
         "quorum": etcd.quorum, "leader": leader, "bytes": size, "quota": quota,
+        "list": [
+            {"name": each.name, "address": each.address, "healthy": each.healthy, "leader": each.leader,
+             "learner": each.learner, "bytes": each.db_size, "alarms": list(each.alarms)}
+            for each in etcd.members
+        ],
     }  # fmt: skip
     state = State.DOWN if not etcd.quorum else State.FINDINGS if findings else State.WELL
     count = f"{data['healthy']} of {len(etcd.members)} healthy"
