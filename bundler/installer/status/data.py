@@ -10,8 +10,8 @@ SCHEMA: Final = 1
 
 
 def as_json(status: Status) -> str:
-    """One line: `--watch` prints one a look."""
-    return json.dumps(as_data(status), ensure_ascii=False)
+    """One line in ASCII, in which no terminal finds anything to obey: `--watch` prints one a look."""
+    return json.dumps(as_data(status))
 
 
 def as_data(status: Status) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bundler.core.errors import ExitCode
+from bundler.core.terminal import plain
 from bundler.installer.facts.api import Cordon
 from bundler.installer.facts.seen import Present, Unknown
 from bundler.installer.plan.cluster.steps import Severity
@@ -284,3 +285,11 @@ def test_programs_get_the_documented_keys() -> None:
     assert set(told["parts"]) == {
         "hosts", "api", "etcd", "apps", "registries", "certificates", "disk", "drift", "last_run"
     }  # fmt: skip
+
+
+def test_json_stays_json_whatever_a_host_is_called() -> None:
+    """What a terminal would obey is escaped once, on its way out nothing is escaped again."""
+    look = made.look(silent={WORKER: "\x9b31m\u202e\x00 no route"})
+    told = data.as_json(judge(look))
+    assert plain(told) == told
+    assert json.loads(told)["hosts"][1]["why"] == "\x9b31m\u202e\x00 no route"
