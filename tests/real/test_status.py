@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -82,6 +83,31 @@ def test_a_site_that_nobody_reaches_is_not_called_down(tmp_path: Path) -> None:
     code, out, err = status(tmp_path, "--timeout", "5", address="127.0.0.9")
     assert (code, out) == (ExitCode.HOST, "")
     assert "2 of 2 hosts failed" in err
+
+
+def test_watch_looks_again_over_one_connection_until_it_is_stopped(tmp_path: Path) -> None:
+    with running(tmp_path, options=("ListenAddress 127.0.0.2",)) as server:
+        make_run(tmp_path / "product.run")
+        site = tmp_path / "site.yaml"
+        made = SITE.format(
+            address="127.0.0.2", port=server.port, key=server.user_key, print=server.fingerprint
+        )
+        site.write_text(made)
+        words = [sys.executable, "-m", "bundler.installer.cli.main", "status", "-f", site, "--allow-unsigned"]
+        watching = subprocess.Popen(
+            [*words, "--watch", "--every", "1", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "HOME": str(server.home), "BUNDLER_RUN_FILE": str(tmp_path / "product.run")},
+        )
+        assert watching.stdout is not None
+        looks = [json.loads(watching.stdout.readline()) for _ in range(3)]
+        watching.send_signal(signal.SIGINT)
+        _, said = watching.communicate(timeout=30)
+        logins = (tmp_path / "sshd.log").read_text().count("Accepted publickey")
+    assert [look["state"] for look in looks] == ["down"] * 3
+    assert (watching.returncode, logins) == (ExitCode.INTERRUPTED, 1), said
 
 
 def test_nothing_is_left_on_the_host(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from bundler.builder.cli.catalogue_commands import app as catalogue_app
 from bundler.builder.cli.explain_command import explain_command
 from bundler.builder.cli.lock_commands import lock_command, update_command, why_command
 from bundler.core.errors import BundlerError, ExitCode, headed
+from bundler.core.terminal import show as put
 
 app = typer.Typer(
     name="bundler",
@@ -171,9 +172,12 @@ def inspect_command(
     trust: opt.Trust = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Show what is in a .run and who signed it, without running it."""
-    from bundler.builder.bundles import inspect  # noqa: PLC0415  (--help does without the archive's code)
+    """Show what is in a .run and who signed it, without running it; or what a site has collected."""
+    from bundler.builder.bundles import collected, inspect  # noqa: PLC0415  (--help does without their code)
 
+    if collected.is_collected(file):
+        put(sys.stdout, collected.describe(file, as_json=as_json))
+        return
     signer = inspect.signer(file, trust or (), now=time.time())
     if signature:
         typer.echo(inspect.as_json(signer) if as_json else f"signed by: {signer.line()}")

@@ -14,6 +14,7 @@ from bundler.core.terminal import show as put
 from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.certs_commands import register as register_certs
+from bundler.installer.cli.collect_command import register as register_collect
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.day_after_commands import register as register_day_after
 from bundler.installer.cli.explain_command import register as register_explain
@@ -324,5 +325,6 @@ register_day_after(app)
 register_snapshots(app)
 register_restore(app)
 register_certs(app)
+register_collect(app)
 register_explain(app)
 register_rollback(app)

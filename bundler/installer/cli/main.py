@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from bundler.core.errors import BundlerError, ExitCode, headed
 from bundler.core.terminal import mute, show
 
+COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "status", "collect")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code (docs/exit-codes.md). The one place that renders errors."""

@@ -53,22 +53,18 @@ class Watcher:
     lookout: Lookout
     again: str
     others: dict[str, Host] = field(default_factory=dict)
+    speakers: tuple[str, ...] = ()  # control planes whose API server answered the last look
 
     def look(self) -> Status:
         """Ask every host now, and judge. Raises BundlerError (HOST, TRUST) where none answers."""
         started = time.monotonic()
         facts, conditions = self.ask()
-        view = rough_view(self.site, facts, self.bundle.index, self._operation(facts))
-        look = Look(
-            self.site,
-            self.bundle.index,
-            facts,
-            view,
-            conditions,
-            self._forecast(facts),
-            time.time(),
-            self.again,
-        )
+        planes = (host.address for host in self.site.control_planes)
+        self.speakers = tuple(a for a in planes if a in conditions and conditions[a].contents)
+        index = self._fitting(facts).index
+        view = rough_view(self.site, facts, index, self._operation(facts))
+        forecast, now = self._forecast(facts), time.time()
+        look = Look(self.site, index, facts, view, conditions, forecast, now, self.again)
         return judge(look, seconds=time.monotonic() - started)
 
     def ask(self) -> tuple[Facts, dict[str, Condition]]:
@@ -87,6 +83,11 @@ class Watcher:
         unheard = {address: doubt(error) for address, error in silent.items()}
         return replace(facts, silent=unheard), {a: condition for a, (_, condition) in both.items()}
 
+    def _fitting(self, facts: Facts) -> Bundle:
+        """What of a file for several platforms is for these hosts."""
+        architecture = next((each.architecture for each in facts.hosts.values()), "")
+        return fitting(self.bundle, architecture)
+
     def _operation(self, facts: Facts) -> Operation:
         """What silent hosts lack does not count as a reason to do nothing: they are named anyway."""
         return Operation(Kind.APPLY, Consents(without=frozenset(facts.silent)))
@@ -99,7 +100,7 @@ class Watcher:
         transports = dict(self.lookout.transports)
         try:
             base = site_base(self.bundle, transports[planes[0]])
-            of = fitting(self.bundle, facts.hosts[planes[0]].architecture)
+            of = self._fitting(facts)
             session = Session(
                 self.site, of, self.access, transports, facts, Captures(), self.verdict, self.allowed,
                 WholeCheck(self.bundle), Claim.ours(), base, others=self.others,

@@ -29,6 +29,11 @@ def etcd_part(look: Look) -> Judged:
     data = {
         "members": len(etcd.members), "healthy": sum(member.healthy for member in etcd.members),
         "quorum": etcd.quorum, "leader": leader, "bytes": size, "quota": quota,
+        "list": [
+            {"name": each.name, "address": each.address, "healthy": each.healthy, "leader": each.leader,
+             "learner": each.learner, "bytes": each.db_size, "alarms": list(each.alarms)}
+            for each in etcd.members
+        ],
     }  # fmt: skip
     state = State.DOWN if not etcd.quorum else State.FINDINGS if findings else State.WELL
     count = f"{data['healthy']} of {len(etcd.members)} healthy"
@@ -69,10 +74,10 @@ def apps_part(look: Look) -> Judged:
         return Judged(Part("apps", state, "nobody could be asked", "", {"total": len(apps)}))
     findings: list[Finding] = []
     rows: list[dict[str, Any]] = []
-    own = 0
+    unknown = 0
     for app in apps:
-        if app.kind in {AppKind.SHELL, AppKind.COMMANDS}:
-            own += 1  # what its commands make, nobody knows
+        if not _is_known(look, app, contents):
+            unknown += 1
             continue
         found = _app(app, contents)
         rows.append(_row(app, contents, ready=found is None))
@@ -83,14 +88,29 @@ def apps_part(look: Look) -> Judged:
     names = ", ".join(app.name for app in apps[:_SHOWN]) + (
         f" and {len(apps) - _SHOWN} more" if len(apps) > _SHOWN else ""
     )
-    rest = f"; {own} of own commands" if own else ""
-    data = {"total": len(rows), "ready": ready, "own_commands": own, "apps": rows, "pods": len(contents.pods)}
+    rest = f"; {unknown} not known" if unknown else ""
+    data = {"total": len(rows), "ready": ready, "unknown": unknown, "apps": rows, "pods": len(contents.pods)}
     return Judged(Part("apps", state, f"{ready} of {len(rows)} ready", names + rest, data), tuple(findings))
+
+
+def _is_known(look: Look, app: App, contents: Contents) -> bool:
+    """Whether it can be told how an app is: not what its own commands make, and of manifests not those that
+    only a silent control plane has; nor apps of a version that the site has not.
+    """
+    release = (app.namespace or "default", app.name)
+    if app.kind is AppKind.HELM:
+        return not look.installed or any((each.namespace, each.name) == release for each in contents.releases)
+    if app.kind is AppKind.KUBE and app.name not in contents.manifests:
+        return not look.installed and all(
+            host.address in look.conditions for host in look.site.control_planes
+        )
+    return app.kind is AppKind.KUBE
 
 
 def contents_of(look: Look) -> Contents | None:
     """What runs in the cluster, as the first says that could; manifests as any host has them."""
-    said = [seen.contents for seen in look.conditions.values() if seen.contents is not None]
+    planes = (look.conditions.get(host.address) for host in look.site.control_planes)  # of a worker, its word
+    said = [seen.contents for seen in planes if seen and seen.contents is not None]
     if not said:
         return None
     manifests = {name: objects for each in said for name, objects in each.manifests.items()}

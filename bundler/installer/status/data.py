@@ -10,8 +10,8 @@ SCHEMA: Final = 1
 
 
 def as_json(status: Status) -> str:
-    """One line: `--watch` prints one a look."""
-    return json.dumps(as_data(status), ensure_ascii=False)
+    """One line in ASCII, in which no terminal finds anything to obey: `--watch` prints one a look."""
+    return json.dumps(as_data(status))
 
 
 def as_data(status: Status) -> dict[str, Any]:
@@ -48,7 +48,11 @@ def _host(each: HostState) -> dict[str, Any]:
 
 
 def _part(part: Part) -> dict[str, Any]:
-    return {"state": part.state.value, "text": f"{part.count} {part.detail}".strip(), **part.data}
+    return {
+        "state": part.state.value,
+        "text": "; ".join(filter(None, (part.count, part.detail))),
+        **part.data,
+    }
 
 
 def _finding(each: Finding) -> dict[str, Any]:

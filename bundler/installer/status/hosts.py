@@ -32,9 +32,10 @@ def _state(look: Look, host: Host) -> HostState:
     facts, seen = look.facts.hosts.get(host.address), look.conditions.get(host.address)
     node = look.view.node(host.address)
     silent = look.facts.silent.get(host.address)
+    name = look.view.node_name(host.address)
     return HostState(
         address=host.address,
-        node=look.view.node_name(host.address) if node or facts else "",
+        node=name if name != host.address or node else "",
         roles=tuple(sorted(role.value for role in host.roles)),
         state=_word(node, answered=facts is not None, asked=look.view.api is not None),
         kubelet=node.version if node else "",

@@ -11,6 +11,7 @@ from bundler.installer.facts.model import Facts
 from bundler.installer.plan.cluster.steps import Decision, Severity
 from bundler.installer.plan.cluster.view import View
 from bundler.installer.site.model import Site
+from bundler.installer.site.record import Product
 from bundler.installer.status.condition import Condition, PastRun
 
 
@@ -111,6 +112,15 @@ class Look:
     forecast: Decision | str
     now: float
     again: str = "./product.run -f site.yaml"
+
+    @property
+    def installed(self) -> Product | None:
+        """The product that the site has, if it is another version than this file's, or another product."""
+        record = self.view.record
+        named = record.product(self.index.name) if record else None
+        if record is None or (named and named.version == self.index.version):
+            return None
+        return named or next(iter(record.products), None)
 
     def name(self, address: str) -> str:
         """`10.0.0.11 (cp1)`."""

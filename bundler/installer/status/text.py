@@ -1,15 +1,15 @@
 """A status for people: one line for the whole, then findings, then a row a part. Pure."""
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from bundler.core.words import counted
 from bundler.installer.plan.cluster.steps import Severity
 from bundler.installer.site.ranges import folded
 from bundler.installer.status.amounts import lasting, mebibytes, minute
 from bundler.installer.status.condition import PastRun
-from bundler.installer.status.model import Finding, HostState, State, Status
+from bundler.installer.status.model import Finding, HostState, Part, State, Status
 
 _MARKS: Final = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.NOTE: "•"}
 _STATES: Final = {State.WELL: "✓", State.FINDINGS: "!", State.DOWN: "✗", State.UNKNOWN: "?"}
@@ -26,7 +26,10 @@ def lines(status: Status, *, width: int = 100, detail: bool = False) -> Iterator
     yield from _findings(status.findings, names, width)
     yield from _parts(status)
     if detail:
-        yield from ("", *_hosts(status.hosts), *_runs(status.runs))
+        yield from ("", *_hosts(status.hosts))
+        for part in status.parts:
+            yield from _detail(part)
+        yield from _runs(status.runs)
     if code := status.state.code:
         yield f"Exit code {int(code)} ({_NAMES[int(code)]})"
 
@@ -93,9 +96,37 @@ def _hosts(hosts: tuple[HostState, ...]) -> Iterator[str]:
         )
         for each in hosts
     ]  # fmt: skip
+    yield from _table(rows)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(f"{text:<{size}}" for text, size in zip(row, wide, strict=True)).rstrip()
+
+
+def _detail(part: Part) -> Iterator[str]:
+    """Members of etcd and apps, one a line."""
+    match part.name:
+        case "etcd" if part.data.get("list"):
+            yield ""
+            yield from _table([("MEMBER", "ADDRESS", "STATE", "DATABASE"), *map(_member, part.data["list"])])
+        case "apps" if part.data.get("apps"):
+            yield ""
+            yield from _table([("APP", "KIND", "STATE", "PODS", "RELEASE"), *map(_app, part.data["apps"])])
+
+
+def _member(each: Mapping[str, Any]) -> tuple[str, ...]:
+    word = "learner" if each["learner"] else "leader" if each["leader"] else "healthy"
+    state = ", ".join(each["alarms"]) or (word if each["healthy"] else "down")
+    return each["name"], each["address"], state, mebibytes(each["bytes"])
+
+
+def _app(each: Mapping[str, Any]) -> tuple[str, ...]:
+    release = each["release"]
+    told = f"{release['status']}, revision {release['revision']}" if release else ""
+    state = "ready" if each["ready"] else "not ready"
+    return each["name"], each["kind"], state, f"{each['pods_ready']} of {each['pods']}", told
 
 
 def _runs(runs: tuple[PastRun, ...]) -> Iterator[str]:

@@ -1,14 +1,14 @@
 """Registries, certificates, disks, drift and runs, judged. Pure."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from bundler.core.words import counted
 from bundler.installer.plan.cluster.steps import Cause, Plan, Refused, Severity, Step, Verb
 from bundler.installer.site.ranges import folded
 from bundler.installer.status.amounts import day, days_left, lasting, mebibytes, minute
-from bundler.installer.status.condition import Disk, HostCertificate, PastRun
+from bundler.installer.status.condition import Disk, HostCertificate, PastRun, RegistryStore
 from bundler.installer.status.model import Finding, Judged, Look, Part, State
 
 DISK_WARNING: Final = 85  # per cent; from here on the kubelet deletes images
@@ -20,33 +20,32 @@ _SERVES: Final = frozenset({"", "200", "401"})
 
 def registries_part(look: Look) -> Judged:
     """The site's registries: whether they serve, and whether every image of the bundle is in them."""
-    wanted = {image.digest.hex: image.name for image in look.index.images}
+    # The images of another version are wanted only once it is applied.
+    wanted = {} if look.installed else {image.digest.hex: image.name for image in look.index.images}
     planes = [host.address for host in look.site.control_planes]
-    stores = {address: seen.registry for address in planes if (seen := look.conditions.get(address))}
-    serving = [a for a, store in stores.items() if store and store.code in _SERVES and _runs(look, a)]
-    findings = []
-    least = len(wanted)
-    for address, store in stores.items():
-        if store is None:
-            continue
-        there = len(wanted.keys() & store.manifests)
-        least = min(least, there)
-        if there < len(wanted):
-            lacking = next(name for digest, name in wanted.items() if digest not in store.manifests)
-            short = counted(len(wanted) - there, "image")
-            text = f"its registry lacks {short}, such as {lacking}; mend it: {look.again}"
-            findings.append(
-                Finding("registry-images", Severity.ERROR, text, (address,), value=len(wanted) - there)
-            )
-        if _runs(look, address) and store.code not in _SERVES:
-            text = f"its registry answers with {store.code or 'nothing'}"
-            findings.append(Finding("registry-silent", Severity.ERROR, text, (address,), value=store.code))
-    if not any(stores.values()):
+    found = {a: seen.registry for a in planes if (seen := look.conditions.get(a)) and seen.registry}
+    if not found:
         return Judged(Part("registries", State.UNKNOWN, "nobody could be asked", "", {"total": len(planes)}))
+    serving = [a for a, store in found.items() if store.code in _SERVES and _runs(look, a)]
+    findings = tuple(each for a, store in found.items() for each in _store(look, a, store, wanted))
+    least = min(len(wanted.keys() & store.manifests) for store in found.values())
     state = State.WELL if not findings and len(serving) == len(planes) else State.FINDINGS
     data = {"total": len(planes), "serving": len(serving), "images": len(wanted), "images_there": least}
     count, detail = f"{len(serving)} of {len(planes)} serve", f"{least} of {counted(len(wanted), 'image')}"
-    return Judged(Part("registries", state, count, detail, data), tuple(findings))
+    detail = detail if wanted else ""
+    return Judged(Part("registries", state, count, detail, data), findings)
+
+
+def _store(look: Look, address: str, store: RegistryStore, wanted: Mapping[str, str]) -> Iterator[Finding]:
+    """One registry. wanted: names of images by the digest of their manifest."""
+    lacking = [name for digest, name in wanted.items() if digest not in store.manifests]
+    if lacking:
+        short = counted(len(lacking), "image")
+        text = f"its registry lacks {short}, such as {lacking[0]}; mend it: {look.again}"
+        yield Finding("registry-images", Severity.ERROR, text, (address,), value=len(lacking))
+    if _runs(look, address) and store.code not in _SERVES:
+        text = f"its registry answers with {store.code or 'nothing'}"
+        yield Finding("registry-silent", Severity.ERROR, text, (address,), value=store.code)
 
 
 def _runs(look: Look, address: str) -> bool:
@@ -129,6 +128,8 @@ def drift_part(look: Look) -> Judged:
     match look.forecast:
         case Plan() as plan:
             steps = tuple(step for step in plan.steps if _counts(look, step))
+            if not steps and look.view.api is None:  # half of what the planner looks at was not seen
+                return Judged(Part("drift", State.UNKNOWN, "not known", "the API does not answer"))
             none = Judged(Part("drift", State.WELL, "none", "", {"steps": 0}))
             return _drifted(look, steps) if steps else none
         case Refused(refusals):
@@ -163,6 +164,11 @@ def _drifted(look: Look, plan: tuple[Step, ...]) -> Judged:
     text = f"apply would do {steps}, because {'; '.join(reasons[:2])}{more}; see: {_plan(look)}"
     data = {"steps": len(plan), "hosts": list(hosts), "reasons": reasons[:50]}
     detail = f"on {folded(known)}" if known else ""
+    if (other := look.installed) is not None:  # nothing drifted: it was never applied
+        ours = f"{look.index.name} {look.index.version}"
+        text = f"the site has {other.name} {other.version}, this is {ours}; {text}"
+        note = Finding("not-applied", Severity.NOTE, text, subject=look.site.name, value=len(plan))
+        return Judged(Part("drift", State.WELL, "not applied", steps, data), (note,))
     part = Part("drift", State.FINDINGS, steps, detail, data)
     return Judged(part, (Finding("drift", Severity.WARNING, text, known, value=len(plan)),))
 
@@ -195,5 +201,6 @@ def runs_part(look: Look) -> Judged:
 
 def runs_of(look: Look) -> tuple[PastRun, ...]:
     """All that any control plane remembers, the newest first."""
-    found = {(run.ended, run.by): run for seen in look.conditions.values() for run in seen.runs}
+    planes = (look.conditions.get(host.address) for host in look.site.control_planes)
+    found = {(run.ended, run.by): run for seen in planes if seen for run in seen.runs}
     return tuple(sorted(found.values(), key=lambda run: -run.ended if math.isfinite(run.ended) else 0.0))

@@ -82,7 +82,7 @@ def reach_all(site: Site, access: Access, *, parallel: int) -> Connected:
 
 
 def dialler(site: Site, access: Access) -> Callable[[Host], Transport]:
-    """What opens a transport to one of these hosts.
+    """What opens a transport to one of these hosts, or to another one.
 
     Raises BundlerError (NOT_FOUND) for a password that is not where the Clusterfile says.
     """
@@ -93,7 +93,9 @@ def dialler(site: Site, access: Access) -> Callable[[Host], Transport]:
     def dial(host: Host) -> Transport:
         if host.address in here and may_be_root():
             return LocalTransport(host.address)
-        return (open_ssh or _ssh_opener(access))(host, passwords[host.address])
+        known = host.address in passwords  # a host that only the record names is not of the Clusterfile
+        password = passwords[host.address] if known else password_of(host, access)
+        return (open_ssh or _ssh_opener(access))(host, password)
 
     return dial
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bundler.core.errors import ExitCode
+from bundler.core.terminal import plain
 from bundler.installer.facts.api import Cordon
 from bundler.installer.facts.seen import Present, Unknown
 from bundler.installer.plan.cluster.steps import Severity
@@ -58,6 +59,16 @@ def test_a_site_that_is_well() -> None:
         "last run": "no run is known | ",
     }
     assert next(text.lines(status)) == "✓ trial is well: demo 1, Kubernetes v1.34.4"
+
+
+def test_detail_has_a_line_for_every_host_member_app_and_run() -> None:
+    run = PastRun("apply", "failed", "ops@deploy1", made.NOW, 3.0, "shop", "2.1.0", steps=1, error="no room")
+    shown = list(text.lines(judge(made.look(conditions={CP: {"runs": (run,)}})), detail=True))
+    found = [" ".join(line.split()) for line in shown]
+    assert "10.0.0.3 node-10-0-0-3 worker ready v1.34.4 debian 12 24 h 0 min 61%" in found
+    assert "cp1 10.0.0.2 leader 60 MiB" in found
+    assert "shop helm ready 2 of 2 deployed, revision 3" in found
+    assert found[-1].endswith("apply, failed shop 2.1.0, 1 step, ops@deploy1: no room")
 
 
 BROKEN: tuple[tuple[str, Mapping[str, object], str, Severity], ...] = (
@@ -145,6 +156,24 @@ def test_one_control_plane_of_three_is_off() -> None:
     assert rows(status)["registries"].startswith("2 of 3 serve")
 
 
+def test_manifests_that_only_a_silent_control_plane_knows_are_not_called_missing() -> None:
+    of = kit.site(1, control_planes=3)
+    unknown = {"contents": made.contents(manifests={})}
+    others = {"10.0.0.3": unknown, "10.0.0.4": unknown}
+    status = judge(made.look(of, silent={CP: "no route to host"}, conditions=others))
+    assert "app-missing" not in ids(status)
+    assert rows(status)["apps"].startswith("1 of 1 ready | net, shop; 1 not known")
+    assert "app-missing" in ids(judge(made.look(of, conditions={**others, CP: unknown})))
+
+
+def test_a_worker_s_word_of_the_cluster_does_not_count() -> None:
+    lie = made.contents(releases=())
+    run = PastRun("apply", "done", "nobody", made.NOW, 1.0)
+    status = judge(made.look(conditions={WORKER: {"contents": lie, "runs": (run,)}, CP: {"contents": None}}))
+    assert rows(status)["apps"] == "nobody could be asked | "
+    assert status.runs == ()
+
+
 def test_a_site_without_quorum_is_down() -> None:
     of = kit.site(1, control_planes=3)
     found = made.installed(of, made.bundle())
@@ -188,6 +217,20 @@ def test_drift_is_what_apply_would_do() -> None:
     assert told.value == len(look.forecast.steps)  # type: ignore[union-attr]  # a plan
     assert told.value >= 1
     assert "./shop.run plan -f site.yaml" in told.text
+
+
+def test_a_file_that_was_not_applied_yet_finds_no_fault_with_the_site() -> None:
+    """Its images are not in the registries, its apps don't run, and nothing has drifted."""
+    of, index = kit.site(), made.bundle()
+    changed = kit.changed(made.installed(of, index), WORKER, files={})
+    bare = {CP: {"contents": made.contents(releases=()), "registry": RegistryStore("200", frozenset())}}
+    look = made.look(of, index=index, found=changed, conditions=bare)
+    record = Record("s", "trial", 7, products=(Product("demo", "0.9"),), kubernetes="v1.34.4")
+    status = judge(replace(look, view=replace(look.view, known=record)))
+    assert (only(status).id, only(status).severity) == ("not-applied", Severity.NOTE)
+    assert "the site has demo 0.9, this is demo 1" in only(status).text
+    assert rows(status)["apps"] == "1 of 1 ready | net, shop; 1 not known"
+    assert status.state is State.WELL
 
 
 def test_a_cordon_is_a_note_and_no_finding() -> None:
@@ -242,3 +285,11 @@ def test_programs_get_the_documented_keys() -> None:
     assert set(told["parts"]) == {
         "hosts", "api", "etcd", "apps", "registries", "certificates", "disk", "drift", "last_run"
     }  # fmt: skip
+
+
+def test_json_stays_json_whatever_a_host_is_called() -> None:
+    """What a terminal would obey is escaped once, on its way out nothing is escaped again."""
+    look = made.look(silent={WORKER: "\x9b31m\u202e\x00 no route"})
+    told = data.as_json(judge(look))
+    assert plain(told) == told
+    assert json.loads(told)["hosts"][1]["why"] == "\x9b31m\u202e\x00 no route"

@@ -1,6 +1,7 @@
 """What status.sh prints is read; and the script prints no key, whatever lies beside a certificate."""
 
 import base64
+import random
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from bundler.installer.facts.gather import sections
 from bundler.installer.plan.site_pki import renew
 from bundler.installer.scripts.render import script
 from bundler.installer.status import read
-from bundler.installer.status.condition import Disk, HelmRelease, PastRun, Pod, Unit, Workload
+from bundler.installer.status.condition import Contents, Disk, HelmRelease, PastRun, Pod, Unit, Workload
 from tests.unit.installer.plan import kit
 
 NOW = datetime(2027, 3, 2, tzinfo=UTC)
@@ -177,3 +178,38 @@ def test_the_script_prints_certificates_and_no_key(tmp_path: Path) -> None:
     assert "PRIVATE" not in ran.stdout
     assert secret[:60] not in ran.stdout
     assert "@@status-end" in ran.stdout
+
+
+def test_no_answer_of_a_host_breaks_the_reading() -> None:
+    """A host may print anything: characters are swapped, lines are cut, doubled and moved."""
+    chance = random.Random(20261126)  # noqa: S311  (dice that fall alike every time)
+    pieces = (
+        "\t",
+        " ",
+        "@@",
+        "=",
+        "٣",
+        "-1",
+        "9" * 400,
+        "\x00",
+        "nan",
+        "{}",
+        "[1]",
+        "file ",
+        "data ",
+        "has ",
+        "",
+    )
+    for _ in range(400):
+        lines = ANSWER.splitlines()
+        for _ in range(chance.randrange(1, 30)):
+            place = chance.randrange(len(lines))
+            line = lines[place]
+            cut = chance.randrange(len(line) + 1)
+            lines[place] = line[:cut] + chance.choice(pieces) + line[cut + chance.randrange(3) :]
+            if chance.random() < 0.2:
+                lines.insert(chance.randrange(len(lines)), lines[place])
+        found = read.condition("h", sections("\n".join(lines)))
+        for look in (found.disks, found.certificates, found.runs, (found.contents or Contents()).pods):
+            assert isinstance(look, tuple)
+        assert all(0 <= disk.percent <= 100 for disk in found.disks)
