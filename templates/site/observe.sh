@@ -53,7 +53,7 @@ tell sizes
 [ ! -f $state/contents ] || cut -c66- $state/contents | sort -u | xargs -r -d '\n' stat -c '%s %n' 2>/dev/null
 tell units
 systemctl show -p Id,LoadState,UnitFileState,ActiveState kubelet.service containerd.service bundler-registry.service \
-    bundler-endpoint.service bundler-vip.service 2>/dev/null
+    bundler-endpoint.service bundler-vip.service bundler-snapshot.timer 2>/dev/null
 tell sysctls
 [ ! -f /etc/sysctl.d/90-bundler.conf ] || sed 's/ = .*//' /etc/sysctl.d/90-bundler.conf | while read -r key; do
     [ ! -r "/proc/sys/$key" ] || echo "$key $(cat "/proc/sys/$key")"

@@ -17,6 +17,7 @@ from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.cluster.steps import Verb
 from bundler.installer.plan.decide import rough_view
 from bundler.installer.plan.restore import SOURCE, clear, cleared, restored, traced
+from bundler.installer.plan.snapshot_manifest import Here, check, planted
 from bundler.installer.plan.steps import Delivery, Plan
 from bundler.installer.run.deliver import MemberSource
 from bundler.installer.run.loop import Ended
@@ -24,7 +25,6 @@ from bundler.installer.scripts.render import script
 from bundler.installer.site.model import Role
 from bundler.installer.site.ranges import hosts as counted
 from bundler.installer.snapshot.container import Snapshot
-from bundler.installer.snapshot.manifest import Here, check, planted
 
 _TIMEOUT = 120.0
 _SECRETS = "var/lib/bundler/secrets.json"

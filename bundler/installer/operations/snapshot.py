@@ -9,10 +9,10 @@ from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.snapshot import FOLDER
+from bundler.installer.plan.snapshot_manifest import DATABASE, FILES, LIMIT, MANIFEST, Manifest, parse
 from bundler.installer.run.fetch import fetched
 from bundler.installer.snapshot.age import PassPhrase, Recipient
 from bundler.installer.snapshot.container import written
-from bundler.installer.snapshot.manifest import DATABASE, FILES, LIMIT, MANIFEST, Manifest, parse
 from bundler.installer.transport.protocol import Transport
 
 _SLOWEST: Final = 1 << 20  # bytes a second: a slower line counts as stuck
@@ -55,7 +55,8 @@ def keep_here(chunks: Iterable[bytes], folder: Path, name: str) -> int:
             "the snapshot can't be written", where=path, why=error.strerror or str(error), code=code
         ) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it has its name by now, or never came to be
+            part.unlink()
     return size
 
 

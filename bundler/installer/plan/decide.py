@@ -50,6 +50,7 @@ from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.stale import stale_steps
 from bundler.installer.plan.steps import Plan, Step
 from bundler.installer.plan.time_service import time_steps
+from bundler.installer.plan.timed_snapshots import timed_snapshot_steps
 from bundler.installer.plan.vip import vip_free, vip_steps
 from bundler.installer.site.desired import Desired
 from bundler.installer.site.model import Host, Role, Site
@@ -152,6 +153,7 @@ def producers(context: Context) -> tuple[Step, ...]:
         *host_steps(context),
         *package_steps(context),
         *time_steps(context),
+        *timed_snapshot_steps(context),
         *runtime_steps(context),
         *registry_steps(context),
         *endpoint_steps(context),

@@ -16,12 +16,12 @@ from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.order import arrange
+from bundler.installer.plan.snapshot_manifest import DATABASE, FILES, Manifest
 from bundler.installer.plan.steps import Deliver, Delivery, Exec, Phase, Plan, Step
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host, Site
 from bundler.installer.site.ranges import hosts as counted
 from bundler.installer.site.record import Record
-from bundler.installer.snapshot.manifest import DATABASE, FILES, Manifest
 
 SOURCE: Final = "@snapshot/"  # in front of a delivery's member: it comes out of the snapshot
 FOLDER: Final = f"{paths.STATE}/restore"

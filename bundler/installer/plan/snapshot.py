@@ -12,7 +12,7 @@ from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host, Site
 
 FOLDER: Final = f"{paths.STATE}/snapshot"  # where one is made before it goes elsewhere
-_SCRIPTS: Final = ("etcd.sh", "etcdutl.sh", "snapshot-save.sh", "etcd-trial.sh", "snapshot-pack.sh")
+SCRIPTS: Final = ("etcd.sh", "etcdutl.sh", "snapshot-save.sh", "etcd-trial.sh", "snapshot-pack.sh")
 _TIMEOUT: Final = 1800.0
 
 
@@ -26,7 +26,7 @@ def take(site: Site, facts: Facts) -> Plan:
         reason="etcd's data is saved, and restored on trial",
         always_run=True,
         timeout=_TIMEOUT,
-        script=templates.script(*_SCRIPTS, folder=FOLDER),
+        script=templates.script(*SCRIPTS, folder=FOLDER),
     )
     return Plan(f"{site.name}: a snapshot on {host.address}", (step,))
 

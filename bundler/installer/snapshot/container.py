@@ -17,8 +17,8 @@ import zstandard
 from bundler.core.archive import tarhead
 from bundler.core.digest import read_chunks, verified
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.plan.snapshot_manifest import DATABASE, FILES, LIMIT, MANIFEST, Manifest, parse
 from bundler.installer.snapshot.age import Identity, PassPhrase, Recipient, decrypt, encrypt
-from bundler.installer.snapshot.manifest import DATABASE, FILES, LIMIT, MANIFEST, Manifest, parse
 
 _LEVEL: Final = 3
 _MAGIC: Final = b"ustar"

@@ -19,10 +19,10 @@ from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.decide import Prepared, concrete, prepare
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.restore import SOURCE, clear, cleared, restored, traced
+from bundler.installer.plan.snapshot_manifest import parse, planted
 from bundler.installer.plan.steps import Deliver, Phase, Plan
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.record import Record
-from bundler.installer.snapshot.manifest import parse, planted
 from tests.unit.installer.plan import golden_text, kit
 from tests.unit.installer.plan.test_power import before
 from tests.unit.installer.snapshot import kit as snapshots

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bundler.core.digest import Digest
+from bundler.installer.plan.snapshot_manifest import parse
 from bundler.installer.site.model import Role
 from bundler.installer.site.record import HostState, Product, Record, RecordedHost
 from bundler.installer.site.record_json import to_json
 from bundler.installer.snapshot import container
 from bundler.installer.snapshot.age import PassPhrase, Recipient
-from bundler.installer.snapshot.manifest import parse
 
 CA = Digest.of(b"ca").hex
 RECORD = Record(

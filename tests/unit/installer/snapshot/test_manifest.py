@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.plan import snapshot_manifest as manifest
+from bundler.installer.plan.snapshot_manifest import Here
 from bundler.installer.site.record import Record
 from bundler.installer.site.record_json import to_json
-from bundler.installer.snapshot import manifest
-from bundler.installer.snapshot.manifest import Here
 from tests.unit.installer.snapshot import kit
 
 HERE = Here("trial", "demo", "1", "v1.34.4")
