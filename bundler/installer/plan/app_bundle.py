@@ -22,7 +22,7 @@ from bundler.installer.plan.launch import APP_DEADLINE
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.steps import Exec, Phase, Plan, Step
 
-HERE: Final = "this machine"
+HERE: Final = "localhost"
 _SEMVER: Final = re.compile(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(-[0-9A-Za-z.-]+)?")
 
 
