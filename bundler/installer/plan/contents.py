@@ -54,7 +54,7 @@ class Contents:
                 "this bundle installs no Kubernetes",
                 where=self.index.name,
                 why="its Kubefile sets no LABEL io.kubernetes.version",
-                fix="build it FROM a base that installs Kubernetes; apps alone are not supported yet",
+                fix="for a cluster that is there: apply --kubeconfig; for machines: FROM kubernetes",
                 code=ExitCode.UNSUPPORTED,
             )
         found = KubernetesVersion.parse(self.index.kubernetes)
