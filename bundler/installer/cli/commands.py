@@ -18,6 +18,7 @@ from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.readdress_command import register as register_readdress
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
@@ -333,4 +334,5 @@ def _write_report(path: Path | None, text: str) -> None:
 register_content(app)
 register_hosts(app)
 register_certs(app)
+register_readdress(app)
 register_explain(app)
