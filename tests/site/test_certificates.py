@@ -1,19 +1,24 @@
-"""Certificates of a site that runs, that has expired, and settings that change on it: 1 + 1, in order."""
+"""Certificates renewed, settings changed, everything expired, another network: 1 + 1, in order."""
 
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
 from tests.site import lifecycle, power, product, ssh
+from tests.site.commands import run
 from tests.site.groups import host_groups
+from tests.site.identity import Identity
+from tests.site.network import BRIDGE
 from tests.site.spec import SiteSpec
 
 pytestmark = [pytest.mark.site, pytest.mark.rotating("certificates", kind="cluster")]
 
+_CUSTOMER = IPv4Network("10.77.26.0/24")
 _SHORT = 150  # seconds for which the certificates hold that are to expire
 _EXPIRING = f"""\
 set -eu
@@ -135,3 +140,47 @@ def test_a_site_that_was_off_until_everything_expired_is_brought_back(site: Site
     product.wait_for_pages(site)
     ran(site, "certs status")
     assert "nothing to do" in ran(site, "apply")
+
+
+def shipped(spec: SiteSpec) -> SiteSpec:
+    """The same machines, off and on again, with addresses of the customer's network."""
+    there = replace(spec, subnet=_CUSTOMER)
+    width = there.subnet.prefixlen
+    run("ip", "address", "add", f"{there.host_address}/{width}", "dev", spec.host_link)
+    run("ip", "-netns", spec.netns, "address", "add", f"{there.gateway}/{width}", "dev", BRIDGE)
+    before, after = (str(each.subnet.network_address).rpartition(".")[0] for each in (spec, there))
+    known = Identity(spec.run_dir).known_hosts
+    known.write_text(known.read_text() + known.read_text().replace(f"{before}.", f"{after}."))
+    for machine in spec.machines:
+        unit = "/etc/systemd/system/site-address.service"
+        own = f"sed -i '/bundler begin/,$!s/{before}[.]/{after}./g' /etc/hosts"  # what is not ours there
+        ssh.on(spec, machine, f"sed -i 's/{before}[.]/{after}./g' {unit} && {own} && sync")
+    for machine in spec.machines:
+        power.off(spec, machine, host_groups())
+    for machine in there.machines:
+        power.on(there, machine, host_groups())
+    return there
+
+
+def test_a_site_is_given_the_addresses_of_another_network(site: SiteSpec) -> None:
+    product.kubectl(site, "create configmap kept --from-literal=key=value")
+    first = site.machines[0]
+    ssh.on(site, first, "cp /root/site.yaml /root/old.yaml")
+    there = shipped(site)
+    old, new = (str(each.subnet.network_address).rpartition(".")[0] for each in (site, there))
+    ssh.on(there, there.machines[0], f"cd /root && sed 's/{old}[.]/{new}./g' old.yaml >site.yaml")
+    ssh.put(there, there.machines[0], [Identity(site.run_dir).known_hosts], "/root/.ssh/")
+    assert "readdress" in ran(there, "apply", code=16)
+    done = product.run(there, "readdress --from old.yaml --to site.yaml", timeout=900)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert product.ready_nodes(there) == {machine.name: True for machine in there.machines}
+    for machine in there.machines:
+        found = "get node {} -o jsonpath='{{.status.addresses[?(@.type==\"InternalIP\")].address}}'"
+        assert product.kubectl(there, found.format(machine.name)) == str(machine.address)
+    assert product.kubectl(there, "get configmap kept -o jsonpath={.data.key}") == "value"
+    product.wait_for_pages(there)
+    files = "/etc/kubernetes /etc/bundler /var/lib/kubelet/*.* /etc/hosts"
+    for machine in there.machines:
+        left = ssh.try_on(there, machine, f"grep -rlF '{old}.' {files} 2>/dev/null")
+        assert left.stdout == ""
+    assert "nothing to do" in ran(there, "apply")

@@ -53,7 +53,7 @@ def who_moved(record: Record | None, facts: Facts, old: frozenset[str] | None) -
         raise BundlerError(
             f"another machine has {', '.join(swapped)} now",
             code=ExitCode.REFUSED,
-            why="several etcd members know each other by their old addresses, which have to be free meanwhile",
+            why="several etcd members know each other by their old addresses: these must be free meanwhile",
             fix="give the machines addresses that none of them had before, run this, then the final ones",
         )
     known = set(machines.values())
