@@ -64,7 +64,23 @@ def who_moved(record: Record | None, facts: Facts, old: frozenset[str] | None) -
             why="every machine of the site has to be there: they are told apart by /etc/machine-id",
             fix="add its new address to the Clusterfile, or remove it at the old place first (--gone)",
         )
+    _refuse_renamed(record, facts)
     return pairs
+
+
+def _refuse_renamed(record: Record, facts: Facts) -> None:
+    """A node's name is in certificates, volumes and labels: it stays, and its host has to be called so."""
+    names = {host.machine_id: host.node_name for host in record.hosts}
+    for address, each in facts.hosts.items():
+        was = names.get(each.site.machine_id, "") if each.site else ""
+        if was and was != node_name(each):
+            raise BundlerError(
+                f"the node {was} is called {node_name(each)} now",
+                where=address,
+                code=ExitCode.REFUSED,
+                why="a node keeps its name: volumes and certificates are bound to it",
+                fix=f"on {address}: hostnamectl set-hostname {was}; then run the same command",
+            )
 
 
 def at_new_addresses(facts: Facts, pairs: Mapping[str, str]) -> Facts:

@@ -84,9 +84,11 @@ def test_what_is_not_this_site_is_refused() -> None:
     there = facts(was, {"10.9.0.2": "m0", "10.9.0.3": "m1"})
     assert who_moved(was, there, frozenset({"10.0.0.2", "10.0.0.3"}))
     swapped = facts(two, {"10.0.0.3": "m0", "10.0.0.2": "m1"})
+    renamed = facts(record("10.0.0.3", "10.0.0.2"), {"10.9.0.3": "m1", "10.9.0.2": "m0"})
     for known, found, old, word in (
         (None, there, None, "no record"),
         (was, there, frozenset({"10.0.0.2"}), "lacks 10.0.0.3"),
+        (was, renamed, None, "the node node-1 is called node-0 now"),
         (two, swapped, None, "another machine has 10.0.0.2, 10.0.0.3"),
         (was, facts(was, {"10.9.0.2": "m0"}), None, "the machine that was 10.0.0.3"),
     ):

@@ -92,9 +92,10 @@ def rolled_out(decision: Plan) -> list[tuple[str, str]]:
     return [(step.host, step.key.rsplit("/", 1)[1]) for step in decision.steps if step.verb is Verb.SETTINGS]
 
 
-def changed(prepared, decision: Plan) -> tuple[Step, ...]:
-    """Of all that is to be done, what changes settings."""
-    deeds = tuple(step for step in decision.steps if step.verb in {Verb.STORE_CONFIG, Verb.SETTINGS})
+def changed(prepared, decision: Plan, deeds=()) -> tuple[Step, ...]:
+    """The steps of these deeds, or of all that change settings."""
+    changes = (step for step in decision.steps if step.verb in {Verb.STORE_CONFIG, Verb.SETTINGS})
+    deeds = tuple(deeds) or tuple(changes)
     assert prepared.context is not None
     made = expand(prepared.context, prepared.recipe, Stage(deeds), ())
     return made.steps[len(prepared.recipe) :]
