@@ -88,6 +88,24 @@ def test_every_certificate_is_renewed_and_nothing_else_changes(site: SiteSpec) -
     assert "nothing to do" in ran(site, "apply")
 
 
+def test_a_control_plane_renews_by_itself_in_the_last_days(site: SiteSpec) -> None:
+    ran(site, "certs timer")
+    first = site.machines[0]
+    assert ssh.on(site, first, "systemctl is-enabled bundler-certs.timer").strip() == "enabled"
+    before = ends(site)
+    ssh.on(site, first, "systemctl start bundler-certs.service")
+    assert ends(site) == before  # a year is left
+    later = "sed -i 's/^days=.*/days=400/' /etc/bundler/certs-timed"  # as if its last days had come
+    ssh.on(site, first, f"{later} && systemctl start bundler-certs.service", timeout=400)
+    mine = [name for name in before if name.startswith(f"{first.address} ")]
+    after = ends(site)
+    assert [name for name in mine if after[name] <= before[name]] == []
+    ran(site, "certs timer --off")
+    gone = ssh.try_on(site, first, "ls /etc/bundler/certs-timed /etc/systemd/system/bundler-certs.timer")
+    assert gone.stdout == ""
+    assert "nothing to do" in ran(site, "apply")
+
+
 def describe(spec: SiteSpec, flag: str) -> None:
     """A site.yaml with another number of pods for a node, and one more flag of the API server."""
     text = product.clusterfile(spec).replace("failCgroupV1: false\n", "failCgroupV1: false\nmaxPods: 77\n")
