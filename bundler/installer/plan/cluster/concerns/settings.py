@@ -23,7 +23,7 @@ from bundler.installer.plan.cluster.verdict import Unsatisfied
 from bundler.installer.plan.cluster.view import Existence, View
 
 STORES: Final = {
-    "kubeadm-config": ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "cluster"),
+    "kubeadm-config": ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "cluster", "names"),
     "kubelet-config": ("kubelet",),
     "kube-proxy": ("kube-proxy",),
 }
