@@ -382,6 +382,7 @@ UNITS = (
     ("endpoint.service.j2", {"program": "/bin/true", "config": "/etc/e.cfg"}),
     ("vip.service.j2", {"program": "/bin/true", "config": "/etc/v.conf"}),
     ("registry.service.j2", {"config": "/etc/r.yml"}),
+    ("certs.service.j2", {"script": "/bin/true"}),
     ("endpoint.service.j2", {"program": "/usr/sbin/haproxy", "config": "/etc/e.cfg"}),
     ("vip.service.j2", {"program": "/usr/sbin/keepalived", "config": "/etc/v.conf"}),
 )
