@@ -10,18 +10,25 @@ import typer
 from bundler.core.errors import ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
-from bundler.installer.cli.operation_run import Request, operate
+from bundler.installer.cli.operation_run import Doing, Request, operate
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
 from bundler.installer.cli.typer_app import new_app
 from bundler.installer.operations import certificates as certs
+from bundler.installer.operations.certs_timer import timer_plan
 from bundler.installer.operations.reach import reached
+from bundler.installer.operations.session import Session
 from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.steps import Plan as Decided
+from bundler.installer.plan.steps import Plan
+from bundler.installer.run.loop import Ended
 from bundler.installer.site.clusterfile.read import read_file
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 ShowPlan = Annotated[bool, typer.Option("--plan", help="Show the steps and do nothing.")]
 Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
+
+Off = Annotated[bool, typer.Option("--off", help="No longer.")]
 
 certs_app = new_app(help="The cluster's certificates: what they are, new ones, another CA, a timer.")
 
@@ -79,6 +86,51 @@ def renew_command(  # noqa: PLR0913  (a command has as many parameters as option
         plan,
     )
     operate(request, Operation(Kind.RENEW, since=float(int(time.time()))))
+
+
+@certs_app.command("timer")
+def timer_command(  # noqa: PLR0913  (as above)
+    *,
+    clusterfile: Clusterfile,
+    off: Off = False,
+    plan: ShowPlan = False,
+    accept_new: AcceptNew = False,
+    ask_password: AskPassword = False,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    parallel: Parallel = 32,
+    log: Log = None,
+    verbose: Verbose = False,
+) -> None:
+    """Have every control plane renew its certificates by itself, in their last 30 days.
+
+    It also approves what the kubelets of the site ask for, which renew their own.
+    """
+
+    def show(session: Session) -> Plan:
+        return timer_plan(session, on=not off)
+
+    def do(session: Session, carry_out: Doing) -> Ended:
+        made = show(session)
+        session.whole.wait()
+        carry_out(made)
+        return Ended(Decided(None), 1)
+
+    request = Request(
+        "certs-timer",
+        clusterfile,
+        access(accept_new=accept_new, ask_password=ask_password),
+        opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key),
+        "nothing to do",
+        parallel,
+        log,
+        verbose,
+        plan,
+        show,
+        do,
+    )
+    operate(request, Operation(Kind.RENEW))
 
 
 def register(app: typer.Typer) -> None:

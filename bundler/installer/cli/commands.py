@@ -23,6 +23,7 @@ from bundler.installer.cli.progress import view
 from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, found, reported
 from bundler.installer.cli.restore_commands import register as register_restore
 from bundler.installer.cli.rollback_commands import register as register_rollback
+from bundler.installer.cli.readdress_command import register as register_readdress
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
@@ -326,5 +327,6 @@ register_snapshots(app)
 register_restore(app)
 register_certs(app)
 register_collect(app)
+register_readdress(app)
 register_explain(app)
 register_rollback(app)

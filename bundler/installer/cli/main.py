@@ -13,6 +13,7 @@ from bundler.core.errors import BundlerError, ExitCode, headed
 from bundler.core.terminal import mute, show
 
 COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "status", "collect")
+COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "certs", "readdress")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

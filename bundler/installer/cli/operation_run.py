@@ -17,18 +17,22 @@ from bundler.installer.plan.cluster.operation import Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.logfile import LogFile
+from bundler.installer.run.loop import Ended
 from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.transport.connect import Access
 from bundler.installer.trust.gate import Gate
 
+Doing = Callable[[Plan], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the command line asks for. name: of the command, which its log is called by.
 
-    nothing: what to say where nothing is to be done. only_plan: show the steps and do nothing.
+    nothing: what to say where nothing is to be done. only_plan: show what `planned` gives and do nothing.
+    do: the operation, handed what carries a plan's steps out.
     """
 
     name: str
@@ -40,7 +44,8 @@ class Request:
     log: Path | None = None
     verbose: bool = False
     only_plan: bool = False
-    prepare: Callable[[Session], None] = lambda _session: None
+    planned: Callable[[Session], Plan] = Session.plan
+    do: Callable[[Session, Doing], Ended] = carry_on
 
 
 def operate(request: Request, meant: Operation) -> None:
@@ -49,15 +54,14 @@ def operate(request: Request, meant: Operation) -> None:
         run_file(), request.clusterfile, request.access, request.gate,
         parallel=request.parallel, tell=say, alone=not request.only_plan, operation=meant,
     ) as session:  # fmt: skip
-        request.prepare(session)
         if request.only_plan:
-            put(sys.stdout, f"{_planned(session.plan())}\n")
+            put(sys.stdout, f"{_planned(request.planned(session))}\n")
             return
         report = Report(session.site)
         with contextlib.ExitStack() as logs:
             written = list[LogFile]()  # empty while nothing is done
 
-            def do(stage: Plan) -> None:
+            def carry_out(stage: Plan) -> None:
                 if not written:
                     path = sessions.log_path(request.log, f"{session.bundle.index.name}-{request.name}")
                     written.append(logs.enter_context(sessions.logged(session, path)))
@@ -65,7 +69,7 @@ def operate(request: Request, meant: Operation) -> None:
                 shown = view(detail=request.verbose)
                 sessions.carry_out(session, stage, written[0], shown, limits, report, Timeouts())
 
-            ended = carry_on(session, do)
+            ended = request.do(session, carry_out)
         if isinstance(ended.decision, Decided):
             for line in decision_view.lines(ended.decision):
                 say(line)

@@ -82,8 +82,8 @@ def _row(date: str, names: Mapping[str, list[str]], *, authority: bool, left: fl
     what = ", ".join(names) if len(names) <= 2 else f"{len(names)} kinds"
     advice = ""
     if left < WINDOW:
-        way = "certs rotate-ca" if authority else "the next apply, or: certs renew"
-        advice = f"; renewed by {way}"
+        leaf = "; renewed by the next apply, or: certs renew"
+        advice = "; no command of this version replaces a CA" if authority else leaf
     told = f"{days:,} days" if left > 0 else "expired"
     return f"{mark} {told:>10}  {date}  {kind} ({what})  {hosts}{advice}"
 

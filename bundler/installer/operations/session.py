@@ -331,16 +331,20 @@ def opened(  # noqa: PLR0913  (as many as a command has options)
 
 
 def beyond(site: Site, facts: Facts) -> tuple[Host, ...]:
-    """Hosts that the record has and the Clusterfile does not, with the login of its first control plane."""
+    """Hosts that the record has and the Clusterfile does not, with the login of its first control plane.
+
+    A machine that answers at another address is not looked for at its old one.
+    """
     record = newest(facts)
     if record is None:
         return ()
     known = {host.address for host in site.hosts}
+    here = {host.site.machine_id for host in facts.hosts.values() if host.site and host.site.machine_id}
     login = site.control_plane.login
     return tuple(
         Host(host.address, frozenset({host.role}), replace(login, fingerprint=""))
         for host in record.hosts
-        if host.address not in known and not host.gone
+        if host.address not in known and not host.gone and host.machine_id not in here
     )
 
 

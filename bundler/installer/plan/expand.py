@@ -173,7 +173,7 @@ def _settings(context: Context, deed: Deed) -> tuple[Step, ...]:
     if not isinstance(probe, RunsWith):
         raise BundlerError(f"{deed.key} names no settings", code=ExitCode.BUG)
     host = context.site.host(deed.host)
-    return settings(context, host, probe.component, deed.key, probe.digest, str(deed.because))
+    return settings(context, host, probe.component, deed.key, probe.digest, str(deed.because), deed.after)
 
 
 _ROLLS: Final[Mapping[Verb, Callable[[Context, Deed], tuple[Step, ...]]]] = {

@@ -45,9 +45,16 @@ def init_config(context: Context) -> str:
     return context.layers.dump(*cluster_documents(context).values())
 
 
-def cluster_config(context: Context, host: Host) -> str:
-    """The same for phases that one control plane goes through by itself, under its own name and address."""
-    return context.layers.dump(*cluster_documents(context, host).values())
+def cluster_config(context: Context, host: Host, *, peers: tuple[str, ...] = ()) -> str:
+    """The same for phases that one control plane goes through by itself, under its own name and address.
+
+    peers: further names of its etcd member's certificate.
+    """
+    documents = dict(cluster_documents(context, host))
+    if peers:
+        more = {"etcd": {"local": {"peerCertSANs": list(peers), "serverCertSANs": list(peers)}}}
+        documents["ClusterConfiguration"] = deep(documents["ClusterConfiguration"], more)
+    return context.layers.dump(*documents.values())
 
 
 def cluster_documents(context: Context, host: Host | None = None) -> Mapping[str, Document]:

@@ -38,10 +38,16 @@ def store_config(context: Context, name: str, digest: str, because: str) -> Step
 
 
 def settings(
-    context: Context, host: Host, component: str, key: str, digest: str, because: str
+    context: Context,
+    host: Host,
+    component: str,
+    key: str,
+    digest: str,
+    because: str,
+    after: tuple[str, ...] = (),
 ) -> tuple[Step, ...]:
     """key: under which the host's journal notes it once all is well; digest: of these settings."""
-    stored = tuple(
+    stored = after + tuple(
         ident(Phase.CONTROL_PLANE, context.primary.address, f"store-{name}")
         for name in ("kubeadm-config", "kubelet-config")
     )

@@ -23,7 +23,7 @@ from bundler.installer.plan.cluster.verdict import Unsatisfied
 from bundler.installer.plan.cluster.view import Existence, View
 
 STORES: Final = {
-    "kubeadm-config": ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "cluster"),
+    "kubeadm-config": ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "cluster", "names"),
     "kubelet-config": ("kubelet",),
     "kube-proxy": ("kube-proxy",),
 }
@@ -74,22 +74,34 @@ def _other(view: View, name: str) -> bool:
 
 
 def _roll_out(view: View) -> Iterator[Proposal]:
-    for address in view.addresses:
-        host = view.observed.host(address)
-        if host is None or view.leaving(address) or not view.joined(address):
+    """Control planes first: while an API server starts anew, no worker asks it for its configuration."""
+    here = [
+        address
+        for address in view.addresses
+        if view.observed.host(address) and not view.leaving(address) and view.joined(address)
+    ]
+    control = [address for address in here if view.is_control_plane(address)]
+    first = tuple(each for address in control for each in _of_host(view, address, ()))
+    yield from first
+    keys = tuple(step.key for each in first for step in each.steps)
+    for address in here:
+        if address not in control:
+            yield from _of_host(view, address, keys)
+
+
+def _of_host(view: View, address: str, after: tuple[str, ...]) -> Iterator[Proposal]:
+    host = view.observed.host(address)
+    for component in ON_HOSTS:
+        if host is None or component not in host.components:
             continue
-        for component in ON_HOSTS:
-            if component in host.components:
-                yield from _component(view, address, component)
-
-
-def _component(view: View, address: str, component: str) -> Iterator[Proposal]:
-    probe = wanted_of(view, address, component)
-    verdict = judge(probe, view.observed)
-    if isinstance(verdict, Unsatisfied):
-        inputs = dict(view.desired.settings.get(component, {}))
-        change = step(Verb.SETTINGS, address, verdict.because, probe, what=component, inputs=inputs)
-        yield proposal("settings", change, claims=budget(view, address))
+        probe = wanted_of(view, address, component)
+        verdict = judge(probe, view.observed)
+        if isinstance(verdict, Unsatisfied):
+            inputs = dict(view.desired.settings.get(component, {}))
+            change = step(
+                Verb.SETTINGS, address, verdict.because, probe, what=component, inputs=inputs, after=after
+            )
+            yield proposal("settings", change, claims=budget(view, address))
 
 
 def wanted_of(view: View, address: str, component: str) -> RunsWith:
