@@ -21,6 +21,7 @@ from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
     Clusterfile,
+    DeletePod,
     Gone,
     Keep,
     Parallel,
@@ -91,6 +92,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    delete_pod: DeletePod = None,
     max_failed: MaxFailed = 0,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
@@ -105,8 +107,9 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     meant = operation(
-        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
-    )
+        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, delete_pod=delete_pod,
+        max_failed=max_failed,
+    )  # fmt: skip
     with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
         with _reported(report, session.site) as told, contextlib.ExitStack() as logs:
             written = list[LogFile]()  # empty while nothing is done
@@ -154,6 +157,7 @@ def plan(  # noqa: PLR0913  (as above)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    delete_pod: DeletePod = None,
     max_failed: MaxFailed = 0,
     log: PlanLog = None,
     verbose: AllSteps = False,
@@ -165,7 +169,8 @@ def plan(  # noqa: PLR0913  (as above)
     with sessions.opened(
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or (),
         operation=operation(
-            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
+            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, delete_pod=delete_pod,
+            max_failed=max_failed,
         ),
     ) as session:  # fmt: skip
         with sessions.logged(session, log) if log else contextlib.nullcontext() as written:

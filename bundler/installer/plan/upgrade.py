@@ -140,10 +140,13 @@ def upgrade_control_plane(
     return (config, upgrade, settled)
 
 
-def upgrade_node(context: Context, host: Host, version: str, after: tuple[str, ...] = ()) -> tuple[Step, ...]:
+def upgrade_node(
+    context: Context, host: Host, version: str, after: tuple[str, ...] = (), *, delete: str = ""
+) -> tuple[Step, ...]:
     """Drain, let the kubelet run as another version, wait until the node is Ready, take the cordon off.
 
     Where it is the only node, nothing can move elsewhere: its pods stay while the kubelet restarts.
+    delete: pods that nothing recreates and somebody named.
     """
     name = node_name(context.of(host))
     row = _Row(context, host, after)
@@ -155,6 +158,7 @@ def upgrade_node(context: Context, host: Host, version: str, after: tuple[str, .
             "drain.sh",
             node=name,
             limit=str(DRAIN_LIMIT),
+            delete=delete,
         )
     row.own(
         f"the kubelet is to run as {version}",
