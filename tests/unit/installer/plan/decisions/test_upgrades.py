@@ -10,7 +10,8 @@ from bundler.installer.facts.observed import Certificate
 from bundler.installer.plan.cluster.hops import minor
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.steps import Verb
-from bundler.installer.site.desired import Desired, Versions
+from bundler.installer.site.desired import Desired, Piece, Versions
+from bundler.installer.site.expected import Journalled
 from tests.fakes.site.recipe import cp, desired, with_pieces, worker
 from tests.fakes.site.site import DAY, Site
 from tests.unit.installer.plan.decisions.kit import (
@@ -264,3 +265,16 @@ def test_a_budget_that_allows_a_drain_once_a_pod_is_back_is_waited_for() -> None
     site = built(wanted(1, 2))
     site.budgets = [Budget("shop/web", 2, 1), Budget("shop/none", 0, 1)]
     assert not rules(site, at("v1.37.2", controls=1))
+
+
+def test_apps_wait_until_kubernetes_is_upgraded() -> None:
+    site = built(wanted(3, 2))
+    aim = at("v1.37.2")
+    late = Piece("apps/x/ready", cp(1), "the app x", Journalled(), {"inputs": "2"}, late=True)
+    aim = replace(aim, pieces=(*aim.pieces, late))
+    made = plan(site, aim)
+    stages = [{step.key for step in stage.steps} for stage in (made.stage, *made.forecast) if stage]
+    last = max(n for n, keys in enumerate(stages) if any(key.startswith("upgrade-") for key in keys))
+    assert [n for n, keys in enumerate(stages) if late.key in keys] == [last + 1]
+    ran = done(site, aim)
+    assert ran.index(late.key) > max(n for n, key in enumerate(ran) if key.startswith("upgrade-"))
