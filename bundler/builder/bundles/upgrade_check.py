@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from bundler.builder.bundles.diff import Difference, Section
+from bundler.builder.bundles.diff import Difference
 from bundler.builder.charts.api_versions import removed_in
 
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
+_APP: Final = re.compile(r"(?:^|/)application/apps/([^/]+)/")
 _CGROUP_V2: Final = 35  # the minor from which on a kubelet refuses cgroup v1
 
 
@@ -152,11 +153,9 @@ def _restarts(old: Parts, new: Parts, difference: Difference) -> Iterator[str]:
         if old.etcd != new.etcd:
             yield f"etcd, one member after the other: {old.etcd} → {new.etcd}"
         yield "every kubelet; its node is drained before, where there is another one"
-    charts = sorted(
-        change.name.rpartition("/")[2] for change in difference.changes if change.section is Section.CHARTS
-    )
-    if charts:
-        yield f"apps, by Helm: {', '.join(charts)}"
+    apps = {found[1] for change in difference.changes if (found := _APP.search(change.name))}
+    if apps:
+        yield f"apps, behind Kubernetes: {', '.join(sorted(apps))}"
 
 
 def _arrow(old: Parts, new: Parts) -> str:
