@@ -17,6 +17,7 @@ from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.prune_commands import register as register_prune
 from bundler.installer.cli.rollback_commands import register as register_rollback
 from bundler.installer.cli.site_options import (
     AcceptNew,
@@ -339,3 +340,4 @@ register_content(app)
 register_hosts(app)
 register_explain(app)
 register_rollback(app)
+register_prune(app)

@@ -38,6 +38,7 @@ from bundler.installer.plan.decide import (
     prepare,
     rough_view,
 )
+from bundler.installer.plan.prune import listing
 from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.removed_apis import asked_for
 from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
@@ -209,6 +210,9 @@ class Session:
         """
         self.whole.wait()
         self.record()
+        index = self.bundle.index
+        keep = script("bundle-list.sh", name=f"{index.name} {index.version}")
+        self._on_control_planes(keep, [listing(index).encode()])
 
     def record(self, release: Release | None = None) -> None:
         """Note on every control plane which release the site has: this file's. Raises BundlerError (STEP)."""
