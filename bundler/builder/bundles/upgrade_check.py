@@ -4,17 +4,20 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from bundler.builder.bundles.diff import Difference
-from bundler.builder.charts.api_versions import removed_in
 
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
 _APP: Final = re.compile(r"(?:^|/)application/apps/([^/]+)/")
 _CGROUP_V2: Final = 35  # the minor from which on a kubelet refuses cgroup v1
+
+
+# From `policy/v1beta1` and a kind to the minor of Kubernetes that no longer has it; 0 for none.
+RemovedIn = Callable[[str, str], int]
 
 
 class Weight(StrEnum):
@@ -67,10 +70,10 @@ class Outcome:
         return min((each.weight for each in self.said), key=order.index, default=Weight.NOTE)
 
 
-def outcome(old: Parts, new: Parts, difference: Difference) -> Outcome:
+def outcome(old: Parts, new: Parts, difference: Difference, removed_in: RemovedIn) -> Outcome:
     """What becomes of a site that runs the old bundle."""
     order = list(Weight)
-    said = (*_versions(old, new), *_apis(new), *_crds(old, new), *_trust(old, new))
+    said = (*_versions(old, new), *_apis(new, removed_in), *_crds(old, new), *_trust(old, new))
     return Outcome(
         hops=_hops(old, new),
         restarts=tuple(_restarts(old, new, difference)),
@@ -117,7 +120,7 @@ def _versions(old: Parts, new: Parts) -> Iterator[Said]:
         yield Said(Weight.ERROR, "minor-skipped", text)
 
 
-def _apis(new: Parts) -> Iterator[Said]:
+def _apis(new: Parts, removed_in: RemovedIn) -> Iterator[Said]:
     """Of the new bundle's own apps; what else is in use only the site can say."""
     for kind, files in sorted(new.kinds.items()):
         group, _, name = kind.partition(" ")

@@ -256,8 +256,9 @@ def upgrade_check_command(old: opt.OldRun, new: opt.NewRun, *, as_json: opt.Diff
     """
     from bundler.builder.bundles import upgrade_render  # noqa: PLC0415  (only needed here)
     from bundler.builder.bundles.upgrade_files import checked  # noqa: PLC0415  (as above)
+    from bundler.builder.charts.api_versions import removed_in  # noqa: PLC0415  (as above)
 
-    made = checked(old, new)
+    made = checked(old, new, removed_in)
     render = upgrade_render.as_json if as_json else upgrade_render.as_text
     typer.echo(render(*made), nl=False)
     raise typer.Exit(upgrade_render.exit_code(made[2]))

@@ -9,6 +9,7 @@ from bundler.builder.bundles.diff import Difference, How, MemberChange, Section
 from bundler.builder.bundles.upgrade_check import Outcome, Parts, Weight, outcome
 from bundler.builder.bundles.upgrade_parts import _crds, _kinds
 from bundler.builder.bundles.upgrade_render import as_json, as_text, exit_code
+from bundler.builder.charts.api_versions import removed_in
 from bundler.core.errors import ExitCode
 
 OLD = Parts("shop", "2.1.0", "v1.36.3", "3.6.16-0", "2.4.2", "SHA256:a")
@@ -22,7 +23,7 @@ def difference(*names: str) -> Difference:
 
 
 def made(old: Parts = OLD, new: Parts = NEW, *names: str) -> Outcome:
-    return outcome(old, new, difference(*names))
+    return outcome(old, new, difference(*names), removed_in)
 
 
 def test_the_next_minor_is_one_hop_with_what_restarts_and_what_a_site_needs() -> None:
