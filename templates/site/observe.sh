@@ -72,6 +72,11 @@ if [ -e $conf ] && [ -x /usr/local/bin/kubectl ]; then
     tell stored
     # shellcheck disable=SC2016
     ask -n kube-system get configmaps -o go-template='{{range .items}}{{$n := .metadata.name}}{{if or (eq $n "kubeadm-config") (eq $n "kubelet-config") (eq $n "kube-proxy") (eq $n "coredns") (eq $n "bundler-record")}}{{with .metadata.annotations}}{{with index . "bundler/settings"}}{{$n}}{{"\t"}}@settings{{"\t"}}{{printf "%q" .}}{{"\n"}}{{end}}{{end}}{{range $k, $v := .data}}{{$n}}{{"\t"}}{{$k}}{{"\t"}}{{printf "%q" $v}}{{"\n"}}{{end}}{{end}}{{end}}'
+    # What an upgrade would stumble over: pods that nothing recreates, budgets that allow no drain.
+    tell bare
+    ask get pods -A -o go-template='{{range .items}}{{if not .metadata.ownerReferences}}{{if and (ne .status.phase "Succeeded") (ne .status.phase "Failed") .spec.nodeName}}{{.metadata.namespace}}/{{.metadata.name}}{{"\t"}}{{.spec.nodeName}}{{"\n"}}{{end}}{{end}}{{end}}'
+    tell budgets
+    ask get poddisruptionbudgets -A -o go-template='{{range .items}}{{if .status.expectedPods}}{{.metadata.namespace}}/{{.metadata.name}}{{"\t"}}{{.status.expectedPods}}{{"\t"}}{{.status.desiredHealthy}}{{"\n"}}{{end}}{{end}}'
     tell uid
     ask get namespace kube-system -o 'jsonpath={.metadata.uid}'
     echo

@@ -22,12 +22,14 @@ from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, found, reported
 from bundler.installer.cli.restore_commands import register as register_restore
+from bundler.installer.cli.prune_commands import register as register_prune
 from bundler.installer.cli.rollback_commands import register as register_rollback
 from bundler.installer.cli.readdress_command import register as register_readdress
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
     Clusterfile,
+    DeletePod,
     Gone,
     Keep,
     Parallel,
@@ -98,6 +100,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    delete_pod: DeletePod = None,
     max_failed: MaxFailed = 0,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
@@ -113,8 +116,9 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     meant = operation(
-        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
-    )
+        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, delete_pod=delete_pod,
+        max_failed=max_failed,
+    )  # fmt: skip
     with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
         with (
             reported(reports, session.site, session.bundle.index) as told,
@@ -167,6 +171,7 @@ def plan(  # noqa: PLR0913  (as above)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    delete_pod: DeletePod = None,
     max_failed: MaxFailed = 0,
     log: PlanLog = None,
     verbose: AllSteps = False,
@@ -178,7 +183,8 @@ def plan(  # noqa: PLR0913  (as above)
     with sessions.opened(
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or (),
         operation=operation(
-            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
+            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, delete_pod=delete_pod,
+            max_failed=max_failed,
         ),
     ) as session:  # fmt: skip
         with sessions.logged(session, log) if log else contextlib.nullcontext() as written:
@@ -330,3 +336,6 @@ register_collect(app)
 register_readdress(app)
 register_explain(app)
 register_rollback(app)
+register_explain(app)
+register_rollback(app)
+register_prune(app)

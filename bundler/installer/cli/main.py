@@ -14,6 +14,7 @@ from bundler.core.terminal import mute, show
 
 COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "status", "collect")
 COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "certs", "readdress")
+COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "rollback", "prune")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

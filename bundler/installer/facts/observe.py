@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bundler.installer.facts.api import ApiObservation, Cordon, Node
+from bundler.installer.facts.api import ApiObservation, Budget, Cordon, Node, Owner, Pod
 from bundler.installer.facts.certificates import certificates
 from bundler.installer.facts.etcd import EtcdObservation, Member
 from bundler.installer.facts.flat import flat_yaml
@@ -164,6 +164,8 @@ def api(sections: Sections) -> Seen[ApiObservation]:
             nodes=tuple(sorted((_node(line) for line in lines), key=lambda node: node.name)),
             stored=_digests(stored),
             record=record,
+            pods=tuple(_bare(line) for line in sections.get("bare", ())),
+            budgets=tuple(_budget(line) for line in sections.get("budgets", ())),
         )
     )
 
@@ -176,6 +178,16 @@ def _cordon(annotation: str) -> Cordon:
             return Cordon.MAINTENANCE
         case _:
             return Cordon.OURS
+
+
+def _bare(line: str) -> Pod:
+    name, _, node = line.partition("\t")
+    return Pod(name, node, Owner.NONE)
+
+
+def _budget(line: str) -> Budget:
+    name, pods, healthy = line.split("\t")
+    return Budget(name, int(pods), int(healthy))
 
 
 def _node(line: str) -> Node:

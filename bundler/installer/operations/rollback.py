@@ -118,6 +118,8 @@ class Rollback:
         self.session.keep(settled, found)
         back = settled.product(product)
         if back is not None:
+            for host in self.session.site.control_planes:
+                self.session.ask(host.address, script("bundle-again.sh", name=f"{product} {back.version}"))
             self.session.record(Release(product, back.version, self.session.verdict.release.key or UNSIGNED))
 
     def _record(self) -> Record:

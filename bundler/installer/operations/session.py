@@ -24,6 +24,7 @@ from bundler.installer.facts.seen import Present, Unknown
 from bundler.installer.operations.connecting import connect, doubt, excused
 from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.plan.cluster.decide import decide
+from bundler.installer.plan.cluster.hops import upgrading
 from bundler.installer.plan.cluster.intent import intend
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
@@ -37,7 +38,9 @@ from bundler.installer.plan.decide import (
     prepare,
     rough_view,
 )
+from bundler.installer.plan.prune import listing
 from bundler.installer.plan.refused import RefusedError
+from bundler.installer.plan.removed_apis import asked_for
 from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.actions import Captures, StepContext
@@ -52,7 +55,7 @@ from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.site_base import SiteBase, check_base
 from bundler.installer.run.timeouts import Timeouts
-from bundler.installer.scripts.render import load
+from bundler.installer.scripts.render import load, script
 from bundler.installer.site.clusterfile.read import read_file
 from bundler.installer.site.model import Host, Role, Site
 from bundler.installer.site.ranges import hosts
@@ -99,6 +102,7 @@ class Session:
     file: str = "site.yaml"
     kept_secrets: str = ""  # what a restored site had, in place of what its hosts keep
     supply: Callable[[MemberSource], MemberSource] = lambda bundle: bundle
+    said: list[str] = field(default_factory=list)  # warnings
 
     @property
     def title(self) -> str:
@@ -156,9 +160,22 @@ class Session:
         made = concrete(self.prepared, decision)
         if self.base is not None:
             check_base(made, self.bundle, self.base)
-        for warning in made.warnings:
-            say(f"warning: {warning}")
+        for warning in (*made.warnings, *self._removed_apis()):
+            if warning not in self.said:  # a run has several stages
+                self.said.append(warning)
+                say(f"warning: {warning}")
         return made
+
+    def _removed_apis(self) -> tuple[str, ...]:
+        """Before an upgrade, what clients would miss; that nobody can be asked is no reason to stop."""
+        if self.prepared is None or not upgrading(self.prepared.view):
+            return ()
+        lines: list[str] = []
+        asked = script("kubectl.sh", "removed-apis.sh")
+        for host in self.site.control_planes:
+            with contextlib.suppress(BundlerError):
+                lines += self.ask(host.address, asked).splitlines() if host.address in self.transports else ()
+        return asked_for(lines, self.prepared.contents.version)
 
     def observe(self) -> None:
         """Ask every host again."""
@@ -196,6 +213,9 @@ class Session:
         self.whole.wait()
         if self.operation.kind is not Kind.RENEW:  # which brings nothing of this file
             self.record()
+            index = self.bundle.index
+            keep = script("bundle-list.sh", name=f"{index.name} {index.version}")
+            self._on_control_planes(keep, [listing(index).encode()])
 
     def record(self, release: Release | None = None) -> None:
         """Note on every control plane which release the site has: this file's. Raises BundlerError (STEP)."""

@@ -91,7 +91,14 @@ def _observation(facts: HostFacts) -> HostObservation:
     old = facts.cgroup.value == "v1"
     if facts.site is not None:
         ours = facts.site.ours or (bool(facts.stamps) and not facts.foreign_cluster)
-        return replace(facts.site, addresses=addresses, cgroup_v1=old, packages=facts.packages, ours=ours)
+        return replace(
+            facts.site,
+            addresses=addresses,
+            cgroup_v1=old,
+            packages=facts.packages,
+            ours=ours,
+            disk_free=facts.disk_free,
+        )
     return HostObservation(
         address=facts.address,
         machine_id=facts.address,

@@ -110,7 +110,7 @@ def _own(  # noqa: PLR0911  (a case for each verb)
     match deed.verb:
         case Verb.LEAVE:
             after = told(context) if gone.is_control_plane else ()
-            return leave(context, gone, node=node, after=after)
+            return leave(context, gone, node=node, after=after, delete=_doomed(deed))
         case Verb.REMOVE_MEMBER:
             return leave(context, gone, node=context_node(deed, node), gone=True)
         case Verb.DELETE_NODE if gone.is_control_plane:
@@ -150,7 +150,13 @@ def _upgrade(context: Context, deed: Deed) -> tuple[Step, ...]:
     settled = ident(Phase.CONTROL_PLANE, host.address, "upgrade-settled")
     # What lifts the cordon of an earlier run must not lift that of this one.
     lifted = ident(Phase.NETWORK, primary, f"{Verb.UNCORDON.value}-{deed.subject}")
-    return upgrade_node(context, host, version, after=(settled, lifted, keep_id(host.address)))
+    behind = (settled, lifted, keep_id(host.address))
+    return upgrade_node(context, host, version, after=behind, delete=_doomed(deed))
+
+
+def _doomed(deed: Deed) -> str:
+    """Pods that a drain deletes, in the script's form."""
+    return deed.inputs.get("deleted", "").replace(",", "")
 
 
 def _certificates(context: Context, deed: Deed) -> tuple[Step, ...]:

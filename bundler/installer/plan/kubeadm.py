@@ -24,6 +24,9 @@ from bundler.installer.site.model import Host
 POD_SUBNET: Final = "100.64.0.0/10"
 SERVICE_SUBNET: Final = "10.96.0.0/16"
 
+# An API server that is to stop says so and serves on until the balancers, which ask each second, know.
+_FAREWELL: Final = "5s"
+
 _JOIN_TRACES: Final = (
     "Port-10250",
     "FileAvailable--etc-kubernetes-kubelet.conf",
@@ -212,8 +215,11 @@ def _cluster(context: Context) -> Document:
     env = {**context.contents.index.env, **context.site.env}
     shared = shared_address(context)
     names = {"apiServer": {"certSANs": [shared]}} if shared else {}
+    defaults = deep(cluster_defaults(context.contents.version), names)
+    if context.further:
+        defaults["apiServer"]["extraArgs"].append(argument("shutdown-delay-duration", _FAREWELL))
     return {
-        **deep(cluster_defaults(context.contents.version), names),
+        **defaults,
         "kubernetesVersion": context.contents.version.text,
         "clusterName": context.site.name,
         "controlPlaneEndpoint": f"{ENDPOINT}:{API_PORT}",

@@ -165,7 +165,10 @@ def _answers(spot: Spot, after: tuple[str, ...]) -> Await:
 
 
 def _runs(way: WayBack, spot: Spot, asked: Spot, after: tuple[str, ...]) -> Await:
-    script = templates.script("kubectl.sh", "node-runs.sh", node=spot.node, version=way.version)
+    fresh = ("rollback-fresh.sh",) if way.data else ()
+    script = templates.script(
+        "kubectl.sh", *fresh, "node-runs.sh", node=spot.node, version=way.version, keep=kept(way.version)
+    )
     return _await(spot, asked, "runs", f"{spot.node} to be Ready with {way.version}", after, script)
 
 

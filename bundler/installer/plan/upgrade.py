@@ -17,6 +17,7 @@ from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
 
 _CONFIG: Final = f"{paths.STATE}/upgrade.yml"
+_SNAPSHOT: Final = ("etcd.db", "etcd.keys")  # what etcd holds, and its keys to compare with later
 _STEADY: Final = 12  # seconds; a new kubelet starts its static pods anew within them
 _READY: Final = 300.0  # seconds from the kubelet's start to a Ready node
 # CreateJob: no node takes its Job while control planes refuse pods and workers are drained.
@@ -49,7 +50,6 @@ def kept(version: str) -> str:
 def snapshot(context: Context, version: str) -> tuple[Step, ...]:
     """What etcd holds, before anything of it changes, on every control plane; version: that runs now."""
     primary = context.primary.address
-    file = f"{kept(version)}/etcd.db"
     taken = Exec(
         id=_snapshot_id(primary),
         host=primary,
@@ -64,28 +64,30 @@ def snapshot(context: Context, version: str) -> tuple[Step, ...]:
     )
     copies = (
         Relay(
-            id=_snapshot_id(host.address),
+            id=_snapshot_id(host.address, name),
             host=host.address,
             phase=Phase.CONTROL_PLANE,
             reason="a snapshot that only one host has goes with that host",
             after=(taken.id, keep_id(host.address)),
             always_run=True,
             source=primary,
-            source_path=file,
-            path=file,
+            source_path=f"{kept(version)}/{name}",
+            path=f"{kept(version)}/{name}",
         )
         for host in context.further
+        for name in _SNAPSHOT
     )
     return (taken, *copies)
 
 
 def snapshot_ids(context: Context) -> tuple[str, ...]:
     """The steps of `snapshot`."""
-    return tuple(_snapshot_id(host.address) for host in context.site.control_planes)
+    copies = (_snapshot_id(host.address, name) for host in context.further for name in _SNAPSHOT)
+    return (_snapshot_id(context.primary.address), *copies)
 
 
-def _snapshot_id(host: str) -> str:
-    return ident(Phase.CONTROL_PLANE, host, "upgrade-snapshot")
+def _snapshot_id(host: str, name: str = "") -> str:
+    return ident(Phase.CONTROL_PLANE, host, f"upgrade-snapshot{name and '-'}{name.rpartition('.')[2]}")
 
 
 def upgrade_control_plane(
@@ -140,10 +142,13 @@ def upgrade_control_plane(
     return (config, upgrade, settled)
 
 
-def upgrade_node(context: Context, host: Host, version: str, after: tuple[str, ...] = ()) -> tuple[Step, ...]:
+def upgrade_node(
+    context: Context, host: Host, version: str, after: tuple[str, ...] = (), *, delete: str = ""
+) -> tuple[Step, ...]:
     """Drain, let the kubelet run as another version, wait until the node is Ready, take the cordon off.
 
     Where it is the only node, nothing can move elsewhere: its pods stay while the kubelet restarts.
+    delete: pods that nothing recreates and somebody named.
     """
     name = node_name(context.of(host))
     row = _Row(context, host, after)
@@ -155,6 +160,7 @@ def upgrade_node(context: Context, host: Host, version: str, after: tuple[str, .
             "drain.sh",
             node=name,
             limit=str(DRAIN_LIMIT),
+            delete=delete,
         )
     row.own(
         f"the kubelet is to run as {version}",

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from bundler.installer.facts import observe
-from bundler.installer.facts.api import Cordon
+from bundler.installer.facts.api import Cordon, Owner
 from bundler.installer.facts.observed import FileState, UnitState
 from bundler.installer.facts.seen import Absent, Present, Unknown
 from bundler.installer.site.record import Record
@@ -162,3 +162,18 @@ def test_stored_configuration_is_known_by_its_settings_until_somebody_changes_it
     assert isinstance(api, Present)
     found = api.value.stored["kubeadm-config"]
     assert found == stored or (not stored and found not in {"wanted", ours})
+
+
+def test_pods_that_nothing_recreates_and_budgets_are_read() -> None:
+    seen = observe.api(
+        {"nodes": ["answered"], "bare": ["default/debug\tnode-1"], "budgets": ["a/b\t2\t2", "a/c\t3\t2"]}
+    )
+    assert isinstance(seen, Present)
+    (pod,) = seen.value.pods
+    assert (pod.name, pod.node, pod.owner) == ("default/debug", "node-1", Owner.NONE)
+    assert [budget.allows_none for budget in seen.value.budgets] == [True, False]
+
+
+def test_versions_that_can_be_put_back_are_read_with_their_snapshots() -> None:
+    found = observe.host("h", "n", {"generations": [f"v1.36.3 {'a' * 64}", "v1.35.4"]}, {}, 0.0)
+    assert found.generations == {"v1.36.3": "a" * 64, "v1.35.4": ""}

@@ -147,3 +147,17 @@ def test_what_would_be_lost_is_counted_by_kind_without_what_nodes_write_all_the_
         "deleted configmaps 1",
         "volume pv-1",
     ]
+
+
+@pytest.mark.parametrize(("heard", "fresh"), [(1_000_000_031, True), (30, False), (25, False)])
+def test_a_node_counts_only_once_it_was_heard_of_since_the_restore(
+    host: Host, heard: int, *, fresh: bool
+) -> None:
+    host.keep.mkdir(parents=True)
+    (host.keep / "etcd.keys").write_text(
+        "/registry/leases/kube-node-lease/node-1 8 30\n/registry/pods/a/b 9 9\n"
+    )
+    kubectl = f"kubectl() {{ echo {heard}; }}\n"
+    script = templates.script("rollback-fresh.sh", node="node-1", keep=f"/var/lib/bundler/kept/{OLD}")
+    said = host.run(f"{kubectl}if (\n{script}) 2>/dev/null; then echo fresh; fi")
+    assert said == ("fresh\n" if fresh else "")

@@ -116,7 +116,7 @@ def versions(view: View) -> Iterator[Refusal]:
             f"refused to upgrade Kubernetes from {low} to {target}",
             view.desired.name,
             f"API servers go up one minor at a time; this file carries no {need}",
-            f"apply a .run with {need} first, or one built with KUBEVIA {need.removeprefix('v')}",
+            f"apply a .run with Kubernetes {need} first; the vendor has or builds it (KUBERNETES_VERSION)",
         )
 
 
