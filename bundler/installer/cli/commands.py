@@ -13,6 +13,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
+from bundler.installer.cli.check_commands import register as register_checks
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
@@ -90,6 +91,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    ignore: opt.Ignore = None,
     max_failed: MaxFailed = 0,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
@@ -104,8 +106,9 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     meant = operation(
-        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
-    )
+        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed,
+        ignore=ignore,
+    )  # fmt: skip
     with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
         with _reported(report, session.site) as told, contextlib.ExitStack() as logs:
             written = list[LogFile]()  # empty while nothing is done
@@ -153,6 +156,7 @@ def plan(  # noqa: PLR0913  (as above)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    ignore: opt.Ignore = None,
     max_failed: MaxFailed = 0,
     log: PlanLog = None,
     verbose: AllSteps = False,
@@ -164,7 +168,8 @@ def plan(  # noqa: PLR0913  (as above)
     with sessions.opened(
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or (),
         operation=operation(
-            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
+            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed,
+            ignore=ignore,
         ),
     ) as session:  # fmt: skip
         with sessions.logged(session, log) if log else contextlib.nullcontext() as written:
@@ -330,3 +335,4 @@ def _write_report(path: Path | None, text: str) -> None:
 
 register_content(app)
 register_hosts(app)
+register_checks(app)

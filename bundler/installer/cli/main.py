@@ -13,7 +13,7 @@ from typing import Final
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import mute, show
 
-COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl")
+COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "check")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

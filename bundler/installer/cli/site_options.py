@@ -46,6 +46,7 @@ def operation(
     replaced: list[str] | None,
     without: list[str] | None,
     max_failed: int = 0,
+    ignore: list[str] | None = None,
 ) -> Operation:
     """An `apply` with what the flags agree to."""
     consents = Consents(
@@ -55,6 +56,7 @@ def operation(
         replaced=frozenset(replaced or ()),
         without=frozenset(without or ()),
         max_failed=max_failed,
+        ignored=frozenset(ignore or ()),
     )
     return Operation(Kind.APPLY, consents)
 

@@ -307,7 +307,7 @@ def opened(  # noqa: PLR0913  (as many as a command has options)
                     facts = _with(facts, gather(found.transports, parallel=parallel), found.silent)
                     transports.update(found.transports)
                 base = _site_base(bundle, transports[first])
-                of = _fitting(bundle, facts.hosts[first].architecture)
+                of = fitting(bundle, facts.hosts[first].architecture)
                 hearing = Captures()
                 yield Session(
                     site, of, access, transports, facts, hearing, verdict, gate.allowed, whole, claim, base,
@@ -348,7 +348,7 @@ def _site_base(bundle: Bundle, control_plane: Transport) -> SiteBase | None:
     return base
 
 
-def _fitting(bundle: Bundle, architecture: str) -> Bundle:
+def fitting(bundle: Bundle, architecture: str) -> Bundle:
     """What of the file is for the hosts, not for this machine; preflight tells where nothing of it is."""
     platform = choose(bundle.platforms, architecture)
     return bundle if platform is None else bundle.of(platform)
