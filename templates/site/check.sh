@@ -15,6 +15,8 @@ whether() { # NAME TEST...
     if "$@"; then is "$name" yes; else is "$name" no; fi
 }
 asked=$(head -c 1048576)
+newline='
+'
 
 tell values
 is pid1 "$(cat /proc/1/comm 2>/dev/null)"
@@ -80,7 +82,8 @@ is wildcard "$(timeout 5 getent hosts bundler-check-of-names-1b2f 2>/dev/null | 
 is dns-ns $(($(date +%s%N) - start))
 
 tell sysctls
-for key in $keys; do [ ! -r "/proc/sys/$key" ] || is "$key" "$(tr '\t\n' '  ' <"/proc/sys/$key")"; done
+# shellcheck disable=SC2086
+(cd /proc/sys && grep -s . $keys /dev/null | tr '\t' ' ' | sed 's/:/ /')
 tell modules
 release=$(uname -r)
 for module in $modules; do
@@ -110,17 +113,33 @@ printf '%s\n' /sys/class/net/* | sed 's/.*\///' | head -n 500
 tell mounts
 grep -vE '^[^ ]+ /(proc|sys|dev|run|var/lib/(kubelet|containerd|docker|containers)/)[^ ]* ' /proc/mounts | head -n 300
 tell spaces
+# df has a line for each folder, in the order in which it was asked.
+named() {
+    read -r _
+    left=$there
+    while read -r line && [ -n "$left" ]; do
+        is "${left%%"$newline"*}" "$line"
+        left=${left#*"$newline"}
+    done
+}
 # shellcheck disable=SC2086
-for folder in $folders; do [ ! -d "$folder" ] || is "$folder" "$(timeout 5 df -Pk "$folder" 2>/dev/null | sed 1d)"; done
+there=$(for folder in $folders; do [ ! -d "$folder" ] || echo "$folder"; done)
+# shellcheck disable=SC2086
+timeout 5 df -Pk $there 2>/dev/null | named
 tell inodes
 # shellcheck disable=SC2086
-for folder in $folders; do [ ! -d "$folder" ] || is "$folder" "$(timeout 5 df -Pi "$folder" 2>/dev/null | sed 1d)"; done
+timeout 5 df -Pi $there 2>/dev/null | named
 tell interfaces
 for link in /sys/class/net/*; do
     name=${link##*/}
     case $name in lo | veth* | cni* | cali* | lxc* | docker* | flannel* | kube-*) continue ;; esac
-    read_of() { cat "$link/$1" 2>/dev/null || echo -; }
-    echo "$name $(read_of address) $(read_of mtu) $(read_of speed) $(read_of duplex) $(read_of operstate) $(read_of statistics/rx_packets) $(read_of statistics/rx_errors)"
+    line=$name
+    for field in address mtu speed duplex operstate statistics/rx_packets statistics/rx_errors; do
+        value=-
+        { read -r value <"$link/$field" || value=-; } 2>/dev/null
+        line="$line ${value:--}"
+    done
+    echo "$line"
 done | head -n 100
 tell routes
 brief ip -o -4 route show table main | head -n 500

@@ -21,8 +21,9 @@ def as_text(report: Report, again: str, *, detail: bool = False) -> str:
     lines = [_headline(report)]
     shown = [r for r in report.findings if detail or r.severity is not Severity.NOTE]
     wide = max((len(result.check.id) for result in shown), default=0)
+    column = min(_WIDEST, max((_width(result, report.hosts, detail=detail) for result in shown), default=0))
     for result in shown:
-        lines += _finding(result, wide, report.hosts, detail=detail)
+        lines += _finding(result, (wide, column), report.hosts, detail=detail)
     notes = len(report.of(Severity.NOTE))
     if notes and not detail:
         lines.append(f"{counted(notes, 'note')}: check -v")
@@ -47,19 +48,29 @@ def _headline(report: Report) -> str:
     )
 
 
-def _finding(result: Result, wide: int, total: int, *, detail: bool) -> Iterator[str]:
-    mark = _MARKS[result.severity]
+def _rows(result: Result, total: int, *, detail: bool) -> tuple[list[tuple[str, str]], int]:
+    """Where and what, by group; how many findings are left out."""
     groups = _groups(result)
     most = len(groups) if detail else _GROUPS
     rows = [(_where(faults, total), _value(faults[0], result)) for faults in groups[:most]]
-    column = min(max((len(where) for where, _ in rows), default=0), _WIDEST)
+    return rows, sum(len(faults) for faults in groups[most:])
+
+
+def _width(result: Result, total: int, *, detail: bool) -> int:
+    return max((len(where) for where, _ in _rows(result, total, detail=detail)[0]), default=0)
+
+
+def _finding(result: Result, columns: tuple[int, int], total: int, *, detail: bool) -> Iterator[str]:
+    mark = _MARKS[result.severity]
+    wide, column = columns
+    rows, left = _rows(result, total, detail=detail)
     indent = len(mark) + wide + 4
     for number, (where, value) in enumerate(rows):
         head = f"{mark}  {result.check.id:<{wide}}  " if not number else " " * indent
         yield from _wrapped(f"{head}{where:<{column}}  ", value, indent)
-    if left := sum(len(faults) for faults in groups[most:]):
+    if left:
         yield f"{' ' * indent}and {left} more (-v)"
-    first = groups[0][0]
+    first = _groups(result)[0][0]
     fix = first.fix or result.check.fix
     ignored = "; passed over (--ignore)" if result.ignored else ""
     text = f"{first.reason or result.check.reason}; {fix}{ignored}"

@@ -1,0 +1,94 @@
+"""A report as text, JSON and JUnit; nothing that a host says is obeyed."""
+
+import json
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+from bundler.installer.checks.export import as_json, as_junit
+from bundler.installer.checks.judge import judge
+from bundler.installer.checks.model import Report
+from bundler.installer.checks.table import as_text
+from bundler.installer.plan.vendor import VendorRules
+from tests.unit.installer.checks import kit
+from tests.unit.installer.checks.kit import ONE, TWO
+from tests.unit.installer.plan import kit as plans
+
+SITE = plans.site()
+EVIL = "</failure>]]>&\x00\x1b[31m<script>"
+
+
+def report(**changed: str) -> Report:
+    probes = {a: kit.values(SITE, a, swap=str(2 << 20)) for a in (ONE, TWO)}
+    probes[ONE] = kit.values(SITE, ONE, swap=str(2 << 20), static_name="golden", **changed)
+    return replace(judge(kit.scene(SITE, probes)), seconds=19.4)
+
+
+def test_as_text() -> None:
+    lines = as_text(report(), "./shop.run check --fix -f site.yaml").splitlines()
+    assert lines[0].startswith("trial: 1 error, 1 warning; ")
+    assert lines[0].endswith(" checks pass on 2 of 2 hosts (19 s, 2 links)")
+    assert lines[1:] == [
+        "✗ error    static-name  10.0.0.2  node-10-0-0-2 now, golden after a reboot",
+        "                        the node comes back as a stranger; hostnamectl set-hostname NAME",
+        "! warning  swap-on      all 2     2,048 MiB, must be off",
+        "                        memory limits do not hold; --fix turns it off and comments it out in",
+        "                        /etc/fstab",
+        "1 can be fixed: ./shop.run check --fix -f site.yaml   1 needs you.   Exit code 11 (PREFLIGHT)",
+    ]
+    assert all(len(line) <= 100 for line in lines)
+
+
+def test_a_site_that_is_well_in_one_line() -> None:
+    (line,) = as_text(judge(kit.scene(SITE)), "again").splitlines()
+    assert line.startswith("trial: well; ")
+
+
+def test_many_pairs_are_folded_by_where_they_begin() -> None:
+    of = plans.site(5)
+    probes = {ONE: kit.probe(of, ONE, links=kit.probe(of, ONE).links[:1])}
+    text = as_text(judge(kit.scene(of, probes), only=frozenset({"link-port"})), "again")
+    assert f"{ONE} → 10.0.0.4-7 (4)  port 10250 (kubelet): no answer within 12 s" in text
+
+
+def test_json_has_every_check() -> None:
+    data = json.loads(as_json(report()))
+    assert (data["schema"], data["site"], data["exit_code"]) == (1, "trial", 11)
+    by_id = {check["id"]: check for check in data["checks"]}
+    assert len(by_id) > 100
+    swap = by_id["swap-on"]
+    assert (swap["severity"], swap["state"], swap["fixable"], swap["limit"]) == (
+        "warning",
+        "found",
+        True,
+        "must be off",
+    )
+    assert [(f["where"], f["hosts"], f["value"]) for f in swap["findings"]] == [
+        (ONE, [ONE], "2,048 MiB"),
+        (TWO, [TWO], "2,048 MiB"),
+    ]
+    assert by_id["cpu-load"]["state"] == "passed"
+    assert by_id["node-ready"]["state"] == "not-looked-at"
+
+
+def test_junit_is_xml_whatever_hosts_say() -> None:
+    suite = ET.fromstring(as_junit(report(pid1=EVIL)))
+    cases = {case.attrib["name"]: case for case in suite}
+    assert suite.attrib["tests"] == str(len(cases))
+    assert suite.attrib["failures"] == "2"
+    failure = cases["init-system"].find("failure")
+    assert failure is not None and failure.text is not None
+    assert "</failure>]]>&\ufffd\ufffd[31m<script>" in failure.text
+    assert cases["swap-on"].find("failure") is None
+    assert cases["cpu-load"].find("skipped") is None
+    assert cases["node-ready"].find("skipped") is not None
+
+
+def test_what_is_ignored_fails_nothing_and_what_is_strict_does() -> None:
+    probes = {ONE: kit.values(SITE, ONE, static_name="golden")}
+    ignored = frozenset({"static-name"})
+    assert judge(kit.scene(SITE, probes)).failed
+    assert not judge(kit.scene(SITE, probes), ignored=ignored).failed
+    strict = VendorRules(strict=frozenset({"static-name"}))
+    assert judge(kit.scene(SITE, probes, rules=strict), ignored=ignored).failed
+    gentle = VendorRules(severities={"static-name": "warning"})
+    assert not judge(kit.scene(SITE, probes, rules=gentle)).failed
