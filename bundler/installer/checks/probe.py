@@ -12,7 +12,7 @@ from bundler.installer.checks.certificates import Expiry, expiry
 
 T = TypeVar("T")
 
-_MOST: Final = 1 << 62
+_MOST: Final = (1 << 64) - 1  # the kernel counts in 64 bits
 _LINES: Final = 4096  # of one section
 _TEXT: Final = 500  # characters kept of a value
 

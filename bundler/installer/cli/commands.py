@@ -15,6 +15,7 @@ from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.check_commands import register as register_checks
 from bundler.installer.cli.content_commands import register as register_content
+from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.site_options import (
@@ -336,3 +337,4 @@ def _write_report(path: Path | None, text: str) -> None:
 register_content(app)
 register_hosts(app)
 register_checks(app)
+register_explain(app)
