@@ -75,10 +75,9 @@ SYSCTLS = {
     "user/max_user_namespaces": "63535",
     "net/ipv4/ip_local_port_range": "32768 60999",
 }
-MODULES = {
-    name: "loadable"
-    for name in ("overlay", "br_netfilter", "nf_conntrack", "nf_tables", "ip_tables", "vxlan", "veth")
-}
+MODULES = dict.fromkeys(
+    ("overlay", "br_netfilter", "nf_conntrack", "nf_tables", "ip_tables", "vxlan", "veth"), "loadable"
+)
 
 
 def probe(of: Site, address: str, **changes: object) -> HostProbe:
@@ -105,7 +104,7 @@ def probe(of: Site, address: str, **changes: object) -> HostProbe:
             Mount("/dev/vda1", "/", "ext4", frozenset({"rw", "relatime"})),
             Mount("/dev/vdb1", "/var/lib/etcd", "ext4", frozenset({"rw", "relatime"})),
         ),
-        spaces={"/": Space("/", KIB_DISK, KIB_DISK // 2), "/tmp": Space("/", KIB_DISK, KIB_DISK // 2)},
+        spaces={"/": Space("/", KIB_DISK, KIB_DISK // 2), "/tmp": Space("/", KIB_DISK, KIB_DISK // 2)},  # noqa: S108  (a mount point)
         inodes={"/": Space("/", 1000, 900)},
         interfaces=(Interface("eth0", f"02:00:00:00:00:{number:0>2}", 1500, 10_000, "full", "up", 1000, 0),),
         routes=(("default", "eth0"), ("10.0.0.0/24", "eth0")),

@@ -7,7 +7,8 @@ import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.checks.ask import TIMEOUT, script
-from bundler.installer.checks.probe import Answer, Path as Way, UnmeasuredError, parse
+from bundler.installer.checks.probe import Answer, UnmeasuredError, parse
+from bundler.installer.checks.probe import Path as Way
 from bundler.installer.site.model import Host, Role
 from tests.unit.installer.fakes import private_transport
 
@@ -15,13 +16,13 @@ HERE = "127.0.0.1"
 
 
 def test_the_script_runs_here_and_leaves_nothing_behind() -> None:
-    before = set(os.listdir("/var/lib"))
+    before = set(Path("/var/lib").iterdir())
     transport = private_transport(HERE)
     host = Host(HERE, frozenset({Role.CONTROL_PLANE}))
     asked = f"link {HERE} 1 2\nblob {'0' * 64}\n".encode()
     outcome = transport.run(script(host), stdin=[asked], timeout=TIMEOUT)
     probe = parse(HERE, outcome.stdout)
-    assert set(os.listdir("/var/lib")) == before
+    assert set(Path("/var/lib").iterdir()) == before
     assert {(link.port, link.answer) for link in probe.links} == {(1, Answer.REFUSED), (2, Answer.REFUSED)}
     assert probe.sysctl("net/ipv4/ip_forward") in {0, 1}
     assert probe.number("load5") >= 0
@@ -29,7 +30,8 @@ def test_the_script_runs_here_and_leaves_nothing_behind() -> None:
     assert "/" in {mount.point for mount in probe.mounts}
     assert probe.spaces["/var/lib"].total > probe.spaces["/var/lib"].free > 0
     if os.access("/var/lib", os.W_OK):
-        assert len(probe.fsync) == 100 and all(0 < seconds < 60 for seconds in probe.fsync)
+        assert len(probe.fsync) == 100
+        assert all(0 < seconds < 60 for seconds in probe.fsync)
         assert probe.write
 
 
