@@ -5,7 +5,6 @@ import re
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
-from bundler.core.errors import ExitCode
 from bundler.installer.checks.model import Report, Result, Severity
 
 SCHEMA: Final = 1
@@ -22,7 +21,7 @@ def as_data(report: Report) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "site": report.site,
-        "exit_code": int(ExitCode.PREFLIGHT if report.failed else ExitCode.OK),
+        "exit_code": int(report.code),
         "hosts": report.hosts,
         "answered": report.answered,
         "links": report.links,

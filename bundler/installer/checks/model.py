@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from bundler.core.errors import BundlerError, Problem
+from bundler.core.errors import BundlerError, ExitCode, Problem
 from bundler.installer.checks.probe import HostProbe
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.plan.context import Context
@@ -15,7 +15,7 @@ from bundler.installer.site.model import Host, Site
 
 
 class Severity(StrEnum):
-    """How much a finding matters; only errors end with 11."""
+    """How much a finding matters: errors end with 11, warnings alone with 18, notes with 0."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -47,7 +47,6 @@ class Area(StrEnum):
 class Fix(StrEnum):
     """What --fix can do by itself, and `delete` takes back."""
 
-    MODULES = "modules"
     SYSCTL = "sysctl"
     SWAP = "swap"
     TIME = "time"
@@ -225,7 +224,15 @@ class Report:
     @property
     def failed(self) -> bool:
         """Whether an error counts."""
-        return any(result.faults and not result.ignored for result in self.of(Severity.ERROR))
+        return any(not result.ignored for result in self.of(Severity.ERROR))
+
+    @property
+    def code(self) -> ExitCode:
+        """PREFLIGHT for errors, FINDINGS for warnings alone; notes and what is ignored don't count."""
+        if self.failed:
+            return ExitCode.PREFLIGHT
+        warned = any(not result.ignored for result in self.of(Severity.WARNING))
+        return ExitCode.FINDINGS if warned else ExitCode.OK
 
 
 def listed(items: Iterable[str], most: int = 3) -> str:

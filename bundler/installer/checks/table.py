@@ -18,7 +18,7 @@ _GROUPS: Final = 6  # of one check; more end in a count
 
 def as_text(report: Report, again: str, *, detail: bool = False) -> str:
     """again: the command that fixes. detail: what passed and what could not be measured, too."""
-    lines = [_headline(report)]
+    lines = [headline(report)]
     shown = [r for r in report.findings if detail or r.severity is not Severity.NOTE]
     wide = max((len(result.check.id) for result in shown), default=0)
     column = min(_WIDEST, max((_width(result, report.hosts, detail=detail) for result in shown), default=0))
@@ -32,7 +32,8 @@ def as_text(report: Report, again: str, *, detail: bool = False) -> str:
     return "\n".join([*lines, *_end(report, again)])
 
 
-def _headline(report: Report) -> str:
+def headline(report: Report) -> str:
+    """The site, what was found, and how much was looked at, in one line."""
     errors, warnings = len(report.of(Severity.ERROR)), len(report.of(Severity.WARNING))
     counting = [r for r in report.results if r.counts]
     passed = sum(result.passed for result in counting)
@@ -128,8 +129,8 @@ def _end(report: Report, again: str) -> Iterator[str]:
         parts.append(f"{fixable} can be fixed: {again}")
     if rest := len(findings) - fixable:
         parts.append(f"{rest} need{'s' if rest == 1 else ''} you.")
-    if report.failed:
-        parts.append(f"Exit code {int(ExitCode.PREFLIGHT)} ({ExitCode.PREFLIGHT.name})")
+    if report.code is not ExitCode.OK:
+        parts.append(f"Exit code {int(report.code)} ({report.code.name})")
     if parts:
         yield "   ".join(parts)
 

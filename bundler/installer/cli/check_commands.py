@@ -9,6 +9,7 @@ import typer
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.checks.export import as_json, as_junit
+from bundler.installer.checks.html import as_html
 from bundler.installer.checks.judge import known
 from bundler.installer.checks.table import as_text
 from bundler.installer.cli import options as opt
@@ -25,6 +26,7 @@ Only = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a JUnit report, for CI systems.")]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one page.")]
 Detail = Annotated[bool, typer.Option("--verbose", "-v", help="Show notes, what passed, what is unknown.")]
 
 
@@ -41,6 +43,7 @@ def check_command(  # noqa: PLR0913  (a command has as many parameters as option
     ignore: opt.Ignore = None,
     json: AsJson = False,
     junit: Junit = None,
+    html: Html = None,
     verbose: Detail = False,
 ) -> None:
     """Look whether every host is fit, and change nothing."""
@@ -53,10 +56,11 @@ def check_command(  # noqa: PLR0913  (a command has as many parameters as option
         _refuse_unknown((*choice.only, *choice.ignored), session.rules)
         report, _ = session.look(choice)
     _write(junit, as_junit(report))
+    _write(html, as_html(report))
     again = f"{called()} check --fix -f {clusterfile}"
     put(sys.stdout, f"{as_json(report) if json else as_text(report, again, detail=verbose)}\n")
-    if report.failed:
-        raise typer.Exit(ExitCode.PREFLIGHT)
+    if report.code is not ExitCode.OK:
+        raise typer.Exit(report.code)
 
 
 def _refuse_unknown(words: tuple[str, ...], rules: VendorRules) -> None:

@@ -2,9 +2,14 @@
 
 import json
 from dataclasses import replace
+from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
+import pytest
+
+from bundler.core.errors import ExitCode
 from bundler.installer.checks.export import as_json, as_junit
+from bundler.installer.checks.html import as_html
 from bundler.installer.checks.judge import judge
 from bundler.installer.checks.model import Report
 from bundler.installer.checks.table import as_text
@@ -93,3 +98,58 @@ def test_what_is_ignored_fails_nothing_and_what_is_strict_does() -> None:
     assert judge(kit.scene(SITE, probes, rules=strict), ignored=ignored).failed
     gentle = VendorRules(severities={"static-name": "warning"})
     assert not judge(kit.scene(SITE, probes, rules=gentle)).failed
+
+
+class _Page(HTMLParser):
+    """What a browser would make of a page: elements and text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.loads: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.loads += [name for name, _ in attrs if name in {"src", "href"} or name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_a_page_shows_what_hosts_say_and_obeys_none_of_it() -> None:
+    page = _Page()
+    page.feed(as_html(report(pid1='"><script src=//x>' + EVIL + "<img src=x onerror=y>")))
+    assert '"><script src=//x></failure>]]>&' in page.text
+    assert not page.tags & {"script", "img", "failure", "link"}
+    assert page.loads == []
+    assert "\x1b" not in page.text
+    assert "swap-on" in page.text
+    assert "2,048 MiB" in page.text
+    assert "Exit code 11 (PREFLIGHT)" in page.text
+
+
+def test_a_page_of_a_site_that_is_well() -> None:
+    page = _Page()
+    page.feed(as_html(judge(kit.scene(SITE))))
+    assert "Nothing was found." in page.text
+    assert "Exit code 0 (OK)" in page.text
+
+
+@pytest.mark.parametrize(
+    ("changed", "ignored", "code"),
+    [
+        ({}, set(), ExitCode.OK),
+        ({"rotational": "1"}, set(), ExitCode.OK),  # a note
+        ({"swap": "4096"}, set(), ExitCode.FINDINGS),
+        ({"swap": "4096"}, {"swap-on"}, ExitCode.OK),
+        ({"swap": "4096", "pid1": "openrc"}, {"swap-on"}, ExitCode.PREFLIGHT),
+        ({"swap": "4096", "pid1": "openrc"}, {"init-system"}, ExitCode.FINDINGS),
+    ],
+)
+def test_the_exit_code_is_that_of_the_gravest_finding_that_counts(
+    changed: dict[str, str], ignored: set[str], code: ExitCode
+) -> None:
+    found = judge(kit.scene(SITE, {ONE: kit.values(SITE, ONE, **changed)}), ignored=frozenset(ignored))
+    assert found.code is code
+    assert json.loads(as_json(found))["exit_code"] == code
