@@ -58,7 +58,7 @@ is ext4-errors "$(cat /sys/fs/ext4/*/errors_count 2>/dev/null | sort -n | tail -
 is package-fault "$(has dpkg && brief dpkg --audit | head -n 1)"
 is package-lock "$(has fuser && brief fuser /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/rpm/.rpm.lock | tr -s ' ' | cut -c1-80)"
 whether node [ -e /etc/kubernetes/kubelet.conf ]
-whether ours [ -d /var/lib/bundler ]
+whether ours [ -e /var/lib/bundler/found/done ] # `check --fix` alone makes no node of it
 # Where another file would undo what is set at the next boot:
 is sysctl-after "$(grep -lsE '^ *net[./](ipv4[./](ip_forward|conf[./]all[./]forwarding)) *= *0' /etc/sysctl.conf /etc/sysctl.d/9[1-9]*.conf /etc/sysctl.d/[a-z]*.conf 2>/dev/null | head -n 3 | tr '\n' ' ')"
 is etcd-link "$(readlink /var/lib/etcd 2>/dev/null)"

@@ -12,12 +12,16 @@ from bundler.installer.checks.table import headline
 from bundler.installer.site.ranges import folded
 
 _STYLE: Final = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c1c1c }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
+body { color: #1c1c1c }
 h1 { font-size: 1.35rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100% }
-th, td { border-bottom: 1px solid #d5d5d5; padding: .35rem .6rem .35rem 0; text-align: left; vertical-align: top }
-td { overflow-wrap: anywhere } .id { font-family: ui-monospace, monospace; white-space: nowrap }
-.error { color: #a40000; font-weight: 600 } .warning { color: #8a5a00; font-weight: 600 } .note { color: #4a4a4a }
+th, td { border-bottom: 1px solid #d5d5d5; padding: .35rem .6rem .35rem 0 }
+th, td { text-align: left; vertical-align: top }
+td { overflow-wrap: anywhere }
+.id { font-family: ui-monospace, monospace; white-space: nowrap }
+.error { color: #a40000; font-weight: 600 }
+.warning { color: #8a5a00; font-weight: 600 } .note { color: #4a4a4a }
 .why { color: #4a4a4a } summary { cursor: pointer; margin-top: 1.5rem }
 @media print { details > * { display: revert } body { margin: 0; max-width: none } }
 """
@@ -68,7 +72,8 @@ def _rows(result: Result, severity: Severity) -> Iterable[str]:
     for (value, limit, reason, fix), places in groups.items():
         ignored = " (passed over)" if result.ignored else ""
         yield (
-            f'<tr><td class="{severity.value}">{severity.value}{ignored}<td class="id">{_text(result.check.id)}'
+            f'<tr><td class="{severity.value}">{severity.value}{ignored}'
+            f'<td class="id">{_text(result.check.id)}'
             f"<td>{_text(folded(places))}<td>{_text(value)}<td>{_text(limit)}"
             f'<td><span class="why">{_text(reason)}</span><br>{_text(fix)}'
         )

@@ -1,11 +1,12 @@
 """A report as a table for people: findings by severity, equal ones folded, what to do about each. Pure."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from bundler.core.errors import ExitCode
 from bundler.core.words import counted
+from bundler.installer.checks.fixes import Mended
 from bundler.installer.checks.model import Fault, Report, Result, Severity
 from bundler.installer.site.ranges import folded, hosts
 
@@ -30,6 +31,39 @@ def as_text(report: Report, again: str, *, detail: bool = False) -> str:
     lines += _unmeasured(report, detail=detail)
     lines += [f"✓ {r.check.id}: {r.check.title}" for r in report.results if detail and r.passed]
     return "\n".join([*lines, *_end(report, again)])
+
+
+def as_fixed(mended: Sequence[Mended], alone: Iterable[tuple[str, str, str]], after: Report) -> str:
+    """What --fix has done, what it left alone, and what is left to do."""
+    wide = max((len(each.check) for each in mended), default=0)
+    groups: dict[tuple[str, str, str, bool, str], list[str]] = {}
+    for each in mended:
+        if each.done or each.why:
+            key = (each.check, each.before, each.after, each.done, each.why)
+            groups.setdefault(key, []).append(each.where)
+    lines = []
+    for (check, before, now, done, why), places in groups.items():
+        head = f"{'✓' if done else '✗'} {check:<{wide}}  {_places(places, after.hosts)}  "
+        lines += _wrapped(head, f"{before} → {now}" if done else f"{before}: {why}", wide + 4)
+    left: dict[tuple[str, str], list[str]] = {}
+    for address, check, why in alone:
+        left.setdefault((check, why), []).append(address)
+    lines += [f"• {check}: {folded(places)} left alone: {why}" for (check, why), places in left.items()]
+    return "\n".join([*lines, *_left(after, undo=any(each.done for each in mended))])
+
+
+def _places(places: list[str], total: int) -> str:
+    return f"all {total}" if len(set(places)) == total > 1 else folded(places)
+
+
+def _left(after: Report, *, undo: bool) -> Iterator[str]:
+    names = [r.check.id for r in after.findings if r.severity is not Severity.NOTE and not r.ignored]
+    parts = [f"Left: {', '.join(names)}." if names else "Nothing is left."]
+    if undo:
+        parts.append("`delete` puts it back.")
+    if after.code is not ExitCode.OK:
+        parts.append(f"  Exit code {int(after.code)} ({after.code.name})")
+    yield " ".join(parts)
 
 
 def headline(report: Report) -> str:

@@ -9,13 +9,17 @@ import typer
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.checks.export import as_json, as_junit
+from bundler.installer.checks.fixes import Fixing, fixing, told
 from bundler.installer.checks.html import as_html
 from bundler.installer.checks.judge import known
-from bundler.installer.checks.table import as_text
+from bundler.installer.checks.model import Report, Scene
+from bundler.installer.checks.table import as_fixed, as_text
 from bundler.installer.cli import options as opt
+from bundler.installer.cli.progress import view
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, access
 from bundler.installer.cli.typer_app import called, run_file
 from bundler.installer.operations import check as checking
+from bundler.installer.operations.check import CheckSession, Choice
 from bundler.installer.operations.session import say
 from bundler.installer.plan.vendor import VendorRules
 
@@ -27,6 +31,7 @@ Only = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a JUnit report, for CI systems.")]
 Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one page.")]
+Mend = Annotated[bool, typer.Option("--fix", help="Do what is safe about findings, and look again.")]
 Detail = Annotated[bool, typer.Option("--verbose", "-v", help="Show notes, what passed, what is unknown.")]
 
 
@@ -41,26 +46,39 @@ def check_command(  # noqa: PLR0913  (a command has as many parameters as option
     parallel: Parallel = 100,
     only: Only = None,
     ignore: opt.Ignore = None,
+    fix: Mend = False,
     json: AsJson = False,
     junit: Junit = None,
     html: Html = None,
     verbose: Detail = False,
 ) -> None:
-    """Look whether every host is fit, and change nothing."""
+    """Look whether every host is fit; without --fix nothing changes."""
     found = access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
-    choice = checking.Choice(frozenset(only or ()), frozenset(ignore or ()))
+    choice = Choice(frozenset(only or ()), frozenset(ignore or ()))
     with checking.opened(
-        run_file(), clusterfile, found, gate, parallel=parallel, tell=say, run=called()
+        run_file(), clusterfile, found, gate, parallel=parallel, tell=say, run=called(), alone=fix
     ) as session:
         _refuse_unknown((*choice.only, *choice.ignored), session.rules)
-        report, _ = session.look(choice)
+        report, scene = session.look(choice)
+        text = as_text(report, f"{called()} check --fix -f {clusterfile}", detail=verbose)
+        if fix and (todo := fixing(scene, report)).plan.steps:
+            report, text = _fixed(session, choice, scene, report, todo)
     _write(junit, as_junit(report))
     _write(html, as_html(report))
-    again = f"{called()} check --fix -f {clusterfile}"
-    put(sys.stdout, f"{as_json(report) if json else as_text(report, again, detail=verbose)}\n")
+    put(sys.stdout, f"{as_json(report) if json else text}\n")
     if report.code is not ExitCode.OK:
         raise typer.Exit(report.code)
+
+
+def _fixed(
+    session: CheckSession, choice: Choice, scene: Scene, before: Report, todo: Fixing
+) -> tuple[Report, str]:
+    """Mend, and look again: the report of what is so now, and what has become of each finding."""
+    with view(detail=False) as sink:
+        lost = session.mend(todo.plan, sink)
+    after, _ = session.look(choice)
+    return after, as_fixed(told(before, after, lost, scene.limits), todo.alone, after)
 
 
 def _refuse_unknown(words: tuple[str, ...], rules: VendorRules) -> None:

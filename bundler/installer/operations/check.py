@@ -26,8 +26,12 @@ from bundler.installer.operations.checking import (
 from bundler.installer.operations.connecting import connect
 from bundler.installer.plan.steps import Plan
 from bundler.installer.plan.vendor import VendorRules
-from bundler.installer.run.execute import close_all
+from bundler.installer.run.actions import Captures, StepContext
+from bundler.installer.run.deliver import BundleSource
+from bundler.installer.run.events import Sink
+from bundler.installer.run.execute import Excused, close_all, execute
 from bundler.installer.run.hostlock import Claim, held
+from bundler.installer.scripts.render import load
 from bundler.installer.site.clusterfile.read import read_file
 from bundler.installer.site.model import Site
 from bundler.installer.site.ranges import hosts
@@ -81,6 +85,15 @@ class CheckSession:
         self.plan = found.plan
         report = judge(scene, ignored=choice.ignored, only=choice.only)
         return replace(report, seconds=time.monotonic() - began), scene
+
+    def mend(self, plan: Plan, sink: Sink) -> dict[str, str]:
+        """Carry out what --fix does; one host's failure stops no other. Why it failed, by host."""
+        context = StepContext(
+            BundleSource(self.bundle, None), self.claim.prelude() + load("ledger.sh"), Captures()
+        )
+        everyone = Excused(frozenset(self.transports), len(self.transports))
+        lost = execute(plan, self.transports, context, sink, excused=everyone)
+        return {address: error.why or error.what for address, error in lost.items()}
 
     def _judged(self, facts: Facts) -> Judged:
         key = self.verdict.release.key
