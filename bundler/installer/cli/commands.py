@@ -18,6 +18,7 @@ from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.rehearse_command import register as register_rehearsal
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
@@ -337,4 +338,5 @@ def _write_report(path: Path | None, text: str) -> None:
 register_content(app)
 register_hosts(app)
 register_checks(app)
+register_rehearsal(app)
 register_explain(app)

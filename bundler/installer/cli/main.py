@@ -13,7 +13,7 @@ from typing import Final
 from bundler.core.errors import BundlerError, ExitCode, headed
 from bundler.core.terminal import mute, show
 
-COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "check")
+COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "check", "rehearse")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
