@@ -215,13 +215,17 @@ tell mtu
 # -M is of iputils: the packet must not be cut.
 if has ping && ping -V 2>/dev/null | grep -q iputils; then
     printf '%s\n' "$asked" | sed -n 's/^link \([^ ]*\).*/\1/p' | head -n 200 | while read -r address; do
-        device=$(timeout 2 ip -o route get "$address" 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p')
-        mtu=$(cat "/sys/class/net/${device:-none}/mtu" 2>/dev/null) || continue
+        route=$(ip -o route get "$address" 2>/dev/null) || continue
+        device=${route#* dev }
+        { read -r mtu <"/sys/class/net/${device%% *}/mtu"; } 2>/dev/null || continue
         [ "$mtu" -le 9216 ] || mtu=9216
         (
-            answer=$(ping -n -q -c 2 -i 0.2 -W 1 -M 'do' -s $((mtu - 28)) "$address" 2>/dev/null | sed -n 's/.*transmitted, \([0-9]*\) .*/\1/p')
-            small=$(ping -n -q -c 1 -W 1 "$address" 2>/dev/null | sed -n 's/.*transmitted, \([0-9]*\) .*/\1/p')
-            echo "$address $mtu ${answer:-0} ${small:-0}"
+            large=0 small=1
+            for count in 1 2; do # a packet may get lost; where a large one comes back, a small one does, too
+                ping -n -q -c "$count" -i 0.2 -W 1 -M 'do' -s $((mtu - 28)) "$address" >/dev/null 2>&1 && large=1 && break
+            done
+            [ "$large" = 1 ] || ping -n -q -c 1 -W 1 "$address" >/dev/null 2>&1 || small=0
+            echo "$address $mtu $large $small"
         ) &
     done
     wait

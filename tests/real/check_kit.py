@@ -37,11 +37,6 @@ def make(
     return target
 
 
-def blob(name: str) -> str:
-    """The member that is an image's one blob."""
-    return f"images/blobs/sha256/{Digest.of(name.encode() * 100).hex}"
-
-
 def _index(blobs: dict[str, bytes]) -> Index:
     def image(name: str, data: bytes) -> Image:
         digest = Digest.of(data)

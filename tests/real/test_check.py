@@ -159,14 +159,6 @@ def test_what_is_missing_is_found_before_anybody_travels(
     assert said in ran.stdout
 
 
-def test_an_image_without_all_of_its_blobs(tmp_path: Path) -> None:
-    blob = check_kit.blob("etcd:3.6.5-0")
-    run = check_kit.make(tmp_path / "shop.run", without=frozenset({blob}))
-    ran = rehearsed(run, tmp_path)
-    assert ran.returncode == ExitCode.PREFLIGHT, ran.stdout + ran.stderr
-    assert "✗ image  shop: registry.k8s.io/etcd:3.6.5-0 lacks 1 of its 1 blobs" in ran.stdout
-
-
 def test_wrong_rules_are_found_with_their_line(tmp_path: Path) -> None:
     rules = b"limits:\n  etcd-fsinc: 5\nstrict: [no-such-check]\n"
     run = check_kit.make(tmp_path / "shop.run", files={"root/checks/site.yaml": rules})

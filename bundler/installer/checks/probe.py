@@ -76,7 +76,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Packets of the interface's own size that must not be cut: how many of two came back."""
+    """Whether (1, 0) a packet of the interface's own size came back uncut, and whether a small one did."""
 
     address: str
     mtu: int
@@ -278,7 +278,7 @@ def _link(line: str) -> Link:
 
 def _path(line: str) -> Path:
     address, mtu, large, small = line.split()
-    return Path(address, whole(mtu, most=1 << 24), whole(large, most=2), whole(small, most=2))
+    return Path(address, whole(mtu, most=1 << 24), whole(large, most=1), whole(small, most=1))
 
 
 def _neighbour(line: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from bundler.core.archive.bases import opened as open_bundle
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, Problems
+from bundler.installer.checks.forecast import forecast
 from bundler.installer.checks.judge import judge, rule_faults
 from bundler.installer.checks.model import Report, Scene
 from bundler.installer.facts.model import Facts
@@ -84,7 +85,8 @@ class CheckSession:
         scene = scene_of(self.site, answered, silent, found, facts, self.rules, speed)
         self.plan = found.plan
         report = judge(scene, ignored=choice.ignored, only=choice.only)
-        return replace(report, seconds=time.monotonic() - began), scene
+        took, foretold = time.monotonic() - began, forecast(found.plan, speed)
+        return replace(report, seconds=took, forecast=foretold), scene
 
     def mend(self, plan: Plan, sink: Sink) -> dict[str, str]:
         """Carry out what --fix does; one host's failure stops no other. Why it failed, by host."""

@@ -44,6 +44,11 @@ def rehearsal(
         site = read_file(clusterfile)
         for notice in site.notices:
             tell(f"note: {notice}")
+        if (needed := bundle.needs) is not None:
+            base = f"{needed.name} {needed.version}"
+            tell(
+                f"note: the file rests on {base}, which was not looked at: --base OLD.run, or the site has it"
+            )
         key = verdict.release.key
         platforms = tuple(bundle.of(platform) for platform in bundle.platforms) or (bundle,)
         runs = tuple(run for of in platforms for run in _of(of, site, key))

@@ -109,6 +109,11 @@ def _with(rules: VendorRules, document: Document, faults: list[Problem]) -> Vend
         for key in data
         if key not in known
     ]
+    faults += [
+        document.problem((key,), "checks-form", f"{key} must be a mapping")
+        for key in ("limits", "severities")
+        if not isinstance(data.get(key) or {}, dict)
+    ]
     return replace(
         rules,
         limits=changed(rules.limits, _numbers(document, data.get("limits") or {}, faults)),

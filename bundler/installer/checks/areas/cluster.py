@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from bundler.core.errors import Problem
 from bundler.core.words import counted
 from bundler.installer.checks.areas.build import ERROR, NOTE, WARNING, above, always, least, most
 from bundler.installer.checks.look import control_planes, each, nodes, whole
@@ -152,8 +153,15 @@ def _plane_node(seen: Seen) -> bool:
 
 
 def _refusals(scene: Scene) -> Looked:
-    faults = (Fault(each.location.file, each.message, fix=each.hint) for each in scene.refused)
-    return Looked(tuple(faults), 1)
+    """A refusal that is about several hosts is one finding on each."""
+    return Looked(tuple(fault for refusal in scene.refused for fault in _refusal(scene, refusal)), 1)
+
+
+def _refusal(scene: Scene, of: Problem) -> Iterator[Fault]:
+    places = of.location.file.split(", ")
+    known = set(places) <= set(scene.facts.hosts)
+    for place in places if known else (of.location.file,):
+        yield Fault(place, of.message, fix=of.hint, hosts=(place,) if known else ())
 
 
 def _external(scene: Scene) -> Iterator[Fault]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from bundler.installer.checks.areas.build import ERROR, NOTE, WARNING, always
 from bundler.installer.checks.look import each, whole
-from bundler.installer.checks.model import Area, Check, Fault, Look, Scene, Seen, listed
+from bundler.installer.checks.model import Area, Check, Fault, Look, Scene, Seen
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NO_UUIDS: Final = frozenset({"", "00000000-0000-0000-0000-000000000000", "not settable", "not specified"})
@@ -25,10 +25,9 @@ def _twice(value: Callable[[Seen], str]) -> Look:
         for seen in scene.hosts():
             if key := value(seen):
                 owners.setdefault(key, []).append(seen.address)
-        for hosts in owners.values():
+        for key, hosts in owners.items():
             for address in hosts if len(hosts) > 1 else ():
-                others = listed(other for other in hosts if other != address)
-                yield Fault(address, f"as {others}", hosts=(address,))
+                yield Fault(address, f"{len(hosts)} hosts have {key[:8]}…", hosts=(address,))
 
     return whole(survey)
 

@@ -112,7 +112,7 @@ def probe(of: Site, address: str, **changes: object) -> HostProbe:
         fsync=(0.001,) * 100,
         write=200.0,
         links=links,
-        paths=tuple(Path(each.address, 1500, 2, 1) for each in wanted(of).get(address, ())),
+        paths=tuple(Path(each.address, 1500, 1, 1) for each in wanted(of).get(address, ())),
         neighbours={},
         seconds=2.0,
     )

@@ -272,8 +272,12 @@ DAY = 86_400
 WIDE: list[tuple[str, Callable[[], Scene], list[tuple[str, str]]]] = [
     ("host-silent", lambda: silent(kit.scene()), [(TWO, "no answer timed out")]),
     ("copy-speed", lambda: kit.scene(speed={ONE: 3.2}), [(ONE, "3.2 MiB/s")]),
-    ("machine-id-twice", lambda: both(machine_id="a" * 32), [(ONE, f"as {TWO}"), (TWO, f"as {ONE}")]),
-    ("product-uuid-twice", lambda: both(uuid="u-1"), [(ONE, f"as {TWO}"), (TWO, f"as {ONE}")]),
+    (
+        "machine-id-twice",
+        lambda: both(machine_id="a" * 32),
+        [(each, "2 hosts have aaaaaaaa…") for each in (ONE, TWO)],
+    ),
+    ("product-uuid-twice", lambda: both(uuid="U-1"), [(each, "2 hosts have u-1…") for each in (ONE, TWO)]),
     ("product-uuid-twice", lambda: both(uuid="00000000-0000-0000-0000-000000000000"), []),
     ("quorum-even", lambda: kit.scene(plans.site(1, control_planes=2)), [("trial", "2 control planes")]),
     (
