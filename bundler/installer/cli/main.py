@@ -12,10 +12,6 @@ from collections.abc import Sequence
 from bundler.core.errors import BundlerError, ExitCode, headed
 from bundler.core.terminal import mute, show
 
-COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "status", "collect")
-COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "certs", "readdress")
-COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl", "rollback", "prune")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code (docs/exit-codes.md). The one place that renders errors."""

@@ -55,6 +55,7 @@ def operation(
     without: list[str] | None,
     delete_pod: list[str] | None = None,
     max_failed: int = 0,
+    ignore: list[str] | None = None,
 ) -> Operation:
     """An `apply` with what the flags agree to."""
     consents = Consents(
@@ -65,6 +66,7 @@ def operation(
         without=frozenset(without or ()),
         delete_pods=frozenset(delete_pod or ()),
         max_failed=max_failed,
+        ignored=frozenset(ignore or ()),
     )
     return Operation(Kind.APPLY, consents)
 

@@ -19,6 +19,7 @@ from bundler.installer.plan.versions import check_supported
 
 TREE: Final = "root"  # members below it are the staged tree
 KUBEADM_FILE: Final = f"{TREE}/etc/kubeadm.yml"
+RULES: Final = f"{TREE}/checks"  # the vendor's own checks and limits
 HELM_MEMBER: Final = "runtime/helm/libhelm_c.so"
 MAX_TEXT: Final = 4 << 20  # bytes of a manifest that the plan reads; larger ones are delivered unread
 
@@ -195,7 +196,7 @@ class Contents:
 
 
 def wanted_files(index: Index) -> tuple[str, ...]:
-    """Members whose contents `decide` reads: kubeadm's configuration and the plug-ins' manifests."""
+    """Members whose contents `decide` reads: kubeadm's configuration, plug-ins' manifests, checks."""
     contents = Contents(index, {})
     manifests = tuple(
         member.path
@@ -204,7 +205,8 @@ def wanted_files(index: Index) -> tuple[str, ...]:
         for member in contents.app_files(app)
         if member.path.endswith((".yaml", ".yml")) and member.size <= MAX_TEXT
     )
-    return ((KUBEADM_FILE,) if index.member(KUBEADM_FILE) else ()) + manifests
+    rules = tuple(member.path for member in contents.below(RULES) if member.path.endswith((".yaml", ".yml")))
+    return ((KUBEADM_FILE,) if index.member(KUBEADM_FILE) else ()) + manifests + rules
 
 
 def deliver(member: Member, path: str, mode: int | None = None) -> Delivery:

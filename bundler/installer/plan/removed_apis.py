@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from bundler.installer.plan.versions import KubernetesVersion
+from bundler.core.kubernetes_version import KubernetesVersion
 
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 _RELEASE: Final = re.compile(r"1\.(\d+)")
