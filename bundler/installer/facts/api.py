@@ -56,6 +56,20 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """A disruption budget. pods: that it covers; healthy: how many of them it wants healthy."""
+
+    name: str  # namespace/name
+    pods: int
+    healthy: int
+
+    @property
+    def allows_none(self) -> bool:
+        """Whether no drain ever gets past it: it wants all its pods healthy."""
+        return 0 < self.pods <= self.healthy
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A running app. digest: of what it was made from; missing and changed: its objects."""
 
@@ -82,6 +96,7 @@ class ApiObservation:
     stored: Mapping[str, str] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
     pods: tuple[Pod, ...] = ()
+    budgets: tuple[Budget, ...] = ()
     record: Seen[Record] = field(default_factory=Absent)
 
     def node(self, name: str) -> Node | None:

@@ -7,6 +7,8 @@ CONFIG: Final = "/etc/bundler"
 PROGRAMS: Final = "/usr/local/bin"
 UNITS: Final = "/etc/systemd/system"
 
+KEPT: Final = f"{STATE}/kept"  # what the versions before ran with: two generations, for a way back
+
 REGISTRY_STORE: Final = f"{STATE}/registry"
 REGISTRY_REPOSITORIES: Final = f"{REGISTRY_STORE}/docker/registry/v2/repositories"
 REGISTRY_BLOBS: Final = f"{REGISTRY_STORE}/docker/registry/v2/blobs/sha256"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.plan.versions import KubernetesVersion
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.installer.site.record import SCHEMA, Record
 from bundler.installer.site.record_json import from_json
 from bundler.installer.trust.product_version import is_older

@@ -384,6 +384,7 @@ UNITS = (
     ("registry.service.j2", {"config": "/etc/r.yml"}),
     ("snapshot.service.j2", {"script": "/bin/true"}),
     ("snapshot.timer.j2", {"every": "6h"}),
+    ("certs.service.j2", {"script": "/bin/true"}),
     ("endpoint.service.j2", {"program": "/usr/sbin/haproxy", "config": "/etc/e.cfg"}),
     ("vip.service.j2", {"program": "/usr/sbin/keepalived", "config": "/etc/v.conf"}),
 )
