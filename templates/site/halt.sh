@@ -10,7 +10,12 @@ name='labels."io.kubernetes.container.name"'
 container='labels."io.cri-containerd.kind"==container'
 system='labels."io.kubernetes.pod.namespace"==kube-system'
 # What containerd's tool warns of is not ours to say.
-listed() { timeout 30 ctr -n k8s.io containers ls -q "$@" 2>/dev/null; }
+listed() {
+    timeout 30 ctr -n k8s.io containers ls -q "$@" 2>/dev/null || {
+        echo "containerd does not tell which containers there are" >&2
+        return 1
+    }
+}
 end() { # FILTER...
     ids=$(listed "$@")
     [ -n "$ids" ] || return 0

@@ -14,7 +14,7 @@ from tests.site.spec import SiteSpec
 
 pytestmark = [pytest.mark.site, pytest.mark.rotating("day-after", kind="day-after")]
 
-SPEC = SiteSpec("sn", IPv4Network("10.77.24.0/24"), 2)
+SPEC = SiteSpec("dayafter", IPv4Network("10.79.216.0/24"), 2)
 _FILE = "--clusterfile site.yaml"
 _OBJECTS = 100
 _ETCD = "ps -e -o comm= | grep -cx etcd || :"
@@ -140,7 +140,7 @@ def test_a_snapshot_brings_back_the_same_machines_and_fresh_ones(backup: Path, r
     said = did(f"snapshot --to /root/backup --passphrase-file /root/phrase {_FILE}")
     assert "the trial restore passed" in said
     name = on_first("ls /root/backup").strip()
-    assert name.startswith("sn-")
+    assert name.startswith(f"{SPEC.name}-")
     on_first(f"cd /root/backup && head -c -100 {name} >cut && cp {name} altered")
     on_first("printf 'another word' | dd of=/root/backup/altered bs=1 seek=90000 conv=notrunc 2>/dev/null")
     for bad in ("cut", "altered"):
@@ -153,7 +153,7 @@ def test_a_snapshot_brings_back_the_same_machines_and_fresh_ones(backup: Path, r
     shown = did(f"{restore} --plan")
     assert "restore-etcd" in shown
     assert "1 ConfigMap" in shown
-    assert "--confirm sn" in did(restore, ExitCode.USAGE)
+    assert f"--confirm {SPEC.name}" in did(restore, ExitCode.USAGE)
     did(f"{restore} --confirm {SPEC.name}")
     assert objects() == before
     assert "later" not in product.kubectl(SPEC, "get configmaps -o name")

@@ -22,7 +22,7 @@ CLUSTER = (
         ("a power cut or a broken switch took a majority away", "hosts were lost for good"),
         (
             "power them on and run the same command: the data of the others is not touched",
-            "only if they are lost for good: `./product.run restore SNAPSHOT -f site.yaml`",
+            "only if they are lost for good: `./product.run restore --from SNAPSHOT -f site.yaml`",
         ),
         ExitCode.REFUSED,
     ),
@@ -41,7 +41,7 @@ CLUSTER = (
         "every control plane answers and none has etcd's data",
         ("the disks were replaced or wiped", "somebody ran `kubeadm reset` on all of them"),
         (
-            "with a snapshot: `./product.run restore SNAPSHOT -f site.yaml`",
+            "with a snapshot: `./product.run restore --from SNAPSHOT -f site.yaml`",
             "without one, to begin anew: `./product.run delete -f site.yaml`, then install",
         ),
         ExitCode.REFUSED,

@@ -193,7 +193,7 @@ CODES = (
         ("the API does not answer on any control plane, or etcd has no majority",),
         (
             "bring the control planes back that do not answer",
-            "if they are lost: `./product.run restore SNAPSHOT -f site.yaml`",
+            "if they are lost: `./product.run restore --from SNAPSHOT -f site.yaml`",
         ),
         ExitCode.DOWN,
     ),

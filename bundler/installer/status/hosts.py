@@ -122,6 +122,9 @@ def _node(look: Look, each: HostState, node: Node | None, seen: Condition | None
         yield Finding("node-not-ready", Severity.ERROR, text, (each.address,))
     if node.cordon is Cordon.PERSON:
         yield Finding("cordoned", Severity.NOTE, "by a person; left alone", (each.address,))
+    elif node.cordon is Cordon.MAINTENANCE:
+        text = f"takes no pods until: maintenance {each.address} --done"
+        yield Finding("maintenance", Severity.NOTE, text, (each.address,))
 
 
 def _units(look: Look, each: HostState, seen: Condition) -> Iterator[Finding]:

@@ -59,7 +59,8 @@ def _unknown(view: View, silent: list[str]) -> Refusal:
         f"refused to install: it could destroy a cluster on {view.desired.name}",
         "; ".join(f"{address}: {_why(view, address)}" for address in silent),
         f"{known}; unreachable is not absent",
-        "bring the host back and run the same command; if it is lost: {run} restore SNAPSHOT -f {file}",
+        "bring the host back and run the same command; if it is lost: "
+        "{run} restore --from SNAPSHOT -f {file}",
     )
 
 
@@ -70,7 +71,7 @@ def _quorum_lost(view: View, silent: list[str]) -> Refusal:
         f"{len(silent)} of {voters} control planes do not answer",
         "; ".join(f"{address}: {_why(view, address)}" for address in silent),
         f"etcd needs {majority(voters)} of {voters}; the data of those that are left is not touched",
-        "power them on and run the same command; if they are lost: {run} restore SNAPSHOT -f {file}",
+        "power them on and run the same command; if they are lost: {run} restore --from SNAPSHOT -f {file}",
     )
 
 
@@ -82,7 +83,7 @@ def _lost(view: View) -> Refusal:
         f"the cluster {view.desired.name} has lost its data",
         where,
         "every control plane answers, and none holds etcd data any more",
-        "{run} restore SNAPSHOT -f {file}; or, to give it up: {run} delete -f {file}",
+        "{run} restore --from SNAPSHOT -f {file}; or, to give it up: {run} delete -f {file}",
     )
 
 

@@ -140,7 +140,7 @@ def _no_quorum(view: View, leaver: Member, healthy: int, voters: int) -> Refusal
     down = [
         m.address for m in (view.etcd.voters if view.etcd else ()) if not m.healthy and m.address != address
     ]
-    fix = "{run} restore SNAPSHOT -f {file}"
+    fix = "{run} restore --from SNAPSHOT -f {file}"
     if down:
         fix = (
             f"bring {', '.join(down)} back; if lost, keep {address} and: {{run}} --gone {down[0]} -f {{file}}"
