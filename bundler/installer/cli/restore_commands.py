@@ -81,7 +81,7 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
             return
         if not yes:
             _ask(session.site.name, confirm)
-        report = Report(session.site)
+        report = Report(session.site, title=f"{session.site.name}: back from {source.name}")
         path = sessions.log_path(log, f"{session.bundle.index.name}-restore")
         with sessions.logged(session, path) as written:
             _carried_out(session, restore, written, report, timeouts, parallel=parallel, verbose=verbose)
