@@ -385,6 +385,7 @@ UNITS = (
     ("snapshot.service.j2", {"script": "/bin/true"}),
     ("snapshot.timer.j2", {"every": "6h"}),
     ("certs.service.j2", {"script": "/bin/true"}),
+    ("certs.timer.j2", {}),
     ("endpoint.service.j2", {"program": "/usr/sbin/haproxy", "config": "/etc/e.cfg"}),
     ("vip.service.j2", {"program": "/usr/sbin/keepalived", "config": "/etc/v.conf"}),
 )
