@@ -61,7 +61,7 @@ UPGRADES: Final = (
         ),
         (
             "a host that joined later: take it out of the site, go back, let it join again",
-            "otherwise restore a snapshot",
+            "otherwise: `./product.run restore --from FILE -f site.yaml`",
         ),
         ExitCode.REFUSED,
     ),
@@ -69,7 +69,7 @@ UPGRADES: Final = (
         "BND-NO-CLUSTER",
         "there is no cluster that could go back",
         ("the Clusterfile names other hosts", "the cluster was deleted, or never finished"),
-        ("look at how the site stands: `./product.run plan -f site.yaml`",),
+        ("look at how the site stands: `./product.run status -f site.yaml`",),
         ExitCode.REFUSED,
     ),
 )
