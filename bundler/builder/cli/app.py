@@ -252,6 +252,22 @@ def diff_command(old: opt.OldRun, new: opt.NewRun, *, as_json: opt.DiffJson = Fa
     raise typer.Exit(1 if difference.changes else ExitCode.OK)
 
 
+@app.command("upgrade-check")
+def upgrade_check_command(old: opt.OldRun, new: opt.NewRun, *, as_json: opt.DiffJson = False) -> None:
+    """Say what sites that run OLD go through when NEW comes, and what stands against it.
+
+    Ends with 0, with 18 where something has to be looked at, with 16 where sites would refuse NEW.
+    """
+    from bundler.builder.bundles import upgrade_render  # noqa: PLC0415  (only needed here)
+    from bundler.builder.bundles.upgrade_files import checked  # noqa: PLC0415  (as above)
+    from bundler.builder.charts.api_versions import removed_in  # noqa: PLC0415  (as above)
+
+    made = checked(old, new, removed_in)
+    render = upgrade_render.as_json if as_json else upgrade_render.as_text
+    typer.echo(render(*made), nl=False)
+    raise typer.Exit(upgrade_render.exit_code(made[2]))
+
+
 def _version(asked: bool) -> None:  # noqa: FBT001  (typer calls it with the flag's value)
     if asked:
         from bundler import __version__  # noqa: PLC0415  (only needed here)

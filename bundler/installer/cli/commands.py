@@ -13,16 +13,25 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
+from bundler.installer.cli.certs_commands import register as register_certs
+from bundler.installer.cli.check_commands import register as register_checks
 from bundler.installer.cli.collect_command import register as register_collect
 from bundler.installer.cli.content_commands import register as register_content
+from bundler.installer.cli.day_after_commands import register as register_day_after
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.prune_commands import register as register_prune
+from bundler.installer.cli.readdress_command import register as register_readdress
+from bundler.installer.cli.rehearse_command import register as register_rehearsal
 from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, found, reported
+from bundler.installer.cli.restore_commands import register as register_restore
+from bundler.installer.cli.rollback_commands import register as register_rollback
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
     Clusterfile,
+    DeletePod,
     Gone,
     Keep,
     Parallel,
@@ -32,6 +41,7 @@ from bundler.installer.cli.site_options import (
     operation,
 )
 from bundler.installer.cli.site_options import access as _access
+from bundler.installer.cli.snapshot_commands import register as register_snapshots
 from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
 from bundler.installer.operations import history
@@ -92,6 +102,8 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    delete_pod: DeletePod = None,
+    ignore: opt.Ignore = None,
     max_failed: MaxFailed = 0,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
@@ -107,8 +119,9 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     meant = operation(
-        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
-    )
+        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, delete_pod=delete_pod,
+        max_failed=max_failed, ignore=ignore,
+    )  # fmt: skip
     with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
         with (
             reported(reports, session.site, session.bundle.index) as told,
@@ -161,6 +174,8 @@ def plan(  # noqa: PLR0913  (as above)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    delete_pod: DeletePod = None,
+    ignore: opt.Ignore = None,
     max_failed: MaxFailed = 0,
     log: PlanLog = None,
     verbose: AllSteps = False,
@@ -172,7 +187,8 @@ def plan(  # noqa: PLR0913  (as above)
     with sessions.opened(
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or (),
         operation=operation(
-            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
+            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, delete_pod=delete_pod,
+            max_failed=max_failed, ignore=ignore,
         ),
     ) as session:  # fmt: skip
         with sessions.logged(session, log) if log else contextlib.nullcontext() as written:
@@ -316,5 +332,16 @@ def _confirm(session: Session) -> None:
 register_content(app)
 register_hosts(app)
 register_status(app)
+register_day_after(app)
+register_snapshots(app)
+register_restore(app)
+register_certs(app)
 register_collect(app)
+register_readdress(app)
+register_checks(app)
+register_rehearsal(app)
 register_explain(app)
+register_rollback(app)
+register_explain(app)
+register_rollback(app)
+register_prune(app)

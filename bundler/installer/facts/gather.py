@@ -74,6 +74,7 @@ tell conntrack; file=/proc/sys/net/netfilter/nf_conntrack_max
 tell kubernetes; for name in kubelet admin; do [ ! -e /etc/kubernetes/$name.conf ] || echo $name; done
 {load("etcd.sh")}
 {load("observe.sh")}
+{load("observe-certificates.sh")}
 tell end
 """
 
@@ -86,7 +87,7 @@ def gather(
 ) -> Facts:
     """Facts of every host. Raises BundlerError (HOST) that names every host that gave no answer."""
     started = clock()
-    asked = on_each({address: _asker(each, clock) for address, each in transports.items()}, parallel)
+    asked = on_each({address: asker(each, clock) for address, each in transports.items()}, parallel)
     return gathered(asked, started)
 
 
@@ -113,7 +114,9 @@ def _best(answers: Sequence[Seen[T]]) -> Seen[T]:
     return Absent()
 
 
-def _asker(transport: Transport, clock: Callable[[], float]) -> Callable[[], HostFacts]:
+def asker(transport: Transport, clock: Callable[[], float] = time.time) -> Callable[[], HostFacts]:
+    """Asks one host for its facts. Raises BundlerError (HOST)."""
+
     def ask() -> HostFacts:
         before = clock()
         outcome = transport.run(SCRIPT, timeout=_TIMEOUT)
