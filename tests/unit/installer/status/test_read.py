@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bundler.installer.facts.gather import sections
-from bundler.installer.plan.site_pki import renew
+from bundler.installer.plan.site_pki import SERVER_LIFETIME, renew
 from bundler.installer.scripts.render import script
 from bundler.installer.status import read
 from bundler.installer.status.condition import Contents, Disk, HelmRelease, PastRun, Pod, Unit, Workload
@@ -132,7 +132,7 @@ def test_certificates_are_read_from_files_and_from_kubeconfigs() -> None:
         ("/etc/kubernetes/admin.conf", True),
     ]
     assert found[0].not_after < found[1].not_after
-    assert found[0].not_after == pytest.approx(NOW.timestamp() + 825 * 86400, abs=7200)
+    assert found[0].not_after == pytest.approx((NOW + SERVER_LIFETIME).timestamp(), abs=7200)
 
 
 @pytest.mark.parametrize("cut", ["@@status-workloads", "answered\n@@status-workloads"])
