@@ -2,7 +2,7 @@
 # What `status` asks beyond a host's facts: units, disks, certificates, the registry, versions, earlier runs; on a control
 # plane also pods, workloads and Helm releases. It changes nothing and prints no secret: of files that hold a certificate
 # beside its key only the certificate is printed. `tell`, `ask`, state and conf are observe.sh's. Variables: port (of the
-# registry), store (of its repositories), manifests (apps made of manifests, NAME:NAMESPACE each).
+# registry), store (of its repositories), lock_folder, manifests (apps made of manifests, NAME:NAMESPACE each).
 tell status-units
 for unit in kubelet containerd bundler-registry bundler-endpoint bundler-vip; do
     systemctl show -p Id,LoadState,ActiveState,SubState,NRestarts,ActiveEnterTimestampMonotonic \
@@ -39,6 +39,12 @@ if [ -d "$store" ]; then
     fi
     find "$store" -path '*/_manifests/revisions/sha256/*/link' 2>/dev/null | sed -n 's|.*/sha256/\([0-9a-f]\{64\}\)/link$|has \1|p' |
         sort -u | head -n 20000
+fi
+tell status-holder
+# Who works on this host now: the process that the lock names is there and has it open. Nothing is locked to find out.
+if read -r _ pid who 2>/dev/null <"$lock_folder/lock" &&
+    [ "$(stat -L -c %i "/proc/$pid/fd/9" 2>/dev/null)" = "$(stat -c %i "$lock_folder/lock" 2>/dev/null)" ]; then
+    echo "$who"
 fi
 tell status-runs
 [ ! -f "$state/runs" ] || tail -n 20 "$state/runs"

@@ -11,6 +11,7 @@ from bundler.core.errors import ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.operation_run import Doing, Request, operate
+from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
 from bundler.installer.cli.typer_app import new_app
 from bundler.installer.operations import certificates as certs
@@ -68,6 +69,8 @@ def renew_command(  # noqa: PLR0913  (a command has as many parameters as option
     accept_new_key: opt.AcceptNewKey = False,
     parallel: Parallel = 32,
     log: Log = None,
+    report: ReportFile = None,
+    report_html: ReportHtml = None,
     verbose: Verbose = False,
 ) -> None:
     """Renew every certificate of the cluster now, kubelets included.
@@ -84,6 +87,7 @@ def renew_command(  # noqa: PLR0913  (a command has as many parameters as option
         log,
         verbose,
         plan,
+        reports=Reports(report, report_html),
     )
     operate(request, Operation(Kind.RENEW, since=float(int(time.time()))))
 

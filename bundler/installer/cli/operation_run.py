@@ -9,7 +9,9 @@ from pathlib import Path
 from bundler.core.terminal import show as put
 from bundler.installer.cli import decision_view, show
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.reports import NOWHERE, Reports, found, reported
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.operations import history
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.operations.site_run import carry_on
@@ -18,7 +20,6 @@ from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.logfile import LogFile
 from bundler.installer.run.loop import Ended
-from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.transport.connect import Access
@@ -46,6 +47,7 @@ class Request:
     only_plan: bool = False
     planned: Callable[[Session], Plan] = Session.plan
     do: Callable[[Session, Doing], Ended] = carry_on
+    reports: Reports = NOWHERE
 
 
 def operate(request: Request, meant: Operation) -> None:
@@ -57,8 +59,11 @@ def operate(request: Request, meant: Operation) -> None:
         if request.only_plan:
             put(sys.stdout, f"{_planned(request.planned(session))}\n")
             return
-        report = Report(session.site)
-        with contextlib.ExitStack() as logs:
+        with (
+            reported(request.reports, session.site, session.bundle.index) as report,
+            history.noted(session, request.name, report),
+            contextlib.ExitStack() as logs,
+        ):
             written = list[LogFile]()  # empty while nothing is done
 
             def carry_out(stage: Plan) -> None:
@@ -75,6 +80,8 @@ def operate(request: Request, meant: Operation) -> None:
                 say(line)
         if ended.stages:
             report.nodes = session.nodes()
+            found(report, ended.decision)
+            request.reports.write(report)
         put(sys.stdout, f"{report.as_text() if ended.stages else request.nothing}\n")
         sessions.check_lost(session)
 

@@ -12,6 +12,7 @@ from bundler.installer.cli import show
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.operations import history
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.plan.order import arrange
@@ -50,7 +51,7 @@ def prune_command(
             put(sys.stdout, f"{show.plan_text(steps)}\n")
             return
         report = Report(session.site)
-        with contextlib.ExitStack() as logs:
+        with history.noted(session, "prune", report), contextlib.ExitStack() as logs:
             path = sessions.log_path(None, f"{session.bundle.index.name}-prune")
             log = logs.enter_context(sessions.logged(session, path))
             limits = ScheduleLimits(total=parallel * 2)

@@ -7,6 +7,7 @@ import typer
 
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.operation_run import Doing, Request, operate
+from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Parallel, access
 from bundler.installer.operations.readdress import planned, readdress
 from bundler.installer.operations.session import Session
@@ -37,6 +38,8 @@ def readdress_command(  # noqa: PLR0913  (a command has as many parameters as op
     accept_new_key: opt.AcceptNewKey = False,
     parallel: Parallel = 32,
     log: Log = None,
+    report: ReportFile = None,
+    report_html: ReportHtml = None,
     verbose: Verbose = False,
 ) -> None:
     """Give a cluster the addresses that its machines have now; data, names and subnets stay.
@@ -63,6 +66,7 @@ def readdress_command(  # noqa: PLR0913  (a command has as many parameters as op
         plan,
         show,
         do,
+        reports=Reports(report, report_html),
     )
     operate(request, Operation(Kind.READDRESS))
 

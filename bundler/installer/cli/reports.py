@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -35,6 +35,9 @@ class Reports:
         """Write those that are wanted. Raises BundlerError (INPUT) where that is not possible."""
         _write(self.json, report.as_json)
         _write(self.html, lambda: as_html(report.as_data()))
+
+
+NOWHERE: Final = Reports()
 
 
 @contextlib.contextmanager

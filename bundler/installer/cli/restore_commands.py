@@ -10,10 +10,12 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, reported
 from bundler.installer.cli.show import plan_in_order
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
 from bundler.installer.cli.snapshot_commands import Log, PassPhraseFile, Verbose, pass_phrase
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.operations import history
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.restore import Restore
 from bundler.installer.operations.session import Session, say
@@ -59,6 +61,8 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
     parallel: Parallel = 32,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
+    report: ReportFile = None,
+    report_html: ReportHtml = None,
     verbose: Verbose = False,
 ) -> None:
     """Bring the cluster back from a snapshot, onto the same machines or fresh ones.
@@ -82,11 +86,17 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
         if not yes:
             _ask(session.site.name, confirm)
         report = Report(session.site, title=f"{session.site.name}: back from {source.name}")
+        reports = Reports(report, report_html)
         path = sessions.log_path(log, f"{session.bundle.index.name}-restore")
-        with sessions.logged(session, path) as written:
-            _carried_out(session, restore, written, report, timeouts, parallel=parallel, verbose=verbose)
-        report.nodes = session.nodes()
-        put(sys.stdout, f"{report.as_text()}\n")
+        with (
+            reported(reports, session.site, session.bundle.index) as told,
+            history.noted(session, "restore", told),
+            sessions.logged(session, path) as written,
+        ):
+            _carried_out(session, restore, written, told, timeouts, parallel=parallel, verbose=verbose)
+        told.nodes = session.nodes()
+        reports.write(told)
+        put(sys.stdout, f"{told.as_text()}\n")
 
 
 def _carried_out(

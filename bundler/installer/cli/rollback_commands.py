@@ -12,14 +12,15 @@ from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli import show
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, reported
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.operations import history
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.rollback import Rollback, prepare
 from bundler.installer.operations.session import say
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.steps import Plan
-from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.timeouts import Timeouts
 
@@ -39,6 +40,8 @@ def rollback_command(  # noqa: PLR0913  (a command has as many parameters as opt
     allow_unsigned: opt.AllowUnsigned = False,
     accept_new_key: opt.AcceptNewKey = False,
     parallel: Parallel = 32,
+    report: ReportFile = None,
+    report_html: ReportHtml = None,
     verbose: Verbose = False,
 ) -> None:
     """Go back to the version before the last upgrade.
@@ -56,18 +59,23 @@ def rollback_command(  # noqa: PLR0913  (a command has as many parameters as opt
             put(sys.stdout, f"{show.plan_text(going.plan)}\n")
             return
         _agree(going, yes=yes)
-        report = Report(session.site)
-        with contextlib.ExitStack() as logs:
+        reports = Reports(report, report_html)
+        with (
+            reported(reports, session.site, session.bundle.index) as told,
+            history.noted(session, "rollback", told),
+            contextlib.ExitStack() as logs,
+        ):
             path = sessions.log_path(None, f"{session.bundle.index.name}-rollback")
             log = logs.enter_context(sessions.logged(session, path))
 
             def act(steps: Plan) -> None:
                 limits = ScheduleLimits(total=parallel * 2)
-                sessions.carry_out(session, steps, log, view(detail=verbose), limits, report, Timeouts())
+                sessions.carry_out(session, steps, log, view(detail=verbose), limits, told, Timeouts())
 
             going.carry_out(act)
-        report.nodes = session.nodes()
-        put(sys.stdout, f"{report.as_text()}\n")
+        told.nodes = session.nodes()
+        reports.write(told)
+        put(sys.stdout, f"{told.as_text()}\n")
 
 
 def _tell(going: Rollback) -> None:

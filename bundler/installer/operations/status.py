@@ -22,7 +22,7 @@ from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.plan.cluster.steps import Decision
 from bundler.installer.plan.decide import rough_view
 from bundler.installer.run.actions import Captures
-from bundler.installer.run.hostlock import Claim
+from bundler.installer.run.hostlock import FOLDER, Claim
 from bundler.installer.scripts.render import script
 from bundler.installer.site.clusterfile.read import read_file
 from bundler.installer.site.model import Host, Site
@@ -148,6 +148,7 @@ def _question(site: Site, bundle: Bundle) -> Callable[[Transport], _Said]:
         "status.sh",
         port=str(site.registry.port),
         store=paths.REGISTRY_REPOSITORIES,
+        lock_folder=FOLDER,
         manifests=" ".join(
             f"{app.name}:{app.namespace}" for app in bundle.index.apps if app.kind is AppKind.KUBE
         ),

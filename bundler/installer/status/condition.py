@@ -134,3 +134,4 @@ class Condition:
     registry: RegistryStore | None = None
     runs: tuple[PastRun, ...] = ()
     contents: Contents | None = None
+    holder: str = ""  # the run that holds the host now

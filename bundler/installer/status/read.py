@@ -48,6 +48,7 @@ def condition(address: str, sections: Sections) -> Condition:
         registry=_registry(sections.get("status-registry", ())),
         runs=tuple(_runs(sections.get("status-runs", ()))),
         contents=_contents(sections),
+        holder=next(iter(sections.get("status-holder", ())), "")[:_LONGEST],
     )
 
 

@@ -183,20 +183,27 @@ def runs_part(look: Look) -> Judged:
     runs = runs_of(look)
     record = look.view.record
     unfinished = record.operation if record else ""
-    findings: tuple[Finding, ...] = ()
-    if unfinished:
-        text = f"the last run ({unfinished}) was not finished; go on: {look.again}"
-        findings = (
-            Finding("run-unfinished", Severity.WARNING, text, subject=look.site.name, value=unfinished),
-        )
+    findings = tuple(_under_way(look, unfinished))
+    grave = any(each.severity is not Severity.NOTE for each in findings)
     data = {"generation": record.generation if record else 0, "unfinished": unfinished}
-    state = State.FINDINGS if findings else State.WELL
+    state = State.FINDINGS if grave else State.WELL
     if not runs:
         known = f"generation {record.generation}" if record else "no run is known"
         return Judged(Part("last run", state, known, "", data), findings)
     last = runs[0]
     detail = f"{minute(last.ended)}, {last.by}, {lasting(last.seconds)}"
     return Judged(Part("last run", state, f"{last.operation}, {last.result}", detail, data), findings)
+
+
+def _under_way(look: Look, unfinished: str) -> Iterator[Finding]:
+    """A run that is at work, or one that was broken off."""
+    name = look.site.name
+    holder = next((seen.holder for seen in look.conditions.values() if seen.holder), "")
+    if holder:
+        yield Finding("run-under-way", Severity.NOTE, f"{holder} is at work", subject=name, value=unfinished)
+    elif unfinished:
+        text = f"the last run ({unfinished}) was not finished; go on: {look.again}"
+        yield Finding("run-unfinished", Severity.WARNING, text, subject=name, value=unfinished)
 
 
 def runs_of(look: Look) -> tuple[PastRun, ...]:

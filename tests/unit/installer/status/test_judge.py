@@ -272,6 +272,16 @@ def test_runs_the_newest_first_and_an_unfinished_one_is_found() -> None:
     assert (status.product, status.version, status.generation) == ("shop", "2.1.0", 7)
 
 
+def test_a_run_that_is_at_work_is_a_note_and_not_unfinished() -> None:
+    record = Record(
+        "s", "trial", 7, operation="apply", products=(Product("demo", "1"),), kubernetes="v1.34.4"
+    )
+    look = made.look(conditions={WORKER: {"holder": "ops@deploy1, process 7, since 2027-03-02 14:02:11 UTC"}})
+    status = judge(replace(look, view=replace(look.view, known=record)))
+    assert (only(status).id, only(status).severity) == ("run-under-way", Severity.NOTE)
+    assert only(status).text.startswith("ops@deploy1, process 7")
+
+
 def test_programs_get_the_documented_keys() -> None:
     told = json.loads(data.as_json(judge(made.look(conditions={WORKER: BROKEN[2][1]}))))
     assert (told["schema"], told["state"], told["exit_code"]) == (1, "findings", 18)

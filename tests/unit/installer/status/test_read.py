@@ -1,6 +1,7 @@
 """What status.sh prints is read; and the script prints no key, whatever lies beside a certificate."""
 
 import base64
+import os
 import random
 import subprocess
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bundler.installer.facts.gather import sections
-from bundler.installer.plan.site_pki import renew
+from bundler.installer.plan.site_pki import SERVER_LIFETIME, renew
 from bundler.installer.scripts.render import script
 from bundler.installer.status import read
 from bundler.installer.status.condition import Contents, Disk, HelmRelease, PastRun, Pod, Unit, Workload
@@ -131,7 +132,7 @@ def test_certificates_are_read_from_files_and_from_kubeconfigs() -> None:
         ("/etc/kubernetes/admin.conf", True),
     ]
     assert found[0].not_after < found[1].not_after
-    assert found[0].not_after == pytest.approx(NOW.timestamp() + 825 * 86400, abs=7200)
+    assert found[0].not_after == pytest.approx((NOW + SERVER_LIFETIME).timestamp(), abs=7200)
 
 
 @pytest.mark.parametrize("cut", ["@@status-workloads", "answered\n@@status-workloads"])
@@ -164,7 +165,11 @@ def test_the_script_prints_certificates_and_no_key(tmp_path: Path) -> None:
     (pki.parent / "admin.conf").write_text(
         f"users:\n- user:\n    client-certificate-data: {encoded}\n    client-key-data: {secret}\n"
     )
-    text = script("status.sh", port="5000", store=str(tmp_path / "none"), manifests="")
+    lock = tmp_path / "lock"
+    lock.mkdir()
+    (lock / "lock").write_text(f"token {os.getpid()} ops@deploy1, since yesterday\n")  # we don't have it open
+    text = script("status.sh", port="5000", store=str(tmp_path / "none"), manifests="", lock_folder=str(lock))
+
     for folder in ("/etc/kubernetes", "/var/lib/kubelet", "/etc/bundler"):
         text = type(text)(text.replace(folder, f"{tmp_path}{folder}"))
     head = f'tell() {{ echo "@@$1"; }}\nask() {{ false; }}\nstate={tmp_path}/state conf={tmp_path}/none\n'
@@ -176,8 +181,29 @@ def test_the_script_prints_certificates_and_no_key(tmp_path: Path) -> None:
         "/etc/kubernetes/admin.conf",
     ]
     assert "PRIVATE" not in ran.stdout
+    assert "token" not in ran.stdout
+    assert found.holder == ""
     assert secret[:60] not in ran.stdout
     assert "@@status-end" in ran.stdout
+
+
+def test_who_holds_the_host_is_told_while_the_lock_is_open(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    made = script("status.sh", port="1", store="/none", manifests="", lock_folder=str(tmp_path))
+    head = f'tell() {{ echo "@@$1"; }}\nask() {{ false; }}\nstate={tmp_path}/state conf={tmp_path}/none\n'
+    hold = f'exec 9<>"{lock}"; echo "token $$ ops@deploy1, since now" >{lock}; echo; read _'
+    with subprocess.Popen(
+        ["sh", "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holding:
+        assert holding.stdout is not None
+        holding.stdout.readline()
+        held = subprocess.run(
+            ["sh", "-c", head + made], capture_output=True, text=True, timeout=60, check=False
+        )
+        holding.communicate("\n", timeout=20)
+    after = subprocess.run(["sh", "-c", head + made], capture_output=True, text=True, timeout=60, check=False)
+    assert read.condition("h", sections(held.stdout)).holder == "ops@deploy1, since now"
+    assert read.condition("h", sections(after.stdout)).holder == ""
 
 
 def test_no_answer_of_a_host_breaks_the_reading() -> None:
