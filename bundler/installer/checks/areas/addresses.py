@@ -10,15 +10,6 @@ from bundler.installer.checks.look import each, whole
 from bundler.installer.checks.model import Area, Check, Fault, Scene, Seen, listed
 
 
-def _device(seen: Seen) -> str:
-    """The interface that has the Clusterfile's address."""
-    for text in seen.facts.networks:
-        name, _, address = text.partition(" ")
-        if address.partition("/")[0] == seen.address:
-            return name.partition("@")[0]
-    return ""
-
-
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -28,7 +19,7 @@ def _is_address(text: str) -> bool:
 
 
 def _missing(seen: Seen) -> str:
-    if not _is_address(seen.address) or seen.address in seen.facts.addresses or _device(seen):
+    if not _is_address(seen.address) or seen.address in seen.facts.addresses or seen.device:
         return ""
     if ipaddress.ip_address(seen.address).is_loopback:
         return ""
@@ -66,7 +57,7 @@ def _impostors(scene: Scene) -> Iterator[Fault]:
 def _macs(scene: Scene) -> Iterator[Fault]:
     owners: dict[str, list[str]] = {}
     for seen in scene.hosts():
-        name = _device(seen)
+        name = seen.device
         for link in seen.probe.interfaces:
             if link.name == name and link.mac not in {"-", "00:00:00:00:00:00"}:
                 owners.setdefault(link.mac.lower(), []).append(seen.address)

@@ -13,17 +13,8 @@ from bundler.installer.checks.probe import Interface, UnmeasuredError
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def _device(seen: Seen) -> str:
-    """The interface that has the Clusterfile's address."""
-    for text in seen.facts.networks:
-        name, _, address = text.partition(" ")
-        if address.partition("/")[0] == seen.address:
-            return name.partition("@")[0]
-    return ""
-
-
 def _interface(seen: Seen) -> Interface:
-    name = _device(seen)
+    name = seen.device
     found = next((each for each in seen.probe.interfaces if each.name == name), None)
     if found is None:
         raise UnmeasuredError(f"no interface has {seen.address}")
@@ -42,7 +33,7 @@ def _mtu(seen: Seen) -> str:
 def _mtus(scene: Scene) -> Iterator[Fault]:
     found: dict[str, int] = {}
     for seen in scene.hosts():
-        name = _device(seen)
+        name = seen.device
         for link in seen.probe.interfaces:
             if link.name == name:
                 found[seen.address] = link.mtu
