@@ -35,6 +35,14 @@ Without = Annotated[
     list[str] | None,
     typer.Option("--without", metavar="HOST", help="Work without this host, which does not answer."),
 ]
+DeletePod = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--delete-pod",
+        metavar="NAMESPACE/NAME",
+        help="A drain may delete this pod, which nothing recreates. May be repeated.",
+    ),
+]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave files of ours that somebody changed as they are.")]
 
 
@@ -45,6 +53,7 @@ def operation(
     gone: list[str] | None,
     replaced: list[str] | None,
     without: list[str] | None,
+    delete_pod: list[str] | None = None,
     max_failed: int = 0,
     ignore: list[str] | None = None,
 ) -> Operation:
@@ -55,6 +64,7 @@ def operation(
         gone=frozenset(gone or ()),
         replaced=frozenset(replaced or ()),
         without=frozenset(without or ()),
+        delete_pods=frozenset(delete_pod or ()),
         max_failed=max_failed,
         ignored=frozenset(ignore or ()),
     )

@@ -24,6 +24,7 @@ from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
+from bundler.installer.plan.endpoint_left import left_steps
 from bundler.installer.plan.expand import expand, mark
 from bundler.installer.plan.host import host_steps
 from bundler.installer.plan.ids import Ids
@@ -48,6 +49,7 @@ from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.stale import stale_steps
 from bundler.installer.plan.steps import Plan, Step
 from bundler.installer.plan.time_service import time_steps
+from bundler.installer.plan.timed_snapshots import timed_snapshot_steps
 from bundler.installer.plan.vendor import vendor_rules
 from bundler.installer.plan.vip import vip_free, vip_steps
 from bundler.installer.site.desired import Desired
@@ -168,10 +170,12 @@ def producers(context: Context) -> tuple[Step, ...]:
         *host_steps(context),
         *package_steps(context),
         *time_steps(context),
+        *timed_snapshot_steps(context),
         *runtime_steps(context),
         *registry_steps(context),
         *endpoint_steps(context),
         *vip_steps(context),
+        *left_steps(context),
         *control_plane_steps(context),
         *worker_steps(context),
         *network_steps(context),

@@ -49,7 +49,8 @@ class Consents:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What is to happen."""
+    """What is to happen. since: when it was asked for, in seconds since the epoch; for what is done anew."""
 
     kind: Kind = Kind.APPLY
     consents: Consents = Consents()
+    since: float = 0.0
