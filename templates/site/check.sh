@@ -193,7 +193,7 @@ if has bash; then
     printf '%s\n' "$asked" | grep '^link ' | head -n 2000 | timeout 12 bash -c '
         try() {
             begun=${EPOCHREALTIME/./}
-            said=$( (exec 3<>"/dev/tcp/$1/$2") 2>&1) && what=open || case $said in
+            said=$({ exec 3<>"/dev/tcp/$1/$2"; } 2>&1) && what=open || case $said in
             *refused*) what=refused ;;
             *"No route"* | *prohibited* | *unreachable*) what=blocked ;;
             *) what=failed ;;

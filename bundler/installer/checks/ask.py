@@ -3,8 +3,9 @@
 from typing import Final
 
 from bundler.installer.checks.areas.disks import FOLDERS
-from bundler.installer.checks.areas.kernel import KEYS, MODULES
+from bundler.installer.checks.areas.kernel import MODULES
 from bundler.installer.checks.areas.leftovers import TRACES
+from bundler.installer.checks.areas.sysctls import KEYS
 from bundler.installer.checks.catalogue import UNITS
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host

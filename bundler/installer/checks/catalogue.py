@@ -4,10 +4,12 @@ from typing import Final
 
 from bundler.installer.checks.areas import (
     access,
+    addresses,
     between,
     clocks,
     cluster,
     disks,
+    hardware,
     identity,
     kernel,
     leftovers,
@@ -15,13 +17,15 @@ from bundler.installer.checks.areas import (
     network,
     required,
     security,
+    sysctls,
     system,
+    upkeep,
 )
 from bundler.installer.checks.model import Area, Check
 
 _MODULES: Final = (
-    *(access, system, disks, clocks, network, between, names, security, kernel, leftovers, identity),
-    cluster,
+    *(access, system, hardware, disks, clocks, network, addresses, between, names, security),
+    *(kernel, sysctls, leftovers, identity, cluster, upkeep),
 )
 _ALL: Final[tuple[Check, ...]] = (
     *required.CHECKS,

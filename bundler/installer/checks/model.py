@@ -111,6 +111,15 @@ class Seen:
         return self.host.address
 
     @property
+    def device(self) -> str:
+        """The interface that has the Clusterfile's address, "" where none has."""
+        for text in self.facts.networks:
+            name, _, address = text.partition(" ")
+            if address.partition("/")[0] == self.address:
+                return name.partition("@")[0]
+        return ""
+
+    @property
     def ours(self) -> bool:
         """Whether this product has worked here: what looks like leftovers is then its own."""
         return self.probe.says("ours") == "yes" or bool(self.facts.stamps)

@@ -1,0 +1,65 @@
+"""What `check.sh` finds on a network of its own: open, refusing, forbidden and silent ports."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bundler.installer.checks.ask import script
+from bundler.installer.checks.probe import Answer, parse
+from bundler.installer.site.model import Host, Role
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not all(shutil.which(name) for name in ("unshare", "ip", "iptables", "bash")),
+        reason="needs root, unshare, iproute2, iptables and bash to make a network of its own",
+    ),
+]
+
+NETWORK = """
+set -e
+mount -t sysfs sysfs /sys
+ip link set lo up
+ip addr add 10.9.0.3/32 dev lo
+ip link add wire0 mtu 1400 type bridge
+ip addr add 10.9.0.2/24 dev wire0
+ip link set wire0 up
+iptables -A INPUT -d 10.9.0.3 -p tcp --dport 24 -j REJECT --reject-with icmp-admin-prohibited
+iptables -A INPUT -d 10.9.0.3 -p tcp --dport 25 -j DROP
+python3 -c '
+import socket, time
+server = socket.create_server(("10.9.0.3", 22))
+time.sleep(60)
+' &
+listener=$!
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    ! (exec 3<>/dev/tcp/10.9.0.3/22) 2>/dev/null || break
+    sleep 0.1
+done
+set +e
+sh "$1" <"$2"
+kill $listener
+"""
+
+
+def test_ports_as_another_host_sees_them(tmp_path: Path) -> None:
+    body, asked = tmp_path / "check.sh", tmp_path / "asked"
+    body.write_text(script(Host("10.9.0.2", frozenset({Role.WORKER}))))
+    asked.write_text("link 10.9.0.3 22 23 24 25\n")
+    ran = subprocess.run(
+        ["unshare", "--net", "--mount", "bash", "-c", NETWORK, "network", body, asked],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    probe = parse("10.9.0.2", ran.stdout)
+    answers = {link.port: link.answer for link in probe.links}
+    assert answers == {22: Answer.OPEN, 23: Answer.REFUSED, 24: Answer.BLOCKED}, ran.stderr  # 25: no answer
+    assert {link.address for link in probe.links} == {"10.9.0.3"}
+    (wire,) = (each for each in probe.interfaces if each.name == "wire0")
+    assert wire.mtu == 1400
+    assert ("10.9.0.0/24", "wire0") in probe.routes
