@@ -15,7 +15,7 @@ from bundler.installer.plan import paths
 from tests.site import lifecycle, product, ssh, watch
 from tests.site.spec import SiteSpec
 
-pytestmark = [pytest.mark.site, pytest.mark.rotating("app-bundle", kind="catalogue")]
+pytestmark = [pytest.mark.site, pytest.mark.rotating("app-bundle", kind="cluster")]
 _PORT = 5000
 _REGISTRY = """version: 0.1
 storage: {{filesystem: {{rootdirectory: {folder}}}}}

@@ -67,7 +67,7 @@ def _check_pods_reach_each_other(cluster: Chosen) -> None:
     assert not watch.seen(cluster.spec)
 
 
-@pytest.mark.rotating("flannel", kind="catalogue")
+@pytest.mark.rotating("flannel", kind="cluster")
 def test_flannel_joins_pods_of_two_nodes_and_leaves_nothing(flannel: Chosen) -> None:
     first = flannel.spec.machines[0]
     assert "vxlan" in ssh.on(flannel.spec, first, "ip -d link show flannel.1")
@@ -79,7 +79,7 @@ def test_flannel_joins_pods_of_two_nodes_and_leaves_nothing(flannel: Chosen) -> 
         assert ssh.on(flannel.spec, machine, left) == ""
 
 
-@pytest.mark.rotating("kubernetes-1.36", kind="catalogue")
+@pytest.mark.rotating("kubernetes-1.36", kind="cluster")
 def test_the_minor_version_before_the_newest_comes_up(older: Chosen) -> None:
     versions = product.kubectl(
         older.spec, "get nodes -o jsonpath='{.items[*].status.nodeInfo.kubeletVersion}'"

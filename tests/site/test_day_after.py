@@ -12,7 +12,7 @@ from tests.site import lifecycle, power, product, ssh
 from tests.site.groups import host_groups
 from tests.site.spec import SiteSpec
 
-pytestmark = [pytest.mark.site, pytest.mark.rotating("day-after", kind="day-after")]
+pytestmark = [pytest.mark.site, pytest.mark.rotating("day-after", kind="cluster")]
 
 SPEC = SiteSpec("dayafter", IPv4Network("10.79.216.0/24"), 2)
 _FILE = "--clusterfile site.yaml"

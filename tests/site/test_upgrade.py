@@ -16,7 +16,7 @@ import pytest
 from tests.site import lifecycle, origin, product, ssh
 from tests.site.spec import SiteSpec
 
-pytestmark = [pytest.mark.site, pytest.mark.rotating("upgrade", kind="day-after")]
+pytestmark = [pytest.mark.site, pytest.mark.rotating("upgrade", kind="cluster")]
 
 _OLD, _NEW = "v1.36.3", "v1.37.2"
 _OBJECTS = 200

@@ -7,7 +7,7 @@ import pytest
 from tests.site import lifecycle, watch
 from tests.site.wordpress import TITLE, Blog, made, spec_of
 
-pytestmark = [pytest.mark.site, pytest.mark.rotating("wordpress", kind="wordpress")]
+pytestmark = [pytest.mark.site, pytest.mark.rotating("wordpress", kind="cluster")]
 _LIMIT = 30.0  # seconds for the page to be back at each machine that is left
 
 
