@@ -28,8 +28,15 @@ if has systemctl; then
     is proxies "$({ brief systemctl show -p Environment --value; cat /etc/environment 2>/dev/null; } | grep -ioE '(https?|all)_proxy=' | sort -u | tr -d '=' | tr '\n' ' ')"
     is no-proxy "$({ brief systemctl show -p Environment --value; cat /etc/environment 2>/dev/null; } | grep -ioE 'no_proxy="?[^ "]*' | head -n 1 | sed 's/[^=]*="*//')"
 fi
-if has timedatectl; then
-    brief timedatectl show | sed -n 's/^NTPSynchronized=/synced /p; s/^NTP=/ntp /p; s/^LocalRTC=/local-rtc /p; s/^Timezone=/timezone /p'
+# Not by timedatectl: it starts a service, which makes folders below /tmp and /var/tmp.
+is timezone "$(readlink /etc/localtime 2>/dev/null | sed 's/.*zoneinfo\///')"
+whether local-rtc grep -qsx LOCAL /etc/adjtime
+if [ -e /run/systemd/timesync/synchronized ]; then
+    is synced yes
+elif has chronyc && leap=$(brief chronyc -n tracking | sed -n 's/^Leap status *: *//p') && [ -n "$leap" ]; then
+    if [ "$leap" = 'Not synchronised' ]; then is synced no; else is synced yes; fi
+elif [ -d /run/systemd/timesync ]; then
+    is synced no
 fi
 whether reboot [ -e /run/reboot-required ]
 is clocksource "$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource 2>/dev/null)"

@@ -204,7 +204,7 @@ CHECKS: Final = (
         "fips-mode",
         _A,
         NOTE,
-        "FIPS mode",
+        "FIPS mode is off",
         "programs that the vendor did not build for it may refuse their own ciphers",
         "ask the vendor whether the product is meant for it",
         each(_fips),

@@ -31,7 +31,6 @@ VALUES = {
     "state": "running",
     "nofile-hard": "524288",
     "synced": "yes",
-    "ntp": "yes",
     "local-rtc": "no",
     "timezone": "Etc/UTC",
     "reboot": "no",
