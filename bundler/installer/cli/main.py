@@ -50,9 +50,8 @@ def program() -> int:
         raise KeyboardInterrupt
 
     handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: stop, signal.SIGHUP: stop}
-    if sys.argv[1:2] != [
-        "helm-agent"
-    ]:  # inside of Helm nothing is heard; there a signal has its usual effect
+    # Inside of Helm and of a plug-in nothing is heard; there a signal has its usual effect.
+    if sys.argv[1:2] not in (["helm-agent"], ["plugin-agent"]):
         for number, handler in handlers.items():
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, handler)
@@ -68,7 +67,7 @@ def with_default(words: Sequence[str]) -> list[str]:
     return ["apply", *words]
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(words: list[str]) -> int:  # noqa: PLR0911  (a case for each kind of command)
     match words:
         case ["--version", *_]:
             from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
@@ -89,6 +88,10 @@ def _dispatch(words: list[str]) -> int:
             from bundler.installer.helm.agent import main as helm_agent  # noqa: PLC0415
 
             return helm_agent(sys.stdin.buffer, sys.stdout, sys.stderr)
+        case ["plugin-agent", *rest]:
+            from bundler.installer.plugin_agent import main as plugin_agent  # noqa: PLC0415
+
+            return plugin_agent(rest, sys.stdin.buffer, sys.stderr)
         case [("extract" | "export" | "serve" | "push-images"), *_]:
             from bundler.installer.cli.content_commands import run  # noqa: PLC0415
 

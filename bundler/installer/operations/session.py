@@ -37,6 +37,8 @@ from bundler.installer.plan.decide import (
     prepare,
     rough_view,
 )
+from bundler.installer.plan.overlay import touched
+from bundler.installer.plan.plugins import shipped
 from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
 from bundler.installer.plan.steps import Plan
@@ -134,7 +136,8 @@ class Session:
         found = kept(self._on_control_planes(READ_SCRIPT))
         self.secrets = renew(found=found, site=self.site, now=datetime.now(UTC))
         files = {
-            path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)
+            path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT)
+            for path in dict.fromkeys((*wanted_files(index), *touched(self.site, index), *shipped(index)))
         }
         self.prepared = prepare(
             self.site,
@@ -206,7 +209,10 @@ class Session:
     def removal(self) -> Plan:
         """What has to be done to leave the machines as they were. Raises what `decide_removal` does."""
         site = replace(self.site, hosts=(*self.site.hosts, *self.others.values()))
-        return decide_removal(site, self.facts, self.bundle.index, operation=self.operation)
+        index = self.bundle.index
+        files = {path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in shipped(index)}
+        contents = Contents(index, files)
+        return decide_removal(site, self.facts, index, operation=self.operation, contents=contents)
 
     def run(
         self, plan: Plan, sink: Sink, *, limits: ScheduleLimits, timeouts: Timeouts

@@ -26,12 +26,17 @@ from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.expand import expand, mark
 from bundler.installer.plan.host import host_steps
-from bundler.installer.plan.ids import Ids
+from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.join import worker_steps
 from bundler.installer.plan.labels import label_steps
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
+from bundler.installer.plan.overlay import overlaid
 from bundler.installer.plan.packages import package_steps
+from bundler.installer.plan.placing import change_steps
+from bundler.installer.plan.plugin_removal import around_uninstall
+from bundler.installer.plan.plugin_steps import check_modules
+from bundler.installer.plan.plugins import named, with_shipped, woven
 from bundler.installer.plan.preflight import (
     DEFAULT_LIMITS,
     HostLimits,
@@ -47,7 +52,7 @@ from bundler.installer.plan.runtime import runtime_steps
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.stale import stale_steps
-from bundler.installer.plan.steps import Plan, Step
+from bundler.installer.plan.steps import Phase, Plan, Step
 from bundler.installer.plan.time_service import time_steps
 from bundler.installer.plan.vip import vip_free, vip_steps
 from bundler.installer.site.desired import Desired
@@ -118,6 +123,10 @@ def prepare(
     if faults := tuple(app_faults(site, contents.index)):
         raise Problems(faults)
     contents.version  # noqa: B018  (a bundle without Kubernetes is refused before all else)
+    contents = overlaid(site, contents)
+    site = with_shipped(site, contents)
+    check_modules(site, contents.index)
+    facts = named(site, facts)
     observed = observed_of(facts)
     rough = outline(site, contents.index, key)
     view = moved_on(View(rough, observed, operation))
@@ -161,7 +170,9 @@ def producers(context: Context) -> tuple[Step, ...]:
         *label_steps(context),
         *app_steps(context),
     )
-    return _behind(vip_free(context), (*steps, *stale_steps(steps)))
+    trees = frozenset(step.host for step in steps if step.id == ident(Phase.DISTRIBUTE, step.host, "tree"))
+    steps = (*steps, *change_steps(context, trees))
+    return _behind(vip_free(context), woven(context, (*steps, *stale_steps(steps))))
 
 
 def context_of(site: Site, facts: Facts, contents: Contents, secrets: Secrets) -> Context:
@@ -194,10 +205,18 @@ def _roles(view: View) -> tuple[Host, ...]:
     return tuple(Host(address, frozenset({view.role(address) or Role.WORKER})) for address in view.addresses)
 
 
-def decide_removal(site: Site, facts: Facts, index: Index, *, operation: Operation | None = None) -> Plan:
+def decide_removal(
+    site: Site,
+    facts: Facts,
+    index: Index,
+    *,
+    operation: Operation | None = None,
+    contents: Contents | None = None,
+) -> Plan:
     """The plan that takes the cluster down and leaves the machines as they were found.
 
     Every host is marked before the first is cleared, so that a broken-off removal is never taken for a site.
+    contents: of the bundle, for its plug-ins.
     Raises RefusedError, and Problems (PREFLIGHT) for a host whose cluster is not ours.
     """
     check_removal(facts)
@@ -210,6 +229,10 @@ def decide_removal(site: Site, facts: Facts, index: Index, *, operation: Operati
     steps = tuple(
         replace(step, after=step.after or names) for step in removal_steps(replace(site, hosts=hosts))
     )
+    if contents is not None:
+        site = with_shipped(site, contents)
+        check_modules(site, index)
+    steps = around_uninstall(replace(site, hosts=hosts), contents or Contents(index, {}), steps, names)
     return arrange(f"{index.name}: {counted(len(site.hosts))} as before the install", (*marks, *steps))
 
 

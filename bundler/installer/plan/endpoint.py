@@ -16,10 +16,10 @@ from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.packages import packages_of
 from bundler.installer.plan.steps import Await, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
-from bundler.installer.site.model import ExternalEndpoint, Host, LocalEndpoint, VirtualEndpoint
+from bundler.installer.site.model import API_NAME, ExternalEndpoint, Host, LocalEndpoint, VirtualEndpoint
 
 # Every node finds the API under this name, by /etc/hosts.
-ENDPOINT: Final = "apiserver.cluster.local"
+ENDPOINT: Final = API_NAME
 API_PORT: Final = 6443
 LOOPBACK: Final = "127.0.0.1"
 BALANCER: Final = "haproxy"

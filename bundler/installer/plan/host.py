@@ -149,11 +149,15 @@ def _line(address: str, *names: str) -> str:
 
 
 def _shared_lines(context: Context, host: Host) -> str:
-    """Control planes by name, and the registry's name for all that serve: the first that answers is taken."""
+    """The site's own lines, control planes by name, and the registry's name for all that serve.
+
+    Of several, the first that answers is taken.
+    """
+    aliases = (_line(alias.address, *alias.names) for alias in context.site.aliases)
     nodes = (_line(each.address, node_name(context.of(each))) for each in context.site.control_planes)
     domain = context.site.registry.domain
     registries = (_line(address, domain) for address in context.registries_for(host))
-    return "".join((*nodes, *registries))
+    return "".join((*aliases, *nodes, *registries))
 
 
 def _own_names(context: Context, host: Host, facts: HostFacts) -> str:

@@ -62,7 +62,12 @@ class BlobsAre:
 
 @dataclass(frozen=True, slots=True)
 class Journalled:
-    """Nothing is left to look at: the journal's inputs and revision decide."""
+    """Nothing is left to look at: the journal's inputs and revision decide.
+
+    follows: it happens again when a file that it comes after is written anew.
+    """
+
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,23 @@ class NodesReady:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class NodesCarry:
+    """Nodes have these labels and taints, by name. Of a running cluster, each node is looked at by itself."""
+
+    labels: Mapping[str, Mapping[str, str]]
+    taints: Mapping[str, frozenset[str]]
+
+
 Expected = (
-    FileIs | FilesAre | UnitRuns | SysctlsAre | PackagesAre | ImagesAre | BlobsAre | Journalled | NodesReady
+    FileIs
+    | FilesAre
+    | UnitRuns
+    | SysctlsAre
+    | PackagesAre
+    | ImagesAre
+    | BlobsAre
+    | Journalled
+    | NodesReady
+    | NodesCarry
 )

@@ -11,9 +11,13 @@ from typing import Any, Final
 
 from bundler.core.errors import Location
 from bundler.core.yamldoc import Document
+from bundler.installer.site.changes import FileChange
+from bundler.installer.site.labels import ROLE
+from bundler.installer.site.plugins import Plugin
 
 REGISTRY_DOMAIN: Final = "registry.internal"  # .internal is reserved for private use
 REGISTRY_PORT: Final = 5000
+API_NAME: Final = "apiserver.cluster.local"  # by which every host knows the API
 
 
 class Role(StrEnum):
@@ -81,7 +85,8 @@ class Host:
     """One machine of the site.
 
     env: the host's own variables over the cluster's. labels: names of the site's own roles, in the file's
-    order; Kubernetes shows them as roles of the node.
+    order; Kubernetes shows them as roles of the node. marks: labels of the node. taints, no_taints: as nodes
+    show them, those that it has and those that it must not have.
     """
 
     address: str
@@ -89,6 +94,14 @@ class Host:
     login: Login = Login()
     env: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    marks: Mapping[str, str] = field(default_factory=dict)
+    taints: frozenset[str] = frozenset()
+    no_taints: frozenset[str] = frozenset()
+
+    @property
+    def node_labels(self) -> Mapping[str, str]:
+        """All that the node is to carry: roles of the site's own, and labels."""
+        return {**{f"{ROLE}/{name}": "" for name in self.labels}, **self.marks}
 
     @property
     def is_control_plane(self) -> bool:
@@ -133,6 +146,14 @@ class SiteRegistry:
         return f"{self.domain}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A line for every host's /etc/hosts."""
+
+    address: str
+    names: tuple[str, ...]
+
+
 @dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
 class Site:
     """The whole of a Clusterfile.
@@ -141,8 +162,10 @@ class Site:
     documents by kind, untouched; documents: the same with their places in the file. dns: name servers that
     the cluster's DNS asks for names outside of it; ntp: time servers of all hosts. launch: the apps to start,
     in order, instead of the bundle's LAUNCH; None where the file does not say. app_envs: an app's own
-    variables. places: where the file speaks of apps: `launch/NAME`, `env/NAME`. notices: what the user should
-    be told.
+    variables; app_commands: shell lines in place of an app's own. commands: shell lines in place of the
+    bundle's CMDS, None where the file does not say; arguments: their variables. changes: files of the bundle
+    that differ here. places: where the file speaks of apps: `launch/NAME`, `env/NAME`, `commands/NAME`.
+    notices: what the user should be told.
     """
 
     name: str
@@ -156,6 +179,14 @@ class Site:
     ntp: tuple[str, ...] = ()
     launch: tuple[str, ...] | None = None
     app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    app_commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    commands: tuple[str, ...] | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[Alias, ...] = ()
+    changes: tuple[FileChange, ...] = ()
+    plugins: tuple[Plugin, ...] = ()
+    data_root: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, Location] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 

@@ -40,6 +40,8 @@ def assume_all(steps: Iterable[Step], observed: Observed) -> Observed:
 def assume(step: Step, observed: Observed) -> Observed:  # noqa: PLR0911  (a case for each probe)
     """The observation in which the step's probe is satisfied and nothing else has changed."""
     match step.probe:
+        case p.PieceIs(piece) if isinstance(piece.expected, e.NodesCarry):
+            return _carry(observed, piece.expected)
         case p.PieceIs(piece):
             return _host(observed, piece.host, lambda host: _with_piece(piece, host))
         case p.ControlPlaneIs():
@@ -93,8 +95,23 @@ def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:  # noqa
             return replace(host, images=host.images | set(names))
         case e.BlobsAre(digests):
             return replace(host, blobs={**host.blobs, **dict.fromkeys(digests, BlobState.WHOLE)})
-        case e.Journalled() | e.NodesReady():
+        case e.Journalled() | e.NodesReady() | e.NodesCarry():
             return host
+
+
+def _carry(observed: Observed, wanted: e.NodesCarry) -> Observed:
+    api = value_of(observed.api)
+    if api is None:
+        return observed
+    nodes = tuple(
+        replace(
+            node,
+            labels={**node.labels, **wanted.labels.get(node.name, {})},
+            taints=node.taints | wanted.taints.get(node.name, frozenset()),
+        )
+        for node in api.nodes
+    )
+    return replace(observed, api=Present(replace(api, nodes=nodes)))
 
 
 def _members(observed: Observed, change: Callable[[tuple[Member, ...]], tuple[Member, ...]]) -> Observed:

@@ -11,7 +11,7 @@ from bundler.installer.facts.etcd import EtcdObservation
 from bundler.installer.facts.observed import HostObservation, Observed
 from bundler.installer.facts.seen import Present, value_of
 from bundler.installer.plan.cluster.operation import Kind, Operation
-from bundler.installer.site.desired import Desired, DesiredHost
+from bundler.installer.site.desired import Desired, DesiredHost, Piece
 from bundler.installer.site.model import Role
 from bundler.installer.site.quorum import majority
 from bundler.installer.site.record import SCHEMA, HostState, Record, RecordedHost
@@ -97,6 +97,14 @@ class View:
     def piece_keys(self, address: str) -> tuple[str, ...]:
         """Keys of a host's pieces that come before it joins anything."""
         return tuple(self._pieces.get(address, ()))
+
+    def piece(self, key: str) -> Piece | None:
+        """What has to be so, by the key of its step."""
+        return self._by_key.get(key)
+
+    @cached_property
+    def _by_key(self) -> Mapping[str, Piece]:
+        return {piece.key: piece for piece in self.desired.pieces}
 
     @cached_property
     def _pieces(self) -> Mapping[str, list[str]]:

@@ -8,14 +8,18 @@ from ipaddress import IPv4Address
 from pathlib import PurePath
 from typing import Any, Final
 
-from bundler.core.errors import Location, Problem
+from bundler.core.errors import Problem
 from bundler.core.sshkey import FINGERPRINT
 from bundler.core.yamldoc import Document, suggest
 from bundler.installer.site.clusterfile import addresses, schema
+from bundler.installer.site.clusterfile.extras import Extras
 from bundler.installer.site.clusterfile.faults import UNSUPPORTED, Path
+from bundler.installer.site.labels import parse_taint
 from bundler.installer.site.model import (
+    API_NAME,
     REGISTRY_DOMAIN,
     REGISTRY_PORT,
+    Alias,
     Endpoint,
     ExternalEndpoint,
     Host,
@@ -49,6 +53,8 @@ class ClusterfileParts:
 
     cluster: tuple[Document, schema.Cluster] | None = None
     application: tuple[Document, schema.Application] | None = None
+    configs: list[tuple[Document, schema.Config]] = field(default_factory=list)
+    plugins: list[tuple[Document, schema.Plugin]] = field(default_factory=list)
     kubeadm: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
 
@@ -60,7 +66,6 @@ class Builder:
         self.problems: list[Problem] = []
         self.notices: list[str] = []
         self.local: list[tuple[str, Path, bool]] = []  # files that are named: path, place, a password's
-        self._places: dict[str, Location] = {}
         self._looked_at = 0  # addresses
         self._too_many = False
         self._document = document
@@ -76,10 +81,10 @@ class Builder:
             self.notices.append(f"{where}: `image` is not looked at: this file is the image")
         if spec.container_runtime.type != "containerd":
             self._fault(("spec", "containerRuntime", "type"), UNSUPPORTED, "docker is not supported yet")
-        launch, app_envs = self._apps(spec, parts.application)
+        extras = self._extras(cluster, parts)
         return Site(
             name=cluster.metadata.name or "cluster",
-            hosts=tuple(sorted(hosts, key=lambda host: not host.is_control_plane)),
+            hosts=tuple(sorted(self._marked(hosts, extras), key=lambda host: not host.is_control_plane)),
             env=spec.env,
             registry=self._registry(spec.registry.local_registry),
             endpoint=self._endpoint(spec.endpoint, hosts),
@@ -87,11 +92,53 @@ class Builder:
             documents=parts.documents,
             dns=tuple(spec.dns),
             ntp=tuple(spec.ntp),
-            launch=launch,
-            app_envs=app_envs,
-            places=self._places,
+            launch=extras.launch,
+            app_envs=extras.app_envs,
+            app_commands=extras.app_commands,
+            commands=extras.commands,
+            arguments=spec.cmd_args,
+            aliases=tuple(self._aliases(spec)),
+            changes=tuple(extras.changes),
+            plugins=tuple(extras.plugins),
+            labels=cluster.metadata.labels,
+            places=extras.places,
             notices=tuple(self.notices),
         )
+
+    def _extras(self, cluster: schema.Cluster, parts: ClusterfileParts) -> Extras:
+        """What other documents say of the site, with its faults."""
+        extras = Extras()
+        extras.apps(self._document, cluster.spec, parts.application)
+        for config in parts.configs:
+            extras.config(*config)
+        for plugin in parts.plugins:
+            extras.plugin(*plugin)
+        self.problems += extras.problems
+        if any(group.env for group in cluster.spec.hosts) and not parts.plugins:
+            number = next(n for n, group in enumerate(cluster.spec.hosts) if group.env)
+            where = self.locate(("spec", "hosts", number, "env"))
+            self.notices.append(f"{where}: no app reads a host's own `env`, only plug-ins do")
+        return extras
+
+    def _marked(self, hosts: list[Host], extras: Extras) -> list[Host]:
+        """With the labels and taints that plug-ins give."""
+        known = {host.address for host in hosts}
+        for address, (document, _) in extras.named.items():
+            if address not in known:
+                message = f"data speaks of {address}, which is no host of this file"
+                self.problems.append(document.problem(("spec", "data"), "unknown-host", message))
+        return [extras.mark(host) for host in hosts]
+
+    def _aliases(self, spec: schema.ClusterSpec) -> Iterator[Alias]:
+        """Names of ours lead where the site's own lines say."""
+        registry = spec.registry.local_registry
+        ours = {API_NAME, (registry.domain if registry else "") or REGISTRY_DOMAIN}
+        for number, alias in enumerate(spec.host_aliases):
+            for place, name in enumerate(alias.hostnames):
+                if name in ours:
+                    path = ("spec", "hostAliases", number, "hostnames", place)
+                    self._fault(path, "wrong-value", f"{name} is this site's own name, set by the installer")
+            yield Alias(alias.ip, tuple(alias.hostnames))
 
     def problem(self, path: Path, rule: str, message: str, hint: str = "") -> Problem:
         """A fault at a place of the Cluster document."""
@@ -117,10 +164,11 @@ class Builder:
             login = self._login(spec.ssh, group, path)
             roles = frozenset(_ROLES[name] for name in group.roles if name in _ROLES)
             labels = self._own_roles(group, path)
-            if group.env:
-                self.notices.append(f"{self.locate((*path, 'env'))}: no app reads a host's own `env` yet")
+            taints = [parse_taint(text) for text in group.taints]
+            has = frozenset(text for taint in taints if not taint.gone for text in taint.texts)
+            lacks = frozenset(text for taint in taints if taint.gone for text in taint.texts)
             for address in self._addresses(group, path, known):
-                hosts[address] = Host(address, roles, login, group.env, labels)
+                hosts[address] = Host(address, roles, login, group.env, labels, group.labels, has, lacks)
         self._check_control_plane(spec, list(hosts.values()))
         return list(hosts.values())
 
@@ -266,39 +314,6 @@ class Builder:
             username=given.username,
             password=Secret(given.password) if given.password else None,
         )
-
-    def _apps(
-        self, spec: schema.ClusterSpec, application: tuple[Document, schema.Application] | None
-    ) -> tuple[tuple[str, ...] | None, Mapping[str, Mapping[str, str]]]:
-        """Which apps to launch instead of the bundle's own list, and their variables.
-
-        An empty list means nothing was chosen, as it does for Sealer.
-        """
-        names = spec.app_names or []
-        self._places |= {
-            f"launch/{name}": self._document.locate(("spec", "appNames", number))
-            for number, name in enumerate(names)
-        }
-        if application is None:
-            return tuple(names) or None, {}
-        document, model = application
-        chosen = model.spec.launch_apps or []
-        if names and chosen:
-            message = "launchApps stands here and appNames in the Cluster: give one of them"
-            self.problems.append(document.problem(("spec", "launchApps"), "wrong-value", message))
-        self._places |= {
-            f"launch/{name}": document.locate(("spec", "launchApps", number))
-            for number, name in enumerate(chosen)
-        }
-        envs: dict[str, Mapping[str, str]] = {}
-        for number, config in enumerate(model.spec.configs):
-            if config.name in envs:
-                path = ("spec", "configs", number, "name")
-                message = f"{config.name} is configured twice"
-                self.problems.append(document.problem(path, "duplicate-app", message))
-            envs[config.name] = config.env
-            self._places[f"env/{config.name}"] = document.locate(("spec", "configs", number, "name"))
-        return tuple(chosen or names) or None, envs
 
 
 def _is_master(group: schema.Host) -> bool:

@@ -12,12 +12,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from bundler.installer.site.clusterfile.values import (
+    Action,
     Addresses,
+    FilePath,
+    HostName,
+    Labels,
     NameServer,
     OneAddress,
     Port,
+    Process,
     RoleName,
     Strategy,
+    TaintText,
     Text,
     TimeServer,
     Variables,
@@ -46,13 +52,13 @@ class Model(BaseModel):
 
 
 class Metadata(Model):
-    """The name; the rest of Kubernetes' metadata means nothing here."""
+    """The name, and labels for people's own tools; the rest of Kubernetes' metadata means nothing here."""
 
     name: str = ""
     creation_timestamp: None = None
-    namespace: Annotated[str, Later("leave it out")] = ""
-    labels: Annotated[dict[str, Any], Later("leave them out")] = {}
-    annotations: Annotated[dict[str, Any], Later("leave them out")] = {}
+    namespace: str = ""
+    labels: Labels = {}
+    annotations: dict[str, Any] = {}
 
 
 class Ssh(Model):
@@ -75,16 +81,16 @@ class Host(Model):
     roles: Annotated[list[RoleName], Field(min_length=1)]  # `build` tells ours from the site's own
     ssh: Ssh = Ssh()
     env: Variables = {}
-    labels: Annotated[dict[str, Any], Later("label the nodes with kubectl")] = {}
-    taints: Annotated[list[str], Later("taint the nodes with kubectl")] = []
+    labels: Labels = {}
+    taints: list[TaintText] = []
     host_key: Annotated[str, Native()] = ""
 
 
 class HostAlias(Model):
     """Lines for /etc/hosts."""
 
-    ip: str
-    hostnames: list[str]
+    ip: NameServer
+    hostnames: Annotated[list[HostName], Field(min_length=1)]
 
 
 class SubjectAltName(Model):
@@ -152,10 +158,10 @@ class ClusterSpec(Model):
     registry: Registry = Registry()
     endpoint: Annotated[Endpoint, BeforeValidator(read_endpoint), Native()] = Endpoint()
     container_runtime: ContainerRuntime = ContainerRuntime()
-    host_aliases: Annotated[list[HostAlias], Later("write the lines into /etc/hosts yourself")] = []
+    host_aliases: list[HostAlias] = []
     data_root: Annotated[str, Later("/var/lib/bundler is used")] = ""
-    cmd: Annotated[list[str], Later("use LAUNCH or CMDS in the Kubefile")] = []
-    cmd_args: Annotated[list[str], Later("use ARG and ENV in the Kubefile"), Field(alias="cmd_args")] = []
+    cmd: list[str] = []
+    cmd_args: Annotated[Variables, Field(alias="cmd_args")] = {}
     app_names: list[str] | None = None
     dns: Annotated[list[NameServer], Native()] = []
     ntp: Annotated[list[TimeServer], Native()] = []
@@ -164,9 +170,9 @@ class ClusterSpec(Model):
 class AppFile(Model):
     """A file of an app, changed on site."""
 
-    path: str
+    path: FilePath
     strategy: Strategy = "overwrite"
-    data: str = ""
+    data: Text = ""
 
 
 class Commands(Model):
@@ -180,37 +186,38 @@ class AppConfig(Model):
 
     name: str
     env: Variables = {}
-    launch: Annotated[Commands | None, Later("use APPCMDS in the Kubefile")] = None
+    launch: Commands | None = None
     delete: Annotated[Commands | None, Later()] = None
-    files: Annotated[list[AppFile], Later("use env, or values in the Kubefile")] = []
+    files: list[AppFile] = []
+    values: Annotated[dict[str, Any], Native()] = {}
 
 
 class ApplicationSpec(Model):
     """Which apps are started, and with what."""
 
     launch_apps: list[str] | None = None
-    cmds: Annotated[list[str], Later("use CMDS in the Kubefile")] = []
+    cmds: list[str] = []
     configs: list[AppConfig] = []
 
 
 class ConfigSpec(Model):
     """A file of the bundle, changed on site."""
 
-    path: str
+    path: FilePath
     app_name: str = ""
-    strategy: Strategy = "merge"
-    process: str = ""
-    data: str = ""
+    strategy: Strategy = "overwrite"
+    process: Process = ""
+    data: Text = ""
 
 
 class PluginSpec(Model):
     """A script at a moment of the run."""
 
-    type: str
-    action: str = ""
+    type: str = "SHELL"
+    action: Action
     on: str = ""
     scope: str = ""
-    data: str
+    data: Text = ""
 
 
 class _Document(Model):
@@ -252,16 +259,13 @@ KINDS: Final[Mapping[str, type[Model]]] = {
     "Config": Config,
     "Plugin": Plugin,
 }
-UNSUPPORTED_KINDS: Final = frozenset({"Config", "Plugin"})
-# Kinds of other versions of Sealer, with what to write in their place.
-OLD_KINDS: Final[Mapping[str, str]] = {
-    "KubeadmConfig": "write ClusterConfiguration (kubeadm.k8s.io) with the same fields at its top level",
-}
+KUBEADM_CONFIG: Final = "KubeadmConfig"  # of Sealer: fields of all of kubeadm's kinds together, below `spec`
 API_VERSIONS: Final[Mapping[str, frozenset[str]]] = {
     "Cluster": frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
     "Application": frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
-    "Config": frozenset({"sealer.io/v1", "sealer.cloud/v1", NATIVE}),
-    "Plugin": frozenset({"sealer.io/v1", "sealer.cloud/v1", NATIVE}),
+    "Config": frozenset({"sealer.io/v1", "sealer.cloud/v1", "sealer.aliyun.com/v1alpha1", NATIVE}),
+    "Plugin": frozenset({"sealer.io/v1", "sealer.cloud/v1", "sealer.aliyun.com/v1alpha1", NATIVE}),
+    KUBEADM_CONFIG: frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
 }
 # Kubernetes' own documents are passed through; kubeadm knows what may be in them.
 RAW_GROUPS: Final = ("kubeadm.k8s.io", "kubelet.config.k8s.io", "kubeproxy.config.k8s.io")

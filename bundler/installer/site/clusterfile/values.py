@@ -7,9 +7,13 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bundler.core.variables import why_not
+from bundler.installer.site.changes import processes
 from bundler.installer.site.clusterfile.addresses import numbers
+from bundler.installer.site.labels import label_fault, parse_taint
+from bundler.installer.site.plugins import moments
 
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
+_ALIAS: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 LISTED: Final = ";"  # between the values of a variable that has several
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # of Kubernetes, without prefix
 
@@ -109,6 +113,48 @@ def _one_address(value: str) -> str:
     return value
 
 
+def _labels(value: object) -> object:
+    """A mapping of words; YAML's true and 5 become the words as they are usually written."""
+    if not isinstance(value, dict):
+        raise ValueError("must be a mapping")  # noqa: TRY004  (pydantic wants ValueError)
+    found = {str(key): _scalar(each) for key, each in value.items()}
+    for key, text in found.items():
+        if why := label_fault(key, text):
+            raise ValueError(why)
+    return found
+
+
+def _taint(value: str) -> str:
+    parse_taint(value)
+    return value
+
+
+def _file_path(value: str) -> str:
+    """Below the bundle's root, or the app's folder."""
+    parts = value.split("/")
+    if not value or value.startswith("/") or any(part in {"", ".", ".."} for part in parts):
+        raise ValueError(f"{value[:80]!r} is no path below the bundle's root: no leading `/`, no `..`")
+    if not value.isprintable():
+        raise ValueError("a path can't hold control characters")
+    return value
+
+
+def _process(value: str) -> str:
+    processes(value)
+    return value
+
+
+def _host_name(value: str) -> str:
+    if not _ALIAS.fullmatch(value):
+        raise ValueError(f"{value[:80]!r} is no host name")
+    return value
+
+
+def _action(value: str) -> str:
+    moments(value)
+    return value
+
+
 Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
 Text = Annotated[str, BeforeValidator(_text)]
 Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
@@ -117,4 +163,10 @@ OneAddress = Annotated[str, AfterValidator(_one_address)]
 NameServer = Annotated[str, AfterValidator(_name_server)]
 TimeServer = Annotated[str, AfterValidator(_time_server)]
 RoleName = Annotated[str, AfterValidator(_role)]
+Labels = Annotated[dict[str, str], BeforeValidator(_labels)]
+TaintText = Annotated[str, AfterValidator(_taint)]
+FilePath = Annotated[str, AfterValidator(_file_path)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+Process = Annotated[str, AfterValidator(_process)]
+Action = Annotated[str, AfterValidator(_action)]
 Strategy = Literal["merge", "overwrite", "render"]
