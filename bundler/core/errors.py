@@ -61,6 +61,7 @@ class BundlerError(Exception):
     where: a `Location`, a host, a URL; anything whose text tells the place.
     why: the cause, as far as it is known; may hold a command's last output.
     fix: what the reader can do now.
+    id: stable, such as `BND-QUORUM`; that of the exit code where it is not given. docs/errors.md explains it.
     """
 
     def __init__(
@@ -71,10 +72,12 @@ class BundlerError(Exception):
         where: object = None,
         why: str = "",
         fix: str = "",
+        id: str = "",  # noqa: A002  (the field's word, and nothing here asks for an object's identity)
     ) -> None:
         super().__init__(what)
         self.what = what
         self.code = code
+        self.id = id or f"BND-{ExitCode(code).name.replace('_', '-')}"
         self.where = where
         self.why = why
         self.fix = fix
@@ -84,6 +87,12 @@ class BundlerError(Exception):
         why = f"\n  why: {self.why}" if self.why else ""
         fix = f"\n  fix: {self.fix}" if self.fix else ""
         return plain(head + why + fix)
+
+
+def headed(error: BundlerError) -> str:
+    """The error as both programs print it: `error[BND-SPACE] …`; where, why and fix have their own lines."""
+    text = str(error)
+    return text if text.startswith("error[") else f"error[{error.id}] {text}"
 
 
 @dataclass(frozen=True, slots=True, order=True)

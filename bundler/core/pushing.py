@@ -146,7 +146,12 @@ def refusal(request: Request, status: int, body: bytes, *, where: object, login:
     why = f"HTTP {status} from {urlsplit(request.url).hostname}{own_words(body)}"
     if status in {401, 403}:
         return BundlerError(
-            "the registry denies access", where=where, why=why, code=ExitCode.TRUST, fix=login
+            "the registry denies access",
+            where=where,
+            why=why,
+            code=ExitCode.TRUST,
+            id="BND-REGISTRY-LOGIN",
+            fix=login,
         )
     return BundlerError(
         "the registry doesn't take it",

@@ -154,5 +154,6 @@ def _distrust(why: str) -> NoReturn:
         "the signature is wrong",
         why=why,
         code=ExitCode.TRUST,
+        id="BND-SIGNATURE",
         fix="don't use the file; get it again from its vendor, and tell them",
     )

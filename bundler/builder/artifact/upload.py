@@ -102,6 +102,7 @@ class Uploader:
             where=self.ref,
             why="it refuses the login that it asked for",
             code=ExitCode.TRUST,
+            id="BND-REGISTRY-LOGIN",
             fix=self._how_to_log_in(),
         )
 

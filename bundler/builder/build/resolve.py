@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from bundler.builder.artifact.bases import RegistryBases
 from bundler.builder.build.launching import launch_of
@@ -24,7 +23,6 @@ from bundler.builder.lock.collect import Taking, collect
 from bundler.builder.lock.compare import changes
 from bundler.builder.lock.model import Inputs, place
 from bundler.builder.lock.pins import Pins, pins
-from bundler.builder.model.lifetime import outlived
 from bundler.builder.model.spec import BundleSpec, SpecBase, SpecContent, identify, placed, tree_contents
 from bundler.builder.net.fetch import Fetcher
 from bundler.builder.oci.client import RegistryOptions
@@ -86,8 +84,6 @@ def resolve(
             chain = with_base(chain, bases, request.platform)
             staged = evaluate(chain, build_context)
             identity = identify(staged.labels, request.context.resolve().name)
-            if warning := outlived(identity.kubernetes, datetime.now(UTC).date()):
-                progress.say(f"warning: {warning}")
         with clock.phase("images"):
             supplied, tree = take_images(staged.tree, store, platform)
             found = discover(

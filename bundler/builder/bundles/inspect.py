@@ -46,6 +46,7 @@ class SignedBy:
                 where=where,
                 why=f"signed by {self.line()}",
                 code=ExitCode.TRUST,
+                id="BND-SIGNATURE",
                 fix="get the file again from its vendor, and compare the key with what they say",
             )
 

@@ -19,14 +19,15 @@ from bundler.builder.cli.artifact_commands import (
     tag_command,
 )
 from bundler.builder.cli.catalogue_commands import app as catalogue_app
+from bundler.builder.cli.explain_command import explain_command
 from bundler.builder.cli.lock_commands import lock_command, update_command, why_command
-from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.errors import BundlerError, ExitCode, headed
 
 app = typer.Typer(
     name="bundler",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
         "Ship a whole Kubernetes product to machines without internet: "
@@ -117,6 +118,7 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
 
 
 app.add_typer(catalogue_app, name="catalogue")
+app.command("explain")(explain_command)
 app.command("lock")(lock_command)
 app.command("update")(update_command)
 app.command("why")(why_command)
@@ -274,7 +276,7 @@ def main() -> NoReturn:
     try:
         app()
     except BundlerError as error:
-        _tell(str(error))
+        _tell(headed(error))
         sys.exit(error.code)
     except SystemExit as ended:
         if ended.code == ExitCode.INTERRUPTED:
@@ -285,9 +287,11 @@ def main() -> NoReturn:
         from bundler.builder.cli.crash import keep  # noqa: PLC0415  (hopefully never needed)
 
         if is_full(error):
-            _tell(f"{error}\n  fix: free some space; the cache's disk is named with --cache")
+            _tell(f"error[BND-SPACE] {error}\n  fix: free some space; the cache's disk is named with --cache")
             sys.exit(ExitCode.SPACE)
-        _tell(f"this is a bug in bundler: {type(error).__name__}: {error}\n  log: {keep(error)}")
+        _tell(
+            f"error[BND-BUG] this is a bug in bundler: {type(error).__name__}: {error}\n  log: {keep(error)}"
+        )
         sys.exit(ExitCode.BUG)
     sys.exit(ExitCode.OK)
 
@@ -305,4 +309,4 @@ def _terminated(number: int, _: object) -> NoReturn:
 
 
 def _tell(text: str) -> None:
-    print(f"error: {text}" if not text.startswith("interrupted") else text, file=sys.stderr)  # noqa: T201  (it is the CLI)
+    print(text if text.startswith(("interrupted", "error[")) else f"error: {text}", file=sys.stderr)  # noqa: T201  (it is the CLI)

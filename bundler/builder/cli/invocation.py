@@ -134,6 +134,7 @@ def _check_support(
             "what is to be bundled is out of support",
             why="\n".join(dict.fromkeys(found)),
             code=ExitCode.UNSUPPORTED,
+            id="BND-EOL",
             fix="take newer versions; if you know what you do, add --allow-eol",
         )
     for text in dict.fromkeys(found):

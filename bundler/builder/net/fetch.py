@@ -208,6 +208,7 @@ class Fetcher:
                 "this file is not in the cache, and the network must not be used",
                 where=display(url),
                 code=ExitCode.NOT_FOUND,
+                id="BND-OFFLINE",
                 fix="build once without --offline",
             )
         self._progress.log(f"in the cache, not asked whether it is still the same: {display(url)}")

@@ -339,6 +339,7 @@ def _network(where: object, why: str, fix: str = "") -> BundlerError:
         where=where if isinstance(where, str) else display(str(where)),
         why=why,
         code=ExitCode.TRUST if untrusted else ExitCode.NETWORK,
+        id="BND-TLS" if untrusted else "",
         fix=fix
         or (
             "add its authority to the system's certificates, or point SSL_CERT_FILE to it"

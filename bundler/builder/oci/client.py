@@ -323,6 +323,7 @@ def _denied(target: _Target, why: str) -> BundlerError:
         why=why,
         fix=f"log in with `skopeo login {target.at.registry}` or `docker login` as a user who may pull it",
         code=ExitCode.TRUST,
+        id="BND-REGISTRY-LOGIN",
     )
 
 

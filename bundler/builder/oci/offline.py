@@ -54,4 +54,5 @@ def _not_cached(ref: Reference, what: str) -> BundlerError:
         why=f"{what} is missing",
         fix="build once with a network",
         code=ExitCode.NOT_FOUND,
+        id="BND-OFFLINE",
     )

@@ -51,6 +51,7 @@ class Pinned:
                 where=error.where,
                 why=f"{digest}: {error.what}",
                 code=error.code,
+                id="BND-LOCK-DIFFERS",
                 fix=f"`bundler update {ref}` takes what the tag means now",
             ) from error
 

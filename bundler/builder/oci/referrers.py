@@ -103,6 +103,7 @@ def _pinned(source: BlobSource, ref: Reference, digest: Digest, store: Store) ->
             where=f"{ref.name}@{digest}",
             why=error.what,
             code=error.code,
+            id="BND-LOCK-DIFFERS",
             fix=f"`bundler update {ref}` takes what is there now",
         ) from error
 

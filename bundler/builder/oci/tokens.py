@@ -108,4 +108,11 @@ def _read_token(answer: Answer, registry: str, *, known: bool) -> str:
 
 def _refused(registry: str, why: str) -> NoReturn:
     fix = f"log in with `skopeo login {registry}` or `docker login {registry}`, and check the image's name"
-    raise BundlerError("the registry lets us not in", where=registry, why=why, fix=fix, code=ExitCode.TRUST)
+    raise BundlerError(
+        "the registry lets us not in",
+        where=registry,
+        why=why,
+        fix=fix,
+        code=ExitCode.TRUST,
+        id="BND-REGISTRY-LOGIN",
+    )

@@ -118,6 +118,7 @@ class _Resolution:
                 f"these packages of {self.suite} are not in the cache, and the network must not be used",
                 where=self.requests[0].location,
                 code=ExitCode.NOT_FOUND,
+                id="BND-OFFLINE",
                 fix="build once without --offline",
             )
 

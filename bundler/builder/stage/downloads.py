@@ -62,6 +62,7 @@ def take(url: str, name: str, checksum: Checksum | None, why: str, build_context
             where=error.where,
             why=error.why,
             code=error.code,
+            id="BND-LOCK-DIFFERS",
             fix=f"find out why it changed; if the change is right: bundler update {name}",
         ) from error
     promise = f", checksum from {display(checksum.url)}" if isinstance(checksum, SumsFile) else ""

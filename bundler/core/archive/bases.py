@@ -73,5 +73,6 @@ def _none_fits(needs: Needed, named: tuple[Path, ...]) -> BundlerError:
         where=", ".join(map(str, named)),
         why=f"{needs.name} {needs.version} with the seal {needs.seal} is needed",
         code=ExitCode.INPUT,
+        id="BND-DELTA-BASE",
         fix="name that one with --base",
     )

@@ -127,5 +127,6 @@ def damaged(where: object, why: str) -> NoReturn:
         where=where,
         why=why,
         code=ExitCode.INTEGRITY,
+        id="BND-DAMAGED",
         fix="copy the file again from where it came from",
     )

@@ -266,6 +266,7 @@ class Bundle:
                 where=self.path,
                 why="the bytes are not what the seal at the file's end says",
                 code=ExitCode.INTEGRITY,
+                id="BND-DAMAGED",
                 fix="copy the file again from where it came from",
             )
         entries = tar_entries(self.indexes)
@@ -365,5 +366,6 @@ def _rests_on(path: Path, base: Needed | None) -> BundlerError:
         where=path,
         why=f"the rest is in {named}{seal}, and that is neither beside it nor on the site",
         code=ExitCode.NOT_FOUND,
+        id="BND-DELTA-BASE",
         fix="put that .run into the same folder, or name it with --base",
     )

@@ -128,6 +128,7 @@ def refuse(why: str) -> NoReturn:
         "this is not a whole .run file",
         why=why,
         code=ExitCode.INTEGRITY,
+        id="BND-DAMAGED",
         fix="copy it again from where it came from, and compare the size",
     )
 

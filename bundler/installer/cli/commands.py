@@ -14,6 +14,7 @@ from bundler.core.terminal import show as put
 from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.content_commands import register as register_content
+from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.site_options import (
@@ -330,3 +331,4 @@ def _write_report(path: Path | None, text: str) -> None:
 
 register_content(app)
 register_hosts(app)
+register_explain(app)

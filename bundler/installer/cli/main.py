@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.errors import BundlerError, ExitCode, headed
 from bundler.core.terminal import mute, show
 
 COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl")
@@ -25,11 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
     except BundlerError as error:
-        text = str(error)
-        if text.startswith("error["):  # a refusal has a form of its own
-            sys.stderr.write(f"{text}\n")
-            return error.code
-        return _fail(text, error.code)
+        show(sys.stderr, f"{headed(error)}\n")
+        return error.code
     except BrokenPipeError:  # the reader of our output has seen enough
         mute(sys.stdout)
         return ExitCode.OK
@@ -117,8 +114,9 @@ def _bug(error: Exception) -> int:
         import traceback  # noqa: PLC0415
 
         traceback.print_exception(error)
-    text = f"this is a fault of bundler itself: {type(error).__name__}: {error}"
-    return _fail(f"{text}\n  fix: please report it, with the output of BUNDLER_DEBUG=1", ExitCode.BUG)
+    text = f"[BND-BUG] this is a fault of bundler itself: {type(error).__name__}: {error}"
+    show(sys.stderr, f"error{text}\n  fix: please report it, with the output of BUNDLER_DEBUG=1\n")
+    return ExitCode.BUG
 
 
 if __name__ == "__main__":

@@ -137,6 +137,7 @@ def parse(address: str, text: str, *, asked_at: float) -> HostFacts:
             where=address,
             why=f"after {list(sections)[-1] if sections else 'nothing'}: {text[-300:]!r}",
             code=ExitCode.HOST,
+            id="BND-HOST-ANSWER",
             fix="is it Linux with a POSIX shell and GNU coreutils? look at what its login shell prints",
         ) from None
 

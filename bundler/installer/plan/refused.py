@@ -14,7 +14,9 @@ class RefusedError(BundlerError):
 
     def __init__(self, refused: Refused, site: str) -> None:
         first = refused.refusals[0]
-        super().__init__(first.what, code=refused.code, where=first.where, why=first.why, fix=first.fix)
+        super().__init__(
+            first.what, code=refused.code, where=first.where, why=first.why, fix=first.fix, id=first.rule
+        )
         self.refused = refused
         self.site = site
         self.run = _RUN

@@ -64,6 +64,7 @@ class Client:
                 where=parts.netloc,
                 why=error.verify_message,
                 code=ExitCode.TRUST,
+                id="BND-TLS",
                 fix="give the CA's certificate with --ca FILE",
             ) from error
         except BaseException:

@@ -186,6 +186,7 @@ class RegistryClient:
             where=self.host,
             why=why,
             code=ExitCode.TRUST,
+            id="BND-REGISTRY-LOGIN",
             fix=_LOGIN,
         )
 

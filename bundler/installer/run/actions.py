@@ -277,6 +277,7 @@ def _no_space(step: Step, outcome: Outcome) -> BundlerError:
         where=f"{step.host}, step {step.id}",
         why=rest,
         code=ExitCode.SPACE,
+        id="BND-STEP-SPACE",
         fix="make room there, then run the same command again: finished steps are left out",
     )
 

@@ -139,6 +139,7 @@ def deliver(
             where=transport.address,
             why=outcome.stderr.strip(),
             code=ExitCode.INTEGRITY,
+            id="BND-COPY-DAMAGED",
             fix="none of them was put in place; run the same command again, and check the host's disk",
         )
     return outcome
@@ -234,6 +235,7 @@ def parse_probe(text: str, address: str, count: int) -> Probe:
             where=address,
             why=f"asked for the room on its disks, it said: {text[-300:]!r}",
             code=ExitCode.HOST,
+            id="BND-HOST-ANSWER",
             fix="is it Linux with a POSIX shell and GNU coreutils? look at its disks: df -Pk",
         )
     return Probe(frozenset(numbers["placed"]), frozenset(numbers["staged"]), mounts, free)
@@ -255,6 +257,7 @@ def check_space(address: str, missing: Sequence[Item], found: Probe) -> None:
             where=address,
             why="; ".join(short),
             code=ExitCode.SPACE,
+            id="BND-HOST-SPACE",
             fix="make room there, then run the same command again",
         )
 

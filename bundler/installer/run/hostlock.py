@@ -176,5 +176,6 @@ def taken_over(where: str) -> BundlerError:
         where=where,
         why=f"the host had heard nothing from here for {_QUIET} s when that one began",
         code=ExitCode.BUSY,
+        id="BND-TAKEN-OVER",
         fix="find out whose it is before you run this again",
     )

@@ -103,6 +103,7 @@ class SiteBase:
             where=self.transport.address,
             why=said.strip() or f"no file with {content.digest} is left of what was put there",
             code=ExitCode.NOT_FOUND,
+            id="BND-DELTA-BASE",
             fix=f"name the .run of {needed.name} {needed.version} with --base",
         )
 
@@ -117,6 +118,7 @@ def check_base(plan: Plan, bundle: Bundle, base: SiteBase) -> None:
             where=base.transport.address,
             why=f"{len(missing)} of its contents are not there, such as {first}",
             code=ExitCode.NOT_FOUND,
+            id="BND-DELTA-BASE",
             fix=f"name the .run of {needed.name} {needed.version} with --base, or put it beside this one",
         )
 

@@ -116,6 +116,7 @@ def _pinned(host: Host) -> paramiko.Transport:
         where=where(host),
         why=f"expected {host.login.fingerprint}, the host has {', '.join(seen) or 'none that we can read'}",
         code=ExitCode.TRUST,
+        id="BND-HOST-KEY",
         fix="someone may be in between; if the host was set up anew, correct `hostKey` in the Clusterfile",
     )
 
@@ -182,6 +183,7 @@ def _check(host: Host, name: str, key: paramiko.PKey, trust: Trust) -> None:
                 where=where(host),
                 why=f"it showed {key.get_name()} {seen}, and no known_hosts file has an entry for {name}",
                 code=ExitCode.TRUST,
+                id="BND-HOST-KEY-UNKNOWN",
                 fix=f"compare it on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then write "
                 f"`hostKey: {seen}` into the Clusterfile or run again with --accept-new-host-keys",
             )
@@ -191,6 +193,7 @@ def _check(host: Host, name: str, key: paramiko.PKey, trust: Trust) -> None:
                 where=where(host),
                 why=f"it showed {key.get_name()} {seen}, known_hosts says otherwise",
                 code=ExitCode.TRUST,
+                id="BND-HOST-KEY",
                 fix=f"someone may be in between; if the host was set up anew: ssh-keygen -R '{name}'",
             )
 
@@ -271,5 +274,6 @@ def _refused(host: Host, tried: list[str], why: str) -> BundlerError:
         where=where(host),
         why="; ".join(reason for reason in reasons if reason),
         code=ExitCode.HOST,
+        id="BND-HOST-LOGIN",
         fix="check `ssh:` in the Clusterfile (user, pk, passwordFile, passwordEnv), or use --ask-password",
     )

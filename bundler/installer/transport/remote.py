@@ -188,5 +188,6 @@ def timed_out(address: str, timeout: float, running: Running) -> BundlerError:
         where=address,
         why=running.stderr.text().strip()[-2000:],
         code=ExitCode.STEP,
+        id="BND-STEP-TIMEOUT",
         fix="look at the host's load and its log, then run the same command again",
     )

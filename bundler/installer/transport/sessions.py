@@ -128,6 +128,7 @@ class Sessions:
                 where=self._where,
                 why=f"{error.text} ({error.code}), {line.misses} times",
                 code=ExitCode.HOST,
+                id="BND-HOST-SESSIONS",
                 fix="look at MaxSessions in /etc/ssh/sshd_config there: 1 is enough, 10 is the default",
             )
         line.limit, line.misses = line.open, 0

@@ -107,6 +107,7 @@ class SshTransport(remote.Runner):
             where=login.where(self._host),
             why=why or last or "the host, its sshd or the network went away",
             code=ExitCode.HOST,
+            id="BND-HOST-LOST",
             fix="once the host can be reached again, run the same command again: finished steps are left out",
         )
 
@@ -152,6 +153,7 @@ def _root(sessions: Sessions, host: Host, password: Secret | None) -> tuple[tupl
         where=login.where(host),
         why=said.strip().rpartition("\n")[2],
         code=ExitCode.HOST,
+        id="BND-HOST-ROOT",
         fix="let the user use sudo, with NOPASSWD or with the password in the Clusterfile; or log in as root",
     )
 
@@ -170,6 +172,7 @@ def _status(sessions: Sessions, host: Host, command: str, stdin: bytes = b"") ->
             where=login.where(host),
             why=str(error),
             code=ExitCode.HOST,
+            id="BND-HOST-LOST",
             fix="look at the user's shell and at sshd's log on the host",
         ) from None
 

@@ -104,6 +104,7 @@ def _closed(folder: Path, error: OSError) -> BundlerError:
         where=folder,
         why=error.strerror or str(error),
         code=ExitCode.TRUST,
+        id="BND-TRUST-FOLDER",
         fix="put the folder right, or remove it",
     )
 
@@ -124,6 +125,7 @@ def _revoked(path: Path) -> frozenset[str]:
             where=path,
             why=error.why or error.what,
             code=ExitCode.TRUST,
+            id="BND-TRUST-FOLDER",
             fix="put the file right, or remove it",
         ) from error
 
@@ -146,5 +148,6 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
         "others than root and you may write to it, so it vouches for no key",
         where=path,
         code=ExitCode.TRUST,
+        id="BND-TRUST-FOLDER",
         fix=f"chmod go-w {path}; chown root {path}",
     )

@@ -118,6 +118,7 @@ def check_site(verdict: Verdict, records: Iterable[Release], allowed: Allowed) -
             raise BundlerError(
                 f"{release.name} {release.version} is older than {record.version}, which this site has",
                 code=ExitCode.TRUST,
+                id="BND-DOWNGRADE",
                 why="an older bundle may bring back faults that were mended",
                 fix="use the newer bundle; if going back is meant, add --allow-downgrade",
             )
@@ -175,7 +176,11 @@ def _refuse_other(product: Seal | Release, known: str, found: str) -> NoReturn:
 
 def _refuse(product: Seal | Release, why: str, fix: str) -> NoReturn:
     raise BundlerError(
-        f"{product.name} {product.version} is not trusted", why=why, code=ExitCode.TRUST, fix=fix
+        f"{product.name} {product.version} is not trusted",
+        why=why,
+        code=ExitCode.TRUST,
+        id="BND-UNTRUSTED",
+        fix=fix,
     )
 
 

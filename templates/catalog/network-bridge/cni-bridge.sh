@@ -159,7 +159,15 @@ follow() {
 }
 
 case ${1-run} in
-ready) test -e "$STATE/ready" ;;
+ready)
+    # the probe waits a while itself: a node is Ready at once, and none is reported as unhealthy for a second
+    tries=0
+    until [ -e "$STATE/ready" ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 35 ] || exit 1
+        sleep 0.1
+    done
+    ;;
 run)
     : "${NODE_NAME:?is not set: it is this node\'s name in the cluster}"
     trap 'exit 0' TERM INT

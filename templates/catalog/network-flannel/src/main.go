@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/flannel-io/flannel/pkg/backend"
 	_ "github.com/flannel-io/flannel/pkg/backend/hostgw"
@@ -40,10 +41,14 @@ type object = map[string]any
 func main() {
 	ready := filepath.Join(state, "ready")
 	if len(os.Args) > 1 && os.Args[1] == "ready" {
-		if _, err := os.Stat(ready); err != nil {
-			os.Exit(1)
+		// the probe waits a while itself: a node is Ready at once, and none is reported as unhealthy for a second
+		for range 35 {
+			if _, err := os.Stat(ready); err == nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
 		}
-		return
+		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()

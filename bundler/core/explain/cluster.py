@@ -1,0 +1,232 @@
+"""What the planner refuses, and why: the site as a whole, its versions, its members."""
+
+from bundler.core.errors import ExitCode
+from bundler.core.explain.model import Explanation
+
+_RECORD = "/var/lib/bundler/record.json"
+
+CLUSTER = (
+    Explanation(
+        "BND-QUORUM",
+        "etcd could not agree any more without this member",
+        ("another member is down already, so that taking this one away leaves no majority",),
+        (
+            "bring the member that is down back: the message names it and since when",
+            "if that one is lost for good: `./product.run --gone HOST -f site.yaml`, then repeat yours",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-QUORUM-LOST",
+        "so many control planes are silent that etcd can't agree",
+        ("a power cut or a broken switch took a majority away", "hosts were lost for good"),
+        (
+            "power them on and run the same command: the data of the others is not touched",
+            "only if they are lost for good: `./product.run restore SNAPSHOT -f site.yaml`",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-CLUSTER-UNKNOWN",
+        "a silent host may hold a cluster, so nothing is installed over it",
+        ("a host that the record or the Clusterfile names as a control plane does not answer",),
+        (
+            "bring it back and run the same command",
+            "if it is lost: restore a snapshot, or delete the site first",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-CLUSTER-LOST",
+        "every control plane answers and none has etcd's data",
+        ("the disks were replaced or wiped", "somebody ran `kubeadm reset` on all of them"),
+        (
+            "with a snapshot: `./product.run restore SNAPSHOT -f site.yaml`",
+            "without one, to begin anew: `./product.run delete -f site.yaml`, then install",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-LEARNER",
+        "a control plane that was joining does not answer",
+        ("it lost power or its network while etcd was copying to it",),
+        ("bring it back and run the same command", "if it is lost: `./product.run --gone HOST -f site.yaml`"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-ETCD-SICK",
+        "etcd is not well enough for what was asked",
+        ("a member is down or far behind", "an alarm is set: the database is full"),
+        (
+            "see its members: `./product.run status -f site.yaml`",
+            "mend the member, then run the same command",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-API-DOWN",
+        "the API server does not answer although its parts are in place",
+        ("its container ends again and again", "etcd is slow or the certificates have expired"),
+        (
+            "on a control plane: `crictl ps -a`, `crictl logs ID`, `journalctl -u kubelet`",
+            "certificates: `./product.run certs status -f site.yaml`",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-NO-ACTOR",
+        "no control plane is whole enough to act on",
+        ("each that answers lacks its etcd member, its node or a static pod",),
+        ("bring one back that is whole", "see what each lacks: `./product.run status -f site.yaml`"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-NO-CONTROL-PLANE",
+        "the change would take the last control plane away",
+        ("the Clusterfile names no host with the role master any more",),
+        ("keep one", "to take the whole cluster down: `./product.run delete -f site.yaml`"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-NEEDS-CONTROL-PLANE",
+        "every control plane has to take part, and one does not answer",
+        ("an upgrade, a change of the endpoint or of members would leave it behind",),
+        ("bring it back", "if it is lost: `./product.run --gone HOST -f site.yaml`, then repeat"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-NOTHING-FITS",
+        "nothing can be done without disturbing too many hosts at once",
+        ("as many hosts are down as `maxUnavailable` allows",),
+        ("mend the hosts that are not Ready, or raise `maxUnavailable`; then run the same command",),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-DRAIN-POD",
+        "draining the node would lose a pod for good",
+        ("the pod has no controller that starts it elsewhere", "it keeps its data in an emptyDir"),
+        ("move or delete the pod yourself", "then run the same command"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-DOWNGRADE",
+        "this file is older than what the site has",
+        ("an old `.run` was taken from the stick",),
+        ("use the newer file", "to go back on purpose: `./product.run rollback -f site.yaml`"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-MINOR-SKIPPED",
+        "Kubernetes goes up one minor version at a time",
+        ("the bundle carries a version two or more minors above the site's",),
+        (
+            "apply a `.run` with the minor in between first",
+            "or ask the vendor for one that carries the steps between",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-UPGRADE-OPEN",
+        "an earlier upgrade is not finished",
+        ("a run was broken off while control planes had two versions",),
+        (
+            "finish it with a `.run` of the version that was begun, or a later patch of it",
+            "or go back: `./product.run rollback -f site.yaml`",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-DATA-LOSS",
+        "going back would lose what was written since the snapshot",
+        ("a restore or the way back of a minor version replaces etcd's data",),
+        ("take a snapshot of now if in doubt", "consent by the site's name: `--confirm SITE`"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-FIXED-SETTING",
+        "a cluster keeps this setting for life",
+        ("a subnet or the cluster's domain was changed in the Clusterfile",),
+        ("put the old value back", "for another value make a new cluster and move the apps"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-ROLL-OUT",
+        "this setting can't be changed on a running cluster yet",
+        ("the Clusterfile differs from what the cluster was installed with",),
+        ("put it back, or delete the site and install it anew",),
+        ExitCode.UNSUPPORTED,
+    ),
+    Explanation(
+        "BND-STORED-CONFIG",
+        "somebody changed the configuration that the cluster keeps",
+        ("kubeadm-config or kubelet-config in kube-system was edited by hand",),
+        ("write the change into the Clusterfile", "or put the old back: `--restore-config`"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-CGROUP-V1",
+        "this Kubernetes needs cgroup v2",
+        ("the host boots with `systemd.unified_cgroup_hierarchy=0`, or its system is too old",),
+        (
+            "boot it with cgroup v2: `stat -fc %T /sys/fs/cgroup` says cgroup2fs",
+            "or allow version 1: `failCgroupV1: false` in a KubeletConfiguration, before 1.38",
+        ),
+        ExitCode.PREFLIGHT,
+    ),
+    Explanation(
+        "BND-KUBEVERSION",
+        "an app does not fit the cluster's Kubernetes",
+        ("its chart names a range of versions that the cluster is not in",),
+        ("upgrade the product that brought Kubernetes", "or ask the vendor for a version that fits"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-ENDPOINT-TAKEN",
+        "the virtual address of the API is in use",
+        ("another machine has it already",),
+        ("choose a free address in `endpoint.vip`, or free this one",),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-REGISTRY-INCOMPLETE",
+        "the external registry lacks images",
+        ("the bundle's images were not pushed to it, or only in part",),
+        ("`./product.run push-images REGISTRY`, then run the same command",),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-NOT-OWNER",
+        "only the product that brought the cluster adds hosts to it",
+        ("the Clusterfile of a second product names hosts that the cluster has not",),
+        ("add them with the `.run` of the product that the message names", "then run this one"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-RECORD-SCHEMA",
+        "the site's record was written by a later version",
+        ("a newer `.run` was applied before",),
+        ("use that `.run` or a later one",),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-RECORD-UNREADABLE",
+        "the site's record is damaged",
+        ("a disk fault, or somebody edited it",),
+        (f"copy {_RECORD} of another control plane or of a backup over it", "run the same command"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-SITE-NAME",
+        "a site keeps its name",
+        ("`metadata.name` was changed", "the Clusterfile points at the hosts of another site"),
+        ("write the old name", "for another site use other hosts"),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-CA-EXPIRED",
+        "a certificate authority of the cluster has expired",
+        ("ten years have passed, or the clock is wrong",),
+        ("check the clocks", "`./product.run certs rotate-ca -f site.yaml`"),
+        ExitCode.TRUST,
+    ),
+)

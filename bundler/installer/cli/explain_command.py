@@ -1,0 +1,24 @@
+"""`./product.run explain ID`: what an error means and what to do, on a site without internet."""
+
+from typing import Annotated
+
+import typer
+
+Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="[ID]", help="An error's id, such as BND-QUORUM, or an exit code; all without it."
+    ),
+]
+
+
+def explain_command(error: Id = "") -> None:
+    """Say what an error id or exit code means, why it happens and what to do."""
+    from bundler.core.explain import explanation, listing  # noqa: PLC0415  (only needed here)
+
+    typer.echo(explanation(error).text() if error else listing())
+
+
+def register(app: typer.Typer) -> None:
+    """Add it."""
+    app.command("explain")(explain_command)
