@@ -152,6 +152,15 @@ class View:
 
     def role(self, address: str) -> Role | None:
         """The role that a host has now: of the record, else of its node, else of its traces."""
+        if address not in self._roles:  # asked some ten times for each of thousands
+            self._roles[address] = self._role(address)
+        return self._roles[address]
+
+    @cached_property
+    def _roles(self) -> dict[str, Role | None]:
+        return {}
+
+    def _role(self, address: str) -> Role | None:
         recorded, node, host = self.recorded_host(address), self.node(address), self.observed.host(address)
         if recorded:
             return recorded.role
@@ -198,6 +207,15 @@ class View:
 
     def leaving(self, address: str) -> bool:
         """Whether it is to leave in its present role: agreed to now or before, or its role has changed."""
+        if address not in self._leaving:
+            self._leaving[address] = self._leaves(address)
+        return self._leaving[address]
+
+    @cached_property
+    def _leaving(self) -> dict[str, bool]:
+        return {}
+
+    def _leaves(self, address: str) -> bool:
         recorded, wanted = self.recorded_host(address), self.wanted(address)
         if self.operation.kind is Kind.DELETE or address in self.operation.consents.gone:
             return True
