@@ -7,7 +7,6 @@ from typing import Final
 
 from bundler.installer.plan.steps import Done, Plan, Step
 
-
 _SO: Final = "it is so already"
 
 

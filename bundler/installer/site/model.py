@@ -69,7 +69,7 @@ class Login:
     """How to log in to a host.
 
     key_file: "" for the user's own keys and agent. fingerprint: `SHA256:…` of the host's key, as
-    `ssh-keygen -l` prints it; "" where known_hosts decides.
+    `ssh-keygen -l` prints it; "" where known_hosts decides. jump: a host through which this one is reached.
     """
 
     user: str = "root"
@@ -78,6 +78,15 @@ class Login:
     key_passphrase: Secret | None = None
     password: PasswordSource | None = None
     fingerprint: str = ""
+    jump: "Bastion | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bastion:
+    """A host that stands between this machine and the site; it carries bytes and runs nothing of ours."""
+
+    address: str
+    login: Login
 
 
 @dataclass(frozen=True, slots=True)

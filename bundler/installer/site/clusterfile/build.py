@@ -20,6 +20,7 @@ from bundler.installer.site.model import (
     REGISTRY_DOMAIN,
     REGISTRY_PORT,
     Alias,
+    Bastion,
     Endpoint,
     ExternalEndpoint,
     Host,
@@ -240,8 +241,10 @@ class Builder:
             self._note_password(cluster, ("spec", "ssh"))
             self._check_user(cluster, ("spec", "ssh"))
             self._note_files(cluster, ("spec", "ssh"))
+            self._check_jump(cluster.jump, ("spec", "ssh"))
         self._note_password(own, (*path, "ssh"))
         self._note_files(own, (*path, "ssh"))
+        self._check_jump(own.jump, (*path, "ssh"))
         passphrase = own.pk_passwd or cluster.pk_passwd
         return Login(
             user=own.user or cluster.user or "root",
@@ -250,21 +253,45 @@ class Builder:
             key_passphrase=Secret(passphrase) if passphrase else None,
             password=self._password(own) or self._password(cluster),
             fingerprint=group.host_key,
+            jump=self._jump(own.jump or cluster.jump),
         )
 
-    def _check_user(self, ssh: schema.Ssh, path: Path) -> None:
+    def _jump(self, given: schema.Jump | None) -> Bastion | None:
+        if given is None:
+            return None
+        login = Login(
+            user=given.user or "root",
+            port=given.port or 22,
+            key_file=self._beside(given.pk or ""),
+            key_passphrase=Secret(given.pk_passwd) if given.pk_passwd else None,
+            password=self._password(given),
+            fingerprint=given.host_key,
+        )
+        return Bastion(given.host, login)
+
+    def _check_jump(self, given: schema.Jump | None, path: Path) -> None:
+        if given is None:
+            return
+        place = (*path, "jump")
+        self._note_password(given, place)
+        self._note_files(given, place)
+        self._check_user(given, place)
+        if given.host_key and not FINGERPRINT.fullmatch(given.host_key):
+            self._fault((*place, "hostKey"), "wrong-value", "hostKey must be SHA256: and 43 characters")
+
+    def _check_user(self, ssh: schema.Ssh | schema.Jump, path: Path) -> None:
         if ssh.user is not None and not _USER.fullmatch(ssh.user):
             message = "ssh.user must be a login name: no blanks, colons or control characters"
             self._fault((*path, "user"), "wrong-value", message)
 
-    def _password(self, ssh: schema.Ssh) -> PasswordSource | None:
+    def _password(self, ssh: schema.Ssh | schema.Jump) -> PasswordSource | None:
         if ssh.password_file:
             return PasswordFile(self._beside(ssh.password_file))
         if ssh.password_env:
             return PasswordEnv(ssh.password_env)
         return Secret(ssh.passwd) if ssh.passwd else None
 
-    def _note_password(self, ssh: schema.Ssh, path: Path) -> None:
+    def _note_password(self, ssh: schema.Ssh | schema.Jump, path: Path) -> None:
         given = [each for each in (ssh.passwd, ssh.password_file, ssh.password_env) if each]
         if len(given) > 1:
             self._fault(path, "wrong-value", "only one of passwd, passwordFile and passwordEnv can be given")
@@ -273,7 +300,7 @@ class Builder:
             better = "passwordFile, passwordEnv (apiVersion bundler/v1) or --ask-password"
             self.notices.append(f"{where}: a password in plain text; better: {better}")
 
-    def _note_files(self, ssh: schema.Ssh, path: Path) -> None:
+    def _note_files(self, ssh: schema.Ssh | schema.Jump, path: Path) -> None:
         if ssh.pk:
             self.local.append((self._beside(ssh.pk), (*path, "pk"), False))
         if ssh.password_file:

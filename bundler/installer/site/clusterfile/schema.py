@@ -61,6 +61,20 @@ class Metadata(Model):
     annotations: dict[str, Any] = {}
 
 
+class Jump(Model):
+    """A bastion, with a login of its own."""
+
+    host: HostName
+    user: Text | None = None
+    port: Port | None = None
+    pk: str | None = None
+    pk_passwd: Text | None = None
+    passwd: Text | None = None
+    password_file: str | None = None
+    password_env: str | None = None
+    host_key: str = ""
+
+
 class Ssh(Model):
     """How to log in; a host's own fields stand over the cluster's."""
 
@@ -72,6 +86,7 @@ class Ssh(Model):
     encrypted: Annotated[bool, Later("use passwordFile or passwordEnv, apiVersion bundler/v1")] = False
     password_file: Annotated[str | None, Native()] = None
     password_env: Annotated[str | None, Native()] = None
+    jump: Annotated[Jump | None, Native()] = None
 
 
 class Host(Model):
