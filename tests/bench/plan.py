@@ -2,8 +2,8 @@
 
     python -m tests.bench.plan [--hosts 3000]
 
-A first install, then the same site with nothing to do, then with one label edited. Times are of one processor,
-so that a busy machine counts little; the collector is set as the installer sets it.
+A first install, then the same site with nothing to do, then with one label edited. Times are of one
+processor, so that a busy machine counts little; the collector is set as the installer sets it.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from bundler.installer.facts.model import Facts
 from bundler.installer.plan.steps import Plan
 from bundler.installer.site.model import Site
 from tests.unit.installer.plan import kit
@@ -43,7 +42,7 @@ def main() -> None:
     hosts: int = parser.parse_args().hosts
     gc.set_threshold(_COLLECTOR)
     of = kit.site(hosts - 1)
-    found: Facts = kit.facts(of)
+    found = kit.facts(of)
     first = timed("first install", lambda: kit.plan(of, found))
     running = kit.done_all(first, found)
     timed("nothing to do", lambda: kit.plan(of, running))

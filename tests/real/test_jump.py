@@ -1,8 +1,9 @@
 """Hosts behind a bastion: two real sshds on loopback, each with keys of its own."""
 
+import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,11 +44,11 @@ class Pair:
         )
         return Host(ADDRESS, frozenset({Role.CONTROL_PLANE}), login)
 
-    def ask(self, host: Host, script: str = "echo hello") -> str:
+    def ask(self, host: Host, script: str = "echo hello", stdin: Sequence[bytes] = ()) -> str:
         found = connect_all(Site("s", (host,)), Access(self.home, {}), parallel=1)
         (transport,) = found.transports.values()
         try:
-            return transport.run(script, timeout=20).stdout
+            return transport.run(script, stdin=stdin, timeout=60).stdout
         finally:
             transport.close()
 
@@ -64,20 +65,16 @@ def test_a_script_runs_behind_the_bastion_and_not_on_it(pair: Pair) -> None:
 
 
 def test_much_goes_through_whole(pair: Pair) -> None:
-    assert len(pair.ask(pair.host(), "head -c 20000000 /dev/zero | tr '\\0' x")) == 20_000_000
+    chunks = [os.urandom(1 << 20) for _ in range(20)]
+    digest = hashlib.sha256(b"".join(chunks)).hexdigest()
+    assert pair.ask(pair.host(), "sha256sum", chunks).split()[0] == digest
 
 
-def test_one_connection_to_the_bastion_serves_many_hosts(pair: Pair) -> None:
-    target = pair.host()
-    others = tuple(replace(target, address=f"127.0.0.{number}") for number in (1,))
-    found = connect_all(Site("s", others), Access(pair.home, {}), parallel=4)
+def test_one_connection_to_the_bastion_serves_many_scripts(pair: Pair) -> None:
+    found = connect_all(Site("s", (pair.host(),)), Access(pair.home, {}), parallel=4)
     try:
-        sent = [
-            transport.run("echo x", timeout=10).stdout
-            for transport in found.transports.values()
-            for _ in (1, 2)
-        ]
-        assert sent == ["x\n", "x\n"]
+        (transport,) = found.transports.values()
+        assert [transport.run("echo x", timeout=10).stdout for _ in (1, 2)] == ["x\n", "x\n"]
         assert len(pair.bastion.children()) == 1
     finally:
         for transport in found.transports.values():
