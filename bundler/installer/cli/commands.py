@@ -17,6 +17,7 @@ from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.schema_commands import register as register_schema
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
@@ -331,4 +332,5 @@ def _write_report(path: Path | None, text: str) -> None:
 
 register_content(app)
 register_hosts(app)
+register_schema(app)
 register_explain(app)

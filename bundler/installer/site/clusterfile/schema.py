@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from bundler.installer.site.clusterfile.values import (
@@ -163,6 +163,11 @@ class Endpoint(Model):
     external: OneAddress | None = None
 
 
+_ADDRESS: Final = {"type": "string"}
+_EITHER: Final = {"type": "object", "properties": {"vip": _ADDRESS, "external": _ADDRESS}}
+ENDPOINT: Final = WithJsonSchema({"anyOf": [{"const": "local"}, {**_EITHER, "additionalProperties": False}]})
+
+
 class ClusterSpec(Model):
     """The machines and how they are reached."""
 
@@ -171,7 +176,7 @@ class ClusterSpec(Model):
     ssh: Ssh = Ssh()
     hosts: Annotated[list[Host], Field(min_length=1)]
     registry: Registry = Registry()
-    endpoint: Annotated[Endpoint, BeforeValidator(read_endpoint), Native()] = Endpoint()
+    endpoint: Annotated[Endpoint, BeforeValidator(read_endpoint), Native(), ENDPOINT] = Endpoint()
     container_runtime: ContainerRuntime = ContainerRuntime()
     host_aliases: list[HostAlias] = []
     data_root: Annotated[str, Later("/var/lib/bundler is used")] = ""

@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from bundler.core.variables import why_not
 from bundler.installer.site.changes import processes
@@ -155,15 +155,27 @@ def _action(value: str) -> str:
     return value
 
 
-Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
-Text = Annotated[str, BeforeValidator(_text)]
-Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
+_SCALAR: Final = {"type": ["string", "number", "boolean", "null"]}
+_SCALARS: Final = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
+_PAIRS: Final = {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*="}}
+_MAPPING: Final = {"type": "object", "additionalProperties": _SCALARS}
+_NUMBER: Final = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]+$"}]}
+
+Variables = Annotated[
+    dict[str, str], BeforeValidator(_variables), WithJsonSchema({"anyOf": [_PAIRS, _MAPPING]})
+]
+Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "integer"]})]
+Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True), WithJsonSchema(_NUMBER)]
 Addresses = Annotated[str, AfterValidator(_checked_ip)]
 OneAddress = Annotated[str, AfterValidator(_one_address)]
 NameServer = Annotated[str, AfterValidator(_name_server)]
 TimeServer = Annotated[str, AfterValidator(_time_server)]
 RoleName = Annotated[str, AfterValidator(_role)]
-Labels = Annotated[dict[str, str], BeforeValidator(_labels)]
+Labels = Annotated[
+    dict[str, str],
+    BeforeValidator(_labels),
+    WithJsonSchema({"type": "object", "additionalProperties": _SCALAR}),
+]
 TaintText = Annotated[str, AfterValidator(_taint)]
 FilePath = Annotated[str, AfterValidator(_file_path)]
 HostName = Annotated[str, AfterValidator(_host_name)]
