@@ -9,6 +9,7 @@ systemd unit with HAProxy out of the bundle: it works before the first image is 
 from dataclasses import dataclass
 from typing import Final
 
+from bundler.core.addresses import in_url
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, content_digest, node_name, spread
@@ -160,7 +161,7 @@ def _write(host: Host, what: str, path: str, content: str) -> Step:
 def _config(context: Context, host: Host) -> str:
     names = {each.address: node_name(context.of(each)) for each in context.site.control_planes}
     servers = tuple(
-        (names[address], f"{address}:{API_PORT}") for address in spread(tuple(names), host.address)
+        (names[address], f"{in_url(address)}:{API_PORT}") for address in spread(tuple(names), host.address)
     )
     return templates.render(
         "endpoint.cfg.j2",

@@ -17,6 +17,7 @@ from bundler.installer.site.model import Host
 
 _WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl", BALANCER)
 _SYSCTLS = "net/ipv4/ip_forward=1 net/bridge/bridge-nf-call-iptables=1"
+_SYSCTLS_V6 = "net/ipv6/conf/all/forwarding=1 net/bridge/bridge-nf-call-ip6tables=1"
 # At least so much: whatever watches a file counts, and 128 are used up by a few dozen pods.
 _LEAST = "fs/inotify/max_user_instances=8192 fs/inotify/max_user_watches=524288"
 # The kubelet and kube-proxy set these while they run.
@@ -51,7 +52,7 @@ def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[
                 "found.sh",
                 "prepare.sh",
                 modules=_modules(facts),
-                sysctls=_SYSCTLS,
+                sysctls=f"{_SYSCTLS} {_SYSCTLS_V6}" if context.site.speaks_v6 else _SYSCTLS,
                 least="" if in_container(facts) else _LEAST,  # they are those of the container's host
                 remembered=_REMEMBERED,
                 trees=" ".join(paths.TREES),

@@ -7,6 +7,7 @@ all others. containerd reads them at each pull, so a registry comes or goes with
 import base64
 from collections.abc import Mapping
 
+from bundler.core.addresses import in_url
 from bundler.core.reference import Reference
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context
@@ -71,7 +72,7 @@ def _files(context: Context, order: tuple[str, ...], names: list[str]) -> Mirror
     They answer "not found", and nobody asks the internet.
     """
     port = context.site.registry.port
-    bases = tuple(f"https://{address}:{port}" for address in order)
+    bases = tuple(f"https://{in_url(address)}:{port}" for address in order)
     bundled = tuple(
         (name, _toml(context, tuple(f"{base}/v2/{store_name(name)}" for base in bases), override=True))
         for name in names

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
+from bundler.core.addresses import is_v6
 from bundler.core.errors import Location
 from bundler.core.yamldoc import Document
 from bundler.installer.site.changes import FileChange
@@ -95,7 +96,7 @@ class Host:
 
     env: the host's own variables over the cluster's. labels: names of the site's own roles, in the file's
     order; Kubernetes shows them as roles of the node. marks: labels of the node. taints, no_taints: as nodes
-    show them, those that it has and those that it must not have.
+    show them, those that it has and those that it must not have. more: its further addresses.
     """
 
     address: str
@@ -106,6 +107,12 @@ class Host:
     marks: Mapping[str, str] = field(default_factory=dict)
     taints: frozenset[str] = frozenset()
     no_taints: frozenset[str] = frozenset()
+    more: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All of its addresses, the one that it is reached at first."""
+        return (self.address, *self.more)
 
     @property
     def node_labels(self) -> Mapping[str, str]:
@@ -198,6 +205,13 @@ class Site:
     labels: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, Location] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+
+    @cached_property
+    def speaks_v6(self) -> bool:
+        """Whether any host has an address of IPv6, or the cluster's subnets have."""
+        networking = self.kubeadm.get("ClusterConfiguration", {}).get("networking") or {}
+        subnets = (str(networking.get(name, "")) for name in ("podSubnet", "serviceSubnet"))
+        return any(map(is_v6, (*subnets, *(each for host in self.hosts for each in host.addresses))))
 
     @property
     def control_plane(self) -> Host:

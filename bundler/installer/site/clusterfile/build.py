@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from ipaddress import IPv4Address
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -159,7 +158,7 @@ class Builder:
 
     def _hosts(self, spec: schema.ClusterSpec) -> list[Host]:
         hosts: dict[str, Host] = {}
-        known: set[int] = set()
+        known: set[addresses.Address] = set()
         for number, group in enumerate(spec.hosts):
             path = ("spec", "hosts", number)
             login = self._login(spec.ssh, group, path)
@@ -168,10 +167,27 @@ class Builder:
             taints = [parse_taint(text) for text in group.taints]
             has = frozenset(text for taint in taints if not taint.gone for text in taint.texts)
             lacks = frozenset(text for taint in taints if taint.gone for text in taint.texts)
+            more = self._more(group, path, known)
             for address in self._addresses(group, path, known):
-                hosts[address] = Host(address, roles, login, group.env, labels, group.labels, has, lacks)
+                hosts[address] = Host(
+                    address, roles, login, group.env, labels, group.labels, has, lacks, more
+                )
         self._check_control_plane(spec, list(hosts.values()))
         return list(hosts.values())
+
+    def _more(self, group: schema.Host, path: Path, known: set[addresses.Address]) -> tuple[str, ...]:
+        """Further addresses of one host: of the other family, or of another network of it."""
+        if not group.addresses:
+            return ()
+        place = (*path, "addresses")
+        if len(group.ips) > 1 or len(addresses.span(group.ips[0])) > 1:
+            message = "addresses are one host's; this entry has several"
+            self._fault(place, "wrong-value", message, "give the host an entry of its own")
+        found = [next(iter(addresses.span(text))) for text in group.addresses]
+        if twice := [each for each in found if each in known or str(each) in group.ips]:
+            self._fault(place, "duplicate-host", f"{twice[0]} is listed twice")
+        known.update(found)
+        return tuple(map(str, found))
 
     def _own_roles(self, group: schema.Host, path: Path) -> tuple[str, ...]:
         """Roles that are none of ours become labels; one beside which there is none of ours is a slip."""
@@ -185,11 +201,11 @@ class Builder:
                 self._fault(place, "wrong-value", message, suggest(name.lower(), known))
         return own
 
-    def _addresses(self, group: schema.Host, path: Path, known: set[int]) -> Iterator[str]:
+    def _addresses(self, group: schema.Host, path: Path, known: set[addresses.Address]) -> Iterator[str]:
         """New ones. However many entries say the same, or however much, the time that it takes is bounded."""
         for number, entry in enumerate(group.ips):
             place = (*path, "ips", number)
-            wanted = addresses.numbers(entry)
+            wanted = addresses.span(entry)
             if self._looked_at + len(wanted) > 2 * addresses.MOST:
                 if not self._too_many:
                     message = f"more than {addresses.MOST:,} hosts, with this entry"
@@ -200,10 +216,10 @@ class Builder:
             twice = [each for each in wanted if each in known]
             if twice:
                 others = f" and {len(twice) - 1:,} more" if len(twice) > 1 else ""
-                told = f"{IPv4Address(twice[0])}{others}"
+                told = f"{twice[0]}{others}"
                 are = "are" if others else "is"
                 self._fault(place, "duplicate-host", f"{told} {are} listed twice")
-            yield from (str(IPv4Address(each)) for each in wanted if each not in known)
+            yield from (str(each) for each in wanted if each not in known)
             known.update(wanted)
 
     def _check_control_plane(self, spec: schema.ClusterSpec, hosts: list[Host]) -> None:

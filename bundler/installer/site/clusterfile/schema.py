@@ -99,6 +99,7 @@ class Host(Model):
     labels: Labels = {}
     taints: list[TaintText] = []
     host_key: Annotated[str, Native()] = ""
+    addresses: Annotated[list[OneAddress], Native()] = []
 
 
 class HostAlias(Model):

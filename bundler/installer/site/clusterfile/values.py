@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from bundler.core.variables import why_not
 from bundler.installer.site.changes import processes
-from bundler.installer.site.clusterfile.addresses import numbers
+from bundler.installer.site.clusterfile.addresses import span
 from bundler.installer.site.labels import label_fault, parse_taint
 from bundler.installer.site.plugins import moments
 
@@ -67,7 +67,7 @@ def _text(value: object) -> object:
 
 
 def _checked_ip(value: str) -> str:
-    numbers(value)
+    span(value)
     return value
 
 
@@ -108,7 +108,7 @@ def read_endpoint(value: object) -> object:
 
 
 def _one_address(value: str) -> str:
-    if len(numbers(value)) > 1:
+    if len(span(value)) > 1:
         raise ValueError(f"{value!r} means several addresses; one is wanted")
     return value
 
