@@ -5,7 +5,7 @@ set -eu
 set -a
 # shellcheck disable=SC1090
 . "$environment"
-BUNDLER_MOMENT=$moment BUNDLER_HOST=$node BUNDLER_ROOT=/var/lib/bundler/root
 set +a
+export BUNDLER_MOMENT="$moment" BUNDLER_HOST="$node" BUNDLER_ROOT=/var/lib/bundler/root
 [ ! -e /etc/kubernetes/admin.conf ] || export KUBECONFIG=/etc/kubernetes/admin.conf
 if command -v bash >/dev/null 2>&1; then bash "$script" </dev/null; else sh "$script" </dev/null; fi

@@ -23,8 +23,8 @@ def site_secrets(site: Site, access: Access, keys: Secrets | None) -> frozenset[
 
 def _passwords(site: Site, access: Access) -> Iterator[Secret | None]:
     yield site.registry.password
-    jumps = dict.fromkeys(host.login.jump for host in site.hosts if host.login.jump)
-    bastions = tuple(Host(jump.address, frozenset(), jump.login) for jump in jumps if jump)
+    jumps = dict.fromkeys(host.login.jump for host in site.hosts)
+    bastions = tuple(Host(jump.address, frozenset(), jump.login) for jump in jumps if jump is not None)
     for login in dict.fromkeys(host.login for host in (*site.hosts, *bastions)):
         yield login.key_passphrase
     yield from {host.login: password_of(host, access) for host in (*site.hosts, *bastions)}.values()

@@ -16,6 +16,7 @@ from bundler.installer.plan.dns import has_dns
 from bundler.installer.plan.endpoint import API_PORT, BALANCER, ENDPOINT, balanced
 from bundler.installer.plan.kubeadm import allows_cgroup_v1, overlapping
 from bundler.installer.plan.packages import carries_containerd
+from bundler.installer.plan.paths import REGISTRY_STORE
 from bundler.installer.plan.steps import Deliver, Plan
 from bundler.installer.plan.suites import TOOLS, own_suite, suite_of
 from bundler.installer.plan.vip import KEEPALIVED, vip_device, vip_program
@@ -324,7 +325,8 @@ def _disks(context: Context, plan: Plan, limits: HostLimits) -> Iterator[Problem
         if isinstance(step, Deliver):
             places = wanted.setdefault(step.host, {})
             for file in step.files:
-                place = _mount(context.facts.hosts[step.host].disk_free, file.path)
+                path = _lies_at(file.path, context.site.data_root)
+                place = _mount(context.facts.hosts[step.host].disk_free, path)
                 places[place] = places.get(place, 0) + file.size
     node = sum(_image_size(context, name) for name in context.contents.node_images)
     for host, facts in context.hosts():
@@ -346,6 +348,13 @@ def _full(facts: HostFacts, needs: Mapping[str, int]) -> Iterator[Problem]:
 
 def _image_size(context: Context, name: str) -> int:
     return sum(file.size for file in context.contents.image_deliveries((name,)))
+
+
+def _lies_at(path: str, data_root: str) -> str:
+    """Where a file ends up: the registry's store may be on another disk."""
+    if not data_root or not path.startswith(f"{REGISTRY_STORE}/"):
+        return path
+    return f"{data_root}/registry{path.removeprefix(REGISTRY_STORE)}"
 
 
 def _mount(free: Mapping[str, int], path: str) -> str:

@@ -149,12 +149,16 @@ Endpoint = LocalEndpoint | VirtualEndpoint | ExternalEndpoint
 
 @dataclass(frozen=True, slots=True)
 class SiteRegistry:
-    """The site's own registry, on every control plane. username: "" for one that asks no one's name."""
+    """The site's own registry, on every control plane. username: "" for one that asks no one's name.
+
+    names: that its certificates have besides.
+    """
 
     domain: str = REGISTRY_DOMAIN
     port: int = REGISTRY_PORT
     username: str = ""
     password: Secret | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -180,8 +184,8 @@ class Site:
     in order, instead of the bundle's LAUNCH; None where the file does not say. app_envs: an app's own
     variables; app_commands: shell lines in place of an app's own. commands: shell lines in place of the
     bundle's CMDS, None where the file does not say; arguments: their variables. changes: files of the bundle
-    that differ here. places: where the file speaks of apps: `launch/NAME`, `env/NAME`, `commands/NAME`.
-    notices: what the user should be told.
+    that differ here. data_root: where the registry's store lies; "" for our own folder. places: where the
+    file speaks of apps: `launch/NAME`, `env/NAME`, `commands/NAME`. notices: what the user should be told.
     """
 
     name: str

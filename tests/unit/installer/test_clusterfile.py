@@ -230,13 +230,15 @@ def host(entry: str) -> str:
         (SMALL + "---\napiVersion: sealer.io/v1\nkind: Config\nspec: {path: /a}", [("9:14", "wrong-value")]),
         (SMALL + "---\napiVersion: v1\nkind: InitConfiguration", [("7:13", "wrong-version")]),
         (SMALL + "---\n- a", [("7:1", "wrong-document")]),
-        (SMALL.replace("spec:", "spec:\n  dataRoot: /x\n  cmd: [a]"), [("4:3", LATER)]),
+        (SMALL.replace("spec:", "spec:\n  dataRoot: /etc"), [("4:13", "wrong-value")]),
+        (SMALL.replace("spec:", "spec:\n  dataRoot: data/x"), [("4:13", "wrong-value")]),
+        (SMALL.replace("spec:", "spec:\n  ssh: {passwd: a, encrypted: true}"), [("4:31", "wrong-value")]),
         (SMALL.replace("spec:", "spec:\n  containerRuntime: {type: docker}"), [("4:28", LATER)]),
         (SMALL.replace("spec:", "spec:\n  registry: {externalRegistry: {domain: a}}"), [("4:14", LATER)]),
         (SMALL.replace("spec:", "spec:\n  registry: {localRegistry: {username: a}}"),
             [("4:14", "wrong-value")]),
-        (SMALL.replace("spec:", "spec:\n  registry: {localRegistry: {insecure: true, ha: true}}"),
-            [("4:30", LATER), ("4:46", LATER)]),
+        (SMALL.replace("spec:", "spec:\n  registry: {localRegistry: {cert: {subjectAltName: {ips: [a]}}}}"),
+            [("4:60", "wrong-value")]),
         (SMALL.replace("spec:", "metadata: {name: A_b}\nspec:"), [("3:18", "wrong-value")]),
         ("", [("0:0", "missing-document")]),
     ],
@@ -247,11 +249,20 @@ def test_faults_with_their_places(text: str, expected: list[tuple[str, str]]) ->
 
 def test_only_unsupported_fields_have_a_code_of_their_own() -> None:
     with pytest.raises(Problems) as caught:
-        site(SMALL.replace("spec:", "spec:\n  dataRoot: /x"))
+        site(SMALL.replace("spec:", "spec:\n  containerRuntime: {type: docker}"))
     assert caught.value.code is ExitCode.UNSUPPORTED
     with pytest.raises(Problems) as caught:
-        site(SMALL.replace("spec:", "spec:\n  dataRoot: /x\n  x: 1"))
+        site(SMALL.replace("spec:", "spec:\n  containerRuntime: {type: docker}\n  x: 1"))
     assert caught.value.code is ExitCode.INPUT
+
+
+def test_fields_of_the_registry_and_the_folder_of_its_images() -> None:
+    names = "{subjectAltName: {dnsNames: [a.b], ips: [10.9.9.9]}}"
+    registry = f"localRegistry: {{ha: false, insecure: true, cert: {names}}}"
+    found = site(SMALL.replace("spec:", f"spec:\n  dataRoot: /data/b/\n  registry: {{{registry}}}"))
+    assert found.registry.names == ("a.b", "10.9.9.9")
+    assert found.data_root == "/data/b"
+    assert any("insecure" in notice for notice in found.notices)
 
 
 def test_a_misspelt_field_is_guessed() -> None:

@@ -81,6 +81,9 @@ class Builder:
             self.notices.append(f"{where}: `image` is not looked at: this file is the image")
         if spec.container_runtime.type != "containerd":
             self._fault(("spec", "containerRuntime", "type"), UNSUPPORTED, "docker is not supported yet")
+        if spec.container_runtime.version:
+            place = self.locate(("spec", "containerRuntime", "version"))
+            self.notices.append(f"{place}: `version` is not looked at: containerd is the bundle's")
         extras = self._extras(cluster, parts)
         return Site(
             name=cluster.metadata.name or "cluster",
@@ -100,6 +103,7 @@ class Builder:
             aliases=tuple(self._aliases(spec)),
             changes=tuple(extras.changes),
             plugins=tuple(extras.plugins),
+            data_root=spec.data_root,
             labels=cluster.metadata.labels,
             places=extras.places,
             notices=tuple(self.notices),
@@ -308,6 +312,10 @@ class Builder:
         return Secret(ssh.passwd) if ssh.passwd else None
 
     def _note_password(self, ssh: schema.Ssh | schema.Jump, path: Path) -> None:
+        if isinstance(ssh, schema.Ssh) and ssh.encrypted:
+            message = "a password that Sealer encrypted can be read by everybody who has Sealer"
+            hint = "write passwordFile or passwordEnv (apiVersion bundler/v1), or use --ask-password"
+            self._fault((*path, "encrypted"), "wrong-value", message, hint)
         given = [each for each in (ssh.passwd, ssh.password_file, ssh.password_env) if each]
         if len(given) > 1:
             self._fault(path, "wrong-value", "only one of passwd, passwordFile and passwordEnv can be given")
@@ -351,7 +359,12 @@ class Builder:
             self._fault((*path, "username"), "wrong-value", message)
         if not given.password.isprintable():
             self._fault((*path, "password"), "wrong-value", "a password can't hold a control character")
+        if given.insecure:
+            where = self.locate((*path, "insecure"))
+            self.notices.append(f"{where}: `insecure` is not needed: every node trusts the site's registry")
+        names = given.cert.subject_alt_name if given.cert else None
         return SiteRegistry(
+            names=(*names.dns_names, *names.ips) if names else (),
             domain=given.domain or REGISTRY_DOMAIN,
             port=given.port or REGISTRY_PORT,
             username=given.username,

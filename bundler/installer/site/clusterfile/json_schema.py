@@ -59,7 +59,7 @@ def _of_kind(name: str, made: Schema) -> Schema:
 
 def _raw(kind: str) -> Schema:
     """Kubernetes' own: names of fields, values are theirs."""
-    fields = {name: {} for name in sorted(known(FIELDS[kind]))}
+    fields: Schema = {name: {} for name in sorted(known(FIELDS[kind]))}
     api = {"type": "string", "pattern": f"^{RAW_KINDS[kind]}/"}
     return {
         "type": "object",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from bundler.installer.site.clusterfile.values import (
@@ -27,6 +27,7 @@ from bundler.installer.site.clusterfile.values import (
     Text,
     TimeServer,
     Variables,
+    check_folder,
     read_endpoint,
 )
 
@@ -83,7 +84,7 @@ class Ssh(Model):
     pk: str | None = None
     pk_passwd: Text | None = None
     port: Port | None = None
-    encrypted: Annotated[bool, Later("use passwordFile or passwordEnv, apiVersion bundler/v1")] = False
+    encrypted: bool = False
     password_file: Annotated[str | None, Native()] = None
     password_env: Annotated[str | None, Native()] = None
     jump: Annotated[Jump | None, Native()] = None
@@ -112,8 +113,8 @@ class HostAlias(Model):
 class SubjectAltName(Model):
     """More names for the registry's certificate."""
 
-    dns_names: list[str] = []
-    ips: list[str] = []
+    dns_names: list[HostName] = []
+    ips: list[NameServer] = []
 
 
 class Certificate(Model):
@@ -129,9 +130,9 @@ class LocalRegistry(Model):
     port: Port | None = None
     username: Text = ""
     password: Text = ""
-    ha: Annotated[bool, Later("it runs on the control plane")] = False
-    insecure: Annotated[bool, Later("it always speaks TLS")] = False
-    cert: Annotated[Certificate | None, Later()] = None
+    ha: bool | None = None
+    insecure: bool = False
+    cert: Certificate | None = None
 
 
 class ExternalRegistry(Model):
@@ -154,7 +155,7 @@ class ContainerRuntime(Model):
     """What runs the containers."""
 
     type: Literal["containerd", "docker"] = "containerd"
-    version: Annotated[str, Later("the bundle's own version is used")] = ""
+    version: str = ""
 
 
 class Endpoint(Model):
@@ -180,7 +181,7 @@ class ClusterSpec(Model):
     endpoint: Annotated[Endpoint, BeforeValidator(read_endpoint), Native(), ENDPOINT] = Endpoint()
     container_runtime: ContainerRuntime = ContainerRuntime()
     host_aliases: list[HostAlias] = []
-    data_root: Annotated[str, Later("/var/lib/bundler is used")] = ""
+    data_root: Annotated[str, AfterValidator(check_folder)] = ""
     cmd: list[str] = []
     cmd_args: Annotated[Variables, Field(alias="cmd_args")] = {}
     app_names: list[str] | None = None

@@ -14,6 +14,9 @@ from bundler.installer.site.plugins import moments
 
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
 _ALIAS: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_FOLDER: Final = re.compile(r"(/[A-Za-z0-9._-]+)+/?|/")
+_OF_SYSTEMS: Final = "bin boot dev etc home lib lib64 opt proc root run sbin srv sys tmp usr var"
+_SYSTEM: Final = frozenset({"", *(f"/{name}" for name in _OF_SYSTEMS.split())})
 LISTED: Final = ";"  # between the values of a variable that has several
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # of Kubernetes, without prefix
 
@@ -137,6 +140,15 @@ def _file_path(value: str) -> str:
     if not value.isprintable():
         raise ValueError("a path can't hold control characters")
     return value
+
+
+def check_folder(value: str) -> str:
+    """An absolute path of plain words, none of a system's own folders."""
+    if value and (not _FOLDER.fullmatch(value) or ".." in value.split("/")):
+        raise ValueError(f"{value[:80]!r} is no absolute path of letters, digits, `-`, `_` and `.`")
+    if value.rstrip("/") in _SYSTEM:
+        raise ValueError(f"{value} belongs to the system: name a folder of its own")
+    return value.rstrip("/")
 
 
 def _process(value: str) -> str:
