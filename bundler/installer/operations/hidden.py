@@ -23,6 +23,7 @@ def site_secrets(site: Site, access: Access, keys: Secrets | None) -> frozenset[
 
 def _passwords(site: Site, access: Access) -> Iterator[Secret | None]:
     yield site.registry.password
+    yield site.external.password if site.external else None
     jumps = dict.fromkeys(host.login.jump for host in site.hosts)
     bastions = tuple(Host(jump.address, frozenset(), jump.login) for jump in jumps if jump is not None)
     for login in dict.fromkeys(host.login for host in (*site.hosts, *bastions)):

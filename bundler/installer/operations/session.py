@@ -22,6 +22,7 @@ from bundler.installer.facts.journal import RELEASES, STATE
 from bundler.installer.facts.model import Facts
 from bundler.installer.facts.seen import Present, Unknown
 from bundler.installer.operations.connecting import connect, doubt, excused
+from bundler.installer.operations.external import fill
 from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.intent import intend
@@ -195,6 +196,8 @@ class Session:
         Raises BundlerError (INTEGRITY).
         """
         self.whole.wait()
+        if self.site.external is not None:
+            fill(self.bundle, self.site.external, say)
         self.record()
 
     def record(self) -> None:

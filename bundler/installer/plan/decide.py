@@ -25,6 +25,7 @@ from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.expand import expand, mark
+from bundler.installer.plan.external import gated
 from bundler.installer.plan.host import host_steps
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.join import worker_steps
@@ -170,6 +171,7 @@ def producers(context: Context) -> tuple[Step, ...]:
         *label_steps(context),
         *app_steps(context),
     )
+    steps = gated(context, steps)  # where nobody waits for a registry of ours
     trees = frozenset(step.host for step in steps if step.id == ident(Phase.DISTRIBUTE, step.host, "tree"))
     steps = (*steps, *change_steps(context, trees))
     return _behind(vip_free(context), woven(context, (*steps, *stale_steps(steps))))

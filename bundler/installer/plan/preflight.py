@@ -168,7 +168,7 @@ def _ports(context: Context, host: Host, facts: HostFacts, _limits: HostLimits) 
         return  # an earlier run of ours may hold them
     wanted: dict[int, str] = dict(_NODE_PORTS)
     if host.is_control_plane:
-        wanted |= {**_CONTROL_PLANE_PORTS, context.site.registry.port: "the site's registry"}
+        wanted |= {**_CONTROL_PLANE_PORTS, **_registry_port(context)}
     elif balanced(context, host):
         wanted[API_PORT] = "this node's way to the API"
     for port, user in sorted(wanted.items()):
@@ -348,6 +348,10 @@ def _full(facts: HostFacts, needs: Mapping[str, int]) -> Iterator[Problem]:
 
 def _image_size(context: Context, name: str) -> int:
     return sum(file.size for file in context.contents.image_deliveries((name,)))
+
+
+def _registry_port(context: Context) -> dict[int, str]:
+    return {} if context.site.external else {context.site.registry.port: "the site's registry"}
 
 
 def _lies_at(path: str, data_root: str) -> str:

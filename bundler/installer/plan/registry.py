@@ -22,6 +22,8 @@ def registry_steps(context: Context) -> tuple[Step, ...]:
     contents = context.contents
     first = tuple(dict.fromkeys((*contents.control_plane_images, *contents.node_images)))
     rest = tuple(name for name in context.contents.images if name not in set(first))
+    if context.site.external is not None:  # what a later run has to find is kept all the same
+        return tuple(_kept(context, host) for host in context.site.control_planes)
     return tuple(
         step
         for host in context.registries
@@ -139,8 +141,8 @@ def _files(context: Context, host: Host) -> tuple[tuple[str, str, str, bool], ..
     return (*files, *htpasswd)
 
 
-def _write_steps(context: Context, host: Host) -> tuple[Step, ...]:
-    kept = Write(
+def _kept(context: Context, host: Host) -> Step:
+    return Write(
         id=_linked(host, "secrets"),
         host=host.address,
         phase=Phase.REGISTRY,
@@ -150,6 +152,10 @@ def _write_steps(context: Context, host: Host) -> tuple[Step, ...]:
         mode=0o600,
         secret=True,
     )
+
+
+def _write_steps(context: Context, host: Host) -> tuple[Step, ...]:
+    kept = _kept(context, host)
     writes = tuple(
         Write(
             id=_linked(host, name),

@@ -167,6 +167,27 @@ class SiteRegistry:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalRegistry:
+    """Somebody else's registry, which serves the site in place of its own. prefix: a path there.
+
+    ca: PEM of who signed its certificate; "" where hosts trust it already.
+    """
+
+    domain: str
+    port: int = 443
+    username: str = ""
+    password: Secret | None = None
+    prefix: str = ""
+    ca_file: str = ""
+    ca: str = field(default="", repr=False)
+
+    @property
+    def name(self) -> str:
+        """Domain and port as they stand in an image name."""
+        return f"{self.domain}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Alias:
     """A line for every host's /etc/hosts."""
 
@@ -192,6 +213,7 @@ class Site:
     hosts: tuple[Host, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     registry: SiteRegistry = SiteRegistry()
+    external: ExternalRegistry | None = None
     endpoint: Endpoint = LocalEndpoint()
     kubeadm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False)

@@ -22,6 +22,7 @@ from bundler.installer.site.model import (
     Bastion,
     Endpoint,
     ExternalEndpoint,
+    ExternalRegistry,
     Host,
     LocalEndpoint,
     Login,
@@ -44,6 +45,7 @@ _ROLES: Final[Mapping[str, Role]] = {
 }
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _USER: Final = re.compile(r"[^\s:/\x00-\x1f\x7f]{1,256}")
+_PREFIX: Final = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)*/?")
 _DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -90,6 +92,7 @@ class Builder:
             hosts=tuple(sorted(self._marked(hosts, extras), key=lambda host: not host.is_control_plane)),
             env=spec.env,
             registry=self._registry(spec.registry.local_registry),
+            external=self._external(spec.registry),
             endpoint=self._endpoint(spec.endpoint, hosts),
             kubeadm=parts.kubeadm,
             documents=parts.documents,
@@ -345,6 +348,28 @@ class Builder:
     def _beside(self, name: str) -> str:
         """Files named in the Clusterfile are looked for beside it."""
         return name if not name or name.startswith("~") else str(self._folder / name)
+
+    def _external(self, registry: schema.Registry) -> ExternalRegistry | None:
+        given = registry.external_registry
+        if given is None:
+            return None
+        path = ("spec", "registry", "externalRegistry")
+        if registry.local_registry is not None:
+            self._fault(path, "wrong-value", "only one of localRegistry and externalRegistry can be given")
+        if bool(given.username) != bool(given.password):
+            self._fault(path, "wrong-value", "username and password belong together")
+        if given.prefix and (not _PREFIX.fullmatch(given.prefix) or ".." in given.prefix):
+            self._fault((*path, "prefix"), "wrong-value", f"{given.prefix!r} is no path in lower case")
+        if given.ca:
+            self.local.append((self._beside(given.ca), (*path, "ca"), False))
+        return ExternalRegistry(
+            domain=given.domain,
+            port=given.port or 443,
+            username=given.username,
+            password=Secret(given.password) if given.password else None,
+            prefix=given.prefix.strip("/"),
+            ca_file=self._beside(given.ca),
+        )
 
     def _registry(self, given: schema.LocalRegistry | None) -> SiteRegistry:
         if given is None:

@@ -37,7 +37,11 @@ def read_file(path: Path) -> Site:
     if len(text) > _MOST:
         raise BundlerError("the Clusterfile is larger than 8 MiB", where=path, code=ExitCode.INPUT)
     site, builder = _read(text, str(path))
-    return replace(site, notices=(*site.notices, *check_files(builder)))
+    notes = check_files(builder)
+    if site.external is not None and site.external.ca_file:
+        authority = Path(site.external.ca_file).expanduser().read_text(encoding="ascii", errors="replace")
+        site = replace(site, external=replace(site.external, ca=authority))
+    return replace(site, notices=(*site.notices, *notes))
 
 
 def read(text: str | bytes, file: str) -> Site:

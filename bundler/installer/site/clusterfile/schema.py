@@ -138,17 +138,19 @@ class LocalRegistry(Model):
 class ExternalRegistry(Model):
     """Somebody else's registry."""
 
-    domain: str = ""
+    domain: HostName
     port: Port | None = None
     username: Text = ""
     password: Text = ""
+    prefix: Annotated[str, Native()] = ""
+    ca: Annotated[str, Native()] = ""
 
 
 class Registry(Model):
     """One of the two."""
 
     local_registry: LocalRegistry | None = None
-    external_registry: Annotated[ExternalRegistry | None, Later("the site's own registry is used")] = None
+    external_registry: ExternalRegistry | None = None
 
 
 class ContainerRuntime(Model):
