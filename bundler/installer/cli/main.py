@@ -86,7 +86,7 @@ def _dispatch(words: list[str]) -> int:  # noqa: PLR0911  (a case for each kind 
 
             return helm_agent(sys.stdin.buffer, sys.stdout, sys.stderr)
         case ["plugin-agent", *rest]:
-            from bundler.installer.plugin_agent import main as plugin_agent  # noqa: PLC0415
+            from bundler.installer.run.plugin_agent import main as plugin_agent  # noqa: PLC0415
 
             return plugin_agent(rest, sys.stdin.buffer, sys.stderr)
         case [("extract" | "export" | "serve" | "push-images"), *_]:
