@@ -72,6 +72,10 @@ AllSteps = Annotated[bool, typer.Option("--verbose", "-v", help="Show every step
 ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with times, as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+With = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="PRODUCT", help="This other product of the cluster goes, too."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
 
 
@@ -194,6 +198,7 @@ def delete(  # noqa: PLR0913  (as above)
     report: ReportFile = None,
     verbose: Verbose = False,
     yes: Yes = False,
+    with_: With = None,
 ) -> None:
     """Take the cluster down, data and all.
 
@@ -203,7 +208,7 @@ def delete(  # noqa: PLR0913  (as above)
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with _alone(clusterfile, access, gate, parallel, (), Operation(Kind.DELETE)) as session:
-        decided = session.removal()
+        decided = session.removal(frozenset(with_ or ()))
         if not yes:
             _confirm(session)
         session.note_removal()

@@ -209,13 +209,15 @@ class Session:
         text = "".join(f"{each.line()}\n" for each in after)
         self._on_control_planes(_RECORD, [text.encode()])
 
-    def removal(self) -> Plan:
+    def removal(self, going: frozenset[str] = frozenset()) -> Plan:
         """What has to be done to leave the machines as they were. Raises what `decide_removal` does."""
         site = replace(self.site, hosts=(*self.site.hosts, *self.others.values()))
         index = self.bundle.index
         files = {path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in shipped(index)}
         contents = Contents(index, files)
-        return decide_removal(site, self.facts, index, operation=self.operation, contents=contents)
+        return decide_removal(
+            site, self.facts, index, operation=self.operation, contents=contents, going=going
+        )
 
     def run(
         self, plan: Plan, sink: Sink, *, limits: ScheduleLimits, timeouts: Timeouts

@@ -214,17 +214,19 @@ def decide_removal(
     *,
     operation: Operation | None = None,
     contents: Contents | None = None,
+    going: frozenset[str] = frozenset(),
 ) -> Plan:
     """The plan that takes the cluster down and leaves the machines as they were found.
 
     Every host is marked before the first is cleared, so that a broken-off removal is never taken for a site.
-    contents: of the bundle, for its plug-ins.
+    contents: of the bundle, for its plug-ins. going: other products that somebody agreed to lose with it.
     Raises RefusedError, and Problems (PREFLIGHT) for a host whose cluster is not ours.
     """
     check_removal(facts)
     view = rough_view(site, facts, index, operation or Operation(Kind.DELETE))
     if refused := refuse(view):
         raise RefusedError(refused, site.name)
+    check_products(view, going)
     hosts = tuple(host for host in site.hosts if host.address in facts.hosts)
     marks = tuple(mark(host.address) for host in hosts)
     names = tuple(each.id for each in marks)
@@ -236,6 +238,23 @@ def decide_removal(
         check_modules(site, index)
     steps = around_uninstall(replace(site, hosts=hosts), contents or Contents(index, {}), steps, names)
     return arrange(f"{index.name}: {counted(len(site.hosts))} as before the install", (*marks, *steps))
+
+
+def check_products(view: View, going: frozenset[str]) -> None:
+    """A cluster goes with all that runs on it. Raises BundlerError (REFUSED) where others live there."""
+    mine = view.desired.versions.product
+    products = view.record.products if view.record else ()
+    others = sorted(each.name for each in products if each.name != mine and each.name not in going)
+    if others:
+        named = " ".join(f"--with {name}" for name in others)
+        raise BundlerError(
+            f"the cluster serves {', '.join(others)}, too",
+            where=view.desired.name,
+            why=f"taking {mine}'s cluster down would take it from under them",
+            code=ExitCode.REFUSED,
+            fix=f"if they are to go as well: delete {named}",
+            id="BND-OTHER-PRODUCTS",
+        )
 
 
 def rough_view(site: Site, facts: Facts, index: Index, operation: Operation) -> View:
