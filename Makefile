@@ -9,7 +9,8 @@ PY     := $(V)/bin/python
 STAMP  := $(V)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench demo demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house format clean
+.PHONY: help setup setup-test setup-bench demo demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house dist format clean
+.PHONY: help setup setup-test setup-bench demo demo-wordpress demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +23,9 @@ setup-bench: packages-bench setup-test ## the same with the peers that figures a
 
 demo: setup ## build demo.run (KUBERNETES=upstream: from its makers' programs), boot an air-gapped site of two machines, bring Kubernetes up on it, show it
 	@$(PY) -m tests.site demo --name $(SITE)
+
+demo-wordpress: setup ## WordPress with MariaDB Galera and Redis Sentinel on three machines; the one whose database takes the writes loses power
+	@SITE=$(SITE) $(PY) -m tests.site.wordpress
 
 demo-down: $(STAMP) ## take the demo's site down; nothing is left but the cache
 	@$(PY) -m tests.site down --name $(SITE)
@@ -65,6 +69,9 @@ fuzz: $(STAMP) ## throw bytes at what reads files of strangers, FUZZ_SECONDS=60 
 
 house: $(STAMP) ## measure the import graph: rooms, arrows, floors, circles
 	@$(PY) -m tests.house
+
+dist: $(STAMP) ## the wheel for pipx and uv, into dist/
+	@$(PY) -m tests.dist
 
 format: $(STAMP) ## let ruff format everything
 	$(V)/bin/ruff format .

@@ -28,6 +28,9 @@ SERVICE_SUBNET: Final = "10.96.0.0/16"
 # The same for a cluster of IPv6: of the private block (RFC 4193), 65,536 nodes, 65,536 services.
 _SUBNETS_V6: Final = ("fd64:100::/48", "fd64:96::/112")
 
+# An API server that is to stop says so and serves on until the balancers, which ask each second, know.
+_FAREWELL: Final = "5s"
+
 _JOIN_TRACES: Final = (
     "Port-10250",
     "FileAvailable--etc-kubernetes-kubelet.conf",
@@ -49,11 +52,23 @@ def init_config(context: Context) -> str:
     return context.layers.dump(*cluster_documents(context).values())
 
 
-def cluster_documents(context: Context) -> Mapping[str, Document]:
-    """Of `kubeadm init`, by kind, as they are after all merging."""
+def cluster_config(context: Context, host: Host, *, peers: tuple[str, ...] = ()) -> str:
+    """The same for phases that one control plane goes through by itself, under its own name and address.
+
+    peers: further names of its etcd member's certificate.
+    """
+    documents = dict(cluster_documents(context, host))
+    if peers:
+        more = {"etcd": {"local": {"peerCertSANs": list(peers), "serverCertSANs": list(peers)}}}
+        documents["ClusterConfiguration"] = deep(documents["ClusterConfiguration"], more)
+    return context.layers.dump(*documents.values())
+
+
+def cluster_documents(context: Context, host: Host | None = None) -> Mapping[str, Document]:
+    """Of `kubeadm init`, by kind, as they are after all merging; for the primary control plane or another."""
     kinds = ("InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration")
     defaults = {
-        "InitConfiguration": _init(context),
+        "InitConfiguration": _init(context, host or context.primary),
         "ClusterConfiguration": _cluster(context),
         "KubeletConfiguration": _kubelet(context),
         "KubeProxyConfiguration": _kube_proxy(context),
@@ -154,8 +169,7 @@ def subnets(context: Context) -> tuple[str, str]:
     return str(networking.get("podSubnet", "")), str(networking.get("serviceSubnet", ""))
 
 
-def _init(context: Context) -> Document:
-    host = context.primary
+def _init(context: Context, host: Host) -> Document:
     facts = context.of(host)
     return {
         "localAPIEndpoint": _local_endpoint(host, facts),
@@ -214,8 +228,11 @@ def _cluster(context: Context) -> Document:
     more = [address for host in context.site.control_planes for address in host.more]
     names = {"apiServer": {"certSANs": [*((shared,) if shared else ()), *more]}} if shared or more else {}
     pods, services = _SUBNETS_V6 if is_v6(context.primary.address) else (POD_SUBNET, SERVICE_SUBNET)
+    defaults = deep(cluster_defaults(context.contents.version), names)
+    if context.further:
+        defaults["apiServer"]["extraArgs"].append(argument("shutdown-delay-duration", _FAREWELL))
     return {
-        **deep(cluster_defaults(context.contents.version), names),
+        **defaults,
         "kubernetesVersion": context.contents.version.text,
         "clusterName": context.site.name,
         "controlPlaneEndpoint": f"{ENDPOINT}:{API_PORT}",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bundler.installer.plan.inputs import digest_of, inputs_of, revision_of
-from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Step, Write
+from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Relay, Step, Write
 from bundler.installer.scripts.render import Script
 from bundler.installer.site.desired import Piece
 from bundler.installer.site.expected import (
@@ -20,6 +20,7 @@ from bundler.installer.site.expected import (
     NodesCarry,
     NodesReady,
     SysctlsAre,
+    UnitGone,
     UnitRuns,
 )
 
@@ -32,6 +33,10 @@ _UNITS: Final = {
     "kubelet-enable.sh": "kubelet.service",
     "endpoint-start.sh": "bundler-endpoint.service",
 }
+# They start what reads files of the site's own.
+_FOLLOWERS: Final = frozenset(
+    {"apply.sh", "rolled-out.sh", "helm.sh", "shell-app.sh", "plugin.sh", "plugin-python.sh"}
+)
 _DISTURBS: Final = {"containerd.service": "runtime", "bundler-registry.service": "registry"}
 
 
@@ -102,7 +107,7 @@ def _expected(step: Step) -> Expected:
             return _of_script(script, step.stdin)
         case Await(script=Script() as script):
             return _of_script(script, "")
-        case Write() | Exec() | Await():
+        case Write() | Relay() | Exec() | Await():
             return Journalled(follows=step.phase is Phase.APPS)
 
 
@@ -113,6 +118,8 @@ def _of_script(script: Script, stdin: str) -> Expected:  # noqa: PLR0911  (a cas
         match name:
             case "unit-start.sh" | "vip-start.sh":
                 return UnitRuns(variables["unit"])
+            case "unit-gone.sh":
+                return UnitGone(variables["unit"])
             case "kubelet-enable.sh":
                 return UnitRuns(_UNITS[name], active=False)
             case "endpoint-start.sh":
@@ -126,9 +133,7 @@ def _of_script(script: Script, stdin: str) -> Expected:  # noqa: PLR0911  (a cas
                 return SysctlsAre({key: value for key, _, value in pairs})
             case "labels.sh":
                 return _carried(stdin)
-            case "apply.sh" | "rolled-out.sh" | "helm.sh" | "shell-app.sh" | "plugin.sh":
-                return Journalled(follows=True)
-    return Journalled()
+    return Journalled(follows=not _FOLLOWERS.isdisjoint(script.names))
 
 
 def _carried(stdin: str) -> NodesCarry:

@@ -85,10 +85,18 @@ class NodesCarry:
     taints: Mapping[str, frozenset[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class UnitGone:
+    """No such unit."""
+
+    unit: str
+
+
 Expected = (
     FileIs
     | FilesAre
     | UnitRuns
+    | UnitGone
     | SysctlsAre
     | PackagesAre
     | ImagesAre

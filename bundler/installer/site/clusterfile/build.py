@@ -33,6 +33,7 @@ from bundler.installer.site.model import (
     Secret,
     Site,
     SiteRegistry,
+    TimedSnapshots,
     VirtualEndpoint,
 )
 from bundler.installer.site.quorum import advice
@@ -98,6 +99,7 @@ class Builder:
             documents=parts.documents,
             dns=tuple(spec.dns),
             ntp=tuple(spec.ntp),
+            snapshots=TimedSnapshots(spec.snapshots.every, spec.snapshots.keep) if spec.snapshots else None,
             launch=extras.launch,
             app_envs=extras.app_envs,
             app_commands=extras.app_commands,

@@ -16,6 +16,7 @@ from bundler.installer.site.clusterfile.values import (
     Addresses,
     FilePath,
     HostName,
+    Interval,
     Labels,
     NameServer,
     OneAddress,
@@ -172,6 +173,13 @@ _EITHER: Final = {"type": "object", "properties": {"vip": _ADDRESS, "external": 
 ENDPOINT: Final = WithJsonSchema({"anyOf": [{"const": "local"}, {**_EITHER, "additionalProperties": False}]})
 
 
+class Snapshots(Model):
+    """How often each control plane takes one, and how many it keeps."""
+
+    every: Interval = "6h"
+    keep: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
 class ClusterSpec(Model):
     """The machines and how they are reached."""
 
@@ -189,6 +197,7 @@ class ClusterSpec(Model):
     app_names: list[str] | None = None
     dns: Annotated[list[NameServer], Native()] = []
     ntp: Annotated[list[TimeServer], Native()] = []
+    snapshots: Annotated[Snapshots | None, Native()] = None
 
 
 class AppFile(Model):

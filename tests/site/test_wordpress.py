@@ -1,0 +1,44 @@
+"""WordPress on three machines: installed by one command, and any one of the machines may lose power."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.site import lifecycle, watch
+from tests.site.wordpress import TITLE, Blog, made, spec_of
+
+pytestmark = [pytest.mark.site, pytest.mark.rotating("wordpress", kind="wordpress")]
+_LIMIT = 30.0  # seconds for the page to be back at each machine that is left
+
+
+@pytest.fixture(scope="module")
+def blog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]:
+    run_file = made(tmp_path_factory.mktemp("wordpress") / "wordpress-ha.run")
+    spec = spec_of("wordpress", "10.79.27.0/24")
+    lifecycle.up(spec, lambda _: None)
+    try:
+        blog = Blog(spec)
+        blog.install(run_file)
+        yield blog
+    finally:
+        lifecycle.down(spec.name, lambda _: None)
+
+
+def test_the_page_outlives_the_machine_whose_database_takes_the_writes(blog: Blog) -> None:
+    blog.wait_for_pages()
+    blog.post(blog.spec.machines[0], TITLE)
+    blog.wait("post", lambda: all(blog.shows(each, TITLE) for each in blog.spec.machines), 30)
+    primary = blog.primary()
+    outages = blog.lose_power(primary)
+    assert all(outage.requests > outage.failed for outage in outages)
+    assert max(outage.well_after for outage in outages) < _LIMIT
+    left = next(machine for machine in blog.spec.machines if machine != primary)
+    assert blog.members(left) == 2  # the one that is off is not counted
+    blog.come_back(primary)
+    assert blog.shows(primary, TITLE)
+    assert not watch.seen(blog.spec)
+
+
+def test_a_dropped_database_is_restored_from_its_backup(blog: Blog) -> None:
+    blog.lose_and_restore()
+    assert all(blog.shows(machine, TITLE) for machine in blog.spec.machines)

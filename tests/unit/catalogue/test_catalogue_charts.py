@@ -1,0 +1,230 @@
+"""Our own charts, rendered by Helm as on site: what every good pod has, and what holds them together."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bundler.builder.charts.helm import RenderRequest, SdkHelm
+from bundler.builder.kubefile.catalogue import default_catalogue
+from bundler.core.errors import BundlerError
+
+CATALOGUE = default_catalogue()
+CHARTS = {
+    yaml.safe_load(path.read_text())["name"]: path.parent
+    for path in sorted(CATALOGUE.glob("*/chart/Chart.yaml"))
+}
+OURS = ("ingress", "mariadb", "nginx", "postgresql", "prometheus", "redis", "wordpress")
+MEMBERS = ("mariadb", "postgresql", "redis")
+
+
+def rendered(name: str, **values: Any) -> list[dict[str, Any]]:
+    request = RenderRequest(CHARTS[name], name, values=values, kube_version="v1.37.2")
+    texts = SdkHelm().render(request, name).values()
+    return [one for text in texts for one in yaml.safe_load_all(text) if one]
+
+
+@cache
+def by_default(name: str) -> tuple[dict[str, Any], ...]:
+    return tuple(rendered(name))
+
+
+def of_kind(documents: Any, kind: str) -> list[dict[str, Any]]:
+    return [one for one in documents if one["kind"] == kind]
+
+
+def pods(documents: Any) -> Iterator[dict[str, Any]]:
+    for one in documents:
+        if one["kind"] == "CronJob":
+            yield one["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        elif "template" in one.get("spec", {}):
+            yield one["spec"]["template"]["spec"]
+
+
+def test_these_charts_are_ours():
+    assert set(OURS) <= set(CHARTS)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_container_is_root_or_writes_to_its_root(name):
+    found = list(pods(by_default(name)))
+    assert found
+    for pod in found:
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        # without an account of its own a pod has nothing to say to the API
+        assert "serviceAccountName" in pod or pod["automountServiceAccountToken"] is False
+        for container in pod["containers"]:
+            security = container["securityContext"]
+            assert security["readOnlyRootFilesystem"] is True
+            assert security["allowPrivilegeEscalation"] is False
+            assert security["capabilities"] == {"drop": ["ALL"]}
+            assert container["resources"]["requests"]["memory"]
+            assert container["resources"]["limits"]["memory"]
+            assert container["imagePullPolicy"] == "IfNotPresent"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_stays_up_is_probed(name):
+    for kind in ("Deployment", "StatefulSet", "DaemonSet"):
+        for one in of_kind(by_default(name), kind):
+            containers = one["spec"]["template"]["spec"]["containers"]
+            assert any("readinessProbe" in container for container in containers)
+            assert all("livenessProbe" in container for container in containers)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_misspelt_value_is_refused(name):
+    with pytest.raises(BundlerError, match="replicaz"):
+        rendered(name, replicaz=3)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_members_are_on_nodes_of_their_own_and_leave_one_at_a_time(name):
+    (members,) = of_kind(by_default(name), "StatefulSet")
+    affinity = members["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]
+    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]
+    labels = members["spec"]["template"]["metadata"]["labels"]
+    assert term["topologyKey"] == "kubernetes.io/hostname"
+    assert term["labelSelector"]["matchLabels"].items() <= labels.items()
+    (budget,) = of_kind(by_default(name), "PodDisruptionBudget")
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+@pytest.mark.parametrize("name", ["mariadb", "redis"])
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_each_member_is_told_the_lasting_address_of_all(name, replicas):
+    documents = rendered(name, replicas=replicas)
+    (members,) = of_kind(documents, "StatefulSet")
+    services = {one["metadata"]["name"] for one in of_kind(documents, "Service")}
+    (told,) = {
+        each["value"]
+        for container in members["spec"]["template"]["spec"]["containers"]
+        for each in container["env"]
+        if each["name"] == "MEMBERS"
+    }
+    wanted = [f"{name}-{index}" for index in range(replicas)]
+    assert told.split() == [f"$({one.upper().replace('-', '_')}_SERVICE_HOST)" for one in wanted]
+    assert set(wanted) <= services
+    assert f"{name}-{replicas}" not in services
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_applications_reach_the_proxy_of_their_own_node(name):
+    (service,) = [one for one in of_kind(by_default(name), "Service") if one["metadata"]["name"] == name]
+    (proxy,) = of_kind(by_default(name), "DaemonSet")
+    labels = proxy["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["internalTrafficPolicy"] == "Local"
+    assert service["spec"]["selector"].items() <= labels.items()
+    (settings,) = [one for one in of_kind(by_default(name), "ConfigMap") if "haproxy.cfg" in one["data"]]
+    assert len(re.findall(r"^ +server ", settings["data"]["haproxy.cfg"], re.MULTILINE)) == 3
+
+
+def test_only_one_member_takes_writes():
+    (settings,) = [one for one in of_kind(by_default("mariadb"), "ConfigMap") if "haproxy.cfg" in one["data"]]
+    servers = re.findall(r"^ +server .*", settings["data"]["haproxy.cfg"], re.MULTILINE)
+    assert [line.endswith(" backup") for line in servers] == [False, True, True]
+
+
+@pytest.mark.parametrize(("replicas", "flush"), [(1, "1"), (3, "2")])
+def test_a_single_member_waits_for_its_disk(replicas, flush):
+    (settings,) = [
+        one["data"]["my.cnf"]
+        for one in of_kind(rendered("mariadb", replicas=replicas), "ConfigMap")
+        if "my.cnf" in one["data"]
+    ]
+    assert f"innodb_flush_log_at_trx_commit = {flush}\n" in settings
+    assert "@" not in settings
+
+
+def test_prometheus_reads_the_settings_that_it_is_given():
+    (settings,) = of_kind(rendered("prometheus", scrapeInterval="7s"), "ConfigMap")
+    read = yaml.safe_load(settings["data"]["prometheus.yaml"])
+    assert read["global"]["scrape_interval"] == "7s"
+    rules = yaml.safe_load(settings["data"]["rules.yaml"])["groups"]
+    assert {"NodeDiskFull", "TargetDown"} == {each["alert"] for group in rules for each in group["rules"]}
+    assert "{{ $labels.instance }}" in settings["data"]["rules.yaml"]
+
+
+@pytest.mark.parametrize("name", ["mariadb", "redis", "wordpress"])
+def test_passwords_are_made_anew_each_time_so_on_site(name):
+    once, again = (
+        {
+            key: value
+            for one in of_kind(rendered(name), "Secret")
+            for key, value in one["data"].items()
+            if key in {"password", "salt"}
+        }
+        for _ in range(2)
+    )
+    assert once.keys() == again.keys()
+    assert all(once[key] != again[key] for key in once)
+
+
+def test_wordpress_finds_what_the_blocks_beside_it_make():
+    (database, *_) = [one for one in of_kind(by_default("mariadb"), "Secret") if "database" in one["data"]]
+    names = {one["metadata"]["name"] for one in of_kind(by_default("redis"), "Secret")}
+    (web,) = of_kind(by_default("wordpress"), "Deployment")
+    mounted = {
+        volume["name"]: volume["secret"]["secretName"]
+        for volume in web["spec"]["template"]["spec"]["volumes"]
+        if "secret" in volume
+    }
+    assert mounted["database"] == database["metadata"]["name"]
+    assert mounted["redis"] in names
+
+
+def test_the_ingress_routes_to_the_pods_of_wordpress():
+    (settings,) = of_kind(by_default("ingress"), "ConfigMap")
+    (service,) = [one for one in of_kind(by_default("wordpress"), "Service") if one["spec"].get("clusterIP")]
+    port = service["spec"]["ports"][0]["name"]
+    name = f"_{port}._tcp.{service['metadata']['name']}.default.svc.cluster.local"
+    assert f" {name}\n" in settings["data"]["haproxy.cfg"]
+
+
+def test_hosts_have_routes_of_their_own():
+    routes = [
+        {"name": "shop", "hosts": ["shop.example"], "service": "shop", "port": "http", "health": "/"},
+        {"name": "rest", "service": "rest", "port": "http", "health": "/"},
+    ]
+    (settings,) = of_kind(rendered("ingress", routes=routes), "ConfigMap")
+    text = settings["data"]["haproxy.cfg"]
+    assert re.search(r"use_backend shop if .*\bshop\.example", text)
+    assert "\n  default_backend rest\n" in text
+    assert text.count("\nbackend ") == 2
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_charts_run_the_images_that_their_entries_compose(name):
+    entry = CHARTS[name].parent
+    composed = "".join(
+        path.read_text() for path in (entry / "Kubefile", *entry.glob("image/*.sh"), *entry.glob("*.py"))
+    )
+    images = {container["image"] for pod in pods(by_default(name)) for container in pod["containers"]}
+    assert images
+    assert all(f" {image} " in composed for image in images)
+
+
+SCRIPTS = sorted({*CATALOGUE.glob("*/chart/files/*.sh"), *CATALOGUE.glob("*/image/*.sh")})
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(CATALOGUE)))
+def test_scripts_stop_at_the_first_failure(script: Path):
+    assert re.search(r"^set -eu", script.read_text(), re.MULTILINE)
+
+
+def test_what_is_backed_up_every_night_is_restored_only_when_asked():
+    jobs = {one["metadata"]["name"]: one["spec"] for one in of_kind(by_default("mariadb"), "CronJob")}
+    assert jobs["mariadb-restore"]["suspend"] is True
+    assert "suspend" not in jobs["mariadb-backup"]
+    mounts = {
+        name: {each["mountPath"] for pod in pods([{"kind": "CronJob", "spec": spec}]) for each in
+               pod["containers"][0]["volumeMounts"]}
+        for name, spec in jobs.items()
+    }  # fmt: skip
+    assert "/secrets/backup" in mounts["mariadb-backup"]
+    assert "/secrets/databases" in mounts["mariadb-restore"]
