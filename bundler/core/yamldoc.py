@@ -100,6 +100,13 @@ class Document:
                 break
         return Location(self.file, line, column)
 
+    def below(self, key: str) -> "Document":
+        """The value of a key of the whole as a document of its own, with its places in the file."""
+        field = (self._root.fields or {}).get(key)
+        if field is None:
+            return self
+        return Document(self.file, field.node.value, field.node, self._lines, self._first)
+
     def lines(self, line: int) -> str:
         """The text of a line, counted from 1, "" outside the file."""
         index = line - self._first

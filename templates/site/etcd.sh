@@ -2,6 +2,8 @@
 # etcd's own tool: the host's, else the one in etcd's container. To be run on a control plane.
 etcd_pki=/etc/kubernetes/pki/etcd
 etcd_here=https://127.0.0.1:2379
+# Where the host's address is one of IPv6, so is etcd's loopback.
+! grep -qs 'https://\[::1\]:2379' /etc/kubernetes/manifests/etcd.yaml || etcd_here='https://[::1]:2379'
 
 etcdctl() {
     set -- --cacert "$etcd_pki/ca.crt" --cert "$etcd_pki/healthcheck-client.crt" \

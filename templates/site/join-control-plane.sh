@@ -4,6 +4,7 @@
 # API's name), own (this host's address), node (its name), phases, ignored (names of checks), inputs (a digest of the
 # configuration).
 set -eu
+case $own in *:*) own_url="[$own]" ;; *) own_url=$own ;; esac
 : "$inputs"
 export LC_ALL=C.UTF-8
 trap 'rm -f "$discovery" "$pki"' EXIT
@@ -31,7 +32,7 @@ as_admin() { kubectl --kubeconfig /etc/kubernetes/admin.conf --cache-dir /var/li
 # A join that was cut is taken up: a server that is ready needs its role, anything less begins anew. etcd's member stays:
 # kubeadm finds it by its address.
 if [ -e /etc/kubernetes/kubelet.conf ]; then
-    if as_admin --server "https://$own:6443" get --raw /readyz >/dev/null 2>&1; then
+    if as_admin --server "https://$own_url:6443" get --raw /readyz >/dev/null 2>&1; then
         kubeadm join phase control-plane-join mark-control-plane --config "$config" 2>&1
         finish
         exit 0

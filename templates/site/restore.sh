@@ -63,7 +63,10 @@ while IFS=$tab read -r kind subject value; do
     tree) take_away "$subject" || failed=1 ;;
     file) rm -f "$subject" || failed=1 ;;
     dir) rmdir "$subject" 2>/dev/null ;; # somebody else may have put something there
-    saved) put_back "$subject" "$value" || failed=1 ;;
+    saved)
+        put_back "$subject" "$value" || failed=1
+        [ "$subject" != /etc/hostname ] || hostname "$(cat /etc/hostname)" || failed=1
+        ;;
     block) take_out "$subject" "$value" || failed=1 ;;
     sysctl) set_back "$subject" "$value" || failed=1 ;;
     module) modprobe -rq "$subject" 2>/dev/null ;; # others may use it by now

@@ -7,11 +7,15 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from bundler.core.archive.bases import opened
 from bundler.core.digest import Digest
-from bundler.core.errors import ExitCode
+from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import OCI_INDEX
 from bundler.installer.cli.main import main
+from bundler.installer.operations.external import fill
 from bundler.installer.push.http import Client
+from bundler.installer.push.registry import RegistryClient
+from bundler.installer.site.model import ExternalRegistry
 from tests.real.image_run_kit import Images, layer, usual, write_run
 from tests.real.registry_kit import PASSWORD, USER, Registry, login, missing, running, skopeo
 from tests.real.token_kit import serving_tokens
@@ -266,3 +270,28 @@ def test_a_damaged_layer_never_becomes_a_blob(product: Path, images: Images, reg
 @pytest.mark.parametrize("where", ["https://x", "", "a b", "x/UPPER", "-x"])
 def test_what_is_no_registry_is_told(where: str) -> None:
     assert main(["push-images", "--allow-unsigned", "--", where]) == ExitCode.USAGE
+
+
+def test_a_sites_external_registry_is_filled_and_every_digest_checked(
+    product: Path, images: Images, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain, _, port = registry.host.partition(":")
+    external = ExternalRegistry(domain, int(port), prefix="site")
+    said: list[str] = []
+    with opened(product, ()) as bundle:
+        fill(bundle, external, said.append, plain=True)
+        assert said[-1] == f"{registry.host}: {len(images.images)} images pushed, 0 were there"
+        fill(bundle, external, said.append, plain=True)
+        assert said[-1] == f"{registry.host}: 0 images pushed, {len(images.images)} were there"
+        real = RegistryClient.manifest_digest
+        names: list[str] = []
+
+        def other(self: RegistryClient, repository: str, wanted: str) -> str:
+            """Right when push asks; another one afterwards."""
+            names.append(repository)
+            return real(self, repository, wanted) if len(names) <= len(images.images) else "sha256:0"
+
+        monkeypatch.setattr(RegistryClient, "manifest_digest", other)
+        with pytest.raises(BundlerError, match="another digest") as caught:
+            fill(bundle, external, said.append, plain=True)
+    assert caught.value.code is ExitCode.INTEGRITY

@@ -17,6 +17,16 @@ CLUSTER = (
         ExitCode.REFUSED,
     ),
     Explanation(
+        "BND-OTHER-PRODUCTS",
+        "the cluster that was to be taken down serves other products, too",
+        ("another product's `.run` was applied to the same site",),
+        (
+            "leave the cluster as it is, and take away only what is no longer wanted, with kubectl",
+            "if the others are to go as well, name each: `./product.run delete --with NAME -f site.yaml`",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
         "BND-QUORUM-LOST",
         "so many control planes are silent that etcd can't agree",
         ("a power cut or a broken switch took a majority away", "hosts were lost for good"),

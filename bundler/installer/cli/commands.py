@@ -27,6 +27,7 @@ from bundler.installer.cli.rehearse_command import register as register_rehearsa
 from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, found, reported
 from bundler.installer.cli.restore_commands import register as register_restore
 from bundler.installer.cli.rollback_commands import register as register_rollback
+from bundler.installer.cli.schema_commands import register as register_schema
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
@@ -82,6 +83,10 @@ PlanLog = Annotated[Path | None, typer.Option(help="Write the plan, or what stan
 AllSteps = Annotated[bool, typer.Option("--verbose", "-v", help="Show every step.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+With = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="PRODUCT", help="This other product of the cluster goes, too."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
 
 
@@ -217,6 +222,7 @@ def delete(  # noqa: PLR0913  (as above)
     report_html: ReportHtml = None,
     verbose: Verbose = False,
     yes: Yes = False,
+    with_: With = None,
 ) -> None:
     """Take the cluster down, data and all.
 
@@ -226,7 +232,7 @@ def delete(  # noqa: PLR0913  (as above)
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with _alone(clusterfile, access, gate, parallel, (), Operation(Kind.DELETE)) as session:
-        decided = session.removal()
+        decided = session.removal(frozenset(with_ or ()))
         if not yes:
             _confirm(session)
         session.note_removal()
@@ -331,6 +337,7 @@ def _confirm(session: Session) -> None:
 
 register_content(app)
 register_hosts(app)
+register_schema(app)
 register_status(app)
 register_day_after(app)
 register_snapshots(app)

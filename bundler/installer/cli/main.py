@@ -44,10 +44,8 @@ def program() -> int:
         raise KeyboardInterrupt
 
     handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: stop, signal.SIGHUP: stop}
-    if sys.argv[1:2] not in (
-        ["helm-agent"],
-        ["app-agent"],
-    ):  # inside of Helm nothing is heard; there a signal has its usual effect
+    # Inside of Helm and of a plug-in nothing is heard; there a signal has its usual effect.
+    if sys.argv[1:2] not in (["helm-agent"], ["app-agent"], ["plugin-agent"]):
         for number, handler in handlers.items():
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, handler)
@@ -84,6 +82,10 @@ def _dispatch(words: list[str]) -> int:  # noqa: PLR0911  (a case for each way t
             from bundler.installer.helm.agent import main as helm_agent  # noqa: PLC0415
 
             return helm_agent(sys.stdin.buffer, sys.stdout, sys.stderr)
+        case ["plugin-agent", *rest]:
+            from bundler.installer.run.plugin_agent import main as plugin_agent  # noqa: PLC0415
+
+            return plugin_agent(rest, sys.stdin.buffer, sys.stderr)
         case ["app-agent"]:
             from bundler.installer.helm.app_agent import main as app_agent  # noqa: PLC0415
 

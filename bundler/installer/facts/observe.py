@@ -91,7 +91,7 @@ def _files(sections: Sections) -> dict[str, FileState]:
     found = {path: FileState(arrived.get(path, ""), size) for path, size in sizes.items()}
     for line in sections.get("written", ()):
         digest, _, path = line.partition("  ")
-        found[path] = FileState(digest)
+        found[path] = FileState(digest, found[path].size if path in found else 0)
     return found
 
 

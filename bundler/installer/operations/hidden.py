@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.run.redaction import disguises, of_variables
-from bundler.installer.site.model import Secret, Site
+from bundler.installer.site.model import Host, Secret, Site
 from bundler.installer.transport.connect import Access, password_of
 
 
@@ -23,9 +23,12 @@ def site_secrets(site: Site, access: Access, keys: Secrets | None) -> frozenset[
 
 def _passwords(site: Site, access: Access) -> Iterator[Secret | None]:
     yield site.registry.password
-    for login in dict.fromkeys(host.login for host in site.hosts):
+    yield site.external.password if site.external else None
+    jumps = dict.fromkeys(host.login.jump for host in site.hosts)
+    bastions = tuple(Host(jump.address, frozenset(), jump.login) for jump in jumps if jump is not None)
+    for login in dict.fromkeys(host.login for host in (*site.hosts, *bastions)):
         yield login.key_passphrase
-    yield from {host.login: password_of(host, access) for host in site.hosts}.values()
+    yield from {host.login: password_of(host, access) for host in (*site.hosts, *bastions)}.values()
 
 
 def _variables(site: Site) -> Iterator[dict[str, str]]:

@@ -22,6 +22,7 @@ from bundler.installer.facts.journal import RELEASES, STATE
 from bundler.installer.facts.model import Facts
 from bundler.installer.facts.seen import Present, Unknown
 from bundler.installer.operations.connecting import connect, doubt, excused
+from bundler.installer.operations.external import fill
 from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.hops import upgrading
@@ -38,6 +39,8 @@ from bundler.installer.plan.decide import (
     prepare,
     rough_view,
 )
+from bundler.installer.plan.overlay import touched
+from bundler.installer.plan.plugins import shipped
 from bundler.installer.plan.prune import listing
 from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.removed_apis import asked_for
@@ -140,7 +143,8 @@ class Session:
         found = self.kept_secrets or kept(self._on_control_planes(READ_SCRIPT))
         self.secrets = renew(found=found, site=self.site, now=datetime.now(UTC))
         files = {
-            path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)
+            path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT)
+            for path in dict.fromkeys((*wanted_files(index), *touched(self.site, index), *shipped(index)))
         }
         self.prepared = prepare(
             self.site,
@@ -211,6 +215,8 @@ class Session:
         Raises BundlerError (INTEGRITY).
         """
         self.whole.wait()
+        if self.site.external is not None:
+            fill(self.bundle, self.site.external, say)
         if self.operation.kind is not Kind.RENEW:  # which brings nothing of this file
             self.record()
             index = self.bundle.index
@@ -226,10 +232,15 @@ class Session:
         text = "".join(f"{each.line()}\n" for each in after)
         self._on_control_planes(_RECORD, [text.encode()])
 
-    def removal(self) -> Plan:
+    def removal(self, going: frozenset[str] = frozenset()) -> Plan:
         """What has to be done to leave the machines as they were. Raises what `decide_removal` does."""
         site = replace(self.site, hosts=(*self.site.hosts, *self.others.values()))
-        return decide_removal(site, self.facts, self.bundle.index, operation=self.operation)
+        index = self.bundle.index
+        files = {path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in shipped(index)}
+        contents = Contents(index, files)
+        return decide_removal(
+            site, self.facts, index, operation=self.operation, contents=contents, going=going
+        )
 
     def run(
         self, plan: Plan, sink: Sink, *, limits: ScheduleLimits, timeouts: Timeouts

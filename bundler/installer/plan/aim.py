@@ -30,6 +30,9 @@ def outline(site: Site, index: Index, key: str) -> Desired:
             host.address,
             Role.CONTROL_PLANE if host.is_control_plane else Role.WORKER,
             takes_pods=Role.WORKER in host.roles,
+            labels=host.node_labels,
+            taints=host.taints,
+            no_taints=host.no_taints,
         )
         for host in site.hosts
     )

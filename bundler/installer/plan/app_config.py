@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bundler.core.errors import Location, Problem
-from bundler.core.index import AppKind, AppRole, Index
+from bundler.core.index import App, AppKind, AppRole, Index
 from bundler.core.yamldoc import suggest
 from bundler.installer.site.model import Site
 
@@ -36,17 +36,25 @@ def _hint(name: str, known: tuple[str, ...]) -> str:
 def _without_effect(site: Site, index: Index, name: str) -> tuple[str, str] | None:
     """Why, and what to do; None where they have one."""
     if name == _COMMANDS:
-        if index.commands and site.launch is None:
+        if site.commands or (index.commands and site.launch is None):
             return None
         return "the bundle's CMDS don't run here", "take them out"
     app = next(app for app in index.apps if app.name == name)
-    if app.kind not in _READERS:
+    if app.kind not in _READERS and name not in site.app_commands and not _has_templates(app, index):
         kind = "a chart" if app.kind is AppKind.HELM else "manifests"
-        return f"it is {kind}, which read no variables", "take them out; values are set in the Kubefile"
+        return f"it is {kind}, which read no variables", "take them out; a chart takes `values`"
     launched = index.launch if site.launch is None else site.launch
     if app.role is AppRole.APP and name not in launched:
         return "it is not launched", "name it in launchApps, or take them out"
     return None
+
+
+def _has_templates(app: App, index: Index) -> bool:
+    """Whether a file of it is rendered with variables."""
+    return any(
+        member.path.endswith(".tmpl") and member.path.removeprefix("root/").startswith(f"{app.path}/")
+        for member in index.members
+    )
 
 
 def _problem(site: Site, place: str, rule: str, message: str, hint: str) -> Problem:

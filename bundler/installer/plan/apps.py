@@ -3,11 +3,12 @@
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole
 from bundler.installer.plan import paths
-from bundler.installer.plan.contents import TREE, deliver
+from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, files_digest
-from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.launch import Commands, helm_steps, launch, run_steps
-from bundler.installer.plan.steps import Deliver, Phase, Step
+from bundler.installer.plan.placing import placed
+from bundler.installer.plan.steps import Phase, Step
 
 _NOT_FOR_COMMANDS = (f"{TREE}/bin/", f"{TREE}/cri/")  # delivered elsewhere
 
@@ -22,7 +23,8 @@ def app_steps(context: Context) -> tuple[Step, ...]:
         steps.extend(started)
         after = (started[-1].id,)
     commands = _command_steps(context, after)
-    charts = any(app.kind is AppKind.HELM for app in _all_started(context))
+    own = context.site.app_commands
+    charts = any(app.kind is AppKind.HELM and app.name not in own for app in _all_started(context))
     return (*(helm_steps(context) if charts else ()), *steps, *commands)
 
 
@@ -53,28 +55,25 @@ def _all_started(context: Context) -> tuple[App, ...]:
 
 
 def _command_steps(context: Context, after: tuple[str, ...]) -> tuple[Step, ...]:
-    """CMDS: raw lines, run in the bundle's tree; a Clusterfile's launchApps replace them."""
-    lines = context.contents.index.commands
-    if not lines or context.site.launch is not None:
+    """CMDS: raw lines, run in the bundle's tree; a Clusterfile's own lines or launchApps replace them."""
+    own = context.site.commands
+    lines = context.contents.index.commands if own is None else own
+    if not lines or (own is None and context.site.launch is not None):
         return ()
     host = context.primary.address
-    delivery = Deliver(
-        id=ident(Phase.DISTRIBUTE, host, "tree"),
-        host=host,
-        phase=Phase.DISTRIBUTE,
-        reason="the bundle's commands run in its tree",
-        files=tuple(
-            deliver(member, f"{paths.TREE}/{member.path.removeprefix(f'{TREE}/')}")
+    files = placed(
+        context,
+        host,
+        "tree",
+        (
+            (member, f"{paths.TREE}/{member.path.removeprefix(f'{TREE}/')}")
             for member in context.contents.below(TREE)
             if not member.path.startswith(_NOT_FOR_COMMANDS)
         ),
+        "the bundle's commands run in its tree",
     )
-    commands = Commands("CMDS", paths.TREE, tuple(("bash", "-euc", line) for line in lines), {})
-    run = run_steps(
-        context,
-        commands,
-        phase=Phase.APPS,
-        after=(*after, delivery.id),
-        inputs=files_digest(delivery.files),
-    )
-    return (delivery, *run)
+    argvs = tuple(("bash", "-euc", line) for line in lines)
+    commands = Commands("CMDS", paths.TREE, argvs, context.site.arguments)
+    inputs = files_digest(files.files)
+    run = run_steps(context, commands, phase=Phase.APPS, after=(*after, *files.ids), inputs=inputs)
+    return (*files.steps, *run)

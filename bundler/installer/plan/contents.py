@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -37,12 +37,15 @@ _NODE_IMAGES: Final = frozenset({"kube-proxy", "coredns", "pause"})
 class Contents:
     """A view of the index.
 
-    files: contents of the members that `wanted_files` named. platforms: as `decide` has them.
+    files: contents of the members that `wanted_files` named. platforms: as `decide` has them. written:
+    contents that the site has in place of members, or beside them; gone: members that it does not have.
     """
 
     index: Index
     files: Mapping[str, bytes]
     platforms: tuple[str, ...] = ()
+    written: Mapping[str, bytes] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
     @cached_property
     def version(self) -> KubernetesVersion:
@@ -64,7 +67,9 @@ class Contents:
 
     @cached_property
     def _sorted(self) -> tuple[tuple[str, ...], tuple[Member, ...]]:
-        members = tuple(sorted(self.index.members, key=lambda member: member.path))
+        there = [each for each in self.index.members if each.path not in self.gone | self.written.keys()]
+        made = (_made(path, content, self.index.member(path)) for path, content in self.written.items())
+        members = tuple(sorted((*there, *made), key=lambda member: member.path))
         return tuple(member.path for member in members), members
 
     def below(self, folder: str) -> tuple[Member, ...]:
@@ -152,7 +157,11 @@ class Contents:
 
     def app_files(self, app: App) -> tuple[Member, ...]:
         """An app's members, sorted by path."""
-        return self.below(app.path) or self.below(f"{TREE}/{app.path}")
+        return self.below(self.app_folder(app))
+
+    def app_folder(self, app: App) -> str:
+        """Where an app's members are."""
+        return app.path if self.below(app.path) else f"{TREE}/{app.path}"
 
     def app_name(self, app: App, member: Member) -> str:
         """A member's path inside its app's folder."""
@@ -217,6 +226,12 @@ def deliver(member: Member, path: str, mode: int | None = None) -> Delivery:
 def blob_path(hexadecimal: str) -> str:
     """A blob's place in the store of `distribution`'s registry."""
     return f"{REGISTRY_BLOBS}/{hexadecimal[:2]}/{hexadecimal}/data"
+
+
+def _made(path: str, content: bytes, member: Member | None) -> Member:
+    """A member that is written on site, not taken out of the file."""
+    mode = member.mode if member else 0o644
+    return Member(path, len(content), Digest.of(content), mode, 0, 0)
 
 
 def _last_part(name: str) -> str:

@@ -66,8 +66,8 @@ class Context:
 
     @cached_property
     def registries(self) -> tuple[Host, ...]:
-        """Hosts that serve the site's images: every control plane."""
-        return self.site.control_planes
+        """Hosts that serve the site's images: every control plane, or none where another registry does."""
+        return self.site.control_planes if self.site.external is None else ()
 
     def registries_for(self, host: Host) -> tuple[str, ...]:
         """Addresses of the registries in the order in which this host asks: its own first.

@@ -26,14 +26,20 @@ from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.endpoint_left import left_steps
 from bundler.installer.plan.expand import expand, mark
+from bundler.installer.plan.external import gated
 from bundler.installer.plan.host import host_steps
-from bundler.installer.plan.ids import Ids
+from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.join import worker_steps
 from bundler.installer.plan.labels import label_steps
 from bundler.installer.plan.limits import HostLimits
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
+from bundler.installer.plan.overlay import overlaid
 from bundler.installer.plan.packages import package_steps
+from bundler.installer.plan.placing import change_steps
+from bundler.installer.plan.plugin_removal import around_uninstall
+from bundler.installer.plan.plugin_steps import check_modules
+from bundler.installer.plan.plugins import named, with_shipped, woven
 from bundler.installer.plan.preflight import (
     check,
     check_names,
@@ -47,7 +53,7 @@ from bundler.installer.plan.runtime import runtime_steps
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.stale import stale_steps
-from bundler.installer.plan.steps import Plan, Step
+from bundler.installer.plan.steps import Phase, Plan, Step
 from bundler.installer.plan.time_service import time_steps
 from bundler.installer.plan.timed_snapshots import timed_snapshot_steps
 from bundler.installer.plan.vendor import vendor_rules
@@ -120,6 +126,10 @@ def prepare(
     if faults := tuple(app_faults(site, contents.index)):
         raise Problems(faults)
     contents.version  # noqa: B018  (a bundle without Kubernetes is refused before all else)
+    contents = overlaid(site, contents)
+    site = with_shipped(site, contents)
+    check_modules(site, contents.index)
+    facts = named(site, facts)
     observed = observed_of(facts)
     rough = outline(site, contents.index, key)
     view = moved_on(View(rough, observed, operation))
@@ -182,7 +192,10 @@ def producers(context: Context) -> tuple[Step, ...]:
         *label_steps(context),
         *app_steps(context),
     )
-    return _behind(vip_free(context), (*steps, *stale_steps(steps)))
+    steps = gated(context, steps)  # where nobody waits for a registry of ours
+    trees = frozenset(step.host for step in steps if step.id == ident(Phase.DISTRIBUTE, step.host, "tree"))
+    steps = (*steps, *change_steps(context, trees))
+    return _behind(vip_free(context), woven(context, (*steps, *stale_steps(steps))))
 
 
 def context_of(site: Site, facts: Facts, contents: Contents, secrets: Secrets) -> Context:
@@ -215,23 +228,54 @@ def _roles(view: View) -> tuple[Host, ...]:
     return tuple(Host(address, frozenset({view.role(address) or Role.WORKER})) for address in view.addresses)
 
 
-def decide_removal(site: Site, facts: Facts, index: Index, *, operation: Operation | None = None) -> Plan:
+def decide_removal(
+    site: Site,
+    facts: Facts,
+    index: Index,
+    *,
+    operation: Operation | None = None,
+    contents: Contents | None = None,
+    going: frozenset[str] = frozenset(),
+) -> Plan:
     """The plan that takes the cluster down and leaves the machines as they were found.
 
     Every host is marked before the first is cleared, so that a broken-off removal is never taken for a site.
+    contents: of the bundle, for its plug-ins. going: other products that somebody agreed to lose with it.
     Raises RefusedError, and Problems (PREFLIGHT) for a host whose cluster is not ours.
     """
     check_removal(facts)
     view = rough_view(site, facts, index, operation or Operation(Kind.DELETE))
     if refused := refuse(view):
         raise RefusedError(refused, site.name)
+    check_products(view, going)
     hosts = tuple(host for host in site.hosts if host.address in facts.hosts)
     marks = tuple(mark(host.address) for host in hosts)
     names = tuple(each.id for each in marks)
     steps = tuple(
         replace(step, after=step.after or names) for step in removal_steps(replace(site, hosts=hosts))
     )
+    if contents is not None:
+        site = with_shipped(site, contents)
+        check_modules(site, index)
+    steps = around_uninstall(replace(site, hosts=hosts), contents or Contents(index, {}), steps, names)
     return arrange(f"{index.name}: {counted(len(site.hosts))} as before the install", (*marks, *steps))
+
+
+def check_products(view: View, going: frozenset[str]) -> None:
+    """A cluster goes with all that runs on it. Raises BundlerError (REFUSED) where others live there."""
+    mine = view.desired.versions.product
+    products = view.record.products if view.record else ()
+    others = sorted(each.name for each in products if each.name != mine and each.name not in going)
+    if others:
+        named = " ".join(f"--with {name}" for name in others)
+        raise BundlerError(
+            f"the cluster serves {', '.join(others)}, too",
+            where=view.desired.name,
+            why=f"taking {mine}'s cluster down would take it from under them",
+            code=ExitCode.REFUSED,
+            fix=f"if they are to go as well: delete {named}",
+            id="BND-OTHER-PRODUCTS",
+        )
 
 
 def rough_view(site: Site, facts: Facts, index: Index, operation: Operation) -> View:

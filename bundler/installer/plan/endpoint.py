@@ -9,6 +9,7 @@ systemd unit with HAProxy out of the bundle: it works before the first image is 
 from dataclasses import dataclass
 from typing import Final
 
+from bundler.core.addresses import in_url
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, content_digest, node_name, spread
@@ -16,10 +17,10 @@ from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.packages import packages_of
 from bundler.installer.plan.steps import Await, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
-from bundler.installer.site.model import ExternalEndpoint, Host, LocalEndpoint, VirtualEndpoint
+from bundler.installer.site.model import API_NAME, ExternalEndpoint, Host, LocalEndpoint, VirtualEndpoint
 
 # Every node finds the API under this name, by /etc/hosts.
-ENDPOINT: Final = "apiserver.cluster.local"
+ENDPOINT: Final = API_NAME
 API_PORT: Final = 6443
 LOOPBACK: Final = "127.0.0.1"
 BALANCER: Final = "haproxy"
@@ -160,7 +161,7 @@ def _write(host: Host, what: str, path: str, content: str) -> Step:
 def _config(context: Context, host: Host) -> str:
     names = {each.address: node_name(context.of(each)) for each in context.site.control_planes}
     servers = tuple(
-        (names[address], f"{address}:{API_PORT}") for address in spread(tuple(names), host.address)
+        (names[address], f"{in_url(address)}:{API_PORT}") for address in spread(tuple(names), host.address)
     )
     return templates.render(
         "endpoint.cfg.j2",

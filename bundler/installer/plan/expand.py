@@ -6,13 +6,16 @@ from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.journal import REMOVING
+from bundler.installer.facts.seen import value_of
 from bundler.installer.plan.cluster.probes import RunsWith
 from bundler.installer.plan.cluster.steps import Stage, Verb
 from bundler.installer.plan.cluster.steps import Step as Deed
-from bundler.installer.plan.context import Context
+from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.leave import leave, told
 from bundler.installer.plan.pieces import is_cluster
+from bundler.installer.plan.plugin_removal import around_clean
+from bundler.installer.plan.plugins import apps_behind, moment_steps
 from bundler.installer.plan.remove import host_removal
 from bundler.installer.plan.renew import renew_control_plane, renew_worker
 from bundler.installer.plan.rollout import settings, store_config
@@ -26,11 +29,14 @@ from bundler.installer.plan.upgrade import (
     upgrade_node,
 )
 from bundler.installer.scripts import render as templates
+from bundler.installer.site.labels import same_place
 from bundler.installer.site.model import Host, Role
+from bundler.installer.site.plugins import Moment
 
 _INITS = frozenset({Verb.INIT, Verb.FINISH_INIT, Verb.UNDO_INIT})  # kubeadm goes on where it was cut
 _JOINS = frozenset({Verb.JOIN, Verb.JOIN_CONTROL_PLANE})
 _ON_NODES = frozenset({Verb.UNTAINT, Verb.UNCORDON, Verb.LABELS})
+_MARKS = (f"{Verb.LABELS.value}-", f"{Verb.UNTAINT.value}-")  # what apps may have to find on nodes
 _AWAITS = frozenset({Verb.AWAIT_NODE})
 
 
@@ -68,10 +74,37 @@ def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: It
         else:
             more += _own(context, deed, hosts)
     recipe = _behind_keeping(recipe, stage)
+    recipe, scaled = _scaled(context, recipe, stage)
+    more += scaled
+    recipe = apps_behind(
+        recipe, tuple(step.id for step in more if step.id.rpartition("/")[2].startswith(_MARKS))
+    )
     known = {step.id for step in (*recipe, *more)}
     fitted = tuple(replace(step, after=tuple(a for a in step.after if a in known)) for step in more)
     wanted.update(step.id for step in fitted)
     return Expanded((*recipe, *fitted), frozenset(wanted))
+
+
+def _scaled(
+    context: Context, recipe: tuple[Step, ...], stage: Stage
+) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Hosts that join a cluster that runs come between the plug-ins of pre-scaleup and post-scaleup."""
+    joining = {deed.host for deed in stage.verbs(*_JOINS)}
+    if not joining or not context.of(context.primary).admin_config:
+        return recipe, ()
+    before = moment_steps(context, Moment.PRE_SCALEUP, ())
+    names = {name for host in joining for name in (Ids(host).join, Ids(host).member)}
+    joins = tuple(step.id for step in recipe if step.id in names)
+    settled = tuple(Ids(host).settled for host in joining)
+    behind = moment_steps(
+        context, Moment.POST_SCALEUP, (*joins, *settled, Ids(context.primary.address).ready)
+    )
+    if before:
+        last = tuple(step.id for step in before)
+        recipe = tuple(
+            replace(step, after=(*step.after, *last)) if step.id in names else step for step in recipe
+        )
+    return recipe, (*before, *behind)
 
 
 def _behind_keeping(recipe: tuple[Step, ...], stage: Stage) -> tuple[Step, ...]:
@@ -110,7 +143,8 @@ def _own(  # noqa: PLR0911  (a case for each verb)
     match deed.verb:
         case Verb.LEAVE:
             after = told(context) if gone.is_control_plane else ()
-            return leave(context, gone, node=node, after=after, delete=_doomed(deed))
+            made = leave(context, gone, node=node, after=after, delete=_doomed(deed))
+            return _cleared(context, gone, made)
         case Verb.REMOVE_MEMBER:
             return leave(context, gone, node=context_node(deed, node), gone=True)
         case Verb.DELETE_NODE if gone.is_control_plane:
@@ -124,7 +158,7 @@ def _own(  # noqa: PLR0911  (a case for each verb)
         case Verb.MARK_REMOVAL:
             return (mark(deed.host),)
         case Verb.WIPE:
-            return host_removal(gone, tuple(hosts))
+            return _cleared(context, gone, host_removal(gone, tuple(hosts)))
         case _:
             raise BundlerError(
                 f"{deed.verb.value} is not supported yet",
@@ -132,6 +166,11 @@ def _own(  # noqa: PLR0911  (a case for each verb)
                 why=str(deed.because),
                 code=ExitCode.UNSUPPORTED,
             )
+
+
+def _cleared(context: Context, host: Host, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    site = replace(context.site, hosts=(*context.site.hosts, host))
+    return around_clean(site, context.contents, steps, {host.address})
 
 
 def _upgrade(context: Context, deed: Deed) -> tuple[Step, ...]:
@@ -151,7 +190,18 @@ def _upgrade(context: Context, deed: Deed) -> tuple[Step, ...]:
     # What lifts the cordon of an earlier run must not lift that of this one.
     lifted = ident(Phase.NETWORK, primary, f"{Verb.UNCORDON.value}-{deed.subject}")
     behind = (settled, lifted, keep_id(host.address))
-    return upgrade_node(context, host, version, after=behind, delete=_doomed(deed))
+    made = upgrade_node(context, host, version, after=behind, delete=_doomed(deed))
+    own = moment_steps(context, Moment.UPGRADE_HOST, (made[-1].id,), {host.address})
+    if not _is_last(context, deed, version):
+        return (*made, *own)
+    return (*made, *own, *moment_steps(context, Moment.UPGRADE, ((*made, *own)[-1].id,)))
+
+
+def _is_last(context: Context, deed: Deed, version: str) -> bool:
+    """Whether every other node has this version."""
+    api = value_of(context.facts.api)
+    name = node_name(context.facts.hosts[deed.subject])
+    return api is not None and all(node.version == version for node in api.nodes if node.name != name)
 
 
 def _doomed(deed: Deed) -> str:
@@ -216,6 +266,8 @@ def _on_node(context: Context, deed: Deed) -> Step:
     probe = deed.probe
     labels = {**getattr(probe, "labels", {})}
     gone = getattr(probe, "no_labels", frozenset[str]())
+    taints = getattr(probe, "taints", frozenset[str]())
+    placed = {same_place(taint) for taint in taints}
     return Exec(
         id=ident(Phase.NETWORK, context.primary.address, f"{deed.verb.value}-{deed.subject}"),
         host=context.primary.address,
@@ -230,8 +282,12 @@ def _on_node(context: Context, deed: Deed) -> Step:
             labels=" ".join(
                 [*(f"{key}={value}" for key, value in labels.items()), *(f"{key}-" for key in gone)]
             ),
-            taints=" ".join(sorted(getattr(probe, "taints", ()))),
-            no_taints=" ".join(f"{taint}-" for taint in sorted(getattr(probe, "no_taints", ()))),
+            taints=" ".join(sorted(taints)),
+            no_taints=" ".join(
+                f"{taint}-"
+                for taint in sorted(getattr(probe, "no_taints", ()))
+                if same_place(taint) not in placed  # another value of a taint that stays is put over it
+            ),
             uncordon="yes" if getattr(probe, "uncordoned", False) else "",
         ),
     )

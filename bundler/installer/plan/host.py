@@ -19,6 +19,7 @@ from bundler.installer.site.model import Host
 _MODULES = ("overlay", "br_netfilter")
 _WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl", BALANCER)
 _SYSCTLS = "net/ipv4/ip_forward=1 net/bridge/bridge-nf-call-iptables=1"
+_SYSCTLS_V6 = "net/ipv6/conf/all/forwarding=1 net/bridge/bridge-nf-call-ip6tables=1"
 # At least so much: whatever watches a file counts, and 128 are used up by a few dozen pods.
 _LEAST = "fs/inotify/max_user_instances=8192 fs/inotify/max_user_watches=524288"
 # The kubelet and kube-proxy set these while they run.
@@ -53,7 +54,7 @@ def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[
                 "found.sh",
                 "prepare.sh",
                 modules=_modules(context, facts),
-                sysctls=_SYSCTLS,
+                sysctls=f"{_SYSCTLS} {_SYSCTLS_V6}" if context.site.speaks_v6 else _SYSCTLS,
                 least=_least(context, facts),
                 remembered=_REMEMBERED,
                 trees=" ".join(paths.TREES),
@@ -160,11 +161,15 @@ def _line(address: str, *names: str) -> str:
 
 
 def _shared_lines(context: Context, host: Host) -> str:
-    """Control planes by name, and the registry's name for all that serve: the first that answers is taken."""
+    """The site's own lines, control planes by name, and the registry's name for all that serve.
+
+    Of several, the first that answers is taken.
+    """
+    aliases = (_line(alias.address, *alias.names) for alias in context.site.aliases)
     nodes = (_line(each.address, node_name(context.of(each))) for each in context.site.control_planes)
     domain = context.site.registry.domain
     registries = (_line(address, domain) for address in context.registries_for(host))
-    return "".join((*nodes, *registries))
+    return "".join((*aliases, *nodes, *registries))
 
 
 def _own_names(context: Context, host: Host, facts: HostFacts) -> str:

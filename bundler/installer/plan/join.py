@@ -16,6 +16,7 @@ Where the cluster is up, `Context.running` says so; then nothing waits for an `i
 these steps into a plan gives them to `order.closed`: names that are no step of it count as done.
 """
 
+from bundler.core.addresses import in_url
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, content_digest, node_name
 from bundler.installer.plan.endpoint import ENDPOINT
@@ -143,7 +144,7 @@ def _room(context: Context, host: Host, after: tuple[str, ...]) -> Await:
         after=after,
         always_run=True,
         only_if_needed=True,
-        script=_etcd_settled(node_name(context.of(context.primary)), besides=host.address),
+        script=_etcd_settled(node_name(context.of(context.primary)), besides=in_url(host.address)),
         subject="every other member of etcd to be a healthy voter",
         deadline=60.0,
         diagnose=templates.script("etcd.sh", "etcd-diagnose.sh"),

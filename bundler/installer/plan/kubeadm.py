@@ -4,10 +4,12 @@ import ipaddress
 import json
 from collections.abc import Mapping
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 import yaml
 
+from bundler.core.addresses import is_v6
 from bundler.installer.facts.model import CgroupVersion, HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, node_name
@@ -23,6 +25,8 @@ from bundler.installer.site.model import Host
 # Room for 16,384 nodes of 254 pods, in the block that no site numbers its machines from (RFC 6598).
 POD_SUBNET: Final = "100.64.0.0/10"
 SERVICE_SUBNET: Final = "10.96.0.0/16"
+# The same for a cluster of IPv6: of the private block (RFC 4193), 65,536 nodes, 65,536 services.
+_SUBNETS_V6: Final = ("fd64:100::/48", "fd64:96::/112")
 
 # An API server that is to stop says so and serves on until the balancers, which ask each second, know.
 _FAREWELL: Final = "5s"
@@ -201,7 +205,8 @@ def _registration(context: Context, host: Host, facts: HostFacts) -> Document:
 
 def _kubelet_arguments(context: Context, host: Host, facts: HostFacts) -> list[Any]:
     """Only what differs from host to host and is no field of KubeletConfiguration, or can't be one yet."""
-    arguments = [argument("node-ip", host.address)] if host.address in facts.addresses else []
+    own = tuple(address for address in _one_of_each(host) if address in facts.addresses)
+    arguments = [argument("node-ip", ",".join(own))] if host.address in own else []
     driver = node_settings(facts).cgroup_driver
     differs = driver != _common_driver(context)
     if differs and not context.contents.version.kubelet_drop_ins:
@@ -211,10 +216,18 @@ def _kubelet_arguments(context: Context, host: Host, facts: HostFacts) -> list[A
     return arguments
 
 
+def _one_of_each(host: Host) -> tuple[str, ...]:
+    """A node has one address of each family: the one that it is reached at, and the first of the other."""
+    other = (each for each in host.more if is_v6(each) is not is_v6(host.address))
+    return (host.address, *islice(other, 1))
+
+
 def _cluster(context: Context) -> Document:
     env = {**context.contents.index.env, **context.site.env}
     shared = shared_address(context)
-    names = {"apiServer": {"certSANs": [shared]}} if shared else {}
+    more = [address for host in context.site.control_planes for address in host.more]
+    names = {"apiServer": {"certSANs": [*((shared,) if shared else ()), *more]}} if shared or more else {}
+    pods, services = _SUBNETS_V6 if is_v6(context.primary.address) else (POD_SUBNET, SERVICE_SUBNET)
     defaults = deep(cluster_defaults(context.contents.version), names)
     if context.further:
         defaults["apiServer"]["extraArgs"].append(argument("shutdown-delay-duration", _FAREWELL))
@@ -224,8 +237,8 @@ def _cluster(context: Context) -> Document:
         "clusterName": context.site.name,
         "controlPlaneEndpoint": f"{ENDPOINT}:{API_PORT}",
         "networking": {
-            "podSubnet": env.get("PodCIDR") or POD_SUBNET,
-            "serviceSubnet": env.get("SvcCIDR") or SERVICE_SUBNET,
+            "podSubnet": env.get("PodCIDR") or pods,
+            "serviceSubnet": env.get("SvcCIDR") or services,
         },
     }
 

@@ -12,6 +12,7 @@ from bundler.installer.plan import paths
 from bundler.installer.plan.contents import HELM_MEMBER, deliver
 from bundler.installer.plan.context import Context, files_digest
 from bundler.installer.plan.ids import ident
+from bundler.installer.plan.placing import placed
 from bundler.installer.plan.steps import RUNTIME_MEMBER, Await, Deliver, Delivery, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
 
@@ -21,30 +22,28 @@ APP_DEADLINE = 600.0  # seconds for one app to become ready
 def launch(context: Context, app: App, *, phase: Phase, after: tuple[str, ...]) -> tuple[Step, ...]:
     """Steps on the control plane that start this app; the last one in the tuple ends it.
 
-    after: what its start waits for; its files are delivered at once. Raises BundlerError (UNSUPPORTED) for
-    files that would have to be rendered on site.
+    after: what its start waits for; its files are delivered at once.
     """
-    _refuse_templates(context, app)
     host = context.primary.address
-    delivery = Deliver(
-        id=ident(Phase.DISTRIBUTE, host, f"app-{app.name}"),
-        host=host,
-        phase=Phase.DISTRIBUTE,
-        reason=f"the app {app.name} is started from its own files",
-        files=tuple(
-            deliver(member, f"{folder_of(app)}/{context.contents.app_name(app, member)}")
+    files = placed(
+        context,
+        host,
+        f"app-{app.name}",
+        (
+            (member, f"{folder_of(app)}/{context.contents.app_name(app, member)}")
             for member in context.contents.app_files(app)
         ),
+        f"the app {app.name} is started from its own files",
     )
-    behind = (delivery.id, *after)
-    match app.kind:
+    behind = (*files.ids, *after)
+    match AppKind.COMMANDS if app.name in context.site.app_commands else app.kind:
         case AppKind.KUBE:
-            started = _apply(host, app, phase, behind, delivery.files)
+            started = _apply(host, app, phase, behind, files.files)
         case AppKind.HELM:
-            started = _helm(context, app, phase, behind, delivery.files)
+            started = _helm(context, app, phase, behind, files.files)
         case AppKind.SHELL | AppKind.COMMANDS:
-            started = _commands(context, app, phase, behind, delivery.files)
-    return (delivery, *started)
+            started = _commands(context, app, phase, behind, files.files)
+    return (*files.steps, *started)
 
 
 def folder_of(app: App) -> str:
@@ -83,17 +82,6 @@ def helm_steps(context: Context) -> tuple[Step, ...]:
 def helm_id(host: str) -> str:
     """The step behind which charts can be installed."""
     return ident(Phase.APPS, host, "helm")
-
-
-def _refuse_templates(context: Context, app: App) -> None:
-    for member in context.contents.app_files(app):
-        if member.path.endswith(".tmpl"):
-            raise BundlerError(
-                "files ending in .tmpl, to be rendered on site, are not supported yet",
-                where=f"app {app.name}: {member.path}",
-                fix="write the file out, or make it a Helm chart with values",
-                code=ExitCode.UNSUPPORTED,
-            )
 
 
 def _apply(
@@ -173,11 +161,16 @@ def _commands(
     scripts = tuple(("bash", name) for name in sorted(names) if name.endswith(".sh"))
     return run_steps(
         context,
-        Commands(app.name, folder_of(app), app.commands or scripts, app.env),
+        Commands(app.name, folder_of(app), _own_lines(context, app.name) or app.commands or scripts, app.env),
         phase=phase,
         after=after,
         inputs=files_digest(files),
     )
+
+
+def _own_lines(context: Context, name: str) -> tuple[tuple[str, ...], ...]:
+    """What the Clusterfile has in place of the app's own commands."""
+    return tuple(("bash", "-euc", line) for line in context.site.app_commands.get(name, ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ The quorum is looked at again by the step that removes the member; `site.quorum`
 
 from typing import Final
 
+from bundler.core.addresses import in_url
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.endpoint import balanced
 from bundler.installer.plan.ids import Ids, ident
@@ -74,7 +75,7 @@ def leave(
             "etcd-leave.sh",
             timeout=180.0,
             member=name,
-            address=host.address,
+            address=in_url(host.address),
         )
     steps.primary("node", f"the cluster forgets {name}", "kubectl.sh", "node-delete.sh", node=name)
     removal = () if gone else host_removal(host, _addresses(context, host), after=(steps.last,))

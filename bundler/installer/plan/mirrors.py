@@ -7,14 +7,16 @@ all others. containerd reads them at each pull, so a registry comes or goes with
 import base64
 from collections.abc import Mapping
 
+from bundler.core.addresses import in_url
 from bundler.core.reference import Reference
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context
+from bundler.installer.plan.external import base, folder_of, gate_id
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.registry_paths import store_name
 from bundler.installer.plan.steps import Phase, Step, Write
 from bundler.installer.scripts import render as templates
-from bundler.installer.site.model import Host
+from bundler.installer.site.model import ExternalRegistry, Host
 
 Mirrors = tuple[tuple[str, str], ...]  # (registry, its hosts.toml)
 
@@ -36,19 +38,20 @@ def mirror_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ..
         reason="containerd trusts the site's registries by the site's own CA",
         after=(ids.prepare,),
         path=paths.CA,
-        content=context.secrets.ca_certificate,
+        content=(context.site.external.ca if context.site.external else "") or context.secrets.ca_certificate,
     )
+    gate = (gate_id(context),) if context.site.external else ()
     mirrors = tuple(
         Write(
             id=mirror_id(host, name),
             host=host.address,
             phase=Phase.RUNTIME,
             reason=_reason(name),
-            after=(ids.prepare,),
+            after=(ids.prepare, *gate),
             path=f"{paths.CERTS}/{name}/hosts.toml",
             content=content,
             mode=0o600,
-            secret=bool(context.site.registry.username),
+            secret=bool((context.site.external or context.site.registry).username),
         )
         for name, content in files
     )
@@ -70,8 +73,10 @@ def _files(context: Context, order: tuple[str, ...], names: list[str]) -> Mirror
 
     They answer "not found", and nobody asks the internet.
     """
+    if context.site.external is not None:
+        return _external(context, context.site.external, names)
     port = context.site.registry.port
-    bases = tuple(f"https://{address}:{port}" for address in order)
+    bases = tuple(f"https://{in_url(address)}:{port}" for address in order)
     bundled = tuple(
         (name, _toml(context, tuple(f"{base}/v2/{store_name(name)}" for base in bases), override=True))
         for name in names
@@ -80,14 +85,27 @@ def _files(context: Context, order: tuple[str, ...], names: list[str]) -> Mirror
     return (*bundled, *((name, _toml(context, bases, override=False)) for name in others))
 
 
+def _external(context: Context, external: ExternalRegistry, names: list[str]) -> Mirrors:
+    """One place for all images, below a path for each registry; its own name leads to it, too."""
+    at = base(external)
+    prefix = f"{external.prefix}/" if external.prefix else ""
+    bundled = tuple(
+        (name, _toml(context, (f"{at}/v2/{prefix}{folder_of(name)}",), override=True)) for name in names
+    )
+    others = (external.name, "_default")
+    return (*bundled, *((name, _toml(context, (at,), override=False)) for name in others))
+
+
 def _toml(context: Context, urls: tuple[str, ...], *, override: bool) -> str:
+    external = context.site.external
+    ca = paths.CA if external is None or external.ca else ""
     return templates.render(
-        "hosts.toml.j2", urls=urls, ca=paths.CA, override_path=override, authorization=_authorization(context)
+        "hosts.toml.j2", urls=urls, ca=ca, override_path=override, authorization=_authorization(context)
     )
 
 
 def _authorization(context: Context) -> str:
-    registry = context.site.registry
+    registry = context.site.external or context.site.registry
     if not registry.username:
         return ""
     password = registry.password.reveal() if registry.password else ""

@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+from typing import Final
 
 from bundler.installer.plan.steps import Done, Plan, Step
+
+_SO: Final = "it is so already"
 
 
 def arrange(title: str, steps: Iterable[Step], wanted: frozenset[str] | None = None) -> Plan:
@@ -15,6 +18,8 @@ def arrange(title: str, steps: Iterable[Step], wanted: frozenset[str] | None = N
     or a circle: each of them is a fault of the plan, never of the user.
     """
     by_id = _by_id(steps)
+    if wanted is not None and not wanted:  # an order of nothing is found at once, on three thousand hosts too
+        return Plan(title=title, steps=(), done=tuple(Done(step, _SO) for step in by_id.values()))
     ordered = _sorted(by_id)
     done = _done(ordered, by_id, frozenset(by_id) if wanted is None else wanted)
     return Plan(
@@ -78,7 +83,7 @@ def _done(ordered: tuple[Step, ...], by_id: Mapping[str, Step], wanted: frozense
         if step.only_if_needed and step.id not in needed:
             done[step.id] = "nothing that is left to do needs it"
         elif not step.only_if_needed and step.id not in wanted:
-            done[step.id] = "it is so already"
+            done[step.id] = _SO
         else:
             needed.update(step.after)
     return {step.id: done[step.id] for step in by_id.values() if step.id in done}

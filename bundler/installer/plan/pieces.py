@@ -17,6 +17,7 @@ from bundler.installer.site.expected import (
     FilesAre,
     ImagesAre,
     Journalled,
+    NodesCarry,
     NodesReady,
     SysctlsAre,
     UnitGone,
@@ -32,6 +33,10 @@ _UNITS: Final = {
     "kubelet-enable.sh": "kubelet.service",
     "endpoint-start.sh": "bundler-endpoint.service",
 }
+# They start what reads files of the site's own.
+_FOLLOWERS: Final = frozenset(
+    {"apply.sh", "rolled-out.sh", "helm.sh", "shell-app.sh", "plugin.sh", "plugin-python.sh"}
+)
 _DISTURBS: Final = {"containerd.service": "runtime", "bundler-registry.service": "registry"}
 
 
@@ -103,7 +108,7 @@ def _expected(step: Step) -> Expected:
         case Await(script=Script() as script):
             return _of_script(script, "")
         case Write() | Relay() | Exec() | Await():
-            return Journalled()
+            return Journalled(follows=step.phase is Phase.APPS)
 
 
 def _of_script(script: Script, stdin: str) -> Expected:  # noqa: PLR0911  (a case for each script)
@@ -126,4 +131,19 @@ def _of_script(script: Script, stdin: str) -> Expected:  # noqa: PLR0911  (a cas
             case "prepare.sh":
                 pairs = (text.partition("=") for text in variables.get("sysctls", "").split())
                 return SysctlsAre({key: value for key, _, value in pairs})
-    return Journalled()
+            case "labels.sh":
+                return _carried(stdin)
+    return Journalled(follows=not _FOLLOWERS.isdisjoint(script.names))
+
+
+def _carried(stdin: str) -> NodesCarry:
+    """From the lines that labels.sh reads: NODE, `label` or `taint` or `untaint`, and what."""
+    labels: dict[str, dict[str, str]] = {}
+    taints: dict[str, frozenset[str]] = {}
+    for node, what, text in (line.split(" ", 2) for line in stdin.splitlines()):
+        if what == "label":
+            key, _, value = text.partition("=")
+            labels.setdefault(node, {})[key] = value
+        elif what == "taint":
+            taints[node] = taints.get(node, frozenset()) | {text}
+    return NodesCarry(labels, taints)

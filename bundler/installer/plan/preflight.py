@@ -17,6 +17,7 @@ from bundler.installer.plan.endpoint import API_PORT, BALANCER, ENDPOINT, balanc
 from bundler.installer.plan.kubeadm import allows_cgroup_v1, overlapping
 from bundler.installer.plan.limits import MIB, HostLimits
 from bundler.installer.plan.packages import carries_containerd
+from bundler.installer.plan.paths import REGISTRY_STORE
 from bundler.installer.plan.steps import Deliver, Plan
 from bundler.installer.plan.suites import TOOLS, own_suite, suite_of
 from bundler.installer.plan.vip import KEEPALIVED, vip_device, vip_program
@@ -182,7 +183,7 @@ def _ports(context: Context, host: Host, facts: HostFacts, _limits: HostLimits) 
         return  # an earlier run of ours may hold them
     wanted: dict[int, str] = dict(_NODE_PORTS)
     if host.is_control_plane:
-        wanted |= {**_CONTROL_PLANE_PORTS, context.site.registry.port: "the site's registry"}
+        wanted |= {**_CONTROL_PLANE_PORTS, **_registry_port(context)}
     elif balanced(context, host):
         wanted[API_PORT] = "this node's way to the API"
     for port, user in sorted(wanted.items()):
@@ -339,7 +340,8 @@ def _disks(context: Context, plan: Plan, limits: HostLimits) -> Iterator[Problem
         if isinstance(step, Deliver):
             places = wanted.setdefault(step.host, {})
             for file in step.files:
-                place = _mount(context.facts.hosts[step.host].disk_free, file.path)
+                path = _lies_at(file.path, context.site.data_root)
+                place = _mount(context.facts.hosts[step.host].disk_free, path)
                 places[place] = places.get(place, 0) + file.size
     node = sum(_image_size(context, name) for name in context.contents.node_images)
     for host, facts in context.hosts():
@@ -361,6 +363,17 @@ def _full(facts: HostFacts, needs: Mapping[str, int]) -> Iterator[Problem]:
 
 def _image_size(context: Context, name: str) -> int:
     return sum(file.size for file in context.contents.image_deliveries((name,)))
+
+
+def _registry_port(context: Context) -> dict[int, str]:
+    return {} if context.site.external else {context.site.registry.port: "the site's registry"}
+
+
+def _lies_at(path: str, data_root: str) -> str:
+    """Where a file ends up: the registry's store may be on another disk."""
+    if not data_root or not path.startswith(f"{REGISTRY_STORE}/"):
+        return path
+    return f"{data_root}/registry{path.removeprefix(REGISTRY_STORE)}"
 
 
 def _mount(free: Mapping[str, int], path: str) -> str:

@@ -22,10 +22,13 @@ def registry_steps(context: Context) -> tuple[Step, ...]:
     contents = context.contents
     first = tuple(dict.fromkeys((*contents.control_plane_images, *contents.node_images)))
     rest = tuple(name for name in context.contents.images if name not in set(first))
+    if context.site.external is not None:  # what a later run has to find is kept all the same
+        return tuple(_kept(context, host) for host in context.site.control_planes)
     return tuple(
         step
         for host in context.registries
         for step in (
+            *_data_root(context, host),
             *_write_steps(context, host),
             *_image_steps(context, host, "images", first, besides=()),
             *_image_steps(context, host, "app-images", rest, besides=first),
@@ -72,7 +75,8 @@ def _image_steps(
     context: Context, host: Host, what: str, names: tuple[str, ...], *, besides: tuple[str, ...]
 ) -> tuple[Step, ...]:
     lines = dict.fromkeys(line for name in names for line in links(context.contents.images[name]))
-    own = (_delivered(host, "images"),) if besides else packages_first(context, host)
+    root = tuple(step.id for step in _data_root(context, host))
+    own = (_delivered(host, "images"),) if besides else (*packages_first(context, host), *root)
     # Everybody waits for the primary's, so the others' give way.
     first = () if host == context.primary else (_delivered(context.primary, what),)
     return (
@@ -93,6 +97,23 @@ def _image_steps(
             script=templates.script("links.sh", root=paths.REGISTRY_REPOSITORIES),
             stdin="".join(f"{line}\n" for line in lines),
             timeout=300.0,
+        ),
+    )
+
+
+def _data_root(context: Context, host: Host) -> tuple[Step, ...]:
+    """The store on a disk of its own, where the Clusterfile names one."""
+    root = context.site.data_root
+    if not root:
+        return ()
+    return (
+        Exec(
+            id=_linked(host, "data-root"),
+            host=host.address,
+            phase=Phase.REGISTRY,
+            reason=f"the registry's images lie below {root}",
+            after=(Ids(host.address).prepare,),
+            script=templates.script("data-root.sh", root=root, store=paths.REGISTRY_STORE),
         ),
     )
 
@@ -120,8 +141,8 @@ def _files(context: Context, host: Host) -> tuple[tuple[str, str, str, bool], ..
     return (*files, *htpasswd)
 
 
-def _write_steps(context: Context, host: Host) -> tuple[Step, ...]:
-    kept = Write(
+def _kept(context: Context, host: Host) -> Step:
+    return Write(
         id=_linked(host, "secrets"),
         host=host.address,
         phase=Phase.REGISTRY,
@@ -131,6 +152,10 @@ def _write_steps(context: Context, host: Host) -> tuple[Step, ...]:
         mode=0o600,
         secret=True,
     )
+
+
+def _write_steps(context: Context, host: Host) -> tuple[Step, ...]:
+    kept = _kept(context, host)
     writes = tuple(
         Write(
             id=_linked(host, name),

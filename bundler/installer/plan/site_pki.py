@@ -235,7 +235,7 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 def _names(site: Site, host: Host) -> x509.SubjectAlternativeName:
     """A registry answers to the site's name for all of them, and to its host's address."""
-    texts = dict.fromkeys([site.registry.domain, host.address])
+    texts = dict.fromkeys([site.registry.domain, *host.addresses, *site.registry.names])
     return x509.SubjectAlternativeName([_general_name(text) for text in texts])
 
 

@@ -77,6 +77,13 @@ def push(
     return work.done
 
 
+def lacking(bundle: Bundle, placed: Iterable[Placed], registry: RegistryClient) -> tuple[Placed, ...]:
+    """Images that the registry does not have by the digest that a push gives them."""
+    images = tuple(placed)
+    work = _Push(bundle, registry, lambda _text: None)
+    return tuple(image for image, there in zip(images, _all(work.is_there, images), strict=True) if not there)
+
+
 class _Push:
     def __init__(self, bundle: Bundle, registry: RegistryClient, tell: Callable[[str], None]) -> None:
         self.done = Pushed()

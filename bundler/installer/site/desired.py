@@ -10,7 +10,10 @@ from bundler.installer.site.model import Role
 
 @dataclass(frozen=True, slots=True)
 class DesiredHost:
-    """One machine of the Clusterfile. takes_pods: a control plane that is a worker, too."""
+    """One machine of the Clusterfile. takes_pods: a control plane that is a worker, too.
+
+    labels, taints: of its node; no_taints: that it must not have, whoever set them.
+    """
 
     address: str
     role: Role
@@ -18,6 +21,7 @@ class DesiredHost:
     group: str = "workers"
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: frozenset[str] = frozenset()
+    no_taints: frozenset[str] = frozenset()
 
     @property
     def is_control_plane(self) -> bool:

@@ -62,7 +62,12 @@ class BlobsAre:
 
 @dataclass(frozen=True, slots=True)
 class Journalled:
-    """Nothing is left to look at: the journal's inputs and revision decide."""
+    """Nothing is left to look at: the journal's inputs and revision decide.
+
+    follows: it happens again when a file that it comes after is written anew.
+    """
+
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,14 @@ class NodesReady:
     """All these nodes are Ready."""
 
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodesCarry:
+    """Nodes have these labels and taints, by name. Of a running cluster, each node is looked at by itself."""
+
+    labels: Mapping[str, Mapping[str, str]]
+    taints: Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +103,5 @@ Expected = (
     | BlobsAre
     | Journalled
     | NodesReady
+    | NodesCarry
 )

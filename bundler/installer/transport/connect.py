@@ -1,7 +1,7 @@
 """From a site to open transports: this machine by child processes, every other host by ssh."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -88,10 +88,12 @@ def dialler(site: Site, access: Access) -> Callable[[Host], Transport]:
     """
     here = own_addresses()
     passwords = {host.address: password_of(host, access) for host in site.hosts}
-    open_ssh = _ssh_opener(access) if any(host.address not in here for host in site.hosts) else None
+    away = any(host.address not in here or host.login.jump for host in site.hosts)
+    open_ssh = _ssh_opener(access) if away else None
 
     def dial(host: Host) -> Transport:
-        if host.address in here and may_be_root():
+        # Behind a bastion, an address like ours is another machine's.
+        if host.address in here and host.login.jump is None and may_be_root():
             return LocalTransport(host.address)
         known = host.address in passwords  # a host that only the record names is not of the Clusterfile
         password = passwords[host.address] if known else password_of(host, access)
@@ -142,12 +144,15 @@ def _no_password(where: str, why: str) -> BundlerError:
 def _ssh_opener(access: Access) -> Callable[[Host, Secret | None], Transport]:
     """paramiko is loaded only when a host is not this machine."""
     from bundler.installer.transport.hostkeys import KnownHosts  # noqa: PLC0415  (see the docstring)
+    from bundler.installer.transport.jump import Jumps  # noqa: PLC0415
     from bundler.installer.transport.login import Credentials, Trust  # noqa: PLC0415
     from bundler.installer.transport.ssh import open_ssh  # noqa: PLC0415
 
     trust = Trust(KnownHosts.of_user(access.home), access.accept_new)
+    jumps = Jumps(access.home, trust, lambda bastion: password_of(bastion, access))
 
     def connect(host: Host, password: Secret | None) -> Transport:
-        return open_ssh(host, Credentials.of(host, password, access.home), trust, access.tell)
+        credentials = Credentials.of(host, password, access.home)
+        return open_ssh(host, replace(credentials, dial=jumps.dial_for(host)), trust, access.tell)
 
     return connect

@@ -9,8 +9,10 @@ import socket
 import struct
 import subprocess
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv6Address
 from itertools import chain
+from pathlib import Path
 from typing import IO, Final
 
 from bundler.installer.transport import remote
@@ -21,8 +23,8 @@ _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def own_addresses() -> frozenset[str]:
-    """The IPv4 addresses of this machine's interfaces."""
-    found = set()
+    """The addresses of this machine's interfaces; of IPv6 those that mean something beyond one link."""
+    found = set(_own_v6())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         for _, name in socket.if_nameindex():
             request = struct.pack("256s", name.encode()[:15])
@@ -30,6 +32,17 @@ def own_addresses() -> frozenset[str]:
                 answer = fcntl.ioctl(probe.fileno(), _SIOCGIFADDR, request)
                 found.add(socket.inet_ntoa(answer[20:24]))
     return frozenset(found)
+
+
+def _own_v6() -> Iterator[str]:
+    """From /proc/net/if_inet6: 32 digits, number, prefix, scope, flags, name. Scope 20 is the link's."""
+    try:
+        lines = Path("/proc/net/if_inet6").read_text(encoding="ascii").splitlines()
+    except OSError:  # a kernel without IPv6
+        return
+    for digits, _, _, scope, *_ in (line.split() for line in lines):
+        if scope != "20":
+            yield str(IPv6Address(int(digits, 16)))
 
 
 def may_be_root() -> bool:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,9 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
 
 
+Dial = Callable[[Host], socket.socket | paramiko.Channel]
+
+
 @dataclass(frozen=True, slots=True)
 class Trust:
     """Whose host keys are taken: those in `known`; with `accept_new`, also those of hosts not in it."""
@@ -43,12 +46,16 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What we may log in with, passwords resolved. keys: files to try; agent: whether ssh-agent is asked."""
+    """What we may log in with, passwords resolved. keys: files to try; agent: whether ssh-agent is asked.
+
+    dial: how the host is called; None for TCP from this machine.
+    """
 
     keys: tuple[Path, ...]
     passphrase: Secret | None
     password: Secret | None
     agent: bool
+    dial: Dial | None = None
 
     @classmethod
     def of(cls, host: Host, password: Secret | None, home: Path) -> "Credentials":
@@ -65,7 +72,8 @@ def connect(host: Host, credentials: Credentials, trust: Trust) -> paramiko.Tran
 
     Raises BundlerError: HOST when the host can't be reached or refuses us, TRUST when its key isn't trusted.
     """
-    transport = _pinned(host) if host.login.fingerprint else _known(host, trust)
+    dial = credentials.dial or _dial
+    transport = _pinned(host, dial) if host.login.fingerprint else _known(host, trust, dial)
     try:
         _log_in(transport, host, credentials)
     except BaseException:
@@ -81,13 +89,13 @@ def where(host: Host) -> str:
     return f"{login.user}@{hostkeys.host_name(host.address, login.port)}"
 
 
-def _known(host: Host, trust: Trust) -> paramiko.Transport:
+def _known(host: Host, trust: Trust, dial: Dial) -> paramiko.Transport:
     """Connect, asking for the kinds of key by which the host is known, and check it."""
     name = hostkeys.host_name(host.address, host.login.port)
     try:
-        transport = _greet(host, hostkeys.kinds(trust.known.entries, name))
+        transport = _greet(host, hostkeys.kinds(trust.known.entries, name), dial)
     except _NoSuchKindError:
-        transport = _greet(host, ())  # it has no key of a kind we know: a changed host
+        transport = _greet(host, (), dial)  # it has no key of a kind we know: a changed host
     try:
         _check(host, name, transport.get_remote_server_key(), trust)
     except BaseException:
@@ -96,7 +104,7 @@ def _known(host: Host, trust: Trust) -> paramiko.Transport:
     return transport
 
 
-def _pinned(host: Host) -> paramiko.Transport:
+def _pinned(host: Host, dial: Dial) -> paramiko.Transport:
     """Connect to a host whose fingerprint the Clusterfile gives.
 
     A server has keys of several kinds and shows one; a fingerprint doesn't tell its kind: each is asked for.
@@ -104,7 +112,7 @@ def _pinned(host: Host) -> paramiko.Transport:
     seen = []
     for kind in _KEY_KINDS:
         try:
-            transport = _greet(host, (kind,))
+            transport = _greet(host, (kind,), dial)
         except _NoSuchKindError:
             continue
         seen.append(fingerprint(transport.get_remote_server_key().asbytes()))
@@ -125,9 +133,9 @@ class _NoSuchKindError(Exception):
     """The host has no key of the kind that was asked for."""
 
 
-def _greet(host: Host, kinds: tuple[str, ...]) -> paramiko.Transport:
+def _greet(host: Host, kinds: tuple[str, ...], dial: Dial) -> paramiko.Transport:
     """TCP and key exchange; `kinds` of host key are asked for first, or alone where there is but one."""
-    connection = _dial(host)
+    connection = dial(host)
     transport = paramiko.Transport(connection, default_window_size=_WINDOW)
     options = transport.get_security_options()
     options.ciphers = [cipher for cipher in _CIPHERS if cipher in options.ciphers]

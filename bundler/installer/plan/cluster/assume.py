@@ -1,7 +1,8 @@
 """What would be observed after a step has succeeded: for the forecast only, never for what is done."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bundler.installer.facts.api import ApiObservation, Cordon, Node, Release
 from bundler.installer.facts.etcd import EtcdObservation, Member
@@ -32,14 +33,22 @@ class _Open(dict[str, Seen[HostObservation]]):
 def assume_all(steps: Iterable[Step], observed: Observed) -> Observed:
     """The observation in which every one of them has succeeded."""
     observed = replace(observed, hosts=_Open(observed.hosts))
+    waiting: list[p.NodeIs] = []
     for step in steps:
-        observed = assume(step, observed)
+        if isinstance(step.probe, p.NodeIs):  # as many as there are workers; the list of nodes is made once
+            waiting.append(step.probe)
+            continue
+        observed = assume(step, _all_joined(observed, waiting))
+        waiting = []
+    observed = _all_joined(observed, waiting)
     return replace(observed, hosts=dict(observed.hosts))
 
 
 def assume(step: Step, observed: Observed) -> Observed:  # noqa: PLR0911  (a case for each probe)
     """The observation in which the step's probe is satisfied and nothing else has changed."""
     match step.probe:
+        case p.PieceIs(piece) if isinstance(piece.expected, e.NodesCarry):
+            return _carry(observed, piece.expected)
         case p.PieceIs(piece):
             return _host(observed, piece.host, lambda host: _with_piece(piece, host))
         case p.ControlPlaneIs():
@@ -95,8 +104,23 @@ def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:  # noqa
             return replace(host, images=host.images | set(names))
         case e.BlobsAre(digests):
             return replace(host, blobs={**host.blobs, **dict.fromkeys(digests, BlobState.WHOLE)})
-        case e.Journalled() | e.NodesReady():
+        case e.Journalled() | e.NodesReady() | e.NodesCarry():
             return host
+
+
+def _carry(observed: Observed, wanted: e.NodesCarry) -> Observed:
+    api = value_of(observed.api)
+    if api is None:
+        return observed
+    nodes = tuple(
+        replace(
+            node,
+            labels={**node.labels, **wanted.labels.get(node.name, {})},
+            taints=node.taints | wanted.taints.get(node.name, frozenset()),
+        )
+        for node in api.nodes
+    )
+    return replace(observed, api=Present(replace(api, nodes=nodes)))
 
 
 def _members(observed: Observed, change: Callable[[tuple[Member, ...]], tuple[Member, ...]]) -> Observed:
@@ -107,16 +131,29 @@ def _members(observed: Observed, change: Callable[[tuple[Member, ...]], tuple[Me
 
 
 def _joined(observed: Observed, probe: p.ControlPlaneIs | p.NodeIs) -> Observed:
+    return _all_joined(observed, (probe,))
+
+
+def _all_joined(observed: Observed, probes: Sequence[p.ControlPlaneIs | p.NodeIs]) -> Observed:
+    if not probes:
+        return observed
     api = value_of(observed.api) or ApiObservation(uid="forecast")
+    nodes = {node.name: node for node in api.nodes}
+    for probe in probes:
+        control = isinstance(probe, p.ControlPlaneIs)
+        old = nodes.pop(probe.node, None) or Node(probe.node, probe.address)
+        version = probe.version or old.version
+        nodes[probe.node] = replace(old, control_plane=control, ready=True, version=version)
+    observed = replace(observed, api=Present(replace(api, nodes=tuple(nodes.values()))))
+    for probe in probes:
+        observed = _host(observed, probe.address, partial(_as_node, probe=probe))
+    return observed
+
+
+def _as_node(host: HostObservation, probe: p.ControlPlaneIs | p.NodeIs) -> HostObservation:
     control = isinstance(probe, p.ControlPlaneIs)
-    old = api.node(probe.node) or Node(probe.node, probe.address)
-    node = replace(old, control_plane=control, ready=True, version=probe.version or old.version)
-    nodes = (*(each for each in api.nodes if each.name != probe.node), node)
-    observed = replace(observed, api=Present(replace(api, nodes=nodes)))
     traces = Traces(pki=True, kubelet_conf=True, static_pods=control, etcd_data=control)
-    return _host(
-        observed, probe.address, lambda host: _running(replace(host, traces=traces, ours=True), probe)
-    )
+    return _running(replace(host, traces=traces, ours=True), probe)
 
 
 def _running(host: HostObservation, probe: p.ControlPlaneIs | p.NodeIs) -> HostObservation:

@@ -9,14 +9,18 @@ from bundler.installer.plan.cluster import probes as p
 from bundler.installer.plan.cluster.judge_piece import judge_piece
 from bundler.installer.plan.cluster.steps import Because, Cause
 from bundler.installer.plan.cluster.verdict import YES, Undecidable, Unsatisfied, Verdict
-from bundler.installer.site.expected import NodesReady
+from bundler.installer.site.expected import NodesCarry, NodesReady
 
 
-def judge(probe: p.Probe, observed: Observed, kept: Mapping[str, str] | None = None) -> Verdict:
+def judge(  # noqa: PLR0911  (a case for each probe)
+    probe: p.Probe, observed: Observed, kept: Mapping[str, str] | None = None
+) -> Verdict:
     """kept: drift that the record says is to stay."""
     match probe:
         case p.PieceIs(piece) if isinstance(piece.expected, NodesReady):
             return _nodes_ready(piece.expected, observed)
+        case p.PieceIs(piece) if isinstance(piece.expected, NodesCarry):
+            return YES if isinstance(observed.api, Present) else _missing("labels and taints of the nodes")
         case p.PieceIs(piece):
             host = observed.host(piece.host)
             return (

@@ -11,7 +11,7 @@ from bundler.installer.facts.etcd import EtcdObservation
 from bundler.installer.facts.observed import HostObservation, Observed
 from bundler.installer.facts.seen import Present, value_of
 from bundler.installer.plan.cluster.operation import Kind, Operation
-from bundler.installer.site.desired import Desired, DesiredHost
+from bundler.installer.site.desired import Desired, DesiredHost, Piece
 from bundler.installer.site.model import Role
 from bundler.installer.site.quorum import majority
 from bundler.installer.site.record import SCHEMA, HostState, Record, RecordedHost
@@ -98,6 +98,14 @@ class View:
         """Keys of a host's pieces that come before it joins anything."""
         return tuple(self._pieces.get(address, ()))
 
+    def piece(self, key: str) -> Piece | None:
+        """What has to be so, by the key of its step."""
+        return self._by_key.get(key)
+
+    @cached_property
+    def _by_key(self) -> Mapping[str, Piece]:
+        return {piece.key: piece for piece in self.desired.pieces}
+
     @cached_property
     def _pieces(self) -> Mapping[str, list[str]]:
         keys: dict[str, list[str]] = {}
@@ -144,6 +152,15 @@ class View:
 
     def role(self, address: str) -> Role | None:
         """The role that a host has now: of the record, else of its node, else of its traces."""
+        if address not in self._roles:  # asked some ten times for each of thousands
+            self._roles[address] = self._role(address)
+        return self._roles[address]
+
+    @cached_property
+    def _roles(self) -> dict[str, Role | None]:
+        return {}
+
+    def _role(self, address: str) -> Role | None:
         recorded, node, host = self.recorded_host(address), self.node(address), self.observed.host(address)
         if recorded:
             return recorded.role
@@ -190,6 +207,15 @@ class View:
 
     def leaving(self, address: str) -> bool:
         """Whether it is to leave in its present role: agreed to now or before, or its role has changed."""
+        if address not in self._leaving:
+            self._leaving[address] = self._leaves(address)
+        return self._leaving[address]
+
+    @cached_property
+    def _leaving(self) -> dict[str, bool]:
+        return {}
+
+    def _leaves(self, address: str) -> bool:
         recorded, wanted = self.recorded_host(address), self.wanted(address)
         if self.operation.kind is Kind.DELETE or address in self.operation.consents.gone:
             return True

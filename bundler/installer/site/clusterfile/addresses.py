@@ -1,42 +1,60 @@
-"""The `ips` of a Clusterfile: single addresses and ranges, `10.0.0.2-10.0.0.9`."""
+"""The `ips` of a Clusterfile: single addresses and ranges, `10.0.0.2-10.0.0.9`, `fd00::2-fd00::9`."""
 
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 MOST: Final = 10_000  # hosts in one range, and in one site: more is a slip of the pen
 
+Address = IPv4Address | IPv6Address
+_BROADCAST: Final = IPv4Address("255.255.255.255")
 
-def numbers(text: str) -> range:
-    """The addresses that an entry means, as numbers. Raises ValueError whose text says what is wrong."""
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Addresses in a row."""
+
+    first: Address
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Address]:
+        return (self.first + number for number in range(self.count))
+
+
+def span(text: str) -> Span:
+    """The addresses that an entry means. Raises ValueError whose text says what is wrong."""
     first, dash, last = (part.strip() for part in text.partition("-"))
     start = _address(first)
     end = _address(last) if dash else start
+    if start.version != end.version:
+        raise ValueError(f"{text!r} begins in IPv{start.version} and ends in IPv{end.version}")
     count = int(end) - int(start) + 1
     if count < 1:
         raise ValueError(f"{text!r} ends before it begins")
     if count > MOST:
         raise ValueError(f"{text!r} means {count} hosts, more than {MOST}")
-    return range(int(start), int(end) + 1)
+    return Span(start, count)
 
 
 def expand(text: str) -> tuple[str, ...]:
     """The same as text, in order."""
-    return tuple(str(IPv4Address(number)) for number in numbers(text))
+    return tuple(map(str, span(text)))
 
 
-def _address(text: str) -> IPv4Address:
+def _address(text: str) -> Address:
     try:
-        address = IPv4Address(text)
-    except AddressValueError:
-        raise ValueError(_why_not(text)) from None
-    if address.is_unspecified or address.is_multicast or address == IPv4Address("255.255.255.255"):
+        address = ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text[:80]!r} is not an IP address") from None
+    if address.is_unspecified or address.is_multicast or address == _BROADCAST:
         raise ValueError(f"{text} is no host's address")
+    if isinstance(address, IPv6Address):
+        if address.is_link_local or address.scope_id:
+            raise ValueError(f"{text} means something on one link only: give a global or a private (fd…) one")
+        if address.ipv4_mapped:
+            raise ValueError(f"{text} is IPv4 in disguise: write {address.ipv4_mapped}")
     return address
-
-
-def _why_not(text: str) -> str:
-    try:
-        IPv6Address(text)
-    except AddressValueError:
-        return f"{text[:80]!r} is not an IP address"
-    return f"{text} is IPv6, which is not supported yet"

@@ -4,20 +4,25 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from ipaddress import IPv4Address
 from pathlib import PurePath
 from typing import Any, Final
 
-from bundler.core.errors import Location, Problem
+from bundler.core.errors import Problem
 from bundler.core.sshkey import FINGERPRINT
 from bundler.core.yamldoc import Document, suggest
 from bundler.installer.site.clusterfile import addresses, schema
+from bundler.installer.site.clusterfile.extras import Extras
 from bundler.installer.site.clusterfile.faults import UNSUPPORTED, Path
+from bundler.installer.site.labels import parse_taint
 from bundler.installer.site.model import (
+    API_NAME,
     REGISTRY_DOMAIN,
     REGISTRY_PORT,
+    Alias,
+    Bastion,
     Endpoint,
     ExternalEndpoint,
+    ExternalRegistry,
     Host,
     LocalEndpoint,
     Login,
@@ -41,6 +46,7 @@ _ROLES: Final[Mapping[str, Role]] = {
 }
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _USER: Final = re.compile(r"[^\s:/\x00-\x1f\x7f]{1,256}")
+_PREFIX: Final = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)*/?")
 _DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -50,6 +56,8 @@ class ClusterfileParts:
 
     cluster: tuple[Document, schema.Cluster] | None = None
     application: tuple[Document, schema.Application] | None = None
+    configs: list[tuple[Document, schema.Config]] = field(default_factory=list)
+    plugins: list[tuple[Document, schema.Plugin]] = field(default_factory=list)
     kubeadm: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
 
@@ -61,7 +69,6 @@ class Builder:
         self.problems: list[Problem] = []
         self.notices: list[str] = []
         self.local: list[tuple[str, Path, bool]] = []  # files that are named: path, place, a password's
-        self._places: dict[str, Location] = {}
         self._looked_at = 0  # addresses
         self._too_many = False
         self._document = document
@@ -77,23 +84,70 @@ class Builder:
             self.notices.append(f"{where}: `image` is not looked at: this file is the image")
         if spec.container_runtime.type != "containerd":
             self._fault(("spec", "containerRuntime", "type"), UNSUPPORTED, "docker is not supported yet")
-        launch, app_envs = self._apps(spec, parts.application)
+        if spec.container_runtime.version:
+            place = self.locate(("spec", "containerRuntime", "version"))
+            self.notices.append(f"{place}: `version` is not looked at: containerd is the bundle's")
+        extras = self._extras(cluster, parts)
         return Site(
             name=cluster.metadata.name or "cluster",
-            hosts=tuple(sorted(hosts, key=lambda host: not host.is_control_plane)),
+            hosts=tuple(sorted(self._marked(hosts, extras), key=lambda host: not host.is_control_plane)),
             env=spec.env,
             registry=self._registry(spec.registry.local_registry),
+            external=self._external(spec.registry),
             endpoint=self._endpoint(spec.endpoint, hosts),
             kubeadm=parts.kubeadm,
             documents=parts.documents,
             dns=tuple(spec.dns),
             ntp=tuple(spec.ntp),
             snapshots=TimedSnapshots(spec.snapshots.every, spec.snapshots.keep) if spec.snapshots else None,
-            launch=launch,
-            app_envs=app_envs,
-            places=self._places,
+            launch=extras.launch,
+            app_envs=extras.app_envs,
+            app_commands=extras.app_commands,
+            commands=extras.commands,
+            arguments=spec.cmd_args,
+            aliases=tuple(self._aliases(spec)),
+            changes=tuple(extras.changes),
+            plugins=tuple(extras.plugins),
+            data_root=spec.data_root,
+            labels=cluster.metadata.labels,
+            places=extras.places,
             notices=tuple(self.notices),
         )
+
+    def _extras(self, cluster: schema.Cluster, parts: ClusterfileParts) -> Extras:
+        """What other documents say of the site, with its faults."""
+        extras = Extras()
+        extras.apps(self._document, cluster.spec, parts.application)
+        for config in parts.configs:
+            extras.config(*config)
+        for plugin in parts.plugins:
+            extras.plugin(*plugin)
+        self.problems += extras.problems
+        if any(group.env for group in cluster.spec.hosts) and not parts.plugins:
+            number = next(n for n, group in enumerate(cluster.spec.hosts) if group.env)
+            where = self.locate(("spec", "hosts", number, "env"))
+            self.notices.append(f"{where}: no app reads a host's own `env`, only plug-ins do")
+        return extras
+
+    def _marked(self, hosts: list[Host], extras: Extras) -> list[Host]:
+        """With the labels and taints that plug-ins give."""
+        known = {host.address for host in hosts}
+        for address, (document, _) in extras.named.items():
+            if address not in known:
+                message = f"data speaks of {address}, which is no host of this file"
+                self.problems.append(document.problem(("spec", "data"), "unknown-host", message))
+        return [extras.mark(host) for host in hosts]
+
+    def _aliases(self, spec: schema.ClusterSpec) -> Iterator[Alias]:
+        """Names of ours lead where the site's own lines say."""
+        registry = spec.registry.local_registry
+        ours = {API_NAME, (registry.domain if registry else "") or REGISTRY_DOMAIN}
+        for number, alias in enumerate(spec.host_aliases):
+            for place, name in enumerate(alias.hostnames):
+                if name in ours:
+                    path = ("spec", "hostAliases", number, "hostnames", place)
+                    self._fault(path, "wrong-value", f"{name} is this site's own name, set by the installer")
+            yield Alias(alias.ip, tuple(alias.hostnames))
 
     def problem(self, path: Path, rule: str, message: str, hint: str = "") -> Problem:
         """A fault at a place of the Cluster document."""
@@ -113,18 +167,36 @@ class Builder:
 
     def _hosts(self, spec: schema.ClusterSpec) -> list[Host]:
         hosts: dict[str, Host] = {}
-        known: set[int] = set()
+        known: set[addresses.Address] = set()
         for number, group in enumerate(spec.hosts):
             path = ("spec", "hosts", number)
             login = self._login(spec.ssh, group, path)
             roles = frozenset(_ROLES[name] for name in group.roles if name in _ROLES)
             labels = self._own_roles(group, path)
-            if group.env:
-                self.notices.append(f"{self.locate((*path, 'env'))}: no app reads a host's own `env` yet")
+            taints = [parse_taint(text) for text in group.taints]
+            has = frozenset(text for taint in taints if not taint.gone for text in taint.texts)
+            lacks = frozenset(text for taint in taints if taint.gone for text in taint.texts)
+            more = self._more(group, path, known)
             for address in self._addresses(group, path, known):
-                hosts[address] = Host(address, roles, login, group.env, labels)
+                hosts[address] = Host(
+                    address, roles, login, group.env, labels, group.labels, has, lacks, more
+                )
         self._check_control_plane(spec, list(hosts.values()))
         return list(hosts.values())
+
+    def _more(self, group: schema.Host, path: Path, known: set[addresses.Address]) -> tuple[str, ...]:
+        """Further addresses of one host: of the other family, or of another network of it."""
+        if not group.addresses:
+            return ()
+        place = (*path, "addresses")
+        if len(group.ips) > 1 or len(addresses.span(group.ips[0])) > 1:
+            message = "addresses are one host's; this entry has several"
+            self._fault(place, "wrong-value", message, "give the host an entry of its own")
+        found = [next(iter(addresses.span(text))) for text in group.addresses]
+        if twice := [each for each in found if each in known or str(each) in group.ips]:
+            self._fault(place, "duplicate-host", f"{twice[0]} is listed twice")
+        known.update(found)
+        return tuple(map(str, found))
 
     def _own_roles(self, group: schema.Host, path: Path) -> tuple[str, ...]:
         """Roles that are none of ours become labels; one beside which there is none of ours is a slip."""
@@ -138,11 +210,11 @@ class Builder:
                 self._fault(place, "wrong-value", message, suggest(name.lower(), known))
         return own
 
-    def _addresses(self, group: schema.Host, path: Path, known: set[int]) -> Iterator[str]:
+    def _addresses(self, group: schema.Host, path: Path, known: set[addresses.Address]) -> Iterator[str]:
         """New ones. However many entries say the same, or however much, the time that it takes is bounded."""
         for number, entry in enumerate(group.ips):
             place = (*path, "ips", number)
-            wanted = addresses.numbers(entry)
+            wanted = addresses.span(entry)
             if self._looked_at + len(wanted) > 2 * addresses.MOST:
                 if not self._too_many:
                     message = f"more than {addresses.MOST:,} hosts, with this entry"
@@ -153,10 +225,10 @@ class Builder:
             twice = [each for each in wanted if each in known]
             if twice:
                 others = f" and {len(twice) - 1:,} more" if len(twice) > 1 else ""
-                told = f"{IPv4Address(twice[0])}{others}"
+                told = f"{twice[0]}{others}"
                 are = "are" if others else "is"
                 self._fault(place, "duplicate-host", f"{told} {are} listed twice")
-            yield from (str(IPv4Address(each)) for each in wanted if each not in known)
+            yield from (str(each) for each in wanted if each not in known)
             known.update(wanted)
 
     def _check_control_plane(self, spec: schema.ClusterSpec, hosts: list[Host]) -> None:
@@ -194,8 +266,10 @@ class Builder:
             self._note_password(cluster, ("spec", "ssh"))
             self._check_user(cluster, ("spec", "ssh"))
             self._note_files(cluster, ("spec", "ssh"))
+            self._check_jump(cluster.jump, ("spec", "ssh"))
         self._note_password(own, (*path, "ssh"))
         self._note_files(own, (*path, "ssh"))
+        self._check_jump(own.jump, (*path, "ssh"))
         passphrase = own.pk_passwd or cluster.pk_passwd
         return Login(
             user=own.user or cluster.user or "root",
@@ -204,21 +278,49 @@ class Builder:
             key_passphrase=Secret(passphrase) if passphrase else None,
             password=self._password(own) or self._password(cluster),
             fingerprint=group.host_key,
+            jump=self._jump(own.jump or cluster.jump),
         )
 
-    def _check_user(self, ssh: schema.Ssh, path: Path) -> None:
+    def _jump(self, given: schema.Jump | None) -> Bastion | None:
+        if given is None:
+            return None
+        login = Login(
+            user=given.user or "root",
+            port=given.port or 22,
+            key_file=self._beside(given.pk or ""),
+            key_passphrase=Secret(given.pk_passwd) if given.pk_passwd else None,
+            password=self._password(given),
+            fingerprint=given.host_key,
+        )
+        return Bastion(given.host, login)
+
+    def _check_jump(self, given: schema.Jump | None, path: Path) -> None:
+        if given is None:
+            return
+        place = (*path, "jump")
+        self._note_password(given, place)
+        self._note_files(given, place)
+        self._check_user(given, place)
+        if given.host_key and not FINGERPRINT.fullmatch(given.host_key):
+            self._fault((*place, "hostKey"), "wrong-value", "hostKey must be SHA256: and 43 characters")
+
+    def _check_user(self, ssh: schema.Ssh | schema.Jump, path: Path) -> None:
         if ssh.user is not None and not _USER.fullmatch(ssh.user):
             message = "ssh.user must be a login name: no blanks, colons or control characters"
             self._fault((*path, "user"), "wrong-value", message)
 
-    def _password(self, ssh: schema.Ssh) -> PasswordSource | None:
+    def _password(self, ssh: schema.Ssh | schema.Jump) -> PasswordSource | None:
         if ssh.password_file:
             return PasswordFile(self._beside(ssh.password_file))
         if ssh.password_env:
             return PasswordEnv(ssh.password_env)
         return Secret(ssh.passwd) if ssh.passwd else None
 
-    def _note_password(self, ssh: schema.Ssh, path: Path) -> None:
+    def _note_password(self, ssh: schema.Ssh | schema.Jump, path: Path) -> None:
+        if isinstance(ssh, schema.Ssh) and ssh.encrypted:
+            message = "a password that Sealer encrypted can be read by everybody who has Sealer"
+            hint = "write passwordFile or passwordEnv (apiVersion bundler/v1), or use --ask-password"
+            self._fault((*path, "encrypted"), "wrong-value", message, hint)
         given = [each for each in (ssh.passwd, ssh.password_file, ssh.password_env) if each]
         if len(given) > 1:
             self._fault(path, "wrong-value", "only one of passwd, passwordFile and passwordEnv can be given")
@@ -227,7 +329,7 @@ class Builder:
             better = "passwordFile, passwordEnv (apiVersion bundler/v1) or --ask-password"
             self.notices.append(f"{where}: a password in plain text; better: {better}")
 
-    def _note_files(self, ssh: schema.Ssh, path: Path) -> None:
+    def _note_files(self, ssh: schema.Ssh | schema.Jump, path: Path) -> None:
         if ssh.pk:
             self.local.append((self._beside(ssh.pk), (*path, "pk"), False))
         if ssh.password_file:
@@ -249,6 +351,28 @@ class Builder:
         """Files named in the Clusterfile are looked for beside it."""
         return name if not name or name.startswith("~") else str(self._folder / name)
 
+    def _external(self, registry: schema.Registry) -> ExternalRegistry | None:
+        given = registry.external_registry
+        if given is None:
+            return None
+        path = ("spec", "registry", "externalRegistry")
+        if registry.local_registry is not None:
+            self._fault(path, "wrong-value", "only one of localRegistry and externalRegistry can be given")
+        if bool(given.username) != bool(given.password):
+            self._fault(path, "wrong-value", "username and password belong together")
+        if given.prefix and (not _PREFIX.fullmatch(given.prefix) or ".." in given.prefix):
+            self._fault((*path, "prefix"), "wrong-value", f"{given.prefix!r} is no path in lower case")
+        if given.ca:
+            self.local.append((self._beside(given.ca), (*path, "ca"), False))
+        return ExternalRegistry(
+            domain=given.domain,
+            port=given.port or 443,
+            username=given.username,
+            password=Secret(given.password) if given.password else None,
+            prefix=given.prefix.strip("/"),
+            ca_file=self._beside(given.ca),
+        )
+
     def _registry(self, given: schema.LocalRegistry | None) -> SiteRegistry:
         if given is None:
             return SiteRegistry()
@@ -262,45 +386,17 @@ class Builder:
             self._fault((*path, "username"), "wrong-value", message)
         if not given.password.isprintable():
             self._fault((*path, "password"), "wrong-value", "a password can't hold a control character")
+        if given.insecure:
+            where = self.locate((*path, "insecure"))
+            self.notices.append(f"{where}: `insecure` is not needed: every node trusts the site's registry")
+        names = given.cert.subject_alt_name if given.cert else None
         return SiteRegistry(
+            names=(*names.dns_names, *names.ips) if names else (),
             domain=given.domain or REGISTRY_DOMAIN,
             port=given.port or REGISTRY_PORT,
             username=given.username,
             password=Secret(given.password) if given.password else None,
         )
-
-    def _apps(
-        self, spec: schema.ClusterSpec, application: tuple[Document, schema.Application] | None
-    ) -> tuple[tuple[str, ...] | None, Mapping[str, Mapping[str, str]]]:
-        """Which apps to launch instead of the bundle's own list, and their variables.
-
-        An empty list means nothing was chosen, as it does for Sealer.
-        """
-        names = spec.app_names or []
-        self._places |= {
-            f"launch/{name}": self._document.locate(("spec", "appNames", number))
-            for number, name in enumerate(names)
-        }
-        if application is None:
-            return tuple(names) or None, {}
-        document, model = application
-        chosen = model.spec.launch_apps or []
-        if names and chosen:
-            message = "launchApps stands here and appNames in the Cluster: give one of them"
-            self.problems.append(document.problem(("spec", "launchApps"), "wrong-value", message))
-        self._places |= {
-            f"launch/{name}": document.locate(("spec", "launchApps", number))
-            for number, name in enumerate(chosen)
-        }
-        envs: dict[str, Mapping[str, str]] = {}
-        for number, config in enumerate(model.spec.configs):
-            if config.name in envs:
-                path = ("spec", "configs", number, "name")
-                message = f"{config.name} is configured twice"
-                self.problems.append(document.problem(path, "duplicate-app", message))
-            envs[config.name] = config.env
-            self._places[f"env/{config.name}"] = document.locate(("spec", "configs", number, "name"))
-        return tuple(chosen or names) or None, envs
 
 
 def _is_master(group: schema.Host) -> bool:

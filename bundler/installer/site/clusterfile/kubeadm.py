@@ -14,12 +14,16 @@ _BETA: Final = re.compile(r"kubeadm\.k8s\.io/v1beta([2-9])")
 _NEWEST: Final = 4  # v1beta4 is the newest API whose fields are known here
 
 
-def check_fields(document: Document, kind: str) -> Iterator[Problem]:
-    """Fields that this kind doesn't have; nothing of an API that is newer than our tables."""
-    api = _BETA.fullmatch(str(document.data.get("apiVersion", "")))
+def check_fields(document: Document, kind: str, data: Mapping[str, Any] | None = None) -> Iterator[Problem]:
+    """Fields that this kind doesn't have; nothing of an API that is newer than our tables.
+
+    data: of the document, where only a part of it is of this kind.
+    """
+    data = document.data if data is None else data
+    api = _BETA.fullmatch(str(data.get("apiVersion", "")))
     number = int(api[1]) if api else _NEWEST
     if number <= _NEWEST:
-        fields = {name: value for name, value in document.data.items() if name not in _HEAD}
+        fields = {name: value for name, value in data.items() if name not in _HEAD}
         yield from _check(document, FIELDS[kind], fields, (), number)
 
 

@@ -11,9 +11,11 @@ from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Probl
 from bundler.core.yamldoc import Document, kind_of, load_all, suggest
 from bundler.installer.site.clusterfile import schema
 from bundler.installer.site.clusterfile.build import Builder, ClusterfileParts
+from bundler.installer.site.clusterfile.extras import Extras
 from bundler.installer.site.clusterfile.faults import UNSUPPORTED, hide, invalid, not_yet
 from bundler.installer.site.clusterfile.files import check_files
 from bundler.installer.site.clusterfile.kubeadm import check_fields
+from bundler.installer.site.clusterfile.kubeadm_config import faults, parted
 from bundler.installer.site.model import Site
 
 _MOST: Final = 8 << 20  # bytes; three thousand hosts take a tenth of it
@@ -35,7 +37,11 @@ def read_file(path: Path) -> Site:
     if len(text) > _MOST:
         raise BundlerError("the Clusterfile is larger than 8 MiB", where=path, code=ExitCode.INPUT)
     site, builder = _read(text, str(path))
-    return replace(site, notices=(*site.notices, *check_files(builder)))
+    notes = check_files(builder)
+    if site.external is not None and site.external.ca_file:
+        authority = Path(site.external.ca_file).expanduser().read_text(encoding="ascii", errors="replace")
+        site = replace(site, external=replace(site.external, ca=authority))
+    return replace(site, notices=(*site.notices, *notes))
 
 
 def read(text: str | bytes, file: str) -> Site:
@@ -66,6 +72,24 @@ def _read(text: str | bytes, file: str) -> tuple[Site, Builder]:
     return site, builder
 
 
+def read_plugins(text: str | bytes, file: str) -> Extras:
+    """The plug-ins of a file of the bundle. Raises Problems with every fault."""
+    parts = ClusterfileParts()
+    documents = [document for document in load_all(text, file) if document.data is not None]
+    problems = [problem for document in documents for problem in _take(document, parts)]
+    problems += (
+        document.problem(("kind",), "wrong-document", "only plug-ins stand here")
+        for document in documents
+        if isinstance(document.data, dict) and document.data.get("kind") not in {"Plugin", None}
+    )
+    extras = Extras()
+    for plugin in parts.plugins:
+        extras.plugin(*plugin)
+    if problems or extras.problems:
+        raise _problems([*problems, *extras.problems])
+    return extras
+
+
 def _problems(found: list[Problem]) -> Problems:
     later = all(problem.rule == UNSUPPORTED for problem in found)
     code = ExitCode.UNSUPPORTED if later else ExitCode.INPUT
@@ -83,11 +107,10 @@ def _take(document: Document, parts: ClusterfileParts) -> Iterator[Problem]:
         yield from _take_raw(document, str(kind), parts)
     elif kind in schema.KINDS:
         yield from _take_ours(document, str(kind), parts)
-    elif kind in schema.OLD_KINDS:
-        message = f"kind {kind} is not supported yet"
-        yield document.problem(("kind",), UNSUPPORTED, message, hint=schema.OLD_KINDS[str(kind)])
+    elif kind == schema.KUBEADM_CONFIG:
+        yield from _take_mixed(document, parts)
     else:
-        known = (*schema.KINDS, *schema.RAW_KINDS)
+        known = (*schema.KINDS, *schema.RAW_KINDS, schema.KUBEADM_CONFIG)
         message = f"unknown kind {kind!r}" if kind else "the document has no kind"
         yield document.problem(("kind",), "unknown-kind", message, hint=suggest(kind, known))
 
@@ -109,9 +132,7 @@ def _take_raw(document: Document, kind: str, parts: ClusterfileParts) -> Iterato
 def _take_ours(document: Document, kind: str, parts: ClusterfileParts) -> Iterator[Problem]:
     version = document.data.get("apiVersion")
     if version not in schema.API_VERSIONS[kind]:
-        known = ", ".join(sorted(schema.API_VERSIONS[kind], reverse=True))
-        message = f"apiVersion of {kind} must be one of: {known}"
-        yield document.problem(("apiVersion",), "wrong-version", message)
+        yield _wrong_version(document, kind)
         return
     yield from not_yet(document, schema.KINDS[kind])
     try:
@@ -119,11 +140,36 @@ def _take_ours(document: Document, kind: str, parts: ClusterfileParts) -> Iterat
     except ValidationError as error:
         yield from invalid(document, schema.KINDS[kind], error)
         return
-    if kind in schema.UNSUPPORTED_KINDS:
-        yield document.problem(("kind",), UNSUPPORTED, f"kind {kind} is not supported yet")
+    match model:
+        case schema.Config():
+            parts.configs.append((document, model))
+        case schema.Plugin():
+            parts.plugins.append((document, model))
+        case schema.Cluster() if parts.cluster is None:
+            parts.cluster = (document, model)
+        case schema.Application() if parts.application is None:
+            parts.application = (document, model)
+        case _:
+            yield document.problem(("kind",), "duplicate-document", f"a second {kind}")
+
+
+def _take_mixed(document: Document, parts: ClusterfileParts) -> Iterator[Problem]:
+    """Its fields go where they would stand in documents of their own, which exclude it."""
+    kind = schema.KUBEADM_CONFIG
+    if document.data.get("apiVersion") not in schema.API_VERSIONS[kind]:
+        yield _wrong_version(document, kind)
         return
-    slot = kind.lower()
-    if getattr(parts, slot) is not None:
-        yield document.problem(("kind",), "duplicate-document", f"a second {kind}")
-    else:
-        setattr(parts, slot, (document, model))
+    problems = tuple(faults(document))
+    yield from problems
+    if problems:
+        return
+    for name, data in parted(document).items():
+        if name in parts.kubeadm:
+            yield document.problem(("kind",), "duplicate-document", f"a second {name}, in this {kind}")
+        parts.kubeadm[name] = data
+        parts.documents[name] = document.below("spec")
+
+
+def _wrong_version(document: Document, kind: str) -> Problem:
+    known = ", ".join(sorted(schema.API_VERSIONS[kind], reverse=True))
+    return document.problem(("apiVersion",), "wrong-version", f"apiVersion of {kind} must be one of: {known}")

@@ -8,20 +8,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from bundler.installer.site.clusterfile.values import (
+    Action,
     Addresses,
+    FilePath,
+    HostName,
     Interval,
+    Labels,
     NameServer,
     OneAddress,
     Port,
+    Process,
     RoleName,
     Strategy,
+    TaintText,
     Text,
     TimeServer,
     Variables,
+    check_folder,
     read_endpoint,
 )
 
@@ -47,13 +54,27 @@ class Model(BaseModel):
 
 
 class Metadata(Model):
-    """The name; the rest of Kubernetes' metadata means nothing here."""
+    """The name, and labels for people's own tools; the rest of Kubernetes' metadata means nothing here."""
 
     name: str = ""
     creation_timestamp: None = None
-    namespace: Annotated[str, Later("leave it out")] = ""
-    labels: Annotated[dict[str, Any], Later("leave them out")] = {}
-    annotations: Annotated[dict[str, Any], Later("leave them out")] = {}
+    namespace: str = ""
+    labels: Labels = {}
+    annotations: dict[str, Any] = {}
+
+
+class Jump(Model):
+    """A bastion, with a login of its own."""
+
+    host: HostName
+    user: Text | None = None
+    port: Port | None = None
+    pk: str | None = None
+    pk_passwd: Text | None = None
+    passwd: Text | None = None
+    password_file: str | None = None
+    password_env: str | None = None
+    host_key: str = ""
 
 
 class Ssh(Model):
@@ -64,9 +85,10 @@ class Ssh(Model):
     pk: str | None = None
     pk_passwd: Text | None = None
     port: Port | None = None
-    encrypted: Annotated[bool, Later("use passwordFile or passwordEnv, apiVersion bundler/v1")] = False
+    encrypted: bool = False
     password_file: Annotated[str | None, Native()] = None
     password_env: Annotated[str | None, Native()] = None
+    jump: Annotated[Jump | None, Native()] = None
 
 
 class Host(Model):
@@ -76,23 +98,24 @@ class Host(Model):
     roles: Annotated[list[RoleName], Field(min_length=1)]  # `build` tells ours from the site's own
     ssh: Ssh = Ssh()
     env: Variables = {}
-    labels: Annotated[dict[str, Any], Later("label the nodes with kubectl")] = {}
-    taints: Annotated[list[str], Later("taint the nodes with kubectl")] = []
+    labels: Labels = {}
+    taints: list[TaintText] = []
     host_key: Annotated[str, Native()] = ""
+    addresses: Annotated[list[OneAddress], Native()] = []
 
 
 class HostAlias(Model):
     """Lines for /etc/hosts."""
 
-    ip: str
-    hostnames: list[str]
+    ip: NameServer
+    hostnames: Annotated[list[HostName], Field(min_length=1)]
 
 
 class SubjectAltName(Model):
     """More names for the registry's certificate."""
 
-    dns_names: list[str] = []
-    ips: list[str] = []
+    dns_names: list[HostName] = []
+    ips: list[NameServer] = []
 
 
 class Certificate(Model):
@@ -108,32 +131,34 @@ class LocalRegistry(Model):
     port: Port | None = None
     username: Text = ""
     password: Text = ""
-    ha: Annotated[bool, Later("it runs on the control plane")] = False
-    insecure: Annotated[bool, Later("it always speaks TLS")] = False
-    cert: Annotated[Certificate | None, Later()] = None
+    ha: bool | None = None
+    insecure: bool = False
+    cert: Certificate | None = None
 
 
 class ExternalRegistry(Model):
     """Somebody else's registry."""
 
-    domain: str = ""
+    domain: HostName
     port: Port | None = None
     username: Text = ""
     password: Text = ""
+    prefix: Annotated[str, Native()] = ""
+    ca: Annotated[str, Native()] = ""
 
 
 class Registry(Model):
     """One of the two."""
 
     local_registry: LocalRegistry | None = None
-    external_registry: Annotated[ExternalRegistry | None, Later("the site's own registry is used")] = None
+    external_registry: ExternalRegistry | None = None
 
 
 class ContainerRuntime(Model):
     """What runs the containers."""
 
     type: Literal["containerd", "docker"] = "containerd"
-    version: Annotated[str, Later("the bundle's own version is used")] = ""
+    version: str = ""
 
 
 class Endpoint(Model):
@@ -141,6 +166,11 @@ class Endpoint(Model):
 
     vip: OneAddress | None = None
     external: OneAddress | None = None
+
+
+_ADDRESS: Final = {"type": "string"}
+_EITHER: Final = {"type": "object", "properties": {"vip": _ADDRESS, "external": _ADDRESS}}
+ENDPOINT: Final = WithJsonSchema({"anyOf": [{"const": "local"}, {**_EITHER, "additionalProperties": False}]})
 
 
 class Snapshots(Model):
@@ -158,12 +188,12 @@ class ClusterSpec(Model):
     ssh: Ssh = Ssh()
     hosts: Annotated[list[Host], Field(min_length=1)]
     registry: Registry = Registry()
-    endpoint: Annotated[Endpoint, BeforeValidator(read_endpoint), Native()] = Endpoint()
+    endpoint: Annotated[Endpoint, BeforeValidator(read_endpoint), Native(), ENDPOINT] = Endpoint()
     container_runtime: ContainerRuntime = ContainerRuntime()
-    host_aliases: Annotated[list[HostAlias], Later("write the lines into /etc/hosts yourself")] = []
-    data_root: Annotated[str, Later("/var/lib/bundler is used")] = ""
-    cmd: Annotated[list[str], Later("use LAUNCH or CMDS in the Kubefile")] = []
-    cmd_args: Annotated[list[str], Later("use ARG and ENV in the Kubefile"), Field(alias="cmd_args")] = []
+    host_aliases: list[HostAlias] = []
+    data_root: Annotated[str, AfterValidator(check_folder)] = ""
+    cmd: list[str] = []
+    cmd_args: Annotated[Variables, Field(alias="cmd_args")] = {}
     app_names: list[str] | None = None
     dns: Annotated[list[NameServer], Native()] = []
     ntp: Annotated[list[TimeServer], Native()] = []
@@ -173,9 +203,9 @@ class ClusterSpec(Model):
 class AppFile(Model):
     """A file of an app, changed on site."""
 
-    path: str
+    path: FilePath
     strategy: Strategy = "overwrite"
-    data: str = ""
+    data: Text = ""
 
 
 class Commands(Model):
@@ -189,37 +219,38 @@ class AppConfig(Model):
 
     name: str
     env: Variables = {}
-    launch: Annotated[Commands | None, Later("use APPCMDS in the Kubefile")] = None
+    launch: Commands | None = None
     delete: Annotated[Commands | None, Later()] = None
-    files: Annotated[list[AppFile], Later("use env, or values in the Kubefile")] = []
+    files: list[AppFile] = []
+    values: Annotated[dict[str, Any], Native()] = {}
 
 
 class ApplicationSpec(Model):
     """Which apps are started, and with what."""
 
     launch_apps: list[str] | None = None
-    cmds: Annotated[list[str], Later("use CMDS in the Kubefile")] = []
+    cmds: list[str] = []
     configs: list[AppConfig] = []
 
 
 class ConfigSpec(Model):
     """A file of the bundle, changed on site."""
 
-    path: str
+    path: FilePath
     app_name: str = ""
-    strategy: Strategy = "merge"
-    process: str = ""
-    data: str = ""
+    strategy: Strategy = "overwrite"
+    process: Process = ""
+    data: Text = ""
 
 
 class PluginSpec(Model):
     """A script at a moment of the run."""
 
-    type: str
-    action: str = ""
+    type: str = "SHELL"
+    action: Action
     on: str = ""
     scope: str = ""
-    data: str
+    data: Text = ""
 
 
 class _Document(Model):
@@ -261,16 +292,13 @@ KINDS: Final[Mapping[str, type[Model]]] = {
     "Config": Config,
     "Plugin": Plugin,
 }
-UNSUPPORTED_KINDS: Final = frozenset({"Config", "Plugin"})
-# Kinds of other versions of Sealer, with what to write in their place.
-OLD_KINDS: Final[Mapping[str, str]] = {
-    "KubeadmConfig": "write ClusterConfiguration (kubeadm.k8s.io) with the same fields at its top level",
-}
+KUBEADM_CONFIG: Final = "KubeadmConfig"  # of Sealer: fields of all of kubeadm's kinds together, below `spec`
 API_VERSIONS: Final[Mapping[str, frozenset[str]]] = {
     "Cluster": frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
     "Application": frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
-    "Config": frozenset({"sealer.io/v1", "sealer.cloud/v1", NATIVE}),
-    "Plugin": frozenset({"sealer.io/v1", "sealer.cloud/v1", NATIVE}),
+    "Config": frozenset({"sealer.io/v1", "sealer.cloud/v1", "sealer.aliyun.com/v1alpha1", NATIVE}),
+    "Plugin": frozenset({"sealer.io/v1", "sealer.cloud/v1", "sealer.aliyun.com/v1alpha1", NATIVE}),
+    KUBEADM_CONFIG: frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
 }
 # Kubernetes' own documents are passed through; kubeadm knows what may be in them.
 RAW_GROUPS: Final = ("kubeadm.k8s.io", "kubelet.config.k8s.io", "kubeproxy.config.k8s.io")

@@ -4,12 +4,19 @@ import re
 from ipaddress import ip_address
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from bundler.core.variables import why_not
-from bundler.installer.site.clusterfile.addresses import numbers
+from bundler.installer.site.changes import processes
+from bundler.installer.site.clusterfile.addresses import span
+from bundler.installer.site.labels import label_fault, parse_taint
+from bundler.installer.site.plugins import moments
 
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
+_ALIAS: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_FOLDER: Final = re.compile(r"(/[A-Za-z0-9._-]+)+/?|/")
+_OF_SYSTEMS: Final = "bin boot dev etc home lib lib64 opt proc root run sbin srv sys tmp usr var"
+_SYSTEM: Final = frozenset({"", *(f"/{name}" for name in _OF_SYSTEMS.split())})
 _INTERVAL: Final = re.compile(r"([1-9][0-9]{0,3})([mhd])")
 _MINUTES: Final = {"m": 1, "h": 60, "d": 1440}
 _LEAST: Final = 10  # minutes: a snapshot takes a while, and etcd serves meanwhile
@@ -66,7 +73,7 @@ def _text(value: object) -> object:
 
 
 def _checked_ip(value: str) -> str:
-    numbers(value)
+    span(value)
     return value
 
 
@@ -107,7 +114,7 @@ def read_endpoint(value: object) -> object:
 
 
 def _one_address(value: str) -> str:
-    if len(numbers(value)) > 1:
+    if len(span(value)) > 1:
         raise ValueError(f"{value!r} means several addresses; one is wanted")
     return value
 
@@ -119,13 +126,82 @@ def _interval(value: str) -> str:
     return value
 
 
-Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
-Text = Annotated[str, BeforeValidator(_text)]
-Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
+def _labels(value: object) -> object:
+    """A mapping of words; YAML's true and 5 become the words as they are usually written."""
+    if not isinstance(value, dict):
+        raise ValueError("must be a mapping")  # noqa: TRY004  (pydantic wants ValueError)
+    found = {str(key): _scalar(each) for key, each in value.items()}
+    for key, text in found.items():
+        if why := label_fault(key, text):
+            raise ValueError(why)
+    return found
+
+
+def _taint(value: str) -> str:
+    parse_taint(value)
+    return value
+
+
+def _file_path(value: str) -> str:
+    """Below the bundle's root, or the app's folder."""
+    parts = value.split("/")
+    if not value or value.startswith("/") or any(part in {"", ".", ".."} for part in parts):
+        raise ValueError(f"{value[:80]!r} is no path below the bundle's root: no leading `/`, no `..`")
+    if not value.isprintable():
+        raise ValueError("a path can't hold control characters")
+    return value
+
+
+def check_folder(value: str) -> str:
+    """An absolute path of plain words, none of a system's own folders."""
+    if value and (not _FOLDER.fullmatch(value) or ".." in value.split("/")):
+        raise ValueError(f"{value[:80]!r} is no absolute path of letters, digits, `-`, `_` and `.`")
+    if value.rstrip("/") in _SYSTEM:
+        raise ValueError(f"{value} belongs to the system: name a folder of its own")
+    return value.rstrip("/")
+
+
+def _process(value: str) -> str:
+    processes(value)
+    return value
+
+
+def _host_name(value: str) -> str:
+    if not _ALIAS.fullmatch(value):
+        raise ValueError(f"{value[:80]!r} is no host name")
+    return value
+
+
+def _action(value: str) -> str:
+    moments(value)
+    return value
+
+
+_SCALAR: Final = {"type": ["string", "number", "boolean", "null"]}
+_SCALARS: Final = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
+_PAIRS: Final = {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*="}}
+_MAPPING: Final = {"type": "object", "additionalProperties": _SCALARS}
+_NUMBER: Final = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]+$"}]}
+
+Variables = Annotated[
+    dict[str, str], BeforeValidator(_variables), WithJsonSchema({"anyOf": [_PAIRS, _MAPPING]})
+]
+Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "integer"]})]
+Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True), WithJsonSchema(_NUMBER)]
 Addresses = Annotated[str, AfterValidator(_checked_ip)]
 OneAddress = Annotated[str, AfterValidator(_one_address)]
 NameServer = Annotated[str, AfterValidator(_name_server)]
 Interval = Annotated[str, AfterValidator(_interval)]
 TimeServer = Annotated[str, AfterValidator(_time_server)]
 RoleName = Annotated[str, AfterValidator(_role)]
+Labels = Annotated[
+    dict[str, str],
+    BeforeValidator(_labels),
+    WithJsonSchema({"type": "object", "additionalProperties": _SCALAR}),
+]
+TaintText = Annotated[str, AfterValidator(_taint)]
+FilePath = Annotated[str, AfterValidator(_file_path)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+Process = Annotated[str, AfterValidator(_process)]
+Action = Annotated[str, AfterValidator(_action)]
 Strategy = Literal["merge", "overwrite", "render"]

@@ -1,18 +1,21 @@
 """Small sites, hosts and bundles to decide for; each test says only what matters to it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from bundler.core.digest import Digest
 from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
+from bundler.installer.facts.seen import Present, value_of
 from bundler.installer.plan.aim import observed_of
 from bundler.installer.plan.cluster.assume import assume
 from bundler.installer.plan.contents import wanted_files
 from bundler.installer.plan.decide import decide
 from bundler.installer.plan.site_pki import Secrets, ServerPair
 from bundler.installer.plan.steps import Done, Plan, Step
+from bundler.installer.site.desired import DesiredHost
 from bundler.installer.site.model import Host, Role, Site
+from bundler.installer.site.record import Record
 
 CONTROL_PLANE = "10.0.0.2"
 WORKER = "10.0.0.3"
@@ -158,9 +161,9 @@ def facts(of: Site, **changes: Mapping[str, object]) -> Facts:
     )
 
 
-def files_of(bundle: Index) -> dict[str, bytes]:
+def files_of(bundle: Index, more: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
     known = {"root/etc/kubeadm.yml": KUBEADM, "root/application/apps/net/net.yaml": CNI}
-    return {path: known.get(path, b"") for path in wanted_files(bundle)}
+    return {path: known.get(path, b"") for path in wanted_files(bundle)} | dict(more or {})
 
 
 def plan(
@@ -169,10 +172,13 @@ def plan(
     bundle: Index | None = None,
     secrets: Secrets = SECRETS,
     platforms: tuple[str, ...] = (),
+    files: Mapping[str, bytes] | None = None,
 ) -> Plan:
+    """files: contents that the plan reads beside kubeadm's and the plug-in's."""
     of = of or site()
     bundle = bundle or index()
-    return decide(of, found or facts(of), bundle, of_site(secrets, of), files_of(bundle), platforms=platforms)
+    contents = files_of(bundle, files)
+    return decide(of, found or facts(of), bundle, of_site(secrets, of), contents, platforms=platforms)
 
 
 def of_site(secrets: Secrets, of: Site) -> Secrets:
@@ -226,3 +232,28 @@ def changed(found: Facts, host: str, **changes: object) -> Facts:
 
 def done_ids(made: Plan) -> set[str]:
     return {each.step.id for each in made.done if isinstance(each, Done)}
+
+
+def roles() -> tuple[DesiredHost, DesiredHost]:
+    """The control plane and the worker of the usual site."""
+    return DesiredHost(CONTROL_PLANE, Role.CONTROL_PLANE), DesiredHost(WORKER, Role.WORKER)
+
+
+def with_record(found: Facts, record: Record) -> Facts:
+    """The facts with this record on every host."""
+    for host in found.hosts:
+        found = changed(found, host, record=Present(record))
+    return found
+
+
+def with_node(found: Facts, name: str, *, labels: Mapping[str, str], taints: Iterable[str]) -> Facts:
+    """The facts with more labels and taints on a node."""
+    api = value_of(found.api)
+    assert api is not None
+    nodes = tuple(
+        replace(node, labels={**node.labels, **labels}, taints=node.taints | frozenset(taints))
+        if node.name == name
+        else node
+        for node in api.nodes
+    )
+    return replace(found, api=Present(replace(api, nodes=nodes)))

@@ -277,5 +277,6 @@ def test_roles_of_the_sites_own_become_labels() -> None:
     made = kit.plan(replace(of, hosts=hosts))
     step = kit.steps(made)[f"network/{kit.CONTROL_PLANE}/labels"]
     assert isinstance(step, Exec)
-    assert step.stdin == "node-10-0-0-3 db\nnode-10-0-0-3 gpu\n"
+    prefix = "node-10-0-0-3 label node-role.kubernetes.io"
+    assert step.stdin == f"{prefix}/db=\n{prefix}/gpu=\n"
     assert f"network/{kit.CONTROL_PLANE}/labels" not in kit.steps(kit.plan(of))

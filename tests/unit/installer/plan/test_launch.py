@@ -103,14 +103,6 @@ def test_an_unknown_app_is_told_with_those_there_are() -> None:
     assert "web" in str(caught.value)
 
 
-def test_templates_for_the_site_are_refused_by_name() -> None:
-    files = {f"root/{FOLDER}/web/values.yaml.tmpl": 3}
-    with pytest.raises(BundlerError, match="not supported yet") as caught:
-        kit.plan(bundle=bundle(app("web", AppKind.HELM), files=files))
-    assert caught.value.code is ExitCode.UNSUPPORTED
-    assert "values.yaml.tmpl" in str(caught.value)
-
-
 def test_scripts_run_in_their_folder_in_order() -> None:
     files = {f"root/{FOLDER}/tune/{name}.sh": 3 for name in ("2-b", "1-a")}
     made = kit.steps(kit.plan(bundle=bundle(app("tune", AppKind.SHELL), files=files)))

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundler.core.errors import Problems
 from bundler.core.reference import Reference
 from bundler.installer.plan.context import spread
 from bundler.installer.plan.registry import links
@@ -186,3 +187,24 @@ def test_a_control_plane_more_rewrites_lists_and_restarts_no_runtime() -> None:
         "registry/10.0.0.2/start",
         "registry/10.0.0.2/certificate",
     }
+
+
+def test_the_store_may_lie_on_another_disk() -> None:
+    """What is delivered there is weighed against that disk, and the step comes before it."""
+    of = replace(kit.site(), data_root="/data/b")
+    disks = {"/": 12 << 30, "/data": 500 << 30}
+    made = kit.plan(of, kit.facts(of, control_plane={"disk_free": disks}))
+    root = kit.steps(made)["registry/10.0.0.2/data-root"]
+    assert isinstance(root, Exec)
+    assert root.script.startswith("root=/data/b\nstore=/var/lib/bundler/registry\n")
+    assert root.id in kit.steps(made)["distribute/10.0.0.2/images"].after
+    assert "registry/10.0.0.3/data-root" not in kit.steps(made)
+    big = kit.index(images=(*kit.IMAGES, "quay.io/big/b:1"))
+    members = tuple(
+        replace(each, size=20 << 30) if each.path.endswith(kit.digest("config quay.io/big/b:1").hex) else each
+        for each in big.members
+    )
+    large = replace(big, members=members)
+    assert kit.plan(of, kit.facts(of, control_plane={"disk_free": disks}), large).steps
+    with pytest.raises(Problems, match="MiB free on /;"):
+        kit.plan(kit.site(), kit.facts(of, control_plane={"disk_free": disks}), large)

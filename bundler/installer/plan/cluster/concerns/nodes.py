@@ -46,7 +46,7 @@ def _labels(view: View, address: str, node: Node) -> Iterator[Proposal]:
         wanted.labels,
         old_labels - frozenset(wanted.labels),
         wanted.taints,
-        old_taints - wanted.taints,
+        (old_taints - wanted.taints) | (wanted.no_taints & node.taints),
     )
     verdict = judge(probe, view.observed)
     if isinstance(verdict, Unsatisfied):

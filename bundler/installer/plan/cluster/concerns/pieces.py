@@ -1,6 +1,6 @@
 """Machine, runtime, registry: every piece of every host that is not as expected."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from bundler.installer.plan.cluster.concerns.versions import versions
@@ -13,7 +13,7 @@ from bundler.installer.plan.cluster.steps import Because, Cause, Finding, Propos
 from bundler.installer.plan.cluster.verdict import Satisfied, Undecidable, Unsatisfied, Verdict
 from bundler.installer.plan.cluster.view import Existence, View
 from bundler.installer.site.desired import Piece
-from bundler.installer.site.expected import FileIs, UnitRuns
+from bundler.installer.site.expected import FileIs, Journalled, UnitRuns
 
 _STANDS: Final = frozenset({Existence.ABSENT, Existence.UNFINISHED, Existence.RUNNING})
 
@@ -58,7 +58,7 @@ def _of_host(
     wanted: dict[str, Step] = {}
     disturbs = False
     for piece in mine:
-        because = _because(piece, verdicts[piece.key], wanted)
+        because = _because(piece, verdicts[piece.key], wanted) or _follows(view, piece, kept)
         if because is None:
             continue
         if (
@@ -90,6 +90,16 @@ def _because(piece: Piece, verdict: Verdict, wanted: dict[str, Step]) -> Because
             return next(written, None)
         case _:
             return None
+
+
+def _follows(view: View, piece: Piece, kept: Mapping[str, str]) -> Because | None:
+    """A start of an app happens again behind a file of its own that differs: variables, values, manifests."""
+    if not isinstance(piece.expected, Journalled) or not piece.expected.follows:
+        return None
+    before = (view.piece(key) for key in piece.after)
+    files = (each for each in before if each and isinstance(each.expected, FileIs) and each.expected.secret)
+    verdicts = (judge(PieceIs(each), view.observed, kept) for each in files)
+    return next((verdict.because for verdict in verdicts if isinstance(verdict, Unsatisfied)), None)
 
 
 def _is_file(step: Step) -> bool:
