@@ -85,7 +85,6 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
             return
         if not yes:
             _ask(session.site.name, confirm)
-        report = Report(session.site, title=f"{session.site.name}: back from {source.name}")
         reports = Reports(report, report_html)
         path = sessions.log_path(log, f"{session.bundle.index.name}-restore")
         with (
@@ -93,6 +92,7 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
             history.noted(session, "restore", told),
             sessions.logged(session, path) as written,
         ):
+            told.title = f"{session.site.name}: back from {source.name}"
             _carried_out(session, restore, written, told, timeouts, parallel=parallel, verbose=verbose)
         told.nodes = session.nodes()
         reports.write(told)
