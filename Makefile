@@ -9,6 +9,7 @@ PY     := $(V)/bin/python
 STAMP  := $(V)/.installed
 
 .DEFAULT_GOAL := help
+.PHONY: help setup setup-test setup-bench demo demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house dist format clean
 .PHONY: help setup setup-test setup-bench demo demo-wordpress demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house format clean
 
 help: ## this list
@@ -68,6 +69,9 @@ fuzz: $(STAMP) ## throw bytes at what reads files of strangers, FUZZ_SECONDS=60 
 
 house: $(STAMP) ## measure the import graph: rooms, arrows, floors, circles
 	@$(PY) -m tests.house
+
+dist: $(STAMP) ## the wheel for pipx and uv, into dist/
+	@$(PY) -m tests.dist
 
 format: $(STAMP) ## let ruff format everything
 	$(V)/bin/ruff format .

@@ -16,8 +16,14 @@ from tests.site.support import reasons
 
 os.environ.setdefault("BUNDLER_ALLOW_EOL", "1")
 
-# A busy machine is slow; that says nothing about the code.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is slow; that says nothing about the code. The same examples each time, so that a change is
+# judged by what it changed; BUNDLER_TEST_SEARCH=1 looks for new ones.
+settings.register_profile(
+    "busy",
+    deadline=None,
+    derandomize="BUNDLER_TEST_SEARCH" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("busy")
 
 

@@ -10,7 +10,7 @@
 #   sh FILE --help      how to install, and what else it can
 set -u
 # A standard output that is closed, as under cron, would make every redirection below fail.
-(: 3>&1) 2>/dev/null || exec >/dev/null
+(: 3>&1) 2>&- || [ ! -c /dev/null ] || exec >/dev/null
 BUNDLER_UMASK=$(umask)
 umask 077
 # Settings that would change what the commands below do, or how they print it.

@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2154
-# Move what runs on a node to others. What holds it up is named. Variables: node, limit (seconds).
+# Move what runs on a node to others. What holds it up is named. Variables: node, limit (seconds), delete (pods that
+# nothing recreates and somebody named, as NAMESPACE/NAME).
 set -eu
 nodes=$(kubectl get nodes -o name)
 printf '%s\n' "$nodes" | grep -qxF -e "node/$node" || exit 0
@@ -8,6 +9,9 @@ if [ "$(kubectl get node "$node" -o 'jsonpath={.spec.unschedulable}')" != true ]
     kubectl annotate --overwrite node "$node" bundler/cordoned=leave >/dev/null
     kubectl cordon "$node" >/dev/null
 fi
+for pod in $delete; do
+    kubectl -n "${pod%%/*}" delete pod "${pod##*/}" --ignore-not-found >/dev/null
+done
 if said=$(kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout "${limit}s" 2>&1); then exit 0; fi
 printf '%s\n' "$said" | grep -v '^evicting pod\|^WARNING: ignoring DaemonSet' | sort -u | tail -n 8 >&2
 

@@ -8,6 +8,7 @@
 #   saved PATH COPY     a file that did                      put back from COPY
 #   block FILE NAME     marked lines in somebody's file      taken out
 #   sysctl KEY OLD      a kernel setting                     set back
+#   swap DEVICE         swap that was on                     turned on
 #   package NAME        a Debian package that was not there  purged
 #   rpm NAME            an rpm package that was not there    erased
 #   upgraded NAME OLD   an OS package that was older         told: it can't be undone

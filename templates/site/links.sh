@@ -7,7 +7,7 @@ cd "$root"
 list=$(mktemp /var/lib/bundler/links.XXXXXX)
 trap 'rm -f "$list"' EXIT
 cat >"$list"
-cut -d' ' -f1 "$list" | xargs mkdir -p --
+cut -d' ' -f1 "$list" | xargs -r mkdir -p --
 while read -r folder hex; do
     printf 'sha256:%s' "$hex" >"$folder/link"
 done <"$list"

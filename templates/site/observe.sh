@@ -12,6 +12,9 @@ tell record
 tell marks
 [ ! -e $state/removing ] || echo removing
 [ ! -f $state/ledger ] || echo ledger
+[ ! -e $state/renewing ] || echo renewing
+tell renewed
+[ ! -f $state/renewed ] || cat $state/renewed
 tell traces
 [ ! -e /etc/kubernetes/pki/ca.key ] || echo pki
 [ ! -e /etc/kubernetes/kubelet.conf ] || echo kubelet_conf
@@ -26,6 +29,22 @@ done
 # The kubelet that runs, not the file that the next one would be started from:
 kubelet=$(systemctl show -p MainPID --value kubelet.service 2>/dev/null)
 [ "${kubelet:-0}" = 0 ] || "/proc/$kubelet/exe" --version 2>/dev/null
+tell flags
+# What processes run with, not what their manifests say. The kernel cuts names off after 15 characters.
+grep -lxE 'kube-apiserver|kube-controller|kube-scheduler' /proc/[0-9]*/comm 2>/dev/null | while read -r comm; do
+    tr '\0' '\n' <"${comm%comm}cmdline" 2>/dev/null
+done
+tell kubelet-config
+# A kubelet that was started before its configuration was written runs with another one.
+if [ "${kubelet:-0}" != 0 ] && [ -r /var/lib/kubelet/config.yaml ]; then
+    [ "$(stat -c %Y /var/lib/kubelet/config.yaml)" -gt "$(stat -c %Y "/proc/$kubelet")" ] || cat /var/lib/kubelet/config.yaml
+fi
+tell generations
+for kept in "$state"/kept/*/done; do
+    [ -e "$kept" ] || continue
+    kept=${kept%/done}
+    echo "${kept##*/} $(cut -c1-64 "$kept/etcd.db.sha256" 2>/dev/null)"
+done
 tell written
 [ ! -f $state/written ] || sort -u $state/written | xargs -r -d '\n' sha256sum 2>/dev/null
 tell contents
@@ -34,7 +53,7 @@ tell sizes
 [ ! -f $state/contents ] || cut -c66- $state/contents | sort -u | xargs -r -d '\n' stat -c '%s %n' 2>/dev/null
 tell units
 systemctl show -p Id,LoadState,UnitFileState,ActiveState kubelet.service containerd.service bundler-registry.service \
-    bundler-endpoint.service bundler-vip.service 2>/dev/null
+    bundler-endpoint.service bundler-vip.service bundler-snapshot.timer 2>/dev/null
 tell sysctls
 [ ! -f /etc/sysctl.d/90-bundler.conf ] || sed 's/ = .*//' /etc/sysctl.d/90-bundler.conf | while read -r key; do
     [ ! -r "/proc/sys/$key" ] || echo "$key $(cat "/proc/sys/$key")"
@@ -52,7 +71,12 @@ if [ -e $conf ] && [ -x /usr/local/bin/kubectl ]; then
         echo answered
     tell stored
     # shellcheck disable=SC2016
-    ask -n kube-system get configmaps -o go-template='{{range .items}}{{$n := .metadata.name}}{{if or (eq $n "kubeadm-config") (eq $n "kubelet-config") (eq $n "coredns") (eq $n "bundler-record")}}{{range $k, $v := .data}}{{$n}}{{"\t"}}{{$k}}{{"\t"}}{{printf "%q" $v}}{{"\n"}}{{end}}{{end}}{{end}}'
+    ask -n kube-system get configmaps -o go-template='{{range .items}}{{$n := .metadata.name}}{{if or (eq $n "kubeadm-config") (eq $n "kubelet-config") (eq $n "kube-proxy") (eq $n "coredns") (eq $n "bundler-record")}}{{with .metadata.annotations}}{{with index . "bundler/settings"}}{{$n}}{{"\t"}}@settings{{"\t"}}{{printf "%q" .}}{{"\n"}}{{end}}{{end}}{{range $k, $v := .data}}{{$n}}{{"\t"}}{{$k}}{{"\t"}}{{printf "%q" $v}}{{"\n"}}{{end}}{{end}}{{end}}'
+    # What an upgrade would stumble over: pods that nothing recreates, budgets that allow no drain.
+    tell bare
+    ask get pods -A -o go-template='{{range .items}}{{if not .metadata.ownerReferences}}{{if and (ne .status.phase "Succeeded") (ne .status.phase "Failed") .spec.nodeName}}{{.metadata.namespace}}/{{.metadata.name}}{{"\t"}}{{.spec.nodeName}}{{"\n"}}{{end}}{{end}}{{end}}'
+    tell budgets
+    ask get poddisruptionbudgets -A -o go-template='{{range .items}}{{if .status.expectedPods}}{{.metadata.namespace}}/{{.metadata.name}}{{"\t"}}{{.status.expectedPods}}{{"\t"}}{{.status.desiredHealthy}}{{"\n"}}{{end}}{{end}}'
     tell uid
     ask get namespace kube-system -o 'jsonpath={.metadata.uid}'
     echo

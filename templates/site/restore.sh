@@ -67,6 +67,7 @@ while IFS=$tab read -r kind subject value; do
     block) take_out "$subject" "$value" || failed=1 ;;
     sysctl) set_back "$subject" "$value" || failed=1 ;;
     module) modprobe -rq "$subject" 2>/dev/null ;; # others may use it by now
+    swap) grep -qs "^${subject}[[:space:]]" /proc/swaps || swapon "$subject" || failed=1 ;;
     upgraded) echo "the package $subject stays upgraded (it was $value)" ;;
     esac
 done <"$BUNDLER_STATE/backwards"

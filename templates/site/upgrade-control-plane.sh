@@ -7,16 +7,6 @@ export LC_ALL=C.UTF-8
 conf=/etc/kubernetes/admin.conf
 stored=$(kubectl -n kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}' |
     sed -n 's/^kubernetesVersion: *//p')
-keep=/var/lib/bundler/kept/$stored
-if [ ! -e "$keep/done" ]; then
-    # The way back: what this version ran with. Two generations stay.
-    umask 077
-    rm -rf "$keep.new" && mkdir -p "$keep.new"
-    cp -a /etc/kubernetes/manifests /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env "$keep.new/" 2>/dev/null || true
-    : >"$keep.new/done"
-    rm -rf "$keep" && mv "$keep.new" "$keep"
-    find /var/lib/bundler/kept -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -n | head -n -2 | cut -d' ' -f2- | xargs -r rm -rf
-fi
 if [ "$stored" != "$version" ]; then
     if [ -n "$upload" ]; then
         wanted=$(mktemp /var/lib/bundler/upgrade.XXXXXX)
@@ -30,3 +20,5 @@ if [ "$stored" != "$version" ]; then
 else
     kubeadm upgrade node --kubeconfig "$conf" --ignore-preflight-errors="$ignored" 2>&1
 fi
+# kubeadm leaves a copy of etcd's data and of the manifests for every upgrade; ours is kept elsewhere.
+rm -rf /etc/kubernetes/tmp/kubeadm-backup-* /etc/kubernetes/tmp/kubeadm-upgraded-manifests*

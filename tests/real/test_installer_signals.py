@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.builder.runtime.resources import resource
+from bundler.builder.lib.resources import resource
 from tests.real.run_kit import make_run
 
 pytestmark = pytest.mark.real

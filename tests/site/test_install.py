@@ -175,6 +175,60 @@ def test_a_second_run_finds_nothing_to_do(story: Story) -> None:
     assert took < 15, f"{took:.1f} s for nothing"
 
 
+def test_status_finds_the_site_well(story: Story) -> None:
+    _require_installed(story)
+    done = product.run(story.spec, "status --json --clusterfile site.yaml")
+    assert done.returncode == 0, done.stderr + done.stdout
+    told = json.loads(done.stdout)
+    assert (told["state"], told["findings"]) == ("well", [])
+    assert {part["state"] for part in told["parts"].values()} == {"well"}
+    assert [(host["node"], host["state"]) for host in told["hosts"]] == [
+        ("node-1", "ready"),
+        ("node-2", "ready"),
+    ]
+    assert told["parts"]["registries"]["images_there"] == told["parts"]["registries"]["images"] > 0
+    assert [(run["operation"], run["result"]) for run in told["runs"]] == [("apply", "done")]
+
+
+def test_status_names_what_a_person_changed(story: Story) -> None:
+    """A kubelet that was stopped is an error, and what `apply` would do about it is drift."""
+    _require_installed(story)
+    second = story.spec.machines[1]
+    ssh.on(story.spec, second, "systemctl stop kubelet")
+    done = product.run(story.spec, "status --json --clusterfile site.yaml")
+    ssh.on(story.spec, second, "systemctl start kubelet")
+    assert done.returncode == ExitCode.FINDINGS, done.stderr + done.stdout
+    found = {each["id"]: each["hosts"] for each in json.loads(done.stdout)["findings"]}
+    assert found["kubelet-stopped"] == [str(second.address)]
+    assert found["drift"] == [str(second.address)]
+
+
+def test_collect_takes_all_hosts_and_no_secret(story: Story) -> None:
+    _require_installed(story)
+    first = story.spec.machines[0]
+    done = product.run(story.spec, "collect --clusterfile site.yaml -o /root/all.tar.gz")
+    assert done.returncode == 0, done.stderr + done.stdout
+    unpack = "cd /root && rm -rf all && mkdir all && tar -xzf all.tar.gz -C all --strip-components 1"
+    index = json.loads(ssh.on(story.spec, first, f"{unpack} && cat all/index.json"))
+    paths = {each["path"] for each in index["files"]}
+    for machine in story.spec.machines:
+        assert {
+            f"hosts/{machine.address}/logs/kubelet.log",
+            f"hosts/{machine.address}/bundler/journal",
+        } <= paths
+    assert f"hosts/{first.address}/cluster/pods.yaml" in paths
+    # Every line of every private key and kept secret of the control plane is looked for.
+    secrets = "cat /etc/kubernetes/pki/*.key /etc/kubernetes/pki/etcd/*.key | grep -v -e '-----'"
+    kept = "tr -d '\"' </var/lib/bundler/secrets.json | sed 's/\\\\n/\\n/g' | grep -E '^[A-Za-z0-9+/=]{40,}$'"
+    leaked = ssh.on(
+        story.spec,
+        first,
+        f"{{ {secrets}; {kept}; }} >/root/lines; grep -rlFf /root/lines /root/all; wc -l </root/lines",
+    )
+    ssh.on(story.spec, first, "rm -rf /root/all /root/all.tar.gz /root/lines")
+    assert int(leaked) > 20, leaked  # the number of lines alone: no file has one
+
+
 def test_an_upgrade_carries_what_changed_and_takes_the_rest_from_the_site(
     story: Story, tmp_path: Path
 ) -> None:

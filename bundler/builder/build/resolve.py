@@ -38,7 +38,7 @@ from bundler.builder.runtime.helm_library import helm_content
 from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.evaluate import evaluate
 from bundler.builder.stage.load import Loaded, load_chain, with_base
-from bundler.builder.stage.state import ImageWish, Staged
+from bundler.builder.stage.state import KUBERNETES_LABEL, ImageWish, Staged
 from bundler.builder.tree.tree import Tree
 from bundler.core.errors import BundlerError, Problem, Problems
 from bundler.core.index import AppKind
@@ -246,8 +246,14 @@ def _packages(
 
 def _helm(staged: Staged, request: BuildRequest, store: Store) -> Iterator[SpecContent]:
     """Helm itself, where there is a chart to install."""
-    if any(app.kind is AppKind.HELM for app in staged.apps):
+    if _wants_helm(staged):
         yield helm_content(request.platform, request.helm, store)
+
+
+def _wants_helm(staged: Staged) -> bool:
+    """Where there are charts; without Kubernetes for any app, as Helm brings them onto other clusters."""
+    alone = KUBERNETES_LABEL not in staged.labels
+    return any(alone or app.kind is AppKind.HELM for app in staged.apps)
 
 
 def _image_files(layout: Layout) -> Iterator[SpecContent]:

@@ -18,6 +18,25 @@ def table(entries: Sequence[Entry]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines) + f"{count} More: bundler catalogue show NAME\n"
 
 
+def markdown(entries: Sequence[Entry]) -> str:
+    """The table that docs/catalogue.md has."""
+    head = ("entry", "version", "size", "needs", "gives", "ports of hosts", "run for real")
+    rows = [head, ("---",) * len(head), *map(_cells, entries)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    return (
+        f"[`{entry.name}`](../templates/catalog/{entry.name}/README.md)",
+        entry.version,
+        size(entry),
+        ", ".join(entry.needs) or "-",
+        ", ".join(entry.gives) or "-",
+        ", ".join(map(str, entry.ports)) or "-",
+        _TESTED[entry.tested],
+    )
+
+
 def _row(entry: Entry) -> tuple[str, ...]:
     return (
         entry.name,

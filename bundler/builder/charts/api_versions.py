@@ -80,3 +80,9 @@ def _added() -> Iterator[str]:
     for version, kinds in _ADDED:
         yield version
         yield from (f"{version}/{kind}" for kind in kinds.split())
+
+
+def removed_in(version: str, kind: str) -> int:
+    """The minor of Kubernetes that no longer has this kind; 0 for one that every version has, or unknown."""
+    gone = (until for known, _, until, kinds in _BUILT_IN if known == version and kind in kinds.split())
+    return next(gone, 0)

@@ -22,6 +22,7 @@ from bundler.builder.cli.catalogue_commands import app as catalogue_app
 from bundler.builder.cli.explain_command import explain_command
 from bundler.builder.cli.lock_commands import lock_command, update_command, why_command
 from bundler.core.errors import BundlerError, ExitCode, headed
+from bundler.core.terminal import show as put
 
 app = typer.Typer(
     name="bundler",
@@ -171,9 +172,12 @@ def inspect_command(
     trust: opt.Trust = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Show what is in a .run and who signed it, without running it."""
-    from bundler.builder.bundles import inspect  # noqa: PLC0415  (--help does without the archive's code)
+    """Show what is in a .run and who signed it, without running it; or what a site has collected."""
+    from bundler.builder.bundles import collected, inspect  # noqa: PLC0415  (--help does without their code)
 
+    if collected.is_collected(file):
+        put(sys.stdout, collected.describe(file, as_json=as_json))
+        return
     signer = inspect.signer(file, trust or (), now=time.time())
     if signature:
         typer.echo(inspect.as_json(signer) if as_json else f"signed by: {signer.line()}")
@@ -246,6 +250,22 @@ def diff_command(old: opt.OldRun, new: opt.NewRun, *, as_json: opt.DiffJson = Fa
     render = diff_render.as_json if as_json else diff_render.as_text
     typer.echo(render(difference), nl=False)
     raise typer.Exit(1 if difference.changes else ExitCode.OK)
+
+
+@app.command("upgrade-check")
+def upgrade_check_command(old: opt.OldRun, new: opt.NewRun, *, as_json: opt.DiffJson = False) -> None:
+    """Say what sites that run OLD go through when NEW comes, and what stands against it.
+
+    Ends with 0, with 18 where something has to be looked at, with 16 where sites would refuse NEW.
+    """
+    from bundler.builder.bundles import upgrade_render  # noqa: PLC0415  (only needed here)
+    from bundler.builder.bundles.upgrade_files import checked  # noqa: PLC0415  (as above)
+    from bundler.builder.charts.api_versions import removed_in  # noqa: PLC0415  (as above)
+
+    made = checked(old, new, removed_in)
+    render = upgrade_render.as_json if as_json else upgrade_render.as_text
+    typer.echo(render(*made), nl=False)
+    raise typer.Exit(upgrade_render.exit_code(made[2]))
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  (typer calls it with the flag's value)

@@ -15,11 +15,12 @@ app = typer.Typer(help="List, search and show the catalogue's entries.", no_args
 Words = Annotated[list[str], typer.Argument(metavar="WORD...", help="All of these must be found.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An entry.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="As a table for documentation.")]
 Page = Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="The page to write.")]
 
 
 @app.command("list")
-def list_command(*, as_json: AsJson = False) -> None:
+def list_command(*, as_json: AsJson = False, as_markdown: AsMarkdown = False) -> None:
     """List all entries."""
     from bundler.builder.catalogue import listing  # noqa: PLC0415  (--help does without)
 
@@ -27,7 +28,7 @@ def list_command(*, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([entry.model_dump(mode="json") for entry in found], indent=2))
     else:
-        typer.echo(listing.table(found), nl=False)
+        typer.echo(listing.markdown(found) if as_markdown else listing.table(found), nl=False)
 
 
 @app.command("search")

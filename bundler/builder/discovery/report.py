@@ -5,8 +5,8 @@ from pathlib import Path
 
 from bundler.builder.discovery.finds import Discovery
 from bundler.builder.discovery.rules import FILE, ImageRules
+from bundler.builder.lib.resources import resource
 from bundler.builder.oci.model import ImageRequest, ResolvedImage
-from bundler.builder.runtime.resources import resource
 
 
 def rules_for(context: Path, ignored: tuple[str, ...]) -> ImageRules:

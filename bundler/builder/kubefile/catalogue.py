@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import bundler
 from bundler.builder.kubefile.runfile import ENDING, REGISTRY
 from bundler.builder.kubefile.source import did_you_mean
+from bundler.builder.lib.resources import resource
 from bundler.core.errors import BundlerError
 from bundler.core.reference import Reference
 
@@ -62,10 +62,8 @@ Base = Scratch | KubefileBase | RunBase | RegistryBase | ImageBase | UnknownBase
 
 
 def default_catalogue() -> Path:
-    """templates/catalog: inside the installed package, else beside it in a checkout."""
-    package = Path(bundler.__file__).parent
-    inside = package / "templates" / "catalog"
-    return inside if inside.is_dir() else package.parent / "templates" / "catalog"
+    """templates/catalog, of a checkout or a wheel. Raises BundlerError (NOT_FOUND) where it is missing."""
+    return resource("templates") / "catalog"
 
 
 @dataclass(frozen=True, slots=True)

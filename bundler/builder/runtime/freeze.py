@@ -12,10 +12,10 @@ from pathlib import Path
 
 from bundler.builder.cache.disk import need
 from bundler.builder.cache.store import Blob, Store
+from bundler.builder.lib.resources import resource
 from bundler.builder.runtime.freeze_record import FreezeRecord, FreezeRecords
 from bundler.builder.runtime.inputs import build_key, files_digest
 from bundler.builder.runtime.pyinstaller import frozen_folder, pack
-from bundler.builder.runtime.resources import resource
 from bundler.core.errors import BundlerError, ExitCode
 
 __all__ = ["freeze", "helm_library", "stub_template"]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bundler.builder.runtime.resources import code_root, resource
+from bundler.builder.lib.resources import code_root, resource
 from bundler.core.digest import Digest, read_chunks
 
 LAYOUT = 4  # part of the key: raised when what is done to PyInstaller's folder changes

@@ -14,9 +14,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bundler.builder.lib.resources import code_root, resource
 from bundler.builder.runtime.elf import interpreter
 from bundler.builder.runtime.notices import write_notices
-from bundler.builder.runtime.resources import code_root, resource
 from bundler.core.errors import BundlerError, ExitCode
 
 TIMEOUT = 900  # seconds; it takes about 20

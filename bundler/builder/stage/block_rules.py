@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from bundler.builder.catalogue.entry import Nodes, read_entry
 from bundler.builder.kubefile.instructions import App
 from bundler.builder.stage.load import Loaded
 from bundler.builder.stage.state import State
 from bundler.core.errors import Problems
+from bundler.core.host_needs import HostNeeds
 
 BLOCK_LABEL = "io.bundler.block."  # with a block's name behind it: its version
 
@@ -25,8 +27,21 @@ def check_apps(before: State, after: State, block: Loaded) -> None:
 
 
 def labels_of(before: State, after: State, block: Loaded) -> Mapping[str, str]:
-    """The labels behind a block: those of the product, and which version of the block is in it."""
+    """The labels behind a block: those of the product, its own version, and what it wants of hosts.
+
+    Raises Problems for an entry.yaml that can't be read.
+    """
     version = after.labels.get(_VERSION, "")
     own = version if version != before.labels.get(_VERSION, "") else ""
     name = block.path.parent.name
-    return {**before.labels, f"{BLOCK_LABEL}{name}": own}
+    entry = read_entry(block.path.parent)
+    return {
+        **before.labels,
+        f"{BLOCK_LABEL}{name}": own,
+        **_of_hosts(before, entry.nodes if entry else Nodes()),
+    }
+
+
+def _of_hosts(before: State, nodes: Nodes) -> Mapping[str, str]:
+    """What all blocks so far want of the hosts' kernels."""
+    return HostNeeds.of(before.labels).also(nodes.modules, nodes.sysctls).labels

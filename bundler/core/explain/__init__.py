@@ -10,10 +10,12 @@ from bundler.core.explain.cluster import CLUSTER
 from bundler.core.explain.codes import CODES
 from bundler.core.explain.hosts import HOSTS
 from bundler.core.explain.model import Explanation
+from bundler.core.explain.upgrades import UPGRADES
 
 GROUPS: Final = MappingProxyType(
     {
         "The site and its cluster": CLUSTER,
+        "Upgrades and the way back": UPGRADES,
         "Single hosts": HOSTS,
         "Bundles, keys and registries": BUNDLES,
         "All else, by exit code": CODES,

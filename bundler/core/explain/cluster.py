@@ -47,6 +47,16 @@ CLUSTER = (
         ExitCode.REFUSED,
     ),
     Explanation(
+        "BND-RESTORE-OPEN",
+        "a restore was broken off before its cluster came up",
+        ("the connection or the installer ended between clearing the hosts and putting the data in place",),
+        (
+            "give the same `./product.run restore --from SNAPSHOT -f site.yaml` again: it goes on",
+            "without any snapshot, to begin anew: `./product.run delete -f site.yaml`, then install",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
         "BND-LEARNER",
         "a control plane that was joining does not answer",
         ("it lost power or its network while etcd was copying to it",),
@@ -228,5 +238,36 @@ CLUSTER = (
         ("ten years have passed, or the clock is wrong",),
         ("check the clocks", "`./product.run certs rotate-ca -f site.yaml`"),
         ExitCode.TRUST,
+    ),
+    Explanation(
+        "BND-NO-CLUSTER",
+        "there is no cluster that could go back",
+        ("the site was deleted, or never installed", "its API does not answer"),
+        ("see how it stands: `./product.run status -f site.yaml`",),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-NO-WAY-BACK",
+        "what the version before ran with is not kept any more",
+        (
+            "the site has gone back already, or was never upgraded",
+            "a host joined after the upgrade; two generations are kept",
+        ),
+        ("restore a snapshot: `./product.run restore --from FILE -f site.yaml`",),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-ROLLBACK-OPEN",
+        "an earlier rollback is not finished",
+        ("the run was broken off while some hosts were back and others not",),
+        ("finish it: `./product.run rollback -f site.yaml`",),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-ROLLBACK-SILENT",
+        "a host does not answer, and would be left with a newer version than the API has",
+        ("it is off, or its network is",),
+        ("bring it back", "if it is lost: `./product.run --gone HOST -f site.yaml`, then go back"),
+        ExitCode.REFUSED,
     ),
 )

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,14 +13,25 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.cli import decision_view, plan_view, show
 from bundler.installer.cli import options as opt
+from bundler.installer.cli.certs_commands import register as register_certs
+from bundler.installer.cli.check_commands import register as register_checks
+from bundler.installer.cli.collect_command import register as register_collect
 from bundler.installer.cli.content_commands import register as register_content
+from bundler.installer.cli.day_after_commands import register as register_day_after
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.prune_commands import register as register_prune
+from bundler.installer.cli.readdress_command import register as register_readdress
+from bundler.installer.cli.rehearse_command import register as register_rehearsal
+from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, found, reported
+from bundler.installer.cli.restore_commands import register as register_restore
+from bundler.installer.cli.rollback_commands import register as register_rollback
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
     Clusterfile,
+    DeletePod,
     Gone,
     Keep,
     Parallel,
@@ -30,7 +41,10 @@ from bundler.installer.cli.site_options import (
     operation,
 )
 from bundler.installer.cli.site_options import access as _access
+from bundler.installer.cli.snapshot_commands import register as register_snapshots
+from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
+from bundler.installer.operations import history
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.operations.site_run import carry_on
@@ -38,10 +52,8 @@ from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.logfile import LogFile
-from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.timeouts import Timeouts
-from bundler.installer.site.model import Site
 from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.connect import Access
 from bundler.installer.trust.gate import Gate
@@ -68,7 +80,6 @@ TimeoutFactor = Annotated[
 Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
 PlanLog = Annotated[Path | None, typer.Option(help="Write the plan, or what stands against it, as JSON.")]
 AllSteps = Annotated[bool, typer.Option("--verbose", "-v", help="Show every step.")]
-ReportFile = Annotated[Path | None, typer.Option(help="Write what was done, with times, as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
@@ -91,24 +102,32 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    delete_pod: DeletePod = None,
+    ignore: opt.Ignore = None,
     max_failed: MaxFailed = 0,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
+    report_html: ReportHtml = None,
     verbose: Verbose = False,
 ) -> None:
     """Install, or go on with an install.
 
     Makes the site what the Clusterfile says; what is done already is left out.
     """
-    timeouts = Timeouts.parse(timeout_factor or ())
+    timeouts, reports = Timeouts.parse(timeout_factor or ()), Reports(report, report_html)
     access = _access(accept_new=accept_new, ask_password=ask_password, max_failed=max_failed)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     meant = operation(
-        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
-    )
+        prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, delete_pod=delete_pod,
+        max_failed=max_failed, ignore=ignore,
+    )  # fmt: skip
     with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
-        with _reported(report, session.site) as told, contextlib.ExitStack() as logs:
+        with (
+            reported(reports, session.site, session.bundle.index) as told,
+            history.noted(session, "apply", told),
+            contextlib.ExitStack() as logs,
+        ):
             written = list[LogFile]()  # empty while nothing is done
 
             def carry_out(stage: Plan) -> None:
@@ -126,7 +145,8 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
             sessions.check_lost(session)
             return
         told.nodes = session.nodes()
-        _write_report(report, told.as_json())
+        found(told, ended.decision)
+        reports.write(told)
         put(sys.stdout, f"{told.as_text()}\n")
         sessions.check_lost(session)
 
@@ -154,6 +174,8 @@ def plan(  # noqa: PLR0913  (as above)
     replaced: Replaced = None,
     without: Without = None,
     keep: Keep = False,
+    delete_pod: DeletePod = None,
+    ignore: opt.Ignore = None,
     max_failed: MaxFailed = 0,
     log: PlanLog = None,
     verbose: AllSteps = False,
@@ -165,7 +187,8 @@ def plan(  # noqa: PLR0913  (as above)
     with sessions.opened(
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or (),
         operation=operation(
-            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, max_failed=max_failed
+            prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, delete_pod=delete_pod,
+            max_failed=max_failed, ignore=ignore,
         ),
     ) as session:  # fmt: skip
         with sessions.logged(session, log) if log else contextlib.nullcontext() as written:
@@ -191,6 +214,7 @@ def delete(  # noqa: PLR0913  (as above)
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
     report: ReportFile = None,
+    report_html: ReportHtml = None,
     verbose: Verbose = False,
     yes: Yes = False,
 ) -> None:
@@ -198,7 +222,7 @@ def delete(  # noqa: PLR0913  (as above)
 
     Leaves the machines as they were found.
     """
-    timeouts = Timeouts.parse(timeout_factor or ())
+    timeouts, reports = Timeouts.parse(timeout_factor or ()), Reports(report, report_html)
     access = _access(accept_new=accept_new, ask_password=ask_password)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with _alone(clusterfile, access, gate, parallel, (), Operation(Kind.DELETE)) as session:
@@ -207,13 +231,13 @@ def delete(  # noqa: PLR0913  (as above)
             _confirm(session)
         session.note_removal()
         with (
-            _reported(report, session.site) as told,
+            reported(reports, session.site, session.bundle.index) as told,
             sessions.logged(session, _log_path(log, session, "delete")) as written,
         ):
             sessions.carry_out(
                 session, decided, written, view(detail=verbose), _limits(parallel), told, timeouts
             )
-    _write_report(report, told.as_json())
+    reports.write(told)
     put(sys.stdout, f"{told.as_text()}\n")
 
 
@@ -305,30 +329,19 @@ def _confirm(session: Session) -> None:
         raise BundlerError("nothing was deleted", code=ExitCode.INTERRUPTED, fix="answer y to delete it")
 
 
-@contextlib.contextmanager
-def _reported(path: Path | None, site: Site) -> Iterator[Report]:
-    """A report that is written although the run fails."""
-    report = Report(site)
-    try:
-        yield report
-    except BundlerError as error:
-        report.error = str(error)
-        with contextlib.suppress(BundlerError):  # the run's own failure is what counts
-            _write_report(path, report.as_json())
-        raise
-
-
-def _write_report(path: Path | None, text: str) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BundlerError(
-            "the report can't be written", where=path, why=str(error.strerror), code=ExitCode.INPUT
-        ) from None
-
-
 register_content(app)
 register_hosts(app)
+register_status(app)
+register_day_after(app)
+register_snapshots(app)
+register_restore(app)
+register_certs(app)
+register_collect(app)
+register_readdress(app)
+register_checks(app)
+register_rehearsal(app)
 register_explain(app)
+register_rollback(app)
+register_explain(app)
+register_rollback(app)
+register_prune(app)

@@ -24,6 +24,7 @@ _WORDS = {
     Verb.LISTS: "~ name the control planes on",
     Verb.SWITCH_ENDPOINT: "~ change the way to the API on",
     Verb.CHECK_PULL: "~ try a pull on",
+    Verb.KEEP: "~ keep what runs now on",
     Verb.SNAPSHOT: "~ take a snapshot of etcd on",
     Verb.UPGRADE_CONTROL_PLANE: "~ upgrade the control plane of",
     Verb.UPGRADE_NODE: "~ upgrade the kubelet of",

@@ -8,12 +8,9 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode, headed
 from bundler.core.terminal import mute, show
-
-COMMANDS: Final = ("apply", "plan", "delete", "facts", "exec", "kubectl")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,9 +44,10 @@ def program() -> int:
         raise KeyboardInterrupt
 
     handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: stop, signal.SIGHUP: stop}
-    if sys.argv[1:2] != [
-        "helm-agent"
-    ]:  # inside of Helm nothing is heard; there a signal has its usual effect
+    if sys.argv[1:2] not in (
+        ["helm-agent"],
+        ["app-agent"],
+    ):  # inside of Helm nothing is heard; there a signal has its usual effect
         for number, handler in handlers.items():
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, handler)
@@ -60,12 +58,12 @@ def program() -> int:
 def with_default(words: Sequence[str]) -> list[str]:
     """The words with `apply` in front when they name no command."""
     first = words[0] if words else "--help"
-    if first in {*COMMANDS, "--help", "-h"} or not first.startswith("-"):
+    if first in {"--help", "-h"} or not first.startswith("-"):
         return list(words) or ["--help"]
     return ["apply", *words]
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(words: list[str]) -> int:  # noqa: PLR0911  (a case for each way to start)
     match words:
         case ["--version", *_]:
             from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
@@ -86,12 +84,25 @@ def _dispatch(words: list[str]) -> int:
             from bundler.installer.helm.agent import main as helm_agent  # noqa: PLC0415
 
             return helm_agent(sys.stdin.buffer, sys.stdout, sys.stderr)
+        case ["app-agent"]:
+            from bundler.installer.helm.app_agent import main as app_agent  # noqa: PLC0415
+
+            return app_agent(sys.stdin.buffer, sys.stdout, sys.stderr)
         case [("extract" | "export" | "serve" | "push-images"), *_]:
             from bundler.installer.cli.content_commands import run  # noqa: PLC0415
 
             return run(words)
+        case _ if any(word.partition("=")[0] == "--kubeconfig" for word in _before_command(words)):
+            from bundler.installer.cli.app_commands import run as of_cluster  # noqa: PLC0415
+
+            return of_cluster(with_default(words))
         case _:
             return _of_site(with_default(words))
+
+
+def _before_command(words: list[str]) -> list[str]:
+    """What stands before `--`: behind it are words of a command on the hosts."""
+    return words[: words.index("--")] if "--" in words else words
 
 
 def _of_site(words: list[str]) -> int:

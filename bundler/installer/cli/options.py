@@ -28,6 +28,12 @@ AllowDowngrade = Annotated[
     bool, typer.Option("--allow-downgrade", help="Go back to an older version than the site has.")
 ]
 
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore", metavar="ID", help="Pass over what this check finds; strict ones stay. May be repeated."
+    ),
+]
 OfPlatform = Annotated[
     str,
     typer.Option(

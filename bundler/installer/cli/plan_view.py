@@ -71,9 +71,14 @@ def as_text(view: View, again: str) -> str:
     """The whole, for a terminal. again: the command that carries the plan out."""
     if not view.plan.steps:
         return "\n".join([_headline(view), *_answers(view), "Nothing to do."])
-    lines = [_headline(view), *_answers(view), *_rows(view), "", *_figures(view), *_warnings(view)]
+    lines = [_headline(view), *_answers(view), *deeds(view), *_warnings(view)]
     steps = f"All {len(view.plan.steps):,} steps: plan -v."
     return "\n".join([*lines, f"Nothing was changed. {steps} To do it: {again}"])
+
+
+def deeds(view: View) -> list[str]:
+    """What happens on which host, and what it costs."""
+    return [*_rows(view), "", *_figures(view)]
 
 
 def _headline(view: View) -> str:

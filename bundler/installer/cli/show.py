@@ -26,6 +26,15 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
+def plan_in_order(plan: Plan) -> str:
+    """Every step with its reason, one behind the other: where the order is what a person wants to see."""
+    lines = [plan.title, *(f"warning: {each}" for each in plan.warnings), ""]
+    for step in plan.steps:
+        what = f"wait for {step.subject}" if isinstance(step, Await) else step.reason
+        lines.append(f"  {step.host:<16} {step.id.rpartition('/')[2]:<20} {what}")
+    return "\n".join([*lines, "", f"{counted(len(plan.steps), 'step')} to do"])
+
+
 def plan_json(plan: Plan) -> str:
     """The plan whole, without contents."""
     return json.dumps(plan_data(plan), indent=2)

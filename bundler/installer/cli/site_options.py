@@ -35,6 +35,14 @@ Without = Annotated[
     list[str] | None,
     typer.Option("--without", metavar="HOST", help="Work without this host, which does not answer."),
 ]
+DeletePod = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--delete-pod",
+        metavar="NAMESPACE/NAME",
+        help="A drain may delete this pod, which nothing recreates. May be repeated.",
+    ),
+]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave files of ours that somebody changed as they are.")]
 
 
@@ -45,7 +53,9 @@ def operation(
     gone: list[str] | None,
     replaced: list[str] | None,
     without: list[str] | None,
+    delete_pod: list[str] | None = None,
     max_failed: int = 0,
+    ignore: list[str] | None = None,
 ) -> Operation:
     """An `apply` with what the flags agree to."""
     consents = Consents(
@@ -54,7 +64,9 @@ def operation(
         gone=frozenset(gone or ()),
         replaced=frozenset(replaced or ()),
         without=frozenset(without or ()),
+        delete_pods=frozenset(delete_pod or ()),
         max_failed=max_failed,
+        ignored=frozenset(ignore or ()),
     )
     return Operation(Kind.APPLY, consents)
 

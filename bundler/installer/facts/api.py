@@ -9,10 +9,11 @@ from bundler.installer.site.record import Record
 
 
 class Cordon(StrEnum):
-    """Who keeps pods off a node. OURS carries our annotation."""
+    """Who keeps pods off a node. OURS carries our annotation; MAINTENANCE lasts until `--done`."""
 
     NONE = "none"
     OURS = "ours"
+    MAINTENANCE = "maintenance"
     PERSON = "person"
 
 
@@ -55,6 +56,20 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """A disruption budget. pods: that it covers; healthy: how many of them it wants healthy."""
+
+    name: str  # namespace/name
+    pods: int
+    healthy: int
+
+    @property
+    def allows_none(self) -> bool:
+        """Whether no drain ever gets past it: it wants all its pods healthy."""
+        return 0 < self.pods <= self.healthy
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A running app. digest: of what it was made from; missing and changed: its objects."""
 
@@ -81,6 +96,7 @@ class ApiObservation:
     stored: Mapping[str, str] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
     pods: tuple[Pod, ...] = ()
+    budgets: tuple[Budget, ...] = ()
     record: Seen[Record] = field(default_factory=Absent)
 
     def node(self, name: str) -> Node | None:

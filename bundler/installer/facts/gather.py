@@ -74,6 +74,7 @@ tell conntrack; file=/proc/sys/net/netfilter/nf_conntrack_max
 tell kubernetes; for name in kubelet admin; do [ ! -e /etc/kubernetes/$name.conf ] || echo $name; done
 {load("etcd.sh")}
 {load("observe.sh")}
+{load("observe-certificates.sh")}
 tell end
 """
 
@@ -86,7 +87,7 @@ def gather(
 ) -> Facts:
     """Facts of every host. Raises BundlerError (HOST) that names every host that gave no answer."""
     started = clock()
-    asked = on_each({address: _asker(each, clock) for address, each in transports.items()}, parallel)
+    asked = on_each({address: asker(each, clock) for address, each in transports.items()}, parallel)
     return gathered(asked, started)
 
 
@@ -113,7 +114,9 @@ def _best(answers: Sequence[Seen[T]]) -> Seen[T]:
     return Absent()
 
 
-def _asker(transport: Transport, clock: Callable[[], float]) -> Callable[[], HostFacts]:
+def asker(transport: Transport, clock: Callable[[], float] = time.time) -> Callable[[], HostFacts]:
+    """Asks one host for its facts. Raises BundlerError (HOST)."""
+
     def ask() -> HostFacts:
         before = clock()
         outcome = transport.run(SCRIPT, timeout=_TIMEOUT)
@@ -128,14 +131,14 @@ def parse(address: str, text: str, *, asked_at: float) -> HostFacts:
     asked_at: our clock when the host looked at its own, in seconds. Raises BundlerError (HOST) for an answer
     that is cut short or makes no sense.
     """
-    sections = _sections(text)
+    found = sections(text)
     try:
-        return _facts(address, sections, asked_at)
+        return _facts(address, found, asked_at)
     except (KeyError, ValueError, IndexError):
         raise BundlerError(
             "the host's answer can't be read",
             where=address,
-            why=f"after {list(sections)[-1] if sections else 'nothing'}: {text[-300:]!r}",
+            why=f"after {list(found)[-1] if found else 'nothing'}: {text[-300:]!r}",
             code=ExitCode.HOST,
             id="BND-HOST-ANSWER",
             fix="is it Linux with a POSIX shell and GNU coreutils? look at what its login shell prints",
@@ -191,7 +194,8 @@ def _facts(address: str, sections: Mapping[str, list[str]], asked_at: float) -> 
     )
 
 
-def _sections(text: str) -> dict[str, list[str]]:
+def sections(text: str) -> dict[str, list[str]]:
+    """The lines of every section by its name; what stands before the first is a login shell's."""
     found: dict[str, list[str]] = {}
     current: list[str] = []
     for line in text.splitlines():

@@ -16,6 +16,7 @@ STATE: Final = "/var/lib/bundler"
 JOURNAL: Final = f"{STATE}/journal"
 CONTENTS: Final = f"{STATE}/contents"  # which files were put there out of bundles: `<sha256 in hex> PATH`
 RELEASES: Final = f"{STATE}/releases"  # which bundles the site has had: `NAME VERSION KEY`, see trust.Release
+RUNS: Final = f"{STATE}/runs"  # how the last runs ended, a line of JSON each; on control planes
 RECORD: Final = f"{STATE}/record.json"  # what was last wanted of the site; on control planes
 REMOVING: Final = f"{STATE}/removing"  # there once a `delete` has begun
 SCHEMA: Final = 1

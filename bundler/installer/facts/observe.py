@@ -5,10 +5,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from bundler.installer.facts.api import ApiObservation, Cordon, Node
+from bundler.installer.facts.api import ApiObservation, Budget, Cordon, Node, Owner, Pod
+from bundler.installer.facts.certificates import certificates
 from bundler.installer.facts.etcd import EtcdObservation, Member
+from bundler.installer.facts.flat import flat_yaml
+from bundler.installer.facts.numbers import seconds
 from bundler.installer.facts.observed import (
     Component,
     FileState,
@@ -51,9 +55,19 @@ def host(
         sysctls=_pairs(sections.get("sysctls", ())),
         images=frozenset(sections.get("images", ())),
         journal=journal,
-        components=_components(sections.get("components", ())),
+        components=running(sections),
+        generations=_pairs(sections.get("generations", ())),
         clock_offset=clock_offset,
+        certificates=certificates(sections.get("certificates", ())),
+        renewed=_moment(sections.get("renewed", ())),
+        renewing="renewing" in marks,
     )
+
+
+def _moment(lines: Sequence[str]) -> float:
+    with contextlib.suppress(ValueError):
+        return seconds(next(iter(lines), "0"))
+    return 0.0
 
 
 def _record(text: str) -> Seen[Record]:
@@ -78,6 +92,28 @@ def _files(sections: Sections) -> dict[str, FileState]:
     for line in sections.get("written", ()):
         digest, _, path = line.partition("  ")
         found[path] = FileState(digest)
+    return found
+
+
+def running(sections: Sections) -> dict[str, Component]:
+    """The parts of Kubernetes on a host with what they run with, flags by their plain names."""
+    found = _components(sections.get("components", ()))
+    settings = {**_flags(sections.get("flags", ()))}
+    if lines := sections.get("kubelet-config"):
+        settings["kubelet"] = flat_yaml("\n".join(lines))
+    return {name: replace(each, settings=settings.get(name, {})) for name, each in found.items()}
+
+
+def _flags(lines: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Command lines, one word a line; the program's own name begins the next one."""
+    found: dict[str, dict[str, str]] = {}
+    mine: dict[str, str] = {}
+    for line in lines:
+        if line.startswith("--"):
+            name, _, value = line[2:].partition("=")
+            mine[name] = value
+        else:
+            mine = found.setdefault(line.rpartition("/")[2], {})
     return found
 
 
@@ -128,14 +164,36 @@ def api(sections: Sections) -> Seen[ApiObservation]:
             nodes=tuple(sorted((_node(line) for line in lines), key=lambda node: node.name)),
             stored=_digests(stored),
             record=record,
+            pods=tuple(_bare(line) for line in sections.get("bare", ())),
+            budgets=tuple(_budget(line) for line in sections.get("budgets", ())),
         )
     )
+
+
+def _cordon(annotation: str) -> Cordon:
+    match annotation:
+        case "" | "<no value>":
+            return Cordon.PERSON
+        case "maintenance":
+            return Cordon.MAINTENANCE
+        case _:
+            return Cordon.OURS
+
+
+def _bare(line: str) -> Pod:
+    name, _, node = line.partition("\t")
+    return Pod(name, node, Owner.NONE)
+
+
+def _budget(line: str) -> Budget:
+    name, pods, healthy = line.split("\t")
+    return Budget(name, int(pods), int(healthy))
 
 
 def _node(line: str) -> Node:
     _, name, addresses, labels, taints, ready, version, machine, cordoned, ours = line.split("\t")
     pairs = dict(part.partition("=")[::2] for part in labels.split())
-    cordon = Cordon.NONE if not cordoned else Cordon.PERSON if ours in {"", "<no value>"} else Cordon.OURS
+    cordon = _cordon(ours) if cordoned else Cordon.NONE
     return Node(
         name=name,
         address=next(iter(addresses.split()), ""),
@@ -159,11 +217,17 @@ def _stored(lines: Sequence[str]) -> dict[tuple[str, str], str]:
 
 
 def _digests(stored: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """Of the texts; of the settings instead, where we stored them and nobody has changed the text since."""
     texts: dict[str, str] = {}
     for (name, key), text in sorted(stored.items()):
-        if name != "bundler-record":
+        if name != "bundler-record" and key != "@settings":
             texts[name] = f"{texts.get(name, '')}{key}\n{text}"
-    return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in texts.items()}
+    found = {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in texts.items()}
+    for name, digest in found.items():
+        settings, _, of_text = stored.get((name, "@settings"), "").partition(".")
+        if settings and of_text == digest:
+            found[name] = settings
+    return found
 
 
 def _cluster_name(text: str) -> str:

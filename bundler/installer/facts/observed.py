@@ -62,13 +62,23 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Seconds since the epoch. authority: a CA."""
+    """Seconds since the epoch. authority: a CA. fingerprint: of a CA, which tells an old one from a new one.
+
+    name: of its file below /etc/kubernetes/pki, a kubeconfig, `kubelet-client`, or `site/…` for those of the
+    site's own CA, which come with the pieces of a host.
+    """
 
     name: str
     not_before: float
     not_after: float
     names: frozenset[str] = frozenset()
     authority: bool = False
+    fingerprint: str = ""
+
+    @property
+    def of_cluster(self) -> bool:
+        """Whether the cluster's CAs issue it, and renewing the cluster's certificates renews it."""
+        return not self.authority and not self.name.startswith("site/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,8 @@ class HostObservation:
 
     site: the id of the site that it was tagged with. ours: our ledger is there. removing: a `delete` has
     begun here. components: kube-apiserver, etcd, kubelet, … as they run. lists: who is asked for the API and
-    for images, by list name. last_lines: what the API server's container said last.
+    for images, by list name. last_lines: what the API server's container said last. generations: versions of
+    Kubernetes that can be put back here, with the digest of the snapshot of etcd that goes with each, or "".
     """
 
     address: Address
@@ -124,6 +135,9 @@ class HostObservation:
     holder: Holder | None = None
     last_lines: str = ""
     pulls: bool = True  # can pull from the external registry that is wanted
+    renewed: float = 0.0  # when renewing its certificates was last asked for, and done
+    renewing: bool = False  # a renewal has begun here and not ended
+    generations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

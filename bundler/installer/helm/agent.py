@@ -57,7 +57,7 @@ def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
     except ValueError as error:
         stderr.write(f"helm-agent: the request can't be read: {error}\n")
         return 2
-    if fault := _leads_out(request):
+    if fault := leads_out(request.chart):
         stderr.write(f"helm-agent: release {request.release}: {fault}\n")
         return 1
     # Loading the library takes a second and needs HELM_C_LIB, so only here.
@@ -73,10 +73,10 @@ def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
     return 0
 
 
-def _leads_out(request: Request) -> str:
+def leads_out(chart: str) -> str:
     """What of the chart's schemas Helm would fetch or read elsewhere, as root; "" for nothing."""
     try:
-        found = next(outside_references(Path(request.chart)), None)
+        found = next(outside_references(Path(chart)), None)
     except (ValueError, OSError, tarfile.TarError) as error:
         return f"the chart's schemas can't be read: {error}"
     return (

@@ -51,7 +51,7 @@ def connect(site: Site, hosts: tuple[Host, ...], access: Access, *, parallel: in
 def doubt(error: BundlerError) -> Unknown:
     """Why a host could not be asked: a changed key proves nothing about who answers."""
     kind = Doubt.HOST_KEY if error.code is ExitCode.TRUST else Doubt.NO_ANSWER
-    text = " ".join(filter(None, (error.what, error.why.strip().split("\n")[0])))
+    text = ": ".join(filter(None, (error.what, error.why.strip().split("\n")[0])))
     return Unknown(text, kind)
 
 

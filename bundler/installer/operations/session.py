@@ -24,6 +24,7 @@ from bundler.installer.facts.seen import Present, Unknown
 from bundler.installer.operations.connecting import connect, doubt, excused
 from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.plan.cluster.decide import decide
+from bundler.installer.plan.cluster.hops import upgrading
 from bundler.installer.plan.cluster.intent import intend
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
@@ -37,11 +38,13 @@ from bundler.installer.plan.decide import (
     prepare,
     rough_view,
 )
+from bundler.installer.plan.prune import listing
 from bundler.installer.plan.refused import RefusedError
+from bundler.installer.plan.removed_apis import asked_for
 from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.actions import Captures, StepContext
-from bundler.installer.run.deliver import BundleSource
+from bundler.installer.run.deliver import BundleSource, MemberSource
 from bundler.installer.run.events import Sink, tee
 from bundler.installer.run.execute import Excused, close_all, execute
 from bundler.installer.run.hostlock import Claim, held
@@ -52,7 +55,7 @@ from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.site_base import SiteBase, check_base
 from bundler.installer.run.timeouts import Timeouts
-from bundler.installer.scripts.render import load
+from bundler.installer.scripts.render import load, script
 from bundler.installer.site.clusterfile.read import read_file
 from bundler.installer.site.model import Host, Role, Site
 from bundler.installer.site.ranges import hosts
@@ -97,6 +100,9 @@ class Session:
     parallel: int = 32
     prepared: Prepared | None = None
     file: str = "site.yaml"
+    kept_secrets: str = ""  # what a restored site had, in place of what its hosts keep
+    supply: Callable[[MemberSource], MemberSource] = lambda bundle: bundle
+    said: list[str] = field(default_factory=list)  # warnings
 
     @property
     def title(self) -> str:
@@ -131,7 +137,7 @@ class Session:
         """Everything that deciding needs, from the facts as they are now. Raises what `check_site` does."""
         check_site(self.verdict, self._releases(), self.allowed)
         index = self.bundle.index
-        found = kept(self._on_control_planes(READ_SCRIPT))
+        found = self.kept_secrets or kept(self._on_control_planes(READ_SCRIPT))
         self.secrets = renew(found=found, site=self.site, now=datetime.now(UTC))
         files = {
             path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)
@@ -154,9 +160,22 @@ class Session:
         made = concrete(self.prepared, decision)
         if self.base is not None:
             check_base(made, self.bundle, self.base)
-        for warning in made.warnings:
-            say(f"warning: {warning}")
+        for warning in (*made.warnings, *self._removed_apis()):
+            if warning not in self.said:  # a run has several stages
+                self.said.append(warning)
+                say(f"warning: {warning}")
         return made
+
+    def _removed_apis(self) -> tuple[str, ...]:
+        """Before an upgrade, what clients would miss; that nobody can be asked is no reason to stop."""
+        if self.prepared is None or not upgrading(self.prepared.view):
+            return ()
+        lines: list[str] = []
+        asked = script("kubectl.sh", "removed-apis.sh")
+        for host in self.site.control_planes:
+            with contextlib.suppress(BundlerError):
+                lines += self.ask(host.address, asked).splitlines() if host.address in self.transports else ()
+        return asked_for(lines, self.prepared.contents.version)
 
     def observe(self) -> None:
         """Ask every host again."""
@@ -192,12 +211,16 @@ class Session:
         Raises BundlerError (INTEGRITY).
         """
         self.whole.wait()
-        self.record()
+        if self.operation.kind is not Kind.RENEW:  # which brings nothing of this file
+            self.record()
+            index = self.bundle.index
+            keep = script("bundle-list.sh", name=f"{index.name} {index.version}")
+            self._on_control_planes(keep, [listing(index).encode()])
 
-    def record(self) -> None:
-        """Note on every control plane which release the site has. Raises BundlerError (STEP)."""
+    def record(self, release: Release | None = None) -> None:
+        """Note on every control plane which release the site has: this file's. Raises BundlerError (STEP)."""
         before = self._releases()
-        after = noted(self.verdict.release, before)
+        after = noted(release or self.verdict.release, before)
         if set(after) == set(before):
             return
         text = "".join(f"{each.line()}\n" for each in after)
@@ -212,8 +235,10 @@ class Session:
         self, plan: Plan, sink: Sink, *, limits: ScheduleLimits, timeouts: Timeouts
     ) -> Mapping[str, BundlerError]:
         """Carry a plan out; the workers that failed and were excused. Raises what `execute` does."""
-        source = BundleSource(self.bundle, self.base)
-        context = StepContext(source, self.claim.prelude() + load("ledger.sh"), self.captures, timeouts)
+        source = self.supply(BundleSource(self.bundle, self.base))
+        context = StepContext(
+            source, self.claim.prelude() + load("ledger.sh"), self.captures, timeouts, self.transports
+        )
         workers = frozenset(host.address for host in self.site.workers)
         excused = Excused(workers, self.access.max_failed - len(self.lost))
         return execute(plan, self.transports, context, sink, limits=limits, excused=excused)
@@ -242,6 +267,10 @@ class Session:
         """What each one says to a script, in the Clusterfile's order. Raises BundlerError (STEP)."""
         hosts = (host for host in self.site.control_planes if host.address in self.transports)
         return tuple(self._ask(host.address, script, stdin) for host in hosts)
+
+    def ask(self, address: str, script: str) -> str:
+        """What a host says to a script that only looks. Raises BundlerError (STEP)."""
+        return self._ask(address, script, ())
 
     def _ask(self, address: str, script: str, stdin: Sequence[bytes]) -> str:
         outcome = self.transports[address].run(script, stdin=stdin, timeout=_TIMEOUT)
@@ -300,14 +329,14 @@ def opened(  # noqa: PLR0913  (as many as a command has options)
                 lost = excused(site, facts, bundle.index, connected.errors, access, operation)
                 for error in lost.values():
                     tell(f"warning: left out: {error}")
-                others = _others(site, facts)
+                others = beyond(site, facts)
                 if others:
                     found = connect(site, others, access, parallel=parallel)
                     hold(found.transports, next(iter(found.transports), ""))
                     facts = _with(facts, gather(found.transports, parallel=parallel), found.silent)
                     transports.update(found.transports)
-                base = _site_base(bundle, transports[first])
-                of = _fitting(bundle, facts.hosts[first].architecture)
+                base = site_base(bundle, transports[first])
+                of = fitting(bundle, facts.hosts[first].architecture)
                 hearing = Captures()
                 yield Session(
                     site, of, access, transports, facts, hearing, verdict, gate.allowed, whole, claim, base,
@@ -321,17 +350,21 @@ def opened(  # noqa: PLR0913  (as many as a command has options)
             close_all(transports)
 
 
-def _others(site: Site, facts: Facts) -> tuple[Host, ...]:
-    """Hosts that the record has and the Clusterfile does not, with the login of its first control plane."""
+def beyond(site: Site, facts: Facts) -> tuple[Host, ...]:
+    """Hosts that the record has and the Clusterfile does not, with the login of its first control plane.
+
+    A machine that answers at another address is not looked for at its old one.
+    """
     record = newest(facts)
     if record is None:
         return ()
     known = {host.address for host in site.hosts}
+    here = {host.site.machine_id for host in facts.hosts.values() if host.site and host.site.machine_id}
     login = site.control_plane.login
     return tuple(
         Host(host.address, frozenset({host.role}), replace(login, fingerprint=""))
         for host in record.hosts
-        if host.address not in known and not host.gone
+        if host.address not in known and not host.gone and host.machine_id not in here
     )
 
 
@@ -339,7 +372,7 @@ def _with(facts: Facts, more: Facts, silent: Mapping[str, Unknown]) -> Facts:
     return replace(facts, hosts={**facts.hosts, **more.hosts}, silent={**facts.silent, **silent})
 
 
-def _site_base(bundle: Bundle, control_plane: Transport) -> SiteBase | None:
+def site_base(bundle: Bundle, control_plane: Transport) -> SiteBase | None:
     """The site itself, where the .run has only what changed and no other .run was found that has the rest."""
     if (needed := bundle.needs) is None:
         return None
@@ -348,7 +381,7 @@ def _site_base(bundle: Bundle, control_plane: Transport) -> SiteBase | None:
     return base
 
 
-def _fitting(bundle: Bundle, architecture: str) -> Bundle:
+def fitting(bundle: Bundle, architecture: str) -> Bundle:
     """What of the file is for the hosts, not for this machine; preflight tells where nothing of it is."""
     platform = choose(bundle.platforms, architecture)
     return bundle if platform is None else bundle.of(platform)

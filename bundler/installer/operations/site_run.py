@@ -61,9 +61,9 @@ class SiteRun:
         return None
 
 
-def carry_on(session: Session, carry_out: Callable[[Plan], None]) -> Ended:
+def carry_on(session: Session, carry_out: Callable[[Plan], None], doing: SiteRun | None = None) -> Ended:
     """Run until nothing is left to do. Raises RefusedError, a step's failure, NOT_READY where it is stuck."""
-    doing = SiteRun(session, carry_out)
+    doing = doing or SiteRun(session, carry_out)
     ended = run(
         doing, doing.aim, session.operation, run_id=secrets.token_hex(8), fresh_id=secrets.token_hex(16)
     )

@@ -1,16 +1,19 @@
 """In the planner's words: from site, bundle and steps to `Desired`, from facts to `Observed`."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from ipaddress import ip_address
+from typing import Final
 
 from bundler.core.index import Index
+from bundler.installer.facts.flat import flat
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.facts.observed import HostObservation, Observed, Traces
 from bundler.installer.facts.seen import Absent, Present, Seen
+from bundler.installer.plan.cluster.rolled import by_component
 from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.endpoint import shared_address
 from bundler.installer.plan.kubeadm import cluster_documents
 from bundler.installer.plan.pieces import pieces_of
 from bundler.installer.plan.steps import Step
@@ -18,7 +21,6 @@ from bundler.installer.site.desired import Desired, DesiredHost, Endpoint, Endpo
 from bundler.installer.site.model import ExternalEndpoint, Host, LocalEndpoint, Role, Site, VirtualEndpoint
 
 _FIXED: Final = ("podSubnet", "serviceSubnet", "dnsDomain")
-_NO_SETTINGS: Final = frozenset({"apiVersion", "kind", "networking", "clusterName", "kubernetesVersion"})
 
 
 def outline(site: Site, index: Index, key: str) -> Desired:
@@ -33,7 +35,7 @@ def outline(site: Site, index: Index, key: str) -> Desired:
     )
     versions = Versions(index.name, index.version, index.kubernetes, (index.kubernetes,))
     return Desired(
-        site.name, hosts, versions, key, endpoint=_endpoint(site), rolls_out=False, prechecked=True
+        site.name, hosts, versions, key, endpoint=_endpoint(site), listed_apart=False, prechecked=True
     )
 
 
@@ -52,31 +54,27 @@ def whole(rough: Desired, context: Context, steps: Iterable[Step]) -> Desired:
     documents = cluster_documents(context)
     networking = documents["ClusterConfiguration"].get("networking", {})
     fixed = {name: str(networking[name]) for name in _FIXED if name in networking}
-    settings = {
-        kind: dict(_flat(context.layers.asked(kind))) for kind in documents if kind != "InitConfiguration"
-    }
+    asked = {kind: context.layers.asked(kind) for kind in documents if kind != "InitConfiguration"}
+    settings = by_component({kind: dict(flat(document)) for kind, document in asked.items()})
+    names = asked["ClusterConfiguration"].get("apiServer", {}).get("certSANs", ())
     kubelet = documents["KubeletConfiguration"]
     return replace(
         rough,
         versions=replace(rough.versions, kubernetes=context.contents.version.text),
         fixed=fixed,
         settings=settings,
+        names=frozenset(_plain(str(name)) for name in (*names, shared_address(context)) if name),
         pieces=pieces_of(steps),
         fail_cgroup_v1=kubelet.get("failCgroupV1", True) is not False,
     )
 
 
-def _flat(document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Settings by dotted name, arguments by their own; other lists as JSON."""
-    for key, value in document.items():
-        if key in _NO_SETTINGS:
-            continue
-        if key.endswith("xtraArgs") and isinstance(value, list):
-            yield from ((f"{key}.{each['name']}", str(each["value"])) for each in value)
-        elif isinstance(value, Mapping):
-            yield from ((f"{key}.{below}", text) for below, text in _flat(value))
-        else:
-            yield key, value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+def _plain(name: str) -> str:
+    """An address in the form in which certificates are read."""
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return name
 
 
 def observed_of(facts: Facts) -> Observed:
@@ -93,7 +91,14 @@ def _observation(facts: HostFacts) -> HostObservation:
     old = facts.cgroup.value == "v1"
     if facts.site is not None:
         ours = facts.site.ours or (bool(facts.stamps) and not facts.foreign_cluster)
-        return replace(facts.site, addresses=addresses, cgroup_v1=old, packages=facts.packages, ours=ours)
+        return replace(
+            facts.site,
+            addresses=addresses,
+            cgroup_v1=old,
+            packages=facts.packages,
+            ours=ours,
+            disk_free=facts.disk_free,
+        )
     return HostObservation(
         address=facts.address,
         machine_id=facts.address,

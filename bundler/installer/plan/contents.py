@@ -11,13 +11,15 @@ from bundler.core import yamldoc
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.core.reference import Reference
 from bundler.installer.plan.paths import REGISTRY_BLOBS
 from bundler.installer.plan.steps import Delivery
-from bundler.installer.plan.versions import KubernetesVersion, check_supported
+from bundler.installer.plan.versions import check_supported
 
 TREE: Final = "root"  # members below it are the staged tree
 KUBEADM_FILE: Final = f"{TREE}/etc/kubeadm.yml"
+RULES: Final = f"{TREE}/checks"  # the vendor's own checks and limits
 HELM_MEMBER: Final = "runtime/helm/libhelm_c.so"
 MAX_TEXT: Final = 4 << 20  # bytes of a manifest that the plan reads; larger ones are delivered unread
 
@@ -53,7 +55,7 @@ class Contents:
                 "this bundle installs no Kubernetes",
                 where=self.index.name,
                 why="its Kubefile sets no LABEL io.kubernetes.version",
-                fix="build it FROM a base that installs Kubernetes; apps alone are not supported yet",
+                fix="for a cluster that is there: apply --kubeconfig; for machines: FROM kubernetes",
                 code=ExitCode.UNSUPPORTED,
             )
         found = KubernetesVersion.parse(self.index.kubernetes)
@@ -121,12 +123,14 @@ class Contents:
     def privileged_namespaces(self) -> tuple[str, ...]:
         """Whose pods may ask for anything from the start: the plug-ins' own, which change the host.
 
-        An app's namespace gets more by its label, `pod-security.kubernetes.io/enforce: privileged`.
+        Those of apps that their Kubefile calls privileged, too; any other namespace gets more by its label,
+        `pod-security.kubernetes.io/enforce: privileged`.
         """
         apps = (app for app in self.index.apps if app.role in _PLUGINS)
         members = (member.path for app in apps for member in self.app_files(app))
         found = {name for path in members for name in _namespaces(self.files.get(path, b""), path)}
-        return tuple(sorted(found))
+        asked = {app.namespace for app in self.index.apps if app.privileged and app.namespace}
+        return tuple(sorted(found | asked))
 
     @cached_property
     def control_plane_images(self) -> tuple[str, ...]:
@@ -192,7 +196,7 @@ class Contents:
 
 
 def wanted_files(index: Index) -> tuple[str, ...]:
-    """Members whose contents `decide` reads: kubeadm's configuration and the plug-ins' manifests."""
+    """Members whose contents `decide` reads: kubeadm's configuration, plug-ins' manifests, checks."""
     contents = Contents(index, {})
     manifests = tuple(
         member.path
@@ -201,7 +205,8 @@ def wanted_files(index: Index) -> tuple[str, ...]:
         for member in contents.app_files(app)
         if member.path.endswith((".yaml", ".yml")) and member.size <= MAX_TEXT
     )
-    return ((KUBEADM_FILE,) if index.member(KUBEADM_FILE) else ()) + manifests
+    rules = tuple(member.path for member in contents.below(RULES) if member.path.endswith((".yaml", ".yml")))
+    return ((KUBEADM_FILE,) if index.member(KUBEADM_FILE) else ()) + manifests + rules
 
 
 def deliver(member: Member, path: str, mode: int | None = None) -> Delivery:

@@ -24,17 +24,17 @@ from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.control_plane import control_plane_steps
 from bundler.installer.plan.endpoint import endpoint_steps
+from bundler.installer.plan.endpoint_left import left_steps
 from bundler.installer.plan.expand import expand, mark
 from bundler.installer.plan.host import host_steps
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.join import worker_steps
 from bundler.installer.plan.labels import label_steps
+from bundler.installer.plan.limits import HostLimits
 from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.packages import package_steps
 from bundler.installer.plan.preflight import (
-    DEFAULT_LIMITS,
-    HostLimits,
     check,
     check_names,
     check_removal,
@@ -49,6 +49,8 @@ from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.stale import stale_steps
 from bundler.installer.plan.steps import Plan, Step
 from bundler.installer.plan.time_service import time_steps
+from bundler.installer.plan.timed_snapshots import timed_snapshot_steps
+from bundler.installer.plan.vendor import vendor_rules
 from bundler.installer.plan.vip import vip_free, vip_steps
 from bundler.installer.site.desired import Desired
 from bundler.installer.site.model import Host, Role, Site
@@ -85,12 +87,12 @@ def decide(
     files: Mapping[str, bytes],
     *,
     platforms: tuple[str, ...] = (),
-    limits: HostLimits = DEFAULT_LIMITS,
+    limits: HostLimits | None = None,
 ) -> Plan:
     """The plan that makes this site what its Clusterfile says.
 
     files: the contents of the members that `wanted_files(index)` names. platforms: all that the file is
-    for, where they are several. limits: what a host needs at least.
+    for, where they are several. limits: what a host needs at least, else as the bundle has it.
     Raises RefusedError with every reason to do nothing, and what `concrete` does.
     """
     prepared = prepare(site, facts, Contents(index, files, platforms), secrets)
@@ -129,20 +131,37 @@ def prepare(
     return Prepared(whole(rough, context, recipe), observed, operation, contents, recipe, context)
 
 
-def concrete(prepared: Prepared, decision: Decided, *, limits: HostLimits = DEFAULT_LIMITS) -> Plan:
+def concrete(
+    prepared: Prepared,
+    decision: Decided,
+    *,
+    limits: HostLimits | None = None,
+) -> Plan:
     """The steps of the stage that was decided on, with everything that it shows.
 
-    Raises Problems (PREFLIGHT) with everything that is unfit on any host, BundlerError (UNSUPPORTED) for what
-    no step does yet.
+    limits: else the bundle's own. Raises Problems (PREFLIGHT) with everything that is unfit on any host and
+    that nobody took upon himself, BundlerError (UNSUPPORTED) for what no step does yet.
     """
-    context = prepared.context
-    if context is None:
-        raise BundlerError("steps were asked for that nobody decided on", code=ExitCode.BUG)
+    plan = draft(prepared, decision)
+    context = _decided(prepared)
+    rules = vendor_rules(prepared.contents.files)
+    ignored = rules.passed_over(prepared.operation.consents.ignored)
+    check(context, plan, limits or rules.limits, ignored)
+    return replace(plan, warnings=warnings(context))
+
+
+def draft(prepared: Prepared, decision: Decided) -> Plan:
+    """The same steps before anybody looked whether the hosts can bear them."""
+    context = _decided(prepared)
     made = expand(context, prepared.recipe, decision.stage or Stage(()), _roles(prepared.view))
     title = _title(prepared.contents, prepared.desired)
-    plan = replace(arrange(title, made.steps, made.wanted), decision=decision)
-    check(context, plan, limits)
-    return replace(plan, warnings=warnings(context))
+    return replace(arrange(title, made.steps, made.wanted), decision=decision)
+
+
+def _decided(prepared: Prepared) -> Context:
+    if prepared.context is None:
+        raise BundlerError("steps were asked for that nobody decided on", code=ExitCode.BUG)
+    return prepared.context
 
 
 def producers(context: Context) -> tuple[Step, ...]:
@@ -151,10 +170,12 @@ def producers(context: Context) -> tuple[Step, ...]:
         *host_steps(context),
         *package_steps(context),
         *time_steps(context),
+        *timed_snapshot_steps(context),
         *runtime_steps(context),
         *registry_steps(context),
         *endpoint_steps(context),
         *vip_steps(context),
+        *left_steps(context),
         *control_plane_steps(context),
         *worker_steps(context),
         *network_steps(context),

@@ -1,10 +1,12 @@
 """From the planner's stage to the steps that hosts carry out: verbs become the producers' steps."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.journal import REMOVING
+from bundler.installer.plan.cluster.probes import RunsWith
 from bundler.installer.plan.cluster.steps import Stage, Verb
 from bundler.installer.plan.cluster.steps import Step as Deed
 from bundler.installer.plan.context import Context
@@ -12,15 +14,23 @@ from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.leave import leave, told
 from bundler.installer.plan.pieces import is_cluster
 from bundler.installer.plan.remove import host_removal
+from bundler.installer.plan.renew import renew_control_plane, renew_worker
+from bundler.installer.plan.rollout import settings, store_config
 from bundler.installer.plan.steps import Exec, Phase, Step
-from bundler.installer.plan.upgrade import snapshot, upgrade_control_plane, upgrade_node
+from bundler.installer.plan.upgrade import (
+    keep,
+    keep_id,
+    snapshot,
+    snapshot_ids,
+    upgrade_control_plane,
+    upgrade_node,
+)
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host, Role
 
 _INITS = frozenset({Verb.INIT, Verb.FINISH_INIT, Verb.UNDO_INIT})  # kubeadm goes on where it was cut
 _JOINS = frozenset({Verb.JOIN, Verb.JOIN_CONTROL_PLANE})
 _ON_NODES = frozenset({Verb.UNTAINT, Verb.UNCORDON, Verb.LABELS})
-_UPGRADES = frozenset({Verb.SNAPSHOT, Verb.UPGRADE_CONTROL_PLANE, Verb.UPGRADE_NODE})
 _AWAITS = frozenset({Verb.AWAIT_NODE})
 
 
@@ -53,14 +63,24 @@ def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: It
             wanted.update(() if made else of_host.get(deed.host, ()))
         elif deed.verb in _AWAITS:
             wanted.add(Ids(context.primary.address).ready)
-        elif deed.verb in _UPGRADES:
-            more += _upgrade(context, deed)
+        elif deed.verb in _ROLLS:
+            more += _ROLLS[deed.verb](context, deed)
         else:
             more += _own(context, deed, hosts)
+    recipe = _behind_keeping(recipe, stage)
     known = {step.id for step in (*recipe, *more)}
     fitted = tuple(replace(step, after=tuple(a for a in step.after if a in known)) for step in more)
     wanted.update(step.id for step in fitted)
     return Expanded((*recipe, *fitted), frozenset(wanted))
+
+
+def _behind_keeping(recipe: tuple[Step, ...], stage: Stage) -> tuple[Step, ...]:
+    """Nothing of a host changes before what it runs with is kept."""
+    keeping = {deed.host: keep_id(deed.host) for deed in stage.verbs(Verb.KEEP)}
+    return tuple(
+        replace(step, after=(*step.after, keeping[step.host])) if step.host in keeping else step
+        for step in recipe
+    )
 
 
 def _rejoin(context: Context, deed: Deed) -> tuple[Step, ...]:
@@ -90,7 +110,7 @@ def _own(  # noqa: PLR0911  (a case for each verb)
     match deed.verb:
         case Verb.LEAVE:
             after = told(context) if gone.is_control_plane else ()
-            return leave(context, gone, node=node, after=after)
+            return leave(context, gone, node=node, after=after, delete=_doomed(deed))
         case Verb.REMOVE_MEMBER:
             return leave(context, gone, node=context_node(deed, node), gone=True)
         case Verb.DELETE_NODE if gone.is_control_plane:
@@ -116,19 +136,62 @@ def _own(  # noqa: PLR0911  (a case for each verb)
 
 def _upgrade(context: Context, deed: Deed) -> tuple[Step, ...]:
     """A control plane's kubelet comes behind its static pods, in the same stage."""
-    if deed.verb is Verb.SNAPSHOT:
-        return snapshot(context)
-    host = context.site.host(deed.subject)
     version = deed.inputs["version"]
+    if deed.verb is Verb.KEEP:
+        return (keep(deed.host, version),)
+    if deed.verb is Verb.SNAPSHOT:
+        return snapshot(context, version)
+    host = context.site.host(deed.subject)
     primary = context.primary.address
     if deed.verb is Verb.UPGRADE_CONTROL_PLANE:
         return upgrade_control_plane(
-            context, host, version, after=(ident(Phase.CONTROL_PLANE, primary, "upgrade-snapshot"),)
+            context, host, version, after=(*snapshot_ids(context), keep_id(host.address))
         )
     settled = ident(Phase.CONTROL_PLANE, host.address, "upgrade-settled")
     # What lifts the cordon of an earlier run must not lift that of this one.
     lifted = ident(Phase.NETWORK, primary, f"{Verb.UNCORDON.value}-{deed.subject}")
-    return upgrade_node(context, host, version, after=(settled, lifted))
+    behind = (settled, lifted, keep_id(host.address))
+    return upgrade_node(context, host, version, after=behind, delete=_doomed(deed))
+
+
+def _doomed(deed: Deed) -> str:
+    """Pods that a drain deletes, in the script's form."""
+    return deed.inputs.get("deleted", "").replace(",", "")
+
+
+def _certificates(context: Context, deed: Deed) -> tuple[Step, ...]:
+    """New names come with new certificates, so one of the two is enough where both are needed."""
+    host, since = context.site.host(deed.host), deed.inputs["since"]
+    if not host.is_control_plane:
+        return renew_worker(context, host, since)
+    behind = tuple(
+        ident(Phase.CONTROL_PLANE, host.address, "renew-done")
+        for name in deed.after
+        if name.startswith("renew/")
+    )
+    return renew_control_plane(context, host, since, names=deed.verb is Verb.EXTEND_NAMES, after=behind)
+
+
+def _settings(context: Context, deed: Deed) -> tuple[Step, ...]:
+    probe = deed.probe
+    if deed.verb is Verb.STORE_CONFIG:
+        return (store_config(context, deed.inputs["name"], deed.inputs["digest"], str(deed.because)),)
+    if not isinstance(probe, RunsWith):
+        raise BundlerError(f"{deed.key} names no settings", code=ExitCode.BUG)
+    host = context.site.host(deed.host)
+    return settings(context, host, probe.component, deed.key, probe.digest, str(deed.because), deed.after)
+
+
+_ROLLS: Final[Mapping[Verb, Callable[[Context, Deed], tuple[Step, ...]]]] = {
+    Verb.KEEP: _upgrade,
+    Verb.SNAPSHOT: _upgrade,
+    Verb.UPGRADE_CONTROL_PLANE: _upgrade,
+    Verb.UPGRADE_NODE: _upgrade,
+    Verb.RENEW: _certificates,
+    Verb.EXTEND_NAMES: _certificates,
+    Verb.STORE_CONFIG: _settings,
+    Verb.SETTINGS: _settings,
+}
 
 
 def context_node(deed: Deed, node: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import yaml
 
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.installer.plan.kubeadm_arguments import argument
-from bundler.installer.plan.versions import KubernetesVersion
 
 FOLDER: Final = "/etc/kubernetes/bundler"  # mounted read-only into the API server
 AUDIT_LOGS: Final = "/var/log/kubernetes/audit"

@@ -1,5 +1,6 @@
 """A host before any Kubernetes: kernel settings, names, programs, the kubelet's unit."""
 
+from bundler.core.host_needs import HostNeeds
 from bundler.core.index import Member
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
@@ -15,6 +16,7 @@ from bundler.installer.plan.steps import Deliver, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
 
+_MODULES = ("overlay", "br_netfilter")
 _WORKER_PROGRAMS = ("kubeadm", "kubelet", "crictl", BALANCER)
 _SYSCTLS = "net/ipv4/ip_forward=1 net/bridge/bridge-nf-call-iptables=1"
 # At least so much: whatever watches a file counts, and 128 are used up by a few dozen pods.
@@ -50,9 +52,9 @@ def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[
             script=templates.script(
                 "found.sh",
                 "prepare.sh",
-                modules=_modules(facts),
+                modules=_modules(context, facts),
                 sysctls=_SYSCTLS,
-                least="" if in_container(facts) else _LEAST,  # they are those of the container's host
+                least=_least(context, facts),
                 remembered=_REMEMBERED,
                 trees=" ".join(paths.TREES),
                 folders=" ".join(paths.FOLDERS),
@@ -138,10 +140,19 @@ def _base(member: Member) -> str:
     return member.path.rsplit("/", 1)[-1]
 
 
-def _modules(facts: HostFacts) -> str:
-    """In a container the kernel is its host's, modules too."""
+def _modules(context: Context, facts: HostFacts) -> str:
+    """Kubernetes' own and those that the bundle wants. In a container they are those of its host."""
     loadable = "modprobe" in facts.commands and not in_container(facts)
-    return "overlay br_netfilter" if loadable else ""
+    return " ".join(dict.fromkeys((*_MODULES, *_needs(context).modules))) if loadable else ""
+
+
+def _least(context: Context, facts: HostFacts) -> str:
+    """In a container the settings are those of its host."""
+    return "" if in_container(facts) else " ".join(filter(None, (_LEAST, _needs(context).paths)))
+
+
+def _needs(context: Context) -> HostNeeds:
+    return HostNeeds.of(context.contents.index.labels)
 
 
 def _line(address: str, *names: str) -> str:

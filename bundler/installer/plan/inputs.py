@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from bundler.installer.plan.steps import Await, Deliver, Exec, Step, Write
+from bundler.installer.plan.steps import Await, Deliver, Exec, Relay, Step, Write
 from bundler.installer.scripts.render import Script, revision
 
 _PLAIN = frozenset({"config", "discovery", "pki", "folder", "library", "runtime", "archive", "environment"})
@@ -15,7 +15,7 @@ def inputs_of(step: Step) -> Mapping[str, str]:
         case Deliver(files=files):
             listed = "".join(f"{file.path} {file.digest} {file.mode}\n" for file in files)
             return {"files": str(len(files)), "content": short(listed)}
-        case Write(secret=True) | Write(slots=(_, *_)):
+        case Write(secret=True) | Write(slots=(_, *_)) | Relay():
             return {"path": step.path}
         case Write():
             return {"path": step.path, "content": digest_of(step.content)}

@@ -24,6 +24,9 @@ from bundler.installer.site.model import Host
 POD_SUBNET: Final = "100.64.0.0/10"
 SERVICE_SUBNET: Final = "10.96.0.0/16"
 
+# An API server that is to stop says so and serves on until the balancers, which ask each second, know.
+_FAREWELL: Final = "5s"
+
 _JOIN_TRACES: Final = (
     "Port-10250",
     "FileAvailable--etc-kubernetes-kubelet.conf",
@@ -45,11 +48,23 @@ def init_config(context: Context) -> str:
     return context.layers.dump(*cluster_documents(context).values())
 
 
-def cluster_documents(context: Context) -> Mapping[str, Document]:
-    """Of `kubeadm init`, by kind, as they are after all merging."""
+def cluster_config(context: Context, host: Host, *, peers: tuple[str, ...] = ()) -> str:
+    """The same for phases that one control plane goes through by itself, under its own name and address.
+
+    peers: further names of its etcd member's certificate.
+    """
+    documents = dict(cluster_documents(context, host))
+    if peers:
+        more = {"etcd": {"local": {"peerCertSANs": list(peers), "serverCertSANs": list(peers)}}}
+        documents["ClusterConfiguration"] = deep(documents["ClusterConfiguration"], more)
+    return context.layers.dump(*documents.values())
+
+
+def cluster_documents(context: Context, host: Host | None = None) -> Mapping[str, Document]:
+    """Of `kubeadm init`, by kind, as they are after all merging; for the primary control plane or another."""
     kinds = ("InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration")
     defaults = {
-        "InitConfiguration": _init(context),
+        "InitConfiguration": _init(context, host or context.primary),
         "ClusterConfiguration": _cluster(context),
         "KubeletConfiguration": _kubelet(context),
         "KubeProxyConfiguration": _kube_proxy(context),
@@ -150,8 +165,7 @@ def subnets(context: Context) -> tuple[str, str]:
     return str(networking.get("podSubnet", "")), str(networking.get("serviceSubnet", ""))
 
 
-def _init(context: Context) -> Document:
-    host = context.primary
+def _init(context: Context, host: Host) -> Document:
     facts = context.of(host)
     return {
         "localAPIEndpoint": _local_endpoint(host, facts),
@@ -201,8 +215,11 @@ def _cluster(context: Context) -> Document:
     env = {**context.contents.index.env, **context.site.env}
     shared = shared_address(context)
     names = {"apiServer": {"certSANs": [shared]}} if shared else {}
+    defaults = deep(cluster_defaults(context.contents.version), names)
+    if context.further:
+        defaults["apiServer"]["extraArgs"].append(argument("shutdown-delay-duration", _FAREWELL))
     return {
-        **deep(cluster_defaults(context.contents.version), names),
+        **defaults,
         "kubernetesVersion": context.contents.version.text,
         "clusterName": context.site.name,
         "controlPlaneEndpoint": f"{ENDPOINT}:{API_PORT}",

@@ -9,10 +9,10 @@ import yaml
 
 from bundler.core import yamldoc
 from bundler.core.errors import Problem, Problems
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.installer.plan import kubeadm_arguments as arguments
 from bundler.installer.plan.kubeadm_convert import Document, Source, convert
 from bundler.installer.plan.removed import removed
-from bundler.installer.plan.versions import KubernetesVersion
 
 GROUPS: Final = {
     "InitConfiguration": "kubeadm.k8s.io/",

@@ -6,6 +6,7 @@ name and address.
 """
 
 import ipaddress
+from collections.abc import Iterable
 from typing import Final
 
 from bundler.installer.facts.model import HostFacts
@@ -20,14 +21,10 @@ DEADLINE: Final = 180.0  # seconds after the last join
 
 def kubelet_certificate_steps(context: Context) -> tuple[Step, ...]:
     """Approve what nodes ask for until the API server reaches all kubelets; none where a site opts out."""
-    if context.layers.asked("KubeletConfiguration").get("serverTLSBootstrap") is False:
+    script = approval(context, context.site.hosts)
+    if not script:
         return ()
     ids = Ids(context.primary.address)
-    wanted = "".join(
-        f"{node_name(facts)} {names}\n"
-        for host, facts in context.hosts()
-        for names in _alternatives(host, facts)
-    )
     return (
         Await(
             id=ids.kubelet_certificates,
@@ -35,12 +32,24 @@ def kubelet_certificate_steps(context: Context) -> tuple[Step, ...]:
             phase=Phase.NETWORK,
             reason="the API server speaks to no kubelet that the cluster's CA does not vouch for",
             after=(*context.begun, *context.joins),
-            script=templates.script("kubectl.sh", "kubelet-certs.sh", wanted=wanted),
+            script=script,
             subject="every kubelet to serve with a certificate of the cluster's CA",
             deadline=DEADLINE,
             interval=0.2,
         ),
     )
+
+
+def approval(context: Context, hosts: Iterable[Host]) -> str:
+    """The script that approves what these hosts' kubelets ask for; "" where a site opts out."""
+    if context.layers.asked("KubeletConfiguration").get("serverTLSBootstrap") is False:
+        return ""
+    wanted = "".join(
+        f"{node_name(context.of(host))} {names}\n"
+        for host in hosts
+        for names in _alternatives(host, context.of(host))
+    )
+    return templates.script("kubectl.sh", "kubelet-certs.sh", wanted=wanted)
 
 
 def _alternatives(host: Host, facts: HostFacts) -> tuple[str, ...]:

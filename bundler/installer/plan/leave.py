@@ -35,6 +35,7 @@ def leave(
     gone: bool = False,
     after: tuple[str, ...] = (),
     drain_limit: int = DRAIN_LIMIT,
+    delete: str = "",
 ) -> tuple[Step, ...]:
     """Drain, take the member out of etcd, delete the node, leave the machine as it was found.
 
@@ -45,7 +46,13 @@ def leave(
     steps = _Row(context.primary.address, host.address, after)
     if host.is_control_plane:
         steps.primary(
-            "snapshot", "etcd's members are about to change", "etcd.sh", "etcd-snapshot.sh", reason="leave"
+            "snapshot",
+            "etcd's members are about to change",
+            "etcd.sh",
+            "etcd-keys.sh",
+            "etcd-snapshot.sh",
+            reason="leave",
+            keep="",
         )
     if not gone:
         steps.primary(
@@ -56,6 +63,7 @@ def leave(
             timeout=drain_limit + 60.0,
             node=name,
             limit=str(drain_limit),
+            delete=delete,
         )
         steps.own("kubelet-stop", "a kubelet that runs would enter its node again", "kubelet-stop.sh")
     if host.is_control_plane:

@@ -7,6 +7,8 @@ CONFIG: Final = "/etc/bundler"
 PROGRAMS: Final = "/usr/local/bin"
 UNITS: Final = "/etc/systemd/system"
 
+KEPT: Final = f"{STATE}/kept"  # what the versions before ran with: two generations, for a way back
+
 REGISTRY_STORE: Final = f"{STATE}/registry"
 REGISTRY_REPOSITORIES: Final = f"{REGISTRY_STORE}/docker/registry/v2/repositories"
 REGISTRY_BLOBS: Final = f"{REGISTRY_STORE}/docker/registry/v2/blobs/sha256"
@@ -24,6 +26,10 @@ VIP_CONFIG: Final = f"{CONFIG}/vip.conf"
 VIP_CHECK: Final = f"{CONFIG}/vip-check"
 VIP_UNIT: Final = "bundler-vip.service"
 CERTS: Final = f"{CONFIG}/certs.d"
+SNAPSHOT_SCRIPT: Final = f"{CONFIG}/snapshot"
+SNAPSHOT_SERVICE: Final = "bundler-snapshot.service"
+SNAPSHOT_TIMER: Final = "bundler-snapshot.timer"
+TIMED_SNAPSHOTS: Final = f"{STATE}/timed-snapshots"
 CONTAINERD_CONFIG: Final = f"{CONFIG}/containerd.toml"
 CONTAINERD_SOCKET: Final = "/run/containerd/containerd.sock"
 

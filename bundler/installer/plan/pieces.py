@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bundler.installer.plan.inputs import digest_of, inputs_of, revision_of
-from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Step, Write
+from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Relay, Step, Write
 from bundler.installer.scripts.render import Script
 from bundler.installer.site.desired import Piece
 from bundler.installer.site.expected import (
@@ -19,6 +19,7 @@ from bundler.installer.site.expected import (
     Journalled,
     NodesReady,
     SysctlsAre,
+    UnitGone,
     UnitRuns,
 )
 
@@ -101,7 +102,7 @@ def _expected(step: Step) -> Expected:
             return _of_script(script, step.stdin)
         case Await(script=Script() as script):
             return _of_script(script, "")
-        case Write() | Exec() | Await():
+        case Write() | Relay() | Exec() | Await():
             return Journalled()
 
 
@@ -112,6 +113,8 @@ def _of_script(script: Script, stdin: str) -> Expected:  # noqa: PLR0911  (a cas
         match name:
             case "unit-start.sh" | "vip-start.sh":
                 return UnitRuns(variables["unit"])
+            case "unit-gone.sh":
+                return UnitGone(variables["unit"])
             case "kubelet-enable.sh":
                 return UnitRuns(_UNITS[name], active=False)
             case "endpoint-start.sh":

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from bundler.core.archive.platforms import choose
@@ -15,34 +15,12 @@ from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.dns import has_dns
 from bundler.installer.plan.endpoint import API_PORT, BALANCER, ENDPOINT, balanced
 from bundler.installer.plan.kubeadm import allows_cgroup_v1, overlapping
+from bundler.installer.plan.limits import MIB, HostLimits
 from bundler.installer.plan.packages import carries_containerd
 from bundler.installer.plan.steps import Deliver, Plan
 from bundler.installer.plan.suites import TOOLS, own_suite, suite_of
 from bundler.installer.plan.vip import KEEPALIVED, vip_device, vip_program
 from bundler.installer.site.model import Host, LocalEndpoint, VirtualEndpoint
-
-GIB: Final = 1 << 30
-MIB: Final = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class HostLimits:
-    """What a host needs at least. Bytes and seconds.
-
-    control_plane_memory: as kubeadm asks for it. unpacked: how many times the bytes of container layers take
-    on a disk once they are unpacked, on top of what is delivered. clock: how far two hosts' clocks may be
-    apart.
-    """
-
-    control_plane_memory: int = 1700 * MIB
-    worker_memory: int = 700 * MIB
-    control_plane_cpus: int = 2
-    spare_disk: int = 1 * GIB
-    unpacked: float = 2.5
-    clock: float = 30.0
-
-
-DEFAULT_LIMITS: Final = HostLimits()
 
 _COMMANDS: Final = ("systemctl", "tar", "sha256sum")
 _NODE_PORTS: Final = {10250: "the kubelet"}
@@ -58,8 +36,46 @@ _PROGRAMS: Final = ("kubeadm", "kubelet", "kubectl", "registry")
 Check = Callable[[Context, Host, HostFacts, HostLimits], Iterator[Problem]]
 
 
-def check(context: Context, plan: Plan, limits: HostLimits) -> None:
-    """Look at every host. Raises Problems (PREFLIGHT) when one is unfit."""
+REQUIRED: Final[Mapping[str, str]] = MappingProxyType(  # what each rule looks at
+    {
+        "no-root": "commands run as root",
+        "foreign-cluster": "the host belongs to no other cluster",
+        "missing-command": "systemd, tar and the package manager are there",
+        "architecture": "the architecture is the bundle's and the control plane's",
+        "suite": "the bundle has packages for the host's system",
+        "memory": "memory of the machine",
+        "cpus": "CPUs of a control plane",
+        "port": "ports that Kubernetes and the registry listen on are free",
+        "cgroup-v1": "cgroup v2, where this Kubernetes asks for it",
+        "bundle": "programs, containerd and CoreDNS are in the bundle",
+        "kube-version": "the bundle was made for its Kubernetes",
+        "vip-network": "the virtual address lies in a control plane's network",
+        "vip-program": "keepalived is there for a virtual address",
+        "balancer": "a worker beside several control planes has a balancer",
+        "hostname": "names are host names (RFC 1123) and differ",
+        "conntrack": "kube-proxy can set the connection tracking's size",
+        "clock": "clocks agree with the control plane's",
+        "subnet": "no host lies in the pods' or services' subnets",
+        "disk": "what is delivered and unpacked fits on the disks",
+    }
+)
+
+
+# Where nothing can come of an install, no flag passes over it.
+STRICT: Final = frozenset(
+    {"no-root", "foreign-cluster", "missing-command", "architecture", "suite", "bundle", "hostname"}
+)
+
+
+def check(context: Context, plan: Plan, limits: HostLimits, ignored: frozenset[str] = frozenset()) -> None:
+    """Look at every host. Raises Problems (PREFLIGHT) when one is unfit in what is not ignored."""
+    found = tuple(problem for problem in problems(context, plan, limits) if problem.rule not in ignored)
+    if found:
+        raise Problems(found, code=ExitCode.PREFLIGHT)
+
+
+def problems(context: Context, plan: Plan, limits: HostLimits) -> tuple[Problem, ...]:
+    """Everything that is unfit; the rules are those of `REQUIRED`."""
     found = [
         problem
         for host, facts in context.hosts()
@@ -73,8 +89,7 @@ def check(context: Context, plan: Plan, limits: HostLimits) -> None:
     found += _clocks(context, limits)
     found += _subnets(context)
     found += _disks(context, plan, limits)
-    if found:
-        raise Problems(tuple(found), code=ExitCode.PREFLIGHT)
+    return tuple(found)
 
 
 def check_names(context: Context) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bundler.core.errors import Problem
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.installer.plan.kubeadm_convert import Source
-from bundler.installer.plan.versions import KubernetesVersion
 
 # Flags by program: name -> (the first minor without it, what to do now).
 _Flags = Mapping[str, tuple[int, str]]

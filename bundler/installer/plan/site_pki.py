@@ -30,7 +30,7 @@ STORE: Final = "/var/lib/bundler/secrets.json"
 READ_SCRIPT: Final = f"if [ -f {STORE} ]; then cat {STORE}; fi"
 
 CA_LIFETIME: Final = timedelta(days=3650)
-SERVER_LIFETIME: Final = timedelta(days=825)  # what common clients still accept of a server's certificate
+SERVER_LIFETIME: Final = timedelta(days=365)  # as kubeadm's
 _SLACK: Final = timedelta(hours=1)  # hosts' clocks may be a little behind ours
 
 

@@ -1,7 +1,7 @@
 """The steps a plan is made of: frozen data with an id and a reason, nothing that acts.
 
 A step runs on one host once all steps named in `after` have succeeded. The executor (`execute`) knows these
-four kinds and no more; `plan` prints them and `execute` walks the very same objects.
+five kinds and no more; `plan` prints them and `execute` walks the very same objects.
 """
 
 from dataclasses import dataclass, field
@@ -75,6 +75,18 @@ class Write(_Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relay(_Step):
+    """Stream a file from another host of the site to this one; it appears in place only when it is the same.
+
+    Its digest stands beside it, in `path`.sha256.
+    """
+
+    source: str  # address
+    source_path: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exec(_Step):
     """Run a POSIX shell script as root.
 
@@ -104,7 +116,7 @@ class Await(_Step):
     diagnose: str = ""
 
 
-Step = Deliver | Write | Exec | Await
+Step = Deliver | Write | Relay | Exec | Await
 
 
 @dataclass(frozen=True, slots=True)

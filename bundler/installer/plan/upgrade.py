@@ -12,11 +12,12 @@ from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.kubeadm import ignored_checks, init_config
 from bundler.installer.plan.leave import DRAIN_LIMIT
-from bundler.installer.plan.steps import Await, Exec, Phase, Step, Write
+from bundler.installer.plan.steps import Await, Exec, Phase, Relay, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
 
 _CONFIG: Final = f"{paths.STATE}/upgrade.yml"
+_SNAPSHOT: Final = ("etcd.db", "etcd.keys")  # what etcd holds, and its keys to compare with later
 _STEADY: Final = 12  # seconds; a new kubelet starts its static pods anew within them
 _READY: Final = 300.0  # seconds from the kubelet's start to a Ready node
 # CreateJob: no node takes its Job while control planes refuse pods and workers are drained.
@@ -24,20 +25,69 @@ _READY: Final = 300.0  # seconds from the kubelet's start to a Ready node
 _CHECKS: Final = ("CreateJob", "CoreDNSMigration", "CoreDNSUnsupportedPlugins")
 
 
-def snapshot(context: Context) -> tuple[Step, ...]:
-    """What etcd holds, before anything of it changes."""
-    host = context.primary.address
-    return (
-        Exec(
-            id=ident(Phase.CONTROL_PLANE, host, "upgrade-snapshot"),
-            host=host,
-            phase=Phase.CONTROL_PLANE,
-            reason="the way back from an upgrade is a snapshot",
-            always_run=True,
-            timeout=900.0,
-            script=templates.script("etcd.sh", "etcd-snapshot.sh", reason="upgrade"),
+def keep_id(host: str) -> str:
+    """The step behind which anything of this host may change."""
+    return ident(Phase.PREFLIGHT, host, "keep")
+
+
+def keep(host: str, version: str) -> Step:
+    """Programs, manifests and settings that this host runs with, for a way back."""
+    return Exec(
+        id=keep_id(host),
+        host=host,
+        phase=Phase.PREFLIGHT,
+        reason=f"the way back is what {version} runs with",
+        always_run=True,
+        script=templates.script("keep.sh", keep=kept(version)),
+    )
+
+
+def kept(version: str) -> str:
+    """Where what a version ran with lies on a host."""
+    return f"{paths.KEPT}/{version}"
+
+
+def snapshot(context: Context, version: str) -> tuple[Step, ...]:
+    """What etcd holds, before anything of it changes, on every control plane; version: that runs now."""
+    primary = context.primary.address
+    taken = Exec(
+        id=_snapshot_id(primary),
+        host=primary,
+        phase=Phase.CONTROL_PLANE,
+        reason="the way back from an upgrade is a snapshot",
+        after=(keep_id(primary),),
+        always_run=True,
+        timeout=900.0,
+        script=templates.script(
+            "etcd.sh", "etcd-keys.sh", "etcd-snapshot.sh", reason="upgrade", keep=kept(version)
         ),
     )
+    copies = (
+        Relay(
+            id=_snapshot_id(host.address, name),
+            host=host.address,
+            phase=Phase.CONTROL_PLANE,
+            reason="a snapshot that only one host has goes with that host",
+            after=(taken.id, keep_id(host.address)),
+            always_run=True,
+            source=primary,
+            source_path=f"{kept(version)}/{name}",
+            path=f"{kept(version)}/{name}",
+        )
+        for host in context.further
+        for name in _SNAPSHOT
+    )
+    return (taken, *copies)
+
+
+def snapshot_ids(context: Context) -> tuple[str, ...]:
+    """The steps of `snapshot`."""
+    copies = (_snapshot_id(host.address, name) for host in context.further for name in _SNAPSHOT)
+    return (_snapshot_id(context.primary.address), *copies)
+
+
+def _snapshot_id(host: str, name: str = "") -> str:
+    return ident(Phase.CONTROL_PLANE, host, f"upgrade-snapshot{name and '-'}{name.rpartition('.')[2]}")
 
 
 def upgrade_control_plane(
@@ -92,10 +142,13 @@ def upgrade_control_plane(
     return (config, upgrade, settled)
 
 
-def upgrade_node(context: Context, host: Host, version: str, after: tuple[str, ...] = ()) -> tuple[Step, ...]:
+def upgrade_node(
+    context: Context, host: Host, version: str, after: tuple[str, ...] = (), *, delete: str = ""
+) -> tuple[Step, ...]:
     """Drain, let the kubelet run as another version, wait until the node is Ready, take the cordon off.
 
     Where it is the only node, nothing can move elsewhere: its pods stay while the kubelet restarts.
+    delete: pods that nothing recreates and somebody named.
     """
     name = node_name(context.of(host))
     row = _Row(context, host, after)
@@ -107,6 +160,7 @@ def upgrade_node(context: Context, host: Host, version: str, after: tuple[str, .
             "drain.sh",
             node=name,
             limit=str(DRAIN_LIMIT),
+            delete=delete,
         )
     row.own(
         f"the kubelet is to run as {version}",

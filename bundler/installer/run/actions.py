@@ -1,4 +1,4 @@
-"""Doing one step on one host: how each of the four kinds becomes a command, and what its failure means.
+"""Doing one step on one host: how each of the five kinds becomes a command, and what its failure means.
 
 A step's script runs in a subshell behind the ledger's functions; its success is noted in the host's journal
 by the same command, so that doing and noting take one round trip.
@@ -7,18 +7,19 @@ by the same command, so that doing and noting take one round trip.
 import re
 import shlex
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal
-from bundler.installer.plan.steps import Await, Deliver, Exec, Step, Write
+from bundler.installer.plan.steps import Await, Deliver, Exec, Relay, Step, Write
 from bundler.installer.run.deliver import MemberSource, deliver
 from bundler.installer.run.hostlock import TAKEN_OVER, taken_over
 from bundler.installer.run.journal import record
+from bundler.installer.run.relay import relay
 from bundler.installer.run.timeouts import Timeouts
-from bundler.installer.scripts.render import load
+from bundler.installer.scripts.render import function, load, script
 from bundler.installer.transport.protocol import Outcome, Transport
 
 _TAIL: Final = 20  # lines of output in an error
@@ -67,12 +68,16 @@ class Captures:
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What doing a step needs beside the step. prelude: shell functions, the ledger's and `guard`."""
+    """What doing a step needs beside the step.
+
+    prelude: shell functions, the ledger's and `guard`. peers: every host, for what goes from one to another.
+    """
 
     source: MemberSource
     prelude: str
     captures: Captures
     timeouts: Timeouts = field(default_factory=Timeouts)
+    peers: Mapping[str, Transport] = field(default_factory=dict)
 
 
 def perform(
@@ -96,12 +101,15 @@ def perform(
             outcome = transport.run(
                 write_script(step, context.prelude), stdin=[content], timeout=_WRITE_TIMEOUT
             )
+        case Relay():
+            script = relay_script(step, context.prelude)
+            outcome = relay(step, context.peers[step.source], transport, script, on_bytes)
         case Exec():
             stdin = [step.stdin.encode()] if step.stdin else []
             timeout = context.timeouts.of(step, step.timeout)
-            script = exec_script(step, context.prelude, timeout)
+            text = exec_script(step, context.prelude, timeout)
             try:
-                outcome = transport.run(script, stdin=stdin, timeout=timeout, on_output=say)
+                outcome = transport.run(text, stdin=stdin, timeout=timeout, on_output=say)
             except BundlerError as error:
                 raise _full_disk(step, transport, error) or error from None
         case Await():
@@ -128,9 +136,9 @@ def _wait(
     step: Await, transport: Transport, context: StepContext, on_output: Callable[[str], None] | None
 ) -> Outcome:
     deadline = context.timeouts.of(step, step.deadline)
-    script = await_script(step, context.prelude, deadline)
+    text = await_script(step, context.prelude, deadline)
     try:
-        return transport.run(script, timeout=deadline + _ATTEMPT, on_output=on_output)
+        return transport.run(text, timeout=deadline + _ATTEMPT, on_output=on_output)
     except BundlerError as error:
         if error.code is not ExitCode.STEP:
             raise
@@ -148,87 +156,50 @@ def guard(step: Step, patience: float = 0.0) -> str:
 
 def exec_script(step: Exec, prelude: str, timeout: float) -> str:
     """The step's script in a subshell, then its note in the journal."""
-    return f"""{prelude}{load("full-disk.sh")}
-{guard(step, timeout)}
-step() {{
-:
-{step.script}
-}}
-(step) 8>&-
-status=$?
-[ "$status" = 0 ] || {{ ! full_disk || exit {_FULL}; exit "$status"; }}
-{record(step)}
-"""
+    opening = _opening(step, prelude, timeout)
+    return f"{opening}{function('step', step.script)}{script('step/exec.sh', bundler_full=str(_FULL))}"
 
 
 def write_script(step: Write, prelude: str) -> str:
-    """Writes standard input to a file beside its place, then renames it; one that is right is left alone."""
-    mask = "077" if step.secret else "022"
-    return f"""{prelude}{load("full-disk.sh")}
-{guard(step)}
-umask 022
-failed() {{ ! full_disk || exit {_FULL}; exit 1; }}
-path={shlex.quote(step.path)}
-new=$path.bundler-new
-case $path in {journal.STATE}/*) ;; *) ledger_dir "${{path%/*}}" ;; esac
-mkdir -p "${{path%/*}}" || failed
-trap 'rm -f "$new"' EXIT
-(umask {mask} && cat >"$new") && chmod {step.mode:04o} "$new" || failed
-if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s "$new" "$path"; then
-    chmod {step.mode:04o} "$path" || exit 1
-else
-    case $path in {journal.STATE}/*) ;; *) ledger_file "$path" || failed ;; esac
-    {_keep_copy(step)}
-    mv -fT "$new" "$path" || failed
-fi
-{record(step)}
-"""
+    """Writes standard input to a file beside its place, then renames it; one that is right is left alone.
 
-
-def _keep_copy(step: Write) -> str:
-    """What somebody may have made of a file of ours is kept, the last one of each; secrets are not copied."""
-    if step.secret:
-        return ":"
-    folder = f"{journal.STATE}/replaced"
-    return (
-        f'[ ! -f "$path" ] || {{ mkdir -p -m 0700 {folder} && '
-        f'cp -p "$path" "{folder}/$(printf %s "$path" | tr / _)"; }} || failed'
+    What somebody may have made of a file of ours is kept; secrets are not copied.
+    """
+    body = script(
+        "step/write.sh",
+        path=step.path,
+        mode=f"{step.mode:04o}",
+        mask="077" if step.secret else "022",
+        keep="" if step.secret else "yes",
+        state=journal.STATE,
+        bundler_full=str(_FULL),
     )
+    return f"{_opening(step, prelude)}{body}"
+
+
+def relay_script(step: Relay, prelude: str) -> str:
+    """Writes standard input beside its place; it gets there when its digest is `wanted`."""
+    return f"{_opening(step, prelude)}{script('step/relay.sh', path=step.path, bundler_full=str(_FULL))}"
 
 
 def await_script(step: Await, prelude: str, deadline: float) -> str:
-    """Tries on the host itself: waiting takes no round trips. In the end it tells the last output."""
-    return f"""{prelude}{load("full-disk.sh")}
-{guard(step)}
-attempt() {{
-:
-{step.script}
-}}
-diagnose() {{
-:
-{step.diagnose}
-}}
-end=$(($(date +%s) + {max(int(deadline), 1)}))
-tell=$(($(date +%s) + {_TELL_EVERY}))
-while :; do
-    said=$( (attempt) 2>&1 </dev/null 8>&-)
-    [ "$?" != 0 ] || break
-    now=$(date +%s)
-    if [ "$now" -ge "$tell" ]; then
-        printf '%s\\n' "$said" | tail -n 1
-        tell=$((now + {_TELL_EVERY}))
-    fi
-    if [ "$now" -ge "$end" ]; then
-        printf '%s\\n' "$said" >&2
-        (diagnose) >&2 2>&1 </dev/null 8>&-
-        ! full_disk || exit {_FULL}
-        exit {_NOT_READY}
-    fi
-    sleep {step.interval:g}
-done
-[ -z "${{bundler_lost:-}}" ] || exit 0 # hosts were left out: the next run waits for them
-{record(step)}
-"""
+    """Tries on the host itself: waiting takes no round trips. In the end it shows the last output."""
+    body = script(
+        "step/await.sh",
+        bundler_limit=str(max(int(deadline), 1)),
+        bundler_every=str(_TELL_EVERY),
+        bundler_pause=f"{step.interval:g}",
+        bundler_late=str(_NOT_READY),
+        bundler_full=str(_FULL),
+    )
+    tries = function("attempt", step.script) + function("diagnose", step.diagnose)
+    return f"{_opening(step, prelude)}{tries}{body}"
+
+
+def _opening(step: Step, prelude: str, patience: float = 0.0) -> str:
+    """What stands in front of every step: functions, the run's lock, and how its success is noted."""
+    noted = function("noted", record(step))
+    return f"{prelude}{load('full-disk.sh')}\n{guard(step, patience)}\n{noted}"
 
 
 def failure(step: Step, outcome: Outcome) -> BundlerError:

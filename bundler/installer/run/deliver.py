@@ -22,6 +22,7 @@ from bundler.installer.facts.numbers import whole
 from bundler.installer.plan.steps import RUNTIME_MEMBER, Deliver, Delivery
 from bundler.installer.run.journal import record
 from bundler.installer.run.site_base import SiteBase
+from bundler.installer.scripts.render import function, script
 from bundler.installer.transport.protocol import Outcome, Transport
 
 _BATCH: Final = 64 << 20  # bytes after which the checking of what has arrived starts
@@ -31,15 +32,6 @@ _PROBE_TIMEOUT = 600.0
 _SLOWEST: Final = 1 << 20  # bytes a second: a slower line counts as stuck
 _MOST_KIB: Final = 1 << 50  # an exbibyte
 _WRONG: Final = 65  # exit status for a digest that is not right (EX_DATAERR)
-# A copy whose connection was cut may still hang in its read and write into our files later: it is ended.
-# Whoever holds the lock is alive, so the number in it is no stranger's; its children hold it too.
-_ALONE: Final = """exec 9>>"$box.lock"
-flock -n 9 || {
-    read -r old <"$box.lock" && kill -s KILL -- "-$old"
-    flock -w 10 9 || { echo "another run is copying to this host" >&2; exit 1; }
-}
-echo $$ >"$box.lock"
-"""
 
 
 class MemberSource(Protocol):
@@ -147,71 +139,23 @@ def deliver(
 
 def probe_script(step: Deliver, wanted: Sequence[Item]) -> str:
     """Asks what is there. Output: `mount N FREE-KIBIBYTES FILE-SYSTEM`, and `placed N` or `staged N`."""
-    return f"""{_functions(step)}
-while read -r n size hex mode path <&3; do
-    stage
-    [ "$near" = "$last" ] || {{
-        last=$near
-        room=$(df -Pk "$near" | {{ read -r _; read -r _ _ _ free _ mount; echo "$free $mount"; }})
-    }}
-    echo "mount $n $room"
-    if same "$path"; then echo "placed $n"; elif same "$staged"; then echo "staged $n"; fi
-done {_here(wanted)}
-"""
+    return script("step/deliver.sh", "step/deliver-probe.sh", items=_lines(wanted), **_names(step))
 
 
 def receive_script(step: Deliver, wanted: Sequence[Item], found: Probe, prelude: str) -> str:
     """Receives the missing files, checks them, and puts all into place; then notes the step."""
-    missing = [item for item in wanted if item.number not in found.placed | found.staged]
-    unplaced = [item for item in wanted if item.number not in found.placed]
-    placed = [item for item in wanted if item.number in found.placed]
-    return f"""{prelude}
-guard {shlex.quote(step.id)} 0
-{_functions(step)}
-mkdir -p -m 0700 {journal.STATE} && mkdir -p "$box" || exit 1
-{_ALONE}
-rm -f "$box/list" "$box/checking"
-job= batch=0
-check() {{ # the list is long enough: check it while the next files come in
-    [ -f "$box/list" ] || return 0
-    finish
-    mv "$box/list" "$box/checking" || exit 1
-    right "$box/checking" >"$box/said" 2>&1 &
-    job=$! batch=0
-}}
-finish() {{
-    [ -n "$job" ] || return 0
-    wait "$job" && job= && return 0
-    cat "$box/said" >&2
-    # What waits in our state stays: the next run tells the whole ones from the others by their digests.
-    while read -r _ file; do case $file in "*$box"/*) ;; *) rm -f "${{file#?}}" ;; esac; done <"$box/checking"
-    exit {_WRONG}
-}}
-folder() {{
-    [ -d "${{path%/*}}" ] || {{ ledger_dir "${{path%/*}}" && mkdir -p "${{path%/*}}"; }} || exit 1
-}}
-while read -r n size hex mode path <&3; do
-    stage
-    case $staged in "$box"/*) ;; *) folder ;; esac
-    head -c "$size" >"$staged" || exit 1
-    echo "$hex *$staged" >>"$box/list"
-    batch=$((batch + size))
-    [ "$batch" -lt {_BATCH} ] || check
-done {_here(missing)}
-check
-finish
-while read -r n size hex mode path <&3; do
-    stage
-    case $path in {journal.STATE}/*) ;; *) ledger_file "$path" || exit 1 ;; esac
-    folder
-    chmod "$mode" "$staged" && echo "$hex $path" >>{journal.CONTENTS} && mv -fT "$staged" "$path" || exit 1
-done {_here(unplaced)}
-while read -r n size hex mode path <&3; do
-    chmod "$mode" "$path" && echo "$hex $path" >>{journal.CONTENTS} || exit 1
-done {_here(placed)}
-rm -rf "$box" "$box.lock"
-{record(step)}
-"""
+    body = script(
+        "step/deliver.sh",
+        "step/deliver-receive.sh",
+        missing=_lines(item for item in wanted if item.number not in found.placed | found.staged),
+        unplaced=_lines(item for item in wanted if item.number not in found.placed),
+        placed=_lines(item for item in wanted if item.number in found.placed),
+        contents=journal.CONTENTS,
+        batch_size=str(_BATCH),
+        wrong=str(_WRONG),
+        **_names(step),
+    )
+    return f"{prelude}\nguard {shlex.quote(step.id)} 0\n{function('noted', record(step))}{body}"
 
 
 def parse_probe(text: str, address: str, count: int) -> Probe:
@@ -271,37 +215,15 @@ def _stream(
             progress(len(chunk))
 
 
-def _functions(step: Deliver) -> str:
-    """`stage` sets where an item waits: in our state, or beside its place if that is another file system."""
+def _names(step: Deliver) -> Mapping[str, str]:
+    """The variables that both scripts need."""
     key = hashlib.sha256(step.id.encode()).hexdigest()[:16]
-    return f"""umask 022
-box={journal.STATE}/incoming/{key} seen= near= last=
-home=$(stat -c %d {journal.STATE} 2>/dev/null || stat -c %d /var/lib)
-stage() {{
-    if [ "${{path%/*}}" != "$seen" ]; then
-        seen=${{path%/*}} near=${{path%/*}}
-        while [ ! -d "$near" ]; do near=${{near%/*}} near=${{near:-/}}; done
-        staging=$box/
-        [ "$(stat -c %d "$near")" = "$home" ] || staging=$seen/.bundler-{key}-
-    fi
-    staged=$staging$n
-}}
-same() {{
-    [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c %s "$1")" = "$size" ] &&
-        case $(sum <"$1") in "$hex "*) ;; *) false ;; esac
-}}
-# OpenSSL is several times as fast as most sha256sums, but slower to start; where it isn't, sha256sum does it.
-sum() {{ [ "$size" -ge {_LARGE} ] && openssl dgst -sha256 -r 2>/dev/null || sha256sum; }}
-right() {{ # whether all files of a list are; tells the others
-    sed 's/^[^*]*[*]//' "$1" | tr '\\n' '\\000' | xargs -0 openssl dgst -sha256 -r 2>/dev/null |
-        cmp -s - "$1" || sha256sum -c --quiet "$1"
-}}"""
+    return {"key": key, "state": journal.STATE, "large": str(_LARGE)}
 
 
-def _here(listed: Iterable[Item]) -> str:
-    """A here-document on descriptor 3 with an item a line; standard input stays the data's."""
-    lines = (
-        f"{item.number} {item.size} {item.digest.hex} {item.delivery.mode:04o} {item.delivery.path}\n"
+def _lines(listed: Iterable[Item]) -> str:
+    """An item a line: NUMBER SIZE SHA256 MODE PATH."""
+    return "\n".join(
+        f"{item.number} {item.size} {item.digest.hex} {item.delivery.mode:04o} {item.delivery.path}"
         for item in listed
     )
-    return f"3<<'ITEMS'\n{''.join(lines)}ITEMS\n"

@@ -4,8 +4,6 @@ Each host keeps a list of the files that it got out of bundles, with their diges
 file that has changed since is not taken: it is hashed on the host before, and here while it comes.
 """
 
-import queue
-import threading
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -18,11 +16,11 @@ from bundler.core.digest import Digest, verified
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.journal import CONTENTS
 from bundler.installer.plan.steps import RUNTIME_MEMBER, Deliver, Plan
+from bundler.installer.run.fetch import fetched
 from bundler.installer.transport.protocol import Transport
 
 _ABSENT: Final = 66  # exit status where no such file is left (EX_NOINPUT)
 _SLOWEST: Final = 1 << 20  # bytes a second: a slower line counts as stuck
-_AHEAD: Final = 64  # chunks that wait for who reads them
 _TIMEOUT: Final = 120.0
 
 _LIST: Final = f"""
@@ -67,34 +65,14 @@ class SiteBase:
         return f"{self.transport.address}: {content.digest}"
 
     def _fetched(self, content: MemberContent) -> Iterator[bytes]:
-        """What the host sends, a few chunks ahead; the rest is passed over when nobody reads on."""
-        arrived: queue.Queue[bytes | BundlerError | None] = queue.Queue(_AHEAD)
-        given_up = threading.Event()
-
-        def take(chunk: bytes) -> None:
-            if not given_up.is_set():
-                arrived.put(chunk)
-
-        def fetch() -> None:
-            try:
-                took = _TIMEOUT + 2 * content.size / _SLOWEST
-                outcome = self.transport.run(_script(content.digest), timeout=took, on_bytes=take)
-                end = None if outcome.status == 0 else self._absent(content, outcome.stderr)
-            except BundlerError as error:
-                end = error
-            if not given_up.is_set():
-                arrived.put(end)
-
-        threading.Thread(target=fetch, daemon=True).start()
-        try:
-            while isinstance(piece := arrived.get(), bytes):
-                yield piece
-            if piece is not None:
-                raise piece
-        finally:
-            given_up.set()
-            while not arrived.empty():  # whoever waits to put something may go on
-                arrived.get_nowait()
+        """What the host sends."""
+        took = _TIMEOUT + 2 * content.size / _SLOWEST
+        return fetched(
+            self.transport,
+            _script(content.digest),
+            timeout=took,
+            failed=lambda said: self._absent(content, said),
+        )
 
     def _absent(self, content: MemberContent, said: str) -> BundlerError:
         needed = self.needed

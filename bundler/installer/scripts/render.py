@@ -51,6 +51,11 @@ def script(*names: str, **variables: str) -> Script:
     return text
 
 
+def function(name: str, body: str) -> str:
+    """A shell function with this body, which may be empty."""
+    return f"{name}() {{\n:\n{body}\n}}\n"
+
+
 @cache
 def revisions() -> Mapping[str, int]:
     """The revision of every script: raised when its effect changes, so that hosts get it again.

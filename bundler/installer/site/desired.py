@@ -96,9 +96,9 @@ class Desired:
     """The whole site. fixed: settings that a cluster has for life. settings: by component.
 
     windows: groups of workers with how many may be down at once. names: that the API's certificate carries.
-    rolls_out: whether settings, versions, lists and endpoint of a running cluster can be changed by this
-    installer; where not, a change of them is refused. prechecked: clocks and names of hosts are looked at by
-    the preflight checks.
+    listed_apart: whether hosts' lists of control planes and their way to the API are looked at apart; where
+    not, pieces of the hosts hold them. prechecked: clocks and names of hosts are looked at by the preflight
+    checks.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Desired:
     windows: Mapping[str, int] = field(default_factory=dict)
     time_server: str = ""
     fail_cgroup_v1: bool = True
-    rolls_out: bool = True
+    listed_apart: bool = True
     prechecked: bool = False
 
     def host(self, address: str) -> DesiredHost | None:

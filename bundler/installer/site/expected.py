@@ -72,6 +72,22 @@ class NodesReady:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class UnitGone:
+    """No such unit."""
+
+    unit: str
+
+
 Expected = (
-    FileIs | FilesAre | UnitRuns | SysctlsAre | PackagesAre | ImagesAre | BlobsAre | Journalled | NodesReady
+    FileIs
+    | FilesAre
+    | UnitRuns
+    | UnitGone
+    | SysctlsAre
+    | PackagesAre
+    | ImagesAre
+    | BlobsAre
+    | Journalled
+    | NodesReady
 )

@@ -115,6 +115,14 @@ class ExternalEndpoint:
     address: str
 
 
+@dataclass(frozen=True, slots=True)
+class TimedSnapshots:
+    """Every control plane keeps its own. every: as systemd reads it; keep: how many."""
+
+    every: str
+    keep: int
+
+
 Endpoint = LocalEndpoint | VirtualEndpoint | ExternalEndpoint
 
 
@@ -139,7 +147,8 @@ class Site:
 
     hosts: control planes first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
     documents by kind, untouched; documents: the same with their places in the file. dns: name servers that
-    the cluster's DNS asks for names outside of it; ntp: time servers of all hosts. launch: the apps to start,
+    the cluster's DNS asks for names outside of it; ntp: time servers of all hosts. snapshots: those
+    that are taken by the clock. launch: the apps to start,
     in order, instead of the bundle's LAUNCH; None where the file does not say. app_envs: an app's own
     variables. places: where the file speaks of apps: `launch/NAME`, `env/NAME`. notices: what the user should
     be told.
@@ -154,6 +163,7 @@ class Site:
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False)
     dns: tuple[str, ...] = ()
     ntp: tuple[str, ...] = ()
+    snapshots: TimedSnapshots | None = None
     launch: tuple[str, ...] | None = None
     app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     places: Mapping[str, Location] = field(default_factory=dict)

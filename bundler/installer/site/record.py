@@ -63,8 +63,9 @@ class Product:
 class Record:
     """What was last wanted. products: the first owns Kubernetes. kept: drift that a person keeps.
 
-    stored: digests of the configuration that the cluster keeps, as we left it. operation: the kind of the run
-    that is not settled yet, "" after it is.
+    stored: digests of the configuration that the cluster keeps, as we left it. settings: what every part is
+    to run with; rolled: what every part was last seen to run with. operation: the kind of the run that is not
+    settled yet, "" after it is.
     """
 
     site_id: str
@@ -85,6 +86,7 @@ class Record:
     removed: tuple[Removed, ...] = ()
     endpoint: str = ""
     previous: Mapping[str, str] = field(default_factory=dict)
+    rolled: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def age(self) -> tuple[int, int]:

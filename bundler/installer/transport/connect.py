@@ -57,18 +57,12 @@ def connect_all(site: Site, access: Access, *, parallel: int) -> Connected:
 
 def reach_all(site: Site, access: Access, *, parallel: int) -> Connected:
     """A transport for every host that can be reached, in the site's order; why the others can't."""
-    here = own_addresses()
-    passwords = {host.address: password_of(host, access) for host in site.hosts}
-    open_ssh = _ssh_opener(access) if any(host.address not in here for host in site.hosts) else None
+    open_host = dialler(site, access)
     opened: dict[str, Transport] = {}
 
     def opener(host: Host) -> Callable[[], None]:
         def connect() -> None:
-            local = host.address in here and may_be_root()
-            if local:
-                opened[host.address] = LocalTransport(host.address)
-            else:
-                opened[host.address] = (open_ssh or _ssh_opener(access))(host, passwords[host.address])
+            opened[host.address] = open_host(host)
 
         return connect
 
@@ -85,6 +79,25 @@ def reach_all(site: Site, access: Access, *, parallel: int) -> Connected:
         raise
     order = (host.address for host in site.hosts if host.address not in lost)
     return Connected({address: opened[address] for address in order}, lost)
+
+
+def dialler(site: Site, access: Access) -> Callable[[Host], Transport]:
+    """What opens a transport to one of these hosts, or to another one.
+
+    Raises BundlerError (NOT_FOUND) for a password that is not where the Clusterfile says.
+    """
+    here = own_addresses()
+    passwords = {host.address: password_of(host, access) for host in site.hosts}
+    open_ssh = _ssh_opener(access) if any(host.address not in here for host in site.hosts) else None
+
+    def dial(host: Host) -> Transport:
+        if host.address in here and may_be_root():
+            return LocalTransport(host.address)
+        known = host.address in passwords  # a host that only the record names is not of the Clusterfile
+        password = passwords[host.address] if known else password_of(host, access)
+        return (open_ssh or _ssh_opener(access))(host, password)
+
+    return dial
 
 
 def check_lost(site: Site, lost: Mapping[str, BundlerError], most: int) -> None:

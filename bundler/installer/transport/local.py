@@ -60,11 +60,15 @@ def environment() -> dict[str, str]:
 
 
 class LocalTransport(remote.Runner):
-    """Runs scripts on this machine as root; implements `Transport`."""
+    """Runs scripts on this machine as root; implements `Transport`.
 
-    def __init__(self, address: str) -> None:
+    as_caller: as whoever calls, with the caller's own environment, for what is no business of root's.
+    """
+
+    def __init__(self, address: str, *, as_caller: bool = False) -> None:
         super().__init__(address)
-        self._prefix = () if os.geteuid() == 0 else _SUDO
+        self._prefix = () if as_caller or os.geteuid() == 0 else _SUDO
+        self._environment = dict(os.environ) if as_caller else environment()
 
     def _start(self, command: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -72,7 +76,7 @@ class LocalTransport(remote.Runner):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(),
+            env=self._environment,
             cwd="/",
             start_new_session=True,  # Ctrl-C on the terminal is ours to handle
         )
@@ -104,7 +108,7 @@ class LocalTransport(remote.Runner):
         if running.group is None:
             return
         command = [*self._prefix, "/bin/sh", "-c", remote.kill_script(running.group)]
-        subprocess.run(command, check=False, capture_output=True, timeout=20, env=environment())
+        subprocess.run(command, check=False, capture_output=True, timeout=20, env=self._environment)
 
 
 def _feed(pipe: IO[bytes] | None, script: bytes, stdin: Iterable[bytes]) -> None:

@@ -49,6 +49,9 @@ class Machine:
     last_lines: str = ""
     addresses: frozenset[str] = frozenset()
     pulls: bool = True
+    renewed: float = 0.0
+    renewing: bool = False
+    generations: dict[str, str] = field(default_factory=dict)
 
     def trace(self, **changes: bool) -> None:
         """Leave or lose traces."""
@@ -91,6 +94,9 @@ class Machine:
             holder=self.holder,
             last_lines=self.last_lines,
             pulls=self.pulls,
+            renewed=self.renewed,
+            renewing=self.renewing,
+            generations=dict(self.generations),
         )
 
     def wipe(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.facts.api import ApiObservation, Node, Pod, Release
+from bundler.installer.facts.api import ApiObservation, Budget, Node, Pod, Release
 from bundler.installer.facts.etcd import EtcdObservation, Member, majority
 from bundler.installer.facts.observed import HostObservation, Observed
 from bundler.installer.facts.seen import Absent, Doubt, Present, Seen, Unknown
@@ -28,6 +28,7 @@ class Site:
     releases: dict[str, Release] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
     pods: list[Pod] = field(default_factory=list)
+    budgets: list[Budget] = field(default_factory=list)
     record: Record | None = None
     name: str = ""
     now: float = 1000 * DAY
@@ -116,6 +117,7 @@ class Site:
             stored=dict(self.stored),
             releases=dict(self.releases),
             pods=tuple(self.pods),
+            budgets=tuple(self.budgets),
             record=Present(self.record) if self.record else Absent(),
         )
 

@@ -19,7 +19,7 @@ from bundler.installer.facts.observed import (
 )
 from bundler.installer.plan.cluster.concerns.nodes import NO_PODS
 from bundler.installer.plan.cluster.concerns.settings import STORES, stored_digest
-from bundler.installer.plan.cluster.probes import ListIs, NodeHas, PieceIs
+from bundler.installer.plan.cluster.probes import ListIs, NodeHas, PieceIs, RunsWith
 from bundler.installer.plan.cluster.steps import Step, Verb
 from bundler.installer.site import expected as e
 from bundler.installer.site.desired import Desired
@@ -54,6 +54,8 @@ def put(site: Site, _desired: Desired, step: Step) -> Micro:  # noqa: C901  (a c
             machine.units[unit] = UnitState(enabled=True, active=False)
             yield "enabled"
             machine.units[unit] = UnitState(enabled=True, active=True, started_with=reads)
+        case e.UnitGone(unit):
+            machine.units.pop(unit, None)
         case e.SysctlsAre(values):
             machine.sysctls.update(values)
         case e.PackagesAre(names):
@@ -291,6 +293,14 @@ def await_node(site: Site, _desired: Desired, step: Step) -> Micro:
     yield "ready"
 
 
+def keep(site: Site, _desired: Desired, step: Step) -> Micro:
+    machine, version = site.machines[step.host], step.inputs["version"]
+    if machine.components["kubelet"].version != version:
+        raise HarmError(f"what {version} ran with is kept on {step.host} when it no longer runs")
+    yield "copied"
+    machine.generations[version] = ""
+
+
 def snapshot(site: Site, _desired: Desired, _step: Step) -> Micro:
     site.snapshots += 1
     yield "saved"
@@ -324,15 +334,21 @@ def store_config(site: Site, desired: Desired, step: Step) -> Micro:
 
 def settings(site: Site, _desired: Desired, step: Step) -> Micro:
     machine = site.machines[step.host]
-    component = step.key.rsplit("/", 1)[1]
-    machine.components[component] = replace(machine.components[component], settings=dict(step.inputs))
+    assert isinstance(step.probe, RunsWith)
+    name = step.probe.component
+    machine.components[name] = replace(machine.components[name], settings=dict(step.inputs))
     yield "restarted"
+    machine.journal[step.key] = JournalEntry({"settings": step.probe.digest})
 
 
 def renew(site: Site, desired: Desired, step: Step) -> Micro:
     machine = site.machines[step.host]
+    machine.renewing = True
     yield "old ones saved"
     _certificates(site, machine, desired, control_plane=machine.traces.static_pods)
+    yield "new ones"
+    machine.renewed = max(machine.renewed, float(step.inputs["since"]))
+    machine.renewing = False
 
 
 def lists(site: Site, _desired: Desired, step: Step) -> Micro:
@@ -401,6 +417,7 @@ VERBS: dict[Verb, Act] = {
     Verb.LABELS: node_change,
     Verb.UNTAINT: node_change,
     Verb.UNCORDON: node_change,
+    Verb.KEEP: keep,
     Verb.SNAPSHOT: snapshot,
     Verb.UPGRADE_CONTROL_PLANE: upgrade_control_plane,
     Verb.UPGRADE_NODE: upgrade_node,

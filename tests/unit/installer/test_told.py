@@ -152,7 +152,9 @@ def test_report_tells_hosts_phases_and_what_is_left() -> None:
     assert (told["ok"], told["seconds"], told["left"], told["bytes"]) == (False, 7.0, 1, 3 << 20)
     assert told["phases"] == {"distribute": 1.5}
     assert [step["id"] for step in told["steps"]] == ["d", "e"]
-    assert told["failed"] == [{"id": "a", "host": "10.0.0.2", "error": "it broke"}]
+    assert [(each["id"], each["host"], each["error"]) for each in told["failed"]] == [
+        ("a", "10.0.0.2", "it broke")
+    ]
     assert told["hosts"] == [{"address": "10.0.0.2", "roles": ["control-plane", "worker"]}]
     text = report.as_text()
     for part in ("demo 1.0", "distribute", "node-1 Ready", "kubectl", "log: run.log"):

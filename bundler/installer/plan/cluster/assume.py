@@ -85,6 +85,8 @@ def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:  # noqa
             return replace(
                 host, units={**host.units, unit: UnitState(enabled=True, active=True, started_with=reads)}
             )
+        case e.UnitGone(unit):
+            return replace(host, units={name: state for name, state in host.units.items() if name != unit})
         case e.SysctlsAre(values):
             return replace(host, sysctls={**host.sysctls, **values})
         case e.PackagesAre(names):
@@ -152,7 +154,14 @@ def _clean(host: HostObservation) -> HostObservation:
 
 
 _Plain = (
-    p.Clean | p.MarkedForRemoval | p.RunsWith | p.ControlPlaneRuns | p.ListIs | p.CertificatesLast | p.ClockIs
+    p.Clean
+    | p.MarkedForRemoval
+    | p.RunsWith
+    | p.ControlPlaneRuns
+    | p.KeptIs
+    | p.ListIs
+    | p.CertificatesLast
+    | p.ClockIs
 )
 
 
@@ -167,12 +176,18 @@ def _on_host(probe: _Plain, observed: Observed) -> Observed:  # noqa: PLR0911  (
             return _runs_with(probe, observed)
         case p.ControlPlaneRuns(address, version):
             return _host(observed, address, lambda host: _upgraded(host, version))
+        case p.KeptIs(address, version):
+            return _host(observed, address, lambda host: _kept(host, version))
         case p.ListIs(address, name, entries):
             return _host(observed, address, lambda host: replace(host, lists={**host.lists, name: entries}))
         case p.ClockIs(address):
             return _host(observed, address, lambda host: replace(host, clock_offset=0.0))
-        case p.CertificatesLast(address, until, names):
-            return _host(observed, address, lambda host: _renewed(host, until + _YEAR, names))
+        case p.CertificatesLast(address):
+            return _host(observed, address, lambda host: _renewed(host, probe))
+
+
+def _kept(host: HostObservation, version: str) -> HostObservation:
+    return replace(host, generations={**host.generations, version: ""})
 
 
 def _upgraded(host: HostObservation, version: str) -> HostObservation:
@@ -183,19 +198,27 @@ def _upgraded(host: HostObservation, version: str) -> HostObservation:
     return replace(host, components=components)
 
 
-def _renewed(host: HostObservation, until: float, names: frozenset[str]) -> HostObservation:
+def _renewed(host: HostObservation, probe: p.CertificatesLast) -> HostObservation:
     certificates = tuple(
-        each if each.authority else replace(each, not_after=until, names=each.names | names)
+        replace(each, not_after=max(each.not_after, probe.until + _YEAR), names=each.names | probe.names)
+        if each.of_cluster
+        else each
         for each in host.certificates
     )
-    return replace(host, certificates=certificates)
+    renewed = max(host.renewed, probe.since)
+    return replace(host, certificates=certificates, renewed=renewed, renewing=False)
 
 
 def _runs_with(probe: p.RunsWith, observed: Observed) -> Observed:
     def change(host: HostObservation) -> HostObservation:
         old = host.components.get(probe.component, Component(""))
         new = replace(old, version=probe.version or old.version, settings={**old.settings, **probe.settings})
-        return replace(host, components={**host.components, probe.component: replace(new, healthy=True)})
+        journal = dict(host.journal)
+        if probe.digest:
+            key = f"settings/{probe.address}/{probe.component}"
+            journal[key] = JournalEntry({"settings": probe.digest})
+        components = {**host.components, probe.component: replace(new, healthy=True)}
+        return replace(host, components=components, journal=journal)
 
     observed = _host(observed, probe.address, change)
     api = value_of(observed.api)

@@ -13,6 +13,7 @@ from bundler.installer.plan.cluster.concerns.certificates import certificates
 from bundler.installer.plan.cluster.concerns.clocks import clocks
 from bundler.installer.plan.cluster.concerns.control_planes import control_planes
 from bundler.installer.plan.cluster.concerns.endpoint import endpoint
+from bundler.installer.plan.cluster.concerns.keeping import keeping
 from bundler.installer.plan.cluster.concerns.members import members
 from bundler.installer.plan.cluster.concerns.nodes import nodes
 from bundler.installer.plan.cluster.concerns.pieces import late_pieces, pieces
@@ -43,8 +44,8 @@ from bundler.installer.plan.cluster.view import Existence, View
 from bundler.installer.site.desired import Desired
 
 _CONCERNS: Final = (
-    removal, clocks, way_back, pieces, certificates, members, versions, settings, control_planes, nodes,
-    workers, endpoint, late_pieces, apps, status,
+    removal, clocks, way_back, keeping, pieces, certificates, members, versions, settings, control_planes,
+    nodes, workers, endpoint, late_pieces, apps, status,
 )  # fmt: skip
 BOUND: Final = 200  # stages that are foreseen at most
 
@@ -129,6 +130,8 @@ def _ask_concerns(view: View) -> Iterator[Proposal | Finding | Refusal]:
     only: tuple[object, ...] = _CONCERNS
     if view.operation.kind is Kind.DELETE or view.existence is Existence.REMOVING:
         only = (removal,)
+    elif view.operation.kind is Kind.RENEW:
+        only = (clocks, certificates)
     for concern in _CONCERNS:
         if concern in only:
             yield from concern(view)

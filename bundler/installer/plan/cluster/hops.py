@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.view import Existence, View
-from bundler.installer.plan.versions import KubernetesVersion
 from bundler.installer.site.record import HostState
 
 KUBELET_SKEW = 3  # minors that a kubelet may be behind the API server (since 1.28)
@@ -45,14 +45,21 @@ def version_at(view: View, address: str, component: str) -> str:
 
 
 def kubelets(view: View) -> Mapping[str, str]:
-    """The kubelet's version on every node that stays."""
+    """The kubelet's version on every node that stays; a node that its machine has lost joins anew."""
     return {
         address: version
         for address in view.addresses
         if view.node(address)
         and not view.leaving(address)
+        and not _lost(view, address)
         and (version := version_at(view, address, "kubelet"))
     }
+
+
+def _lost(view: View, address: str) -> bool:
+    """Whether the machine is another one, or an empty one, under an old node."""
+    host = view.observed.host(address)
+    return host is not None and not host.traces.kubelet_conf
 
 
 def upgrading(view: View) -> bool:

@@ -1,5 +1,6 @@
 """The record that a run commits before it acts, and how what was observed moves it on. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from bundler.installer.plan.cluster.hops import upgrading
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Left, PieceIs
+from bundler.installer.plan.cluster.rolled import rolled
 from bundler.installer.plan.cluster.rules.identity import is_replaced
 from bundler.installer.plan.cluster.steps import Cause
 from bundler.installer.plan.cluster.verdict import Unsatisfied
@@ -29,10 +31,10 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         generation=old.generation + (not again),
         serial=old.serial + 1,
         run=run,
-        operation=view.operation.kind.value,
+        operation=_operation(view, old),
     )
-    if view.operation.kind is Kind.DELETE:
-        return new
+    if view.operation.kind is Kind.DELETE or (view.operation.kind is Kind.RENEW and view.record):
+        return new  # of the site itself nothing else is wanted than before
     if view.existence is Existence.REMOVING:  # first it is finished, so it stays known
         return replace(new, operation=Kind.DELETE.value)
     hosts = (*(_wanted(view, host) for host in view.desired.hosts), *_unwanted(view))
@@ -41,15 +43,33 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         return new
     versions = view.desired.versions
     changed = bool(old.kubernetes) and old.kubernetes != versions.kubernetes
-    previous = {"kubernetes": old.kubernetes, "generation": str(old.generation)} if changed else old.previous
+    previous = {**old.previous, **(_previous(old, versions.product) if changed else {})}
     return replace(
         new,
         kubernetes=versions.kubernetes,
         fixed={**view.desired.fixed, **old.fixed},
         settings=view.desired.settings,
+        rolled=rolled(old),
         endpoint=str(view.desired.endpoint),
         previous=previous,
     )
+
+
+def _operation(view: View, old: Record) -> str:
+    """A restore is one until its API answers: nobody may install an empty cluster in its place."""
+    begun = old.operation == Kind.RESTORE.value and view.existence is not Existence.RUNNING
+    return old.operation if begun and view.operation.kind is Kind.APPLY else view.operation.kind.value
+
+
+def _previous(old: Record, product: str) -> Mapping[str, str]:
+    """What is wanted again when the site goes back."""
+    was = old.product(product)
+    return {
+        "kubernetes": old.kubernetes,
+        "generation": str(old.generation),
+        "product": was.version if was else "",
+        "settings": json.dumps(old.settings, sort_keys=True, default=dict),
+    }
 
 
 def _wanted(view: View, wanted: DesiredHost) -> RecordedHost:
@@ -170,10 +190,13 @@ def _stored(view: View, record: Record) -> Mapping[str, str]:
 
 def settle(view: View, record: Record) -> Record:
     """Nothing is left to do: labels are as wanted, and no operation is open."""
+    if view.operation.kind is Kind.RENEW:
+        return replace(advance(view, record), operation="")
     hosts = tuple(
         replace(host, labels=wanted.labels, taints=wanted.taints)
         if (wanted := view.wanted(host.address))
         else host
         for host in record.hosts
     )
-    return replace(advance(view, replace(record, hosts=hosts)), operation="")
+    settled = replace(record, hosts=hosts, rolled=record.settings if view.owner else record.rolled)
+    return replace(advance(view, settled), operation="")

@@ -31,6 +31,7 @@ def judge(probe: p.Probe, observed: Observed, kept: Mapping[str, str] | None = N
             | p.MarkedForRemoval()
             | p.RunsWith()
             | p.ControlPlaneRuns()
+            | p.KeptIs()
             | p.ListIs()
             | p.CertificatesLast()
             | p.ClockIs()
@@ -63,7 +64,14 @@ def _changed(subject: str, before: object, now: object) -> Unsatisfied:
 
 
 _HostProbe = (
-    p.Clean | p.MarkedForRemoval | p.RunsWith | p.ControlPlaneRuns | p.ListIs | p.CertificatesLast | p.ClockIs
+    p.Clean
+    | p.MarkedForRemoval
+    | p.RunsWith
+    | p.ControlPlaneRuns
+    | p.KeptIs
+    | p.ListIs
+    | p.CertificatesLast
+    | p.ClockIs
 )
 
 
@@ -80,6 +88,8 @@ def _of_host(probe: _HostProbe, host: HostObservation, observed: Observed) -> Ve
             found = sorted(each.version for name, each in host.components.items() if name.startswith("kube-"))
             other = [each for each in found if each != version]
             return _changed("Kubernetes", other[0], version) if other else YES
+        case p.KeptIs(_, version):
+            return YES if version in host.generations else _missing(f"what {version} ran with")
         case p.ListIs(_, name, entries):
             listed = host.lists.get(name, ())
             same = set(listed) == set(entries)
@@ -88,8 +98,8 @@ def _of_host(probe: _HostProbe, host: HostObservation, observed: Observed) -> Ve
             return (
                 YES if abs(host.clock_offset) <= 1 else _changed(f"clock of {address}", host.clock_offset, 0)
             )
-        case p.CertificatesLast(_, until, names):
-            return _certificates(host, until, names, observed.now)
+        case p.CertificatesLast():
+            return _certificates(host, probe, observed.now)
 
 
 def _runs_with(probe: p.RunsWith, host: HostObservation) -> Verdict:
@@ -98,16 +108,32 @@ def _runs_with(probe: p.RunsWith, host: HostObservation) -> Verdict:
         return _missing(probe.component)
     if probe.version and component.version != probe.version:
         return _changed(probe.component, component.version, probe.version)
-    for key, value in probe.settings.items():
-        if component.settings.get(key) != value:
-            return _changed(key, component.settings.get(key, "its default"), value)
+    noted = _noted(probe, host)
+    # A kubelet writes some values in another form than they were given in; flags of the others are as given.
+    if not (noted and probe.component == "kubelet"):
+        for key, value in probe.settings.items():
+            if component.settings.get(key) != value:
+                return _changed(key, component.settings.get(key, "its default"), value)
+    if probe.unseen and not noted:
+        return _changed(*probe.unseen[0])
     return YES if component.healthy else _changed(probe.component, "unhealthy", "healthy")
 
 
-def _certificates(host: HostObservation, until: float, names: frozenset[str], now: float) -> Verdict:
-    leaves = [each for each in host.certificates if not each.authority]
+def _noted(probe: p.RunsWith, host: HostObservation) -> bool:
+    """Whether a run before has rolled these very settings out here."""
+    entry = host.journal.get(f"settings/{probe.address}/{probe.component}")
+    return bool(probe.digest) and entry is not None and entry.inputs.get("settings") == probe.digest
+
+
+def _certificates(host: HostObservation, probe: p.CertificatesLast, now: float) -> Verdict:
+    leaves = [each for each in host.certificates if each.of_cluster]
+    names = probe.names
+    if host.renewing:
+        return Unsatisfied(Because(Cause.REQUESTED, "a renewal was broken off here"))
+    if host.renewed < probe.since:
+        return Unsatisfied(Because(Cause.REQUESTED, "new certificates were asked for"))
     for each in leaves:
-        if each.not_after < until:
+        if each.not_after < probe.until:
             days = (each.not_after - now) / 86400
             text = f"{days:.0f} days left" if days >= 0 else "expired"
             return _changed(f"certificate {each.name}", text, "a new one")

@@ -24,6 +24,9 @@ def judge_piece(piece: Piece, host: HostObservation, kept: Mapping[str, str]) ->
     match piece.expected:
         case e.FileIs():
             return _file(piece, piece.expected, host, kept)
+        case e.UnitGone(unit):
+            gone = unit not in host.units
+            return YES if gone else Unsatisfied(Because(Cause.CHANGED, unit, "running", "none"))
         case e.UnitRuns():
             return _unit(piece, piece.expected, host, entry)
         case e.Journalled():

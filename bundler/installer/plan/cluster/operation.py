@@ -30,7 +30,7 @@ class Consents:
 
     prune: what is no longer wanted goes. without: these hosts may stay silent. keep: drift stays.
     restore_config: configuration that somebody changed in the cluster is put back.
-    lose: data written since the snapshot may be lost.
+    lose: data written since the snapshot may be lost. ignored: checks of the preflight to pass over.
     """
 
     prune: bool = False
@@ -43,12 +43,14 @@ class Consents:
     lose: bool = False
     delete_pods: frozenset[str] = frozenset()
     max_failed: int = 0
+    ignored: frozenset[str] = frozenset()
     blocked: Blocked = Blocked.STOP
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What is to happen."""
+    """What is to happen. since: when it was asked for, in seconds since the epoch; for what is done anew."""
 
     kind: Kind = Kind.APPLY
     consents: Consents = Consents()
+    since: float = 0.0

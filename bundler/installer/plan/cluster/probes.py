@@ -78,18 +78,32 @@ class MarkedForRemoval:
 
 @dataclass(frozen=True, slots=True)
 class RunsWith:
-    """A component runs with this version and these settings; "" and empty: whichever."""
+    """A component runs with this version and these settings; "" and empty: whichever.
+
+    digest: of all its settings, as the journal notes it once they are rolled out here. unseen: settings that
+    change and that no process shows, each with what it was and what it is to be; the journal alone tells.
+    """
 
     address: str
     component: str
     version: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     node: str = ""
+    digest: str = ""
+    unseen: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ControlPlaneRuns:
     """Every part of Kubernetes' control plane on this host has this version (etcd has its own)."""
+
+    address: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptIs:
+    """What a host runs this version with is kept, so that it can be put back."""
 
     address: str
     version: str
@@ -118,11 +132,15 @@ class NodeHas:
 
 @dataclass(frozen=True, slots=True)
 class CertificatesLast:
-    """Every certificate of the host (no CA) is good until then, and the API server's has these names."""
+    """Every certificate of the host (no CA) is good until then, and the API server's has these names.
+
+    since: asked for by name at this moment, whatever is left of them; 0 for not asked.
+    """
 
     address: str
     until: float
     names: frozenset[str] = frozenset()
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +189,7 @@ Probe = (
     | MarkedForRemoval
     | RunsWith
     | ControlPlaneRuns
+    | KeptIs
     | ListIs
     | NodeHas
     | CertificatesLast

@@ -27,6 +27,7 @@ class Verb(StrEnum):
     LABELS = "labels"
     UNTAINT = "untaint"
     UNCORDON = "uncordon"
+    KEEP = "keep"
     SNAPSHOT = "snapshot"
     UPGRADE_CONTROL_PLANE = "upgrade-control-plane"
     UPGRADE_NODE = "upgrade-node"

@@ -28,6 +28,7 @@ from bundler.installer.site.model import (
     Secret,
     Site,
     SiteRegistry,
+    TimedSnapshots,
     VirtualEndpoint,
 )
 from bundler.installer.site.quorum import advice
@@ -87,6 +88,7 @@ class Builder:
             documents=parts.documents,
             dns=tuple(spec.dns),
             ntp=tuple(spec.ntp),
+            snapshots=TimedSnapshots(spec.snapshots.every, spec.snapshots.keep) if spec.snapshots else None,
             launch=launch,
             app_envs=app_envs,
             places=self._places,

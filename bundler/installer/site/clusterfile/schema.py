@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from bundler.installer.site.clusterfile.values import (
     Addresses,
+    Interval,
     NameServer,
     OneAddress,
     Port,
@@ -142,6 +143,13 @@ class Endpoint(Model):
     external: OneAddress | None = None
 
 
+class Snapshots(Model):
+    """How often each control plane takes one, and how many it keeps."""
+
+    every: Interval = "6h"
+    keep: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
 class ClusterSpec(Model):
     """The machines and how they are reached."""
 
@@ -159,6 +167,7 @@ class ClusterSpec(Model):
     app_names: list[str] | None = None
     dns: Annotated[list[NameServer], Native()] = []
     ntp: Annotated[list[TimeServer], Native()] = []
+    snapshots: Annotated[Snapshots | None, Native()] = None
 
 
 class AppFile(Model):

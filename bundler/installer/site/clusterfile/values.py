@@ -10,6 +10,9 @@ from bundler.core.variables import why_not
 from bundler.installer.site.clusterfile.addresses import numbers
 
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
+_INTERVAL: Final = re.compile(r"([1-9][0-9]{0,3})([mhd])")
+_MINUTES: Final = {"m": 1, "h": 60, "d": 1440}
+_LEAST: Final = 10  # minutes: a snapshot takes a while, and etcd serves meanwhile
 LISTED: Final = ";"  # between the values of a variable that has several
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # of Kubernetes, without prefix
 
@@ -109,12 +112,20 @@ def _one_address(value: str) -> str:
     return value
 
 
+def _interval(value: str) -> str:
+    match = _INTERVAL.fullmatch(value)
+    if match is None or int(match[1]) * _MINUTES[match[2]] < _LEAST:
+        raise ValueError(f"{value!r} is no interval: write 30m, 6h or 1d; {_LEAST}m is the shortest")
+    return value
+
+
 Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
 Text = Annotated[str, BeforeValidator(_text)]
 Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
 Addresses = Annotated[str, AfterValidator(_checked_ip)]
 OneAddress = Annotated[str, AfterValidator(_one_address)]
 NameServer = Annotated[str, AfterValidator(_name_server)]
+Interval = Annotated[str, AfterValidator(_interval)]
 TimeServer = Annotated[str, AfterValidator(_time_server)]
 RoleName = Annotated[str, AfterValidator(_role)]
 Strategy = Literal["merge", "overwrite", "render"]

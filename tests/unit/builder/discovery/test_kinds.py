@@ -7,8 +7,8 @@ from bundler.builder.discovery.discover import Launch, discover
 from bundler.builder.discovery.embedded import worth_reading
 from bundler.builder.discovery.report import remarks
 from bundler.builder.discovery.rules import FILE, ImageRules
+from bundler.builder.lib.resources import resource
 from bundler.builder.oci.model import ResolvedImage
-from bundler.builder.runtime.resources import resource
 from bundler.core.digest import Digest
 from bundler.core.errors import Problems
 from bundler.core.oci import OCI_MANIFEST, Descriptor

@@ -9,8 +9,8 @@ from bundler.builder.discovery.candidates import mentions_in
 from bundler.builder.discovery.discover import discover
 from bundler.builder.discovery.report import remarks, rules_for
 from bundler.builder.discovery.rules import FILE, ImageRules
+from bundler.builder.lib.resources import resource
 from bundler.builder.oci.model import ImageRequest, ResolvedImage
-from bundler.builder.runtime.resources import resource
 from bundler.core.digest import Digest
 from bundler.core.errors import Location, Problems
 from bundler.core.oci import OCI_MANIFEST, Descriptor

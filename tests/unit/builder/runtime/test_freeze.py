@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bundler.builder.lib.resources import resource
 from bundler.builder.runtime.elf import interpreter
 from bundler.builder.runtime.freeze import freeze, helm_library, stub_template, this_platform
 from bundler.builder.runtime.pyinstaller import pack
-from bundler.builder.runtime.resources import resource
 from bundler.core.errors import BundlerError, ExitCode
 
 

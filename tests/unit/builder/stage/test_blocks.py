@@ -112,3 +112,26 @@ def test_two_blocks_cannot_take_the_same_port(site, block):
     with pytest.raises(Problems, match="one and two both take port 30080") as caught:
         site.build("FROM scratch\nINCLUDE one two\n")
     assert rules(caught) == [("include-port", 2, 13)]
+
+
+WITH_NODES = """kind: block
+title: T
+version: 1
+licence: L
+home: H
+ready: R
+backup: B
+tested: contract
+nodes:
+  modules: [{module}]
+  sysctls: ["vm.max_map_count={count}"]
+"""
+
+
+def test_what_blocks_want_of_the_hosts_kernels_is_in_the_bundles_labels(site, block):
+    for name, module, count in (("database", "dm_crypt", 1048575), ("cache", "rbd", 262144)):
+        block(name, DATABASE if name == "database" else CACHE)
+        (site.context.parent / name / "entry.yaml").write_text(WITH_NODES.format(module=module, count=count))
+    labels = site.build("FROM scratch\nINCLUDE cache\n").labels
+    assert labels["io.bundler.hosts.modules"] == "dm_crypt rbd"
+    assert labels["io.bundler.hosts.sysctls"] == "vm.max_map_count=1048575"

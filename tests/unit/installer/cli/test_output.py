@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.cli import commands
 from bundler.installer.cli.progress import BarProgress, PlainProgress, view
+from bundler.installer.cli.reports import Reports, reported
 from bundler.installer.operations.session import check_lost
 from bundler.installer.plan.steps import Exec, Phase, Plan
 from bundler.installer.run.actions import Captures, StepContext
@@ -100,7 +100,7 @@ def test_a_failed_run_writes_its_report(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
 
     def fail() -> None:
-        with commands._reported(path, Site("s", ())) as report:
+        with reported(Reports(path, tmp_path / "report.html"), Site("s", ())) as report:
             report.title = "t"
             raise BundlerError("it broke", code=ExitCode.STEP)
 
@@ -108,6 +108,7 @@ def test_a_failed_run_writes_its_report(tmp_path: Path) -> None:
         fail()
     told = json.loads(path.read_text())
     assert (told["title"], told["error"]) == ("t", "it broke")
+    assert "it broke" in (tmp_path / "report.html").read_text()
 
 
 def test_hosts_that_were_left_out_end_with_17() -> None:

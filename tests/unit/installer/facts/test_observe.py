@@ -1,9 +1,12 @@
 """What observe.sh prints is read; what makes no sense counts as not observed, never as absent."""
 
+import hashlib
 import json
 
+import pytest
+
 from bundler.installer.facts import observe
-from bundler.installer.facts.api import Cordon
+from bundler.installer.facts.api import Cordon, Owner
 from bundler.installer.facts.observed import FileState, UnitState
 from bundler.installer.facts.seen import Absent, Present, Unknown
 from bundler.installer.site.record import Record
@@ -116,3 +119,61 @@ def test_etcd_is_read() -> None:
 def test_an_etcd_that_says_nothing_is_unknown() -> None:
     assert isinstance(observe.etcd({"members": [""], "status": [""]}), Unknown)
     assert observe.etcd({}) == Absent()
+
+
+def test_parts_are_shown_with_the_flags_that_their_processes_have() -> None:
+    lines = {
+        "components": [
+            "registry.k8s.io/kube-apiserver:v1.37.2",
+            "registry.k8s.io/etcd:3.6.5-0",
+            "Kubernetes v1.37.2",
+        ],
+        "flags": [
+            "/usr/local/bin/kube-apiserver",
+            "--profiling=false",
+            "--audit-log-maxage=7",
+            "kube-scheduler",
+            "--v=2",
+        ],
+        "kubelet-config": [
+            "kind: KubeletConfiguration",
+            "maxPods: 110",
+            "evictionHard:",
+            "  memory.available: 5%",
+        ],
+    }
+    found = observe.host("10.0.0.2", "n1", {**SECTIONS, **lines}, {}, 0.0).components
+    assert found["kube-apiserver"].settings == {"profiling": "false", "audit-log-maxage": "7"}
+    assert found["kubelet"].settings == {"maxPods": "110", "evictionHard.memory.available": "5%"}
+    assert found["etcd"].settings == {}
+    assert "kube-scheduler" not in found  # another one's process: no manifest of it is here
+
+
+@pytest.mark.parametrize(("text", "stored"), [("a: 1", "wanted"), ("a: 2", "")])
+def test_stored_configuration_is_known_by_its_settings_until_somebody_changes_it(
+    text: str, stored: str
+) -> None:
+    ours = hashlib.sha256(b"ClusterConfiguration\na: 1").hexdigest()[:16]
+    lines = [
+        f"kubeadm-config\t@settings\t{json.dumps(f'wanted.{ours}')}",
+        f"kubeadm-config\tClusterConfiguration\t{json.dumps(text)}",
+    ]
+    api = observe.api({"nodes": ["answered"], "stored": lines})
+    assert isinstance(api, Present)
+    found = api.value.stored["kubeadm-config"]
+    assert found == stored or (not stored and found not in {"wanted", ours})
+
+
+def test_pods_that_nothing_recreates_and_budgets_are_read() -> None:
+    seen = observe.api(
+        {"nodes": ["answered"], "bare": ["default/debug\tnode-1"], "budgets": ["a/b\t2\t2", "a/c\t3\t2"]}
+    )
+    assert isinstance(seen, Present)
+    (pod,) = seen.value.pods
+    assert (pod.name, pod.node, pod.owner) == ("default/debug", "node-1", Owner.NONE)
+    assert [budget.allows_none for budget in seen.value.budgets] == [True, False]
+
+
+def test_versions_that_can_be_put_back_are_read_with_their_snapshots() -> None:
+    found = observe.host("h", "n", {"generations": [f"v1.36.3 {'a' * 64}", "v1.35.4"]}, {}, 0.0)
+    assert found.generations == {"v1.36.3": "a" * 64, "v1.35.4": ""}

@@ -11,7 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bundler.core.index import Index
+from bundler.core.index import App, AppKind, AppRole, Index
+from bundler.installer.plan.contents import HELM_MEMBER
 from bundler.installer.plan.kubelet_certificates import subject_alternative_name
 from bundler.installer.plan.steps import Await, Write
 from tests.unit.installer.plan import kit
@@ -52,6 +53,19 @@ def test_pods_are_held_to_baseline_but_in_the_systems_namespaces() -> None:
     assert plugin["name"] == "PodSecurity"
     assert plugin["configuration"]["defaults"]["enforce"] == "baseline"
     assert plugin["configuration"]["exemptions"]["namespaces"] == ["kube-system"]
+
+
+def test_the_namespace_of_an_app_that_its_kubefile_calls_privileged_is_exempt() -> None:
+    apps = (
+        App(
+            "speaker", AppKind.HELM, AppRole.APP, "application/apps/speaker", namespace="lb", privileged=True
+        ),
+        App("web", AppKind.HELM, AppRole.APP, "application/apps/web", namespace="shop"),
+    )
+    files = {f"root/application/apps/{app.name}/Chart.yaml": 10 for app in apps} | {HELM_MEMBER: 10}
+    _, document = file("admission.yaml", kit.index(apps=apps, launch=("speaker", "web"), files=files))
+    (plugin,) = document["plugins"]
+    assert plugin["configuration"]["exemptions"]["namespaces"] == ["kube-system", "lb"]
 
 
 def test_anonymous_requests_get_no_further_than_health() -> None:

@@ -7,9 +7,9 @@ import yaml
 
 from bundler.core import yamldoc
 from bundler.core.errors import Problems
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.installer.plan.kubeadm_convert import Source
 from bundler.installer.plan.kubeadm_documents import Layers
-from bundler.installer.plan.versions import KubernetesVersion
 
 KIND = "ClusterConfiguration"
 

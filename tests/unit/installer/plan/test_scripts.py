@@ -382,6 +382,9 @@ UNITS = (
     ("endpoint.service.j2", {"program": "/bin/true", "config": "/etc/e.cfg"}),
     ("vip.service.j2", {"program": "/bin/true", "config": "/etc/v.conf"}),
     ("registry.service.j2", {"config": "/etc/r.yml"}),
+    ("snapshot.service.j2", {"script": "/bin/true"}),
+    ("snapshot.timer.j2", {"every": "6h"}),
+    ("certs.service.j2", {"script": "/bin/true"}),
     ("endpoint.service.j2", {"program": "/usr/sbin/haproxy", "config": "/etc/e.cfg"}),
     ("vip.service.j2", {"program": "/usr/sbin/keepalived", "config": "/etc/v.conf"}),
 )
@@ -394,6 +397,7 @@ def test_systemd_understands_every_line_of_our_units(
 ) -> None:
     unit = tmp_path / template.removesuffix(".j2")
     # A program that is not on this machine would be a fault, too.
+    unit.with_suffix(".service").write_text("[Service]\nExecStart=/bin/true\n")  # a timer's
     unit.write_text(re.sub(r"/usr/(local/bin|sbin)/\w+", "/bin/true", templates.render(template, **values)))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit],
@@ -406,7 +410,9 @@ def test_systemd_understands_every_line_of_our_units(
 
 
 def test_every_unit_is_verified() -> None:
-    assert {name for name, _ in UNITS} == {path.name for path in templates.folder().glob("*.service.j2")}
+    assert {name for name, _ in UNITS} == {
+        path.name for kind in ("service", "timer") for path in templates.folder().glob(f"*.{kind}.j2")
+    }
 
 
 def test_tables_of_nftables_go_by_their_names_alone(machine: Machine) -> None:

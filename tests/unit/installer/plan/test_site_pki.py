@@ -47,7 +47,7 @@ def test_a_later_run_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "ca_kept", "server_kept"), [(540, True, True), (560, True, False), (2500, False, False)]
+    ("days", "ca_kept", "server_kept"), [(240, True, True), (250, True, False), (2500, False, False)]
 )
 def test_each_is_renewed_in_its_last_third(days: int, *, ca_kept: bool, server_kept: bool) -> None:
     old = renew(found="", site=SITE, now=NOW)

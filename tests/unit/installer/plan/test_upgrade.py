@@ -4,7 +4,13 @@ from itertools import pairwise
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.decide import context_of
 from bundler.installer.plan.steps import Exec
-from bundler.installer.plan.upgrade import upgrade_control_plane, upgrade_node
+from bundler.installer.plan.upgrade import (
+    keep_id,
+    snapshot,
+    snapshot_ids,
+    upgrade_control_plane,
+    upgrade_node,
+)
 from tests.unit.installer.plan import kit
 
 
@@ -44,3 +50,19 @@ def test_the_only_node_is_not_drained():
     steps = upgrade_node(of, of.primary, "v1.37.2")
     assert words(steps) == [f"upgrade-node-{what}" for what in ("kubelet", "ready", "steady", "uncordon")]
     assert isinstance(steps[0], Exec)
+
+
+def test_every_control_plane_gets_the_one_snapshot_before_the_first_is_upgraded():
+    of, bundle = kit.site(1, control_planes=3), kit.index()
+    contents = Contents(bundle, kit.files_of(bundle), ())
+    of = replace(context_of(of, kit.facts(of), contents, kit.SECRETS), running=True)
+    taken, *copies = snapshot(of, "v1.36.3")
+    assert taken.host == of.primary.address
+    assert sorted((copy.host, copy.path) for copy in copies) == [
+        (host.address, f"/var/lib/bundler/kept/v1.36.3/{name}")
+        for host in of.further
+        for name in ("etcd.db", "etcd.keys")
+    ]
+    assert all((copy.source, copy.source_path) == (taken.host, copy.path) for copy in copies)
+    assert set(snapshot_ids(of)) == {step.id for step in (taken, *copies)}
+    assert all(keep_id(step.host) in step.after for step in (taken, *copies))

@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bundler.installer.facts.observed import FileState
@@ -20,6 +20,7 @@ from tests.fakes.site.site import Site
 ALL = [cp(n) for n in range(1, 5)] + [worker(n) for n in range(1, 4)]
 PRUNE = Operation(Kind.APPLY, Consents(prune=True))
 DELETE = Operation(Kind.DELETE)
+RENEW = Operation(Kind.RENEW, since=1001 * 86400.0)
 
 
 def aim(controls: int = 1, workers: int = 1, **changes: object) -> Desired:
@@ -52,6 +53,8 @@ def state(site: Site) -> object:
             m.components,
             m.lists,
             m.journal.get(f"hook/{m.address}"),
+            m.renewed,
+            m.renewing,
         )
         for m in site.machines.values()
     ]
@@ -76,6 +79,7 @@ OPERATIONS: dict[str, tuple[Desired | None, Desired, Operation]] = {
     "runtime": (aim(1, 2), with_pieces(aim(1, 2), pause="pause:3.11"), Operation()),
     "apps": (aim(), aim(apps=(AppAim("shop", "2"), AppAim("mail", "1"))), Operation()),
     "delete": (aim(3, 1), aim(3, 1), DELETE),
+    "renew": (aim(3, 2), aim(3, 2), RENEW),
 }
 
 
@@ -180,8 +184,15 @@ turns = st.tuples(
 )
 
 
-@given(st.lists(turns, min_size=1, max_size=4))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+REINSTALLED_BEFORE_AN_UPGRADE = [
+    (({cp(2)}, {worker(1)}, "v1.36.3", "7"), [], []),
+    (({cp(1)}, {worker(1), cp(1)}, "v1.36.4", "7"), [(reinstall_worker, worker(1))], []),
+]
+
+
+@example(life=REINSTALLED_BEFORE_AN_UPGRADE)
+@given(life=st.lists(turns, min_size=1, max_size=4))
+@settings(max_examples=25)
 def test_any_life_converges(
     life: list[tuple[tuple[set[str], set[str], str, str], list[tuple[Fault, str]], list[int]]],
 ) -> None:

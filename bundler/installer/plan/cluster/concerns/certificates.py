@@ -1,6 +1,6 @@
 """Certificates: renewed inside their window, and given the names that the endpoint needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from bundler.installer.facts.observed import HostObservation
@@ -18,41 +18,45 @@ WINDOW: Final = 30 * _DAY  # or a third of the lifetime, whichever is shorter
 
 
 def certificates(view: View) -> Iterator[Proposal]:
-    """Also with the API down: then clocks come first."""
+    """Control planes one by one, then all kubelets. With the API down, control planes alone can be helped."""
     if view.existence not in {Existence.RUNNING, Existence.DOWN} or not view.owner:
         return
-    for host in view.answering:
-        if view.leaving(host.address) or not host.traces.kubelet_conf:
-            continue
-        steps = tuple(_of_host(view, host))
-        if steps:
-            yield Proposal("certificates", steps, budget(view, host.address))
+    hosts = [each for each in view.answering if each.traces.kubelet_conf and not view.leaving(each.address)]
+    control = [host for host in hosts if view.is_control_plane(host.address)]
+    workers = [host for host in hosts if not view.is_control_plane(host.address)]
+    first = tuple(_proposals(view, control))
+    yield from first
+    if not first and view.existence is Existence.RUNNING:
+        yield from _proposals(view, workers)
+
+
+def _proposals(view: View, hosts: Iterable[HostObservation]) -> Iterator[Proposal]:
+    """A worker's pods run on while its kubelet starts anew, so that it takes nothing of a budget."""
+    for host in hosts:
+        if steps := tuple(_of_host(view, host)):
+            claims = budget(view, host.address) if view.is_control_plane(host.address) else {}
+            yield Proposal("certificates", steps, claims)
 
 
 def _of_host(view: View, host: HostObservation) -> Iterator[Step]:
     names = view.desired.names if view.is_control_plane(host.address) else frozenset[str]()
-    until = view.observed.now + _window(view, host)
+    until = view.observed.now + _window(host)
+    since = view.operation.since if view.operation.kind is Kind.RENEW else 0.0
     after = (key(Verb.SET_CLOCK, host.address),) if view.operation.consents.fix and is_off(view, host) else ()
+    inputs = {"node": view.node_name(host.address), "since": f"{since or view.observed.now:.0f}"}
     for verb, probe in (
-        (Verb.RENEW, CertificatesLast(host.address, until)),
+        (Verb.RENEW, CertificatesLast(host.address, until, since=since)),
         (Verb.EXTEND_NAMES, CertificatesLast(host.address, 0.0, names)),
     ):
         verdict = judge(probe, view.observed)
         if isinstance(verdict, Unsatisfied):
-            yield step(verb, host.address, verdict.because, probe, after=after)
+            yield step(verb, host.address, verdict.because, probe, inputs=inputs, after=after)
+            after = (key(verb, host.address),)
 
 
-def _window(view: View, host: HostObservation) -> float:
-    """How long before their end certificates are renewed; asked for by name, at once."""
-    lives = [each.not_after - each.not_before for each in host.certificates if not each.authority]
-    if view.operation.kind is Kind.RENEW:
-        return (
-            max(
-                (each.not_after - view.observed.now for each in host.certificates if not each.authority),
-                default=0,
-            )
-            + 1
-        )
+def _window(host: HostObservation) -> float:
+    """How long before their end certificates are renewed."""
+    lives = [each.not_after - each.not_before for each in host.certificates if each.of_cluster]
     return min((life / 3 for life in lives), default=WINDOW) if lives and min(lives) / 3 < WINDOW else WINDOW
 
 

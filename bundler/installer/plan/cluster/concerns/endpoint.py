@@ -17,7 +17,7 @@ def endpoint(view: View) -> Iterator[Proposal]:
         view.existence is not Existence.RUNNING
         or not view.owner
         or not serving(view)
-        or not view.desired.rolls_out
+        or not view.desired.listed_apart
     ):
         return
     way = str(view.desired.endpoint)

@@ -26,6 +26,9 @@ def nodes(view: View) -> Iterator[Proposal | Finding]:
         yield from _labels(view, address, node)
         if node.cordon is Cordon.PERSON:
             yield Finding("cordoned", address, f"{node.name} was cordoned by a person; left alone")
+        elif node.cordon is Cordon.MAINTENANCE:
+            text = f"{node.name} is in maintenance; to bring it back: maintenance {address} --done"
+            yield Finding("maintenance", address, text)
         elif node.cordon is Cordon.OURS and view.observed.host(address):
             probe = NodeHas(node.name, uncordoned=True)
             why = requested(f"an earlier run has cordoned {node.name}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from bundler.installer.plan.cluster.concerns.versions import versions
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.make import budget, requested
 from bundler.installer.plan.cluster.make import step as make_step
@@ -18,7 +19,12 @@ _STANDS: Final = frozenset({Existence.ABSENT, Existence.UNFINISHED, Existence.RU
 
 
 def late_pieces(view: View) -> Iterator[Proposal | Finding]:
-    """What needs the cluster: the network plug-in, apps, an administrator's kubectl."""
+    """What needs the cluster: the network plug-in, apps, an administrator's kubectl.
+
+    While Kubernetes is upgraded they wait: an app that is upgraded meanwhile meets API servers that restart.
+    """
+    if any(isinstance(said, Proposal) for said in versions(view)):
+        return
     if view.operation.kind not in {Kind.DELETE, Kind.RESTORE} and view.existence in _STANDS:
         yield from _all(view, late=True)
 

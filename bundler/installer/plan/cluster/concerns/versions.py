@@ -78,7 +78,9 @@ def _control_planes(view: View, hop: str, behind: list[str]) -> Iterator[Proposa
 
 
 def _snapshot(view: View) -> tuple[Step, ...]:
-    return (step(Verb.SNAPSHOT, view.actor, requested("the way back from an upgrade is a snapshot"), Once()),)
+    lowest = min(running(view).values(), key=number)
+    why = requested("the way back from an upgrade is a snapshot")
+    return (step(Verb.SNAPSHOT, view.actor, why, Once(), inputs={"version": lowest}),)
 
 
 def _kubelet(view: View, address: str, hop: str, after: tuple[str, ...] = ()) -> Step:
@@ -89,9 +91,17 @@ def _kubelet(view: View, address: str, hop: str, after: tuple[str, ...] = ()) ->
         Because(Cause.CHANGED, "kubelet", before, hop),
         RunsWith(address, "kubelet", hop, node=view.node_name(address)),
         what=hop,
-        inputs={"version": hop},
+        inputs={"version": hop, **_doomed(view, address)},
         after=after,
     )
+
+
+def _doomed(view: View, address: str) -> dict[str, str]:
+    """Pods on this node that a drain may delete, since somebody named them."""
+    named = view.operation.consents.delete_pods
+    here = (pod.name for pod in (view.api.pods if view.api else ()) if pod.node == view.node_name(address))
+    deleted = ", ".join(sorted(name for name in here if name in named))
+    return {"deleted": deleted} if deleted else {}
 
 
 def _workers(view: View, hop: str) -> Iterator[Proposal]:

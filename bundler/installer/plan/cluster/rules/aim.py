@@ -3,21 +3,22 @@
 from collections.abc import Iterator
 
 from bundler.core.errors import ExitCode
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.core.versions import matches
 from bundler.installer.facts.seen import value_of
 from bundler.installer.plan.cluster.hops import minor, next_hop, open_upgrade, running, upgrading
 from bundler.installer.plan.cluster.operation import Kind
+from bundler.installer.plan.cluster.rolled import IN_CLUSTER, ON_HOSTS, changes, rolled
 from bundler.installer.plan.cluster.steps import Refusal
 from bundler.installer.plan.cluster.view import Existence, View
-from bundler.installer.plan.versions import KubernetesVersion
-from bundler.installer.site.desired import Desired, EndpointKind
-from bundler.installer.site.record import Record
+from bundler.installer.site.desired import EndpointKind
 from bundler.installer.trust.product_version import is_older
 
 
 def aim(view: View) -> Iterator[Refusal]:
     """Every rule that compares what is wanted with what is recorded."""
     yield from nobody_left(view)
+    yield from going_back(view)
     yield from downgrade(view)
     yield from fixed(view)
     yield from versions(view)
@@ -39,6 +40,21 @@ def nobody_left(view: View) -> Iterator[Refusal]:
             "the cluster would go with its last control plane",
             "keep one; to take all of it down: {run} delete -f {file}",
         )
+
+
+def going_back(view: View) -> Iterator[Refusal]:
+    """A rollback that was broken off is finished first: an upgrade over it would mix what it has put back."""
+    record = view.record
+    if view.operation.kind is not Kind.APPLY or record is None or record.operation != Kind.ROLLBACK.value:
+        return
+    before = record.previous.get("kubernetes", "")
+    yield Refusal(
+        "BND-ROLLBACK-OPEN",
+        f"a rollback to Kubernetes {before} is not finished",
+        view.desired.name,
+        "some hosts are back, others are not",
+        "finish it: {run} rollback -f {file}",
+    )
 
 
 def downgrade(view: View) -> Iterator[Refusal]:
@@ -100,7 +116,7 @@ def versions(view: View) -> Iterator[Refusal]:
             f"refused to upgrade Kubernetes from {low} to {target}",
             view.desired.name,
             f"API servers go up one minor at a time; this file carries no {need}",
-            f"apply a .run with {need} first, or one built with KUBEVIA {need.removeprefix('v')}",
+            f"apply a .run with Kubernetes {need} first; the vendor has or builds it (KUBERNETES_VERSION)",
         )
 
 
@@ -204,16 +220,19 @@ def not_rolled_out(view: View) -> Iterator[Refusal]:
     """What can't be changed on a running cluster yet is refused with the difference, never left unsaid."""
     record = view.record
     standing = view.existence in {Existence.RUNNING, Existence.DOWN}
-    if view.desired.rolls_out or record is None or not view.owner or not standing:
+    if record is None or not view.owner or not standing or view.operation.kind is not Kind.APPLY:
         return
-    if view.operation.kind is not Kind.APPLY or not view.desired.fixed:  # an outline says nothing of settings
+    # An outline says nothing of settings; an upgrade brings the stored configuration along.
+    if not view.desired.fixed or upgrading(view):
         return
-    # An upgrade brings the stored configuration along, and with it what every part runs with.
-    changes = [] if upgrading(view) else _changed_settings(record, view.desired)
-    if record.endpoint and record.endpoint != str(view.desired.endpoint):
-        changes.append(("endpoint", record.endpoint, str(view.desired.endpoint)))
-    for subject, was, wanted in changes[:1]:
-        more = f"; {len(changes) - 1} more differ" if len(changes) > 1 else ""
+    found = [
+        (f"{part}.{key}", was, now)
+        for part, before in sorted(rolled(record).items() if record.rolled or record.settings else ())
+        if part not in {*ON_HOSTS, *IN_CLUSTER, "names"}
+        for key, was, now in changes(before, view.desired.settings.get(part, {}))
+    ]
+    for subject, was, wanted in found[:1]:
+        more = f"; {len(found) - 1} more differ" if len(found) > 1 else ""
         yield Refusal(
             "BND-ROLL-OUT",
             f"a change of {subject} is not rolled out to a running cluster yet",
@@ -222,20 +241,3 @@ def not_rolled_out(view: View) -> Iterator[Refusal]:
             "put it back; or delete the site and install it anew",
             ExitCode.UNSUPPORTED,
         )
-
-
-def _changed_settings(record: Record, desired: Desired) -> list[tuple[str, str, str]]:
-    """Settings by their dotted name, with what they were and what they are to be."""
-    changed = [
-        (f"{part}.{key}", record.settings.get(part, {}).get(key, "its default"), value)
-        for part, wanted in sorted(desired.settings.items())
-        for key, value in sorted(wanted.items())
-        if part in record.settings and record.settings[part].get(key) != value
-    ]
-    gone = [
-        (f"{part}.{key}", value, "its default")
-        for part, was in sorted(record.settings.items())
-        for key, value in sorted(was.items())
-        if key not in desired.settings.get(part, {})
-    ]
-    return [*changed, *gone]

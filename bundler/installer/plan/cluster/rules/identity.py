@@ -213,7 +213,7 @@ def moved(view: View) -> Iterator[Refusal]:
             "hosts of this site have other addresses",
             "; ".join(pairs),
             "their machine ids are those of the record; joining them again would lose their data",
-            "{run} readdress -f {file}",
+            "{run} readdress --to {file}",
         )
 
 

@@ -13,10 +13,26 @@ from bundler.installer.site.record import HostState
 
 def reach(view: View) -> Iterator[Refusal | Finding]:
     """First the cluster as a whole, then host by host."""
-    refused = list(standing(view))
+    refused = [*restoring(view), *standing(view)]
     yield from refused
     if not refused:
         yield from silent_hosts(view)
+
+
+def restoring(view: View) -> Iterator[Refusal]:
+    """Where a restore was broken off, an install would make an empty cluster of it."""
+    record, operation = view.record, view.operation
+    begun = record is not None and record.operation == Kind.RESTORE.value
+    if not begun or operation.kind is not Kind.APPLY or operation.consents.lose:
+        return
+    if view.existence is not Existence.RUNNING:
+        yield Refusal(
+            "BND-RESTORE-OPEN",
+            f"a restore of {view.desired.name} is not finished",
+            ", ".join(view.wanted_control_planes),
+            "its data is not in place yet, and an install would begin without any",
+            "run the same restore again: {run} restore --from SNAPSHOT -f {file}",
+        )
 
 
 def standing(view: View) -> Iterator[Refusal]:

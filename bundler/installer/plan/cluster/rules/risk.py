@@ -1,11 +1,12 @@
 """What a plan must not meet: a sick etcd, a lost quorum, clocks apart, full disks, expired CAs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from bundler.core.errors import ExitCode
 from bundler.installer.facts.api import Owner
 from bundler.installer.facts.etcd import LAG_LIMIT, Member, may_leave
+from bundler.installer.plan.cluster.hops import kubelets, number, upgrading
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.steps import Finding, Refusal, Severity, Step, Verb
 from bundler.installer.plan.cluster.view import Existence, View
@@ -38,6 +39,8 @@ def risk(view: View, steps: Sequence[Step]) -> Iterator[Refusal | Finding]:
     yield from stored(view, steps)
     yield from space(view, steps)
     yield from pods(view, steps)
+    yield from budgets(view)
+    yield from room(view, steps)
 
 
 def clocks(view: View, steps: Sequence[Step]) -> Iterator[Refusal | Finding]:
@@ -215,18 +218,71 @@ def pods(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
     """A drain takes no pod away that nothing brings back, unless it was named."""
     if view.api is None or view.operation.kind is Kind.DELETE:
         return
-    draining = {
-        view.node_name(step.subject): step for step in steps if step.verb in {Verb.LEAVE, Verb.UPGRADE_NODE}
-    }
+    leaving = {view.node_name(step.subject): step.subject for step in steps if step.verb is Verb.LEAVE}
+    draining = {**upgraded(view), **leaving}
     for pod in view.api.pods:
         if pod.node not in draining or pod.name in view.operation.consents.delete_pods:
             continue
-        if pod.owner is Owner.NONE or (pod.bound and draining[pod.node].verb is Verb.LEAVE):
+        if pod.owner is Owner.NONE or (pod.bound and pod.node in leaving):
             why = (
                 "no controller recreates it"
                 if pod.owner is Owner.NONE
                 else "its volume is on this node alone"
             )
-            where = f"{draining[pod.node].subject} ({pod.node})"
+            where = f"{draining[pod.node]} ({pod.node})"
             fix = f"{{run}} --delete-pod {pod.name} -f {{file}}"
             yield Refusal("BND-DRAIN-POD", f"refused to drain: {pod.name} would be lost", where, why, fix)
+
+
+def upgraded(view: View) -> Mapping[str, str]:
+    """Nodes that an upgrade drains sooner or later, with their addresses; an only node it does not."""
+    if view.operation.kind is not Kind.APPLY or view.api is None or len(view.api.nodes) < 2:
+        return {}
+    if not upgrading(view):
+        return {}
+    target = number(view.desired.versions.kubernetes)
+    return {view.node_name(a): a for a, version in kubelets(view).items() if number(version) != target}
+
+
+def budgets(view: View) -> Iterator[Refusal]:
+    """An upgrade drains every node, so a budget that wants all its pods healthy stops it for certain."""
+    for budget in view.api.budgets if view.api and upgraded(view) else ():
+        if budget.allows_none:
+            yield Refusal(
+                "BND-BUDGET",
+                f"the disruption budget {budget.name} allows no drain",
+                budget.name,
+                f"it wants {budget.healthy} of its {budget.pods} pods healthy, so none may ever go",
+                "raise its maxUnavailable to 1, or run one pod more than its minAvailable",
+            )
+
+
+_KEPT: Final = 3  # a snapshot as etcd writes it, one that is kept, and what a restore makes of it
+_PLACES: Final = ("/var/lib/etcd", "/var/lib/bundler")
+
+
+def room(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
+    """Every control plane keeps the snapshot, and a way back makes new data beside the old."""
+    if view.etcd is None or not any(step.verb is Verb.SNAPSHOT for step in steps):
+        return
+    size = _KEPT * max((member.db_size for member in view.etcd.members), default=0)
+    for host in view.answering:
+        if not view.is_control_plane(host.address):
+            continue
+        mounts = {mount for place in _PLACES if (mount := _mount(host.disk_free, place))}
+        for mount in sorted(mounts):
+            if (free := host.disk_free[mount]) < size:
+                yield Refusal(
+                    "BND-SNAPSHOT-SPACE",
+                    f"not enough space on {host.address} for a snapshot of etcd and the way back",
+                    f"{host.address}, {mount}",
+                    f"needs {(size >> 20) + 1} MiB, has {free >> 20} MiB",
+                    f"free {(size - free >> 20) + 1} MiB there",
+                    ExitCode.PREFLIGHT,
+                )
+
+
+def _mount(free: Mapping[str, int], path: str) -> str:
+    """The longest of the measured places that holds this path; "" for none."""
+    fits = [place for place in free if path == place or path.startswith(place.rstrip("/") + "/")]
+    return max(fits, key=len, default="")

@@ -49,7 +49,8 @@ def broken(
 
 
 def asked(site: Site, aim: Desired, kind: Kind = Kind.APPLY, **consents: object) -> Decision:
-    operation = Operation(kind, replace(Consents(), **consents))  # type: ignore[arg-type]  # real fields
+    since = site.now + 1 if kind is Kind.RENEW else 0.0
+    operation = Operation(kind, replace(Consents(), **consents), since)  # type: ignore[arg-type]  # real fields
     decision = decide(aim, site.observe(), operation)
     assert decision == decide(aim, site.observe(), operation)  # pure
     return decision
@@ -81,7 +82,8 @@ def refusal(site: Site, aim: Desired, kind: Kind = Kind.APPLY, **consents: objec
 
 def done(site: Site, aim: Desired, kind: Kind = Kind.APPLY, **consents: object) -> list[str]:
     """Carry it out and see that nothing is left; the keys of all steps that ran."""
-    operation = Operation(kind, replace(Consents(), **consents))  # type: ignore[arg-type]  # real fields
+    since = site.now + 1 if kind is Kind.RENEW else 0.0
+    operation = Operation(kind, replace(Consents(), **consents), since)  # type: ignore[arg-type]  # real fields
     site.log.clear()
     ended = go(site, aim, operation)
     assert ended.done, ended

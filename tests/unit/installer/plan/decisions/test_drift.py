@@ -258,4 +258,7 @@ def test_24_the_corefile_is_the_sites_own() -> None:
 def test_22_renewal_by_name_needs_no_window() -> None:
     aim = wanted(1, 1)
     site = built(aim)
-    assert hosts(of(plan(site, aim, Kind.RENEW), Verb.RENEW)) == {cp(1), worker(1)}
+    made = plan(site, aim, Kind.RENEW)
+    assert hosts(of(made, Verb.RENEW)) == {cp(1), worker(1)}
+    assert made.stage is not None
+    assert hosts(made.stage.steps) == {cp(1)}

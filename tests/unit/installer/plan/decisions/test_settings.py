@@ -52,7 +52,7 @@ def test_43_a_setting_is_rolled_out_host_by_host(component: str) -> None:
 
 def test_43_a_wider_window_takes_more_workers_at_once() -> None:
     plain = wanted(1, 4)
-    aim = replace(plain, settings={"kubelet": {"maxPods": "9"}}, windows={"workers": 2})
+    aim = replace(plain, settings={**plain.settings, "kubelet": {"maxPods": "9"}}, windows={"workers": 2})
     made = plan(built(plain), aim)
     assert made.stage is not None
     assert len(hosts(step for step in made.stage.verbs(Verb.SETTINGS) if step.host != cp(1))) == 2

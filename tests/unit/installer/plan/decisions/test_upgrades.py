@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from bundler.core.errors import ExitCode
+from bundler.installer.facts.api import Budget, Owner, Pod
 from bundler.installer.facts.observed import Certificate
 from bundler.installer.plan.cluster.hops import minor
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.steps import Verb
-from bundler.installer.site.desired import Desired, Versions
+from bundler.installer.site.desired import Desired, Piece, Versions
+from bundler.installer.site.expected import Journalled
 from tests.fakes.site.recipe import cp, desired, with_pieces, worker
 from tests.fakes.site.site import DAY, Site
 from tests.unit.installer.plan.decisions.kit import (
@@ -224,3 +226,55 @@ def test_59_a_restore_on_fresh_machines_maps_the_addresses_in_one_plan() -> None
     assert restore.inputs["readdress"] == f"{cp(1)}={cp(5)} {worker(1)}={worker(5)}"
     assert not of(made, Verb.INIT)
     assert (refusal(built(old), old, Kind.RESTORE).code) is ExitCode.REFUSED
+
+
+# --- what an upgrade would stumble over, told before it begins
+
+
+def test_everything_that_an_upgrade_would_stumble_over_is_told_at_once() -> None:
+    site = built(wanted(3, 2))
+    site.pods = [Pod("default/debug-shell", site.node_at(worker(1)).name, Owner.NONE)]
+    site.budgets = [Budget("shop/cart", 2, 2), Budget("shop/web", 3, 2)]
+    site.members = [replace(each, db_size=100 << 20) for each in site.members]
+    site.machines[cp(2)].disk_free = {"/": 200 << 20}
+    refused = refusal(site, at("v1.37.2"))
+    assert [(each.rule, each.where.split(" ")[0].rstrip(",")) for each in refused.refusals] == [
+        ("BND-DRAIN-POD", worker(1)),
+        ("BND-BUDGET", "shop/cart"),
+        ("BND-SNAPSHOT-SPACE", cp(2)),
+    ]
+    assert "--delete-pod default/debug-shell" in refused.refusals[0].fix
+
+
+def test_a_pod_that_was_named_is_deleted_by_the_drain_of_its_node() -> None:
+    site = built(wanted(3, 2))
+    site.pods = [Pod("default/debug-shell", site.node_at(worker(1)).name, Owner.NONE)]
+    made = plan(site, at("v1.37.2"), delete_pods=frozenset({"default/debug-shell"}))
+    doomed = {step.subject: step.inputs.get("deleted", "") for step in of(made, Verb.UPGRADE_NODE)}
+    assert {address for address, named in doomed.items() if named} == {worker(1)}
+
+
+def test_the_only_node_is_not_drained_so_nothing_on_it_stands_in_the_way() -> None:
+    site = built(wanted(1, 0))
+    site.pods = [Pod("default/debug-shell", site.node_at(cp(1)).name, Owner.NONE)]
+    site.budgets = [Budget("shop/cart", 1, 1)]
+    assert not rules(site, at("v1.37.2", controls=1, workers=0))
+
+
+def test_a_budget_that_allows_a_drain_once_a_pod_is_back_is_waited_for() -> None:
+    site = built(wanted(1, 2))
+    site.budgets = [Budget("shop/web", 2, 1), Budget("shop/none", 0, 1)]
+    assert not rules(site, at("v1.37.2", controls=1))
+
+
+def test_apps_wait_until_kubernetes_is_upgraded() -> None:
+    site = built(wanted(3, 2))
+    aim = at("v1.37.2")
+    late = Piece("apps/x/ready", cp(1), "the app x", Journalled(), {"inputs": "2"}, late=True)
+    aim = replace(aim, pieces=(*aim.pieces, late))
+    made = plan(site, aim)
+    stages = [{step.key for step in stage.steps} for stage in (made.stage, *made.forecast) if stage]
+    last = max(n for n, keys in enumerate(stages) if any(key.startswith("upgrade-") for key in keys))
+    assert [n for n, keys in enumerate(stages) if late.key in keys] == [last + 1]
+    ran = done(site, aim)
+    assert ran.index(late.key) > max(n for n, key in enumerate(ran) if key.startswith("upgrade-"))

@@ -1,0 +1,75 @@
+"""Errors of upgrades and of the way back."""
+
+from typing import Final
+
+from bundler.core.errors import ExitCode
+from bundler.core.explain.model import Explanation
+
+UPGRADES: Final = (
+    Explanation(
+        "BND-BUDGET",
+        "a disruption budget allows no drain",
+        (
+            "the budget wants as many healthy pods as there are, so none may ever be evicted",
+            "an app runs one replica with `minAvailable: 1`",
+        ),
+        (
+            "raise its `maxUnavailable` to 1, or lower its `minAvailable`",
+            "or run one replica more",
+            "then run the same command",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-SNAPSHOT-SPACE",
+        "a control plane has no room for the snapshot of etcd and the way back",
+        ("the disk under /var/lib is nearly full", "etcd's database has grown"),
+        (
+            "make room on the host and mount that are named",
+            "a database that is far larger than its keys: `etcdctl defrag`",
+            "then run the same command",
+        ),
+        ExitCode.PREFLIGHT,
+    ),
+    Explanation(
+        "BND-ROLLBACK-OPEN",
+        "a rollback was broken off",
+        ("the run was interrupted, or a step of it failed",),
+        (
+            "finish it: `./product.run rollback -f site.yaml`; what is back already stays as it is",
+            "then upgrade again, if that is wanted",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-ROLLBACK-SILENT",
+        "a host does not answer, and a rollback needs every one",
+        ("the host is off, or its network is down", "it is lost for good"),
+        (
+            "bring it back and run the same command",
+            "a worker that is lost: `./product.run --gone HOST -f site.yaml`, then roll back",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-NO-WAY-BACK",
+        "a host has nothing to go back to",
+        (
+            "the site was never upgraded, or has gone back already",
+            "the host joined after the upgrade",
+            "two upgrades came since: two generations are kept",
+        ),
+        (
+            "a host that joined later: take it out of the site, go back, let it join again",
+            "otherwise restore a snapshot",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-NO-CLUSTER",
+        "there is no cluster that could go back",
+        ("the Clusterfile names other hosts", "the cluster was deleted, or never finished"),
+        ("look at how the site stands: `./product.run plan -f site.yaml`",),
+        ExitCode.REFUSED,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The checks themselves, a table for each area."""

@@ -1,0 +1,346 @@
+"""The cluster, where there is one: certificates, nodes, etcd, the registry, and how it is hardened."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from bundler.core.errors import Problem
+from bundler.core.words import counted
+from bundler.installer.checks.areas.build import ERROR, NOTE, WARNING, above, always, least, most
+from bundler.installer.checks.look import control_planes, each, nodes, whole
+from bundler.installer.checks.model import Area, Check, Fault, Looked, Scene, Seen, listed
+from bundler.installer.checks.probe import CisLine, UnmeasuredError
+from bundler.installer.facts.api import ApiObservation, Cordon
+from bundler.installer.facts.etcd import EtcdObservation
+from bundler.installer.facts.seen import value_of
+
+_DAY: Final = 86_400
+
+
+def _certificates(seen: Seen, soonest: float, latest: float) -> str:
+    """Those with so many days left, the first to end in front."""
+    rows = sorted((each.ends, each.path.rsplit("/", 1)[-1]) for each in seen.probe.certificates)
+    if not rows:
+        raise UnmeasuredError("no certificate could be read")
+    now = seen.scene.now
+    found = [(ends, name) for ends, name in rows if soonest <= (ends - now) / _DAY < latest]
+    if not found:
+        return ""
+    ends, name = found[0]
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    day = datetime.fromtimestamp(ends, UTC).date().isoformat()
+    return f"{name}{more}: {(ends - now) / _DAY:,.0f} days, {day}"
+
+
+def _ended(seen: Seen) -> str:
+    return _certificates(seen, -1e9, 0)
+
+
+def _ending(seen: Seen) -> str:
+    return _certificates(seen, 0, seen.limits.certificate_days)
+
+
+def _api(scene: Scene) -> ApiObservation | None:
+    return value_of(scene.facts.api)
+
+
+def _answers(scene: Scene) -> Looked:
+    planes = [host for host in scene.facts.hosts.values() if host.admin_config]
+    down = [host.address for host in planes if value_of(host.api) is None]
+    return Looked(tuple(Fault(a, "no answer", hosts=(a,)) for a in down), len(planes))
+
+
+def _of_api(scene: Scene, faults: Iterator[Fault]) -> Looked:
+    api = _api(scene)
+    return Looked(tuple(faults), len(api.nodes)) if api else Looked()
+
+
+def _ready(scene: Scene) -> Looked:
+    api = _api(scene)
+    rows = api.nodes if api else ()
+    return _of_api(
+        scene, (Fault(n.address or n.name, "not Ready", hosts=(n.address,)) for n in rows if not n.ready)
+    )
+
+
+def _cordoned(scene: Scene) -> Looked:
+    api = _api(scene)
+    rows = (n for n in (api.nodes if api else ()) if n.cordon is not Cordon.NONE)
+    return _of_api(
+        scene, (Fault(n.address or n.name, f"by {n.cordon.value}", hosts=(n.address,)) for n in rows)
+    )
+
+
+def _versions(scene: Scene) -> Looked:
+    api = _api(scene)
+    versions = sorted({node.version for node in (api.nodes if api else ()) if node.version})
+    faults = [Fault(scene.site.name, listed(versions))] if len(versions) > 1 else []
+    return _of_api(scene, iter(faults))
+
+
+def _strangers(scene: Scene) -> Looked:
+    api = _api(scene)
+    known = {host.address for host in scene.site.hosts}
+    rows = (n for n in (api.nodes if api else ()) if n.address and n.address not in known)
+    return _of_api(scene, (Fault(n.address, n.name, hosts=(n.address,)) for n in rows))
+
+
+def _etcd(scene: Scene) -> EtcdObservation | None:
+    return value_of(scene.facts.etcd)
+
+
+def _members(scene: Scene) -> Looked:
+    etcd = _etcd(scene)
+    rows = etcd.members if etcd else ()
+    sick = (m for m in rows if not m.healthy or not m.started)
+    return Looked(tuple(Fault(m.address, "not healthy", hosts=(m.address,)) for m in sick), len(rows))
+
+
+def _database(scene: Scene) -> Looked:
+    etcd = _etcd(scene)
+    rows = etcd.members if etcd else ()
+    faults = []
+    for member in rows:
+        used = 100 * member.db_size / max(member.quota, 1)
+        if text := above(used, scene.limits.etcd_used, f"{used:.0f}%"):
+            faults.append(Fault(member.address, text, hosts=(member.address,)))
+    return Looked(tuple(faults), len(rows))
+
+
+def _alarms(scene: Scene) -> Looked:
+    etcd = _etcd(scene)
+    rows = etcd.members if etcd else ()
+    faults = (Fault(m.address, listed(m.alarms), hosts=(m.address,)) for m in rows if m.alarms)
+    return Looked(tuple(faults), len(rows))
+
+
+def _units(seen: Seen) -> str:
+    names = ("kubelet.service", "containerd.service")
+    return listed(name.removesuffix(".service") for name in names if name not in seen.probe.units)
+
+
+def _registry(seen: Seen) -> str:
+    return "" if "bundler-registry.service" in seen.probe.units else "stopped"
+
+
+def _blobs(seen: Seen) -> str:
+    missing = seen.probe.missing_blobs
+    return f"{counted(len(missing), 'blob')} missing" if missing else ""
+
+
+def _is_plane(number: str) -> bool:
+    return not number.startswith("4.")
+
+
+def _cis(seen: Seen, *, plane: bool) -> str:
+    lines: list[CisLine] = [line for line in seen.probe.cis if _is_plane(line.number) is plane]
+    if not lines:
+        raise UnmeasuredError("nothing could be looked at")
+    failed = [line.number for line in lines if line.verdict == "FAIL"]
+    return f"{len(failed)} of {len(lines)} fail: {listed(dict.fromkeys(failed), 6)}" if failed else ""
+
+
+def _cis_plane(seen: Seen) -> str:
+    return _cis(seen, plane=True)
+
+
+def _cis_node(seen: Seen) -> str:
+    return _cis(seen, plane=False)
+
+
+def _plane_node(seen: Seen) -> bool:
+    return control_planes(seen) and seen.facts.admin_config and seen.ours
+
+
+def _refusals(scene: Scene) -> Looked:
+    """A refusal that is about several hosts is one finding on each."""
+    return Looked(tuple(fault for refusal in scene.refused for fault in _refusal(scene, refusal)), 1)
+
+
+def _refusal(scene: Scene, of: Problem) -> Iterator[Fault]:
+    places = of.location.file.split(", ")
+    known = set(places) <= set(scene.facts.hosts)
+    for place in places if known else (of.location.file,):
+        yield Fault(place, of.message, fix=of.hint, hosts=(place,) if known else ())
+
+
+def _external(scene: Scene) -> Iterator[Fault]:
+    for seen in scene.hosts():
+        if seen.probe.says("state") == "degraded" and seen.node:
+            yield Fault(seen.address, listed(seen.probe.says("failed-units").split()), hosts=(seen.address,))
+
+
+_A: Final = Area.CLUSTER
+
+CHECKS: Final = (
+    Check(
+        "apply-refused",
+        _A,
+        ERROR,
+        "`apply` would go on",
+        "it could do harm, or can't be done from where the site stands",
+        "as each finding says",
+        _refusals,
+        strict=True,
+    ),
+    Check(
+        "certificate-ended",
+        _A,
+        ERROR,
+        "no certificate has ended",
+        "the cluster does not talk to itself any more",
+        "./product.run -f site.yaml renews them",
+        each(_ended, nodes),
+        always("in the future"),
+    ),
+    Check(
+        "certificate-ends",
+        _A,
+        WARNING,
+        "no certificate ends soon",
+        "the cluster stops on that day",
+        "./product.run -f site.yaml renews them",
+        each(_ending, nodes),
+        least("certificate_days"),
+    ),
+    Check(
+        "api-down",
+        _A,
+        ERROR,
+        "every API server answers",
+        "the others carry its load, or nobody can change anything",
+        "./product.run exec --on ADDRESS -- crictl ps -a",
+        _answers,
+        always("answers"),
+    ),
+    Check(
+        "node-ready",
+        _A,
+        ERROR,
+        "every node is Ready",
+        "its pods are moved away",
+        "./product.run kubectl -- describe node NAME",
+        _ready,
+        always("Ready"),
+    ),
+    Check(
+        "node-cordoned",
+        _A,
+        NOTE,
+        "no node is kept free of pods",
+        "the others carry its load",
+        "./product.run kubectl -- uncordon NAME",
+        _cordoned,
+        always("none"),
+    ),
+    Check(
+        "node-versions",
+        _A,
+        WARNING,
+        "all nodes run one version",
+        "an upgrade was broken off",
+        "./product.run -f site.yaml goes on with it",
+        _versions,
+        always("one"),
+    ),
+    Check(
+        "node-stranger",
+        _A,
+        NOTE,
+        "every node is in the Clusterfile",
+        "nobody upgrades it, or renews its certificates",
+        "add it to the Clusterfile, or remove it with --prune",
+        _strangers,
+        always("listed"),
+    ),
+    Check(
+        "etcd-member",
+        _A,
+        ERROR,
+        "every member of etcd is healthy",
+        "one failure more may stop the cluster",
+        "./product.run exec --on ADDRESS -- crictl logs ETCD",
+        _members,
+        always("healthy"),
+    ),
+    Check(
+        "etcd-size",
+        _A,
+        WARNING,
+        "etcd's database has room",
+        "at 100% the cluster takes no more changes",
+        "look for what writes so much; etcdctl defrag",
+        _database,
+        most("etcd_used"),
+    ),
+    Check(
+        "etcd-alarm",
+        _A,
+        ERROR,
+        "etcd raises no alarm",
+        "the cluster takes no more changes",
+        "etcdctl compact, defrag, alarm disarm",
+        _alarms,
+        always("none"),
+    ),
+    Check(
+        "units-stopped",
+        _A,
+        ERROR,
+        "kubelet and containerd run",
+        "no pod is started there",
+        "systemctl start kubelet containerd",
+        each(_units, nodes),
+        always("active"),
+    ),
+    Check(
+        "units-degraded",
+        _A,
+        NOTE,
+        "no unit of a node has failed",
+        "what failed may be missed later",
+        "systemctl status UNIT",
+        whole(_external, nodes),
+        always("none"),
+    ),
+    Check(
+        "registry-stopped",
+        _A,
+        ERROR,
+        "the site's registry runs",
+        "new pods find no image",
+        "systemctl start bundler-registry",
+        each(_registry, _plane_node),
+        always("active"),
+    ),
+    Check(
+        "registry-content",
+        _A,
+        WARNING,
+        "the registry has all of the bundle's images",
+        "pods that are moved find no image",
+        "./product.run -f site.yaml copies what is missing",
+        each(_blobs, _plane_node),
+        always("every blob"),
+    ),
+    Check(
+        "cis-control-plane",
+        _A,
+        WARNING,
+        "the control plane keeps to the CIS benchmark (1 to 3, 5)",
+        "each of them is a known way in",
+        "./product.run -f site.yaml; what a Clusterfile changes on purpose stays",
+        each(_cis_plane, _plane_node),
+        always("all pass"),
+    ),
+    Check(
+        "cis-node",
+        _A,
+        WARNING,
+        "the node keeps to the CIS benchmark (4)",
+        "each of them is a known way in",
+        "./product.run -f site.yaml; what a Clusterfile changes on purpose stays",
+        each(_cis_node, nodes),
+        always("all pass"),
+    ),
+)

@@ -1,0 +1,245 @@
+"""The commands of a .run without Kubernetes: onto any cluster that a kubeconfig reaches, without ssh."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import show as put
+from bundler.installer.cli import options as opt
+from bundler.installer.cli import show
+from bundler.installer.cli.progress import view
+from bundler.installer.cli.push_commands import Authority, Insecure, PasswordFile, User
+from bundler.installer.cli.typer_app import invoke, new_app, run_file
+from bundler.installer.operations.app_session import AppSession, Cluster, opened
+from bundler.installer.operations.session import log_path, say
+from bundler.installer.plan.app_cluster import Aim
+from bundler.installer.plan.steps import Plan
+from bundler.installer.run.events import tee
+from bundler.installer.run.logfile import LogFile
+from bundler.installer.run.timeouts import Timeouts
+
+OPTION: Final = "--kubeconfig"  # by which these commands are told from those of a site
+
+app = new_app(help="Bring the apps in this file onto a cluster that is there.")
+
+Kubeconfig = Annotated[Path, typer.Option(OPTION, metavar="FILE", help="How the cluster is reached.")]
+Context = Annotated[
+    str, typer.Option("--context", help="Of the kubeconfig, which context; else its current one.")
+]
+Registry = Annotated[
+    str,
+    typer.Option(
+        metavar="HOST[:PORT][/PATH]",
+        help="Where the nodes pull images from; else what the cluster says of its own.",
+    ),
+]
+WithoutImages = Annotated[
+    bool, typer.Option("--without-images", help="Push nothing: the nodes find the images by their own names.")
+]
+Env = Annotated[
+    list[str] | None,
+    typer.Option("--env", metavar="NAME=VALUE", help="A variable for apps' own commands. May be repeated."),
+]
+TimeoutFactor = Annotated[
+    list[str] | None, typer.Option(metavar="[PHASE=]N", help="Give every step N times its time.")
+]
+Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that is said.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
+
+
+@app.command()
+def apply(  # noqa: PLR0913  (a command has as many parameters as options)
+    *,
+    kubeconfig: Kubeconfig,
+    context: Context = "",
+    registry: Registry = "",
+    without_images: WithoutImages = False,
+    insecure: Insecure = False,
+    authority: Authority = None,
+    username: User = "",
+    password_file: PasswordFile = None,
+    env: Env = None,
+    base: opt.Bases = None,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    allow_downgrade: opt.AllowDowngrade = False,
+    timeout_factor: TimeoutFactor = None,
+    log: Log = None,
+    verbose: Verbose = False,
+) -> None:
+    """Install the apps, or upgrade them; what is there already is left out."""
+    pushing = _pushing(
+        insecure=insecure, authority=authority, username=username, password=password_file,
+        base=base, trust=trust, unsigned=allow_unsigned, new_key=accept_new_key,
+    )  # fmt: skip
+    cluster = Cluster(kubeconfig, context, registry, not without_images, pushing, _variables(env))
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
+    with opened(run_file(), cluster, gate, say, base or ()) as session:
+        made = session.plan(Aim.APPLY, downgrade=allow_downgrade)
+        _carry_out(session, made, Aim.APPLY, log, timeout_factor, detail=verbose)
+
+
+@app.command()
+def plan(  # noqa: PLR0913  (as above)
+    *,
+    kubeconfig: Kubeconfig,
+    context: Context = "",
+    registry: Registry = "",
+    without_images: WithoutImages = False,
+    env: Env = None,
+    base: opt.Bases = None,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    allow_downgrade: opt.AllowDowngrade = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what `apply` would do, and change nothing."""
+    cluster = Cluster(kubeconfig, context, registry, not without_images, (), _variables(env))
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
+    with opened(run_file(), cluster, gate, say, base or ()) as session:
+        made = session.plan(Aim.APPLY, downgrade=allow_downgrade)
+    _tell_warnings(made)
+    put(sys.stdout, f"{show.plan_json(made) if as_json else show.plan_text(made)}\n")
+
+
+@app.command()
+def rollback(  # noqa: PLR0913  (as above)
+    *,
+    kubeconfig: Kubeconfig,
+    context: Context = "",
+    base: opt.Bases = None,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    timeout_factor: TimeoutFactor = None,
+    log: Log = None,
+    verbose: Verbose = False,
+) -> None:
+    """Take the apps back to what the bundle before this one made of them; their data stay as they are."""
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
+    cluster = Cluster(kubeconfig, context, images=False)
+    with opened(run_file(), cluster, gate, say, base or ()) as session:
+        _carry_out(session, session.plan(Aim.ROLLBACK), Aim.ROLLBACK, log, timeout_factor, detail=verbose)
+
+
+@app.command()
+def delete(  # noqa: PLR0913  (as above)
+    *,
+    kubeconfig: Kubeconfig,
+    context: Context = "",
+    base: opt.Bases = None,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    timeout_factor: TimeoutFactor = None,
+    log: Log = None,
+    verbose: Verbose = False,
+    yes: Yes = False,
+) -> None:
+    """Uninstall the apps. Volumes, definitions, namespaces and secrets that were made on site stay."""
+    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
+    cluster = Cluster(kubeconfig, context, images=False)
+    with opened(run_file(), cluster, gate, say, base or ()) as session:
+        made = session.plan(Aim.DELETE)
+        if made.steps and not yes:
+            _confirm(session, len(made.steps))
+        _carry_out(session, made, Aim.DELETE, log, timeout_factor, detail=verbose)
+
+
+def run(words: list[str]) -> int:
+    """Run the command that the words name; its exit code. Raises BundlerError."""
+    return invoke(app, words)
+
+
+def _carry_out(
+    session: AppSession, made: Plan, aim: Aim, log: Path | None, factor: list[str] | None, *, detail: bool
+) -> None:
+    index = session.bundle.index
+    _tell_warnings(made)
+    if not made.steps:
+        put(sys.stdout, f"{made.title}: nothing to do\n")
+        return
+    timeouts = Timeouts.parse(factor or ())
+    with _logged(log_path(log, f"{index.name}-{aim.value}")) as written, view(detail=detail) as shown:
+        session.run(made, tee(written, shown), timeouts)
+    done = ", ".join(step.id.partition("/")[2] for step in made.steps)
+    put(sys.stdout, f"{made.title}: done ({done})\n")
+
+
+@contextlib.contextmanager
+def _logged(path: Path) -> Iterator[LogFile]:
+    log = LogFile.open(path, frozenset)
+    try:
+        yield log
+    except BundlerError as error:
+        log.note(event="error", code=int(error.code), error=str(error))
+        error.fix = f"{error.fix}; log: {path}" if error.fix else f"log: {path}"
+        raise
+    finally:
+        log.close()
+
+
+def _tell_warnings(made: Plan) -> None:
+    for warning in made.warnings:
+        say(f"warning: {warning}")
+
+
+def _pushing(
+    *,
+    insecure: bool,
+    authority: Path | None,
+    username: str,
+    password: Path | None,
+    base: list[Path] | None,
+    trust: list[str] | None,
+    unsigned: bool,
+    new_key: bool,
+) -> tuple[str, ...]:
+    """The arguments with which push-images is called, so that it judges the file as this command does."""
+    words: list[str] = []
+    for wanted, option in (
+        (insecure, "--insecure-registry"), (unsigned, "--allow-unsigned"), (new_key, "--accept-new-key"),
+    ):  # fmt: skip
+        words += [option] if wanted else []
+    for option, value in (
+        ("--ca", authority and authority.absolute()),
+        ("--username", username),
+        ("--password-file", password and password.absolute()),
+    ):
+        words += [option, str(value)] if value else []
+    for each in base or ():
+        words += ["--base", str(each.absolute())]
+    for key in trust or ():
+        words += ["--trust", str(Path(key).absolute()) if Path(key).is_file() else key]
+    return tuple(words)
+
+
+def _variables(given: list[str] | None) -> dict[str, str]:
+    found = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise BundlerError(
+                f"not a variable: {text[:80]}", code=ExitCode.USAGE, fix="write --env NAME=VALUE"
+            )
+        found[name] = value
+    return found
+
+
+def _confirm(session: AppSession, count: int) -> None:
+    if not sys.stdin.isatty():
+        raise BundlerError(
+            "delete asks before it deletes, and there is no terminal", code=ExitCode.USAGE, fix="add --yes"
+        )
+    index = session.bundle.index
+    if not typer.confirm(f"Uninstall {count} apps of {index.name} from the cluster?"):
+        raise BundlerError("nothing was deleted", code=ExitCode.INTERRUPTED, fix="answer y to delete it")

@@ -1,0 +1,67 @@
+"""`snapshots` of the Clusterfile: a timer on every control plane, whose files stay there, for root alone."""
+
+from collections.abc import Iterator
+
+from bundler.installer.plan import paths
+from bundler.installer.plan.context import Context, content_digest
+from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.snapshot import SCRIPTS
+from bundler.installer.plan.steps import Exec, Phase, Step, Write
+from bundler.installer.scripts import render as templates
+from bundler.installer.site.model import Host, TimedSnapshots
+
+
+def timed_snapshot_steps(context: Context) -> tuple[Step, ...]:
+    """For every control plane, if the Clusterfile asks for it."""
+    wanted = context.site.snapshots
+    if wanted is None:
+        return ()
+    return tuple(step for host in context.site.control_planes for step in _one(host, wanted))
+
+
+def _one(host: Host, wanted: TimedSnapshots) -> Iterator[Step]:
+    text = templates.script(
+        *SCRIPTS,
+        "snapshot-timed.sh",
+        folder=f"{paths.STATE}/snapshot-timed",
+        timed=paths.TIMED_SNAPSHOTS,
+        keep=str(wanted.keep),
+    )
+    files = {
+        paths.SNAPSHOT_SCRIPT: (f"#!/bin/sh\nPATH=$PATH:{paths.PROGRAMS}\n{text}", 0o700),
+        f"{paths.UNITS}/{paths.SNAPSHOT_SERVICE}": (
+            templates.render("snapshot.service.j2", script=paths.SNAPSHOT_SCRIPT),
+            0o644,
+        ),
+        f"{paths.UNITS}/{paths.SNAPSHOT_TIMER}": (
+            templates.render("snapshot.timer.j2", every=wanted.every),
+            0o644,
+        ),
+    }
+    writes = [
+        Write(
+            id=ident(Phase.HOST, host.address, path.rpartition("/")[2]),
+            host=host.address,
+            phase=Phase.HOST,
+            reason=f"the Clusterfile asks for a snapshot every {wanted.every}",
+            after=(Ids(host.address).prepare,),
+            path=path,
+            content=content,
+            mode=mode,
+        )
+        for path, (content, mode) in files.items()
+    ]
+    yield from writes
+    yield Exec(
+        id=ident(Phase.HOST, host.address, "snapshot-start"),
+        host=host.address,
+        phase=Phase.HOST,
+        reason=f"the newest {wanted.keep} snapshots stay here",
+        after=tuple(each.id for each in writes),
+        script=templates.script(
+            "unit-start.sh",
+            unit=paths.SNAPSHOT_TIMER,
+            ready="",
+            inputs=content_digest("".join(each.content for each in writes)),
+        ),
+    )

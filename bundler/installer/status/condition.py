@@ -1,0 +1,136 @@
+"""The condition of a host and of the cluster's contents, beyond facts: plain data, read by `read`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A systemd unit. seconds: for how long it has been in this state, None where nobody knows."""
+
+    active: bool
+    seconds: float | None = None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A file system. path: the first of our folders that lies on it. Bytes."""
+
+    mount: str
+    device: str
+    path: str
+    used: int
+    free: int
+
+    @property
+    def percent(self) -> int:
+        """How full it is, as df counts: of what can be used."""
+        return -(-100 * self.used // max(self.used + self.free, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class HostCertificate:
+    """A certificate on a host. file: where; subject: its common name. Seconds since the epoch."""
+
+    file: str
+    subject: str
+    not_after: float
+    authority: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryStore:
+    """The site's registry on one host. code: what it answers, "" where nothing on the host can ask."""
+
+    code: str = ""
+    manifests: frozenset[str] = frozenset()  # in hex
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run that ended. ended: seconds since the epoch."""
+
+    operation: str
+    result: str
+    by: str
+    ended: float
+    seconds: float
+    product: str = ""
+    version: str = ""
+    kubernetes: str = ""
+    steps: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod. ready of total containers. reason: why one waits. instance: the release that it belongs to."""
+
+    namespace: str
+    name: str
+    node: str
+    phase: str
+    ready: int = 0
+    total: int = 0
+    restarts: int = 0
+    reason: str = ""
+    instance: str = ""
+    deleted: bool = False
+
+    @property
+    def well(self) -> bool:
+        """Whether it serves, or has done what it was there for."""
+        return self.phase == "Succeeded" or (
+            self.phase == "Running" and 0 < self.total == self.ready and not self.deleted
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A Deployment, StatefulSet or DaemonSet. release: the Helm release that made it, NAMESPACE/NAME."""
+
+    kind: str
+    namespace: str
+    name: str
+    wanted: int
+    ready: int
+    release: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HelmRelease:
+    """The newest revision of a release."""
+
+    namespace: str
+    name: str
+    status: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What runs in the cluster. manifests: objects of apps that are manifests, KIND/NAMESPACE/NAME by app."""
+
+    pods: tuple[Pod, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    releases: tuple[HelmRelease, ...] = ()
+    manifests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One host. memory: bytes in all; contents: what its API server says, None where it says nothing."""
+
+    address: str
+    uptime: float = 0.0
+    load: tuple[float, ...] = ()
+    memory: int = 0
+    memory_available: int = 0
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    disks: tuple[Disk, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    certificates: tuple[HostCertificate, ...] = ()
+    registry: RegistryStore | None = None
+    runs: tuple[PastRun, ...] = ()
+    contents: Contents | None = None

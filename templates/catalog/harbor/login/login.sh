@@ -1,0 +1,15 @@
+#!/bin/sh
+# Make the passwords on site, once: they are in no bundle. kubectl reads them from its standard input.
+set -eu
+namespace=harbor
+name=harbor-login
+kubectl get namespace "$namespace" >/dev/null 2>&1 || kubectl create namespace "$namespace"
+if kubectl -n "$namespace" get secret "$name" >/dev/null 2>&1; then
+    exit 0
+fi
+random() {
+    head -c 24 /dev/urandom | base64 | tr -d '\n=+/'
+}
+# The second encrypts what Harbor keeps of others' passwords: sixteen characters.
+printf '%s\n' "HARBOR_ADMIN_PASSWORD=$(random)" "secretKey=$(random | head -c 16)" |
+    kubectl -n "$namespace" create secret generic "$name" --from-env-file=/dev/stdin
