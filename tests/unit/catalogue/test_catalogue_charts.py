@@ -228,3 +228,9 @@ def test_what_is_backed_up_every_night_is_restored_only_when_asked():
     }  # fmt: skip
     assert "/secrets/backup" in mounts["mariadb-backup"]
     assert "/secrets/databases" in mounts["mariadb-restore"]
+
+
+def test_the_image_has_the_program_that_dumps():
+    # mariadb-dump is in mariadb-client, not in mariadb-client-core
+    kubefile = (CHARTS["mariadb"].parent / "Kubefile").read_text()
+    assert "--without mariadb-client " not in kubefile

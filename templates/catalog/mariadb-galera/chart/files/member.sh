@@ -43,7 +43,8 @@ position() {
   uuid=$(sed -n 's/^uuid: *//p' "$data/grastate.dat" 2>/dev/null || :)
   seqno=$(sed -n 's/^seqno: *//p' "$data/grastate.dat" 2>/dev/null || :)
   if [ "${seqno:--1}" = -1 ]; then # it did not end in order: ask the storage engine
-    recovered=$(mariadbd --defaults-file=$settings --wsrep-recover --wsrep-cluster-address=gcomm:// --log-error=/dev/stderr 2>&1 |
+    recovered=$(mariadbd --defaults-file=$settings --skip-networking --wsrep-recover \
+      --wsrep-cluster-address=gcomm:// --log-error=/dev/stderr 2>&1 |
       sed -n 's/.*Recovered position: *//p' | tail -n 1)
     uuid=${recovered%%:*}
     seqno=${recovered##*:}
