@@ -30,7 +30,7 @@ demo-wordpress: setup ## WordPress with MariaDB Galera and Redis Sentinel on thr
 demo-down: $(STAMP) ## take the demo's site down; nothing is left but the cache
 	@$(PY) -m tests.site down --name $(SITE)
 
-check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests: under a minute
+check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests: about four minutes on two cores
 	$(V)/bin/ruff format --check .
 	$(V)/bin/ruff check .
 	$(V)/bin/mypy

@@ -143,7 +143,7 @@ def session(product: Path, releases: tuple[str, ...], host: MemoryTransport) -> 
 
 
 def settled(product: Path, releases: tuple[str, ...]) -> list[bytes]:
-    """The releases that the control plane is to remember, before it is changed; its list of contents apart."""
+    """The releases that the control plane is to remember before it is changed; the contents apart."""
     given: list[bytes] = []
 
     def answer(script: str, stdin: bytes) -> Outcome:
