@@ -11,8 +11,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
+from tests.manpages import write
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 DATA: Final = ("templates", "stubs")
+MAN: Final = "share/man/man1"
 SHARE: Final = "share/bundler"  # below the prefix; see bundler/builder/runtime/resources.py
 
 
@@ -48,8 +51,9 @@ def build(root: Path, copy: Path, target: Path) -> Path:
     for name in names:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / name, copy / name)
+    pages = [str(page.relative_to(copy)) for page in write(copy / "man")]
     with (copy / "pyproject.toml").open("a", encoding="utf-8") as file:
-        file.write(data_files(names))
+        file.write(f"{data_files(names)}{json.dumps(MAN)} = {json.dumps(pages)}\n")
     target.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pip", "wheel", "-qq", "--disable-pip-version-check", "--no-deps"]
     subprocess.run([*command, "--no-build-isolation", "--wheel-dir", target, copy], check=True, timeout=600)

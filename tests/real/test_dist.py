@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.dist import ROOT, build
+from tests.manpages import groups
 
 pytestmark = pytest.mark.real
 
@@ -75,3 +76,15 @@ def test_every_file_of_the_checkout_is_in_it(program: Path) -> None:
             if p.is_file() and "__pycache__" not in p.parts
         }
         assert here == there
+
+
+@pytest.mark.parametrize("name", ["bundler", "product.run"])
+def test_man_pages_name_every_command(program: Path, name: str) -> None:
+    page = program.parent.parent / "share" / "man" / "man1" / f"{name}.1"
+    text = page.read_text(encoding="utf-8")
+    known = groups()[name].commands
+    assert [word for word in known if f".SS {word}".replace("-", "\\-") not in text] == []
+    checked = subprocess.run(
+        ["man", "--warnings", "-l", page], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
