@@ -251,9 +251,10 @@ def _helm(staged: Staged, request: BuildRequest, store: Store) -> Iterator[SpecC
 
 
 def _wants_helm(staged: Staged) -> bool:
-    """Where there are charts; without Kubernetes for any app, as Helm brings them onto other clusters."""
+    """Where there are charts; without Kubernetes for manifests, too: Helm brings them onto other clusters."""
     alone = KUBERNETES_LABEL not in staged.labels
-    return any(alone or app.kind is AppKind.HELM for app in staged.apps)
+    kinds = {AppKind.HELM, AppKind.KUBE} if alone else {AppKind.HELM}
+    return any(app.kind in kinds for app in staged.apps)
 
 
 def _image_files(layout: Layout) -> Iterator[SpecContent]:
