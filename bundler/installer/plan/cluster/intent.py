@@ -9,7 +9,7 @@ from bundler.installer.plan.cluster.hops import upgrading
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Left, PieceIs
-from bundler.installer.plan.cluster.rolled import rolled
+from bundler.installer.plan.cluster.rolled import IN_CLUSTER, ON_HOSTS, Settings, rolled
 from bundler.installer.plan.cluster.rules.identity import is_replaced
 from bundler.installer.plan.cluster.steps import Cause
 from bundler.installer.plan.cluster.verdict import Unsatisfied
@@ -49,10 +49,18 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         kubernetes=versions.kubernetes,
         fixed={**view.desired.fixed, **old.fixed},
         settings=view.desired.settings,
-        rolled=rolled(old),
+        rolled=_rolled(view, old) if changed else rolled(old),
         endpoint=str(view.desired.endpoint),
         previous=previous,
     )
+
+
+def _rolled(view: View, old: Record) -> Settings:
+    """What an upgrade brings along by itself, such as etcd's image, is nobody's change of a setting."""
+    by_hand = {*ON_HOSTS, *IN_CLUSTER, "names"}
+    before = {part: values for part, values in rolled(old).items() if part in by_hand}
+    brought = {part: values for part, values in view.desired.settings.items() if part not in by_hand}
+    return {**before, **brought}
 
 
 def _operation(view: View, old: Record) -> str:

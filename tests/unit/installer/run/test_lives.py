@@ -74,6 +74,11 @@ OPERATIONS: dict[str, tuple[Desired | None, Desired, Operation]] = {
     "replace the first": (aim(3, 1), desired([cp(2), cp(3), cp(4)], [worker(1)]), PRUNE),
     "control plane to worker": (aim(3, 1), desired([cp(1), cp(3)], [cp(2), worker(1)]), Operation()),
     "next minor": (aim(3, 2), newer(aim(3, 2), "v1.37.2"), Operation()),
+    "next minor with another etcd": (
+        replace(aim(), settings={"cluster": {"etcd.local.imageTag": "3.6.16-0"}}),
+        newer(replace(aim(), settings={"cluster": {"etcd.local.imageTag": "3.7.3-0"}}), "v1.37.2"),
+        Operation(),
+    ),
     "two minors": (aim(1, 1), newer(aim(1, 1), "v1.38.0", "v1.37.2"), Operation()),
     "settings": (aim(3, 1), replace(aim(3, 1), settings={"kubelet": {"maxPods": "9"}}), Operation()),
     "runtime": (aim(1, 2), with_pieces(aim(1, 2), pause="pause:3.11"), Operation()),
