@@ -39,7 +39,7 @@ def away(site: Site, facts: Facts, address: str, *, limit: int) -> Plan:
     )
     drain = _step(
         asked, f"drain-{address}", f"what runs on {node.name} moves to other nodes", limit + 60.0, "drain.sh",
-        after=(cordon.id,), node=node.name, limit=str(limit),
+        after=(cordon.id,), node=node.name, limit=str(limit), delete="",
     )  # fmt: skip
     return Plan(
         f"{site.name}: {node.name} goes into maintenance", (cordon, drain), warnings=_warnings(facts, address)

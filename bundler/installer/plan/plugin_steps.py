@@ -54,7 +54,12 @@ def steps_of(plugin: Plugin, at: Occasion) -> tuple[Step, ...]:
             return (_check(plugin, at),)
         case PluginType.ETCD:
             return (
-                _exec(plugin, at, templates.script("etcd.sh", "etcd-snapshot.sh", reason=plugin.name), 900.0),
+                _exec(
+                    plugin,
+                    at,
+                    templates.script("etcd.sh", "etcd-snapshot.sh", reason=plugin.name, keep=""),
+                    900.0,
+                ),
             )
         case PluginType.HOSTNAME | PluginType.LABEL | PluginType.TAINT:
             return ()  # a part of how hosts are prepared, and of what nodes carry
