@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bundler.installer.plan.cluster.hops import minor, number, running, version_at
 from bundler.installer.plan.cluster.operation import Kind
+from bundler.installer.plan.cluster.rolled import by_component
 from bundler.installer.plan.cluster.steps import Refusal, Refused
 from bundler.installer.plan.cluster.view import Existence, View
 from bundler.installer.site.record import Product, Record
@@ -184,6 +185,7 @@ def closed(record: Record, product: str) -> Record:
         kubernetes=before["kubernetes"],
         products=tuple(_product(each, product, before.get("product", "")) for each in record.products),
         settings=settings,
+        rolled=by_component(settings),
         stored={name: text for name, text in record.stored.items() if name not in _STORES},
         previous={},
     )

@@ -1,5 +1,6 @@
 """The way back from an upgrade: whether it is open, by which steps, and what the record then says."""
 
+import json
 import os
 from dataclasses import replace
 from itertools import pairwise
@@ -235,3 +236,15 @@ def test_once_back_the_site_can_be_upgraded_again_and_has_no_second_way_back() -
     assert (settled.kubernetes, settled.operation, settled.previous) == ("v1.36.3", "", {})
     assert [product.version for product in settled.products] == ["2.1.0"]
     assert settled.settings == record(built(wanted(3, 2))).settings
+
+
+def test_once_back_the_old_file_sees_no_change_of_a_setting() -> None:
+    """An upgrade brought another etcd along; it went back with the rest."""
+    upgrade = record(upgraded())
+    before = {"cluster": {"etcd.local.imageTag": "3.6.16-0"}}
+    upgrade = replace(
+        upgrade,
+        previous={**upgrade.previous, "settings": json.dumps(before)},
+        rolled={"cluster": {"etcd.local.imageTag": "3.7.3-0"}},
+    )
+    assert closed(opened(upgrade, "run"), "shop").rolled == before
