@@ -43,6 +43,11 @@ def explanation(word: str) -> Explanation:
     )
 
 
+def answer(word: str) -> str:
+    """What `explain` prints: one explanation, or the list without a word. Raises as `explanation`."""
+    return explanation(word).text() if word else listing()
+
+
 def listing() -> str:
     """All ids with their titles, in groups; lines for a terminal."""
     width = max(map(len, EXPLANATIONS))

@@ -14,9 +14,9 @@ Id = Annotated[
 
 def explain_command(error: Id = "") -> None:
     """Say what an error id or exit code means, why it happens and what to do."""
-    from bundler.core.explain import explanation, listing  # noqa: PLC0415  (only needed here)
+    from bundler.core.explain import answer  # noqa: PLC0415  (only needed here)
 
-    typer.echo(explanation(error).text() if error else listing())
+    typer.echo(answer(error))
 
 
 def register(app: typer.Typer) -> None:

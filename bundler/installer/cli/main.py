@@ -124,9 +124,13 @@ def _bug(error: Exception) -> int:
         import traceback  # noqa: PLC0415
 
         traceback.print_exception(error)
-    text = f"[BND-BUG] this is a fault of bundler itself: {type(error).__name__}: {error}"
-    show(sys.stderr, f"error{text}\n  fix: please report it, with the output of BUNDLER_DEBUG=1\n")
-    return ExitCode.BUG
+    fault = BundlerError(
+        f"this is a fault of bundler itself: {type(error).__name__}: {error}",
+        code=ExitCode.BUG,
+        fix="please report it, with the output of BUNDLER_DEBUG=1",
+    )
+    show(sys.stderr, f"{headed(fault)}\n")
+    return fault.code
 
 
 if __name__ == "__main__":
