@@ -8,6 +8,7 @@ any other type is a bug in bundler and ends with `ExitCode.BUG`.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 from bundler.core.terminal import plain
 
@@ -87,6 +88,30 @@ class BundlerError(Exception):
         why = f"\n  why: {self.why}" if self.why else ""
         fix = f"\n  fix: {self.fix}" if self.fix else ""
         return plain(head + why + fix)
+
+    def revised(
+        self,
+        *,
+        what: str | None = None,
+        where: object = None,
+        why: str | None = None,
+        fix: str | None = None,
+    ) -> Self:
+        """A copy, of the same class, that says these parts differently; None leaves a part as it is.
+
+        An error that was caught is never edited: whoever else holds it would read what is not meant for him.
+        """
+        made = type(self).__new__(type(self), *self.args)
+        vars(made).update(vars(self))
+        made.what = self.what if what is None else what
+        made.where = self.where if where is None else where
+        made.why = self.why if why is None else why
+        made.fix = self.fix if fix is None else fix
+        return made
+
+    def logged_at(self, path: object) -> Self:
+        """A copy whose fix names the log, too."""
+        return self.revised(fix=f"{self.fix}; log: {path}" if self.fix else f"log: {path}")
 
 
 def headed(error: BundlerError) -> str:

@@ -179,7 +179,7 @@ def _named(ref: Reference) -> Iterator[None]:
         yield
     except BundlerError as error:
         if error.where is None or isinstance(error.where, Path):
-            error.where = ref
+            raise error.revised(where=ref) from error
         raise
 
 

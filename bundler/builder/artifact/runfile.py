@@ -125,5 +125,4 @@ def _check(fd: int, where: object) -> None:
     try:
         Bundle.open(Path(f"/proc/self/fd/{fd}")).close()
     except BundlerError as error:
-        error.where = where
-        raise
+        raise error.revised(where=where) from error

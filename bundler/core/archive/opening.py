@@ -54,8 +54,7 @@ def telling(path: Path) -> Iterator[None]:
     try:
         yield
     except BundlerError as error:
-        error.where = error.where or path
-        raise
+        raise error.revised(where=error.where or path) from error
     except OSError as error:
         raise BundlerError(
             "the file can't be read", where=path, why=error.strerror or str(error), code=ExitCode.INPUT

@@ -178,8 +178,7 @@ def _logged(path: Path) -> Iterator[LogFile]:
         yield log
     except BundlerError as error:
         log.note(event="error", code=int(error.code), error=str(error))
-        error.fix = f"{error.fix}; log: {path}" if error.fix else f"log: {path}"
-        raise
+        raise error.logged_at(path) from error
     finally:
         log.close()
 

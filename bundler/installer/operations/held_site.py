@@ -70,9 +70,7 @@ class HeldSite:
             yield log
         except BundlerError as error:
             log.note(event="error", code=int(error.code), error=str(error))
-            redacted(error, self.hidden())
-            error.fix = f"{error.fix}; log: {path}" if error.fix else f"log: {path}"
-            raise
+            raise redacted(error, self.hidden()).logged_at(path) from error
         except Exception:
             log.note(event="bug", traceback=traceback.format_exc())
             raise

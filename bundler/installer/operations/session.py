@@ -115,9 +115,8 @@ class Session:
 
     def refused(self, refused: Refused) -> RefusedError:
         """A refusal that names this .run and this Clusterfile in its commands."""
-        error = RefusedError(refused, self.site.name)
-        error.run, error.file = f"./{Path(os.environ.get('BUNDLER_ARGV0', 'product.run')).name}", self.file
-        return error
+        run = f"./{Path(os.environ.get('BUNDLER_ARGV0', 'product.run')).name}"
+        return RefusedError(refused, self.site.name, run=run, file=self.file)
 
     def note_removal(self) -> None:
         """Before the first host is cleared, the record says so."""
@@ -406,9 +405,7 @@ def logged(session: Session, path: Path) -> Iterator[LogFile]:
         yield log
     except BundlerError as error:
         log.note(event="error", code=int(error.code), error=str(error))
-        redacted(error, session.hidden())
-        error.fix = f"{error.fix}; log: {path}" if error.fix else f"log: {path}"
-        raise
+        raise redacted(error, session.hidden()).logged_at(path) from error
     except Exception:
         log.note(event="bug", traceback=traceback.format_exc())
         raise
@@ -429,7 +426,9 @@ def carry_out(
     report.log = str(log.path)
     with view as shown:
         sink = redacting(tee(log, report, shown), session.hidden)
-        session.lost = {**session.lost, **session.run(plan, sink, limits=limits, timeouts=timeouts)}
+        failed = session.run(plan, sink, limits=limits, timeouts=timeouts)
+    hidden = session.hidden()
+    session.lost = {**session.lost, **{at: redacted(error, hidden) for at, error in failed.items()}}
     report.lost = {address: str(error) for address, error in session.lost.items()}
 
 

@@ -12,15 +12,15 @@ _FILE: Final = "site.yaml"
 class RefusedError(BundlerError):
     """Every reason to do nothing. Its code is that of the gravest."""
 
-    def __init__(self, refused: Refused, site: str) -> None:
+    def __init__(self, refused: Refused, site: str, *, run: str = _RUN, file: str = _FILE) -> None:
         first = refused.refusals[0]
         super().__init__(
             first.what, code=refused.code, where=first.where, why=first.why, fix=first.fix, id=first.rule
         )
         self.refused = refused
         self.site = site
-        self.run = _RUN
-        self.file = _FILE
+        self.run = run
+        self.file = file
 
     def __str__(self) -> str:
         blocks = [_block(each) for each in self.refused.refusals]

@@ -203,13 +203,13 @@ class _Run:
                     self._sink(finished)
             case BundlerError() as error:
                 self._schedule.failed(came.step)
-                error.fix = error.fix or GO_ON
-                if self._is_excused(came.step.host, error):
-                    self._lost.setdefault(came.step.host, error)
+                failed = error.revised(fix=error.fix or GO_ON)
+                if self._is_excused(came.step.host, failed):
+                    self._lost.setdefault(came.step.host, failed)
                     self._schedule.abandon(came.step.host)
                 else:
-                    self._failures.setdefault(came.step.host, error)
-                self._sink(StepFailed(came.step, came.seconds, error))
+                    self._failures.setdefault(came.step.host, failed)
+                self._sink(StepFailed(came.step, came.seconds, failed))
             case bug:
                 raise bug
 
@@ -232,10 +232,10 @@ def _ended(failures: Mapping[str, BundlerError], total: int) -> BundlerError:
     if len(failures) > 1:
         return together(failures, total)
     (error,) = failures.values()
-    if total > 1:
-        fine = f"{total - 1} of {hosts(total)} {'is' if total == 2 else 'are'} fine"
-        error.why = f"{error.why}\n  {fine}" if error.why else fine
-    return error
+    if total == 1:
+        return error
+    fine = f"{total - 1} of {hosts(total)} {'is' if total == 2 else 'are'} fine"
+    return error.revised(why=f"{error.why}\n  {fine}" if error.why else fine)
 
 
 def close_all(transports: Mapping[str, Transport]) -> None:

@@ -45,9 +45,9 @@ def of_variables(variables: Mapping[str, str]) -> frozenset[str]:
 
 
 def redacted(error: BundlerError, secrets: frozenset[str]) -> BundlerError:
-    """The same error, changed in place, without secrets."""
-    error.what, error.why, error.fix = (redact(part, secrets) for part in (error.what, error.why, error.fix))
-    return error
+    """A copy of the error without secrets."""
+    what, why, fix = (redact(part, secrets) for part in (error.what, error.why, error.fix))
+    return error.revised(what=what, why=why, fix=fix)
 
 
 def redacting(sink: Sink, secrets: Secrets) -> Sink:
@@ -61,8 +61,7 @@ def redacting(sink: Sink, secrets: Secrets) -> Sink:
                 hidden = secrets()
                 sink(Waiting(tuple((step, since, redact(line, hidden)) for step, since, line in steps)))
             case StepFailed(_, _, error):
-                redacted(error, secrets())
-                sink(event)
+                sink(replace(event, error=redacted(error, secrets())))
             case _:
                 sink(event)
 

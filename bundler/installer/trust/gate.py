@@ -40,8 +40,7 @@ class Gate:
             keys = self.keyring.keys(bundle.seal.name, self.named)
             return judge(bundle.seal, bundle.signature(), keys, self.allowed, now=time.time())
         except BundlerError as error:
-            error.where = error.where or bundle.path
-            raise
+            raise error.revised(where=error.where or bundle.path) from error
 
 
 class _StoppedError(Exception):
