@@ -22,8 +22,8 @@ from bundler.core.archive.seal import RECIPES, TEXT
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, Problems
 from bundler.core.reference import Reference
-from tests.unit.core.archive.hostile_kit import FILES, Base, header, make_base, make_universal, stored
-from tests.unit.core.archive.hostile_recipes import make_derived
+from tests.kits.archive.hostile_kit import FILES, Base, header, make_base, make_universal, stored
+from tests.kits.archive.hostile_recipes import make_derived
 
 _BUDGET: Final = 4 << 20  # bytes that one input may unpack to
 

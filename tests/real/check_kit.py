@@ -6,7 +6,7 @@ from bundler.builder.runtime.freeze import stub_template
 from bundler.core.archive import BundleWriter
 from bundler.core.digest import Digest
 from bundler.core.index import Image, Index
-from tests.real.run_kit import runtime
+from tests.kits.run_files import runtime
 from tests.real.sshd import Sshd
 
 NAMES = (

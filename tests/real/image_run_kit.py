@@ -20,8 +20,8 @@ from bundler.core.oci import (
     OCI_LAYER,
     OCI_MANIFEST,
 )
-from tests.real.run_kit import index as plain_index
-from tests.real.run_kit import runtime
+from tests.kits.run_files import index as plain_index
+from tests.kits.run_files import runtime
 
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 CHART = "root/application/apps/web"

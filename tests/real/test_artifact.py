@@ -24,11 +24,11 @@ from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Bundle
 from bundler.core.errors import ExitCode
 from bundler.core.oci import OCI_MANIFEST
+from tests.kits.run_files import make_run
+from tests.kits.servers import content, in_turn, serving, status
 from tests.real.image_run_kit import Images, layer, usual, write_run
 from tests.real.registry_kit import Registry, login, missing, running, skopeo
-from tests.real.run_kit import make_run
 from tests.real.token_kit import serving_tokens
-from tests.unit.builder.servers import content, in_turn, serving, status
 
 pytestmark = [
     pytest.mark.real,

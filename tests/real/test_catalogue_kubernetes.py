@@ -20,9 +20,9 @@ from bundler.builder.stage.build_context import BuildContext
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 from tests.build_kit import evaluate
+from tests.kits.images import MadeImage, layout_files
 from tests.real import registry_kit
 from tests.real.registry_kit import running, write_layout
-from tests.unit.builder.images.parts import MadeImage, layout_files
 
 pytestmark = [
     pytest.mark.real,

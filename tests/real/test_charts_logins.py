@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.run_kit import runtime
-from tests.unit.builder.charts.test_charts_supply import packed
-from tests.unit.builder.net.test_logins import OPS, SECRET, given, guarded
-from tests.unit.builder.servers import Answer, Server, content, self_signed, serving
+from tests.kits.charts import packed
+from tests.kits.logins import OPS, SECRET, given, guarded
+from tests.kits.run_files import runtime
+from tests.kits.servers import Answer, Server, content, self_signed, serving
 
 pytestmark = pytest.mark.real
 ROOT = Path(__file__).parents[2]

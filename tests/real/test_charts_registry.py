@@ -16,9 +16,9 @@ from bundler.builder.net.registry_logins import Keychain
 from bundler.builder.oci.client import RegistryOptions
 from bundler.builder.tree.checkout import check_out
 from bundler.core.digest import Digest
+from tests.kits.charts import tree_of
 from tests.real import registry_kit
 from tests.real.registry_kit import login, running
-from tests.unit.builder.charts.parts import tree_of
 
 pytestmark = [
     pytest.mark.real,

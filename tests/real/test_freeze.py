@@ -13,7 +13,7 @@ from bundler.builder.cache.store import default_root
 from bundler.builder.runtime.freeze import freeze, helm_library
 from bundler.builder.sbom.installer import frozen_packages
 from bundler.core.errors import BundlerError, ExitCode
-from tests.real.run_kit import make_run
+from tests.kits.run_files import make_run
 from tests.site.root import base_root
 
 pytestmark = pytest.mark.real

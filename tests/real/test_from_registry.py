@@ -33,10 +33,11 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import Index
 from tests.build_kit import built
-from tests.real import registry_kit, run_kit
+from tests.kits import run_files
+from tests.kits.images import MadeImage, layout_files
+from tests.real import registry_kit
 from tests.real.registry_kit import Registry, login, running, skopeo, write_layout
 from tests.real.token_kit import serving_tokens
-from tests.unit.builder.images.parts import MadeImage, layout_files
 
 pytestmark = [
     pytest.mark.real,
@@ -121,7 +122,7 @@ def project(tmp_path: Path, registry: Registry) -> Project:
         kubefile=Path(),
         context=Path(),
         catalogue=Catalogue(default_catalogue()),
-        runtime=run_kit.runtime(tmp_path / "runtime.tar.gz"),
+        runtime=run_files.runtime(tmp_path / "runtime.tar.gz"),
         insecure=frozenset({registry.host}),
     )
     made = Project(tmp_path, registry, request)
@@ -304,7 +305,7 @@ def test_of_several_platforms_the_bundles_own_is_taken(project: Project, tmp_pat
     for architecture in ("amd64", "arm64"):
         runs.append(tmp_path / f"{architecture}.run")
         files = {"root/etc/arch": architecture.encode()}
-        run_kit.make_run(runs[-1], platform=f"linux/{architecture}", files=files)
+        run_files.make_run(runs[-1], platform=f"linux/{architecture}", files=files)
     text = f'FROM oci://{project.registry.host}/acme/both:1\nCMDS ["true"]\n'
     project.write("shop", {"Kubefile": text})
     project.push(f"{project.registry.host}/acme/both:1", *runs)

@@ -30,8 +30,8 @@ from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import Index
 from tests.build_kit import built
-from tests.real import debian_kit, registry_kit, run_kit
-from tests.unit.builder.images.parts import (
+from tests.kits import run_files
+from tests.kits.images import (
     OCI,
     MadeImage,
     StubRegistry,
@@ -40,6 +40,7 @@ from tests.unit.builder.images.parts import (
     index_of,
     layout_files,
 )
+from tests.real import debian_kit, registry_kit
 
 LACKS = debian_kit.missing() or registry_kit.missing()
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(LACKS), reason=LACKS or "all there")]
@@ -140,7 +141,7 @@ def project(tmp_path: Path, debian: debian_kit.Mirror) -> Project:
         context=Path(),
         catalogue=Catalogue(default_catalogue()),
         sources=PackageSources({"debian": debian.uri}, {"debian": debian.keyring}),
-        runtime=run_kit.runtime(tmp_path / "runtime.tar.gz"),
+        runtime=run_files.runtime(tmp_path / "runtime.tar.gz"),
     )
     made = Project(tmp_path, request, debian)
     made.write("platform", BASE)
@@ -498,7 +499,7 @@ def bundler(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
 
 def for_both(folder: Path) -> tuple[object, ...]:
     """Options for two platforms, each with a runtime."""
-    runtime = run_kit.runtime(folder / "both.tar.gz")
+    runtime = run_files.runtime(folder / "both.tar.gz")
     both = ("--runtime", f"linux/amd64={runtime}", "--runtime", f"linux/arm64={runtime}", "-q")
     return ("--platform", "linux/amd64,linux/arm64", *both)
 
@@ -567,7 +568,7 @@ def test_one_lock_holds_all_platforms(both: Path) -> None:
 
 
 def test_a_platform_without_an_installer_is_told_before_anything_is_made(both: Path) -> None:
-    runtime = run_kit.runtime(both / "one.tar.gz")
+    runtime = run_files.runtime(both / "one.tar.gz")
     platforms = ("--platform", "linux/amd64,linux/s390x", "--runtime", f"linux/amd64={runtime}")
     done = bundler(both, "make", both / "platform", *platforms, "-o", both / "platform.run")
     assert done.returncode == ExitCode.UNSUPPORTED

@@ -17,8 +17,8 @@ from bundler.core.archive.seal import ALIGN, LENGTH, TEXT
 from bundler.core.errors import ExitCode
 from bundler.installer.cli import main as cli
 from bundler.installer.cli.environment import RUN_FILE
-from tests.unit.core.archive.hostile_cases import corpus
-from tests.unit.core.archive.hostile_kit import Base, Case, is_clear, left_whole, make_base, room_of
+from tests.kits.archive.hostile_cases import corpus
+from tests.kits.archive.hostile_kit import Base, Case, is_clear, left_whole, make_base, room_of
 
 pytestmark = pytest.mark.real
 

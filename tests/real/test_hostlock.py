@@ -22,8 +22,8 @@ from bundler.installer.site.model import Host, Login, Role
 from bundler.installer.transport.hostkeys import KnownHosts
 from bundler.installer.transport.login import Credentials, Trust
 from bundler.installer.transport.ssh import SshTransport, open_ssh
+from tests.kits.deliveries import Contents
 from tests.real.sshd import ADDRESS, SSHD, Sshd, running
-from tests.unit.installer.run.test_actions import Contents
 
 pytestmark = [
     pytest.mark.real,

@@ -20,10 +20,10 @@ from bundler.builder.oci.model import ImageRequest, Silent
 from bundler.core.oci import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Platform
 from bundler.core.reference import Reference
 from tests.build_kit import built
+from tests.kits.images import MadeImage, described, digest_of, layout_files
+from tests.kits.run_files import runtime
 from tests.real import registry_kit
 from tests.real.registry_kit import running, skopeo, write_layout
-from tests.real.run_kit import runtime
-from tests.unit.builder.images.parts import MadeImage, described, digest_of, layout_files
 
 pytestmark = [
     pytest.mark.real,

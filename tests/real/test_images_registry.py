@@ -16,9 +16,9 @@ from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode, Problems
 from bundler.core.oci import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Platform
 from bundler.core.reference import Reference
+from tests.kits.images import MadeImage, digest_of, index_of, layout_files
 from tests.real import registry_kit
 from tests.real.registry_kit import login, running, skopeo, write_layout
-from tests.unit.builder.images.parts import MadeImage, digest_of, index_of, layout_files
 
 pytestmark = [
     pytest.mark.real,

@@ -12,10 +12,10 @@ from bundler.builder.oci.model import ImageRequest, Silent
 from bundler.core.errors import ExitCode, Problems
 from bundler.core.oci import Platform
 from bundler.core.reference import Reference
+from tests.kits.images import MadeImage, digest_of, layout_files
 from tests.real import registry_kit
 from tests.real.registry_kit import login, running, write_layout
 from tests.real.token_kit import REFRESH, SERVICE, serving_tokens
-from tests.unit.builder.images.parts import MadeImage, digest_of, layout_files
 
 pytestmark = [
     pytest.mark.real,

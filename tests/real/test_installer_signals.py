@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bundler.builder.lib.resources import resource
-from tests.real.run_kit import make_run
+from tests.kits.run_files import make_run
 
 pytestmark = pytest.mark.real
 

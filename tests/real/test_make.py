@@ -21,8 +21,8 @@ from bundler.builder.runtime.freeze import freeze
 from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from tests.build_kit import built
+from tests.kits.images import MadeImage, layout_files
 from tests.real import debian_kit, registry_kit
-from tests.unit.builder.images.parts import MadeImage, layout_files
 
 LACKS = debian_kit.missing() or registry_kit.missing()
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(LACKS), reason=LACKS or "all there")]

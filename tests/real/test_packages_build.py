@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from bundler.core.archive import Bundle
-from tests.real import debian_kit, rpm_kit, run_kit
+from tests.kits import run_files
+from tests.real import debian_kit, rpm_kit
 from tests.real.rpm_kit import Rpm
 
 LACKING = debian_kit.missing() or rpm_kit.missing()
@@ -57,7 +58,7 @@ def bundler(rhel: rpm_kit.Repositories, ubuntu: debian_kit.Mirror, tmp_path: Pat
     project = tmp_path / "shop"
     project.mkdir()
     (project / "Kubefile").write_text(KUBEFILE)
-    runtime = run_kit.runtime(tmp_path / "runtime.tar.gz")
+    runtime = run_files.runtime(tmp_path / "runtime.tar.gz")
     repos = rhel.repo_file(tmp_path / "rhel.repo", "baseos")
 
     def run(command: str, *words: object, isolated: bool = False) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from bundler.builder.signing.keygen import keygen
 from bundler.builder.signing.sign import sign_file
 from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Seal
-from tests.real.run_kit import make_run
+from tests.kits.run_files import make_run
 
 pytestmark = pytest.mark.real
 

@@ -24,9 +24,10 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.steps import Delivery
 from bundler.installer.run.deliver import BundleSource
 from bundler.installer.run.site_base import SiteBase
-from tests.real import registry_kit, run_kit
-from tests.unit.builder.images.parts import MadeImage, layout_files
-from tests.unit.installer.fakes import private_transport
+from tests.kits import run_files
+from tests.kits.images import MadeImage, layout_files
+from tests.kits.transports import private_transport
+from tests.real import registry_kit
 
 LACKS = registry_kit.missing()
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(LACKS), reason=LACKS or "all there")]
@@ -77,7 +78,7 @@ class Product:
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Product:
     folder = tmp_path_factory.mktemp("product")
-    run_kit.runtime(folder / "runtime.tar.gz")
+    run_files.runtime(folder / "runtime.tar.gz")
     return Product(folder)
 
 
@@ -235,7 +236,7 @@ def test_a_lender_that_changes_after_it_was_hashed_is_not_unpacked(
     lender = Path(shutil.copy(old, alone.parent / "old.run"))
     with Bundle.open(old) as bundle:
         runtime = bundle.seal.section("runtime")
-    evil = run_kit.runtime(tmp_path / "evil.tar.gz", "#!/bin/sh\necho owned\n").read_bytes()
+    evil = run_files.runtime(tmp_path / "evil.tar.gz", "#!/bin/sh\necho owned\n").read_bytes()
     assert len(evil) <= runtime.length
     data = bytearray(old.read_bytes())
     data[runtime.offset : runtime.end] = evil.ljust(runtime.length, b"\0")

@@ -14,7 +14,7 @@ from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.sshkey import PublicKey
 from bundler.core.sshsig import Signature
-from tests.real.run_kit import make_run
+from tests.kits.run_files import make_run
 
 pytestmark = pytest.mark.real
 

@@ -15,7 +15,7 @@ from bundler.core.archive import Bundle
 from bundler.core.archive.parts import part_path
 from bundler.core.archive.seal import ALIGN
 from bundler.core.errors import ExitCode
-from tests.real.run_kit import make_run
+from tests.kits.run_files import make_run
 from tests.real.test_stub import SHELLS, call, private, shell
 
 __all__ = ["private", "shell"]  # fixtures

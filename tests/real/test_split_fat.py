@@ -10,7 +10,7 @@ import pytest
 
 from bundler.builder.bundles import split
 from bundler.core.archive.parts import part_path
-from tests.real.run_kit import make_run
+from tests.kits.run_files import make_run
 
 _TOOLS = ("mkfs.vfat", "mcopy", "mdir")
 _LACKS = [tool for tool in _TOOLS if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is None]

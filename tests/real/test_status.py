@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundler.core.errors import ExitCode
-from tests.real.run_kit import make_run
+from tests.kits.run_files import make_run
 from tests.real.sshd import SSHD, running
 
 pytestmark = [

@@ -16,7 +16,7 @@ import pytest
 
 from bundler.core.archive import Seal
 from bundler.core.errors import ExitCode
-from tests.real.run_kit import START, make_run
+from tests.kits.run_files import START, make_run
 from tests.shellcheck import complaints
 
 pytestmark = pytest.mark.real

@@ -15,7 +15,7 @@ import pytest
 
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import ExitCode
-from tests.real.run_kit import START, make_run
+from tests.kits.run_files import START, make_run
 
 pytestmark = pytest.mark.real
 

@@ -15,7 +15,7 @@ from bundler.core.archive import Bundle, Seal
 from bundler.core.archive.seal import TEXT
 from bundler.core.errors import ExitCode
 from bundler.core.index import Index
-from tests.real.run_kit import make_run, make_universal
+from tests.kits.run_files import make_run, make_universal
 
 pytestmark = pytest.mark.real
 

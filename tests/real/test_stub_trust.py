@@ -20,7 +20,7 @@ from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Seal
 from bundler.core.errors import ExitCode
 from bundler.core.sshkey import PublicKey
-from tests.real.run_kit import make_run
+from tests.kits.run_files import make_run
 
 pytestmark = pytest.mark.real
 

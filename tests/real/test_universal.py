@@ -15,9 +15,10 @@ from bundler.core.archive import Bundle
 from bundler.core.archive.bases import opened
 from bundler.core.archive.extract import extract, select
 from bundler.core.errors import ExitCode
+from tests.kits.images import digest_of
+from tests.kits.run_files import runtime as stand_in
 from tests.real import debian_kit, registry_kit
 from tests.real.registry_kit import skopeo
-from tests.real.run_kit import runtime as stand_in
 from tests.real.test_serve import serving
 from tests.real.universal_kit import (
     MAIN,
@@ -32,7 +33,6 @@ from tests.real.universal_kit import (
     packages,
     project,
 )
-from tests.unit.builder.images.parts import digest_of
 
 LACKS = debian_kit.missing() or registry_kit.missing()
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(LACKS), reason=LACKS or "all there")]

@@ -16,9 +16,9 @@ from bundler.core.errors import ExitCode
 from bundler.core.index import Image
 from bundler.installer.plan.steps import RUNTIME_MEMBER, Delivery
 from bundler.installer.run.deliver import BundleSource
+from tests.kits.archive.bundles import meta
+from tests.kits.run_files import runtime
 from tests.real import sshd
-from tests.real.run_kit import runtime
-from tests.unit.core.archive.bundle_kit import meta
 
 pytestmark = [
     pytest.mark.real,

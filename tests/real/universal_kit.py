@@ -6,8 +6,8 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from tests.kits.images import MadeImage, index_of, layout_files
 from tests.real import debian_kit, registry_kit
-from tests.unit.builder.images.parts import MadeImage, index_of, layout_files
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 SHARED = b"the layer that all images share, whatever they run on" * 2000

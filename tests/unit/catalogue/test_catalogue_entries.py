@@ -1,9 +1,6 @@
 """Every entry of the catalogue: it lints, says what it is, and goes together with those that it may."""
 
-import itertools
 import re
-from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -11,73 +8,23 @@ from bundler.builder.catalogue import entry as entry_module
 from bundler.builder.catalogue.compose import kubefile_text
 from bundler.builder.catalogue.entry import Entry, Kind, entries, read_entry, unmet
 from bundler.builder.catalogue.listing import markdown
-from bundler.builder.cli.context_lint import with_context
-from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
-from bundler.builder.kubefile.instructions import App, Include, Package, Run
-from bundler.builder.kubefile.lint import Report, lint
-from bundler.builder.kubefile.parser import read
+from bundler.builder.kubefile.instructions import Package
 from bundler.core.errors import Problems
+from tests.kits.catalogue import (
+    CATALOGUE,
+    NAMES,
+    blocks,
+    composed_here,
+    entry,
+    expected_of,
+    instructions,
+    kubefile,
+    linted,
+)
 
-CATALOGUE = Catalogue(default_catalogue())
-NAMES = CATALOGUE.names()
 SECTIONS = ("Take it", "Is it well?", "Backup", "How far it was tried")
 PAGE = 120  # lines of a README
 SUITES = ("debian:bookworm", "debian:trixie")
-
-
-def kubefile(name: str) -> Path:
-    return CATALOGUE.root / name / "Kubefile"
-
-
-@cache
-def entry(name: str) -> Entry:
-    found = read_entry(CATALOGUE.root / name)
-    assert found is not None, f"{name} has no entry.yaml"
-    return found
-
-
-@cache
-def instructions(name: str) -> tuple:
-    return read(kubefile(name).read_text(encoding="utf-8"), name).kubefile.instructions
-
-
-def linted(path: Path) -> Report:
-    report = lint(path, CATALOGUE)
-    return report if report.errors else with_context(report, path, path.parent, "linux/amd64", (), ())
-
-
-@cache
-def blocks() -> tuple[Entry, ...]:
-    """Those that are laid over a base; a pod network is none of them: the base builds on it."""
-    return tuple(
-        one
-        for one in entries(CATALOGUE)
-        if one.kind is Kind.BLOCK and one.name != "tools" and not one.name.startswith("network-")
-    )
-
-
-def apps_of(name: str) -> frozenset[str]:
-    """The apps of a block, and of the blocks that it includes itself."""
-    own = {one.name.text for one in instructions(name) if isinstance(one, App)}
-    return frozenset(own.union(*(apps_of(inner) for inner in included(name)), set()))
-
-
-def included(name: str) -> tuple[str, ...]:
-    return tuple(word.text for one in instructions(name) if isinstance(one, Include) for word in one.names)
-
-
-def composed_here(name: str) -> bool:
-    """Whether its images are made while it is built, out of packages or modules."""
-    return any(isinstance(one, Run) for one in instructions(name))
-
-
-def expected_of(one: Entry, other: Entry) -> str:
-    """The rule that refuses two blocks together, "" where they go together."""
-    if set(one.ports) & set(other.ports):
-        return "include-port"
-    shared = {*included(one.name), one.name} & {*included(other.name), other.name}
-    common = frozenset().union(*(apps_of(name) for name in shared))
-    return "include-app" if (apps_of(one.name) & apps_of(other.name)) - common else ""
 
 
 def test_there_are_thirty_and_more():
@@ -147,21 +94,6 @@ def test_an_entry_says_where_its_pins_come_from(name):
 def test_what_was_never_built_here_claims_no_size():
     unbuilt = (one for one in entries(CATALOGUE) if one.tested is entry_module.Tested.CONTRACT)
     assert [one.name for one in unbuilt if one.size and not composed_here(one.name)] == []
-
-
-@pytest.mark.parametrize(
-    "pair", tuple(itertools.combinations(blocks(), 2)), ids=lambda pair: "+".join(one.name for one in pair)
-)
-def test_two_blocks_go_together_or_are_refused_by_name(pair, tmp_path):
-    one, other = pair
-    path = tmp_path / "Kubefile"
-    path.write_text(kubefile_text(["kubernetes", one.name, other.name], "stack", CATALOGUE))
-    expected = expected_of(one, other)
-    report = linted(path)
-    assert [finding.problem.rule for finding in report.errors] == ([expected] if expected else [])
-    if expected:
-        (finding,) = report.errors
-        assert one.name in finding.problem.message or other.name in finding.problem.message
 
 
 def test_all_blocks_that_share_nothing_make_one_bundle(tmp_path):

@@ -20,8 +20,8 @@ from bundler.installer.transport.connect import Access
 from bundler.installer.transport.protocol import Outcome
 from bundler.installer.trust.gate import WholeCheck
 from bundler.installer.trust.trust import UNSIGNED, Allowed, Release, Verdict
-from tests.real.run_kit import make_run
-from tests.unit.installer.fakes import OK, MemoryTransport
+from tests.kits.run_files import make_run
+from tests.kits.transports import OK, MemoryTransport
 from tests.unit.installer.plan import kit
 
 Call = Callable[..., tuple[int, str, str]]

@@ -20,8 +20,8 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import OCI_INDEX, OCI_MANIFEST, Descriptor, Platform
 from bundler.core.reference import Reference
-from tests.real.run_kit import make_run
-from tests.unit.builder.images.parts import StubRegistry
+from tests.kits.images import StubRegistry
+from tests.kits.run_files import make_run
 
 AMD64 = Platform("linux", "amd64")
 BLOB = "application/octet-stream"

@@ -22,7 +22,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Member
 from bundler.core.oci import MAX_MANIFEST, OCI_MANIFEST, Descriptor
 from bundler.core.reference import Reference
-from tests.real.run_kit import make_run
+from tests.kits.run_files import make_run
 
 SOME = Digest.of(b"some")
 LARGE_FILES = {"root/bin/large": os.urandom(300_000), "root/etc/small": b"small"}

@@ -16,7 +16,7 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Image
 from bundler.core.oci import OCI_INDEX, OCI_MANIFEST, Platform, parse_manifest
-from tests.unit.builder.images.parts import MadeImage, index_of
+from tests.kits.images import MadeImage, index_of
 
 AMD, ARM, OLD = "linux/amd64", "linux/arm64", "linux/arm/v7"
 WEB = {platform: MadeImage(b"web", platform.encode(), platform=platform) for platform in (AMD, ARM, OLD)}

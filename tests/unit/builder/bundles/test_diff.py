@@ -14,7 +14,7 @@ from bundler.core.archive import Bundle, BundleWriter
 from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode
 from bundler.core.index import App, AppKind, AppRole, Image, Member, OsPackage
-from tests.unit.core.archive.bundle_kit import STUB, meta
+from tests.kits.archive.bundles import STUB, meta
 
 
 def member(path, content=b"", mode=0o644):

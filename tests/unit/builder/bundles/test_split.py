@@ -10,7 +10,7 @@ from bundler.core.archive.newfile import NewFile
 from bundler.core.archive.parts import part_path
 from bundler.core.archive.seal import ALIGN
 from bundler.core.errors import BundlerError, ExitCode
-from tests.real.run_kit import make_run
+from tests.kits.run_files import make_run
 
 LIMIT = 4 * ALIGN + 1  # parts of 256 KiB
 

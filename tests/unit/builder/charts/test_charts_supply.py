@@ -1,9 +1,5 @@
 """Charts from repositories on loopback: found by the index, verified, completed by what they depend on."""
 
-import gzip
-import io
-import json
-import tarfile
 from dataclasses import replace
 
 import pytest
@@ -20,28 +16,9 @@ from bundler.builder.tree.checkout import check_out
 from bundler.builder.tree.tree import Tree
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from tests.unit.builder.charts.parts import tree_of
-from tests.unit.builder.images.parts import StubRegistry, described
-from tests.unit.builder.servers import content, serving
-
-CONFIG = "application/vnd.cncf.helm.config.v1+json"
-CONTENT = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
-
-
-def packed(name, version, files=None):
-    """A chart as `helm package` packs it."""
-    listed = {
-        "Chart.yaml": f"{{apiVersion: v2, name: {name}, version: {version}}}",
-        "templates/x.yaml": f"from: {name}-{version}",
-        **(files or {}),
-    }
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w") as tar:
-        for path, text in listed.items():
-            member = tarfile.TarInfo(f"{name}/{path}")
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text.encode()))
-    return gzip.compress(raw.getvalue(), mtime=0)
+from tests.kits.charts import offer, packed, put, tree_of
+from tests.kits.images import StubRegistry
+from tests.kits.servers import content, serving
 
 
 @pytest.fixture
@@ -73,40 +50,6 @@ def supply(store, registry):
         return ChartSupply(store, fetcher, options, SdkHelm(timeout=60))
 
     return supply
-
-
-def offer(server, *charts, digests=True):
-    """A chart repository at /charts with these (name, version, archive)."""
-    entries = {}
-    for name, version, data in charts:
-        told = {"digest": Digest.of(data).hex} if digests else {}
-        entry = {
-            "apiVersion": "v2",
-            "name": name,
-            "version": version,
-            "urls": [f"files/{name}-{version}.tgz"],
-        }
-        entries.setdefault(name, []).append({**entry, **told})
-        server.answers[f"/charts/files/{name}-{version}.tgz"] = content(data)
-    index = yaml.safe_dump({"apiVersion": "v1", "entries": entries}).encode()
-    server.answers["/charts/index.yaml"] = content(index, etag='"1"')
-    return f"chart+{server.base}/charts"
-
-
-def put(registry, name, version, data, layer=CONTENT):
-    """A chart in the registry, as `helm push` puts it there."""
-    config = json.dumps({"name": name.rpartition("/")[2], "version": version}).encode()
-    manifest = json.dumps(
-        {"schemaVersion": 2, "config": described(config, CONFIG), "layers": [described(data, layer)]}
-    ).encode()
-    registry.content |= {
-        f"/v2/{name}/manifests/{version.replace('+', '_')}": (
-            "application/vnd.oci.image.manifest.v1+json",
-            manifest,
-        ),
-        f"/v2/{name}/blobs/{Digest.of(data)}": ("application/octet-stream", data),
-    }
-    return f"oci://{registry.host}/{name}:{version}"
 
 
 def test_from_a_repository_verified_and_then_from_the_cache(server, store, supply):

@@ -3,7 +3,7 @@ from bundler.builder.delta.candidates import rivals, same
 from bundler.builder.model.spec import BundleSpec, Identity, SpecContent
 from bundler.core.digest import Digest
 from bundler.core.index import Image, Member
-from tests.unit.core.archive.bundle_kit import meta
+from tests.kits.archive.bundles import meta
 
 LARGE = 1 << 20
 

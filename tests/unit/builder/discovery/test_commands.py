@@ -7,7 +7,7 @@ from bundler.builder.discovery.applied import Script
 from bundler.builder.discovery.commands import Applied, Called, Inline, Installed, Kustomized, actions_in
 from bundler.builder.discovery.discover import Launch, discover
 from bundler.builder.discovery.report import remarks
-from tests.unit.builder.charts.parts import tree_of
+from tests.kits.charts import tree_of
 
 APPS = "application/apps"
 

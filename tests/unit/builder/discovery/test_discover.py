@@ -5,7 +5,7 @@ import pytest
 from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.discovery.discover import Launch, discover
 from bundler.core.errors import BundlerError, ExitCode, Location, Problems
-from tests.unit.builder.charts.parts import SHOP, below, tree_of
+from tests.kits.charts import SHOP, below, tree_of
 
 DEPLOYMENT = """\
 apiVersion: apps/v1

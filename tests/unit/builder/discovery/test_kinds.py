@@ -12,7 +12,7 @@ from bundler.builder.oci.model import ResolvedImage
 from bundler.core.digest import Digest
 from bundler.core.errors import Problems
 from bundler.core.oci import OCI_MANIFEST, Descriptor
-from tests.unit.builder.charts.parts import below, tree_of
+from tests.kits.charts import below, tree_of
 
 DB = "quay.io/acme/db:2.0"
 CHART = {"Chart.yaml": "{apiVersion: v2, name: shop, version: 0.1.0}"}

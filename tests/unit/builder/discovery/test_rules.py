@@ -16,7 +16,7 @@ from bundler.core.errors import Location, Problems
 from bundler.core.oci import OCI_MANIFEST, Descriptor
 from bundler.core.reference import Reference
 from bundler.core.yamldoc import load_all
-from tests.unit.builder.charts.parts import tree_of
+from tests.kits.charts import tree_of
 
 DEPLOYMENT = """
 apiVersion: apps/v1

@@ -17,7 +17,7 @@ from bundler.builder.images.daemon import read_daemon
 from bundler.builder.oci.model import LocalSource, Transport, parse_source
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
-from tests.unit.builder.images.parts import MadeImage, digest_of, docker_files
+from tests.kits.images import MadeImage, digest_of, docker_files
 
 AMD64 = Platform("linux", "amd64")
 

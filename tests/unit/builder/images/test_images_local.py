@@ -19,8 +19,8 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.oci import OCI_LAYER, Platform
 from bundler.core.reference import Reference
-from tests.unit.builder.charts.parts import tree_of
-from tests.unit.builder.images.parts import MadeImage, digest_of, docker_files, index_of, layout_files
+from tests.kits.charts import tree_of
+from tests.kits.images import MadeImage, digest_of, docker_files, index_of, layout_files
 
 AMD64 = Platform("linux", "amd64")
 ONE, TWO = MadeImage(b"one", b"shared"), MadeImage(b"two", b"shared")

@@ -5,7 +5,7 @@ import pytest
 from bundler.builder.net.mirrors import Mirrors
 from bundler.builder.net.registries import Mirror, Registries, Rule
 from bundler.core.errors import ExitCode, Problems
-from tests.unit.builder.images.parts import MadeImage
+from tests.kits.images import MadeImage
 
 
 def test_a_mirror_is_asked_and_the_name_stays(registry, pull):

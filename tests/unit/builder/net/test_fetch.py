@@ -11,7 +11,7 @@ from bundler.builder.net.fetch import Fetcher
 from bundler.builder.net.mirrors import Mirrors
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from tests.unit.builder.servers import Server, content, endless, in_turn, self_signed, serving, status
+from tests.kits.servers import Server, content, endless, in_turn, self_signed, serving, status
 
 BODY = os.urandom(299_999) + b"."  # an end that tests can put something else in place of
 SUM = Digest.of(BODY)

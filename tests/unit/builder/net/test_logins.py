@@ -10,9 +10,9 @@ from bundler.builder.net.logins import HelmRepository, Logins
 from bundler.builder.net.mirrors import Mirrors
 from bundler.builder.net.registry_logins import Credentials
 from bundler.core.errors import BundlerError, ExitCode
-from tests.unit.builder.servers import Answer, Server, content, self_signed, serving, status
+from tests.kits.logins import OPS, SECRET, given, guarded
+from tests.kits.servers import content, self_signed, serving, status
 
-SECRET = "hunter-2"
 NETRC = f"machine files.example login ops password {SECRET}\ndefault login any password body\n"
 REPOSITORIES = f"""\
 apiVersion: ""
@@ -24,7 +24,6 @@ repositories:
   password: "{SECRET}"
 - {{name: all, url: "https://all.example", username: ops, password: "{SECRET}", pass_credentials_all: true}}
 """
-OPS = Credentials("ops", SECRET)
 
 
 @pytest.fixture
@@ -113,20 +112,6 @@ def test_what_cannot_be_read_is_told_without_its_secrets(tmp_path: Path, name: s
 
 def test_no_repr_has_a_secret(logins: Logins) -> None:
     assert SECRET not in repr(logins)
-
-
-def guarded(answer: Answer) -> Answer:
-    """For ops alone."""
-
-    def guard(handler: object) -> None:
-        given = handler.headers.get("Authorization", "")  # type: ignore[attr-defined]
-        (answer if given == OPS.basic() else status(401))(handler)  # type: ignore[arg-type]
-
-    return guard
-
-
-def given(server: Server, path: str) -> list[str]:
-    return [headers.get("Authorization", "") for asked, headers in server.seen if asked == path]
 
 
 def test_a_login_goes_to_its_host_and_not_along_with_a_redirect(

@@ -9,7 +9,7 @@ import pytest
 from bundler.builder.net.registry_logins import Credentials, Keychain
 from bundler.builder.oci.tokens import Challenge, parse_challenge
 from bundler.core.errors import BundlerError, ExitCode, Problems
-from tests.unit.builder.images.parts import MadeImage
+from tests.kits.images import MadeImage
 
 SECRET = "s3cret:with:colons"
 

@@ -16,7 +16,7 @@ from bundler.builder.oci.model import Silent
 from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode, Problems
 from bundler.core.oci import MAX_MANIFEST
-from tests.unit.builder.images.parts import MadeImage, StubRegistry, digest_of, index_of
+from tests.kits.images import MadeImage, StubRegistry, digest_of, index_of
 
 BIG = b"".join(n.to_bytes(4, "big") for n in range(200_000))  # 800 kB that gzip can't shrink to nothing
 

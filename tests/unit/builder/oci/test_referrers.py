@@ -16,7 +16,7 @@ from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode, Problems
 from bundler.core.oci import OCI_INDEX, OCI_MANIFEST, Platform
 from bundler.core.reference import Reference
-from tests.unit.builder.images.parts import MadeImage, described, digest_of, index_of
+from tests.kits.images import MadeImage, described, digest_of, index_of
 
 SIGSTORE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 COSIGN = "application/vnd.dev.cosign.simplesigning.v1+json"

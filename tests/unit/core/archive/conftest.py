@@ -9,7 +9,7 @@ import pytest
 from bundler.core.archive import BundleWriter, Seal
 from bundler.core.digest import Digest
 from bundler.core.index import Index
-from tests.unit.core.archive.bundle_kit import STUB, Make, meta
+from tests.kits.archive.bundles import STUB, Make, meta
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bundler.core.archive import Bundle, BundleWriter, tarhead
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from tests.unit.core.archive.bundle_kit import Make, meta
+from tests.kits.archive.bundles import Make, meta
 
 FILES = {
     "root/bin/kubelet": b"\x7fELF" + bytes(200_000),

@@ -7,7 +7,7 @@ import pytest
 from bundler.core.archive.extract import below, extract, select
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
-from tests.unit.core.archive.bundle_kit import Make
+from tests.kits.archive.bundles import Make
 
 FILES = {
     "packages/debian-bookworm/Release": b"r",

@@ -9,9 +9,9 @@ from bundler.core.archive import Bundle, frames, headers, tarhead
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Member
-from tests.unit.core.archive.bundle_kit import Make
-from tests.unit.core.archive.hostile_headers import GOOD, HEADERS
-from tests.unit.core.archive.hostile_kit import Base, make_base
+from tests.kits.archive.bundles import Make
+from tests.kits.archive.hostile_headers import GOOD, HEADERS
+from tests.kits.archive.hostile_kit import Base, make_base
 
 
 def archive(*contents: bytes, mtime: int = 0) -> tuple[bytes, tuple[Member, ...]]:

@@ -14,9 +14,9 @@ from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index_json import MAX_INDEX
 from bundler.core.rooted import RootedPath
-from tests.unit.core.archive import hostile_platforms
-from tests.unit.core.archive.hostile_cases import BAD_PATHS, corpus
-from tests.unit.core.archive.hostile_kit import (
+from tests.kits.archive import hostile_platforms
+from tests.kits.archive.hostile_cases import BAD_PATHS, corpus
+from tests.kits.archive.hostile_kit import (
     FILES,
     Base,
     Case,
@@ -145,7 +145,7 @@ def test_indexes_of_64_mib_and_one_byte_together_are_not_read(
 _LIMITED = """
 import json, resource, sys
 from pathlib import Path
-from tests.unit.core.archive.hostile_kit import refusal
+from tests.kits.archive.hostile_kit import refusal
 folder = Path(sys.argv[1])
 (folder / "out").mkdir()
 told = {}

@@ -7,8 +7,8 @@ import pytest
 from bundler.core.archive import Bundle
 from bundler.core.archive.extract import extract, select
 from bundler.core.errors import BundlerError, ExitCode
-from tests.unit.core.archive.hostile_kit import Base, Case, is_clear
-from tests.unit.core.archive.hostile_recipes import MADE, corpus, lengthy, make_derived
+from tests.kits.archive.hostile_kit import Base, Case, is_clear
+from tests.kits.archive.hostile_recipes import MADE, corpus, lengthy, make_derived
 
 CORPUS = (*corpus(), Case("has-a-frame", lengthy))
 

@@ -15,7 +15,7 @@ from bundler.core.archive.seal import ALIGN
 from bundler.core.archive.sums import sums_path
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from tests.unit.core.archive.bundle_kit import STUB, meta
+from tests.kits.archive.bundles import STUB, meta
 
 SIZED = STUB.replace("exit 0\n", "seal_offset=@SEAL_OFFSET@ file_size=@FILE_SIZE@\nexit 0\n")
 NOISE = random.Random(7).randbytes(1_500_000)  # noqa: S311  (content that does not compress)

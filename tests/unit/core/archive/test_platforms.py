@@ -17,7 +17,7 @@ from bundler.core.archive.platforms import (
 )
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
-from tests.unit.core.archive.bundle_kit import STUB, meta
+from tests.kits.archive.bundles import STUB, meta
 
 AMD, ARM, OLD = "linux/amd64", "linux/arm64", "linux/arm/v7"
 

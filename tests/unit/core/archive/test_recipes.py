@@ -21,7 +21,7 @@ from bundler.core.archive.recipes import (
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Index, Member
-from tests.unit.core.archive.bundle_kit import meta
+from tests.kits.archive.bundles import meta
 
 OLD = RecipeSource("images/old", base=True, inflate=True)
 PLAIN = RecipeSource("images/plain", base=True)

@@ -10,7 +10,7 @@ from bundler.installer.checks.ask import TIMEOUT, script
 from bundler.installer.checks.probe import Answer, UnmeasuredError, parse
 from bundler.installer.checks.probe import Path as Way
 from bundler.installer.site.model import Host, Role
-from tests.unit.installer.fakes import private_transport
+from tests.kits.transports import private_transport
 
 HERE = "127.0.0.1"
 

@@ -19,7 +19,7 @@ from bundler.installer.run.execute import execute
 from bundler.installer.run.logfile import LogFile
 from bundler.installer.site.model import Site
 from bundler.installer.transport.protocol import Outcome
-from tests.unit.installer.fakes import MemoryTransport
+from tests.kits.transports import MemoryTransport
 from tests.unit.installer.plan import kit
 from tests.unit.installer.run.test_execute import NoSource
 

@@ -7,7 +7,7 @@ from bundler.installer.facts.gather import SCRIPT, gather, parse
 from bundler.installer.facts.model import CgroupVersion
 from bundler.installer.facts.observed import JournalEntry
 from bundler.installer.transport.protocol import Outcome
-from tests.unit.installer.fakes import MemoryTransport, private_transport
+from tests.kits.transports import MemoryTransport, private_transport
 
 STAMP = "0" * 64
 ANSWER = f"""\

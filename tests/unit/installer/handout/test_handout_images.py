@@ -13,8 +13,8 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Image
 from bundler.core.oci import OCI_INDEX, OCI_MANIFEST
 from bundler.installer.handout.images import blob_member, offered
-from tests.unit.builder.images.parts import MadeImage, described, index_of
-from tests.unit.core.archive.bundle_kit import STUB, meta
+from tests.kits.archive.bundles import STUB, meta
+from tests.kits.images import MadeImage, described, index_of
 
 AMD, ARM = "linux/amd64", "linux/arm64"
 NAME, SAME, ONLY = "quay.io/a/web:1", "quay.io/a/same:1", "quay.io/a/only:1"

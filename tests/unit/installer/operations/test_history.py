@@ -13,7 +13,7 @@ from bundler.installer.operations import history
 from bundler.installer.run.hostlock import Claim
 from bundler.installer.run.report import Report
 from bundler.installer.status.read import condition
-from tests.unit.installer.fakes import MemoryTransport, private_transport
+from tests.kits.transports import MemoryTransport, private_transport
 from tests.unit.installer.plan import kit
 
 

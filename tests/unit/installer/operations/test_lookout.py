@@ -9,7 +9,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.operations.lookout import Lookout
 from bundler.installer.site.model import Host, Role
 from bundler.installer.transport.protocol import Outcome, Transport
-from tests.unit.installer.fakes import MemoryTransport
+from tests.kits.transports import MemoryTransport
 
 
 def hosts(count: int) -> tuple[Host, ...]:

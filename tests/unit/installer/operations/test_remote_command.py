@@ -4,7 +4,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.operations.reach import Reached
 from bundler.installer.operations.remote_command import Ran, as_text, kubectl, run_command
 from bundler.installer.transport.protocol import Outcome
-from tests.unit.installer.fakes import MemoryTransport
+from tests.kits.transports import MemoryTransport
 
 SILENT = BundlerError("the host can't be reached", why="no route to host", code=ExitCode.HOST)
 

@@ -22,7 +22,7 @@ from bundler.installer.plan.steps import Delivery, Plan
 from bundler.installer.site.record import Record
 from bundler.installer.snapshot import container
 from bundler.installer.transport.protocol import Outcome
-from tests.unit.installer.fakes import MemoryTransport
+from tests.kits.transports import MemoryTransport
 from tests.unit.installer.plan import kit
 from tests.unit.installer.snapshot import kit as snapshots
 

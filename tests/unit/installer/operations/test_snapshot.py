@@ -10,7 +10,7 @@ from bundler.installer.operations import snapshot as taking
 from bundler.installer.snapshot import container
 from bundler.installer.snapshot.age import PassPhrase, decrypt
 from bundler.installer.transport.protocol import Outcome
-from tests.unit.installer.fakes import MemoryTransport, private_transport
+from tests.kits.transports import MemoryTransport, private_transport
 from tests.unit.installer.snapshot import kit
 
 PHRASE = PassPhrase(b"correct horse")

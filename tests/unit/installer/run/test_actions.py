@@ -1,11 +1,9 @@
 """The scripts of the four kinds of step, run by a real shell in a folder of the test's own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal
 from bundler.installer.facts.observed import JournalEntry
@@ -14,21 +12,8 @@ from bundler.installer.plan.steps import Await, Deliver, Delivery, Exec, Phase, 
 from bundler.installer.run.actions import Captures, StepContext, perform
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.transport import local
-from tests.unit.installer.fakes import prelude, private_transport
-
-
-class Contents:
-    """Deliveries out of a dict; implements `Source`."""
-
-    def __init__(self, contents: dict[str, bytes]) -> None:
-        self._contents = contents
-
-    def describe(self, delivery: Delivery) -> tuple[Digest, int]:
-        data = self._contents[delivery.member]
-        return Digest.of(data), len(data)
-
-    def chunks(self, delivery: Delivery) -> Iterator[bytes]:
-        yield self._contents[delivery.member]
+from tests.kits.deliveries import Contents
+from tests.kits.transports import prelude, private_transport
 
 
 class Bench:

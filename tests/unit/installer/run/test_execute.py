@@ -26,7 +26,7 @@ from bundler.installer.run.events import (
 from bundler.installer.run.execute import GO_ON, Excused, close_all, execute
 from bundler.installer.run.schedule import Schedule, ScheduleLimits
 from bundler.installer.transport.protocol import Outcome
-from tests.unit.installer.fakes import OK, MemoryTransport
+from tests.kits.transports import OK, MemoryTransport
 
 
 class NoSource:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.installer.fakes import private_transport
+from tests.kits.transports import private_transport
 
 
 def test_a_script_does_not_wait_for_data_that_comes_slowly() -> None:

@@ -10,7 +10,9 @@ from bundler.builder.charts.helm import RenderRequest, SdkHelm
 from bundler.builder.charts.source import Chart, Renderer, find_charts, render
 from bundler.builder.tree.tree import Symlink, Tree
 from bundler.core.errors import BundlerError, ExitCode
-from tests.unit.builder.charts.parts import SHOP, below, tree_of
+from tests.kits.charts import SHOP, below, tree_of
+
+pytestmark = pytest.mark.real
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Callable
 
 from bundler.core.archive import frames, tarhead
-from tests.unit.core.archive.hostile_kit import Base, stored
+from tests.kits.archive.hostile_kit import Base, stored
 
 _TEXT = b"what everybody looks at " * 50
 _FIELDS = {

@@ -200,6 +200,8 @@ from tests.build_kit import evaluate
 from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.cache.store import Store
 
+pytestmark = pytest.mark.real
+
 here = Path(sys.argv[1])
 with Store(here / "cache") as store:
     try:
@@ -213,7 +215,7 @@ with Store(here / "cache") as store:
 def test_interrupted_and_killed_builds_leave_nothing_for_long(number, tmp_path, site):
     (tmp_path / "Kubefile").write_text(f"FROM scratch\nRUN echo $$ > {tmp_path}/pid; exec sleep 120\n")
     build = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, str(tmp_path)], cwd=Path(__file__).parents[4]
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path)], cwd=Path(__file__).parents[2]
     )
     pid = int(_awaited(tmp_path / "pid"))
     build.send_signal(number)

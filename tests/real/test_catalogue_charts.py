@@ -13,6 +13,8 @@ from bundler.builder.charts.helm import RenderRequest, SdkHelm
 from bundler.builder.kubefile.catalogue import default_catalogue
 from bundler.core.errors import BundlerError
 
+pytestmark = pytest.mark.real
+
 CATALOGUE = default_catalogue()
 CHARTS = {
     yaml.safe_load(path.read_text())["name"]: path.parent

@@ -8,9 +8,9 @@ from typing import Any
 
 from bundler.core.archive.seal import LENGTH, REQUIRED, TEXT
 from bundler.core.errors import ExitCode
-from tests.unit.core.archive.hostile_frames import FRAMES
-from tests.unit.core.archive.hostile_headers import HEADERS
-from tests.unit.core.archive.hostile_kit import BLOCK, Base, Case, Document, Parts, room_of
+from tests.kits.archive.hostile_frames import FRAMES
+from tests.kits.archive.hostile_headers import HEADERS
+from tests.kits.archive.hostile_kit import BLOCK, Base, Case, Document, Parts, room_of
 
 _NEWER = frozenset({ExitCode.INTEGRITY, ExitCode.UNSUPPORTED})
 _SIGNED = frozenset({ExitCode.INTEGRITY, ExitCode.UNSUPPORTED, ExitCode.TRUST})

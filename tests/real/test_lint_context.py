@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from bundler.builder.cli import app as cli
-from tests.unit.builder.command import bundler, case
+from tests.kits.command import bundler, case
+
+pytestmark = pytest.mark.real
 
 RULE = re.compile(r"^(?:error|warning): (\S+?): .*\[([a-z-]+)\]$", re.MULTILINE)
 ADVICE = {"no-checksum", "add-archive", "plain-http", "out-of-support"}

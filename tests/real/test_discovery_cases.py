@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.unit.builder.charts.test_charts_supply import packed, put
-from tests.unit.builder.images.parts import MadeImage, StubRegistry
-from tests.unit.builder.servers import content, serving
+from tests.kits.charts import packed, put
+from tests.kits.images import MadeImage, StubRegistry
+from tests.kits.servers import content, serving
 
-CASES = Path(__file__).parent / "cases"
-ROOT = Path(__file__).resolve().parents[4]
+pytestmark = pytest.mark.real
+
+CASES = Path(__file__).parent / "discovery_cases"
+ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ("web:1.0", "db:1.0", "api:2", "a:1")
 DB = "quay.io/acme/db:2.0"
 WEB = "docker.io/acme/web:1.0"

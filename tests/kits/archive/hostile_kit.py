@@ -20,7 +20,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole, Image, Index, OsPackage
 from bundler.core.sshkey import ED25519, PublicKey
 from bundler.core.sshsig import Signature
-from tests.unit.core.archive.bundle_kit import STUB, meta
+from tests.kits.archive.bundles import STUB, meta
 
 LAYER = b"\x1f\x8b" + bytes(range(256)) * 40
 FILES: Mapping[str, bytes] = {

@@ -14,8 +14,8 @@ from bundler.core.archive.deflate import Gzip
 from bundler.core.archive.recipes import MAX_DICTIONARY, MAX_PATCHED, Patch, Range, Recipe, RecipeSource
 from bundler.core.archive.seal import RECIPES
 from bundler.core.digest import Digest
-from tests.unit.core.archive.bundle_kit import STUB, meta
-from tests.unit.core.archive.hostile_kit import Base, Case, Parts
+from tests.kits.archive.bundles import STUB, meta
+from tests.kits.archive.hostile_kit import Base, Case, Parts
 
 NOTE: Final = b"a note, a note, a note\n" * 40
 LAYER: Final = b"".join(b"line %d\n" % number for number in range(4000))

@@ -15,7 +15,7 @@ from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import RenderRequest, SdkHelm
 from bundler.core.chart_schema import outside_references
 from bundler.core.errors import Problems
-from tests.unit.builder.servers import content, serving
+from tests.kits.servers import content, serving
 
 CHART = {"Chart.yaml": "{apiVersion: v2, name: shop, version: 0.1.0}", "templates/x.yaml": "a: 1"}
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -141,6 +141,8 @@ def test_a_bomb_of_packed_charts_is_bounded(tmp_path):
 PROBE = """
 import socket, sys
 from bundler.builder.charts.confine import confine
+
+pytestmark = pytest.mark.real
 confine([sys.argv[1]])
 print(open(sys.argv[1] + "/own").read())
 try:

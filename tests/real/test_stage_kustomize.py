@@ -10,6 +10,8 @@ from bundler.builder.discovery.discover import Launch, discover
 from bundler.core.errors import Problems
 from bundler.core.index import AppKind
 
+pytestmark = pytest.mark.real
+
 POD = (
     "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: 'acme/web:1.0'}]}\n"
 )

@@ -10,8 +10,10 @@ from bundler.builder.net.registry_logins import Keychain
 from bundler.builder.oci.client import RegistryOptions
 from bundler.core.errors import ExitCode, Problems
 from bundler.core.index import AppKind
-from tests.unit.builder.charts.test_charts_supply import offer, packed
-from tests.unit.builder.servers import serving
+from tests.kits.charts import offer, packed
+from tests.kits.servers import serving
+
+pytestmark = pytest.mark.real
 
 CHART = "{apiVersion: v2, name: shop, version: 1.0.0}"
 POD = """

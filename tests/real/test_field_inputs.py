@@ -16,8 +16,10 @@ from bundler.builder.net.http import LONGEST_WAIT
 from bundler.builder.net.proxies import proxy_of
 from bundler.builder.stage.waiting import told_at_times
 from bundler.core.errors import BundlerError, ExitCode
-from tests.unit.builder.command import ROOT, bundler, case
-from tests.unit.builder.images.parts import MadeImage, described, index_of
+from tests.kits.command import ROOT, bundler, case
+from tests.kits.images import MadeImage, described, index_of
+
+pytestmark = pytest.mark.real
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 

@@ -7,8 +7,8 @@ from functools import partial
 from bundler.core.archive.platforms import PARTS, section_name
 from bundler.core.archive.seal import REQUIRED
 from bundler.core.errors import ExitCode
-from tests.unit.core.archive.hostile_cases import LIES, cut_at, flip_gap, flip_section, indexes, lied
-from tests.unit.core.archive.hostile_kit import SECOND, Base, Case, Document, Parts
+from tests.kits.archive.hostile_cases import LIES, cut_at, flip_gap, flip_section, indexes, lied
+from tests.kits.archive.hostile_kit import SECOND, Base, Case, Document, Parts
 
 _NAMES = tuple(section_name(part, SECOND) for part in PARTS)
 _UNSUPPORTED = frozenset({ExitCode.UNSUPPORTED})

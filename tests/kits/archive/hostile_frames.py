@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import zstandard
 
-from tests.unit.core.archive.hostile_kit import Base, stored
+from tests.kits.archive.hostile_kit import Base, stored
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _TEXT = b"the content that the index speaks of " * 40

@@ -1,0 +1,87 @@
+"""A project with a real store: fixtures for tests that evaluate Kubefiles."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from bundler.builder.cache.store import Store
+from bundler.builder.kubefile.catalogue import Catalogue
+from bundler.builder.net.fetch import Fetcher
+from bundler.builder.stage.build_context import BuildContext
+from bundler.builder.stage.state import Staged
+from bundler.builder.tree.tree import File, Symlink
+from tests.build_kit import evaluate
+
+
+@dataclass
+class Heard:
+    """Keeps what is reported."""
+
+    said: list[str] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
+
+    def begin(self, phase):
+        self.said.append(phase)
+
+    def transfer(self, name, total):  # noqa: ARG002
+        raise AssertionError("nothing is transferred here")
+
+    def say(self, line):
+        self.said.append(line)
+
+    def log(self, line):
+        self.logged.append(line)
+
+
+@dataclass
+class Site:
+    """One build: a context folder, a build context, and what came of it."""
+
+    context: Path
+    build_context: BuildContext
+    heard: Heard
+
+    def write(self, files):
+        """Files of the context: path → text, or (text, mode)."""
+        for name, content in files.items():
+            text, mode = content if isinstance(content, tuple) else (content, 0o644)
+            path = self.context / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            path.chmod(mode)
+
+    def build(self, kubefile, **changes) -> Staged:
+        """Evaluate a Kubefile's text."""
+        path = self.context.parent / "Kubefile"
+        path.write_text(kubefile)
+        return evaluate(path, self.context, replace(self.build_context, **changes))
+
+    def shown(self, tree):
+        """path → text, or `-> target`."""
+        return {path: self._shown(entry) for path, entry in tree.entries.items()}
+
+    def _shown(self, entry):
+        match entry:
+            case Symlink(target):
+                return f"-> {target}"
+            case File(_, _, digest):
+                return self.build_context.store.path(digest).read_text()
+
+    def left_behind(self):
+        """Unfinished files of the store."""
+        return [
+            path
+            for path in (self.build_context.store.root / "temp").rglob("*")
+            if path.parent.parent.name == "temp"
+        ]
+
+
+@pytest.fixture
+def site(tmp_path):
+    context = tmp_path / "project" / "ctx"
+    context.mkdir(parents=True)
+    heard = Heard()
+    with Store(tmp_path / "cache") as store, Fetcher(store) as fetcher:
+        catalogue = Catalogue(tmp_path / "catalog")
+        yield Site(context, BuildContext(store, fetcher, catalogue, "linux/amd64", progress=heard), heard)
