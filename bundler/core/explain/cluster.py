@@ -21,7 +21,7 @@ CLUSTER = (
         "the cluster that was to be taken down serves other products, too",
         ("another product's `.run` was applied to the same site",),
         (
-            "leave the cluster as it is, and take away only what is no longer wanted, with kubectl",
+            "to take only this product's apps away: the same `delete` without `--with`",
             "if the others are to go as well, name each: `./product.run delete --with NAME -f site.yaml`",
         ),
         ExitCode.REFUSED,

@@ -20,6 +20,7 @@ from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.day_after_commands import register as register_day_after
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
+from bundler.installer.cli.product_delete import How, delete_apps
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.prune_commands import register as register_prune
 from bundler.installer.cli.readdress_command import register as register_readdress
@@ -33,6 +34,7 @@ from bundler.installer.cli.site_options import (
     AskPassword,
     Clusterfile,
     DeletePod,
+    DeleteVolumes,
     Gone,
     Keep,
     Parallel,
@@ -49,7 +51,7 @@ from bundler.installer.operations import history
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.operations.site_run import carry_on
-from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.logfile import LogFile
@@ -108,6 +110,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     without: Without = None,
     keep: Keep = False,
     delete_pod: DeletePod = None,
+    delete_volumes: DeleteVolumes = None,
     ignore: opt.Ignore = None,
     max_failed: MaxFailed = 0,
     timeout_factor: TimeoutFactor = None,
@@ -125,7 +128,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     meant = operation(
         prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, delete_pod=delete_pod,
-        max_failed=max_failed, ignore=ignore,
+        max_failed=max_failed, ignore=ignore, delete_volumes=delete_volumes,
     )  # fmt: skip
     with _alone(clusterfile, access, gate, parallel, base or (), meant) as session:
         with (
@@ -180,6 +183,7 @@ def plan(  # noqa: PLR0913  (as above)
     without: Without = None,
     keep: Keep = False,
     delete_pod: DeletePod = None,
+    delete_volumes: DeleteVolumes = None,
     ignore: opt.Ignore = None,
     max_failed: MaxFailed = 0,
     log: PlanLog = None,
@@ -193,7 +197,7 @@ def plan(  # noqa: PLR0913  (as above)
         run_file(), clusterfile, access, gate, parallel=parallel, tell=say, bases=base or (),
         operation=operation(
             prune=prune, keep=keep, gone=gone, replaced=replaced, without=without, delete_pod=delete_pod,
-            max_failed=max_failed, ignore=ignore,
+            max_failed=max_failed, ignore=ignore, delete_volumes=delete_volumes,
         ),
     ) as session:  # fmt: skip
         with sessions.logged(session, log) if log else contextlib.nullcontext() as written:
@@ -223,15 +227,21 @@ def delete(  # noqa: PLR0913  (as above)
     verbose: Verbose = False,
     yes: Yes = False,
     with_: With = None,
+    delete_volumes: DeleteVolumes = None,
 ) -> None:
     """Take the cluster down, data and all.
 
-    Leaves the machines as they were found.
+    Leaves the machines as they were found. Where the cluster serves other products, only this one's apps go.
     """
     timeouts, reports = Timeouts.parse(timeout_factor or ()), Reports(report, report_html)
     access = _access(accept_new=accept_new, ask_password=ask_password)
+    consents = Consents(volumes=frozenset(delete_volumes or ()))
     gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
-    with _alone(clusterfile, access, gate, parallel, (), Operation(Kind.DELETE)) as session:
+    with _alone(clusterfile, access, gate, parallel, (), Operation(Kind.DELETE, consents)) as session:
+        if session.neighbours and not with_:
+            path = _log_path(log, session, "delete")
+            delete_apps(session, How(path, _limits(parallel), timeouts, reports, detail=verbose, yes=yes))
+            return
         decided = session.removal(frozenset(with_ or ()))
         if not yes:
             _confirm(session)

@@ -22,7 +22,21 @@ AcceptNew = Annotated[
 AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the ssh and sudo password.")]
 Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are dealt with at once.")]
 
-Prune = Annotated[bool, typer.Option("--prune", help="Remove hosts that the Clusterfile no longer lists.")]
+Prune = Annotated[
+    bool,
+    typer.Option(
+        "--prune",
+        help="Remove hosts that the Clusterfile no longer lists, and apps that the bundle no longer has.",
+    ),
+]
+DeleteVolumes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--delete-volumes",
+        metavar="APP",
+        help="With an app that is uninstalled its volumes go, too, data and all. May be repeated.",
+    ),
+]
 Gone = Annotated[
     list[str] | None,
     typer.Option("--gone", metavar="HOST", help="Remove this host, which is lost for good. May be repeated."),
@@ -46,7 +60,7 @@ DeletePod = Annotated[
 Keep = Annotated[bool, typer.Option("--keep", help="Leave files of ours that somebody changed as they are.")]
 
 
-def operation(
+def operation(  # noqa: PLR0913  (as many as flags that agree to something)
     *,
     prune: bool,
     keep: bool,
@@ -56,6 +70,7 @@ def operation(
     delete_pod: list[str] | None = None,
     max_failed: int = 0,
     ignore: list[str] | None = None,
+    delete_volumes: list[str] | None = None,
 ) -> Operation:
     """An `apply` with what the flags agree to."""
     consents = Consents(
@@ -67,6 +82,7 @@ def operation(
         delete_pods=frozenset(delete_pod or ()),
         max_failed=max_failed,
         ignored=frozenset(ignore or ()),
+        volumes=frozenset(delete_volumes or ()),
     )
     return Operation(Kind.APPLY, consents)
 

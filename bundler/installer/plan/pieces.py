@@ -12,6 +12,7 @@ from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Relay, Ste
 from bundler.installer.scripts.render import Script
 from bundler.installer.site.desired import Piece
 from bundler.installer.site.expected import (
+    AppRuns,
     Expected,
     FileIs,
     FilesAre,
@@ -133,7 +134,16 @@ def _of_script(script: Script, stdin: str) -> Expected:  # noqa: PLR0911  (a cas
                 return SysctlsAre({key: value for key, _, value in pairs})
             case "labels.sh":
                 return _carried(stdin)
-    return Journalled(follows=not _FOLLOWERS.isdisjoint(script.names))
+    return _of_app(script)
+
+
+def _of_app(script: Script) -> Expected:
+    """The start of an app leaves a note in the cluster; of other scripts only the journal tells."""
+    variables = script.variables
+    if "app-noted.sh" in script.names:
+        return AppRuns(variables["app"], variables["inputs"], variables["kind"], variables["namespace"])
+    behind = variables["app"] if "rolled-out.sh" in script.names else ""
+    return Journalled(follows=not _FOLLOWERS.isdisjoint(script.names), app=behind)
 
 
 def _carried(stdin: str) -> NodesCarry:

@@ -68,11 +68,15 @@ class RegistryAim:
 
 @dataclass(frozen=True, slots=True)
 class AppAim:
-    """An app to run. digest: of chart or manifests and values. kubernetes: versions that it runs on."""
+    """An app to run. digest: of chart or manifests and values. kubernetes: versions that it runs on.
+
+    apart: it is brought up by a step of its own; else pieces of a host are its start.
+    """
 
     name: str
     digest: str
     kubernetes: str = ""
+    apart: bool = True
 
 
 @dataclass(frozen=True, slots=True)
