@@ -27,6 +27,16 @@ CLUSTER = (
         ExitCode.REFUSED,
     ),
     Explanation(
+        "BND-APP-TAKEN",
+        "two products on one site have an app of the same name",
+        ("both bundles carry it, as products of one vendor often do",),
+        (
+            "to let the one that runs serve both, leave it out here: name the others in `launchApps`",
+            "else ask the vendor to call one of them something else",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
         "BND-QUORUM-LOST",
         "so many control planes are silent that etcd can't agree",
         ("a power cut or a broken switch took a majority away", "hosts were lost for good"),

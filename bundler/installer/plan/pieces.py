@@ -5,6 +5,7 @@ changed, and decides only for what leaves nothing to look at.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from bundler.installer.plan.inputs import digest_of, inputs_of, revision_of
@@ -26,6 +27,7 @@ from bundler.installer.site.expected import (
 )
 
 LATE: Final = frozenset({Phase.NETWORK, Phase.APPS})  # come after the joins
+_CONTENT: Final = frozenset({Phase.DISTRIBUTE, Phase.REGISTRY})
 CLUSTER: Final = frozenset(
     {Phase.CONTROL_PLANE, Phase.WORKERS}
 )  # init and joins: decided by what is observed
@@ -43,8 +45,23 @@ _DISTURBS: Final = {"containerd.service": "runtime", "bundler-registry.service":
 
 def pieces_of(steps: Iterable[Step]) -> tuple[Piece, ...]:
     """One for every step that is neither a means nor a part of `init` or of a join."""
+    every = tuple(steps)
+    apps = _of_apps(every)
     return tuple(
-        piece_of(step) for step in steps if not (step.only_if_needed or step.always_run or is_cluster(step))
+        replace(piece_of(step), of_app=step.id in apps)
+        for step in every
+        if not (step.only_if_needed or step.always_run or is_cluster(step))
+    )
+
+
+def _of_apps(steps: tuple[Step, ...]) -> frozenset[str]:
+    """Starts of apps, with the files and images that they come with."""
+    needed = {name for step in steps if step.phase is Phase.APPS for name in step.after}
+    return frozenset(
+        step.id
+        for step in steps
+        if step.phase is Phase.APPS
+        or (step.phase in _CONTENT and (step.id in needed or step.id.endswith("/app-images")))
     )
 
 

@@ -12,12 +12,14 @@ from bundler.installer.facts.seen import Present, value_of
 from bundler.installer.plan.app_note import note_of
 from bundler.installer.plan.cluster.decide import decide as ask_planner
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
-from bundler.installer.plan.cluster.steps import Finding
+from bundler.installer.plan.cluster.steps import Finding, Refused
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.decide import draft, prepare
+from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.steps import Exec, Plan
-from bundler.installer.site.record import Product, Record
+from bundler.installer.site.model import Role
+from bundler.installer.site.record import HostState, Product, Record, RecordedHost
 from tests.unit.installer.plan import kit
 from tests.unit.installer.plan.test_launch import app, bundle
 
@@ -65,7 +67,8 @@ def asked(found: Facts, of: Index, kind: Kind = Kind.APPLY, **consents: object) 
         site, found, Contents(of, kit.files_of(of)), kit.of_site(kit.SECRETS, site), operation=operation
     )
     decision = ask_planner(prepared.desired, prepared.observed, operation)
-    assert isinstance(decision, Decided), decision
+    if isinstance(decision, Refused):
+        raise RefusedError(decision, site.name)
     return draft(prepared, decision), decision
 
 
@@ -222,6 +225,53 @@ def test_delete_takes_only_the_apps_of_its_product_where_others_live() -> None:
     assert reasons(decision) == ["its product is deleted, and the cluster serves others; its volumes stay"]
     (stays,) = findings(decision, "app-listed")
     assert stays.where == "net"
+
+
+def second(*products: str) -> Facts:
+    """A site that another product brought up: the same bundle under another name."""
+    found = kit.facts(kit.site())
+    first = replace(kit.index(), name="mail")
+    found = kit.done_all(kit.plan(None, found, first), found)
+    hosts = tuple(
+        RecordedHost(
+            each.address, each.address, f"node-{each.address.replace('.', '-')}", role, HostState.MEMBER
+        )
+        for each, role in zip(kit.site().hosts, (Role.CONTROL_PLANE, Role.WORKER), strict=True)
+    )
+    of = tuple(Product(name, "1") for name in products)
+    return kit.with_record(found, Record("id", "trial", products=of, kubernetes="v1.34.4", hosts=hosts))
+
+
+def test_a_second_product_brings_its_apps_with_files_and_images_and_nothing_of_the_cluster() -> None:
+    made, _ = asked(second("mail"), BOTH)
+    assert {step.id.removeprefix("apps/10.0.0.2/") for step in made.steps} == {
+        "distribute/10.0.0.2/app-web",
+        "distribute/10.0.0.2/app-db",
+        "distribute/10.0.0.2/helm",
+        "helm",
+        "helm-web",
+        "apply-db",
+        "ready-db",
+    }
+
+
+def test_an_image_that_the_cluster_lacks_comes_with_the_app_that_needs_it() -> None:
+    more = (*kit.IMAGES, "quay.io/shop/web:3")
+    of = bundle(WEB, files=HELM)
+    of = replace(
+        kit.index(images=more, files={m.path: m.size for m in of.members}), apps=of.apps, launch=of.launch
+    )
+    made, _ = asked(second("mail"), of)
+    assert {"distribute/10.0.0.2/app-images", "registry/10.0.0.2/app-images"} <= {s.id for s in made.steps}
+    assert not {s.id for s in made.steps if s.id.endswith(("/images", "apply-net", "/kubectl", "/dns"))}
+
+
+def test_another_products_app_of_the_same_name_is_not_taken_over() -> None:
+    found = changed(owned(installed(), net="cni"), "web", product="mail")
+    with pytest.raises(RefusedError) as caught:
+        asked(found, BOTH)
+    assert "BND-APP-TAKEN" in str(caught.value)
+    assert "web is mail's; demo would replace it" in str(caught.value)
 
 
 def test_an_app_of_commands_is_noted_too() -> None:

@@ -30,18 +30,20 @@ def late_pieces(view: View) -> Iterator[Proposal | Finding]:
 
 
 def pieces(view: View) -> Iterator[Proposal | Finding]:
-    """One proposal a host; it claims the host's budget only if it interrupts what serves."""
-    if not view.owner:
-        return
+    """One proposal a host; it claims the host's budget only if it interrupts what serves.
+
+    Who did not bring the cluster brings only what its apps need.
+    """
     yield from _all(view, late=False)
-    yield from _foreign(view)
+    if view.owner:
+        yield from _foreign(view)
 
 
 def _all(view: View, *, late: bool) -> Iterator[Proposal | Finding]:
-    trials = () if late else tuple(_trials(view))
+    trials = () if late or not view.owner else tuple(_trials(view))
     hosts: dict[str, list[Piece]] = {}
     for piece in view.desired.pieces:
-        if piece.late is late:
+        if piece.late is late and (view.owner or piece.of_app):
             hosts.setdefault(piece.host, []).append(piece)
     yield from (Proposal("registry", (trial,)) for trial in trials)
     for address, mine in hosts.items():
