@@ -21,6 +21,7 @@ from bundler.installer.cli.day_after_commands import register as register_day_af
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.operation_run import Request, RunOptions, operate, running
+from bundler.installer.cli.product_delete import delete_apps
 from bundler.installer.cli.prune_commands import register as register_prune
 from bundler.installer.cli.readdress_command import register as register_readdress
 from bundler.installer.cli.rehearse_command import register as register_rehearsal
@@ -33,6 +34,7 @@ from bundler.installer.cli.site_options import (
     AsJson,
     Clusterfile,
     ConsentOptions,
+    DeleteVolumes,
     Log,
     LoginOptions,
     Parallel,
@@ -45,7 +47,7 @@ from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
-from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.site.ranges import hosts
@@ -147,17 +149,22 @@ def delete(  # noqa: PLR0913  (as above)
     verbose: Verbose = False,
     yes: Yes = False,
     with_: With = None,
+    delete_volumes: DeleteVolumes = None,
 ) -> None:
     """Take the cluster down, data and all.
 
-    Leaves the machines as they were found.
+    Leaves the machines as they were found. Where the cluster serves other products, only this one's apps go.
     """
     timeouts = Timeouts.parse(timeout_factor or ())
     options = RunOptions("delete", parallel, log, verbose, reports.reports(), timeouts)
+    meant = Operation(Kind.DELETE, Consents(volumes=frozenset(delete_volumes or ())))
     with sessions.opened(
         run_file(), clusterfile, login.access(), trust.gate(),
-        parallel=parallel, tell=say, alone=True, operation=Operation(Kind.DELETE),
+        parallel=parallel, tell=say, alone=True, operation=meant,
     ) as session:  # fmt: skip
+        if session.neighbours and not with_:
+            delete_apps(session, options, yes=yes)
+            return
         decided = session.removal(frozenset(with_ or ()))
         if not yes:
             _agree_to_delete(session)

@@ -24,7 +24,21 @@ AcceptNew = Annotated[
 AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the ssh and sudo password.")]
 Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are dealt with at once.")]
 
-Prune = Annotated[bool, typer.Option("--prune", help="Remove hosts that the Clusterfile no longer lists.")]
+Prune = Annotated[
+    bool,
+    typer.Option(
+        "--prune",
+        help="Remove hosts that the Clusterfile no longer lists, and apps that the bundle no longer has.",
+    ),
+]
+DeleteVolumes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--delete-volumes",
+        metavar="APP",
+        help="With an app that is uninstalled its volumes go, too, data and all. May be repeated.",
+    ),
+]
 Gone = Annotated[
     list[str] | None,
     typer.Option("--gone", metavar="HOST", help="Remove this host, which is lost for good. May be repeated."),
@@ -88,6 +102,7 @@ class ConsentOptions:
     without: Without = None
     keep: Keep = False
     delete_pod: DeletePod = None
+    delete_volumes: DeleteVolumes = None
     ignore: Ignore = None
     max_failed: MaxFailed = 0
 
@@ -102,5 +117,6 @@ class ConsentOptions:
             delete_pods=frozenset(self.delete_pod or ()),
             max_failed=self.max_failed,
             ignored=frozenset(self.ignore or ()),
+            volumes=frozenset(self.delete_volumes or ()),
         )
         return Operation(Kind.APPLY, consents)

@@ -42,6 +42,12 @@ class Script(str):
         text.variables = {**self.variables, "then": hashlib.sha256(other.encode()).hexdigest()[:16]}
         return text
 
+    def __radd__(self, other: str) -> "Script":
+        """Functions for it in front, which are no inputs."""
+        text = Script(str.__add__(other, self))
+        text.names, text.variables = self.names, self.variables
+        return text
+
 
 def script(*names: str, **variables: str) -> Script:
     """Scripts joined, with their variables set in front."""

@@ -47,10 +47,8 @@ def assume_all(steps: Iterable[Step], observed: Observed) -> Observed:
 def assume(step: Step, observed: Observed) -> Observed:  # noqa: PLR0911  (a case for each probe)
     """The observation in which the step's probe is satisfied and nothing else has changed."""
     match step.probe:
-        case p.PieceIs(piece) if isinstance(piece.expected, e.NodesCarry):
-            return _carry(observed, piece.expected)
         case p.PieceIs(piece):
-            return _host(observed, piece.host, lambda host: _with_piece(piece, host))
+            return _piece(piece, observed)
         case p.ControlPlaneIs():
             return _joined_control_plane(observed, step.probe)
         case p.NodeIs():
@@ -69,6 +67,15 @@ def assume(step: Step, observed: Observed) -> Observed:  # noqa: PLR0911  (a cas
             return observed
         case _:
             return _on_host(step.probe, observed)
+
+
+def _piece(piece: Piece, observed: Observed) -> Observed:
+    match piece.expected:
+        case e.NodesCarry():
+            return _carry(observed, piece.expected)
+        case e.AppRuns():
+            observed = _app_runs(observed, piece.expected)
+    return _host(observed, piece.host, lambda host: _with_piece(piece, host))
 
 
 def _host(observed: Observed, address: str, change: Callable[[HostObservation], HostObservation]) -> Observed:
@@ -104,8 +111,17 @@ def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:  # noqa
             return replace(host, images=host.images | set(names))
         case e.BlobsAre(digests):
             return replace(host, blobs={**host.blobs, **dict.fromkeys(digests, BlobState.WHOLE)})
-        case e.Journalled() | e.NodesReady() | e.NodesCarry():
+        case e.Journalled() | e.AppRuns() | e.NodesReady() | e.NodesCarry():
             return host
+
+
+def _app_runs(observed: Observed, wanted: e.AppRuns) -> Observed:
+    """With its objects and its release as they are to be."""
+    api = value_of(observed.api)
+    if api is None:
+        return observed
+    release = Release(wanted.name, wanted.content, namespace=wanted.namespace, kind=wanted.kind)
+    return replace(observed, api=Present(replace(api, releases={**api.releases, wanted.name: release})))
 
 
 def _carry(observed: Observed, wanted: e.NodesCarry) -> Observed:

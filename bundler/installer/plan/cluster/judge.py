@@ -6,10 +6,11 @@ from bundler.installer.facts.api import Cordon
 from bundler.installer.facts.observed import HostObservation, Observed
 from bundler.installer.facts.seen import Present, value_of
 from bundler.installer.plan.cluster import probes as p
+from bundler.installer.plan.cluster.judge_app import judge_app
 from bundler.installer.plan.cluster.judge_piece import judge_piece
 from bundler.installer.plan.cluster.steps import Because, Cause
 from bundler.installer.plan.cluster.verdict import YES, Undecidable, Unsatisfied, Verdict
-from bundler.installer.site.expected import NodesCarry, NodesReady
+from bundler.installer.site.expected import AppRuns, NodesCarry, NodesReady
 
 
 def judge(  # noqa: PLR0911  (a case for each probe)
@@ -23,11 +24,11 @@ def judge(  # noqa: PLR0911  (a case for each probe)
             return YES if isinstance(observed.api, Present) else _missing("labels and taints of the nodes")
         case p.PieceIs(piece):
             host = observed.host(piece.host)
-            return (
-                Undecidable(f"{piece.host} does not answer")
-                if host is None
-                else judge_piece(piece, host, kept or {})
-            )
+            if host is None:
+                return Undecidable(f"{piece.host} does not answer")
+            if isinstance(piece.expected, AppRuns):
+                return judge_app(piece, piece.expected, host, value_of(observed.api))
+            return judge_piece(piece, host, kept or {})
         case p.Once():
             return Unsatisfied(Because(Cause.REQUESTED, "the steps behind it need it"))
         case (

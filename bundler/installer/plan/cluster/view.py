@@ -217,7 +217,8 @@ class View:
 
     def _leaves(self, address: str) -> bool:
         recorded, wanted = self.recorded_host(address), self.wanted(address)
-        if self.operation.kind is Kind.DELETE or address in self.operation.consents.gone:
+        taken_down = self.operation.kind is Kind.DELETE and not self.shared
+        if taken_down or address in self.operation.consents.gone:
             return True
         if recorded and recorded.state is HostState.LEAVING:
             return True
@@ -268,6 +269,12 @@ class View:
     def owner(self) -> bool:
         """Whether this product brought Kubernetes here, or is about to."""
         return self.record is None or self.record.owner in {"", self.desired.versions.product}
+
+    @cached_property
+    def shared(self) -> bool:
+        """Whether the cluster serves other products, too."""
+        mine = self.desired.versions.product
+        return self.record is not None and any(each.name != mine for each in self.record.products)
 
     @cached_property
     def offset(self) -> float:
