@@ -17,7 +17,8 @@ from bundler.installer.cli.typer_app import new_app
 from bundler.installer.operations import certificates as certs
 from bundler.installer.operations.certs_timer import timer_plan
 from bundler.installer.operations.reach import reached
-from bundler.installer.operations.session import Session
+from bundler.installer.operations.rotate_ca import rotate_plan
+from bundler.installer.operations.session import Session, say
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
@@ -135,6 +136,53 @@ def timer_command(  # noqa: PLR0913  (as above)
         do,
     )
     operate(request, Operation(Kind.RENEW))
+
+
+@certs_app.command("rotate-ca")
+def rotate_command(  # noqa: PLR0913  (as above)
+    *,
+    clusterfile: Clusterfile,
+    plan: ShowPlan = False,
+    accept_new: AcceptNew = False,
+    ask_password: AskPassword = False,
+    trust: opt.Trust = None,
+    allow_unsigned: opt.AllowUnsigned = False,
+    accept_new_key: opt.AcceptNewKey = False,
+    parallel: Parallel = 32,
+    log: Log = None,
+    report: ReportFile = None,
+    report_html: ReportHtml = None,
+    verbose: Verbose = False,
+) -> None:
+    """Replace the certificate authorities of the cluster, of etcd and of the front proxy.
+
+    Old and new ones are trusted in between, so that it serves on; pods that may ask the API start anew,
+    twice. Broken off, the same command goes on. Kubeconfigs outside of the site have to be fetched again.
+    """
+
+    def do(session: Session, carry_out: Doing) -> Ended:
+        made = rotate_plan(session)
+        for warning in made.warnings:
+            say(f"warning: {warning}")
+        session.whole.wait()
+        carry_out(made)
+        return Ended(Decided(None), 1)
+
+    request = Request(
+        "certs-rotate-ca",
+        clusterfile,
+        access(accept_new=accept_new, ask_password=ask_password),
+        opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key),
+        "nothing to do",
+        parallel,
+        log,
+        verbose,
+        plan,
+        rotate_plan,
+        do,
+        Reports(report, report_html),
+    )
+    operate(request, Operation(Kind.ROTATE))
 
 
 def register(app: typer.Typer) -> None:

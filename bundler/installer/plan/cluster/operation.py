@@ -13,6 +13,7 @@ class Kind(StrEnum):
     RESTORE = "restore"
     READDRESS = "readdress"
     RENEW = "certs renew"
+    ROTATE = "certs rotate-ca"
 
 
 class Blocked(StrEnum):

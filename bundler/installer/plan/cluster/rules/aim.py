@@ -19,6 +19,7 @@ def aim(view: View) -> Iterator[Refusal]:
     """Every rule that compares what is wanted with what is recorded."""
     yield from nobody_left(view)
     yield from going_back(view)
+    yield from rotating(view)
     yield from downgrade(view)
     yield from fixed(view)
     yield from versions(view)
@@ -55,6 +56,20 @@ def going_back(view: View) -> Iterator[Refusal]:
         "some hosts are back, others are not",
         "finish it: {run} rollback -f {file}",
     )
+
+
+def rotating(view: View) -> Iterator[Refusal]:
+    """A rotation that was broken off is finished first: who joins meanwhile would trust half of the site."""
+    if view.operation.kind in {Kind.ROTATE, Kind.DELETE, Kind.RESTORE}:
+        return
+    if begun := [host.address for host in view.answering if host.rotating]:
+        yield Refusal(
+            "BND-ROTATION-OPEN",
+            "the cluster's certificate authorities are being replaced",
+            ", ".join(begun),
+            "a rotation was broken off: some hosts trust both authorities, others one",
+            "finish it: {run} certs rotate-ca -f {file}",
+        )
 
 
 def downgrade(view: View) -> Iterator[Refusal]:
