@@ -1,5 +1,6 @@
-"""Other certificate authorities on machines: broken off, gone on with, served throughout, the old ones dead."""
+"""Other certificate authorities on machines: broken off, gone on with, the old ones dead."""
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -36,8 +37,8 @@ class Watch:
                     product.kubectl(SPEC, "--request-timeout 5s get nodes")
                 else:
                     product.page(SPEC.machines[int(what[-1]) - 1], 30080)
+                self.gaps[what] = max(self.gaps.get(what, 0.0), time.monotonic() - last)
                 last = time.monotonic()
-            self.gaps[what] = max(self.gaps.get(what, 0.0), time.monotonic() - last)
             time.sleep(0.2)
 
 
@@ -80,13 +81,13 @@ def test_the_cluster_serves_on_while_its_authorities_are_replaced(watch: Watch) 
     on_first("cp -r /etc/kubernetes/pki/etcd /root/old-etcd")
     assert on_first(f"kubectl {_OLD}") == "ok"
     said = ran("certs rotate-ca --plan")
-    assert "rotate-only-restart" in said
+    assert "34 steps to do" in said
     assert "nothing to do" in ran("apply")  # the plan has changed nothing
     cut = "cd /root && timeout -s KILL 30 ./demo.run certs rotate-ca -f site.yaml"
     assert ssh.try_on(SPEC, SPEC.machines[0], cut).returncode != 0
     assert "certs rotate-ca" in ran("apply", code=16)
-    print(ran("certs rotate-ca"))
-    print(watch.gaps)
+    ran("certs rotate-ca")
+    sys.stdout.write(f"longest without an answer: {watch.gaps}\n")
     assert watch.gaps["API"] < _GAP
     assert max(watch.gaps["node-1"], watch.gaps["node-2"]) < 10.0
     assert product.ready_nodes(SPEC) == {machine.name: True for machine in SPEC.machines}

@@ -18,6 +18,7 @@ from bundler.installer.cli.check_commands import register as register_checks
 from bundler.installer.cli.collect_command import register as register_collect
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.day_after_commands import register as register_day_after
+from bundler.installer.cli.drain_choice import chooser
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.progress import view
@@ -31,6 +32,7 @@ from bundler.installer.cli.schema_commands import register as register_schema
 from bundler.installer.cli.site_options import (
     AcceptNew,
     AskPassword,
+    BlockedDrain,
     Clusterfile,
     DeletePod,
     Gone,
@@ -108,6 +110,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     without: Without = None,
     keep: Keep = False,
     delete_pod: DeletePod = None,
+    blocked_drain: BlockedDrain = None,
     ignore: opt.Ignore = None,
     max_failed: MaxFailed = 0,
     timeout_factor: TimeoutFactor = None,
@@ -142,7 +145,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
                 shown = view(detail=verbose)
                 sessions.carry_out(session, stage, written[0], shown, _limits(parallel), told, timeouts)
 
-            ended = carry_on(session, carry_out)
+            ended = carry_on(session, carry_out, choose=chooser(blocked_drain))
         _tell_findings(ended.decision)
         if not ended.stages:
             session.record()

@@ -19,6 +19,7 @@ from bundler.installer.plan.pieces import pieces_of
 from bundler.installer.plan.steps import Step
 from bundler.installer.site.desired import Desired, DesiredHost, Endpoint, EndpointKind, Versions
 from bundler.installer.site.model import ExternalEndpoint, Host, LocalEndpoint, Role, Site, VirtualEndpoint
+from bundler.installer.site.windows import WORKERS, windows
 
 _FIXED: Final = ("podSubnet", "serviceSubnet", "dnsDomain")
 
@@ -30,6 +31,7 @@ def outline(site: Site, index: Index, key: str) -> Desired:
             host.address,
             Role.CONTROL_PLANE if host.is_control_plane else Role.WORKER,
             takes_pods=Role.WORKER in host.roles,
+            group=host.group or WORKERS,
             labels=host.node_labels,
             taints=host.taints,
             no_taints=host.no_taints,
@@ -37,9 +39,11 @@ def outline(site: Site, index: Index, key: str) -> Desired:
         for host in site.hosts
     )
     versions = Versions(index.name, index.version, index.kubernetes, (index.kubernetes,))
+    groups = (host.group for host in hosts if not host.is_control_plane)
     return Desired(
-        site.name, hosts, versions, key, endpoint=_endpoint(site), listed_apart=False, prechecked=True
-    )
+        site.name, hosts, versions, key, endpoint=_endpoint(site), listed_apart=False, prechecked=True,
+        windows=windows(groups, site.unavailable),
+    )  # fmt: skip
 
 
 def _endpoint(site: Site) -> Endpoint:
