@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from bundler.core.index import Index
+from bundler.core.kubernetes_via import via
 from bundler.installer.facts.flat import flat
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.facts.observed import HostObservation, Observed, Traces
@@ -38,7 +39,7 @@ def outline(site: Site, index: Index, key: str) -> Desired:
         )
         for host in site.hosts
     )
-    versions = Versions(index.name, index.version, index.kubernetes, (index.kubernetes,))
+    versions = Versions(index.name, index.version, index.kubernetes, (index.kubernetes, *via(index.labels)))
     groups = (host.group for host in hosts if not host.is_control_plane)
     return Desired(
         site.name, hosts, versions, key, endpoint=_endpoint(site), listed_apart=False, prechecked=True,

@@ -131,7 +131,8 @@ def versions(view: View) -> Iterator[Refusal]:
             f"refused to upgrade Kubernetes from {low} to {target}",
             view.desired.name,
             f"API servers go up one minor at a time; this file carries no {need}",
-            f"apply a .run with Kubernetes {need} first; the vendor has or builds it (KUBERNETES_VERSION)",
+            f"apply a .run with Kubernetes {need} first, or ask the vendor for one that carries it on the way"
+            " (LABEL io.kubernetes.via)",
         )
 
 
