@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,6 +19,7 @@ from bundler.installer.cli.collect_command import register as register_collect
 from bundler.installer.cli.consent import agree
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.day_after_commands import register as register_day_after
+from bundler.installer.cli.drain_choice import chooser
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.operation_run import Request, RunOptions, operate, running
@@ -32,6 +34,7 @@ from bundler.installer.cli.schema_commands import register as register_schema
 from bundler.installer.cli.site_options import (
     AllSteps,
     AsJson,
+    BlockedDrain,
     Clusterfile,
     ConsentOptions,
     DeleteVolumes,
@@ -47,6 +50,7 @@ from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
+from bundler.installer.operations.site_run import carry_on
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.timeouts import Timeouts
@@ -79,6 +83,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     trust: opt.UpgradeTrustOptions,
     parallel: Parallel = 32,
     consents: ConsentOptions,
+    blocked_drain: BlockedDrain = None,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
     reports: ReportOptions,
@@ -95,6 +100,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
         login.access(max_failed=consents.max_failed),
         trust.gate(),
         _nothing_to_do,
+        do=partial(carry_on, choose=chooser(blocked_drain)),
         bases=tuple(base or ()),
     )
     operate(request, consents.operation())

@@ -10,7 +10,7 @@ import typer
 
 from bundler.installer.cli.options import Ignore
 from bundler.installer.operations.session import say
-from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
+from bundler.installer.plan.cluster.operation import Blocked, Consents, Kind, Operation
 from bundler.installer.site.model import Secret
 from bundler.installer.transport.connect import Access
 
@@ -57,6 +57,14 @@ DeletePod = Annotated[
         "--delete-pod",
         metavar="NAMESPACE/NAME",
         help="A drain may delete this pod, which nothing recreates. May be repeated.",
+    ),
+]
+BlockedDrain = Annotated[
+    Blocked | None,
+    typer.Option(
+        "--blocked-drain",
+        help="At a drain that a disruption budget holds up: wait on, skip the host, force its pods, or stop."
+        " Else the terminal is asked; without one, stop.",
     ),
 ]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave files of ours that somebody changed as they are.")]

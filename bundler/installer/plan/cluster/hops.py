@@ -45,12 +45,16 @@ def version_at(view: View, address: str, component: str) -> str:
 
 
 def kubelets(view: View) -> Mapping[str, str]:
-    """The kubelet's version on every node that stays; a node that its machine has lost joins anew."""
+    """The kubelet's version on every node that stays; a node that its machine has lost joins anew.
+
+    Nor do those count that are left as they are because their drain is held up.
+    """
     return {
         address: version
         for address in view.addresses
         if view.node(address)
         and not view.leaving(address)
+        and address not in view.operation.consents.skipped
         and not _lost(view, address)
         and (version := version_at(view, address, "kubelet"))
     }
