@@ -39,6 +39,7 @@ from bundler.installer.cli.site_options import (
     Prune,
     Replaced,
     Without,
+    consent_words,
     operation,
 )
 from bundler.installer.cli.site_options import access as _access
@@ -308,7 +309,8 @@ def _plan_text(session: Session, plan: Plan, clusterfile: Path, *, verbose: bool
     view = plan_view.View(
         plan, session.site, session.facts, session.bundle.index, signer, tuple(session.lost)
     )
-    shown = plan_view.as_text(view, f"{called()} -f {clusterfile}")
+    again = " ".join((called(), "-f", str(clusterfile), *consent_words(session.operation.consents)))
+    shown = plan_view.as_text(view, again)
     known = any(not view.is_new(address) for address in session.facts.hosts)
     reasons = decision_view.lines(plan.decision) if plan.decision and known else ()
     return "\n".join([shown, *reasons])

@@ -71,6 +71,23 @@ def operation(
     return Operation(Kind.APPLY, consents)
 
 
+def consent_words(consents: Consents) -> tuple[str, ...]:
+    """The flags that said so, for the command that carries a plan out."""
+    named = {
+        "--gone": consents.gone,
+        "--replaced": consents.replaced,
+        "--without": consents.without,
+        "--delete-pod": consents.delete_pods,
+        "--ignore": consents.ignored,
+    }
+    return (
+        *(("--prune",) if consents.prune else ()),
+        *(("--keep",) if consents.keep else ()),
+        *(word for flag, values in named.items() for value in sorted(values) for word in (flag, value)),
+        *(("--max-failed", str(consents.max_failed)) if consents.max_failed else ()),
+    )
+
+
 def access(*, accept_new: bool, ask_password: bool, max_failed: int = 0) -> Access:
     """What the caller's account brings along; asks for the password where that is wanted."""
     password = Secret(getpass.getpass("ssh password: ")) if ask_password else None
