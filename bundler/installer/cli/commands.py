@@ -1,6 +1,7 @@
 """The commands of a .run, as typer reads them from their signatures."""
 
 import contextlib
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,7 @@ from bundler.installer.cli.site_options import (
     TimeoutFactor,
     Verbose,
     Yes,
+    consent_words,
 )
 from bundler.installer.cli.snapshot_commands import register as register_snapshots
 from bundler.installer.cli.status_commands import register as register_status
@@ -217,7 +219,8 @@ def _plan_text(session: Session, plan: Plan, clusterfile: Path, *, verbose: bool
     view = plan_view.View(
         plan, session.site, session.facts, session.bundle.index, signer, tuple(session.lost)
     )
-    shown = plan_view.as_text(view, f"{called()} -f {clusterfile}")
+    again = shlex.join((called(), "-f", str(clusterfile), *consent_words(session.operation.consents)))
+    shown = plan_view.as_text(view, again)
     known = any(not view.is_new(address) for address in session.facts.hosts)
     reasons = decision_view.lines(plan.decision) if plan.decision and known else ()
     return "\n".join([shown, *reasons])

@@ -128,3 +128,21 @@ class ConsentOptions:
             volumes=frozenset(self.delete_volumes or ()),
         )
         return Operation(Kind.APPLY, consents)
+
+
+def consent_words(consents: Consents) -> tuple[str, ...]:
+    """The flags that said so, for the command that carries a plan out."""
+    named = {
+        "--gone": consents.gone,
+        "--replaced": consents.replaced,
+        "--without": consents.without,
+        "--delete-pod": consents.delete_pods,
+        "--delete-volumes": consents.volumes,
+        "--ignore": consents.ignored,
+    }
+    return (
+        *(("--prune",) if consents.prune else ()),
+        *(("--keep",) if consents.keep else ()),
+        *(word for flag, values in named.items() for value in sorted(values) for word in (flag, value)),
+        *(("--max-failed", str(consents.max_failed)) if consents.max_failed else ()),
+    )
