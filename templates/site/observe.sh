@@ -13,6 +13,7 @@ tell marks
 [ ! -e $state/removing ] || echo removing
 [ ! -f $state/ledger ] || echo ledger
 [ ! -e $state/renewing ] || echo renewing
+[ ! -e $state/rotate-ca ] || echo rotating
 tell renewed
 [ ! -f $state/renewed ] || cat $state/renewed
 tell traces

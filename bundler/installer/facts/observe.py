@@ -62,6 +62,7 @@ def host(
         certificates=certificates(sections.get("certificates", ())),
         renewed=_moment(sections.get("renewed", ())),
         renewing="renewing" in marks,
+        rotating="rotating" in marks,
     )
 
 

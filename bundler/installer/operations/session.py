@@ -446,8 +446,12 @@ def check_lost(session: Session) -> None:
     total = len(session.site.hosts)
     index = session.bundle.index
     done = f"{index.name} {index.version} runs on {total - len(session.lost)} of {hosts(total)}"
+    skipped = len(session.operation.consents.skipped & set(session.lost))
+    failed = len(session.lost) - skipped
+    told = [f"{hosts(failed)} failed (--max-failed {session.access.max_failed})"] if failed else []
+    told += [f"{hosts(skipped)} stayed as {'it was' if skipped == 1 else 'they were'}"] if skipped else []
     raise BundlerError(
-        f"{done}; {hosts(len(session.lost))} failed (--max-failed {session.access.max_failed})",
+        f"{done}; {', '.join(told)}",
         where=session.site.name,
         why=str(together(session.lost, total)),
         fix="mend that, then run the same command again: what failed joins alone",

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from bundler.core.index import Index
+from bundler.core.kubernetes_via import via
 from bundler.installer.facts.flat import flat
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.facts.observed import HostObservation, Observed, Traces
@@ -20,6 +21,7 @@ from bundler.installer.plan.pieces import pieces_of
 from bundler.installer.plan.steps import Step
 from bundler.installer.site.desired import AppAim, Desired, DesiredHost, Endpoint, EndpointKind, Versions
 from bundler.installer.site.model import ExternalEndpoint, Host, LocalEndpoint, Role, Site, VirtualEndpoint
+from bundler.installer.site.windows import WORKERS, windows
 
 _FIXED: Final = ("podSubnet", "serviceSubnet", "dnsDomain")
 
@@ -31,16 +33,19 @@ def outline(site: Site, index: Index, key: str) -> Desired:
             host.address,
             Role.CONTROL_PLANE if host.is_control_plane else Role.WORKER,
             takes_pods=Role.WORKER in host.roles,
+            group=host.group or WORKERS,
             labels=host.node_labels,
             taints=host.taints,
             no_taints=host.no_taints,
         )
         for host in site.hosts
     )
-    versions = Versions(index.name, index.version, index.kubernetes, (index.kubernetes,))
+    versions = Versions(index.name, index.version, index.kubernetes, (index.kubernetes, *via(index.labels)))
+    groups = (host.group for host in hosts if not host.is_control_plane)
     return Desired(
-        site.name, hosts, versions, key, endpoint=_endpoint(site), listed_apart=False, prechecked=True
-    )
+        site.name, hosts, versions, key, endpoint=_endpoint(site), listed_apart=False, prechecked=True,
+        windows=windows(groups, site.unavailable),
+    )  # fmt: skip
 
 
 def _endpoint(site: Site) -> Endpoint:

@@ -31,6 +31,10 @@ Act = Callable[[Site, Desired, Step], Micro]
 YEAR = 365 * DAY
 
 
+class DrainError(Exception):
+    """A budget lets a pod of this node not go."""
+
+
 def _certificates(site: Site, machine: Machine, desired: Desired, *, control_plane: bool) -> None:
     names = desired.names if control_plane else frozenset[str]()
     leaf = Certificate("apiserver" if control_plane else "kubelet", site.now, site.now + YEAR, names)
@@ -335,6 +339,10 @@ def upgrade_node(site: Site, _desired: Desired, step: Step) -> Micro:
     machine = site.machines[step.host]
     site.nodes[machine.name] = replace(site.nodes[machine.name], cordon=Cordon.OURS)
     yield "cordoned"
+    gone = step.inputs.get("deleted", "").split(", ")
+    site.pods = [pod for pod in site.pods if pod.name not in gone]
+    if any(pod.node == machine.name and pod.budget and pod.allowed < 1 for pod in site.pods):
+        raise DrainError(machine.name)
     machine.components["kubelet"] = replace(machine.components["kubelet"], version=step.inputs["version"])
     yield "kubelet"
     site.nodes[machine.name] = replace(site.nodes[machine.name], version=step.inputs["version"])

@@ -42,7 +42,7 @@ def version_at(view: View, address: str, component: str) -> str:
 
 
 def kubelets(view: View) -> Mapping[str, str]:
-    """The kubelet's version on every node that stays; a node that its machine has lost joins anew."""
+    """The kubelet's version on every node that is to have the bundle's."""
     return view.kubelets
 
 

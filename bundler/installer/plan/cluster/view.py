@@ -165,12 +165,16 @@ class View:
 
     @cached_property
     def kubelets(self) -> Mapping[str, str]:
-        """The kubelet's version on every node that stays; a node that its machine has lost joins anew."""
+        """The kubelet's version on every node that stays; a node that its machine has lost joins anew.
+
+        Nor do those count that are left as they are because their drain is held up.
+        """
         return {
             address: version
             for address in self.addresses
             if self.node(address)
             and not self.leaving(address)
+            and address not in self.operation.consents.skipped
             and not self._lost(address)
             and (version := self.version_at(address, "kubelet"))
         }

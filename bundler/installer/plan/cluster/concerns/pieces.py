@@ -1,11 +1,12 @@
 """Machine, runtime, registry: every piece of every host that is not as expected."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from bundler.installer.plan.cluster.concerns.versions import versions
 from bundler.installer.plan.cluster.judge import judge
-from bundler.installer.plan.cluster.make import budget, requested
+from bundler.installer.plan.cluster.make import budget, join_keys, requested
 from bundler.installer.plan.cluster.make import step as make_step
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Once, PieceIs
@@ -22,11 +23,18 @@ def late_pieces(view: View) -> Iterator[Proposal | Finding]:
     """What needs the cluster: the network plug-in, apps, an administrator's kubectl.
 
     While Kubernetes is upgraded they wait: an app that is upgraded meanwhile meets API servers that restart.
+    They wait for every join, too: control planes join one a stage, and some of them need all nodes.
     """
     if any(isinstance(said, Proposal) for said in versions(view)):
         return
     if view.operation.kind not in {Kind.DELETE, Kind.RESTORE} and view.existence in _STANDS:
-        yield from _all(view, late=True)
+        for said in _all(view, late=True):
+            yield _behind(said, join_keys(view)) if isinstance(said, Proposal) else said
+
+
+def _behind(proposal: Proposal, joins: tuple[str, ...]) -> Proposal:
+    steps = tuple(replace(step, after=(*step.after, *joins)) for step in proposal.steps)
+    return replace(proposal, steps=steps)
 
 
 def pieces(view: View) -> Iterator[Proposal | Finding]:

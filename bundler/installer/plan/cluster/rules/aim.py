@@ -19,6 +19,7 @@ def aim(view: View) -> Iterator[Refusal]:
     """Every rule that compares what is wanted with what is recorded."""
     yield from nobody_left(view)
     yield from going_back(view)
+    yield from rotating(view)
     yield from downgrade(view)
     yield from fixed(view)
     yield from versions(view)
@@ -56,6 +57,20 @@ def going_back(view: View) -> Iterator[Refusal]:
         "some hosts are back, others are not",
         "finish it: {run} rollback -f {file}",
     )
+
+
+def rotating(view: View) -> Iterator[Refusal]:
+    """A rotation that was broken off is finished first: who joins meanwhile would trust half of the site."""
+    if view.operation.kind in {Kind.ROTATE, Kind.DELETE, Kind.RESTORE}:
+        return
+    if begun := [host.address for host in view.answering if host.rotating]:
+        yield Refusal(
+            "BND-ROTATION-OPEN",
+            "the cluster's certificate authorities are being replaced",
+            ", ".join(begun),
+            "a rotation was broken off: some hosts trust both authorities, others one",
+            "finish it: {run} certs rotate-ca -f {file}",
+        )
 
 
 def downgrade(view: View) -> Iterator[Refusal]:
@@ -117,7 +132,8 @@ def versions(view: View) -> Iterator[Refusal]:
             f"refused to upgrade Kubernetes from {low} to {target}",
             view.desired.name,
             f"API servers go up one minor at a time; this file carries no {need}",
-            f"apply a .run with Kubernetes {need} first; the vendor has or builds it (KUBERNETES_VERSION)",
+            f"apply a .run with Kubernetes {need} first, or ask the vendor for one that carries it on the way"
+            " (LABEL io.kubernetes.via)",
         )
 
 
