@@ -5,7 +5,6 @@ changed, and decides only for what leaves nothing to look at.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 from bundler.installer.plan.inputs import digest_of, inputs_of, revision_of
@@ -48,7 +47,7 @@ def pieces_of(steps: Iterable[Step]) -> tuple[Piece, ...]:
     every = tuple(steps)
     apps = _of_apps(every)
     return tuple(
-        replace(piece_of(step), of_app=step.id in apps)
+        piece_of(step, of_app=step.id in apps)
         for step in every
         if not (step.only_if_needed or step.always_run or is_cluster(step))
     )
@@ -75,7 +74,7 @@ def is_late(step: Step) -> bool:
     return step.phase in LATE or step.id.endswith("/kubectl")
 
 
-def piece_of(step: Step) -> Piece:
+def piece_of(step: Step, *, of_app: bool = False) -> Piece:
     """What has to be so, and how it is seen."""
     expected = _expected(step)
     disturbs = _DISTURBS.get(expected.unit, "") if isinstance(expected, UnitRuns) else ""
@@ -89,6 +88,7 @@ def piece_of(step: Step) -> Piece:
         after=step.after,
         disturbs=disturbs,
         late=is_late(step),
+        of_app=of_app,
     )
 
 

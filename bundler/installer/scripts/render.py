@@ -52,9 +52,14 @@ class Script(str):
 def script(*names: str, **variables: str) -> Script:
     """Scripts joined, with their variables set in front."""
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(variables.items()))
-    text = Script(assignments + "".join(load(name) for name in names))
+    text = Script(assignments + _joined(names))
     text.names, text.variables = names, variables
     return text
+
+
+@cache
+def _joined(names: tuple[str, ...]) -> str:
+    return "".join(load(name) for name in names)
 
 
 def function(name: str, body: str) -> str:

@@ -148,7 +148,41 @@ class View:
 
     def node(self, address: str) -> Node | None:
         """The node that runs on this host."""
-        return self._nodes.get(self.node_name(address)) or self._nodes.get(address)
+        if address not in self._node_at:  # asked as often as `role`
+            self._node_at[address] = self._nodes.get(self.node_name(address)) or self._nodes.get(address)
+        return self._node_at[address]
+
+    @cached_property
+    def _node_at(self) -> dict[str, Node | None]:
+        return {}
+
+    def version_at(self, address: str, component: str) -> str:
+        """The version that runs on a host; the node's where the host does not answer."""
+        host, node = self.observed.host(address), self.node(address)
+        if host and component in host.components:
+            return host.components[component].version
+        return node.version if node else ""
+
+    @cached_property
+    def kubelets(self) -> Mapping[str, str]:
+        """The kubelet's version on every node that stays; a node that its machine has lost joins anew.
+
+        Nor do those count that are left as they are because their drain is held up.
+        """
+        return {
+            address: version
+            for address in self.addresses
+            if self.node(address)
+            and not self.leaving(address)
+            and address not in self.operation.consents.skipped
+            and not self._lost(address)
+            and (version := self.version_at(address, "kubelet"))
+        }
+
+    def _lost(self, address: str) -> bool:
+        """Whether the machine is another one, or an empty one, under an old node."""
+        host = self.observed.host(address)
+        return host is not None and not host.traces.kubelet_conf
 
     def role(self, address: str) -> Role | None:
         """The role that a host has now: of the record, else of its node, else of its traces."""
