@@ -25,12 +25,6 @@ _SPEC = SiteSpec("upcluster", IPv4Network("10.79.219.0/24"), 5)
 _CUSTOMER = IPv4Network("10.79.220.0/24")
 _BACK = 1.0  # seconds within which a request to the API that failed succeeds when it is repeated
 _UPGRADING = ("upgrade-snapshot", "/upgrade ", "upgrade-node-drain", "upgrade-node-kubelet")
-    "upgrade-snapshot",
-    "/upgrade ",
-    "upgrade-settled",
-    "upgrade-node-drain",
-    "upgrade-node-kubelet",
-)
 _GOING_BACK = ("rollback-stop", "rollback-files", "rollback-restore", "rollback-start")
 
 
