@@ -108,6 +108,25 @@ def test_what_is_broken_is_found(
     assert found.hosts == ((address,) if not found.subject else ())
 
 
+def test_a_part_that_has_not_passed_its_startup_probe_is_a_note() -> None:
+    """After an install the controller manager serves ten seconds before its probe is first asked."""
+    pod = Pod("kube-system", "etcd-node-10-0-0-2", "node-10-0-0-2", "Running", 0, 1, unstarted=1)
+    status = judge(made.look(conditions={CP: {"contents": made.contents(pods=(pod,))}}))
+    found = only(status)
+    assert (found.id, found.severity, found.value) == ("component-starting", Severity.NOTE, "etcd")
+    assert status.state is State.WELL
+
+
+@pytest.mark.parametrize("pod", [
+    Pod("kube-system", "etcd-node-10-0-0-2", "node-10-0-0-2", "Running", 0, 1, restarts=1, unstarted=1),
+    Pod("kube-system", "etcd-node-10-0-0-2", "node-10-0-0-2", "Running", 0, 1, reason="Error", unstarted=1),
+    Pod("kube-system", "etcd-node-10-0-0-2", "node-10-0-0-2", "Running", 0, 2, unstarted=1),
+])  # fmt: skip
+def test_a_part_that_was_restarted_or_fails_beside_its_probe_is_not_starting(pod: Pod) -> None:
+    status = judge(made.look(conditions={CP: {"contents": made.contents(pods=(pod,))}}))
+    assert only(status).id == "component-not-ready"
+
+
 def test_what_passes() -> None:
     """Values just inside of their limits, and pods that have done what they were there for."""
     fine = {

@@ -72,6 +72,7 @@ has {"a" * 64}
 @@status-pods
 kube-system\tcoredns-1\tn1\tRunning\t10\t2 1 \tCrashLoopBackOff \tdns\t
 shop\tweb-1\t\tPending
+kube-system\tetcd-n1\tn1\tRunning\ts\t0 \t\t\t
 answered
 @@status-workloads
 Deployment\tshop\tweb\t2\t1\tshop\tshop
@@ -116,6 +117,7 @@ def test_what_runs_in_the_cluster_is_read() -> None:
     assert found.pods == (
         Pod("kube-system", "coredns-1", "n1", "Running", 1, 2, 3, "CrashLoopBackOff", "dns"),
         Pod("shop", "web-1", "", "Pending"),
+        Pod("kube-system", "etcd-n1", "n1", "Running", 0, 1, unstarted=1),
     )
     assert found.workloads == (
         Workload("Deployment", "shop", "web", 2, 1, "shop/shop"),
