@@ -17,6 +17,8 @@ from bundler.core.chart_schema import outside_references
 from bundler.core.errors import Problems
 from tests.kits.servers import content, serving
 
+pytestmark = pytest.mark.real
+
 CHART = {"Chart.yaml": "{apiVersion: v2, name: shop, version: 0.1.0}", "templates/x.yaml": "a: 1"}
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -140,9 +142,7 @@ def test_a_bomb_of_packed_charts_is_bounded(tmp_path):
 
 PROBE = """
 import socket, sys
-from bundler.builder.charts.confine import confine
-
-pytestmark = pytest.mark.real
+from bundler.core.confine import confine
 confine([sys.argv[1]])
 print(open(sys.argv[1] + "/own").read())
 try:

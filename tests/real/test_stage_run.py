@@ -11,6 +11,8 @@ from bundler.builder.cache.store import Store
 from bundler.builder.stage.process import run_command
 from bundler.core.errors import BundlerError, ExitCode
 
+pytestmark = pytest.mark.real
+
 
 def test_run_changes_the_tree_and_only_the_tree(site):
     site.write({"keep": "k", "change": "c", "gone": "g", "mode": "m"})
@@ -199,8 +201,6 @@ from bundler.builder.kubefile.catalogue import Catalogue
 from tests.build_kit import evaluate
 from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.cache.store import Store
-
-pytestmark = pytest.mark.real
 
 here = Path(sys.argv[1])
 with Store(here / "cache") as store:

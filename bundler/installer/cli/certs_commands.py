@@ -25,7 +25,8 @@ from bundler.installer.cli.typer_app import new_app
 from bundler.installer.operations import certificates as certs
 from bundler.installer.operations.certs_timer import timer_plan
 from bundler.installer.operations.reach import reached
-from bundler.installer.operations.session import Session
+from bundler.installer.operations.rotate_ca import rotate_plan
+from bundler.installer.operations.session import Session, say
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
@@ -125,6 +126,46 @@ def timer_command(
         do,
     )
     operate(request, Operation(Kind.RENEW))
+
+
+@certs_app.command("rotate-ca")
+@spread
+def rotate_command(
+    *,
+    clusterfile: Clusterfile,
+    plan: ShowPlan = False,
+    login: LoginOptions,
+    trust: opt.TrustOptions,
+    parallel: Parallel = 32,
+    log: Log = None,
+    reports: ReportOptions,
+    verbose: Verbose = False,
+) -> None:
+    """Replace the certificate authorities of the cluster, of etcd and of the front proxy.
+
+    Old and new ones are trusted in between, so that it serves on; pods that may ask the API start anew,
+    twice. Broken off, the same command goes on. Kubeconfigs outside of the site have to be fetched again.
+    """
+
+    def do(session: Session, carry_out: Doing) -> Ended:
+        made = rotate_plan(session)
+        for warning in made.warnings:
+            say(f"warning: {warning}")
+        session.whole.wait()
+        carry_out(made)
+        return Ended(Decided(None), 1)
+
+    request = Request(
+        RunOptions("certs-rotate-ca", parallel, log, verbose, reports.reports()),
+        clusterfile,
+        login.access(),
+        trust.gate(),
+        idle("nothing to do"),
+        plan,
+        rotate_plan,
+        do,
+    )
+    operate(request, Operation(Kind.ROTATE))
 
 
 def register(app: typer.Typer) -> None:

@@ -1,7 +1,9 @@
 """The commands of a .run, as typer reads them from their signatures."""
 
 import contextlib
+import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,9 +20,11 @@ from bundler.installer.cli.collect_command import register as register_collect
 from bundler.installer.cli.consent import agree
 from bundler.installer.cli.content_commands import register as register_content
 from bundler.installer.cli.day_after_commands import register as register_day_after
+from bundler.installer.cli.drain_choice import chooser
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
 from bundler.installer.cli.operation_run import Request, RunOptions, operate, running
+from bundler.installer.cli.product_delete import delete_apps
 from bundler.installer.cli.prune_commands import register as register_prune
 from bundler.installer.cli.readdress_command import register as register_readdress
 from bundler.installer.cli.rehearse_command import register as register_rehearsal
@@ -31,21 +35,25 @@ from bundler.installer.cli.schema_commands import register as register_schema
 from bundler.installer.cli.site_options import (
     AllSteps,
     AsJson,
+    BlockedDrain,
     Clusterfile,
     ConsentOptions,
+    DeleteVolumes,
     Log,
     LoginOptions,
     Parallel,
     TimeoutFactor,
     Verbose,
     Yes,
+    consent_words,
 )
 from bundler.installer.cli.snapshot_commands import register as register_snapshots
 from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
-from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.operations.site_run import carry_on
+from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.site.ranges import hosts
@@ -77,6 +85,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     trust: opt.UpgradeTrustOptions,
     parallel: Parallel = 32,
     consents: ConsentOptions,
+    blocked_drain: BlockedDrain = None,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
     reports: ReportOptions,
@@ -93,6 +102,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
         login.access(max_failed=consents.max_failed),
         trust.gate(),
         _nothing_to_do,
+        do=partial(carry_on, choose=chooser(blocked_drain)),
         bases=tuple(base or ()),
     )
     operate(request, consents.operation())
@@ -147,17 +157,22 @@ def delete(  # noqa: PLR0913  (as above)
     verbose: Verbose = False,
     yes: Yes = False,
     with_: With = None,
+    delete_volumes: DeleteVolumes = None,
 ) -> None:
     """Take the cluster down, data and all.
 
-    Leaves the machines as they were found.
+    Leaves the machines as they were found. Where the cluster serves other products, only this one's apps go.
     """
     timeouts = Timeouts.parse(timeout_factor or ())
     options = RunOptions("delete", parallel, log, verbose, reports.reports(), timeouts)
+    meant = Operation(Kind.DELETE, Consents(volumes=frozenset(delete_volumes or ())))
     with sessions.opened(
         run_file(), clusterfile, login.access(), trust.gate(),
-        parallel=parallel, tell=say, alone=True, operation=Operation(Kind.DELETE),
+        parallel=parallel, tell=say, alone=True, operation=meant,
     ) as session:  # fmt: skip
+        if session.neighbours and not with_:
+            delete_apps(session, options, yes=yes)
+            return
         decided = session.removal(frozenset(with_ or ()))
         if not yes:
             _agree_to_delete(session)
@@ -204,7 +219,8 @@ def _plan_text(session: Session, plan: Plan, clusterfile: Path, *, verbose: bool
     view = plan_view.View(
         plan, session.site, session.facts, session.bundle.index, signer, tuple(session.lost)
     )
-    shown = plan_view.as_text(view, f"{called()} -f {clusterfile}")
+    again = shlex.join((called(), "-f", str(clusterfile), *consent_words(session.operation.consents)))
+    shown = plan_view.as_text(view, again)
     known = any(not view.is_new(address) for address in session.facts.hosts)
     reasons = decision_view.lines(plan.decision) if plan.decision and known else ()
     return "\n".join([shown, *reasons])

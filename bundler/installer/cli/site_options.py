@@ -10,7 +10,7 @@ import typer
 
 from bundler.installer.cli.options import Ignore
 from bundler.installer.operations.session import say
-from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
+from bundler.installer.plan.cluster.operation import Blocked, Consents, Kind, Operation
 from bundler.installer.site.model import Secret
 from bundler.installer.transport.connect import Access
 
@@ -24,7 +24,21 @@ AcceptNew = Annotated[
 AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the ssh and sudo password.")]
 Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are dealt with at once.")]
 
-Prune = Annotated[bool, typer.Option("--prune", help="Remove hosts that the Clusterfile no longer lists.")]
+Prune = Annotated[
+    bool,
+    typer.Option(
+        "--prune",
+        help="Remove hosts that the Clusterfile no longer lists, and apps that the bundle no longer has.",
+    ),
+]
+DeleteVolumes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--delete-volumes",
+        metavar="APP",
+        help="With an app that is uninstalled its volumes go, too, data and all. May be repeated.",
+    ),
+]
 Gone = Annotated[
     list[str] | None,
     typer.Option("--gone", metavar="HOST", help="Remove this host, which is lost for good. May be repeated."),
@@ -43,6 +57,14 @@ DeletePod = Annotated[
         "--delete-pod",
         metavar="NAMESPACE/NAME",
         help="A drain may delete this pod, which nothing recreates. May be repeated.",
+    ),
+]
+BlockedDrain = Annotated[
+    Blocked | None,
+    typer.Option(
+        "--blocked-drain",
+        help="At a drain that a disruption budget holds up: wait on, skip the host, force its pods, or stop."
+        " Else the terminal is asked; without one, stop.",
     ),
 ]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave files of ours that somebody changed as they are.")]
@@ -88,6 +110,7 @@ class ConsentOptions:
     without: Without = None
     keep: Keep = False
     delete_pod: DeletePod = None
+    delete_volumes: DeleteVolumes = None
     ignore: Ignore = None
     max_failed: MaxFailed = 0
 
@@ -102,5 +125,24 @@ class ConsentOptions:
             delete_pods=frozenset(self.delete_pod or ()),
             max_failed=self.max_failed,
             ignored=frozenset(self.ignore or ()),
+            volumes=frozenset(self.delete_volumes or ()),
         )
         return Operation(Kind.APPLY, consents)
+
+
+def consent_words(consents: Consents) -> tuple[str, ...]:
+    """The flags that said so, for the command that carries a plan out."""
+    named = {
+        "--gone": consents.gone,
+        "--replaced": consents.replaced,
+        "--without": consents.without,
+        "--delete-pod": consents.delete_pods,
+        "--delete-volumes": consents.volumes,
+        "--ignore": consents.ignored,
+    }
+    return (
+        *(("--prune",) if consents.prune else ()),
+        *(("--keep",) if consents.keep else ()),
+        *(word for flag, values in named.items() for value in sorted(values) for word in (flag, value)),
+        *(("--max-failed", str(consents.max_failed)) if consents.max_failed else ()),
+    )
