@@ -80,7 +80,7 @@ spec: {containers: [{name: s, image: "elastic:9"}]}
 }
 
 
-def tree_of(store: Store, files: dict[str, str | bytes]) -> Tree:
+def tree_of(store: Store, files: Mapping[str, str | bytes]) -> Tree:
     """A stage with these files."""
     entries = {}
     for path, text in files.items():
@@ -112,7 +112,7 @@ def packed(name: str, version: str, files: Mapping[str, str] | None = None) -> b
 
 def offer(server: Server, *charts: tuple[str, str, bytes], digests: bool = True) -> str:
     """A chart repository at /charts with these (name, version, archive)."""
-    entries = {}
+    entries: dict[str, list[dict[str, object]]] = {}
     for name, version, data in charts:
         told = {"digest": Digest.of(data).hex} if digests else {}
         entry = {

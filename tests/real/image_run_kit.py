@@ -7,6 +7,7 @@ import os
 import tarfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from bundler.builder.runtime.freeze import stub_template
 from bundler.core.archive import BundleWriter
@@ -44,7 +45,7 @@ class Images:
         self.blobs[digest] = data
         return digest
 
-    def descriptor(self, data: bytes, media_type: str, **more: object) -> dict[str, object]:
+    def descriptor(self, data: bytes, media_type: str, **more: Any) -> dict[str, object]:
         return {"mediaType": media_type, "digest": str(self.put(data)), "size": len(data), **more}
 
     def image(self, name: str, *layers: bytes, docker: bool = False, listed: int = 0) -> Image:

@@ -49,12 +49,12 @@ def pods(documents: Any) -> Iterator[dict[str, Any]]:
             yield one["spec"]["template"]["spec"]
 
 
-def test_these_charts_are_ours():
+def test_these_charts_are_ours() -> None:
     assert set(OURS) <= set(CHARTS)
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_no_container_is_root_or_writes_to_its_root(name):
+def test_no_container_is_root_or_writes_to_its_root(name: str) -> None:
     found = list(pods(by_default(name)))
     assert found
     for pod in found:
@@ -72,7 +72,7 @@ def test_no_container_is_root_or_writes_to_its_root(name):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_what_stays_up_is_probed(name):
+def test_what_stays_up_is_probed(name: str) -> None:
     for kind in ("Deployment", "StatefulSet", "DaemonSet"):
         for one in of_kind(by_default(name), kind):
             containers = one["spec"]["template"]["spec"]["containers"]
@@ -81,7 +81,7 @@ def test_what_stays_up_is_probed(name):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_busy_machine_is_no_reason_to_start_again(name):
+def test_a_busy_machine_is_no_reason_to_start_again(name: str) -> None:
     # Seen on machines at many times the load that they were made for: a second is soon over, and all
     # starts again.
     probes = [each["livenessProbe"] for pod in pods(by_default(name)) for each in pod["containers"]
@@ -93,7 +93,7 @@ def test_a_busy_machine_is_no_reason_to_start_again(name):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_no_probe_leaves_processes_behind(name):
+def test_no_probe_leaves_processes_behind(name: str) -> None:
     # busybox' `timeout` goes on in a process whose parent is gone; what is first in a pod does not collect it
     commands = [
         " ".join(each[probe]["exec"]["command"])
@@ -106,13 +106,13 @@ def test_no_probe_leaves_processes_behind(name):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_misspelt_value_is_refused(name):
+def test_a_misspelt_value_is_refused(name: str) -> None:
     with pytest.raises(BundlerError, match="replicaz"):
         rendered(name, replicaz=3)
 
 
 @pytest.mark.parametrize("name", MEMBERS)
-def test_members_are_on_nodes_of_their_own_and_leave_one_at_a_time(name):
+def test_members_are_on_nodes_of_their_own_and_leave_one_at_a_time(name: str) -> None:
     (members,) = of_kind(by_default(name), "StatefulSet")
     affinity = members["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]
     (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]
@@ -126,7 +126,7 @@ def test_members_are_on_nodes_of_their_own_and_leave_one_at_a_time(name):
 
 @pytest.mark.parametrize("name", ["mariadb", "redis"])
 @pytest.mark.parametrize("replicas", [1, 3])
-def test_each_member_is_told_the_lasting_address_of_all(name, replicas):
+def test_each_member_is_told_the_lasting_address_of_all(name: str, replicas: int) -> None:
     documents = rendered(name, replicas=replicas)
     (members,) = of_kind(documents, "StatefulSet")
     services = {one["metadata"]["name"] for one in of_kind(documents, "Service")}
@@ -143,7 +143,7 @@ def test_each_member_is_told_the_lasting_address_of_all(name, replicas):
 
 
 @pytest.mark.parametrize("name", BEHIND_PROXIES)
-def test_applications_reach_the_proxy_of_their_own_node(name):
+def test_applications_reach_the_proxy_of_their_own_node(name: str) -> None:
     (service,) = [one for one in of_kind(by_default(name), "Service") if one["metadata"]["name"] == name]
     (proxy,) = of_kind(by_default(name), "DaemonSet")
     labels = proxy["spec"]["template"]["metadata"]["labels"]
@@ -154,7 +154,9 @@ def test_applications_reach_the_proxy_of_their_own_node(name):
 
 
 @pytest.mark.parametrize(("replicas", "copies", "least"), [(1, "1", "1"), (3, "3", "2"), (5, "3", "2")])
-def test_a_record_is_on_as_many_members_as_there_are_up_to_three(replicas, copies, least):
+def test_a_record_is_on_as_many_members_as_there_are_up_to_three(
+    replicas: int, copies: str, least: str
+) -> None:
     (members,) = of_kind(rendered("kafka", replicas=replicas), "StatefulSet")
     (container,) = members["spec"]["template"]["spec"]["containers"]
     told = {each["name"]: each.get("value") for each in container["env"]}
@@ -163,7 +165,7 @@ def test_a_record_is_on_as_many_members_as_there_are_up_to_three(replicas, copie
     assert told["VOTERS"].split(",") == voters
 
 
-def test_what_kafkas_disks_are_formatted_for_is_an_identity_of_sixteen_bytes():
+def test_what_kafkas_disks_are_formatted_for_is_an_identity_of_sixteen_bytes() -> None:
     (secret,) = of_kind(by_default("kafka"), "Secret")
     name = b64decode(secret["data"]["cluster"]).decode()
     assert len(name) == 22
@@ -171,7 +173,7 @@ def test_what_kafkas_disks_are_formatted_for_is_an_identity_of_sixteen_bytes():
 
 
 @pytest.mark.parametrize("replicas", [1, 3])
-def test_rabbitmqs_members_know_all_members(replicas):
+def test_rabbitmqs_members_know_all_members(replicas: int) -> None:
     documents = rendered("rabbitmq", replicas=replicas)
     (settings,) = of_kind(documents, "ConfigMap")
     known = re.findall(r"classic_config\.nodes\.(\d+) = rabbit@(\S+)", settings["data"]["rabbitmq.conf"])
@@ -182,20 +184,20 @@ def test_rabbitmqs_members_know_all_members(replicas):
 
 
 @pytest.mark.parametrize(("name", "file"), [("kafka", "settings.properties"), ("rabbitmq", "rabbitmq.conf")])
-def test_settings_of_the_site_come_last_and_whole(name, file):
+def test_settings_of_the_site_come_last_and_whole(name: str, file: str) -> None:
     (settings,) = of_kind(rendered(name, settings={"some.size": 1073741824}), "ConfigMap")
     last = settings["data"][file].strip().splitlines()[-1]
     assert re.fullmatch(r"some\.size ?= ?1073741824", last)
 
 
-def test_only_one_member_takes_writes():
+def test_only_one_member_takes_writes() -> None:
     (settings,) = [one for one in of_kind(by_default("mariadb"), "ConfigMap") if "haproxy.cfg" in one["data"]]
     servers = re.findall(r"^ +server .*", settings["data"]["haproxy.cfg"], re.MULTILINE)
     assert [line.endswith(" backup") for line in servers] == [False, True, True]
 
 
 @pytest.mark.parametrize(("replicas", "flush"), [(1, "1"), (3, "2")])
-def test_a_single_member_waits_for_its_disk(replicas, flush):
+def test_a_single_member_waits_for_its_disk(replicas: int, flush: str) -> None:
     (settings,) = [
         one["data"]["my.cnf"]
         for one in of_kind(rendered("mariadb", replicas=replicas), "ConfigMap")
@@ -205,7 +207,7 @@ def test_a_single_member_waits_for_its_disk(replicas, flush):
     assert "@" not in settings
 
 
-def test_prometheus_reads_the_settings_that_it_is_given():
+def test_prometheus_reads_the_settings_that_it_is_given() -> None:
     (settings,) = of_kind(rendered("prometheus", scrapeInterval="7s"), "ConfigMap")
     read = yaml.safe_load(settings["data"]["prometheus.yaml"])
     assert read["global"]["scrape_interval"] == "7s"
@@ -215,7 +217,7 @@ def test_prometheus_reads_the_settings_that_it_is_given():
 
 
 @pytest.mark.parametrize("name", ["mariadb", "redis", "wordpress"])
-def test_passwords_are_made_anew_each_time_so_on_site(name):
+def test_passwords_are_made_anew_each_time_so_on_site(name: str) -> None:
     once, again = (
         {
             key: value
@@ -229,7 +231,7 @@ def test_passwords_are_made_anew_each_time_so_on_site(name):
     assert all(once[key] != again[key] for key in once)
 
 
-def test_wordpress_finds_what_the_blocks_beside_it_make():
+def test_wordpress_finds_what_the_blocks_beside_it_make() -> None:
     (database, *_) = [one for one in of_kind(by_default("mariadb"), "Secret") if "database" in one["data"]]
     names = {one["metadata"]["name"] for one in of_kind(by_default("redis"), "Secret")}
     (web,) = of_kind(by_default("wordpress"), "Deployment")
@@ -242,7 +244,7 @@ def test_wordpress_finds_what_the_blocks_beside_it_make():
     assert mounted["redis"] in names
 
 
-def test_the_ingress_routes_to_the_pods_of_wordpress():
+def test_the_ingress_routes_to_the_pods_of_wordpress() -> None:
     (settings,) = of_kind(by_default("ingress"), "ConfigMap")
     (service,) = [one for one in of_kind(by_default("wordpress"), "Service") if one["spec"].get("clusterIP")]
     port = service["spec"]["ports"][0]["name"]
@@ -250,7 +252,7 @@ def test_the_ingress_routes_to_the_pods_of_wordpress():
     assert f" {name}\n" in settings["data"]["haproxy.cfg"]
 
 
-def test_hosts_have_routes_of_their_own():
+def test_hosts_have_routes_of_their_own() -> None:
     routes = [
         {"name": "shop", "hosts": ["shop.example"], "service": "shop", "port": "http", "health": "/"},
         {"name": "rest", "service": "rest", "port": "http", "health": "/"},
@@ -263,7 +265,7 @@ def test_hosts_have_routes_of_their_own():
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_charts_run_the_images_that_their_entries_compose(name):
+def test_charts_run_the_images_that_their_entries_compose(name: str) -> None:
     entry = CHARTS[name].parent
     composed = "".join(
         path.read_text() for path in (entry / "Kubefile", *entry.glob("image/*.sh"), *entry.glob("*.py"))
@@ -279,11 +281,11 @@ SCRIPTS = sorted({*CATALOGUE.glob("*/chart/files/*.sh"), *CATALOGUE.glob("*/imag
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(CATALOGUE)))
-def test_scripts_stop_at_the_first_failure(script: Path):
+def test_scripts_stop_at_the_first_failure(script: Path) -> None:
     assert re.search(r"^set -eu", script.read_text(), re.MULTILINE)
 
 
-def test_what_is_backed_up_every_night_is_restored_only_when_asked():
+def test_what_is_backed_up_every_night_is_restored_only_when_asked() -> None:
     jobs = {one["metadata"]["name"]: one["spec"] for one in of_kind(by_default("mariadb"), "CronJob")}
     assert jobs["mariadb-restore"]["suspend"] is True
     assert "suspend" not in jobs["mariadb-backup"]
@@ -296,7 +298,7 @@ def test_what_is_backed_up_every_night_is_restored_only_when_asked():
     assert "/secrets/databases" in mounts["mariadb-restore"]
 
 
-def test_the_image_has_the_program_that_dumps():
+def test_the_image_has_the_program_that_dumps() -> None:
     # mariadb-dump is in mariadb-client, not in mariadb-client-core
     kubefile = (CHARTS["mariadb"].parent / "Kubefile").read_text()
     assert "--without mariadb-client " not in kubefile

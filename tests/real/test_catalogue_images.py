@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,13 +41,13 @@ CRI = {
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("demo") / "root"
     with built("demo", folder):
         yield folder
 
 
-def test_the_stage_holds_what_is_shipped_and_no_tools(demo):
+def test_the_stage_holds_what_is_shipped_and_no_tools(demo: Path) -> None:
     found = sorted(str(path.relative_to(demo)) for path in demo.rglob("*") if path.is_file())
     assert [path for path in found if not path.startswith("images/")] == [
         "application/apps/bridge/bridge.yaml",
@@ -71,7 +71,7 @@ def test_the_stage_holds_what_is_shipped_and_no_tools(demo):
     assert names(demo / "images") == sorted(IMAGES)
 
 
-def test_archives_hold_what_the_nodes_run_and_are_static(demo, tmp_path):
+def test_archives_hold_what_the_nodes_run_and_are_static(demo: Path, tmp_path: Path) -> None:
     for name, members in CRI.items():
         with tarfile.open(demo / "cri" / name) as tar:
             assert [(one.name, one.mode, one.mtime) for one in tar] == [(one, 0o755, 0) for one in members]
@@ -96,14 +96,14 @@ def test_archives_hold_what_the_nodes_run_and_are_static(demo, tmp_path):
         (["registry", "--version"], "v3.1.2"),
     ],
 )
-def test_the_programs_say_their_version(demo, command, said):
+def test_the_programs_say_their_version(demo: Path, command: list[str], said: str) -> None:
     done = subprocess.run(
         [demo / "bin" / command[0], *command[1:]], capture_output=True, text=True, check=True
     )
     assert said in done.stdout
 
 
-def test_kubeadm_asks_for_the_images_that_are_there(demo):
+def test_kubeadm_asks_for_the_images_that_are_there(demo: Path) -> None:
     settings = demo.parent / "kubeadm.yml"
     first, rest = (demo / "etc/kubeadm.yml").read_text().split("kind: ClusterConfiguration\n", 1)
     settings.write_text(f"{first}kind: ClusterConfiguration\nkubernetesVersion: v{KUBERNETES}\n{rest}")
@@ -115,7 +115,7 @@ def test_kubeadm_asks_for_the_images_that_are_there(demo):
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_another_tool_reads_every_image_whole(demo, name, tmp_path):
+def test_another_tool_reads_every_image_whole(demo: Path, name: str, tmp_path: Path) -> None:
     """skopeo checks every digest on the way; the layers it unpacks must be those that the config promises."""
     source = f"oci:{demo}/images:{name}"
     skopeo("copy", "--quiet", "--dest-decompress", source, f"dir:{tmp_path}/unpacked")
@@ -131,7 +131,9 @@ def sha256(path: Path) -> str:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
-def test_nft_in_kube_proxys_image_lists_protocols_by_the_names_that_kube_proxy_gives(demo, tmp_path):
+def test_nft_in_kube_proxys_image_lists_protocols_by_the_names_that_kube_proxy_gives(
+    demo: Path, tmp_path: Path
+) -> None:
     """It compares its rules with what is listed; a number in place of a name is another rule to it."""
     root = unpack(demo / "images", PROXY, tmp_path / "root")
     rules = "add table ip t; add map ip t m { type inet_proto : verdict; }; add element ip t m { udp : drop }"
@@ -171,7 +173,9 @@ def test_nft_in_kube_proxys_image_lists_protocols_by_the_names_that_kube_proxy_g
         ("bundler.local/cni-bridge:2", ["sh", "-c", "echo a shell"], "a shell"),
     ],
 )
-def test_programs_find_all_they_need_in_their_image(demo, image, command, said, tmp_path):
+def test_programs_find_all_they_need_in_their_image(
+    demo: Path, image: str, command: list[str], said: str, tmp_path: Path
+) -> None:
     root = unpack(demo / "images", image, tmp_path / "root")
     path = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     done = subprocess.run(
@@ -182,11 +186,11 @@ def test_programs_find_all_they_need_in_their_image(demo, image, command, said, 
 
 
 @pytest.fixture
-def pause(demo, tmp_path):
+def pause(demo: Path, tmp_path: Path) -> Path:
     return unpack(demo / "images", "registry.k8s.io/pause:3.10.2", tmp_path / "root") / "pause"
 
 
-def test_pause_leaves_on_a_signal(pause):
+def test_pause_leaves_on_a_signal(pause: Path) -> None:
     with subprocess.Popen([pause]) as process:
         time.sleep(0.2)
         assert process.poll() is None
@@ -195,7 +199,7 @@ def test_pause_leaves_on_a_signal(pause):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a PID namespace needs root")
-def test_pause_reaps_orphans(pause):
+def test_pause_reaps_orphans(pause: Path) -> None:
     orphan = f"(sleep 0.5 &); exec {pause}"
     with subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", orphan]) as outer:
         try:

@@ -6,6 +6,8 @@ import io
 import re
 import tarfile
 import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -17,12 +19,13 @@ from bundler.builder.net.mirrors import Mirrors
 from bundler.builder.oci.client import RegistryOptions
 from bundler.builder.oci.model import ImageRequest, Silent, parse_source
 from bundler.builder.stage.build_context import BuildContext
+from bundler.builder.stage.state import Staged
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 from tests.build_kit import evaluate
 from tests.kits.images import MadeImage, layout_files
 from tests.real import registry_kit
-from tests.real.registry_kit import running, write_layout
+from tests.real.registry_kit import Registry, running, write_layout
 
 pytestmark = [
     pytest.mark.real,
@@ -47,7 +50,7 @@ OLDER = {
 FOR_1_36 = {"KUBERNETES_VERSION": "1.36.3", "ETCD_VERSION": "3.6.8-0", "COREDNS_VERSION": "1.14.2"}
 
 
-def archive(*names):
+def archive(*names: str) -> bytes:
     """A .tar.gz with a small program of each name."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
@@ -81,11 +84,11 @@ ARCHIVES = {
 }
 
 
-def sha256(data):
+def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def published():
+def published() -> dict[str, bytes]:
     """Every file by its path, with the files of checksums."""
     files = {**PROGRAMS, **ARCHIVES, RUNC: b"runc"}
     sums = {f"{path}.sha256": sha256(data).encode() for path, data in PROGRAMS.items()}
@@ -107,13 +110,13 @@ class Internet(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[str] = []
         self.content = {f"/{path}": data for path, data in published().items()}
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
-    def rules(self):
+    def rules(self) -> list[str]:
         return [
             f"https://{host}/ http://127.0.0.1:{self.server_port}/{host}/"
             for host in ("dl.k8s.io", "github.com")
@@ -124,7 +127,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Internet
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         self.server.asked.append(self.path)
         data = self.server.content.get(self.path)
         self.send_response(200 if data is not None else 404)
@@ -132,19 +135,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data or b"")
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         """Quiet."""
 
 
 @pytest.fixture
-def internet():
+def internet() -> Iterator[Internet]:
     with Internet() as server:
         yield server
         server.shutdown()
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory):
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     folder = tmp_path_factory.mktemp("registry")
     with running(folder / "it") as registry:
         for name in IMAGES | OLDER:
@@ -156,12 +159,12 @@ def registry(tmp_path_factory):
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "cache") as store:
         yield store
 
 
-def stage(store, rules, **build_args):
+def stage(store: Store, rules: Sequence[str], **build_args: dict[str, str]) -> Staged:
     with Fetcher(store, mirrors=Mirrors.parse("\n".join(rules), "mirrors")) as fetcher:
         arguments = {"NETWORK": "none", **build_args}
         shop = BuildContext(
@@ -170,17 +173,17 @@ def stage(store, rules, **build_args):
         return evaluate(KUBEFILE, KUBEFILE.parent, shop)
 
 
-def content(store, staged, path):
+def content(store: Store, staged: Staged, path: str) -> bytes:
     entry = staged.tree.entries[path]
     return b"".join(store.chunks(Blob(entry.digest, entry.size), name=path))
 
 
-def members(store, staged, path):
+def members(store: Store, staged: Staged, path: str) -> list[tuple[str, int]]:
     with tarfile.open(fileobj=io.BytesIO(content(store, staged, path))) as tar:
         return [(one.name, one.mode) for one in tar]
 
 
-def test_programs_come_verified_to_their_places(internet, store):
+def test_programs_come_verified_to_their_places(internet: Internet, store: Store) -> None:
     staged = stage(store, internet.rules())
     shipped = {path: entry.mode for path, entry in staged.tree.files() if not path.startswith(".build/")}
     assert shipped == {
@@ -200,7 +203,7 @@ def test_programs_come_verified_to_their_places(internet, store):
     assert staged.labels["io.kubernetes.version"] == "v1.37.2"
 
 
-def test_a_second_build_asks_for_nothing_but_the_sums(internet, store):
+def test_a_second_build_asks_for_nothing_but_the_sums(internet: Internet, store: Store) -> None:
     first = stage(store, internet.rules())
     internet.asked.clear()
     assert stage(store, internet.rules()).tree.digest == first.tree.digest
@@ -208,7 +211,7 @@ def test_a_second_build_asks_for_nothing_but_the_sums(internet, store):
 
 
 @pytest.mark.parametrize("path", [KUBELET, RUNC], ids=["a digest alone", "a signed list"])
-def test_a_program_that_was_tampered_with_ends_the_build(internet, store, path):
+def test_a_program_that_was_tampered_with_ends_the_build(internet: Internet, store: Store, path: str) -> None:
     internet.content[f"/{path}"] = b"another one"
     with pytest.raises(BundlerError) as caught:
         stage(store, internet.rules())
@@ -217,7 +220,9 @@ def test_a_program_that_was_tampered_with_ends_the_build(internet, store, path):
 
 
 @pytest.mark.parametrize("build_args", [{}, FOR_1_36], ids=["newest", "one before"])
-def test_all_images_are_pulled_under_their_own_names(internet, registry, store, build_args):
+def test_all_images_are_pulled_under_their_own_names(
+    internet: Internet, registry: Registry, store: Store, build_args: dict[str, str]
+) -> None:
     version = build_args.get("KUBERNETES_VERSION", "1.37.2")
     internet.content |= {
         path.replace("v1.37.2", f"v{version}"): data for path, data in internet.content.items()
@@ -234,6 +239,6 @@ def test_all_images_are_pulled_under_their_own_names(internet, registry, store, 
     assert {image.name for image in images} == (IMAGES if not build_args else OLDER)
 
 
-def test_the_head_of_the_kubefile_says_how_to_get_the_other_version():
+def test_the_head_of_the_kubefile_says_how_to_get_the_other_version() -> None:
     words = " ".join(f"--build-arg {name}={value}" for name, value in FOR_1_36.items())
     assert words in KUBEFILE.read_text()

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -172,14 +172,16 @@ def extract(archive: Path, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory):
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("kubernetes") / "stage"
     with built("kubernetes-source", folder):
         yield folder
 
 
 @pytest.fixture(scope="module", params=["compiled", "kubectl"])
-def parts(stage, request, tmp_path_factory):
+def parts(
+    stage: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, Path, Path]:
     """(programs, etcd, agent, plug-ins): unpacked images, and an archive of the nodes'."""
     folder = tmp_path_factory.mktemp("parts")
     images = agents = stage / "images"
@@ -198,7 +200,7 @@ def parts(stage, request, tmp_path_factory):
 
 
 @pytest.fixture
-def node(parts, tmp_path):
+def node(parts: tuple[Path, Path, Path, Path], tmp_path: Path) -> Iterator[Node]:
     node = Node(f"cni-{os.getpid()}", tmp_path, *parts)
     shutil.rmtree(node.agent_root / "run", ignore_errors=True)
     subprocess.run(["ip", "netns", "add", node.name], check=True)
@@ -233,7 +235,7 @@ def node(parts, tmp_path):
         subprocess.run(["ip", "netns", "delete", node.name], check=True)
 
 
-def test_the_agent_follows_the_cluster(node):
+def test_the_agent_follows_the_cluster(node: Node) -> None:
     """One story in one go: an API server takes its time to start."""
     agent = node.start_agent()
     time.sleep(1)

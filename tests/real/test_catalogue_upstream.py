@@ -1,6 +1,7 @@
 """The demo on upstream's own Kubernetes, whole, from servers on loopback that hold what was compiled."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ _MISSING = catalogue_kit.missing() or registry_kit.missing()
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(_MISSING), reason=_MISSING or "all there")]
 
 
-def test_the_demo_is_made_of_upstreams_files_and_asks_kubeadm_what_it_wants(tmp_path):
+def test_the_demo_is_made_of_upstreams_files_and_asks_kubeadm_what_it_wants(tmp_path: Path) -> None:
     with upstream_kit.running(tmp_path) as upstream:
         images = upstream_kit.make_demo(tmp_path / "demo.run", upstream)
     with Bundle.open(tmp_path / "demo.run") as bundle:

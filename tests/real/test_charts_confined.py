@@ -8,6 +8,8 @@ import stat
 import subprocess
 import sys
 import tarfile
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +25,7 @@ CHART = {"Chart.yaml": "{apiVersion: v2, name: shop, version: 0.1.0}", "template
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
 
-def write(folder, files):
+def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     for name, data in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,11 +33,11 @@ def write(folder, files):
     return folder
 
 
-def schema(reference, key="$ref"):
+def schema(reference: str, key: str = "$ref") -> str:
     return json.dumps({"$schema": DRAFT, "type": "object", "properties": {"n": {key: reference}}}, indent=1)
 
 
-def packed(name, files):
+def packed(name: str, files: Mapping[str, str | bytes]) -> bytes:
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w:gz") as tar:
         for path, data in files.items():
@@ -55,7 +57,7 @@ def packed(name, files):
         "//h.example/x",
     ],
 )
-def test_a_schema_that_leads_out_is_refused_with_its_line(tmp_path, reference):
+def test_a_schema_that_leads_out_is_refused_with_its_line(tmp_path: Path, reference: str) -> None:
     chart = write(tmp_path / "shop", CHART | {"values.schema.json": schema(reference)})
     with pytest.raises(Problems) as caught:
         SdkHelm(timeout=30).render(RenderRequest(chart, "shop"), "charts/shop")
@@ -64,7 +66,7 @@ def test_a_schema_that_leads_out_is_refused_with_its_line(tmp_path, reference):
     assert reference in problem.message
 
 
-def test_nothing_is_asked_of_the_server_that_a_schema_names(tmp_path):
+def test_nothing_is_asked_of_the_server_that_a_schema_names(tmp_path: Path) -> None:
     with serving() as server:
         server.answers["/defs.json"] = content(b"{}")
         reference = f"{server.base}/defs.json"
@@ -75,7 +77,7 @@ def test_nothing_is_asked_of_the_server_that_a_schema_names(tmp_path):
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
-def test_subcharts_packed_ones_too_are_looked_into(tmp_path, depth):
+def test_subcharts_packed_ones_too_are_looked_into(tmp_path: Path, depth: int) -> None:
     bad = {"values.schema.json": schema("https://h.example/x")}
     inner = CHART | bad
     for _ in range(depth):
@@ -89,7 +91,7 @@ def test_subcharts_packed_ones_too_are_looked_into(tmp_path, depth):
     assert [one.reference for one in outside_references(archive)] == ["https://h.example/x"]
 
 
-def test_a_chart_that_helm_has_packed_is_looked_into(tmp_path):
+def test_a_chart_that_helm_has_packed_is_looked_into(tmp_path: Path) -> None:
     """Helm writes an extra field and a comment into gzip's header."""
     plain = packed("sub", CHART | {"values.schema.json": schema("https://h.example/x")})
     helms = b"\x1f\x8b\x08\x14" + plain[4:10] + b"\x05\x00+aHR0" + b"Helm\x00" + plain[10:]
@@ -97,7 +99,7 @@ def test_a_chart_that_helm_has_packed_is_looked_into(tmp_path):
     assert [one.reference for one in outside_references(chart)] == ["https://h.example/x"]
 
 
-def test_a_packed_chart_that_is_cut_short_is_told(tmp_path):
+def test_a_packed_chart_that_is_cut_short_is_told(tmp_path: Path) -> None:
     cut = packed("sub", CHART)[:-20]
     with pytest.raises(ValueError, match="sub"):
         list(outside_references(write(tmp_path / "shop", CHART | {"charts/sub-0.1.0.tgz": cut})))
@@ -121,18 +123,18 @@ def test_a_packed_chart_that_is_cut_short_is_told(tmp_path):
         '{"properties": {"$ref": {"type": "string"}}}',
     ],
 )
-def test_a_schema_that_holds_all_it_needs_is_taken(tmp_path, text):
+def test_a_schema_that_holds_all_it_needs_is_taken(tmp_path: Path, text: str) -> None:
     chart = write(tmp_path / "shop", CHART | {"values.schema.json": text})
     assert list(outside_references(chart)) == []
 
 
-def test_a_schema_that_leads_to_another_kind_of_schema_is_refused(tmp_path):
+def test_a_schema_that_leads_to_another_kind_of_schema_is_refused(tmp_path: Path) -> None:
     text = json.dumps({"$schema": "https://h.example/meta"})
     chart = write(tmp_path / "shop", CHART | {"values.schema.json": text})
     assert [one.reference for one in outside_references(chart)] == ["https://h.example/meta"]
 
 
-def test_a_bomb_of_packed_charts_is_bounded(tmp_path):
+def test_a_bomb_of_packed_charts_is_bounded(tmp_path: Path) -> None:
     inner = CHART
     for _ in range(8):
         inner = CHART | {"charts/sub-0.1.0.tgz": packed("sub", inner)}
@@ -156,7 +158,7 @@ except OSError as error:
 """
 
 
-def confinable():
+def confinable() -> bool:
     """Whether this kernel has Landlock, and lets us have a network of our own."""
     landlock = ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
     unshare = shutil.which("unshare")
@@ -167,7 +169,7 @@ def confinable():
 
 
 @pytest.mark.skipif(not confinable(), reason="no Landlock here, or no network namespaces")
-def test_the_child_reaches_neither_the_network_nor_others_files(tmp_path):
+def test_the_child_reaches_neither_the_network_nor_others_files(tmp_path: Path) -> None:
     write(tmp_path, {"chart/own": "mine", "secret": "x"})
     with serving() as server:
         port = server.base.rpartition(":")[2]
@@ -181,7 +183,7 @@ def test_the_child_reaches_neither_the_network_nor_others_files(tmp_path):
     assert done.stdout.split("\n")[:3] == ["mine", "PermissionError", "no network"], done.stderr
 
 
-def test_the_cache_is_its_owners_alone(tmp_path):
+def test_the_cache_is_its_owners_alone(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir(mode=0o755)
     for name in ("old", "new/er"):
         with Store(tmp_path / name) as store:

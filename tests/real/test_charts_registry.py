@@ -37,7 +37,7 @@ print(archive)
 """
 
 
-def pushed(folder, registry, name, version):
+def pushed(folder: Path, registry: registry_kit.Registry, name: str, version: str) -> bytes:
     """A chart made and pushed by Helm; the archive's bytes."""
     chart = folder / f"{name}-{version}" / name
     (chart / "templates").mkdir(parents=True)
@@ -58,7 +58,9 @@ def pushed(folder, registry, name, version):
     return Path(done.stdout.strip()).read_bytes()
 
 
-def test_what_helm_pushed_is_what_we_fetch_and_what_helm_resolves(tmp_path, monkeypatch):
+def test_what_helm_pushed_is_what_we_fetch_and_what_helm_resolves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with (
         running(tmp_path / "registry", tls=True, password=True) as registry,
         Store(tmp_path / "cache") as store,

@@ -2,11 +2,13 @@
 
 import io
 import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
 from bundler.builder.cache.store import Store
-from bundler.builder.charts.helm import RenderRequest, SdkHelm
+from bundler.builder.charts.helm import Rendering, RenderRequest, SdkHelm
 from bundler.builder.charts.source import Chart, Renderer, find_charts, render
 from bundler.builder.tree.tree import Symlink, Tree
 from bundler.core.errors import BundlerError, ExitCode
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "cache") as store:
         yield store
 
@@ -24,15 +26,15 @@ def store(tmp_path):
 class Counting:
     """Real Helm that counts what it is asked."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
 
-    def renderings(self, request, where):
+    def renderings(self, request: RenderRequest, where: object) -> tuple[Rendering, ...]:
         self.count += 1
         return SdkHelm(timeout=30).renderings(request, where)
 
 
-def write(folder, files):
+def write(folder: Path, files: Mapping[str, str]) -> Path:
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +42,7 @@ def write(folder, files):
     return folder
 
 
-def test_a_chart_renders_as_helm_would(tmp_path):
+def test_a_chart_renders_as_helm_would(tmp_path: Path) -> None:
     chart = write(tmp_path / "shop", SHOP)
     request = RenderRequest(chart, "mine", kube_version="v1.20.2", values={"image": {"tag": "2.0"}})
     manifests = SdkHelm(timeout=30).render(request, "charts/shop")
@@ -74,7 +76,9 @@ def test_a_chart_renders_as_helm_would(tmp_path):
         ),
     ],
 )
-def test_a_bad_chart_is_told_in_helms_own_words(tmp_path, files, code, says):
+def test_a_bad_chart_is_told_in_helms_own_words(
+    tmp_path: Path, files: Mapping[str, str], code: ExitCode, says: str
+) -> None:
     chart = write(tmp_path / "shop", SHOP | files)
     with pytest.raises(BundlerError) as caught:
         SdkHelm(timeout=30).render(RenderRequest(chart, "shop"), "charts/shop")
@@ -83,7 +87,7 @@ def test_a_bad_chart_is_told_in_helms_own_words(tmp_path, files, code, says):
     assert str(caught.value).startswith("charts/shop: ")
 
 
-def test_a_chart_is_rendered_once_for_the_same_content(store):
+def test_a_chart_is_rendered_once_for_the_same_content(store: Store) -> None:
     helm = Counting()
     tree = tree_of(store, below("charts/shop", SHOP))
     first = render(Chart("charts/shop", "shop"), Renderer(tree, store, helm, "v1.20.2"))
@@ -94,7 +98,7 @@ def test_a_chart_is_rendered_once_for_the_same_content(store):
     assert helm.count == 2
 
 
-def test_a_packed_chart_renders_like_its_folder(store):
+def test_a_packed_chart_renders_like_its_folder(store: Store) -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, text in below("shop", SHOP).items():
@@ -109,7 +113,7 @@ def test_a_packed_chart_renders_like_its_folder(store):
     assert render(archive, renderer) == render(folder, renderer)
 
 
-def test_only_the_outermost_chart_counts(store):
+def test_only_the_outermost_chart_counts(store: Store) -> None:
     tree = tree_of(store, below("application/apps/shop", SHOP) | {"application/apps/web/a/Chart.yaml": "x"})
     assert list(find_charts(tree, "application/apps/shop", "shop")) == [
         Chart("application/apps/shop", "shop")
@@ -118,13 +122,13 @@ def test_only_the_outermost_chart_counts(store):
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../../x"])
-def test_a_link_out_of_the_chart_is_refused(store, target):
+def test_a_link_out_of_the_chart_is_refused(store: Store, target: str) -> None:
     tree = tree_of(store, below("charts/shop", SHOP)).add({"charts/shop/templates/x": Symlink(target)})
     with pytest.raises(BundlerError, match="leads out"):
         render(Chart("charts/shop", "shop"), Renderer(tree, store, SdkHelm()))
 
 
-def test_a_link_inside_the_chart_is_followed(store):
+def test_a_link_inside_the_chart_is_followed(store: Store) -> None:
     files = SHOP | {"files/web.yaml": SHOP["charts/cache/templates/pod.yaml"]}
     tree = tree_of(store, below("charts/shop", files))
     tree = tree.add({"charts/shop/templates/linked.yaml": Symlink("../files/web.yaml")})
@@ -145,13 +149,13 @@ def test_a_link_inside_the_chart_is_followed(store):
         (">=3", ""),
     ],
 )
-def test_of_versions_helm_chooses_the_newest_in_a_range(wanted, newest):
+def test_of_versions_helm_chooses_the_newest_in_a_range(wanted: str, newest: str) -> None:
     versions = ("1.9.3", "1.10.0", "2.1.0-rc.1", "1.0.0", "2.0.0")
     assert SdkHelm().newest(versions, wanted, "shop") == newest
     assert SdkHelm().newest(versions[::-1], wanted, "shop") == newest
 
 
-def test_what_is_no_range_is_told():
+def test_what_is_no_range_is_told() -> None:
     with pytest.raises(BundlerError, match="not a range") as caught:
         SdkHelm().newest(("1.0.0",), "newest", "shop")
     assert caught.value.code is ExitCode.INPUT

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +34,11 @@ class Said:
     images: list[str]
 
 
+Lock = Callable[..., Said]
+
+
 @pytest.fixture(scope="module")
-def registry():
+def registry() -> Iterator[StubRegistry]:
     with StubRegistry() as server:
         for name in IMAGES:
             server.put(f"docker.io/acme/{name}", MadeImage(name.encode()))
@@ -44,10 +48,10 @@ def registry():
 
 
 @pytest.fixture
-def lock(tmp_path, registry):
+def lock(tmp_path: Path, registry: StubRegistry) -> Lock:
     """Runs `bundler lock` in a case's folder."""
 
-    def lock(case, *words, kubefile=""):
+    def lock(case: str, *words: str, kubefile: str = "") -> Said:
         folder = tmp_path / case
         shutil.copytree(CASES / case, folder, symlinks=True)
         if kubefile:
@@ -82,7 +86,7 @@ def lock(tmp_path, registry):
     return lock
 
 
-def _locked(path):
+def _locked(path: Path) -> list[str]:
     if not path.is_file():
         return []
     return [one["reference"] for one in json.loads(path.read_text())["platforms"]["linux/amd64"]["images"]]
@@ -107,7 +111,9 @@ def _locked(path):
         ("subchart-symlink-in-context", ["docker.io/acme/a:1", WEB], ()),
     ],
 )
-def test_the_images_of_a_case_are_found_or_told(lock, case, images, says):
+def test_the_images_of_a_case_are_found_or_told(
+    lock: Lock, case: str, images: list[str], says: tuple[str, ...]
+) -> None:
     said = lock(case)
     assert said.code == 0, said.text
     assert said.images == images
@@ -116,26 +122,26 @@ def test_the_images_of_a_case_are_found_or_told(lock, case, images, says):
     assert ("warning:" in said.text) == bool(says)
 
 
-def test_a_chart_that_needs_values_says_how_to_give_them(lock):
+def test_a_chart_that_needs_values_says_how_to_give_them(lock: Lock) -> None:
     said = lock("chart-needs-values")
     assert said.code == 3
     assert "password is required" in said.text
     assert "APP --values=FILE" in said.text
 
 
-def test_a_chart_that_refuses_the_default_namespace_gets_its_own(lock):
+def test_a_chart_that_refuses_the_default_namespace_gets_its_own(lock: Lock) -> None:
     said = lock("chart-refuses-default-namespace")
     assert said.code == 3
     assert "APP --namespace=NAME" in said.text
 
 
-def test_with_a_namespace_it_is_taken(lock):
+def test_with_a_namespace_it_is_taken(lock: Lock) -> None:
     text = 'FROM scratch\nAPP --namespace=db shop local://chart\nLAUNCH ["shop"]\n'
     said = lock("chart-refuses-default-namespace", kubefile=text)
     assert (said.code, said.images) == (0, [WEB])
 
 
-def test_an_index_that_leads_to_a_registry_is_followed(lock, registry):
+def test_an_index_that_leads_to_a_registry_is_followed(lock: Lock, registry: StubRegistry) -> None:
     there = put(registry, "charts/demo", "0.1.0", packed("demo", "0.1.0"))
     entry = {"name": "viaoci", "version": "1.0.0", "urls": [there]}
     with serving() as server:
@@ -148,13 +154,13 @@ def test_an_index_that_leads_to_a_registry_is_followed(lock, registry):
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl on this machine to build it with")
-def test_a_kustomization_is_carried_out(lock):
+def test_a_kustomization_is_carried_out(lock: Lock) -> None:
     said = lock("kustomization-newtag")
     assert (said.code, said.images) == (0, [DB]), said.text
 
 
 @pytest.mark.parametrize("words", [(), ("--offline",)])
-def test_a_schema_that_leads_out_is_refused_and_asks_nobody(lock, words):
+def test_a_schema_that_leads_out_is_refused_and_asks_nobody(lock: Lock, words: str) -> None:
     with serving() as server:
         folder = CASES / "remote-schema-ref"
         assert "127.0.0.1:5059" in (folder / "chart/values.schema.json").read_text()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,25 +17,26 @@ from bundler.builder.net.http import LONGEST_WAIT
 from bundler.builder.net.proxies import proxy_of
 from bundler.builder.stage.waiting import told_at_times
 from bundler.core.errors import BundlerError, ExitCode
-from tests.kits.command import ROOT, bundler, case
-from tests.kits.images import MadeImage, described, index_of
+from tests.kits.command import ROOT, Said, bundler, case
+from tests.kits.images import MadeImage, StubRegistry, described, index_of
+from tests.kits.registry_fixtures import Pull
 
 pytestmark = pytest.mark.real
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 
-def index(*entries):
+def index(*entries: object) -> bytes:
     return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": list(entries)}).encode()
 
 
-def runtime(folder):
+def runtime(folder: Path) -> Path:
     path = folder / "runtime.tar.gz"
     path.write_bytes(gzip.compress(bytes(10240), mtime=0))
     return path
 
 
-def test_an_index_without_platforms_asks_the_configs(registry, pull):
+def test_an_index_without_platforms_asks_the_configs(registry: StubRegistry, pull: Pull) -> None:
     arm, amd = MadeImage(b"arm", platform="linux/arm64"), MadeImage(b"amd")
     for number, image in enumerate((arm, amd)):
         registry.put(f"t/att:{number}", image)
@@ -48,7 +50,7 @@ def test_an_index_without_platforms_asks_the_configs(registry, pull):
     assert caught.value.code is ExitCode.NOT_FOUND
 
 
-def test_an_index_in_an_index_leads_to_its_images(registry, pull):
+def test_an_index_in_an_index_leads_to_its_images(registry: StubRegistry, pull: Pull) -> None:
     image = MadeImage(b"amd")
     registry.put("t/att:x", image)
     inner = index_of(MadeImage(b"arm", platform="linux/arm64"), image)
@@ -61,7 +63,9 @@ def test_an_index_in_an_index_leads_to_its_images(registry, pull):
     assert kinds == [INDEX, INDEX, image.media_type]  # what a site's registry must serve, top first
 
 
-def test_indexes_in_indexes_and_manifests_without_platforms_are_bounded(registry, pull):
+def test_indexes_in_indexes_and_manifests_without_platforms_are_bounded(
+    registry: StubRegistry, pull: Pull
+) -> None:
     image = MadeImage(b"arm", platform="linux/arm64")
     registry.put("deep:x", image)
     raw = index_of(image)
@@ -75,14 +79,14 @@ def test_indexes_in_indexes_and_manifests_without_platforms_are_bounded(registry
     assert len(registry.seen) < 60
 
 
-def test_one_name_for_two_images_in_one_archive_is_refused(tmp_path):
+def test_one_name_for_two_images_in_one_archive_is_refused(tmp_path: Path) -> None:
     said = bundler(case("archive-name-twice-inside", tmp_path), "lock", ".", cache=tmp_path / "cache")
     assert said.code == ExitCode.INPUT
     assert "two different images have one name in it (the name is docker.io/acme/arch:1)" in said.text
 
 
 @pytest.fixture
-def hub(tmp_path, registry):
+def hub(tmp_path: Path, registry: StubRegistry) -> dict[str, str]:
     """A registries.conf that leads docker.io to the stub registry."""
     for name in ("web:1.0", "db:1.0"):
         registry.put(f"docker.io/acme/{name}", MadeImage(name.encode()))
@@ -93,14 +97,16 @@ def hub(tmp_path, registry):
     return {"CONTAINERS_REGISTRIES_CONF": str(conf)}
 
 
-def test_the_mark_at_a_files_start_is_dropped(tmp_path, hub):
+def test_the_mark_at_a_files_start_is_dropped(tmp_path: Path, hub: dict[str, str]) -> None:
     folder = case("bom-imagelist", tmp_path)
     said = bundler(folder, "lock", ".", cache=tmp_path / "cache", **hub)
     assert said.code == 0, said.text
     assert "docker.io/acme/db:1.0" in (folder / "Kubefile.lock").read_text()
 
 
-def test_a_bundle_without_kubernetes_says_that_it_is_an_app_bundle(tmp_path, hub):
+def test_a_bundle_without_kubernetes_says_that_it_is_an_app_bundle(
+    tmp_path: Path, hub: dict[str, str]
+) -> None:
     folder = case("no-kubernetes-in-it", tmp_path)
     words = ("make", ".", "-o", "x.run", "--runtime", runtime(tmp_path))
     said = bundler(folder, *words, cache=tmp_path / "cache", **hub)
@@ -109,7 +115,7 @@ def test_a_bundle_without_kubernetes_says_that_it_is_an_app_bundle(tmp_path, hub
     assert "fix: begin with FROM kubernetes" in said.out
 
 
-def test_dockers_ignore_file_counts_where_there_is_no_other(tmp_path):
+def test_dockers_ignore_file_counts_where_there_is_no_other(tmp_path: Path) -> None:
     folder = case("dockerignore-only", tmp_path)
     make = ("make", ".", "-o", "x.run", "--runtime", runtime(tmp_path))
     said = bundler(folder, *make, cache=tmp_path / "cache")
@@ -123,7 +129,7 @@ def test_dockers_ignore_file_counts_where_there_is_no_other(tmp_path):
     assert ("root/a.txt" in shown, "secret" in shown) == (False, True)
 
 
-def test_a_delta_says_what_it_rests_on(tmp_path):
+def test_a_delta_says_what_it_rests_on(tmp_path: Path) -> None:
     folder = case("delta-says-nothing", tmp_path)
     make = ("make", ".", "--runtime", runtime(tmp_path), "-q", "-o")
     assert bundler(folder, *make, "one.run", cache=tmp_path / "cache").code == 0
@@ -145,20 +151,20 @@ def test_a_delta_says_what_it_rests_on(tmp_path):
     assert "rests on" not in bundler(folder, "inspect", "one.run", cache=tmp_path / "cache").out
 
 
-def closed_port():
+def closed_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return listening.getsockname()[1]
 
 
-def lock_through(tmp_path, image, **environment):
+def lock_through(tmp_path: Path, image: str, **environment: str) -> Said:
     folder = tmp_path / "ctx"
     folder.mkdir()
     (folder / "Kubefile").write_text(f"FROM scratch\nIMAGE {image}\n")
     return bundler(folder, "lock", ".", cache=tmp_path / "cache", **environment)
 
 
-def test_a_dead_proxy_is_named_without_its_password(tmp_path):
+def test_a_dead_proxy_is_named_without_its_password(tmp_path: Path) -> None:
     port = closed_port()
     said = lock_through(tmp_path, "localhost:5057/plain/app:1", HTTPS_PROXY=f"http://me:pw@127.0.0.1:{port}")
     assert said.code == ExitCode.NETWORK
@@ -166,17 +172,17 @@ def test_a_dead_proxy_is_named_without_its_password(tmp_path):
     assert "pw@" not in said.text
 
 
-def test_a_proxy_that_cannot_be_used_is_named(tmp_path):
+def test_a_proxy_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     said = lock_through(tmp_path, "localhost:5057/plain/app:1", ALL_PROXY="socks4://127.0.0.1:9")
     assert said.code == ExitCode.UNSUPPORTED
     assert "ALL_PROXY=socks4://127.0.0.1:9" in said.text
 
 
-def test_a_socks_proxy_is_used(tmp_path):
+def test_a_socks_proxy_is_used(tmp_path: Path) -> None:
     """A proxy of RFC 1928 without login, which resolves names itself and lets nobody through."""
     asked = set()
 
-    def serve(listening):
+    def serve(listening: socket.socket) -> None:
         for _ in range(10):
             client, _ = listening.accept()
             with client:
@@ -208,7 +214,9 @@ def test_a_socks_proxy_is_used(tmp_path):
         ({"https_proxy": "p:1", "no_proxy": "a"}, "https://a/b", ""),
     ],
 )
-def test_which_proxy_a_request_takes(environment, url, proxy, monkeypatch):
+def test_which_proxy_a_request_takes(
+    environment: str, url: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         for spelled in (name, name.upper()):
             monkeypatch.delenv(spelled, raising=False)
@@ -217,7 +225,7 @@ def test_which_proxy_a_request_takes(environment, url, proxy, monkeypatch):
     assert proxy_of(url) == proxy
 
 
-def test_a_registry_that_asks_for_a_long_wait_is_not_waited_for(registry, pull):
+def test_a_registry_that_asks_for_a_long_wait_is_not_waited_for(registry: StubRegistry, pull: Pull) -> None:
     wait = int(LONGEST_WAIT) + 1
     name = registry.put("app:1", MadeImage(b"x"))
     registry.script(
@@ -230,7 +238,7 @@ def test_a_registry_that_asks_for_a_long_wait_is_not_waited_for(registry, pull):
     assert len(registry.asked("/manifests/1")) == 1
 
 
-def test_a_closed_output_is_no_error(tmp_path):
+def test_a_closed_output_is_no_error(tmp_path: Path) -> None:
     """As cron and units of systemd start programs."""
     folder = case("title-with-blank", tmp_path)
     done = subprocess.run(
@@ -246,14 +254,14 @@ def test_a_closed_output_is_no_error(tmp_path):
 
 
 class Heard(Silent):
-    def __init__(self):
-        self.said = []
+    def __init__(self) -> None:
+        self.said: list[str] = []
 
-    def say(self, line):
+    def say(self, line: str) -> None:
         self.said.append(line)
 
 
-def test_a_long_command_says_what_it_is_at():
+def test_a_long_command_says_what_it_is_at() -> None:
     heard = Heard()
     with told_at_times("Kubefile:2:1: RUN make", heard, every=0.05) as line:
         time.sleep(0.12)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -78,7 +79,7 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    def ordered(self, name: str, **more: object) -> BuildRequest:
+    def ordered(self, name: str, **more: Any) -> BuildRequest:
         folder = self.folder / name
         target = self.folder / f"{name}.run"
         request = replace(self.request, kubefile=folder / "Kubefile", context=folder, target=target)
@@ -86,7 +87,7 @@ class Project:
             request = replace(request, lock=found[0], lock_digest=found[1])
         return replace(request, **more)
 
-    def built(self, name: str, cache: str = "cache", **more: object) -> Path:
+    def built(self, name: str, cache: str = "cache", **more: Any) -> Path:
         with Store(self.folder / cache) as store:
             return built(self.ordered(name, **more), store, Silent()).path
 

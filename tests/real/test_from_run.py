@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,12 +103,12 @@ class Project:
     request: BuildRequest
     mirror: debian_kit.Mirror
 
-    def built(self, name: str, *, cache: str = "cache", said: Silent | None = None, **more: object) -> Path:
+    def built(self, name: str, *, cache: str = "cache", said: Silent | None = None, **more: Any) -> Path:
         """The .run of a folder, `NAME.run` unless `target` says another one."""
         with Store(self.folder / cache) as store:
             return built(self.ordered(name, **more), store, said or Silent()).path
 
-    def ordered(self, name: str, **more: object) -> BuildRequest:
+    def ordered(self, name: str, **more: Any) -> BuildRequest:
         folder = self.folder / name
         found = read(place(folder / "Kubefile"))
         request = replace(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ class _Moved:
         self.address = inner.address
         self.close = inner.close
 
-    def run(self, script: str, **options: object) -> object:
+    def run(self, script: str, **options: Any) -> object:
         moved = script.replace("/var/lib/bundler", str(self._state))
         return self._inner.run(moved, **options)  # type: ignore[arg-type]  # those of the protocol
 

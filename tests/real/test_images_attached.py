@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +34,7 @@ pytestmark = [
 PAYLOAD = b'{"critical": {}}'
 
 
-def signature(config, payload=PAYLOAD):
+def signature(config: bytes, payload: bytes = PAYLOAD) -> bytes:
     """As cosign writes it: an image manifest whose layer is what was signed, the signature an annotation."""
     layer = described(payload, "application/vnd.dev.cosign.simplesigning.v1+json")
     layer["annotations"] = {"dev.cosignproject.cosign/signature": "c2lnbmVk"}
@@ -46,11 +48,11 @@ def signature(config, payload=PAYLOAD):
     ).encode()
 
 
-def blob(data):
+def blob(data: bytes) -> str:
     return f"blobs/sha256/{digest_of(data)[7:]}"
 
 
-def layout(folder, raw, media_type, *blobs):
+def layout(folder: Path, raw: bytes, media_type: str, *blobs: bytes) -> Path:
     """An OCI layout with one entry, `s:1`."""
     entry = {
         **described(raw, media_type),
@@ -62,12 +64,12 @@ def layout(folder, raw, media_type, *blobs):
     return write_layout(folder, files)
 
 
-def listing(*manifests):
+def listing(*manifests: bytes) -> bytes:
     entries = [described(raw, OCI_MANIFEST) for raw in manifests]
     return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
 
 
-def sign(registry, folder, base, payload):
+def sign(registry: registry_kit.Registry, folder: Path, base: str, payload: bytes) -> str:
     """Cosign's tag and the stand-in tag, with a signature of this payload alone; its manifest."""
     config = json.dumps({"rootfs": {"type": "layers", "diff_ids": [digest_of(payload)]}}).encode()
     raw = signature(config, payload)
@@ -79,13 +81,13 @@ def sign(registry, folder, base, payload):
     return digest_of(raw)
 
 
-def test_the_lock_pins_them(tmp_path):
+def test_the_lock_pins_them(tmp_path: Path) -> None:
     image = MadeImage(b"signed")
     base = image.digest.replace(":", "-")
     folder = tmp_path / "shop"
     folder.mkdir()
 
-    def ordered(registry):
+    def ordered(registry: registry_kit.Registry) -> BuildRequest:
         found = read(place(folder / "Kubefile"))
         return BuildRequest(
             kubefile=folder / "Kubefile",
@@ -97,7 +99,7 @@ def test_the_lock_pins_them(tmp_path):
             **({"lock": found[0], "lock_digest": found[1]} if found else {}),
         )
 
-    def pulled(registry, cache, **more):
+    def pulled(registry: registry_kit.Registry, cache: str, **more: Any) -> bytes:
         with Store(tmp_path / cache) as store:
             return built(replace(ordered(registry), **more), store, Quiet()).path.read_bytes()
 
@@ -123,7 +125,7 @@ def test_the_lock_pins_them(tmp_path):
         assert pulled(registry, "cache", locked=True) != before
 
 
-def test_they_come_along_and_skopeo_reads_them_in_the_layout(tmp_path):
+def test_they_come_along_and_skopeo_reads_them_in_the_layout(tmp_path: Path) -> None:
     image = MadeImage(b"signed")
     base = image.digest.replace(":", "-")
     config = json.dumps(

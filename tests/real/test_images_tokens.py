@@ -1,6 +1,8 @@
 """A real docker-registry that lets nobody in without a token, and a token server that gives them."""
 
 import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +19,7 @@ from bundler.installer.push.registry import Login, RegistryClient
 from tests.kits.images import MadeImage, digest_of, layout_files
 from tests.real import registry_kit
 from tests.real.registry_kit import PASSWORD, USER, login, running, write_layout
-from tests.real.token_kit import REFRESH, SERVICE, offering, serving_tokens
+from tests.real.token_kit import REFRESH, SERVICE, TokenServer, offering, serving_tokens
 
 pytestmark = [
     pytest.mark.real,
@@ -26,14 +28,17 @@ pytestmark = [
 IMAGE = MadeImage(b"behind a token", b"another layer")
 
 
+Pull = Callable[..., list[str]]
+
+
 @pytest.fixture(scope="module")
-def tokens(tmp_path_factory):
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenServer]:
     with serving_tokens(tmp_path_factory.mktemp("registry")) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def registry(tokens):
+def registry(tokens: TokenServer) -> Iterator[registry_kit.Registry]:
     """The registry, filled by skopeo, which gets its tokens from the same server."""
     with running(tokens.folder, tls=True, auth=tokens.auth) as registry:
         layout = write_layout(tokens.folder / "layout", layout_files({"x:1": IMAGE}))
@@ -44,11 +49,13 @@ def registry(tokens):
 
 
 @pytest.fixture
-def pull(registry, tokens, tmp_path, monkeypatch):
+def pull(
+    registry: registry_kit.Registry, tokens: TokenServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Pull:
     monkeypatch.setenv("SSL_CERT_FILE", str(registry.certificate))
     tokens.asked.clear()
 
-    def pull(name, auths, host=registry.host):
+    def pull(name: str, auths: object, host: str = registry.host) -> list[str]:
         path = tmp_path / "auth.json"
         path.write_text(json.dumps({"auths": auths}))
         with Store(tmp_path / "cache") as store:
@@ -65,14 +72,16 @@ def pull(registry, tokens, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def known(registry, tmp_path):
+def known(registry: registry_kit.Registry, tmp_path: Path) -> dict[str, dict[str, str]]:
     return json.loads(login(tmp_path / "known.json", registry.host).read_text())["auths"]
 
 
 LAYERS = [digest_of(layer) for layer in IMAGE.layers]
 
 
-def test_a_login_becomes_one_token_for_all_requests(pull, tokens, known):
+def test_a_login_becomes_one_token_for_all_requests(
+    pull: Pull, tokens: TokenServer, known: dict[str, dict[str, str]]
+) -> None:
     assert pull("team/app:1", known) == LAYERS
     (asked,) = tokens.asked
     assert (asked["method"], asked["service"], asked["scope"]) == ("GET", SERVICE, "repository:team/app:pull")
@@ -89,7 +98,13 @@ OFFERS = (
 
 
 @pytest.mark.parametrize("offers", OFFERS)
-def test_of_several_challenges_the_one_that_is_taken_is_the_tokens(pull, registry, tokens, known, offers):
+def test_of_several_challenges_the_one_that_is_taken_is_the_tokens(
+    pull: Pull,
+    registry: registry_kit.Registry,
+    tokens: TokenServer,
+    known: dict[str, dict[str, str]],
+    offers: tuple[str, ...],
+) -> None:
     """In one header or in several, in any order; a password alone is not accepted there."""
     with offering(tokens.folder, registry.host, *offers) as host:
         assert pull("team/app:1", {host: known[registry.host]}, host) == LAYERS
@@ -97,7 +112,9 @@ def test_of_several_challenges_the_one_that_is_taken_is_the_tokens(pull, registr
 
 
 @pytest.mark.parametrize("offers", OFFERS)
-def test_a_push_takes_the_tokens_challenge_too(registry, tokens, offers):
+def test_a_push_takes_the_tokens_challenge_too(
+    registry: registry_kit.Registry, tokens: TokenServer, offers: tuple[str, ...]
+) -> None:
     client = Client(authority=registry.certificate)
     with offering(tokens.folder, registry.host, *offers) as host:
         there = RegistryClient(host, client, Login(USER, PASSWORD), plain=False)
@@ -105,17 +122,21 @@ def test_a_push_takes_the_tokens_challenge_too(registry, tokens, offers):
         client.close()
 
 
-def test_what_is_public_needs_no_login(pull, tokens):
+def test_what_is_public_needs_no_login(pull: Pull, tokens: TokenServer) -> None:
     assert pull("public/app:1", {}) == LAYERS
     assert [asked["login"] for asked in tokens.asked] == [""]
 
 
-def test_an_identity_token_is_exchanged(pull, tokens, registry):
+def test_an_identity_token_is_exchanged(
+    pull: Pull, tokens: TokenServer, registry: registry_kit.Registry
+) -> None:
     assert pull("team/app:1", {registry.host: {"identitytoken": REFRESH}}) == LAYERS
     assert [asked["method"] for asked in tokens.asked] == ["POST"]
 
 
-def test_a_token_that_has_run_out_is_renewed(pull, tokens, known):
+def test_a_token_that_has_run_out_is_renewed(
+    pull: Pull, tokens: TokenServer, known: dict[str, dict[str, str]]
+) -> None:
     tokens.stale = 1
     assert pull("team/app:1", known) == LAYERS
     assert len(tokens.asked) == 2
@@ -129,7 +150,9 @@ def test_a_token_that_has_run_out_is_renewed(pull, tokens, known):
         ({}, "skopeo login"),
     ],
 )
-def test_who_may_not_is_told(pull, registry, auth, says):
+def test_who_may_not_is_told(
+    pull: Pull, registry: registry_kit.Registry, auth: dict[str, str], says: str
+) -> None:
     with pytest.raises(Problems) as caught:
         pull("team/app:1", {registry.host: auth} if auth else {})
     assert caught.value.code == ExitCode.TRUST

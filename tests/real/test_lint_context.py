@@ -8,7 +8,9 @@ import re
 import signal
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,13 +26,17 @@ CHART = {"c/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n"}
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: a/b:1}]}\n"
 
 
+Call = Callable[..., tuple[int, str]]
+Lint = Callable[..., tuple[int, list[Any]]]
+
+
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """The command line in this process: a process for each of so many would take minutes."""
     monkeypatch.setenv("BUNDLER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # the test's own process keeps its handlers
 
-    def call(*words):
+    def call(*words: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["bundler", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
             cli.main()
@@ -40,10 +46,10 @@ def call(tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture
-def lint(tmp_path, call, monkeypatch):
+def lint(tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> Lint:
     """Lint a Kubefile beside files: the exit code, and place and rule of each finding."""
 
-    def lint(kubefile, files=None, *words):
+    def lint(kubefile: str, files: Mapping[str, str] | None = None, *words: object) -> tuple[int, list[Any]]:
         folder = tmp_path / "ctx"
         for name, text in {"Kubefile": kubefile, **(files or {})}.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +121,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("lines", "files", "told"), REFUSED)
-def test_what_make_refuses_is_refused(lines, files, told, lint, call, tmp_path):
+def test_what_make_refuses_is_refused(
+    lines: str, files: Mapping[str, str] | None, told: list[Any], lint: Lint, call: Call, tmp_path: Path
+) -> None:
     code, found = lint(F + lines, files)
     assert code == 3
     assert told is None or found == told
@@ -149,12 +157,14 @@ NOT_JUDGED = [
 
 
 @pytest.mark.parametrize(("lines", "files"), NOT_JUDGED)
-def test_what_cannot_be_known_yet_is_not_judged(lines, files, lint):
+def test_what_cannot_be_known_yet_is_not_judged(
+    lines: str, files: Mapping[str, str] | None, lint: Lint
+) -> None:
     code, found = lint(F + lines, files)
     assert (code, found) == (0, [])
 
 
-def test_arguments_count_as_they_do_for_make(lint):
+def test_arguments_count_as_they_do_for_make(lint: Lint) -> None:
     text = "ARG BASE\nFROM $BASE\nARG V\nCOPY a-$V-$TARGETARCH x\n"
     assert lint(text) == (0, [])
     given = ("--build-arg", "BASE=scratch", "--build-arg", "V=1", "--platform", "linux/arm64")
@@ -163,17 +173,17 @@ def test_arguments_count_as_they_do_for_make(lint):
     assert lint(text, {}, "--build-arg", "X=1", *given)[0] == 3
 
 
-def test_what_is_missing_is_told_with_all_else_that_is_wrong(lint):
+def test_what_is_missing_is_told_with_all_else_that_is_wrong(lint: Lint) -> None:
     files = {**CHART, "c/templates/a.yaml": "{{ nothing }}"}
     code, found = lint(F + "COPY gone x\nAPP c local://c\n", files)
     assert (code, [rule for _, rule in found]) == (3, ["source-not-found", "chart"])
 
 
-def test_no_run_runs_and_nobody_is_asked(lint, tmp_path):
+def test_no_run_runs_and_nobody_is_asked(lint: Lint, tmp_path: Path) -> None:
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
+        def do_GET(self) -> None:
             asked.append(self.path)
             self.send_error(404)
 
@@ -191,13 +201,13 @@ def test_no_run_runs_and_nobody_is_asked(lint, tmp_path):
     assert (code, asked, (tmp_path / "ran").exists()) == (0, [], False)
 
 
-def test_a_special_file_in_a_copied_folder_is_named(lint, tmp_path):
+def test_a_special_file_in_a_copied_folder_is_named(lint: Lint, tmp_path: Path) -> None:
     (tmp_path / "ctx/run").mkdir(parents=True)
     os.mkfifo(tmp_path / "ctx/run/pipe")
     assert lint(F + "COPY run etc/\n") == (3, [("Kubefile:2:6", "source-special")])
 
 
-def test_sarif_knows_the_rules_of_charts_and_manifests(tmp_path):
+def test_sarif_knows_the_rules_of_charts_and_manifests(tmp_path: Path) -> None:
     folder = case("chart-needs-values", tmp_path)
     said = bundler(folder, "lint", ".", "--format", "sarif", cache=tmp_path / "cache")
     (run,) = json.loads(said.out)["runs"]
@@ -225,18 +235,18 @@ def test_sarif_knows_the_rules_of_charts_and_manifests(tmp_path):
         ),
     ],
 )
-def test_inputs_of_the_field(name, code, says, tmp_path):
+def test_inputs_of_the_field(name: str, code: int, says: str, tmp_path: Path) -> None:
     said = bundler(case(name, tmp_path), "lint", ".", cache=tmp_path / "cache")
     assert (said.code, says in said.out) == (code, True), said.out
 
 
-def test_lint_and_make_agree_about_an_image_as_base(tmp_path):
+def test_lint_and_make_agree_about_an_image_as_base(tmp_path: Path) -> None:
     folder = case("lint-from-image", tmp_path)
     made = bundler(folder, "make", ".", "-o", "x.run", cache=tmp_path / "cache")
     assert (made.code, "an image can't be a base" in made.err) == (14, True)
 
 
-def test_make_tells_all_missing_sources_before_it_does_anything(tmp_path):
+def test_make_tells_all_missing_sources_before_it_does_anything(tmp_path: Path) -> None:
     folder = case("lint-missing-file", tmp_path)
     made = bundler(folder, "lock", ".", cache=tmp_path / "cache")
     assert (made.code, made.text.count("[source-not-found]")) == (4, 4)
@@ -248,7 +258,7 @@ def _runtime(folder: Path) -> Path:
     return path
 
 
-def test_a_title_with_blanks_makes_a_name_without(tmp_path):
+def test_a_title_with_blanks_makes_a_name_without(tmp_path: Path) -> None:
     folder = case("title-with-blank", tmp_path)
     made = bundler(folder, "make", ".", "--runtime", _runtime(tmp_path), cache=tmp_path / "cache")
     assert (made.code, (folder / "My-Shop.run").is_file()) == (0, True)

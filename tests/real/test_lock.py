@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ class Site:
     def lock(self) -> dict[str, list[dict[str, object]]]:
         return json.loads((self.folder / "Kubefile.lock").read_text())["platforms"]["linux/amd64"]
 
-    def made(self, *options: str, out: str = "shop.run", **more: object) -> str:
+    def made(self, *options: str, out: str = "shop.run", **more: Any) -> str:
         """sha256 of the .run that a build with these options makes."""
         target = self.folder.parent / out
         done = self.run("make", self.folder, "-q", "-o", target, *options, **more)

@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,7 +158,7 @@ def own_cache(tmp_path: Path) -> Path:
 def build(build_request: BuildRequest, cache: Path) -> Callable[..., Path]:
     shared = cache
 
-    def run(*, cache: Path | None = None, **changes: object) -> Path:
+    def run(*, cache: Path | None = None, **changes: Any) -> Path:
         with Store(cache or shared) as store:
             return built(replace(build_request, **changes), store, Silent()).path
 

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def resolve(debian: Mirror, store: Store) -> Resolve:
         suite: str = "debian:bookworm",
         mirror: str = debian.uri,
         keyring: Path = debian.keyring,
-        **options: object,
+        **options: Any,
     ) -> SuitePackages:
         requests = [
             PackageRequest(suite, (name,), Location("Kubefile", 7, 9), f"PACKAGE {name}") for name in names

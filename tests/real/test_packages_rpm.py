@@ -7,6 +7,7 @@ contents. What dnf makes of the bundle's repository is in test_packages_dnf.py.
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def resolve(rhel: Repositories, store: Store, tmp_path: Path) -> Resolve:
     whole = rhel.repo_file(tmp_path / "rhel.repo", "baseos", "appstream")
 
-    def run(*names: str, suite: str = "rhel:9", repos: Path = whole, **options: object) -> SuitePackages:
+    def run(*names: str, suite: str = "rhel:9", repos: Path = whole, **options: Any) -> SuitePackages:
         requests = [
             PackageRequest(suite, (name,), Location("Kubefile", 7, 9), f"PACKAGE {name}") for name in names
         ]

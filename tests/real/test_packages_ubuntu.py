@@ -7,6 +7,7 @@ served on loopback, stands in for it. It has Ubuntu's suites, its components, an
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
 def resolve(ubuntu: Mirror, tmp_path: Path) -> Iterator[Resolve]:
     with Store(tmp_path / "cache") as store, Fetcher(store) as fetcher:
 
-        def run(*names: str, keyring: Path = ubuntu.keyring, **options: object) -> SuitePackages:
+        def run(*names: str, keyring: Path = ubuntu.keyring, **options: Any) -> SuitePackages:
             request = PackageRequest("ubuntu:noble", names, Location("Kubefile", 7, 9))
             sources = PackageSources({"ubuntu": ubuntu.uri}, {"ubuntu": keyring})
             given = {"platform": "linux/amd64", "now": 1000.0, "sources": sources, **options}

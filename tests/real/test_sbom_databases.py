@@ -13,7 +13,7 @@ import pytest
 from bundler.builder.lib.tarstream import TarContent
 from bundler.builder.sbom.examine import examine
 from bundler.builder.sbom.merge import stated_licences
-from bundler.builder.sbom.model import Kind
+from bundler.builder.sbom.model import Kind, Package, Packages
 from bundler.builder.sbom.ospackage import scan_package
 from bundler.core.digest import read_chunks
 
@@ -37,14 +37,15 @@ def command(*argv: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120).stdout
 
 
-def found(place: str, path: Path, scratch: Path, mode: int = 0o644):
+def found(place: str, path: Path, scratch: Path, mode: int = 0o644) -> tuple[Package, ...]:
     """The packages that a file of this machine tells of when an image has it at `place`."""
     with path.open("rb") as stream:
         fact = examine(place, mode, TarContent(read_chunks(stream), path.stat().st_size), scratch)
+    assert isinstance(fact, Packages)
     return fact.packages
 
 
-def test_dpkgs_own_list(tmp_path):
+def test_dpkgs_own_list(tmp_path: Path) -> None:
     listed = command(
         "dpkg-query", "-W", "-f", "${db:Status-Status}\t${Package}\t${Version}\t${Architecture}\n"
     )
@@ -54,7 +55,7 @@ def test_dpkgs_own_list(tmp_path):
     assert {(each.name, each.version, each.architecture) for each in packages} == expected
 
 
-def test_pips_own_list(tmp_path):
+def test_pips_own_list(tmp_path: Path) -> None:
     checked = 0
     for each in importlib.metadata.distributions():
         metadata = (
@@ -70,7 +71,7 @@ def test_pips_own_list(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def rpms(tmp_path_factory):
+def rpms(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     if shutil.which("rpmbuild") is None:
         pytest.skip("rpmbuild is not installed (Debian package rpm)")
     folder = tmp_path_factory.mktemp("rpms")
@@ -81,7 +82,7 @@ def rpms(tmp_path_factory):
     return sorted(map(str, (folder / "RPMS").rglob("*.rpm")))
 
 
-def test_rpms_own_list(rpms, tmp_path):
+def test_rpms_own_list(rpms: list[str], tmp_path: Path) -> None:
     """In SQLite's form; Debian's rpm knows no ndb, the unit tests make that one."""
     root = tmp_path / "root"
     options = ("--root", str(root), "--dbpath", "/var/lib/rpm", "--define", "_db_backend sqlite")
@@ -99,7 +100,7 @@ def test_rpms_own_list(rpms, tmp_path):
 
 
 @pytest.mark.parametrize(("page", "order"), [(512, 1234), (4096, 1234), (4096, 4321), (65536, 1234)])
-def test_rpms_list_in_berkeley_db(rpms, tmp_path, page, order):
+def test_rpms_list_in_berkeley_db(rpms: list[str], tmp_path: Path, page: int, order: int) -> None:
     """Headers that rpm made, in files of Berkeley DB's own db_load, as on RHEL 8; rpm reads them too."""
     if shutil.which("db5.3_load") is None:
         pytest.skip("db5.3_load is not installed (Debian package db5.3-util)")
@@ -147,7 +148,7 @@ ln -s METADATA $folder/other
 
 
 @pytest.mark.parametrize("payload", ["w9.gzdio", "w6.xzdio", "w3.zstdio", "w.ufdio"])
-def test_what_is_inside_an_rpm_and_its_licence(tmp_path, payload):
+def test_what_is_inside_an_rpm_and_its_licence(tmp_path: Path, payload: str) -> None:
     if shutil.which("rpmbuild") is None:
         pytest.skip("rpmbuild is not installed (Debian package rpm)")
     spec = tmp_path / "inner.spec"
@@ -163,7 +164,7 @@ def test_what_is_inside_an_rpm_and_its_licence(tmp_path, payload):
     assert stated_licences(layer.finds.facts) == {"inner": ("Apache-2.0",)}
 
 
-def test_a_program_that_the_go_tool_chain_made(tmp_path):
+def test_a_program_that_the_go_tool_chain_made(tmp_path: Path) -> None:
     program = shutil.which("skopeo")
     if program is None:
         pytest.skip("skopeo, a program of Go's, is not installed")

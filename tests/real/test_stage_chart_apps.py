@@ -1,15 +1,20 @@
 """Apps that are charts: from elsewhere, with dependencies in the build context, with its values."""
 
+from collections.abc import Callable
+
 import pytest
 import yaml
 
+from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import SdkHelm
 from bundler.builder.charts.supply import ChartSupply
 from bundler.builder.discovery.discover import Launch, discover
 from bundler.builder.net.registry_logins import Keychain
 from bundler.builder.oci.client import RegistryOptions
+from bundler.builder.stage.state import Staged
 from bundler.core.errors import ExitCode, Problems
 from bundler.core.index import AppKind
+from tests.kits.build_site import Site
 from tests.kits.charts import offer, packed
 from tests.kits.servers import serving
 
@@ -35,14 +40,17 @@ LOCAL = {
 }
 
 
+Build = Callable[[str], Staged]
+
+
 @pytest.fixture
-def build(site):
+def build(site: Site) -> Build:
     options = RegistryOptions(keychain=Keychain())
     supply = ChartSupply(site.build_context.store, site.build_context.fetcher, options, SdkHelm(timeout=60))
     return lambda kubefile: site.build(kubefile, charts=supply)
 
 
-def images(staged, store):
+def images(staged: Staged, store: Store) -> list[str]:
     found = discover(
         staged.tree, store, helm=SdkHelm(timeout=60), launch=Launch(value_sets=staged.value_sets)
     )
@@ -50,7 +58,7 @@ def images(staged, store):
     return sorted(str(one.reference) for one in found.found)
 
 
-def test_values_go_into_the_chart_and_sets_are_looked_through(site, build):
+def test_values_go_into_the_chart_and_sets_are_looked_through(site: Site, build: Build) -> None:
     site.write(
         LOCAL
         | {
@@ -76,7 +84,9 @@ def test_values_go_into_the_chart_and_sets_are_looked_through(site, build):
     ]
 
 
-def test_what_stands_twice_is_told_of_a_charts_own_values_and_refused_in_ones_own(site, build):
+def test_what_stands_twice_is_told_of_a_charts_own_values_and_refused_in_ones_own(
+    site: Site, build: Build
+) -> None:
     doubled = VALUES.replace("tag: '1'", "tag: '0', tag: '1'")
     site.write(LOCAL | {"charts/shop/values.yaml": doubled, "prod.yaml": "cache: {tag: '8'}\n"})
     line = "APP --values=prod.yaml shop local://charts/shop"
@@ -91,13 +101,13 @@ def test_what_stands_twice_is_told_of_a_charts_own_values_and_refused_in_ones_ow
     assert (problem.rule, str(problem.location)) == ("yaml-duplicate-key", "prod.yaml:2:1")
 
 
-def test_without_values_the_chart_stays_as_it_was_written(site, build):
+def test_without_values_the_chart_stays_as_it_was_written(site: Site, build: Build) -> None:
     site.write(LOCAL)
     staged = build('FROM scratch\nAPP shop local://charts/shop\nLAUNCH ["shop"]\n')
     assert site.shown(staged.tree.subtree("application/apps/shop"))["values.yaml"] == VALUES
 
 
-def test_from_a_repository_with_variables(build):
+def test_from_a_repository_with_variables(build: Build) -> None:
     with serving() as server:
         base = offer(server, ("shop", "1.0.0", packed("shop", "1.0.0")))
         staged = build(f'FROM scratch\nARG VERSION=1.0.0\nAPP shop {base}/shop:$VERSION\nLAUNCH ["shop"]\n')
@@ -105,7 +115,7 @@ def test_from_a_repository_with_variables(build):
     assert "application/apps/shop/templates/x.yaml" in staged.tree.entries
 
 
-def test_a_chart_of_dependencies_only_finds_those_beside_it(site, build):
+def test_a_chart_of_dependencies_only_finds_those_beside_it(site: Site, build: Build) -> None:
     umbrella = (
         "{apiVersion: v2, name: all, version: 1.0.0, dependencies: "
         "[{name: shop, version: 1.0.0, repository: 'file://../shop'}]}"
@@ -128,7 +138,9 @@ def test_a_chart_of_dependencies_only_finds_those_beside_it(site, build):
         ("APP shop local://stray", "source-not-found", ExitCode.NOT_FOUND),
     ],
 )
-def test_faults_are_told_at_their_line(site, build, line, rule, code):
+def test_faults_are_told_at_their_line(
+    site: Site, build: Build, line: str, rule: str, code: ExitCode
+) -> None:
     depends = "{apiVersion: v2, name: o, version: 1.0.0, dependencies: [{name: x, version: '1', repository: 'file://%s'}]}"
     more = {"list.yaml": "- 1\n", "plain.yaml": "a: b\n", "outside/Chart.yaml": depends % "../../x"}
     site.write(LOCAL | more | {"stray/Chart.yaml": depends % "../gone"})
@@ -147,7 +159,7 @@ spec: {containers: [{name: c, image: "db:{{ .Release.Namespace }}"}]}
 """
 
 
-def test_a_chart_is_rendered_for_the_namespace_it_is_installed_into(site, build):
+def test_a_chart_is_rendered_for_the_namespace_it_is_installed_into(site: Site, build: Build) -> None:
     site.write({"shop/Chart.yaml": CHART.partition("dependencies")[0], "shop/templates/p.yaml": PICKY})
     staged = build("FROM scratch\nAPP --namespace=db shop local://shop\n")
     (app,) = staged.apps
@@ -172,7 +184,7 @@ LIBRARY = {
 
 
 @pytest.mark.parametrize("kubefile", ["APP shop local://charts/shop", "COPY charts charts/\nCOPY lib lib/"])
-def test_a_subchart_may_be_a_link_to_a_folder_of_the_context(site, build, kubefile):
+def test_a_subchart_may_be_a_link_to_a_folder_of_the_context(site: Site, build: Build, kubefile: str) -> None:
     """As Rook's library chart and Calico's are; Helm follows links."""
     site.write(LIBRARY)
     (site.context / "charts/shop/charts").mkdir()
@@ -181,14 +193,14 @@ def test_a_subchart_may_be_a_link_to_a_folder_of_the_context(site, build, kubefi
     assert images(staged, site.build_context.store) == ["docker.io/library/db:1"]
 
 
-def test_a_link_in_a_chart_that_leads_out_of_the_context_is_refused(site, build):
+def test_a_link_in_a_chart_that_leads_out_of_the_context_is_refused(site: Site, build: Build) -> None:
     site.write(LIBRARY)
     (site.context / "charts/shop/charts").symlink_to("/etc")
     with pytest.raises(Problems, match="leads out of the build context"):
         build("FROM scratch\nAPP shop local://charts/shop\n")
 
 
-def test_a_link_in_a_circle_is_refused(site, build):
+def test_a_link_in_a_circle_is_refused(site: Site, build: Build) -> None:
     site.write(LIBRARY)
     (site.context / "charts/shop/charts").symlink_to("..")
     with pytest.raises(Problems, match="leads to a folder that it lies in"):

@@ -4,17 +4,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bundler.builder.cache.store import Store
 from bundler.builder.stage.process import run_command
 from bundler.core.errors import BundlerError, ExitCode
+from tests.kits.build_site import Site
 
 pytestmark = pytest.mark.real
 
 
-def test_run_changes_the_tree_and_only_the_tree(site):
+def test_run_changes_the_tree_and_only_the_tree(site: Site) -> None:
     site.write({"keep": "k", "change": "c", "gone": "g", "mode": "m"})
     before = site.build("FROM scratch\nCOPY . .\n").tree
     after = site.build(
@@ -35,13 +37,13 @@ def test_run_changes_the_tree_and_only_the_tree(site):
     assert site.left_behind() == []
 
 
-def test_a_command_cannot_hurt_the_store(site):
+def test_a_command_cannot_hurt_the_store(site: Site) -> None:
     site.write({"a": "original"})
     site.build("FROM scratch\nCOPY a a\nRUN chmod 777 a && printf overwritten > a\n")
     assert site.shown(site.build("FROM scratch\nCOPY a a\n").tree) == {"a": "original"}
 
 
-def counted(site, text, **changes):
+def counted(site: Site, text: str, **changes: Any) -> int:
     """Build, and tell how often the RUN really ran: it adds a byte to a file outside."""
     counter = site.context.parent / "counter"
     before = counter.stat().st_size if counter.exists() else 0
@@ -49,7 +51,7 @@ def counted(site, text, **changes):
     return counter.stat().st_size - before
 
 
-def test_equal_inputs_run_once(site):
+def test_equal_inputs_run_once(site: Site) -> None:
     site.write({"a": "1"})
     text = "FROM scratch\nARG V=1\nCOPY a a\nRUN COUNT\n"
     assert counted(site, text) == 1
@@ -65,7 +67,7 @@ def test_equal_inputs_run_once(site):
     assert counted(site, text) == 1
 
 
-def test_a_result_whose_files_are_gone_is_made_again(site):
+def test_a_result_whose_files_are_gone_is_made_again(site: Site) -> None:
     text = "FROM scratch\nRUN echo made > f; COUNT\n"
     assert counted(site, text) == 1
     (file,) = site.build_context.store.root.glob("blobs/sha256/*/*")
@@ -73,7 +75,7 @@ def test_a_result_whose_files_are_gone_is_made_again(site):
     assert counted(site, text) == 1
 
 
-def test_a_failed_command_is_not_kept(site):
+def test_a_failed_command_is_not_kept(site: Site) -> None:
     text = "FROM scratch\nRUN COUNT; false\n"
     for _ in range(2):
         with pytest.raises(BundlerError):
@@ -81,7 +83,7 @@ def test_a_failed_command_is_not_kept(site):
     assert (site.context.parent / "counter").read_text() == "xx"
 
 
-def test_what_a_command_finds(site, monkeypatch):
+def test_what_a_command_finds(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_THE_MACHINE", "s")
     monkeypatch.setenv("BUNDLER_SETTING", "b")
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
@@ -102,7 +104,7 @@ def test_what_a_command_finds(site, monkeypatch):
     assert list(staged.tree.entries) == ["env"]
 
 
-def test_list_form_and_other_interpreters(site):
+def test_list_form_and_other_interpreters(site: Site) -> None:
     staged = site.build(
         'FROM scratch\nENV X=x\nRUN ["cp", "/dev/null", "$X"]\n'
         f"RUN <<EOF\n#!{sys.executable} -I\nopen('py', 'w').write('made by python')\nEOF\n"
@@ -111,13 +113,13 @@ def test_list_form_and_other_interpreters(site):
     assert site.shown(staged.tree) == {"$X": "", "here": "x\n", "py": "made by python"}
 
 
-def test_a_shell_stops_at_the_first_failure(site):
+def test_a_shell_stops_at_the_first_failure(site: Site) -> None:
     with pytest.raises(BundlerError) as caught:
         site.build("FROM scratch\nRUN <<EOF\nfalse\ntouch after\nEOF\n")
     assert caught.value.code is ExitCode.BUILD
 
 
-def test_a_failure_tells_line_command_output_and_log(site, tmp_path):
+def test_a_failure_tells_line_command_output_and_log(site: Site, tmp_path: Path) -> None:
     with pytest.raises(BundlerError) as caught:
         site.build(
             "FROM scratch\n\nRUN for i in $(seq 30); do echo line $i; done; echo why >&2; exit 3\n",
@@ -136,51 +138,51 @@ def test_a_failure_tells_line_command_output_and_log(site, tmp_path):
     assert site.left_behind() == []
 
 
-def test_a_killed_command_tells_the_signal(site):
+def test_a_killed_command_tells_the_signal(site: Site) -> None:
     with pytest.raises(BundlerError, match="SIGKILL"):
         site.build("FROM scratch\nRUN kill -9 $$\n")
 
 
-def test_an_interpreter_that_is_missing_is_told(site):
+def test_an_interpreter_that_is_missing_is_told(site: Site) -> None:
     with pytest.raises(BundlerError, match="/no/such/program: not found") as caught:
         site.build('FROM scratch\nRUN ["/no/such/program"]\n')
     assert caught.value.code is ExitCode.BUILD
 
 
-def test_special_files_left_by_a_command_are_refused(site):
+def test_special_files_left_by_a_command_are_refused(site: Site) -> None:
     with pytest.raises(BundlerError, match="neither file, folder nor link") as caught:
         site.build("FROM scratch\nRUN mkfifo pipe\n")
     assert caught.value.where.line == 2
 
 
-def test_a_name_that_is_no_text_is_refused(site):
+def test_a_name_that_is_no_text_is_refused(site: Site) -> None:
     with pytest.raises(BundlerError, match="not a path"):
         site.build("FROM scratch\nRUN touch \"$(printf 'a\\351')\"\n")
     assert site.left_behind() == []
 
 
-def test_nothing_started_in_the_background_outlives_the_command(site):
+def test_nothing_started_in_the_background_outlives_the_command(site: Site) -> None:
     started = time.monotonic()
     staged = site.build("FROM scratch\nRUN sleep 60 & echo $! > pid\n")
     assert time.monotonic() - started < 20
     _await_end(int(site.shown(staged.tree)["pid"]))
 
 
-def test_a_command_that_waits_for_all_its_children_is_not_held_up(site):
+def test_a_command_that_waits_for_all_its_children_is_not_held_up(site: Site) -> None:
     lines = ("import os", "try:", " while 1: os.wait()", "except ChildProcessError:", " open('none', 'w')")
     script = "".join(f"{line}\n" for line in lines)
     staged = site.build(f"FROM scratch\nRUN <<EOF\n#!{sys.executable} -I\n{script}EOF\n")
     assert list(staged.tree.entries) == ["none"]
 
 
-def test_a_command_has_no_standard_input(site):
+def test_a_command_has_no_standard_input(site: Site) -> None:
     assert site.shown(site.build("FROM scratch\nRUN cat > all; ls /proc/self/fd > fds\n").tree) == {
         "all": "",
         "fds": "0\n1\n2\n3\n",  # 3 is the folder that ls reads
     }
 
 
-def test_output_without_line_ends_does_not_pile_up(tmp_path):
+def test_output_without_line_ends_does_not_pile_up(tmp_path: Path) -> None:
     lines = []
     ended = run_command(
         ["sh", "-c", "head -c 100000 /dev/zero | tr '\\0' a; printf 'b\\rc\\n'"],
@@ -212,7 +214,9 @@ with Store(here / "cache") as store:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_interrupted_and_killed_builds_leave_nothing_for_long(number, tmp_path, site):
+def test_interrupted_and_killed_builds_leave_nothing_for_long(
+    number: signal.Signals, tmp_path: Path, site: Site
+) -> None:
     (tmp_path / "Kubefile").write_text(f"FROM scratch\nRUN echo $$ > {tmp_path}/pid; exec sleep 120\n")
     build = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, str(tmp_path)], cwd=Path(__file__).parents[2]
@@ -230,7 +234,7 @@ def test_interrupted_and_killed_builds_leave_nothing_for_long(number, tmp_path, 
         assert list((tmp_path / "cache" / "temp").iterdir()) == []
 
 
-def _await_end(pid):
+def _await_end(pid: int | str) -> None:
     for _ in range(100):
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
@@ -241,7 +245,7 @@ def _await_end(pid):
     pytest.fail(f"process {pid} is still there")
 
 
-def _awaited(path):
+def _awaited(path: Path) -> str:
     for _ in range(200):
         if path.exists() and (text := path.read_text().strip()):
             return text
@@ -249,7 +253,7 @@ def _awaited(path):
     pytest.fail(f"{path} did not appear")
 
 
-def test_two_builds_at_once_do_a_run_once(site):
+def test_two_builds_at_once_do_a_run_once(site: Site) -> None:
     outside = site.context.parent
     until = f"for i in $(seq 300); do [ -e {outside}/waiting ] && break; sleep 0.1; done"
     command = f"{until}; printf x >> {outside}/counter; echo done > made"
@@ -283,7 +287,7 @@ def test_two_builds_at_once_do_a_run_once(site):
     assert any("done by the other build" in line for line in waited[0])
 
 
-def test_a_run_whose_builder_was_killed_is_done_by_the_one_that_waits(site):
+def test_a_run_whose_builder_was_killed_is_done_by_the_one_that_waits(site: Site) -> None:
     holder = (
         "import sys, time\nfrom pathlib import Path\nfrom bundler.builder.cache.store import Store\n"
         "with Store(Path(sys.argv[1])).alone('run', 'k'):\n"

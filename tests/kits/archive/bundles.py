@@ -1,6 +1,7 @@
 """What the archive's tests share."""
 
 from collections.abc import Callable
+from typing import Any
 
 from bundler.core.archive import Seal
 from bundler.core.index import Index
@@ -13,7 +14,7 @@ STUB = (
 Make = Callable[..., Seal]
 
 
-def meta(**changes: object) -> Index:
+def meta(**changes: Any) -> Index:
     plain: dict[str, object] = {
         "name": "demo",
         "version": "1.0.0",

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import zstandard
 
@@ -29,7 +30,7 @@ def _zeros(blocks: int) -> bytes:
     return first * (blocks - 1) + _raw_block(b"\0", kind=1, size=1 << 17)
 
 
-def _framed(frame: bytes, **fields: object) -> Callable[[Base], bytes]:
+def _framed(frame: bytes, **fields: Any) -> Callable[[Base], bytes]:
     return lambda base: base.parts.framed(frame, **{**_FIELDS, **fields}).build()
 
 

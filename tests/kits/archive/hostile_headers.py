@@ -6,6 +6,7 @@ Who asks the index sees a harmless file; who uses `tar`, as docs/format.md tells
 import hashlib
 import tarfile
 from collections.abc import Callable
+from typing import Any
 
 from bundler.core.archive import frames, tarhead
 from tests.kits.archive.hostile_kit import Base, stored
@@ -22,7 +23,7 @@ _END = tarhead.padding(len(_TEXT)) + tarhead.end()
 _SKIPPED = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"skip"
 
 
-def _header(**fields: object) -> bytes:
+def _header(**fields: Any) -> bytes:
     """A header that tells something else of the member; `name`, `size`, `mode` and so on, as in tarfile."""
     info = tarfile.TarInfo("only")
     info.size, info.mode, info.mtime, info.uname, info.gname = len(_TEXT), 0o644, 0, "root", "root"
