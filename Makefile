@@ -32,11 +32,11 @@ demo-wordpress: setup ## WordPress with MariaDB Galera and Redis Sentinel on thr
 demo-down: $(STAMP) ## take the demo's site down; nothing is left but the cache
 	@$(PY) -m tests.site down --name $(SITE)
 
-check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests: about four minutes on two cores
+check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests
 	$(V)/bin/ruff format --check .
 	$(V)/bin/ruff check .
 	$(V)/bin/mypy
-	$(V)/bin/mypy tests/site
+	$(V)/bin/mypy tests/site tests/real tests/kits
 	$(V)/bin/lint-imports --no-logo
 	$(PY) -m tests.shellcheck
 	@echo "collect tests/real tests/site"; found=$$($(PY) -m pytest --collect-only -qq tests/real tests/site) || { echo "$$found"; exit 1; }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -26,7 +26,7 @@ class Heard:
     def begin(self, phase: str) -> None:
         self.said.append(phase)
 
-    def transfer(self, name: str, total: int | None) -> None:  # noqa: ARG002
+    def transfer(self, name: str, total: int | None) -> NoReturn:  # noqa: ARG002
         raise AssertionError("nothing is transferred here")
 
     def say(self, line: str) -> None:

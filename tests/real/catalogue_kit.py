@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
@@ -62,5 +63,6 @@ def _blob(layout: Path, digest: str) -> Path:
     return layout / "blobs/sha256" / digest.removeprefix("sha256:")
 
 
-def _read(path: Path) -> dict[str, list[dict[str, str | dict[str, str]]]]:
-    return json.loads(path.read_bytes())
+def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = json.loads(path.read_bytes())
+    return found

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,7 +71,7 @@ class Mirror:
 
 
 @contextlib.contextmanager
-def mirror(folder: Path, suites: dict[str, Sequence[Package]], name: str = "debian") -> Iterator[Mirror]:
+def mirror(folder: Path, suites: Mapping[str, Sequence[Package]], name: str = "debian") -> Iterator[Mirror]:
     """Make and serve a mirror; a suite is a codename with its packages. name: the folder it has."""
     folder.mkdir(parents=True, exist_ok=True)
     root = folder / "www" / name

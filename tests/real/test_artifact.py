@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -86,7 +87,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
     seen: Requests = []
     real = httpx2.Client.send
 
-    def send(self: httpx2.Client, request: httpx2.Request, **more: bool) -> httpx2.Response:
+    def send(self: httpx2.Client, request: httpx2.Request, **more: Any) -> httpx2.Response:
         seen.append((request.method, request.url.path))
         return real(self, request, **more)
 
@@ -222,7 +223,7 @@ def test_a_cut_pull_goes_on_where_it_stopped(
     ranges: list[str] = []
     real = httpx2.Client.send
 
-    def send(self: httpx2.Client, request: httpx2.Request, **more: bool) -> httpx2.Response:
+    def send(self: httpx2.Client, request: httpx2.Request, **more: Any) -> httpx2.Response:
         ranges.extend([request.headers["Range"]] if "Range" in request.headers else [])
         return real(self, request, **more)
 

@@ -20,6 +20,7 @@ from bundler.builder.oci.client import RegistryOptions
 from bundler.builder.oci.model import ImageRequest, Silent, parse_source
 from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.state import Staged
+from bundler.builder.tree.tree import File
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 from tests.build_kit import evaluate
@@ -164,7 +165,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def stage(store: Store, rules: Sequence[str], **build_args: dict[str, str]) -> Staged:
+def stage(store: Store, rules: Sequence[str], **build_args: str) -> Staged:
     with Fetcher(store, mirrors=Mirrors.parse("\n".join(rules), "mirrors")) as fetcher:
         arguments = {"NETWORK": "none", **build_args}
         shop = BuildContext(
@@ -175,6 +176,7 @@ def stage(store: Store, rules: Sequence[str], **build_args: dict[str, str]) -> S
 
 def content(store: Store, staged: Staged, path: str) -> bytes:
     entry = staged.tree.entries[path]
+    assert isinstance(entry, File)
     return b"".join(store.chunks(Blob(entry.digest, entry.size), name=path))
 
 

@@ -21,7 +21,7 @@ def test_the_demo_is_made_of_upstreams_files_and_asks_kubeadm_what_it_wants(tmp_
     assert programs == {
         f"root/bin/{name}" for name in ("crictl", "kubeadm", "kubectl", "kubelet", "registry")
     }
-    asked = [
+    asked: list[str | Path] = [
         tmp_path / "stage/bin/kubeadm",
         "config",
         "images",

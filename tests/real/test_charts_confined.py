@@ -79,9 +79,9 @@ def test_nothing_is_asked_of_the_server_that_a_schema_names(tmp_path: Path) -> N
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_subcharts_packed_ones_too_are_looked_into(tmp_path: Path, depth: int) -> None:
     bad = {"values.schema.json": schema("https://h.example/x")}
-    inner = CHART | bad
+    inner: dict[str, str | bytes] = {**CHART, **bad}
     for _ in range(depth):
-        inner = CHART | {"charts/sub-0.1.0.tgz": packed("sub", inner)}
+        inner = {**CHART, "charts/sub-0.1.0.tgz": packed("sub", inner)}
     files = CHART | {"charts/sub-0.1.0.tgz": packed("sub", inner)}
     (found,) = outside_references(write(tmp_path / "shop", files))
     assert (found.line, found.reference) == (6, "https://h.example/x")
@@ -135,9 +135,9 @@ def test_a_schema_that_leads_to_another_kind_of_schema_is_refused(tmp_path: Path
 
 
 def test_a_bomb_of_packed_charts_is_bounded(tmp_path: Path) -> None:
-    inner = CHART
+    inner: dict[str, str | bytes] = {**CHART}
     for _ in range(8):
-        inner = CHART | {"charts/sub-0.1.0.tgz": packed("sub", inner)}
+        inner = {**CHART, "charts/sub-0.1.0.tgz": packed("sub", inner)}
     with pytest.raises(ValueError, match="deep"):
         list(outside_references(write(tmp_path / "shop", inner)))
 
@@ -165,7 +165,7 @@ def confinable() -> bool:
     own = (
         unshare and subprocess.run([unshare, "-rn", "true"], check=False, capture_output=True).returncode == 0
     )
-    return landlock and own
+    return bool(landlock and own)
 
 
 @pytest.mark.skipif(not confinable(), reason="no Landlock here, or no network namespaces")

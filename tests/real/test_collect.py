@@ -37,7 +37,16 @@ def test_collect_and_inspect(tmp_path: Path) -> None:
         make_run(tmp_path / "product.run")
         site = tmp_path / "site.yaml"
         site.write_text(SITE.format(port=server.port, key=server.user_key, print=server.fingerprint))
-        words = [sys.executable, "-m", "bundler.installer.cli.main", "collect", "-f", site, "-o", out]
+        words: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "bundler.installer.cli.main",
+            "collect",
+            "-f",
+            site,
+            "-o",
+            out,
+        ]
         ran = subprocess.run(
             [*words, "--allow-unsigned"],
             capture_output=True,

@@ -21,7 +21,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheel = build(ROOT, folder / "sources", folder / "dist")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True, timeout=300)
     python = folder / "venv" / "bin" / "python"
-    install = [
+    install: list[str | Path] = [
         python,
         "-m",
         "pip",

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_one_name_for_two_images_in_one_archive_is_refused(tmp_path: Path) -> No
 
 
 @pytest.fixture
-def hub(tmp_path: Path, registry: StubRegistry) -> dict[str, str]:
+def hub(tmp_path: Path, registry: StubRegistry) -> dict[str, Any]:
     """A registries.conf that leads docker.io to the stub registry."""
     for name in ("web:1.0", "db:1.0"):
         registry.put(f"docker.io/acme/{name}", MadeImage(name.encode()))
@@ -97,7 +98,7 @@ def hub(tmp_path: Path, registry: StubRegistry) -> dict[str, str]:
     return {"CONTAINERS_REGISTRIES_CONF": str(conf)}
 
 
-def test_the_mark_at_a_files_start_is_dropped(tmp_path: Path, hub: dict[str, str]) -> None:
+def test_the_mark_at_a_files_start_is_dropped(tmp_path: Path, hub: dict[str, Any]) -> None:
     folder = case("bom-imagelist", tmp_path)
     said = bundler(folder, "lock", ".", cache=tmp_path / "cache", **hub)
     assert said.code == 0, said.text
@@ -105,7 +106,7 @@ def test_the_mark_at_a_files_start_is_dropped(tmp_path: Path, hub: dict[str, str
 
 
 def test_a_bundle_without_kubernetes_says_that_it_is_an_app_bundle(
-    tmp_path: Path, hub: dict[str, str]
+    tmp_path: Path, hub: dict[str, Any]
 ) -> None:
     folder = case("no-kubernetes-in-it", tmp_path)
     words = ("make", ".", "-o", "x.run", "--runtime", runtime(tmp_path))
@@ -154,10 +155,10 @@ def test_a_delta_says_what_it_rests_on(tmp_path: Path) -> None:
 def closed_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
+        return int(listening.getsockname()[1])
 
 
-def lock_through(tmp_path: Path, image: str, **environment: str) -> Said:
+def lock_through(tmp_path: Path, image: str, **environment: Any) -> Said:
     folder = tmp_path / "ctx"
     folder.mkdir()
     (folder / "Kubefile").write_text(f"FROM scratch\nIMAGE {image}\n")
@@ -215,7 +216,7 @@ def test_a_socks_proxy_is_used(tmp_path: Path) -> None:
     ],
 )
 def test_which_proxy_a_request_takes(
-    environment: str, url: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str], url: str, proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         for spelled in (name, name.upper()):

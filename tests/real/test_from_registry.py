@@ -139,7 +139,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
     seen: Requests = []
     real = httpx2.Client.send
 
-    def send(self: httpx2.Client, request: httpx2.Request, **more: bool) -> httpx2.Response:
+    def send(self: httpx2.Client, request: httpx2.Request, **more: Any) -> httpx2.Response:
         seen.append((request.method, request.url.path, request.headers.get("Range", "")))
         return real(self, request, **more)
 
@@ -196,7 +196,9 @@ def test_only_what_the_cache_lacks_is_fetched(project: Project, requests: Reques
     assert len(large) == 2  # the layer and the tool
     del requests[:]
     child = index_of_run(project.built("shop", cache="other"))
-    assert child.member("root/etc/conf").digest == Digest.of(b"another\n")
+    conf = child.member("root/etc/conf")
+    assert conf is not None
+    assert conf.digest == Digest.of(b"another\n")
     assert [path for method, path, _ in requests if path.rpartition("/")[2] in large] == []
 
 
@@ -277,9 +279,9 @@ def test_the_lock_pins_manifest_and_seal(project: Project, requests: Requests) -
     (change,) = [each for each in changes["linux/amd64"] if "platform" in str(each)]
     assert str(digest) in str(change)
     assert str(moved) in str(change)
-    assert index_of_run(project.built("shop", locked=True)).member("root/etc/conf").digest == Digest.of(
-        b"moved\n"
-    )
+    conf = index_of_run(project.built("shop", locked=True)).member("root/etc/conf")
+    assert conf is not None
+    assert conf.digest == Digest.of(b"moved\n")
 
 
 def test_signing_the_base_later_moves_the_manifest_and_not_the_seal(project: Project) -> None:
@@ -378,7 +380,7 @@ def test_logins_are_those_of_images(
     monkeypatch.setenv("HOME", str(tmp_path))
     run = project.built("platform", cache="vendor")
     with serving_tokens(tmp_path / "tls") as tokens:
-        how: dict[str, object] = {"password": True} if kind == "basic" else {"auth": tokens.auth}
+        how: dict[str, Any] = {"password": True} if kind == "basic" else {"auth": tokens.auth}
         with running(tokens.folder, tls=True, **how) as registry:
             monkeypatch.setenv("SSL_CERT_FILE", str(registry.certificate))
             project.write("shop", {"Kubefile": CHILD.format(base=f"oci://{registry.host}/acme/platform:3")})

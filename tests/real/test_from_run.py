@@ -29,7 +29,7 @@ from bundler.builder.signing.sign import sign_file
 from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode, Problems
-from bundler.core.index import Index
+from bundler.core.index import Index, Member
 from tests.build_kit import built
 from tests.kits import run_files
 from tests.kits.images import (
@@ -191,7 +191,9 @@ def test_the_base_is_the_start_of_the_bundle(project: Project) -> None:
     assert child.packages == base.packages
     kept = digests(base, "root/") | digests(base, "packages/") | digests(base, "images/blobs/")
     assert kept.items() <= digests(child, "").items()
-    assert child.member("root/bin/tool").mode == 0o755
+    tool = child.member("root/bin/tool")
+    assert tool is not None
+    assert tool.mode == 0o755
     with Bundle.open(child_run) as bundle:
         assert bundle.read(bundle.member("root/etc/copied")) == b"conf\n"
         assert bundle.read(bundle.member("root/etc/tier")) == b"gold"
@@ -240,9 +242,12 @@ def test_what_is_in_the_cache_is_not_read_again(project: Project, monkeypatch: p
     project.built("platform")
     read_members: list[str] = []
     chunks = Bundle.chunks
-    monkeypatch.setattr(
-        Bundle, "chunks", lambda self, member: read_members.append(member.path) or chunks(self, member)
-    )
+
+    def noted(self: Bundle, member: Member) -> Iterator[bytes]:
+        read_members.append(member.path)
+        return chunks(self, member)
+
+    monkeypatch.setattr(Bundle, "chunks", noted)
     project.built("shop", cache="other")
     assert len(read_members) == len(set(read_members)) > 0
     assert not [path for path in read_members if path.startswith(("sbom/", "runtime/"))]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -25,6 +25,9 @@ from bundler.installer.transport.login import Credentials, Trust
 from bundler.installer.transport.ssh import SshTransport, open_ssh
 from tests.kits.deliveries import Contents
 from tests.real.sshd import ADDRESS, SSHD, Sshd, running
+
+if TYPE_CHECKING:
+    from bundler.installer.transport.protocol import Transport
 
 pytestmark = [
     pytest.mark.real,
@@ -79,7 +82,7 @@ class Run:
 
     def do(self, step: Step) -> None:
         # Steps note themselves in the real journal; here in the place's own.
-        transport = _Moved(self.transport, self.state)
+        transport = cast("Transport", _Moved(self.transport, self.state))
         perform(step, transport, self.context, on_bytes=lambda _: None, on_line=lambda _: None)
 
 

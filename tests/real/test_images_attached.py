@@ -89,6 +89,7 @@ def test_the_lock_pins_them(tmp_path: Path) -> None:
 
     def ordered(registry: registry_kit.Registry) -> BuildRequest:
         found = read(place(folder / "Kubefile"))
+        locked: dict[str, Any] = {"lock": found[0], "lock_digest": found[1]} if found else {}
         return BuildRequest(
             kubefile=folder / "Kubefile",
             context=folder,
@@ -96,7 +97,7 @@ def test_the_lock_pins_them(tmp_path: Path) -> None:
             runtime=tmp_path / "runtime.tar.gz",
             target=tmp_path / "shop.run",
             insecure=frozenset({registry.host}),
-            **({"lock": found[0], "lock_digest": found[1]} if found else {}),
+            **locked,
         )
 
     def pulled(registry: registry_kit.Registry, cache: str, **more: Any) -> bytes:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -73,7 +74,8 @@ def pull(
 
 @pytest.fixture
 def known(registry: registry_kit.Registry, tmp_path: Path) -> dict[str, dict[str, str]]:
-    return json.loads(login(tmp_path / "known.json", registry.host).read_text())["auths"]
+    read = json.loads(login(tmp_path / "known.json", registry.host).read_text())
+    return cast("dict[str, dict[str, str]]", read["auths"])
 
 
 LAYERS = [digest_of(layer) for layer in IMAGE.layers]

@@ -122,7 +122,12 @@ REFUSED = [
 
 @pytest.mark.parametrize(("lines", "files", "told"), REFUSED)
 def test_what_make_refuses_is_refused(
-    lines: str, files: Mapping[str, str] | None, told: list[Any], lint: Lint, call: Call, tmp_path: Path
+    lines: str,
+    files: Mapping[str, str] | None,
+    told: list[Any] | None,
+    lint: Lint,
+    call: Call,
+    tmp_path: Path,
 ) -> None:
     code, found = lint(F + lines, files)
     assert code == 3

@@ -61,8 +61,11 @@ class Site:
     run: Callable[..., subprocess.CompletedProcess[str]]
 
     @property
-    def lock(self) -> dict[str, list[dict[str, object]]]:
-        return json.loads((self.folder / "Kubefile.lock").read_text())["platforms"]["linux/amd64"]
+    def lock(self) -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = json.loads((self.folder / "Kubefile.lock").read_text())[
+            "platforms"
+        ]["linux/amd64"]
+        return found
 
     def made(self, *options: str, out: str = "shop.run", **more: Any) -> str:
         """sha256 of the .run that a build with these options makes."""
@@ -114,7 +117,7 @@ def site(tmp_path: Path, runtime: Path, debian: debian_kit.Mirror) -> Iterator[S
 class _Serving:
     def __init__(self, folder: Path) -> None:
         class Handler(http.server.SimpleHTTPRequestHandler):
-            def __init__(self, *args: object) -> None:
+            def __init__(self, *args: Any) -> None:
                 super().__init__(*args, directory=str(folder))
 
             def log_message(self, *_: object) -> None:
@@ -181,7 +184,7 @@ def _ok(done: subprocess.CompletedProcess[str]) -> str:
 
 def _digest(registry: registry_kit.Registry, name: str) -> str:
     text = registry_kit.skopeo("inspect", "--tls-verify=false", f"docker://{registry.host}/team/{name}")
-    return json.loads(text)["Digest"]
+    return str(json.loads(text)["Digest"])
 
 
 def test_a_lock_holds_every_input_and_why_it_is_there(site: Site, debian: debian_kit.Mirror) -> None:

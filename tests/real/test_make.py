@@ -180,7 +180,16 @@ def cut_out(run: Path, to: Path) -> Path:
     offset, length = found["archive offset"], found["archive length"]
     to.mkdir()
     piece = 'dd if="$1" iflag=skip_bytes,count_bytes skip="$2" count="$3" bs=1M status=none'
-    command = ["sh", "-ec", f'{piece} | zstd -dc | tar -x -C "$4"', "sh", run, offset, length, to]
+    command: list[str | Path] = [
+        "sh",
+        "-ec",
+        f'{piece} | zstd -dc | tar -x -C "$4"',
+        "sh",
+        run,
+        offset,
+        length,
+        to,
+    ]
     subprocess.run(command, check=True, timeout=60)
     return to
 
@@ -230,7 +239,7 @@ def test_a_second_build_needs_no_network_and_makes_the_same_bytes(
 ) -> None:
     first = build(cache=own_cache)
     second = tmp_path / "second.run"
-    command = [
+    command: list[str | Path] = [
         sys.executable,
         "-m",
         "bundler.builder",
@@ -241,7 +250,7 @@ def test_a_second_build_needs_no_network_and_makes_the_same_bytes(
         "-o",
         second,
     ]
-    command += ["--cache", own_cache, "--runtime", build_request.runtime]
+    command += ["--cache", own_cache, "--runtime", str(build_request.runtime)]
     command += ["--debian-mirror", build_request.sources.mirrors["debian"]]
     done = subprocess.run([*NO_NETWORK, *command], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -340,7 +349,15 @@ def test_memory_does_not_grow_with_the_content(tmp_path: Path, runtime: Path) ->
         "app(sys.argv[1:], standalone_mode=False)\n"
         "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])\n"
     )
-    options = ["-q", "-o", tmp_path / "big.run", "--cache", tmp_path / "cache", "--runtime", runtime]
+    options: list[str | Path] = [
+        "-q",
+        "-o",
+        tmp_path / "big.run",
+        "--cache",
+        tmp_path / "cache",
+        "--runtime",
+        runtime,
+    ]
     done = subprocess.run(
         [sys.executable, "-c", script, "make", folder, *options],
         capture_output=True,

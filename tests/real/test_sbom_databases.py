@@ -159,7 +159,9 @@ def test_what_is_inside_an_rpm_and_its_licence(tmp_path: Path, payload: str) -> 
         layer = scan_package(read_chunks(stream), limit=1 << 20, scratch=tmp_path)
     assert layer.finds.gaps == ()
     facts = {fact.path: fact for fact in layer.finds.facts}
-    (package,) = facts["opt/app/greet-2.5.dist-info/METADATA"].packages
+    fact = facts["opt/app/greet-2.5.dist-info/METADATA"]
+    assert isinstance(fact, Packages)
+    (package,) = fact.packages
     assert (package.kind, package.name, package.version) == (Kind.PYPI, "greet", "2.5")
     assert stated_licences(layer.finds.facts) == {"inner": ("Apache-2.0",)}
 

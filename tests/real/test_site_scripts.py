@@ -131,7 +131,9 @@ def stored_image(store: Path) -> tuple[Image, bytes]:
         path.write_bytes(blob)
     digests = (Digest.of(config), Digest.of(layer))
     top = Digest.of(manifest)
-    image = Image("localhost:5000/team/app:2", top, document["mediaType"], len(manifest), (top,), digests)
+    image = Image(
+        "localhost:5000/team/app:2", top, str(document["mediaType"]), len(manifest), (top,), digests
+    )
     return image, manifest
 
 

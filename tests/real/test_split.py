@@ -148,7 +148,12 @@ def test_parts_are_signed_and_verified_like_a_file(
 def test_the_commands(whole: Path) -> None:
     before = hashlib.sha256(whole.read_bytes()).hexdigest()
     command = [sys.executable, "-m", "bundler.builder"]
-    for arguments in (["split", whole, "--size", "256KiB"], ["inspect", whole], ["join", whole]):
+    commands: tuple[list[str | Path], ...] = (
+        ["split", whole, "--size", "256KiB"],
+        ["inspect", whole],
+        ["join", whole],
+    )
+    for arguments in commands:
         told = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=60)
         assert told.returncode == 0, told.stderr
         if arguments[0] == "split":

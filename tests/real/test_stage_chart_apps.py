@@ -1,6 +1,7 @@
 """Apps that are charts: from elsewhere, with dependencies in the build context, with its values."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import yaml
@@ -17,6 +18,10 @@ from bundler.core.index import AppKind
 from tests.kits.build_site import Site
 from tests.kits.charts import offer, packed
 from tests.kits.servers import serving
+
+if TYPE_CHECKING:
+    from bundler.builder.net.fetch import Fetcher
+    from bundler.builder.tree.tree import File
 
 pytestmark = pytest.mark.real
 
@@ -46,7 +51,9 @@ Build = Callable[[str], Staged]
 @pytest.fixture
 def build(site: Site) -> Build:
     options = RegistryOptions(keychain=Keychain())
-    supply = ChartSupply(site.build_context.store, site.build_context.fetcher, options, SdkHelm(timeout=60))
+    supply = ChartSupply(
+        site.build_context.store, cast("Fetcher", site.build_context.fetcher), options, SdkHelm(timeout=60)
+    )
     return lambda kubefile: site.build(kubefile, charts=supply)
 
 
@@ -72,7 +79,9 @@ def test_values_go_into_the_chart_and_sets_are_looked_through(site: Site, build:
         'LAUNCH ["shop"]\n'
     )
     shop = staged.tree.subtree("application/apps/shop")
-    written = yaml.safe_load(site.build_context.store.path(shop.entries["values.yaml"].digest).read_text())
+    written = yaml.safe_load(
+        site.build_context.store.path(cast("File", shop.entries["values.yaml"]).digest).read_text()
+    )
     assert written == {
         "image": {"name": "quay.io/acme/web", "tag": "2"},
         "cache": {"enabled": False, "tag": "7"},

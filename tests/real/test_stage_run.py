@@ -4,14 +4,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from bundler.builder.cache.store import Store
 from bundler.builder.stage.process import run_command
-from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.errors import BundlerError, ExitCode, Location
 from tests.kits.build_site import Site
+
+if TYPE_CHECKING:
+    from bundler.builder.tree.tree import File
 
 pytestmark = pytest.mark.real
 
@@ -31,7 +34,7 @@ def test_run_changes_the_tree_and_only_the_tree(site: Site) -> None:
         "keep": "k",
         "mode": "m",
     }
-    assert after.entries["mode"].mode == 0o755
+    assert cast("File", after.entries["mode"]).mode == 0o755
     assert after.entries["keep"] is not None
     assert site.shown(before)["change"] == "c"
     assert site.left_behind() == []
@@ -127,7 +130,7 @@ def test_a_failure_tells_line_command_output_and_log(site: Site, tmp_path: Path)
         )
     error = caught.value
     assert error.code is ExitCode.BUILD
-    assert error.where.line == 3
+    assert cast("Location", error.where).line == 3
     assert "for i in $(seq 30)" in error.what
     assert "status 3" in error.why
     assert error.why.splitlines()[-1].strip() == "why"
@@ -152,7 +155,7 @@ def test_an_interpreter_that_is_missing_is_told(site: Site) -> None:
 def test_special_files_left_by_a_command_are_refused(site: Site) -> None:
     with pytest.raises(BundlerError, match="neither file, folder nor link") as caught:
         site.build("FROM scratch\nRUN mkfifo pipe\n")
-    assert caught.value.where.line == 2
+    assert cast("Location", caught.value.where).line == 2
 
 
 def test_a_name_that_is_no_text_is_refused(site: Site) -> None:
@@ -183,7 +186,7 @@ def test_a_command_has_no_standard_input(site: Site) -> None:
 
 
 def test_output_without_line_ends_does_not_pile_up(tmp_path: Path) -> None:
-    lines = []
+    lines: list[str] = []
     ended = run_command(
         ["sh", "-c", "head -c 100000 /dev/zero | tr '\\0' a; printf 'b\\rc\\n'"],
         folder=tmp_path,
@@ -276,7 +279,7 @@ def test_two_builds_at_once_do_a_run_once(site: Site) -> None:
         " progress=Told())\n"
         "    print(evaluate(context / 'Kubefile', context, tools).tree.digest)\n"
     )
-    argv = [sys.executable, "-c", script, site.context, site.context.parent / "shared"]
+    argv: list[str | Path] = [sys.executable, "-c", script, site.context, site.context.parent / "shared"]
     both = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     told = [process.communicate(timeout=60)[0].splitlines() for process in both]
     assert [process.returncode for process in both] == [0, 0]
@@ -293,12 +296,18 @@ def test_a_run_whose_builder_was_killed_is_done_by_the_one_that_waits(site: Site
         "with Store(Path(sys.argv[1])).alone('run', 'k'):\n"
         "    print('held', flush=True)\n    time.sleep(60)\n"
     )
-    argv = [sys.executable, "-c", holder, site.context.parent / "shared"]
+    argv: list[str | Path] = [sys.executable, "-c", holder, site.context.parent / "shared"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        waited = []
+        waited: list[bool] = []
+
+        def kill() -> None:
+            waited.append(True)
+            process.kill()
+
         with Store(site.context.parent / "shared") as store:
-            with store.alone("run", "k", lambda: (waited.append(True), process.kill())):
+            with store.alone("run", "k", kill):
                 assert waited == [True]
             with store.alone("run", "k", lambda: waited.append(False)):
                 assert waited == [True], "what was let go is free"

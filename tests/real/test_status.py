@@ -93,7 +93,15 @@ def test_watch_looks_again_over_one_connection_until_it_is_stopped(tmp_path: Pat
             address="127.0.0.2", port=server.port, key=server.user_key, print=server.fingerprint
         )
         site.write_text(made)
-        words = [sys.executable, "-m", "bundler.installer.cli.main", "status", "-f", site, "--allow-unsigned"]
+        words: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "bundler.installer.cli.main",
+            "status",
+            "-f",
+            site,
+            "--allow-unsigned",
+        ]
         watching = subprocess.Popen(
             [*words, "--watch", "--every", "1", "--json"],
             stdout=subprocess.PIPE,

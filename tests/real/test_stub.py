@@ -131,7 +131,9 @@ def test_check_finds_a_truncated_file(shell: list[str], product: Path) -> None:
 def test_anything_else_starts_the_installer(shell: list[str], product: Path, private: dict[str, str]) -> None:
     told = call(shell, product, "plan", "--clusterfile", "a b.yaml", env=private)
     assert told.returncode == 7, told.stderr
-    runtime = re.search("^runtime (.*)$", told.stdout, re.MULTILINE)[1]
+    line = re.search("^runtime (.*)$", told.stdout, re.MULTILINE)
+    assert line is not None
+    runtime = line[1]
     assert runtime.startswith(f"{private['TMPDIR']}/bundler-{os.getuid()}/")
     assert told.stdout.splitlines() == [
         "plan",

@@ -239,7 +239,7 @@ def _reflowed(room: bytes) -> bytes:
     return b"\n".join([lines[0], *body, lines[-1]]).ljust(4096, b"\n")
 
 
-PADDING = {
+PADDING: dict[str, Callable[[bytes], bytes]] = {
     "a byte behind": lambda room: room[:-1] + b"x",
     "zeros behind": lambda room: room.rstrip(b"\n").ljust(4096, b"\0"),
     "a newline in front": lambda room: b"\n" + room[:-1],

@@ -199,10 +199,10 @@ def test_the_real_installer_answers_on_this_machine(product: Path, tmp_path: Pat
     assert (other / "root/etc/conf").read_text() == "the same for all\n"
     run(product, "--noexec", "--platform", ARM, "--target", tmp_path / "all")
     provenance = json.loads((tmp_path / "all/sbom/provenance.json").read_text())
-    told = subprocess.run(
+    sums = subprocess.run(
         ["sh", "-c", SUMS], cwd=tmp_path / "all", capture_output=True, text=True, check=True
     )
-    assert provenance["subject"][0]["digest"]["sha256"] == told.stdout.split()[0]
+    assert provenance["subject"][0]["digest"]["sha256"] == sums.stdout.split()[0]
     assert provenance["predicate"]["buildDefinition"]["externalParameters"]["platform"] == ARM
     with Bundle.open(product) as bundle:
         paths = {each.path for each in bundle.of(ARM).index.members}

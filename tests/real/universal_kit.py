@@ -80,6 +80,15 @@ def cut_out(run: Path, offset: int, length: int, to: Path) -> Path:
     """The archive, with stock tools alone."""
     to.mkdir()
     piece = 'dd if="$1" iflag=skip_bytes,count_bytes skip="$2" count="$3" bs=1M status=none'
-    command = ["sh", "-ec", f'{piece} | zstd -dc | tar -x -C "$4"', "sh", run, str(offset), str(length), to]
+    command: list[str | Path] = [
+        "sh",
+        "-ec",
+        f'{piece} | zstd -dc | tar -x -C "$4"',
+        "sh",
+        run,
+        str(offset),
+        str(length),
+        to,
+    ]
     subprocess.run(command, check=True, timeout=60)
     return to

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.builder.kubefile.catalogue import default_catalogue
 from bundler.core.archive import Bundle
 from tests.real import catalogue_kit, registry_kit
 from tests.real.mirror_kit import serving
@@ -95,7 +96,7 @@ def _sha256(path: Path) -> str:
 
 def make_demo(output: Path, upstream: Upstream) -> frozenset[str]:
     """Make the demo on upstream's Kubernetes; the images that are in it."""
-    demo = catalogue_kit.default_catalogue() / "demo"
+    demo = default_catalogue() / "demo"
     argv = [sys.executable, "-m", "bundler.builder", "make", demo, "-o", output]
     argv += ["--build-arg", "KUBERNETES=kubernetes", *upstream.options()]
     subprocess.run([*map(str, argv)], check=True, timeout=1200)

@@ -1,3 +1,6 @@
+import ast
+from pathlib import Path
+
 from tests.house import arrows_of, circles_of, floors_of, measure
 
 
@@ -22,3 +25,35 @@ def test_this_house_has_no_circles_and_no_loose_modules_but_its_face():
     arrows, loose = arrows_of()
     assert loose == {"bundler.builder.__main__"}
     assert measure(arrows, loose).circles == ()
+
+
+TESTS = Path(__file__).parents[1]
+APART = {"unit": {"bench"}, "real": {"bench"}}  # figures are taken with what the tests have
+
+
+def _imported(path: Path) -> set[str]:
+    """The folders of tests that a file imports from."""
+    names = {
+        name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    return {name.split(".")[1] for name in names if name.startswith("tests.") and "." in name}
+
+
+def test_quick_tests_and_those_on_real_parts_share_kits_and_nothing_else() -> None:
+    wrong = [
+        f"{path.relative_to(TESTS)} imports tests.{folder}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for folder in _imported(path)
+        if folder in APART
+        and (here := path.relative_to(TESTS).parts[0]) != folder
+        and here not in APART[folder]
+    ]
+    assert wrong == []

@@ -271,8 +271,8 @@ def _paths() -> Iterator[Case]:
         if "empty" not in path:
             yield _changed(f"app-path-{number}", partial(_put, kind="apps", path=path))
             yield _changed(f"package-path-{number}", partial(_put, kind="packages", path=path))
-    for number, path in enumerate((None, 5, ["a"], {"a": 1})):
-        yield _member(f"path-type-{number}", path=path)
+    for number, wrong in enumerate((None, 5, ["a"], {"a": 1})):
+        yield _member(f"path-type-{number}", path=wrong)
 
 
 def _put(document: Document, *, kind: str, **fields: Any) -> None:

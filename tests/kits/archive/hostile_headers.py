@@ -83,7 +83,7 @@ HEADERS: dict[str, Callable[[Base], bytes]] = {
     "a-file-before": _framed(before=_entry("x") + _HEADER),
     "a-pax-header-before": _framed(
         before=tarfile.TarInfo("x").create_pax_header(
-            tarfile.TarInfo("only").get_info() | {"path": "\u00fc", "size": 1 << 40}, "utf-8"
+            {**tarfile.TarInfo("only").get_info(), "path": "\u00fc", "size": 1 << 40}, "utf-8"
         )
         + _HEADER
     ),
