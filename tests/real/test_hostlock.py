@@ -97,7 +97,7 @@ class _Moved:
 
     def run(self, script: str, **options: Any) -> object:
         moved = script.replace("/var/lib/bundler", str(self._state))
-        return self._inner.run(moved, **options)  # type: ignore[arg-type]  # those of the protocol
+        return self._inner.run(moved, **options)
 
 
 @pytest.fixture
