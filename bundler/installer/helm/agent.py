@@ -10,11 +10,14 @@ Exit status: 0 when the release is deployed and everything in it ready, 2 for a 
 75 when something in it did not become ready in time, 1 for all else.
 """
 
+import os
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
 from bundler.core.chart_schema import outside_references
+from bundler.installer.helm.alone import alone
 from bundler.installer.helm.request import Helm, Request
 
 NOT_READY: Final = 75  # as of a step that waits (EX_TEMPFAIL)
@@ -60,6 +63,16 @@ def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
     if fault := leads_out(request.chart):
         stderr.write(f"helm-agent: release {request.release}: {fault}\n")
         return 1
+    library = os.environ.get("HELM_C_LIB", "")
+    return alone(
+        request.kubeconfig,
+        "",
+        (request.chart, *filter(None, (library,))),
+        lambda kubeconfig: _carry_out(replace(request, kubeconfig=kubeconfig), stdout, stderr),
+    )
+
+
+def _carry_out(request: Request, stdout: TextIO, stderr: TextIO) -> int:
     # Loading the library takes a second and needs HELM_C_LIB, so only here.
     from bundler.installer.helm import sdk as helm_sdk  # noqa: PLC0415
 
@@ -68,8 +81,10 @@ def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
             said = deploy(sdk, request)
     except helm_sdk.Error as error:
         stderr.write(f"helm-agent: release {request.release}: {error}\n")
+        stderr.flush()
         return status_of(str(error))
     stdout.write(f"{said}\n")
+    stdout.flush()
     return 0
 
 
