@@ -44,7 +44,7 @@ def leave_network() -> bool:
     """Have a network of one's own, with nothing in it; whether that could be had."""
     libc = ctypes.CDLL(None, use_errno=True)
     # Root can; others need a user namespace for it.
-    return libc.unshare(_NEWNET) == 0 or libc.unshare(_NEWUSER | _NEWNET) == 0
+    return bool(libc.unshare(_NEWNET) == 0 or libc.unshare(_NEWUSER | _NEWNET) == 0)
 
 
 def leave_files(readable: Iterable[str], writable: Iterable[str] = ()) -> None:
