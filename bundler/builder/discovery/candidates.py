@@ -92,7 +92,7 @@ def _mapping(data: dict[Any, Any], path: Path, key: str, above: Above, depth: in
     pieces = {piece.key: piece for piece in pieces_in(texts, key, above)}
     for piece in pieces.values():
         yield Mention((*path, piece.key), piece.name, piece.sure)
-    above = above.with_those_of(texts)
+    above = _shared(data, above).with_those_of(texts)
     images = key in {"image", "images"}
     for name, value in data.items():
         if name == "status" or name in pieces:
@@ -104,6 +104,14 @@ def _mapping(data: dict[Any, Any], path: Path, key: str, above: Above, depth: in
             continue
         word = "image" if images and isinstance(value, str) and not is_piece(str(name)) else str(name)
         yield from _walk(value, (*path, name), word, above, depth)
+
+
+def _shared(data: dict[Any, Any], above: Above) -> Above:
+    """What charts call global holds beside it as well as below."""
+    common = data.get("global")
+    if not isinstance(common, dict):
+        return above
+    return above.with_those_of({str(name): str(text) for name, text in common.items() if _is_text(text)})
 
 
 def _is_text(value: object) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from bundler.builder.lib.resources import code_root, resource
 from bundler.core.digest import Digest, read_chunks
 
-LAYOUT = 4  # part of the key: raised when what is done to PyInstaller's folder changes
+LAYOUT = 5  # part of the key: raised when what is done to PyInstaller's folder changes
 
 
 def build_key(platform: str, script: Path) -> str:

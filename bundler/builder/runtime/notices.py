@@ -2,8 +2,8 @@
 
 `_internal/notices/deb/NAME/` has the entry of a Debian package in dpkg's database (`status`) and its
 `copyright`, `_internal/notices/pypi/NAME/` the METADATA of a wheel and its licence texts,
-`_internal/notices/linked.json` the libraries that are linked into wheels. The bill of materials is read from
-there, and `--licences` prints it.
+`_internal/notices/linked.json` the libraries that are linked into wheels, `crates.json` the Rust crates. The
+bill of materials is read from there, and `--licences` prints it.
 """
 
 import importlib.metadata
@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+from bundler.builder.runtime.crates import crates_json
 
 FOLDER: Final = "notices"
 
@@ -31,8 +33,10 @@ def write_notices(inputs: Iterable[Path], internal: Path) -> None:
     paths = tuple(inputs)
     for name in _debian_packages(paths):
         _add_debian(name, folder / "deb" / name)
-    for distribution in _distributions(paths):
+    wheels = _distributions(paths)
+    for distribution in wheels:
         _add_distribution(distribution, folder / "pypi" / distribution.name.lower())
+    (folder / "crates.json").write_text(crates_json(wheels), encoding="utf-8")
     with suppress(OSError):  # names the distribution in package URLs
         shutil.copyfile("/etc/os-release", folder / "os-release")
     (folder / "linked.json").write_text(json.dumps(dict(_linked()), sort_keys=True), encoding="utf-8")

@@ -60,6 +60,11 @@ def _packages(notices: dict[str, bytes]) -> Iterator[Package]:
                     yield replace(each, licences=stated or _known(each.source or each.name), distro=distro)
             case ["pypi", _, "METADATA"]:
                 yield from manifests.python(data)
+            case ["crates.json"]:
+                for name, told in json.loads(data).items():
+                    crate, _, number = name.partition(" ")
+                    licences = (str(told["licence"]),) if told["licence"] else ()
+                    yield Package(Kind.CARGO, crate, number, licences=licences)
             case ["linked.json"]:
                 for name, told in json.loads(data).items():
                     yield Package(Kind.GENERIC, name, str(told["version"]), licences=(str(told["licence"]),))

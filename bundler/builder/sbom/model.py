@@ -28,6 +28,7 @@ class Kind(StrEnum):
     PYPI = "pypi"
     NPM = "npm"
     GO = "golang"
+    CARGO = "cargo"
     MAVEN = "maven"
     GENERIC = "generic"  # of no package manager
 

@@ -34,6 +34,18 @@ def notices(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
         yield from _python(place)
     for name, told in sorted(json.loads((folder / "linked.json").read_text(encoding="utf-8")).items()):
         yield _title(f"{name} {told['version']}", f"linked into {told['within']}; licence: {told['licence']}")
+    yield from _crates(folder / "crates.json")
+
+
+def _crates(path: Path) -> Iterator[str]:
+    """An installer of before tells none."""
+    if not path.is_file():
+        return
+    for name, told in sorted(json.loads(path.read_text(encoding="utf-8")).items()):
+        licence = f"; licence: {told['licence']}" if told["licence"] else ""
+        crate, _, version = name.partition(" ")
+        source = f"source: cargo download {crate}=={version}"
+        yield _title(f"{crate} {version} (Rust crate)", f"in {', '.join(told['within'])}{licence}", source)
 
 
 def _debian(place: Path) -> Iterator[str]:

@@ -3,6 +3,8 @@
 Every one has all images, so any of them may be off; none replicates to another.
 """
 
+from typing import Final
+
 from bundler.core.addresses import in_url
 from bundler.core.index import Image
 from bundler.core.reference import Reference
@@ -120,6 +122,14 @@ def _data_root(context: Context, host: Host) -> tuple[Step, ...]:
     )
 
 
+_FILES: Final = (
+    paths.REGISTRY_CONFIG,
+    paths.REGISTRY_CERTIFICATE,
+    paths.REGISTRY_KEY,
+    paths.REGISTRY_HTPASSWD,
+)
+
+
 def _files(context: Context, host: Host) -> tuple[tuple[str, str, str, bool], ...]:
     """(name of the step, path, content, secret) of what the registry reads."""
     secrets = context.secrets
@@ -142,6 +152,7 @@ def _files(context: Context, host: Host) -> tuple[tuple[str, str, str, bool], ..
         state=paths.STATE,
         source=f"{context.site.data_root}/registry" if context.site.data_root else paths.REGISTRY_STORE,
         store=paths.REGISTRY_STORE,
+        files=_FILES,
         low_port=port < 1024,
     )
     return (
@@ -198,8 +209,6 @@ def _write_steps(context: Context, host: Host) -> tuple[Step, ...]:
 def _start_steps(context: Context, host: Host) -> tuple[Step, ...]:
     ids = Ids(host.address)
     files = _files(context, host)
-    # The primary's starts while images still come. The others have content before they are asked.
-    content = () if host == context.primary else (_linked(host, "images"),)
     # Where nodes pull already, each of them knows the login before a registry asks for it.
     pulling = context.of(context.primary).admin_config
     told = tuple(told_id(each.address) for each in context.site.hosts) if pulling else ()
@@ -208,7 +217,12 @@ def _start_steps(context: Context, host: Host) -> tuple[Step, ...]:
         host=host.address,
         phase=Phase.REGISTRY,
         reason="every node takes its images from here",
-        after=(ids.programs, *content, *told, *(_linked(host, name) for name, _, _, _ in files)),
+        after=(
+            ids.programs,
+            _linked(host, "images"),
+            *told,
+            *(_linked(host, name) for name, _, _, _ in files),
+        ),
         script=templates.script(
             "unit-start.sh",
             unit=paths.REGISTRY_UNIT,

@@ -130,6 +130,7 @@ def test_what_is_called_image_is_taken(look, text, line):
             9,
         ),
         (config('{"global": {"hub": "quay.io/acme", "tag": "2.0", "proxy": {"image": "db"}}}'), DB, 6),
+        (config('{"global": {"hub": "quay.io/acme", "tag": "2.0"}, "proxy": {"image": "db"}}'), DB, 6),
         (config("db:\n  repository: quay.io/acme/db\n  version: '2.0'\n"), DB, 7),
         (
             resource_of("{digested: 'acme/db@sha256:" + "a" * 64 + "'}"),

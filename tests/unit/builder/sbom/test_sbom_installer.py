@@ -26,6 +26,7 @@ FILES = {
     "deb/libc6/copyright": "This is the GNU C Library.\n",
     "pypi/paramiko/METADATA": METADATA,
     "pypi/paramiko/00-LICENSE": "GNU LESSER GENERAL PUBLIC LICENSE\n",
+    "crates.json": json.dumps({"pem 4.0.0": {"within": ["cryptography"], "licence": "MIT"}}),
     "linked.json": json.dumps({"openssl": {"version": "4.0.3", "within": "cryptography", "licence": "MIT"}}),
 }
 
@@ -54,6 +55,7 @@ def test_packages_wheels_and_what_is_linked_into_them(tmp_path: Path) -> None:
         "libc6": (Kind.DEB, "2.36-9", ("LGPL-2.1-or-later",), "debian-12"),
         "paramiko": (Kind.PYPI, "5.1.0", ("LGPL-2.1",), ""),
         "openssl": (Kind.GENERIC, "4.0.3", ("MIT",), ""),
+        "pem": (Kind.CARGO, "4.0.0", ("MIT",), ""),
     }
 
 

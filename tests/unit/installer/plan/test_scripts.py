@@ -390,6 +390,7 @@ UNITS = (
             "state": "/var/lib/b",
             "source": "/data/b",
             "store": "/var/lib/b/registry",
+            "files": ("/etc/b/registry.yml", "/etc/b/registry.key"),
             "low_port": "yes",
         },
     ),
@@ -405,7 +406,7 @@ UNITS = (
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 @pytest.mark.parametrize(("template", "values"), UNITS)
 def test_systemd_understands_every_line_of_our_units(
-    tmp_path: Path, template: str, values: dict[str, str]
+    tmp_path: Path, template: str, values: dict[str, Any]
 ) -> None:
     unit = tmp_path / template.removesuffix(".j2")
     # A program that is not on this machine would be a fault, too.
