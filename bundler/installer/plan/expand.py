@@ -35,6 +35,7 @@ from bundler.installer.site.labels import same_place
 from bundler.installer.site.model import Host, Role
 from bundler.installer.site.plugins import Moment
 
+_PIECES = frozenset({Verb.PUT, Verb.CHECK_PULL})
 _INITS = frozenset({Verb.INIT, Verb.FINISH_INIT, Verb.UNDO_INIT})  # kubeadm goes on where it was cut
 _JOINS = frozenset({Verb.JOIN, Verb.JOIN_CONTROL_PLANE})
 _ON_NODES = frozenset({Verb.UNTAINT, Verb.UNCORDON, Verb.LABELS})
@@ -60,7 +61,7 @@ def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: It
     more: list[Step] = []
     wanted: set[str] = set()
     for deed in stage.steps:
-        if deed.verb is Verb.PUT:
+        if deed.verb in _PIECES:
             wanted.add(deed.key)
         elif deed.verb in _INITS:
             wanted.update(of_host.get(deed.host, ()))

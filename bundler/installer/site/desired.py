@@ -85,7 +85,7 @@ class Piece:
 
     disturbs: what it interrupts on a host that serves: "" for nothing, else `runtime`, `kubelet`, `registry`.
     subject: for people. size: bytes that it brings, by mount point. late: it needs the cluster. of_app: an
-    app needs it, whoever brought Kubernetes.
+    app needs it, whoever brought Kubernetes. trial: it only tries what others wait for.
     """
 
     key: str
@@ -99,6 +99,7 @@ class Piece:
     size: Mapping[str, int] = field(default_factory=dict)
     late: bool = False
     of_app: bool = False
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
