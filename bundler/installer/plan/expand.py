@@ -22,6 +22,7 @@ from bundler.installer.plan.remove import host_removal
 from bundler.installer.plan.renew import renew_control_plane, renew_worker
 from bundler.installer.plan.rollout import settings, store_config
 from bundler.installer.plan.steps import Exec, Phase, Step
+from bundler.installer.plan.time_service import set_clock
 from bundler.installer.plan.upgrade import (
     keep,
     keep_id,
@@ -158,8 +159,6 @@ def _own(  # noqa: PLR0911  (a case for each verb)
             return (_on_node(context, deed),)
         case Verb.PROMOTE:
             return (_promote(context, deed),)
-        case Verb.UNINSTALL:
-            return (_uninstall(context, deed),)
         case Verb.MARK_REMOVAL:
             return (mark(deed.host),)
         case Verb.WIPE:
@@ -173,13 +172,17 @@ def _own(  # noqa: PLR0911  (a case for each verb)
             )
 
 
-def _uninstall(context: Context, deed: Deed) -> Step:
+def _clock(context: Context, deed: Deed) -> tuple[Step, ...]:
+    return (set_clock(context, deed.host, str(deed.because)),)
+
+
+def _uninstall(context: Context, deed: Deed) -> tuple[Step, ...]:
     """By what the cluster notes of the app."""
     api, host = value_of(context.facts.api), context.primary.address
     release = api.releases[deed.subject] if api else Release(deed.subject, "")
     after = tuple(uninstall_id(host, key.partition("/")[2]) for key in deed.after)
     volumes = deed.inputs.get("volumes") == "go"
-    return uninstall(host, release, str(deed.because), volumes=volumes, after=after)
+    return (uninstall(host, release, str(deed.because), volumes=volumes, after=after),)
 
 
 def _cleared(context: Context, host: Host, steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -247,6 +250,8 @@ def _settings(context: Context, deed: Deed) -> tuple[Step, ...]:
 
 
 _ROLLS: Final[Mapping[Verb, Callable[[Context, Deed], tuple[Step, ...]]]] = {
+    Verb.SET_CLOCK: _clock,
+    Verb.UNINSTALL: _uninstall,
     Verb.KEEP: _upgrade,
     Verb.SNAPSHOT: _upgrade,
     Verb.UPGRADE_CONTROL_PLANE: _upgrade,
