@@ -8,7 +8,8 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.api import Release
 from bundler.installer.facts.journal import REMOVING
 from bundler.installer.facts.seen import value_of
-from bundler.installer.plan.app_note import uninstall, uninstall_id
+from bundler.installer.plan.app_delete import delete_steps
+from bundler.installer.plan.app_note import uninstall_id
 from bundler.installer.plan.cluster.probes import RunsWith
 from bundler.installer.plan.cluster.steps import Stage, Verb
 from bundler.installer.plan.cluster.steps import Step as Deed
@@ -182,7 +183,7 @@ def _uninstall(context: Context, deed: Deed) -> tuple[Step, ...]:
     release = api.releases[deed.subject] if api else Release(deed.subject, "")
     after = tuple(uninstall_id(host, key.partition("/")[2]) for key in deed.after)
     volumes = deed.inputs.get("volumes") == "go"
-    return (uninstall(host, release, str(deed.because), volumes=volumes, after=after),)
+    return delete_steps(context, release, str(deed.because), volumes=volumes, after=after)
 
 
 def _cleared(context: Context, host: Host, steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -109,7 +109,7 @@ class Desired:
     windows: groups of workers with how many may be down at once. names: that the API's certificate carries.
     listed_apart: whether hosts' lists of control planes and their way to the API are looked at apart; where
     not, pieces of the hosts hold them. prechecked: clocks and names of hosts are looked at by the preflight
-    checks.
+    checks. deletes: apps for which the Clusterfile says how they go.
     """
 
     name: str
@@ -128,6 +128,7 @@ class Desired:
     fail_cgroup_v1: bool = True
     listed_apart: bool = True
     prechecked: bool = False
+    deletes: frozenset[str] = frozenset()
 
     def host(self, address: str) -> DesiredHost | None:
         """The host with this address."""
