@@ -149,6 +149,7 @@ def consent_words(consents: Consents) -> tuple[str, ...]:
     return (
         *(("--prune",) if consents.prune else ()),
         *(("--keep",) if consents.keep else ()),
+        *(("--fix",) if consents.fix else ()),
         *(word for flag, values in named.items() for value in sorted(values) for word in (flag, value)),
         *(("--max-failed", str(consents.max_failed)) if consents.max_failed else ()),
     )
