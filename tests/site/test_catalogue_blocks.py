@@ -1,4 +1,4 @@
-"""Blocks of the catalogue, as app bundles on three machines: each is well, and what it keeps outlives a pod."""
+"""Blocks of the catalogue, as app bundles on three machines: each is well, what it keeps outlives a pod."""
 
 import json
 import os

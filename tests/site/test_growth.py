@@ -1,7 +1,7 @@
 """A life of a site: 1+1, 3+2, the first control plane replaced, 1+1 again, each by one command.
 
-The first machine is the engineer's and no host of the site, since any host may leave. The page is asked
-ten times a second at a worker that stays. The tests run in the order in which they stand.
+The first machine is the engineer's and no host of the site, since any host may leave. The demo's page is
+asked ten times a second at a worker that stays. The tests run in the order in which they stand.
 """
 
 from collections.abc import Iterator, Sequence

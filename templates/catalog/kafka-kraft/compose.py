@@ -109,7 +109,7 @@ def compose(suite: str, listed: Path, name: str, layout: Path) -> None:
 
 def _name_java(root: Path) -> None:
     """One name of the runtime for each architecture."""
-    (home,) = root.glob("usr/lib/jvm/java-*-openjdk-*/bin/java")
+    (home,) = root.glob("usr/lib/jvm/java-[0-9][0-9]-openjdk-*/bin/java")
     (root / "usr/bin").mkdir(parents=True, exist_ok=True)
     (root / "usr/bin/java").symlink_to(f"/{home.relative_to(root)}")
 

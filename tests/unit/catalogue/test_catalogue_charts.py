@@ -79,6 +79,30 @@ def test_what_stays_up_is_probed(name):
 
 
 @pytest.mark.parametrize("name", OURS)
+def test_a_busy_machine_is_no_reason_to_start_again(name):
+    # seen on machines at many times the load that they were made for: a second is soon over, and all starts again
+    probes = [each["livenessProbe"] for pod in pods(by_default(name)) for each in pod["containers"]
+              if "livenessProbe" in each]  # fmt: skip
+    assert probes
+    for probe in probes:
+        assert probe["timeoutSeconds"] >= 5
+        assert probe["failureThreshold"] * probe["periodSeconds"] >= 60
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_probe_leaves_processes_behind(name):
+    # busybox' `timeout` goes on in a process whose parent is gone; what is first in a pod does not collect it
+    commands = [
+        " ".join(each[probe]["exec"]["command"])
+        for pod in pods(by_default(name))
+        for each in pod["containers"]
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+        if "exec" in each.get(probe, {})
+    ]
+    assert not [command for command in commands if "timeout" in command]
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_a_misspelt_value_is_refused(name):
     with pytest.raises(BundlerError, match="replicaz"):
         rendered(name, replicaz=3)
