@@ -26,7 +26,7 @@ if [ "$by_helm" = no ]; then
         awk 'NF && $2 != "PersistentVolumeClaim" && $2 != "PersistentVolume" && $2 != "Namespace" && $2 != "CustomResourceDefinition"' |
         objects_json | kubectl get -f - --ignore-not-found -o "go-template=$objects_template" || :)
     [ -z "$here" ] ||
-        printf '%s\n' "$here" | objects_json | kubectl delete -f - --ignore-not-found --cascade=foreground --timeout=300s
+        printf '%s\n' "$here" | objects_json | kubectl delete -f - --ignore-not-found --timeout=300s
     [ "$kind" != helm ] || kubectl -n "$namespace" delete secrets -l "owner=helm,name=$app" --ignore-not-found
 fi
 if [ -n "$volumes" ]; then

@@ -67,6 +67,10 @@ BlockedDrain = Annotated[
         " Else the terminal is asked; without one, stop.",
     ),
 ]
+Fix = Annotated[
+    bool,
+    typer.Option("--fix", help="Set clocks that are off, by the Clusterfile's time servers, first of all."),
+]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave files of ours that somebody changed as they are.")]
 
 
@@ -109,6 +113,7 @@ class ConsentOptions:
     replaced: Replaced = None
     without: Without = None
     keep: Keep = False
+    fix: Fix = False
     delete_pod: DeletePod = None
     delete_volumes: DeleteVolumes = None
     ignore: Ignore = None
@@ -119,6 +124,7 @@ class ConsentOptions:
         consents = Consents(
             prune=self.prune,
             keep=self.keep,
+            fix=self.fix,
             gone=frozenset(self.gone or ()),
             replaced=frozenset(self.replaced or ()),
             without=frozenset(self.without or ()),
@@ -143,6 +149,7 @@ def consent_words(consents: Consents) -> tuple[str, ...]:
     return (
         *(("--prune",) if consents.prune else ()),
         *(("--keep",) if consents.keep else ()),
+        *(("--fix",) if consents.fix else ()),
         *(word for flag, values in named.items() for value in sorted(values) for word in (flag, value)),
         *(("--max-failed", str(consents.max_failed)) if consents.max_failed else ()),
     )

@@ -102,7 +102,7 @@ def _with_objects(release: Release, noted: str, here: Mapping[str, str] | None) 
     rows = [row for row in (line.split() for line in noted.splitlines()) if len(row) >= 4]
     missing = tuple(_spoken(row) for row in rows if " ".join(row[:4]) not in here)
     changed = tuple(
-        f"{_spoken(row)} has {now} replicas, not {row[4]}"
+        f"{_spoken(row)} ({now} replicas, not {row[4]})"
         for row in rows
         if len(row) > 4 and (now := here.get(" ".join(row[:4]), row[4])) != row[4]
     )

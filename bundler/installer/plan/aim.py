@@ -44,6 +44,7 @@ def outline(site: Site, index: Index, key: str) -> Desired:
     groups = (host.group for host in hosts if not host.is_control_plane)
     return Desired(
         site.name, hosts, versions, key, endpoint=_endpoint(site), listed_apart=False, prechecked=True,
+        time_server=next(iter(site.ntp), ""), deletes=frozenset(site.app_deletes),
         windows=windows(groups, site.unavailable),
     )  # fmt: skip
 

@@ -21,6 +21,8 @@ def app_faults(site: Site, index: Index) -> Iterator[Problem]:
     for name, variables in site.app_envs.items():
         place = f"env/{name}"
         if name not in (*known, _COMMANDS):
+            if name in site.app_deletes:  # it may have left the bundle, and how it goes still counts
+                continue
             message = f"no app of this bundle is called {name}"
             yield _problem(site, place, "unknown-app", message, _hint(name, known))
         elif variables and (why := _without_effect(site, index, name)):

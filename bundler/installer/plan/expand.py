@@ -8,7 +8,8 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.api import Release
 from bundler.installer.facts.journal import REMOVING
 from bundler.installer.facts.seen import value_of
-from bundler.installer.plan.app_note import uninstall, uninstall_id
+from bundler.installer.plan.app_delete import delete_steps
+from bundler.installer.plan.app_note import uninstall_id
 from bundler.installer.plan.cluster.probes import RunsWith
 from bundler.installer.plan.cluster.steps import Stage, Verb
 from bundler.installer.plan.cluster.steps import Step as Deed
@@ -22,6 +23,7 @@ from bundler.installer.plan.remove import host_removal
 from bundler.installer.plan.renew import renew_control_plane, renew_worker
 from bundler.installer.plan.rollout import settings, store_config
 from bundler.installer.plan.steps import Exec, Phase, Step
+from bundler.installer.plan.time_service import set_clock
 from bundler.installer.plan.upgrade import (
     keep,
     keep_id,
@@ -35,6 +37,7 @@ from bundler.installer.site.labels import same_place
 from bundler.installer.site.model import Host, Role
 from bundler.installer.site.plugins import Moment
 
+_PIECES = frozenset({Verb.PUT, Verb.CHECK_PULL})
 _INITS = frozenset({Verb.INIT, Verb.FINISH_INIT, Verb.UNDO_INIT})  # kubeadm goes on where it was cut
 _JOINS = frozenset({Verb.JOIN, Verb.JOIN_CONTROL_PLANE})
 _ON_NODES = frozenset({Verb.UNTAINT, Verb.UNCORDON, Verb.LABELS})
@@ -60,7 +63,7 @@ def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: It
     more: list[Step] = []
     wanted: set[str] = set()
     for deed in stage.steps:
-        if deed.verb is Verb.PUT:
+        if deed.verb in _PIECES:
             wanted.add(deed.key)
         elif deed.verb in _INITS:
             wanted.update(of_host.get(deed.host, ()))
@@ -157,8 +160,6 @@ def _own(  # noqa: PLR0911  (a case for each verb)
             return (_on_node(context, deed),)
         case Verb.PROMOTE:
             return (_promote(context, deed),)
-        case Verb.UNINSTALL:
-            return (_uninstall(context, deed),)
         case Verb.MARK_REMOVAL:
             return (mark(deed.host),)
         case Verb.WIPE:
@@ -172,13 +173,17 @@ def _own(  # noqa: PLR0911  (a case for each verb)
             )
 
 
-def _uninstall(context: Context, deed: Deed) -> Step:
+def _clock(context: Context, deed: Deed) -> tuple[Step, ...]:
+    return (set_clock(context, deed.host, str(deed.because)),)
+
+
+def _uninstall(context: Context, deed: Deed) -> tuple[Step, ...]:
     """By what the cluster notes of the app."""
     api, host = value_of(context.facts.api), context.primary.address
     release = api.releases[deed.subject] if api else Release(deed.subject, "")
     after = tuple(uninstall_id(host, key.partition("/")[2]) for key in deed.after)
     volumes = deed.inputs.get("volumes") == "go"
-    return uninstall(host, release, str(deed.because), volumes=volumes, after=after)
+    return delete_steps(context, release, str(deed.because), volumes=volumes, after=after)
 
 
 def _cleared(context: Context, host: Host, steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -246,6 +251,8 @@ def _settings(context: Context, deed: Deed) -> tuple[Step, ...]:
 
 
 _ROLLS: Final[Mapping[Verb, Callable[[Context, Deed], tuple[Step, ...]]]] = {
+    Verb.SET_CLOCK: _clock,
+    Verb.UNINSTALL: _uninstall,
     Verb.KEEP: _upgrade,
     Verb.SNAPSHOT: _upgrade,
     Verb.UPGRADE_CONTROL_PLANE: _upgrade,

@@ -212,12 +212,16 @@ def _own_lines(context: Context, name: str) -> tuple[tuple[str, ...], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """Commands of the product's own, run in a folder; each is an argv. env: below the Clusterfile's."""
+    """Commands of the product's own, run in a folder; each is an argv. env: below the Clusterfile's.
+
+    what: they do with it, `run` or `delete`.
+    """
 
     name: str
     folder: str
     argvs: tuple[tuple[str, ...], ...]
     env: Mapping[str, str]
+    what: str = "run"
 
 
 def _check_names(app: str, variables: Mapping[str, str]) -> None:
@@ -244,12 +248,13 @@ def run_steps(
         **context.site.app_env(name),
     }
     _check_names(name, variables)
+    mark = "" if commands.what == "run" else f"-{commands.what}"
     environment = Write(
-        id=ident(Phase.DISTRIBUTE, host, f"env-{name}"),
+        id=ident(Phase.DISTRIBUTE, host, f"env{mark}-{name}"),
         host=host,
         phase=Phase.DISTRIBUTE,
         reason=f"the commands of {name} read the site's variables",
-        path=f"{paths.APPS}/{name}.env",
+        path=f"{paths.APPS}/{name}{mark}.env",
         content="".join(f"{key}={shlex.quote(value)}\n" for key, value in sorted(variables.items())),
         mode=0o600,
         secret=True,
@@ -258,10 +263,10 @@ def run_steps(
         "shell-app.sh", folder=commands.folder, environment=environment.path, inputs=inputs
     )
     run = Exec(
-        id=ident(phase, host, f"run-{name}"),
+        id=ident(phase, host, f"{commands.what}-{name}"),
         host=host,
         phase=phase,
-        reason=f"{name} is started by its own commands",
+        reason=f"{name} {'is started' if commands.what == 'run' else 'goes'} by its own commands",
         after=(*after, environment.id),
         script=script + "".join(f"{shlex.join(argv)}\n" for argv in commands.argvs),
         timeout=1800.0,

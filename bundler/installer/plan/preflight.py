@@ -10,6 +10,7 @@ from bundler.core.errors import ExitCode, Location, Problem, Problems
 from bundler.core.hostnames import fault as name_fault
 from bundler.core.versions import matches
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
+from bundler.installer.plan.cluster.steps import Verb
 from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.dns import has_dns
@@ -87,7 +88,7 @@ def problems(context: Context, plan: Plan, limits: HostLimits) -> tuple[Problem,
     found += _endpoint(context)
     found += _names(context)
     found += _conntrack(context)
-    found += _clocks(context, limits)
+    found += () if _sets_clocks(plan) else _clocks(context, limits)
     found += _subnets(context)
     found += _disks(context, plan, limits)
     return tuple(found)
@@ -308,6 +309,12 @@ def _conntrack(context: Context) -> Iterator[Problem]:
             yield _problem(host.address, "conntrack", message, fix)
 
 
+def _sets_clocks(plan: Plan) -> bool:
+    """Whether this stage sets them; before the next one they are looked at again."""
+    stage = plan.decision.stage if plan.decision else None
+    return stage is not None and bool(stage.verbs(Verb.SET_CLOCK))
+
+
 def _clocks(context: Context, limits: HostLimits) -> Iterator[Problem]:
     """Against the control plane, whose certificates are refused where they are not yet valid."""
     base = context.of(context.primary).clock_offset
@@ -316,9 +323,13 @@ def _clocks(context: Context, limits: HostLimits) -> Iterator[Problem]:
         if abs(apart) > limits.clock:
             side = "ahead of" if apart > 0 else "behind"
             message = f"the clock is {abs(apart):.0f} s {side} the control plane's"
-            yield _problem(
-                host.address, "clock", message, "set the clock, or let both follow one time server"
-            )
+            yield _problem(host.address, "clock", message, _clock_fix(context))
+
+
+def _clock_fix(context: Context) -> str:
+    if context.site.ntp:
+        return "add --fix, and the Clusterfile's time servers set it before anything is issued"
+    return "set the clock, or name the site's time servers (ntp) and add --fix"
 
 
 def _subnets(context: Context) -> Iterator[Problem]:

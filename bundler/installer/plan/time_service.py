@@ -27,3 +27,16 @@ def _one(context: Context, host: Host, facts: HostFacts) -> Step:
         after=(ids.packages if packaged else ids.prepare,),  # a bundle may bring the service
         script=templates.script("time.sh", servers=" ".join(context.site.ntp)),
     )
+
+
+def set_clock(context: Context, host: str, because: str) -> Step:
+    """By the Clusterfile's time servers, at once and not by and by."""
+    return Exec(
+        id=ident(Phase.PREFLIGHT, host, "set-clock"),
+        host=host,
+        phase=Phase.PREFLIGHT,
+        reason=because,
+        always_run=True,
+        timeout=120.0,
+        script=templates.script("time.sh", "time-set.sh", servers=" ".join(context.site.ntp)),
+    )

@@ -85,7 +85,7 @@ class Piece:
 
     disturbs: what it interrupts on a host that serves: "" for nothing, else `runtime`, `kubelet`, `registry`.
     subject: for people. size: bytes that it brings, by mount point. late: it needs the cluster. of_app: an
-    app needs it, whoever brought Kubernetes.
+    app needs it, whoever brought Kubernetes. trial: it only tries what others wait for.
     """
 
     key: str
@@ -99,6 +99,7 @@ class Piece:
     size: Mapping[str, int] = field(default_factory=dict)
     late: bool = False
     of_app: bool = False
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Desired:
     windows: groups of workers with how many may be down at once. names: that the API's certificate carries.
     listed_apart: whether hosts' lists of control planes and their way to the API are looked at apart; where
     not, pieces of the hosts hold them. prechecked: clocks and names of hosts are looked at by the preflight
-    checks.
+    checks. deletes: apps for which the Clusterfile says how they go.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Desired:
     fail_cgroup_v1: bool = True
     listed_apart: bool = True
     prechecked: bool = False
+    deletes: frozenset[str] = frozenset()
 
     def host(self, address: str) -> DesiredHost | None:
         """The host with this address."""

@@ -214,8 +214,9 @@ class Site:
     the cluster's DNS asks for names outside of it; ntp: time servers of all hosts. snapshots: those
     that are taken by the clock. unavailable: how many workers may be down at once, by group, "" for any other
     group. launch: the apps to start, in order, instead of the bundle's LAUNCH; None where the file does not
-    say. app_envs: an app's own variables; app_commands: shell lines in place of an app's own. commands: shell
-    lines in place of the bundle's CMDS, None where the file does not say; arguments: their variables.
+    say. app_envs: an app's own variables; app_commands: shell lines in place of an app's own; app_deletes:
+    those that take an app away. commands: shell lines in place of the bundle's CMDS, None where the file does
+    not say; arguments: their variables.
     changes: files of the bundle that differ here. data_root: where the registry's store lies; "" for our own
     folder. places: where the file speaks of apps: `launch/NAME`, `env/NAME`, `commands/NAME`. notices: what
     the user should be told.
@@ -236,6 +237,7 @@ class Site:
     launch: tuple[str, ...] | None = None
     app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     app_commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    app_deletes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     commands: tuple[str, ...] | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[Alias, ...] = ()

@@ -132,6 +132,8 @@ def _ask_concerns(view: View) -> Iterator[Proposal | Finding | Refusal]:
         only = (removal,)
     elif view.operation.kind is Kind.RENEW:
         only = (clocks, certificates)
+    elif any(clocks(view)):  # before anything is issued, and looked at again
+        only = (clocks,)
     for concern in _CONCERNS:
         if concern in only:
             yield from concern(view)

@@ -105,6 +105,7 @@ class Builder:
             launch=extras.launch,
             app_envs=extras.app_envs,
             app_commands=extras.app_commands,
+            app_deletes=extras.app_deletes,
             commands=extras.commands,
             arguments=spec.cmd_args,
             aliases=tuple(self._aliases(spec)),

@@ -31,6 +31,7 @@ class Extras:
         self.launch: tuple[str, ...] | None = None
         self.app_envs: dict[str, Mapping[str, str]] = {}
         self.app_commands: dict[str, tuple[str, ...]] = {}
+        self.app_deletes: dict[str, tuple[str, ...]] = {}
         self.commands: tuple[str, ...] | None = None
         self.changes: list[FileChange] = []
         self.plugins: list[Plugin] = []
@@ -91,6 +92,8 @@ class Extras:
         if config.launch and config.launch.cmds:
             self.app_commands[name] = tuple(config.launch.cmds)
             self.places[f"commands/{name}"] = document.locate((*path, "launch"))
+        if config.delete and config.delete.cmds:
+            self.app_deletes[name] = tuple(config.delete.cmds)
         for number, file in enumerate(config.files):
             place = document.locate((*path, "files", number, "path"))
             self.changes.append(FileChange(file.path, Strategy(file.strategy), file.data, place, name))

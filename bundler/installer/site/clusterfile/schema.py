@@ -224,7 +224,7 @@ class AppConfig(Model):
     name: str
     env: Variables = {}
     launch: Commands | None = None
-    delete: Annotated[Commands | None, Later()] = None
+    delete: Commands | None = None
     files: list[AppFile] = []
     values: Annotated[dict[str, Any], Native()] = {}
 

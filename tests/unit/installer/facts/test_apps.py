@@ -69,7 +69,7 @@ def test_what_became_of_a_release_is_told_by_its_newest_revision(
         (
             [line.replace("web 2", "web 5") for line in ALL],
             (),
-            ("Deployment front/web has 5 replicas, not 2",),
+            ("Deployment front/web (5 replicas, not 2)",),
         ),
         (ALL[1:2], (), ()),  # the line that is always there is missing: nobody has looked
         ([], (), ()),

@@ -9,6 +9,7 @@ from bundler.core.index import AppKind, AppRole, Index
 from bundler.installer.facts.api import Release
 from bundler.installer.facts.model import Facts
 from bundler.installer.facts.seen import Present, value_of
+from bundler.installer.plan.app_config import app_faults
 from bundler.installer.plan.app_note import note_of
 from bundler.installer.plan.cluster.decide import decide as ask_planner
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
@@ -17,8 +18,8 @@ from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.decide import draft, prepare
 from bundler.installer.plan.refused import RefusedError
-from bundler.installer.plan.steps import Exec, Plan
-from bundler.installer.site.model import Role
+from bundler.installer.plan.steps import Exec, Plan, Write
+from bundler.installer.site.model import Role, Site
 from bundler.installer.site.record import HostState, Product, Record, RecordedHost
 from tests.unit.installer.plan import kit
 from tests.unit.installer.plan.test_launch import app, bundle
@@ -60,11 +61,17 @@ def owned(found: Facts, **roles: str) -> Facts:
     return replace(found, api=Present(replace(api, releases=releases)))
 
 
-def asked(found: Facts, of: Index, kind: Kind = Kind.APPLY, **consents: object) -> tuple[Plan, Decided]:
+def asked(
+    found: Facts, bundle: Index, kind: Kind = Kind.APPLY, of: Site | None = None, **consents: object
+) -> tuple[Plan, Decided]:
     operation = Operation(kind, replace(Consents(), **consents))  # type: ignore[arg-type]  # real fields
-    site = kit.site()
+    site = of or kit.site()
     prepared = prepare(
-        site, found, Contents(of, kit.files_of(of)), kit.of_site(kit.SECRETS, site), operation=operation
+        site,
+        found,
+        Contents(bundle, kit.files_of(bundle)),
+        kit.of_site(kit.SECRETS, site),
+        operation=operation,
     )
     decision = ask_planner(prepared.desired, prepared.observed, operation)
     if isinstance(decision, Refused):
@@ -140,11 +147,11 @@ def test_a_release_that_an_older_bundler_left_is_known_by_helms_storage() -> Non
 
 
 def test_what_was_scaled_by_hand_is_told_and_kept() -> None:
-    found = changed(installed(), "db", changed=("Deployment db/db has 5 replicas, not 2",))
+    found = changed(installed(), "db", changed=("Deployment db/db (5 replicas, not 2)",))
     made, decision = asked(found, BOTH)
     assert made.steps == ()
     assert [each.text for each in findings(decision, "app-changed")] == [
-        "Deployment db/db has 5 replicas, not 2 changed by hand; kept until db next changes"
+        "Deployment db/db (5 replicas, not 2) changed by hand; kept until db next changes"
     ]
 
 
@@ -197,7 +204,7 @@ def test_what_came_last_goes_first() -> None:
     ("change", "text"),
     [
         ({"role": "csi"}, "a plug-in of the network or of storage is not taken from under the cluster"),
-        ({"kind": "shell"}, "commands brought it up, and only its vendor knows how it goes"),
+        ({"kind": "shell"}, "what takes it away stands in configs[].delete of db"),
     ],
 )
 def test_what_cant_be_taken_away_safely_is_only_listed(change: dict[str, object], text: str) -> None:
@@ -272,6 +279,27 @@ def test_another_products_app_of_the_same_name_is_not_taken_over() -> None:
         asked(found, BOTH)
     assert "BND-APP-TAKEN" in str(caught.value)
     assert "web is mail's; demo would replace it" in str(caught.value)
+
+
+def test_lines_of_the_clusterfile_take_an_app_away_before_its_note_goes() -> None:
+    found = changed(owned(installed(), net="cni"), "db", kind="shell")
+    of = replace(kit.site(), app_deletes={"db": ("kubectl delete ns db", "true")}, env={"PLACE": "here"})
+    made, decision = asked(found, ONLY_WEB, of=of, prune=True)
+    environment, run, gone = made.steps
+    assert isinstance(environment, Write)
+    assert environment.content == "PLACE=here\n"
+    assert isinstance(run, Exec)
+    assert run.id == "apps/10.0.0.2/delete-db"
+    assert run.script.endswith("bash -euc 'kubectl delete ns db'\nbash -euc true\n")
+    assert (gone.id, gone.after) == ("apps/10.0.0.2/uninstall-db", (run.id,))
+    assert findings(decision, "app-listed") == []
+
+
+def test_how_an_app_goes_may_be_said_after_it_has_left_the_bundle() -> None:
+    of = replace(kit.site(), app_envs={"old": {}}, app_deletes={"old": ("true",)})
+    assert list(app_faults(of, ONLY_WEB)) == []
+    (fault,) = app_faults(replace(of, app_deletes={}), ONLY_WEB)
+    assert fault.rule == "unknown-app"
 
 
 def test_an_app_of_commands_is_noted_too() -> None:

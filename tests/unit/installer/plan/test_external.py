@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from bundler.core.errors import Problems
+from bundler.installer.facts.observed import UnitState
+from bundler.installer.plan.cluster.steps import Verb
 from bundler.installer.plan.steps import Deliver, Exec, Plan, Write
 from bundler.installer.site.clusterfile.read import read
 from bundler.installer.site.model import ExternalRegistry, Secret, Site
@@ -101,3 +103,26 @@ def test_faults(old: str, new: str) -> None:
         read(FILE.replace(old, new), "site.yaml")
     assert [each.location.line for each in caught.value.problems] == [4]
     assert "hunter2" not in str(caught.value)
+
+
+def test_45_a_running_cluster_is_switched_only_after_a_pull_from_every_node() -> None:
+    """Also where the switch comes with what disturbs hosts, which are changed one after the other."""
+    of = kit.site(3)
+    found = kit.facts(of)
+    found = kit.done_all(kit.plan(of, found), found)
+    for host in of.hosts:  # somebody has stopped every runtime
+        stopped = {"containerd.service": UnitState(enabled=True, active=False)}
+        seen = found.hosts[host.address].site
+        assert seen is not None
+        found = kit.changed(found, host.address, units={**seen.units, **stopped})
+    made = kit.plan(replace(of, external=PLAIN), found)
+    assert made.decision is not None
+    assert made.decision.stage is not None
+    tried = {step.subject for step in made.decision.stage.verbs(Verb.CHECK_PULL)}
+    assert tried == {host.address for host in of.hosts}
+    assert made.decision.held  # not every worker at once
+    names = {step.id for step in reaches(made)}
+    assert len(names) == len(of.hosts)
+    for step in made.steps:
+        if step.id not in names and "/gate-" not in step.id:
+            assert names <= behind(made, step.id), step.id

@@ -3,6 +3,7 @@
 `BUNDLER_WRITE_GOLDEN=1` writes them anew; what changed is looked at, line by line, before it is committed.
 """
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,10 @@ def made(version: str) -> Plan:
     return kit.plan(of, found, bundle, SECRETS)
 
 
+def _readable(text: str) -> str:
+    return json.dumps(json.loads(text), indent=2) + "\n"
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_what_is_rendered_is_as_it_was_looked_at(version: str) -> None:
     steps = kit.steps(made(version))
@@ -53,7 +58,7 @@ def test_what_is_rendered_is_as_it_was_looked_at(version: str) -> None:
     for name, step_id in FILES.items():
         step = steps.get(step_id)
         if isinstance(step, Write):
-            found[name] = step.content
+            found[name] = _readable(step.content) if name.endswith(".json") else step.content
     for name, host in (("init.sh", "control-plane/10.0.0.2/init"), ("join.sh", "workers/10.0.0.3/join")):
         step = steps[host]
         assert isinstance(step, Exec)

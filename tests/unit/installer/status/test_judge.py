@@ -341,8 +341,8 @@ def _apps(**changes: dict[str, object]) -> Status:
     ("changes", "finding", "severity", "text"),
     [
         ({"net": {"missing": ("DaemonSet cni",)}}, "drift", Severity.WARNING, "DaemonSet cni is missing"),
-        ({"net": {"changed": ("Deployment net has 5 replicas, not 2",)}}, "app-changed", Severity.NOTE,
-         "has 5 replicas, not 2"),
+        ({"net": {"changed": ("Deployment net (5 replicas, not 2)",)}}, "app-changed", Severity.NOTE,
+         "(5 replicas, not 2) changed by hand"),
         ({"old": {"namespace": "shop"}}, "app-listed", Severity.NOTE, "nothing brings it up any more"),
     ],
 )  # fmt: skip

@@ -97,8 +97,8 @@ def stays(view: View, name: str) -> str:
     release = view.api.releases.get(name) if view.api else None
     if release is not None and release.role in _PLUGINS:
         return "a plug-in of the network or of storage is not taken from under the cluster"
-    if release is not None and release.kind == "shell":
-        return "commands brought it up, and only its vendor knows how it goes"
+    if release is not None and release.kind == "shell" and name not in view.desired.deletes:
+        return f"its own commands brought it up: what takes it away stands in configs[].delete of {name}"
     return ""
 
 

@@ -49,15 +49,16 @@ def pieces(view: View) -> Iterator[Proposal | Finding]:
 
 def _all(view: View, *, late: bool) -> Iterator[Proposal | Finding]:
     trials = () if late or not view.owner else tuple(_trials(view))
-    hosts: dict[str, list[Piece]] = {}
+    # Tries come first, on every host: nothing holds them up, and all else may wait for them.
+    hosts: dict[tuple[bool, str], list[Piece]] = {}
     for piece in view.desired.pieces:
         if piece.late is late and (view.owner or piece.of_app):
-            hosts.setdefault(piece.host, []).append(piece)
+            hosts.setdefault((not piece.trial, piece.host), []).append(piece)
     yield from (Proposal("registry", (trial,)) for trial in trials)
-    for address, mine in hosts.items():
-        if view.observed.host(address) is None or view.leaving(address):
-            continue
-        yield from _of_host(view, address, mine, tuple(trial.key for trial in trials))
+    for key in sorted(hosts, key=lambda each: each[0]):
+        _, address = key
+        if view.observed.host(address) is not None and not view.leaving(address):
+            yield from _of_host(view, address, hosts[key], tuple(trial.key for trial in trials))
 
 
 def _of_host(
@@ -143,7 +144,7 @@ def _step(piece: Piece, because: Because, trials: tuple[str, ...]) -> Step:
     return Step(
         key=piece.key,
         host=piece.host,
-        verb=Verb.PUT,
+        verb=Verb.CHECK_PULL if piece.trial else Verb.PUT,
         because=because,
         probe=PieceIs(piece),
         inputs={**piece.inputs, "size": size} if size else piece.inputs,

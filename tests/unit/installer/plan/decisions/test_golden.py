@@ -12,10 +12,10 @@ from bundler.installer.facts.observed import FileState
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan
 from bundler.installer.plan.refused import RefusedError
-from bundler.installer.site.desired import Desired, Versions
+from bundler.installer.site.desired import AppAim, Desired, Versions
 from tests.fakes.site.recipe import CONTAINERD, cp, desired, worker
 from tests.fakes.site.site import Site
-from tests.unit.installer.plan.decisions.kit import asked, broken, built, fresh, wanted
+from tests.unit.installer.plan.decisions.kit import asked, broken, built, done, fresh, wanted
 
 FOLDER = Path(__file__).parent / "golden"
 Situation = tuple[Site, Desired, dict[str, object]]
@@ -57,6 +57,24 @@ def broken_delete() -> Situation:
     return broken(built(aim), aim, f"wipe/{cp(1)}", Operation(Kind.DELETE), inside=1), aim, {}
 
 
+def app_gone() -> Situation:
+    """One app is no longer in the bundle, one was deleted by hand, one was scaled."""
+    apps = (AppAim("shop", "1"), AppAim("mail", "1"), AppAim("extra", "1"))
+    site = built(wanted(1, 1, apps=apps))
+    site.releases["shop"] = replace(site.releases["shop"], missing=("Deployment shop/cart",))
+    scaled = ("Deployment mail/smtp (5 replicas, not 2)",)
+    site.releases["mail"] = replace(site.releases["mail"], changed=scaled)
+    return site, wanted(1, 1, apps=apps[:2]), {"prune": True}
+
+
+def product_gone() -> Situation:
+    """A product is deleted while another one lives on the cluster."""
+    site = built(wanted(1, 1))
+    mail = replace(wanted(1, 1, apps=(AppAim("mail", "1"),)), versions=Versions("post", "1", "v1.36.3"))
+    done(site, mail)
+    return site, mail, {"kind": Kind.DELETE, "volumes": frozenset({"mail"})}
+
+
 def quorum() -> Situation:
     site = built(wanted(3, 1))
     site.power(cp(3), on=False)
@@ -71,7 +89,8 @@ def silent() -> Situation:
 
 
 SITUATIONS: tuple[Callable[[], Situation], ...] = (
-    first_install, edit, grown, first_replaced, next_minor, broken_join, broken_delete, quorum, silent,
+    first_install, edit, grown, first_replaced, next_minor, broken_join, broken_delete, app_gone,
+    product_gone, quorum, silent,
 )  # fmt: skip
 
 
