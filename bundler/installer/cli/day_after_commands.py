@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,11 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, reported
 from bundler.installer.cli.show import plan_in_order
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.operations import history
 from bundler.installer.operations.held_site import HeldSite, held_site
 from bundler.installer.operations.session import log_path, say
 from bundler.installer.plan import maintenance as emptied
@@ -54,6 +57,8 @@ def maintenance_command(  # noqa: PLR0913  (a command has as many parameters as 
     accept_new_key: opt.AcceptNewKey = False,
     parallel: Parallel = 32,
     log: Log = None,
+    report: ReportFile = None,
+    report_html: ReportHtml = None,
     verbose: Verbose = False,
 ) -> None:
     """Empty a host and keep pods away from it until --done.
@@ -75,7 +80,7 @@ def maintenance_command(  # noqa: PLR0913  (a command has as many parameters as 
         )
         if not made.steps:  # `back` has said why
             end = "nothing to do"
-        _do(held, made, end, "maintenance", show=plan, log=log, parallel=parallel, verbose=verbose)
+        _do(_Run(held, made, end, "maintenance", log, Reports(report, report_html), verbose), show=plan)
 
 
 def shutdown_command(  # noqa: PLR0913  (as above)
@@ -92,6 +97,8 @@ def shutdown_command(  # noqa: PLR0913  (as above)
     accept_new_key: opt.AcceptNewKey = False,
     parallel: Parallel = 32,
     log: Log = None,
+    report: ReportFile = None,
+    report_html: ReportHtml = None,
     verbose: Verbose = False,
 ) -> None:
     """Stop the whole site: apps, workers, control planes, etcd last.
@@ -106,7 +113,7 @@ def shutdown_command(  # noqa: PLR0913  (as above)
             _confirm(held.site)
         off = "the machines switch off now" if power_off else "the machines can be switched off"
         end = f"{held.site.name} is stopped; {off}; to bring it back: start"
-        _do(held, made, end, "shutdown", show=plan, log=log, parallel=parallel, verbose=verbose)
+        _do(_Run(held, made, end, "shutdown", log, Reports(report, report_html), verbose), show=plan)
 
 
 def start_command(  # noqa: PLR0913  (as above)
@@ -121,6 +128,8 @@ def start_command(  # noqa: PLR0913  (as above)
     accept_new_key: opt.AcceptNewKey = False,
     parallel: Parallel = 32,
     log: Log = None,
+    report: ReportFile = None,
+    report_html: ReportHtml = None,
     verbose: Verbose = False,
 ) -> None:
     """Start a site that was stopped, or lost its power: control planes, etcd's majority, workers.
@@ -133,16 +142,8 @@ def start_command(  # noqa: PLR0913  (as above)
         run_file(), clusterfile, found, gate, parallel=parallel, tell=say, enough=_majority, wait=wait
     ) as held:
         made = power.start(held.site, held.facts)
-        _do(
-            held,
-            made,
-            f"{held.site.name} runs",
-            "start",
-            show=plan,
-            log=log,
-            parallel=parallel,
-            verbose=verbose,
-        )
+        end = f"{held.site.name} runs"
+        _do(_Run(held, made, end, "start", log, Reports(report, report_html), verbose), show=plan)
         if not plan and (off := power.missing(held.site, held.facts)):
             total = len(held.site.hosts)
             raise BundlerError(
@@ -158,26 +159,36 @@ def _majority(site: Site, there: Mapping[str, Transport]) -> bool:
     return not power.lacks_majority(site.control_planes, there)
 
 
-def _do(
-    held: HeldSite,
-    made: Plan,
-    end: str,
-    command: str,
-    *,
-    show: bool,
-    log: Path | None,
-    parallel: int,
-    verbose: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is done, and what is said when it is."""
+
+    held: HeldSite
+    made: Plan
+    end: str
+    command: str
+    log: Path | None
+    reports: Reports
+    verbose: bool
+
+
+def _do(run: _Run, *, show: bool) -> None:
     if show:
-        put(sys.stdout, f"{plan_in_order(made)}\n")
+        put(sys.stdout, f"{plan_in_order(run.made)}\n")
         return
-    for warning in made.warnings:
+    for warning in run.made.warnings:
         say(f"warning: {warning}")
-    if made.steps:
-        with held.logged(log_path(log, f"{held.product}-{command}")) as written:
-            held.carry_out(made, written, view(detail=verbose), ScheduleLimits(total=parallel * 2))
-    put(sys.stdout, f"{end}\n")
+    if run.made.steps:
+        held = run.held
+        with (
+            reported(run.reports, held.site, held.bundle.index) as report,
+            history.noted(held, run.command, report),
+            held.logged(log_path(run.log, f"{held.product}-{run.command}")) as written,
+        ):
+            limits = ScheduleLimits(total=held.parallel * 2)
+            held.carry_out(run.made, written, view(detail=run.verbose), limits, report)
+        run.reports.write(report)
+    put(sys.stdout, f"{run.end}\n")
 
 
 def _confirm(site: Site) -> None:

@@ -10,6 +10,7 @@ from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli import show
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, reported
 from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
 from bundler.installer.cli.typer_app import run_file
 from bundler.installer.operations import history
@@ -17,7 +18,6 @@ from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.prune import Doomed, doomed, parse, prune_steps
-from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.scripts.render import script
@@ -33,6 +33,8 @@ def prune_command(
     ask_password: AskPassword = False,
     trust: opt.Trust = None,
     parallel: Parallel = 32,
+    report: ReportFile = None,
+    report_html: ReportHtml = None,
 ) -> None:
     """Remove content that only bundles of the past had; the last two of each product stay."""
     gate = opt.gate(trust, unsigned=False, new_key=False)
@@ -50,13 +52,18 @@ def prune_command(
         if plan:
             put(sys.stdout, f"{show.plan_text(steps)}\n")
             return
-        report = Report(session.site)
-        with history.noted(session, "prune", report), contextlib.ExitStack() as logs:
+        reports = Reports(report, report_html)
+        with (
+            reported(reports, session.site, session.bundle.index) as told,
+            history.noted(session, "prune", told),
+            contextlib.ExitStack() as logs,
+        ):
             path = sessions.log_path(None, f"{session.bundle.index.name}-prune")
             log = logs.enter_context(sessions.logged(session, path))
             limits = ScheduleLimits(total=parallel * 2)
-            sessions.carry_out(session, steps, log, view(detail=False), limits, report, Timeouts())
-        put(sys.stdout, f"{report.as_text()}\n")
+            sessions.carry_out(session, steps, log, view(detail=False), limits, told, Timeouts())
+        reports.write(told)
+        put(sys.stdout, f"{told.as_text()}\n")
 
 
 def _doomed(session: Session) -> Doomed:
