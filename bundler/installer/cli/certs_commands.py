@@ -2,17 +2,25 @@
 
 import sys
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bundler.core.errors import ExitCode
+from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
-from bundler.installer.cli.operation_run import Doing, Request, operate
-from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
+from bundler.installer.cli.operation_run import Doing, Request, RunOptions, idle, operate
+from bundler.installer.cli.reports import ReportOptions
+from bundler.installer.cli.site_options import (
+    AsJson,
+    Clusterfile,
+    Log,
+    LoginOptions,
+    Parallel,
+    ShowPlan,
+    Verbose,
+)
 from bundler.installer.cli.typer_app import new_app
 from bundler.installer.operations import certificates as certs
 from bundler.installer.operations.certs_timer import timer_plan
@@ -25,22 +33,17 @@ from bundler.installer.plan.steps import Plan
 from bundler.installer.run.loop import Ended
 from bundler.installer.site.clusterfile.read import read_file
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-ShowPlan = Annotated[bool, typer.Option("--plan", help="Show the steps and do nothing.")]
-Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
-
 Off = Annotated[bool, typer.Option("--off", help="No longer.")]
 
 certs_app = new_app(help="The cluster's certificates: what they are, new ones, another CA, a timer.")
 
 
 @certs_app.command("status")
+@spread
 def status_command(
     *,
     clusterfile: Clusterfile,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
+    login: LoginOptions,
     parallel: Parallel = 32,
     as_json: AsJson = False,
 ) -> None:
@@ -49,8 +52,7 @@ def status_command(
     Exit code 18 with one that ends within 30 days, 19 with one that has ended.
     """
     site = read_file(clusterfile)
-    found = access(accept_new=accept_new, ask_password=ask_password)
-    with reached(site, site.hosts, found, parallel=parallel) as hosts:
+    with reached(site, site.hosts, login.access(), parallel=parallel) as hosts:
         status = certs.status(hosts, parallel=parallel, now=time.time())
     text = certs.as_json(status) if as_json else "\n".join(certs.as_text(status))
     put(sys.stdout, f"{text}\n")
@@ -59,19 +61,16 @@ def status_command(
 
 
 @certs_app.command("renew")
-def renew_command(  # noqa: PLR0913  (a command has as many parameters as options)
+@spread
+def renew_command(
     *,
     clusterfile: Clusterfile,
     plan: ShowPlan = False,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    login: LoginOptions,
+    trust: opt.TrustOptions,
     parallel: Parallel = 32,
     log: Log = None,
-    report: ReportFile = None,
-    report_html: ReportHtml = None,
+    reports: ReportOptions,
     verbose: Verbose = False,
 ) -> None:
     """Renew every certificate of the cluster now, kubelets included.
@@ -79,31 +78,25 @@ def renew_command(  # noqa: PLR0913  (a command has as many parameters as option
     Works with the API down and everything expired: control planes one by one, then all workers.
     """
     request = Request(
-        "certs-renew",
+        RunOptions("certs-renew", parallel, log, verbose, reports.reports()),
         clusterfile,
-        access(accept_new=accept_new, ask_password=ask_password),
-        opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key),
-        "nothing to renew: there is no cluster here",
-        parallel,
-        log,
-        verbose,
+        login.access(),
+        trust.gate(),
+        idle("nothing to renew: there is no cluster here"),
         plan,
-        reports=Reports(report, report_html),
     )
     operate(request, Operation(Kind.RENEW, since=float(int(time.time()))))
 
 
 @certs_app.command("timer")
-def timer_command(  # noqa: PLR0913  (as above)
+@spread
+def timer_command(
     *,
     clusterfile: Clusterfile,
     off: Off = False,
     plan: ShowPlan = False,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    login: LoginOptions,
+    trust: opt.TrustOptions,
     parallel: Parallel = 32,
     log: Log = None,
     verbose: Verbose = False,
@@ -123,14 +116,11 @@ def timer_command(  # noqa: PLR0913  (as above)
         return Ended(Decided(None), 1)
 
     request = Request(
-        "certs-timer",
+        RunOptions("certs-timer", parallel, log, verbose),
         clusterfile,
-        access(accept_new=accept_new, ask_password=ask_password),
-        opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key),
-        "nothing to do",
-        parallel,
-        log,
-        verbose,
+        login.access(),
+        trust.gate(),
+        idle("nothing to do"),
         plan,
         show,
         do,
@@ -139,19 +129,16 @@ def timer_command(  # noqa: PLR0913  (as above)
 
 
 @certs_app.command("rotate-ca")
-def rotate_command(  # noqa: PLR0913  (as above)
+@spread
+def rotate_command(
     *,
     clusterfile: Clusterfile,
     plan: ShowPlan = False,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    login: LoginOptions,
+    trust: opt.TrustOptions,
     parallel: Parallel = 32,
     log: Log = None,
-    report: ReportFile = None,
-    report_html: ReportHtml = None,
+    reports: ReportOptions,
     verbose: Verbose = False,
 ) -> None:
     """Replace the certificate authorities of the cluster, of etcd and of the front proxy.
@@ -169,18 +156,14 @@ def rotate_command(  # noqa: PLR0913  (as above)
         return Ended(Decided(None), 1)
 
     request = Request(
-        "certs-rotate-ca",
+        RunOptions("certs-rotate-ca", parallel, log, verbose, reports.reports()),
         clusterfile,
-        access(accept_new=accept_new, ask_password=ask_password),
-        opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key),
-        "nothing to do",
-        parallel,
-        log,
-        verbose,
+        login.access(),
+        trust.gate(),
+        idle("nothing to do"),
         plan,
         rotate_plan,
         do,
-        Reports(report, report_html),
     )
     operate(request, Operation(Kind.ROTATE))
 

@@ -159,5 +159,5 @@ class Observed:
 
     def host(self, address: Address) -> HostObservation | None:
         """The host, where it answered."""
-        seen = self.hosts.get(address, Unknown())
+        seen = self.hosts.get(address)
         return seen.value if isinstance(seen, Present) else None

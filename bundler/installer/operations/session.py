@@ -113,6 +113,12 @@ class Session:
         index = self.bundle.index
         return f"{index.name} {index.version}: Kubernetes {index.kubernetes} on {hosts(len(self.site.hosts))}"
 
+    @property
+    def neighbours(self) -> tuple[str, ...]:
+        """Other products that the cluster serves."""
+        record, mine = newest(self.facts), self.bundle.index.name
+        return tuple(each.name for each in record.products if each.name != mine) if record else ()
+
     def refused(self, refused: Refused) -> RefusedError:
         """A refusal that names this .run and this Clusterfile in its commands."""
         error = RefusedError(refused, self.site.name)

@@ -11,7 +11,8 @@ import pytest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli import day_after_commands, restore_commands, snapshot_commands
 from bundler.installer.cli.main import main
-from bundler.installer.cli.reports import NOWHERE, Reports
+from bundler.installer.cli.operation_run import RunOptions
+from bundler.installer.cli.reports import Reports
 from bundler.installer.facts.journal import RUNS
 from bundler.installer.operations.held_site import HeldSite
 from bundler.installer.plan.steps import Exec, Phase, Plan
@@ -49,15 +50,6 @@ def test_without_a_terminal_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> 
         snapshot_commands.pass_phrase(None, twice=True)
     assert caught.value.code is ExitCode.USAGE
     assert "--recipient" in caught.value.fix
-    with pytest.raises(BundlerError, match="no terminal") as caught:
-        restore_commands._ask("shop", "")
-    assert "--confirm shop" in caught.value.fix
-
-
-def test_another_sites_name_is_no_consent() -> None:
-    restore_commands._ask("shop", "shop")
-    with pytest.raises(BundlerError, match="nothing was changed"):
-        restore_commands._ask("shop", "shop-bonn")
 
 
 def test_no_pass_phrase_shows_in_a_repr() -> None:
@@ -133,9 +125,9 @@ def test_the_day_after_is_in_the_history_and_the_reports(command: str, status: i
     )
     reports = Reports(tmp_path / "r.json", tmp_path / "r.html")
     made = Plan("a title", (step,))
-    run = day_after_commands._Run(held, made, "it ended", command, tmp_path / "log", reports, verbose=False)
+    options = RunOptions(command, 4, tmp_path / "log", reports=reports)
     with pytest.raises(BundlerError) if status else contextlib.nullcontext():
-        day_after_commands._do(run, show=False)
+        day_after_commands._do(held, made, "it ended", options, show=False)
     lines = [json.loads(line) for line in noted]
     assert [each["operation"] for each in lines] == [command] * 2  # on both control planes
     assert {each["result"] for each in lines} == {"failed" if status else "done"}
@@ -148,7 +140,6 @@ def test_the_day_after_is_in_the_history_and_the_reports(command: str, status: i
 
 def test_a_plan_that_is_only_shown_leaves_no_line(tmp_path: Path) -> None:
     held = _held(lambda script, _stdin: pytest.fail(f"asked: {script}"))
-    run = day_after_commands._Run(held, Plan("t", ()), "x", "start", None, NOWHERE, verbose=False)
-    day_after_commands._do(run, show=True)
-    day_after_commands._do(run, show=False)  # with nothing to do, too
+    for show in (True, False):  # with nothing to do, too
+        day_after_commands._do(held, Plan("t", ()), "x", RunOptions("start"), show=show)
     assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bundler.installer.facts.api import Owner
 from bundler.installer.plan.cluster.concerns.control_planes import initial
 from bundler.installer.plan.cluster.lists import lists_with
-from bundler.installer.plan.cluster.make import budget, key, proposal, requested, step
+from bundler.installer.plan.cluster.make import budget, join_keys, key, proposal, requested, step
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Left, NodeIs
 from bundler.installer.plan.cluster.steps import Because, Cause, Finding, Proposal, Severity, Step, Verb
@@ -45,7 +45,14 @@ def _join(view: View, address: str, *, first: bool) -> Iterator[Proposal]:
         )
         yield proposal(
             "workers",
-            step(Verb.AWAIT_NODE, view.actor, because, NodeIs(address, name), about=address, after=ready),
+            step(
+                Verb.AWAIT_NODE,
+                view.actor,
+                because,
+                NodeIs(address, name),
+                about=address,
+                after=(*ready, *join_keys(view)),
+            ),
         )
 
 

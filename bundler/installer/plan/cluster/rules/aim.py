@@ -25,6 +25,7 @@ def aim(view: View) -> Iterator[Refusal]:
     yield from versions(view)
     yield from cgroups(view)
     yield from apps_fit(view)
+    yield from apps_taken(view)
     yield from endpoint(view)
     yield from registry(view)
     yield from not_owner(view)
@@ -171,6 +172,23 @@ def apps_fit(view: View) -> Iterator[Refusal]:
                 f"{app.name} needs {app.kubernetes}",
                 f"upgrade {view.record.owner} first, or ask for a version of {app.name} that fits",
             )
+
+
+def apps_taken(view: View) -> Iterator[Refusal]:
+    """Apps are told apart by their names: nobody takes over another product's."""
+    mine = view.desired.versions.product
+    here = view.api.releases if view.api and view.operation.kind is Kind.APPLY else {}
+    for app in view.desired.apps:
+        release = here.get(app.name)
+        if release is None or release.product in {"", mine} or release.role == "cni":
+            continue
+        yield Refusal(
+            "BND-APP-TAKEN",
+            f"another product already runs an app called {app.name}",
+            view.desired.name,
+            f"{app.name} is {release.product}'s; {mine} would replace it",
+            f"leave {app.name} out with launchApps in {{file}}, or ask the vendor to call it something else",
+        )
 
 
 def endpoint(view: View) -> Iterator[Refusal]:
