@@ -282,7 +282,7 @@ def test_apps_wait_until_kubernetes_is_upgraded() -> None:
 
 
 @pytest.mark.parametrize("stopped", [(1,), (2, 3)])
-@pytest.mark.parametrize("at_step", [0, 40, 80])
+@pytest.mark.parametrize("at_step", [0, 12, 24])
 def test_a_registry_that_goes_off_during_an_upgrade_comes_back_and_the_upgrade_ends(
     stopped: tuple[int, ...], at_step: int
 ) -> None:
