@@ -221,21 +221,23 @@ fi
 tell mtu
 # -M is of iputils: the packet must not be cut.
 if has ping && ping -V 2>/dev/null | grep -q iputils; then
-    printf '%s\n' "$asked" | sed -n 's/^link \([^ ]*\).*/\1/p' | head -n 200 | while read -r address; do
-        route=$(ip -o route get "$address" 2>/dev/null) || continue
-        device=${route#* dev }
-        { read -r mtu <"/sys/class/net/${device%% *}/mtu"; } 2>/dev/null || continue
-        [ "$mtu" -le 9216 ] || mtu=9216
-        (
-            large=0 small=1
-            for count in 1 2; do # a packet may get lost; where a large one comes back, a small one does, too
-                ping -n -q -c "$count" -i 0.2 -W 1 -M 'do' -s $((mtu - 28)) "$address" >/dev/null 2>&1 && large=1 && break
-            done
-            [ "$large" = 1 ] || ping -n -q -c 1 -W 1 "$address" >/dev/null 2>&1 || small=0
-            echo "$address $mtu $large $small"
-        ) &
-    done
-    wait
+    printf '%s\n' "$asked" | sed -n 's/^link \([^ ]*\).*/\1/p' | head -n 200 | {
+        while read -r address; do
+            route=$(ip -o route get "$address" 2>/dev/null) || continue
+            device=${route#* dev }
+            { read -r mtu <"/sys/class/net/${device%% *}/mtu"; } 2>/dev/null || continue
+            [ "$mtu" -le 9216 ] || mtu=9216
+            (
+                large=0 small=1
+                for count in 1 2; do # a packet may get lost; where a large one comes back, a small one does, too
+                    ping -n -q -c "$count" -i 0.2 -W 1 -M 'do' -s $((mtu - 28)) "$address" >/dev/null 2>&1 && large=1 && break
+                done
+                [ "$large" = 1 ] || ping -n -q -c 1 -W 1 "$address" >/dev/null 2>&1 || small=0
+                echo "$address $mtu $large $small"
+            ) &
+        done
+        wait # here: the shell outside does not know of them
+    }
 fi
 tell neighbours
 brief ip -4 neigh show | head -n 1000

@@ -20,9 +20,12 @@ from bundler.installer.cli.progress import view
 from bundler.installer.cli.site_options import AsJson, Clusterfile, LoginOptions
 from bundler.installer.cli.typer_app import called, run_file
 from bundler.installer.operations import check as checking
+from bundler.installer.operations import history
 from bundler.installer.operations.check import CheckSession, Choice
 from bundler.installer.operations.session import say
 from bundler.installer.plan.vendor import VendorRules
+from bundler.installer.run.events import tee
+from bundler.installer.run.report import Report as Run
 
 Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are asked at once.")]
 Only = Annotated[
@@ -30,7 +33,9 @@ Only = Annotated[
     typer.Option("--only", metavar="ID|AREA", help="Only this check, or those of an area. May be repeated."),
 ]
 Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a JUnit report, for CI systems.")]
-Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one page.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", "--report-html", metavar="FILE", help="Write the report as one page.")
+]
 Mend = Annotated[bool, typer.Option("--fix", help="Do what is safe about findings, and look again.")]
 Detail = Annotated[bool, typer.Option("--verbose", "-v", help="Show notes, what passed, what is unknown.")]
 
@@ -78,8 +83,9 @@ def _fixed(
     session: CheckSession, choice: Choice, scene: Scene, before: Report, todo: Fixing
 ) -> tuple[Report, str]:
     """Mend, and look again: the report of what is so now, and what has become of each finding."""
-    with view(detail=False) as sink:
-        lost = session.mend(todo.plan, sink)
+    run = Run(session.site)
+    with history.noted(session, "check --fix", run), view(detail=False) as sink:
+        lost = session.mend(todo.plan, tee(run, sink))
     after, _ = session.look(choice)
     return after, as_fixed(told(before, after, lost, scene.limits), todo.alone, after)
 

@@ -13,6 +13,7 @@ from bundler.installer.cli import options as opt
 from bundler.installer.cli.consent import agree
 from bundler.installer.cli.operation_run import RunOptions, limits
 from bundler.installer.cli.progress import view
+from bundler.installer.cli.reports import ReportOptions, reported
 from bundler.installer.cli.show import plan_in_order
 from bundler.installer.cli.site_options import (
     Clusterfile,
@@ -24,6 +25,7 @@ from bundler.installer.cli.site_options import (
     Yes,
 )
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.operations import history
 from bundler.installer.operations.held_site import HeldSite, held_site
 from bundler.installer.operations.session import log_path, say
 from bundler.installer.plan import maintenance as emptied
@@ -57,6 +59,7 @@ def maintenance_command(  # noqa: PLR0913  (a command has as many parameters as 
     trust: opt.TrustOptions,
     parallel: Parallel = 32,
     log: Log = None,
+    reports: ReportOptions,
     verbose: Verbose = False,
 ) -> None:
     """Empty a host and keep pods away from it until --done.
@@ -78,7 +81,7 @@ def maintenance_command(  # noqa: PLR0913  (a command has as many parameters as 
         )
         if not made.steps:  # `back` has said why
             end = "nothing to do"
-        _do(held, made, end, RunOptions("maintenance", parallel, log, verbose), show=plan)
+        _do(held, made, end, RunOptions("maintenance", parallel, log, verbose, reports.reports()), show=plan)
 
 
 @spread
@@ -93,6 +96,7 @@ def shutdown_command(  # noqa: PLR0913  (as above)
     trust: opt.TrustOptions,
     parallel: Parallel = 32,
     log: Log = None,
+    reports: ReportOptions,
     verbose: Verbose = False,
 ) -> None:
     """Stop the whole site: apps, workers, control planes, etcd last.
@@ -113,11 +117,11 @@ def shutdown_command(  # noqa: PLR0913  (as above)
             )
         off = "the machines switch off now" if power_off else "the machines can be switched off"
         end = f"{held.site.name} is stopped; {off}; to bring it back: start"
-        _do(held, made, end, RunOptions("shutdown", parallel, log, verbose), show=plan)
+        _do(held, made, end, RunOptions("shutdown", parallel, log, verbose, reports.reports()), show=plan)
 
 
 @spread
-def start_command(
+def start_command(  # noqa: PLR0913  (as above)
     *,
     clusterfile: Clusterfile,
     wait: Wait = 300,
@@ -126,6 +130,7 @@ def start_command(
     trust: opt.TrustOptions,
     parallel: Parallel = 32,
     log: Log = None,
+    reports: ReportOptions,
     verbose: Verbose = False,
 ) -> None:
     """Start a site that was stopped, or lost its power: control planes, etcd's majority, workers.
@@ -137,7 +142,13 @@ def start_command(
         parallel=parallel, tell=say, enough=_majority, wait=wait,
     ) as held:  # fmt: skip
         made = power.start(held.site, held.facts)
-        _do(held, made, f"{held.site.name} runs", RunOptions("start", parallel, log, verbose), show=plan)
+        _do(
+            held,
+            made,
+            f"{held.site.name} runs",
+            RunOptions("start", parallel, log, verbose, reports.reports()),
+            show=plan,
+        )
         if not plan and (off := power.missing(held.site, held.facts)):
             total = len(held.site.hosts)
             raise BundlerError(
@@ -160,8 +171,14 @@ def _do(held: HeldSite, made: Plan, end: str, options: RunOptions, *, show: bool
     for warning in made.warnings:
         say(f"warning: {warning}")
     if made.steps:
-        with held.logged(log_path(options.log, f"{held.product}-{options.name}")) as written:
-            held.carry_out(made, written, view(detail=options.verbose), limits(options.parallel))
+        with (
+            reported(options.reports, held.site, held.bundle.index) as report,
+            history.noted(held, options.name, report),
+            held.logged(log_path(options.log, f"{held.product}-{options.name}")) as written,
+        ):
+            shown = view(detail=options.verbose)
+            held.carry_out(made, written, shown, limits(options.parallel), report)
+        options.reports.write(report)
     put(sys.stdout, f"{end}\n")
 
 

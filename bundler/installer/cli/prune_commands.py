@@ -10,6 +10,7 @@ from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli import show
 from bundler.installer.cli.operation_run import RunOptions, running
+from bundler.installer.cli.reports import ReportOptions
 from bundler.installer.cli.site_options import Clusterfile, LoginOptions, Parallel
 from bundler.installer.cli.typer_app import run_file
 from bundler.installer.operations import session as sessions
@@ -29,6 +30,7 @@ def prune_command(
     login: LoginOptions,
     trust: opt.Trust = None,
     parallel: Parallel = 32,
+    reports: ReportOptions,
 ) -> None:
     """Remove content that only bundles of the past had; the last two of each product stay."""
     with sessions.opened(
@@ -45,7 +47,7 @@ def prune_command(
         if plan:
             put(sys.stdout, f"{show.plan_text(steps)}\n")
             return
-        with running(session, RunOptions("prune", parallel)) as run:
+        with running(session, RunOptions("prune", parallel, reports=reports.reports())) as run:
             run.carry_out(steps)
         run.finish(nodes=False)
 

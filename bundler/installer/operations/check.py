@@ -25,6 +25,7 @@ from bundler.installer.operations.checking import (
     speeds,
 )
 from bundler.installer.operations.connecting import connect
+from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.plan.steps import Plan
 from bundler.installer.plan.vendor import VendorRules
 from bundler.installer.run.actions import Captures, StepContext
@@ -65,7 +66,12 @@ class CheckSession:
     run: str
     file: str
     tell: Callable[[str], None]
+    access: Access
     plan: Plan | None = None
+
+    def hidden(self) -> frozenset[str]:
+        """What no log may hold."""
+        return site_secrets(self.site, self.access, None)
 
     def look(self, choice: Choice) -> tuple[Report, Scene]:
         """Ask every host, and judge."""
@@ -137,7 +143,7 @@ def opened(
                     stack.enter_context(held(found.transports, first, claim, parallel=parallel, tell=tell))
                 yield CheckSession(
                     site, bundle, verdict, rules, found.transports, found.errors, claim, parallel, run,
-                    str(clusterfile), tell,
+                    str(clusterfile), tell, access,
                 )  # fmt: skip
         finally:
             close_all(found.transports)

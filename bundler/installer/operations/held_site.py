@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from bundler.core.archive.bases import opened as open_bundle
+from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.gather import gather
 from bundler.installer.facts.model import Facts
@@ -43,20 +44,33 @@ _AGAIN: Final = 15.0  # seconds between two calls to who is silent
 
 @dataclass(frozen=True, slots=True)
 class HeldSite:
-    """Who answers, what is known of them, and what a plan is carried out with. product: the .run's name."""
+    """Who answers, what is known of them, and what a plan is carried out with."""
 
     site: Site
     facts: Facts
     transports: Mapping[str, Transport]
-    product: str
+    bundle: Bundle
+    claim: Claim
+    parallel: int
     context: StepContext
     hidden: Callable[[], frozenset[str]]
 
+    @property
+    def product(self) -> str:
+        """The .run's name."""
+        return self.bundle.index.name
+
     def carry_out(
-        self, plan: Plan, log: LogFile, view: contextlib.AbstractContextManager[Sink], limits: ScheduleLimits
+        self,
+        plan: Plan,
+        log: LogFile,
+        view: contextlib.AbstractContextManager[Sink],
+        limits: ScheduleLimits,
+        report: Report | None = None,
     ) -> Report:
-        """Run the plan with its view and log. Raises what `execute` does."""
-        report = Report(self.site, log=str(log.path))
+        """Run the plan with its view, log and report. Raises what `execute` does."""
+        report = report or Report(self.site)
+        report.log = str(log.path)
         there = {step.host: self.transports[step.host] for step in plan.steps}
         with view as shown:
             execute(plan, there, self.context, redacting(tee(log, report, shown), self.hidden), limits=limits)
@@ -112,7 +126,9 @@ def held_site(
                     site,
                     replace(found, silent=silent),
                     transports,
-                    bundle.index.name,
+                    bundle,
+                    claim,
+                    parallel,
                     StepContext(
                         BundleSource(bundle), claim.prelude() + load("ledger.sh"), Captures(), Timeouts()
                     ),

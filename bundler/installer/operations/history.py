@@ -3,15 +3,17 @@
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
+from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.journal import RUNS, STATE
-from bundler.installer.operations.session import Session
+from bundler.installer.run.hostlock import Claim
 from bundler.installer.run.redaction import redact
 from bundler.installer.run.report import Report
+from bundler.installer.site.model import Site
 from bundler.installer.transport.parallel import try_each
 from bundler.installer.transport.protocol import Transport
 
@@ -27,8 +29,35 @@ umask 077
 """
 
 
+class Run(Protocol):
+    """What of a session, or of a site that is held, the history tells."""
+
+    @property
+    def site(self) -> Site:
+        """Its control planes keep the line."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """Product and versions."""
+
+    @property
+    def claim(self) -> Claim:
+        """Who it was."""
+
+    @property
+    def transports(self) -> Mapping[str, Transport]:
+        """Hosts that answer."""
+
+    @property
+    def parallel(self) -> int:
+        """How many at once."""
+
+    def hidden(self) -> frozenset[str]:
+        """What no line may hold."""
+
+
 @contextlib.contextmanager
-def noted(session: Session, operation: str, report: Report) -> Iterator[None]:
+def noted(session: Run, operation: str, report: Report) -> Iterator[None]:
     """Note how the run ended, if it did anything; that this fails ends no run."""
     result, error = "interrupted", ""
     try:
@@ -43,7 +72,7 @@ def noted(session: Session, operation: str, report: Report) -> Iterator[None]:
             _keep(session, line(session, operation, report, result, error))
 
 
-def line(session: Session, operation: str, report: Report, result: str, error: str) -> str:
+def line(session: Run, operation: str, report: Report, result: str, error: str) -> str:
     """One run, as JSON."""
     index = session.bundle.index
     told = {
@@ -61,7 +90,7 @@ def line(session: Session, operation: str, report: Report, result: str, error: s
     return json.dumps(told, sort_keys=True)
 
 
-def _keep(session: Session, text: str) -> None:
+def _keep(session: Run, text: str) -> None:
     planes = {host.address for host in session.site.control_planes}
     able = {address: each for address, each in session.transports.items() if address in planes}
 

@@ -12,11 +12,32 @@ from bundler.installer.site.model import Host, TimedSnapshots
 
 
 def timed_snapshot_steps(context: Context) -> tuple[Step, ...]:
-    """For every control plane, if the Clusterfile asks for it."""
+    """For every control plane, if the Clusterfile asks for it; where it no longer does, the timer goes."""
     wanted = context.site.snapshots
     if wanted is None:
-        return ()
+        return tuple(_gone(host) for host in context.site.hosts if _has_timer(context, host))
     return tuple(step for host in context.site.control_planes for step in _one(host, wanted))
+
+
+def _has_timer(context: Context, host: Host) -> bool:
+    seen = context.of(host).site
+    return seen is not None and paths.SNAPSHOT_TIMER in seen.units
+
+
+def _gone(host: Host) -> Step:
+    return Exec(
+        id=ident(Phase.HOST, host.address, "without-bundler-snapshot"),
+        host=host.address,
+        phase=Phase.HOST,
+        reason="the Clusterfile no longer asks for snapshots; those that are there stay",
+        after=(Ids(host.address).prepare,),
+        script=templates.script(
+            "unit-gone.sh",
+            unit=paths.SNAPSHOT_TIMER,
+            file=f"{paths.UNITS}/{paths.SNAPSHOT_TIMER}",
+            also=f"{paths.UNITS}/{paths.SNAPSHOT_SERVICE} {paths.SNAPSHOT_SCRIPT}",
+        ),
+    )
 
 
 def _one(host: Host, wanted: TimedSnapshots) -> Iterator[Step]:

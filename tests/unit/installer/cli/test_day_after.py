@@ -1,14 +1,28 @@
 """The commands of the day after: where a pass phrase comes from, and what each needs to be told."""
 
+import contextlib
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyrage
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.cli import restore_commands, snapshot_commands
+from bundler.installer.cli import day_after_commands, restore_commands, snapshot_commands
 from bundler.installer.cli.main import main
+from bundler.installer.cli.operation_run import RunOptions
+from bundler.installer.cli.reports import Reports
+from bundler.installer.facts.journal import RUNS
+from bundler.installer.operations.held_site import HeldSite
+from bundler.installer.plan.steps import Exec, Phase, Plan
+from bundler.installer.run.actions import Captures, StepContext
+from bundler.installer.run.hostlock import Claim
+from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.snapshot.age import PassPhrase
+from bundler.installer.transport.protocol import Outcome
+from tests.unit.installer.fakes import Answer, MemoryTransport
+from tests.unit.installer.plan import kit as planning
 from tests.unit.installer.snapshot import kit
 
 
@@ -77,3 +91,55 @@ def test_the_file_is_read_before_any_host_is_called(
     ]
     assert main(words) == ExitCode.INPUT
     assert "the file is no snapshot" in capsys.readouterr().err
+
+
+def _held(answer: Answer) -> HeldSite:
+    site = planning.site(1, control_planes=2)
+    there = {host.address: MemoryTransport(host.address, answer) for host in site.hosts}
+    bundle = SimpleNamespace(index=planning.index())
+    context = StepContext(None, "", Captures(), Timeouts())  # type: ignore[arg-type]  # no step delivers
+    claim = Claim("token", "ops@deploy1, process 7")
+    facts = planning.facts(site)
+    return HeldSite(site, facts, there, bundle, claim, 4, context, lambda: frozenset({"hunter22"}))  # type: ignore[arg-type]  # what is read of a bundle
+
+
+@pytest.mark.parametrize("command", ["maintenance", "shutdown", "start"])
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_day_after_is_in_the_history_and_the_reports(command: str, status: int, tmp_path: Path) -> None:
+    noted: list[str] = []
+
+    def answer(script: str, stdin: bytes) -> Outcome:
+        if RUNS in script:
+            noted.append(stdin.decode())
+            return Outcome(0, "", "")
+        return Outcome(status, "", "hunter22 stands in the way")
+
+    held = _held(answer)
+    step = Exec(
+        id="remove/10.0.0.4/x",
+        host="10.0.0.4",
+        phase=Phase.REMOVE,
+        reason="r",
+        script="true",
+        always_run=True,
+    )
+    reports = Reports(tmp_path / "r.json", tmp_path / "r.html")
+    made = Plan("a title", (step,))
+    options = RunOptions(command, 4, tmp_path / "log", reports=reports)
+    with pytest.raises(BundlerError) if status else contextlib.nullcontext():
+        day_after_commands._do(held, made, "it ended", options, show=False)
+    lines = [json.loads(line) for line in noted]
+    assert [each["operation"] for each in lines] == [command] * 2  # on both control planes
+    assert {each["result"] for each in lines} == {"failed" if status else "done"}
+    assert {(each["product"], each["by"]) for each in lines} == {("demo", "ops@deploy1")}
+    assert "hunter22" not in "".join(noted)
+    told = json.loads((tmp_path / "r.json").read_text())
+    assert (told["title"], told["ok"]) == ("a title", not status)
+    assert "a title" in (tmp_path / "r.html").read_text()
+
+
+def test_a_plan_that_is_only_shown_leaves_no_line(tmp_path: Path) -> None:
+    held = _held(lambda script, _stdin: pytest.fail(f"asked: {script}"))
+    for show in (True, False):  # with nothing to do, too
+        day_after_commands._do(held, Plan("t", ()), "x", RunOptions("start"), show=show)
+    assert not list(tmp_path.iterdir())

@@ -11,9 +11,16 @@ from pathlib import Path
 import pytest
 
 from bundler.core.errors import BundlerError
+from bundler.installer.facts.observed import HostObservation, UnitState
 from bundler.installer.plan import paths
+from bundler.installer.plan.contents import Contents
+from bundler.installer.plan.decide import context_of
+from bundler.installer.plan.pieces import pieces_of
 from bundler.installer.plan.steps import Exec, Write
+from bundler.installer.plan.timed_snapshots import timed_snapshot_steps
+from bundler.installer.scripts.render import load
 from bundler.installer.site.clusterfile.read import read_file
+from bundler.installer.site.expected import UnitGone
 from bundler.installer.site.model import TimedSnapshots
 from bundler.installer.snapshot import container
 from tests.unit.installer.plan import kit
@@ -138,3 +145,39 @@ def test_one_that_can_not_be_restored_is_not_kept(host: Path) -> None:
     assert done.returncode != 0
     assert "expected sha256" in done.stderr
     assert len(kept(host)) == 1
+
+
+def test_a_clusterfile_that_no_longer_asks_for_them_stops_the_timer() -> None:
+    plain = replace(OF, snapshots=None)
+    found = kit.facts(plain)
+    timer = {paths.SNAPSHOT_TIMER: UnitState(enabled=True, active=True)}
+    first, second, third, fourth = (host.address for host in plain.hosts)
+    for address, units in ((first, timer), (second, {}), (third, timer), (fourth, {})):
+        seen = HostObservation(address, address, units=units)
+        hosts = {**found.hosts, address: replace(found.hosts[address], site=seen)}
+        found = replace(found, hosts=hosts)
+    context = context_of(plain, found, Contents(kit.index(packages=kit.BALANCED), {}), kit.SECRETS)
+    steps = timed_snapshot_steps(context)
+    assert [step.host for step in steps] == [first, third]
+    assert all(isinstance(step, Exec) and step.id.endswith("without-bundler-snapshot") for step in steps)
+    piece, _ = pieces_of(steps)
+    assert piece.expected == UnitGone(paths.SNAPSHOT_TIMER)
+    asked = replace(context, site=OF)
+    assert not [step for step in timed_snapshot_steps(asked) if "without" in step.id]
+
+
+def test_the_unit_goes_with_its_files_and_nothing_else_does(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/systemctl").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/calls\n')
+    (tmp_path / "bin/systemctl").chmod(0o755)
+    for name in ("x.timer", "x.service", "script", "kept"):
+        (tmp_path / name).write_text("")
+    given = f"unit=x.timer\nfile={tmp_path}/x.timer\nalso='{tmp_path}/x.service {tmp_path}/script'\n"
+    for _ in range(2):
+        subprocess.run(
+            ["/bin/sh", "-c", given + load("unit-gone.sh")],
+            check=True,
+            env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"},
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "calls", "kept"]
+    assert "disable -q --now x.timer" in (tmp_path / "calls").read_text()

@@ -12,6 +12,7 @@ from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.steps import Verb
 from bundler.installer.site.desired import Desired, Piece, Versions
 from bundler.installer.site.expected import Journalled
+from tests.fakes.site.access import KilledError, go
 from tests.fakes.site.recipe import cp, desired, with_pieces, worker
 from tests.fakes.site.site import DAY, Site
 from tests.unit.installer.plan.decisions.kit import (
@@ -278,3 +279,20 @@ def test_apps_wait_until_kubernetes_is_upgraded() -> None:
     assert [n for n, keys in enumerate(stages) if late.key in keys] == [last + 1]
     ran = done(site, aim)
     assert ran.index(late.key) > max(n for n, key in enumerate(ran) if key.startswith("upgrade-"))
+
+
+@pytest.mark.parametrize("stopped", [(1,), (2, 3)])
+@pytest.mark.parametrize("at_step", [0, 12, 24])
+def test_a_registry_that_goes_off_during_an_upgrade_comes_back_and_the_upgrade_ends(
+    stopped: tuple[int, ...], at_step: int
+) -> None:
+    site, aim, unit = built(wanted(3, 2)), at("v1.37.2", workers=2), "bundler-registry.service"
+    if at_step:
+        with pytest.raises(KilledError):
+            go(site, aim, kill_at=at_step)
+    for n in stopped:
+        units = site.machines[cp(n)].units
+        units[unit] = replace(units[unit], active=False)
+    assert go(site, aim).done
+    assert all(site.machines[cp(n)].units[unit].active for n in (1, 2, 3))
+    assert {m.components["kubelet"].version for m in site.machines.values()} == {"v1.37.2"}
