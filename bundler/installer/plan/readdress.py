@@ -173,6 +173,7 @@ def _bridges(
                 others=_words({o: n for o, n in ours.items() if o != old}),
                 up="yes" if up else "",
             ),
+            timeout=180.0,
         )
         for old, address in sorted(ours.items())
     )
