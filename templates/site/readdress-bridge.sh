@@ -3,10 +3,12 @@
 # address), others (OLD=NEW of the other control planes), up (not empty: bring it about; empty: take it away, with the old
 # address at which etcd has listened meanwhile).
 set -eu
-listens_there() {
-    grep -lx etcd /proc/[0-9]*/comm 2>/dev/null | while read -r process; do
+# Whether an etcd runs here that does not listen at the old address.
+begun_anew() {
+    words=$(grep -lx etcd /proc/[0-9]*/comm 2>/dev/null | while read -r process; do
         tr '\0' '\n' <"${process%comm}cmdline"
-    done | grep -q ",https://$own:2380\$"
+    done)
+    [ -n "$words" ] && ! printf '%s\n' "$words" | grep -q ",https://$own:2380\$"
 }
 if [ -n "$up" ]; then
     ip address replace "$own/32" dev lo
@@ -22,7 +24,7 @@ else
     # A kubelet whose API does not answer is slow to take a manifest up; one that starts is not. The old way stays until
     # etcd has begun anew: what it has connected by then would hang for good.
     tries=0
-    while listens_there && [ "$tries" -lt 90 ]; do
+    until begun_anew || [ "$tries" -ge 90 ]; do
         [ $((tries % 30)) -ne 0 ] || systemctl restart kubelet.service
         tries=$((tries + 1))
         sleep 1
