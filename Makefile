@@ -8,6 +8,9 @@ V      := .venv
 PY     := $(V)/bin/python
 STAMP  := $(V)/.installed
 
+# Compiled files are kept whatever the shell says: compiling the tests anew costs each worker ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-bench demo demo-wordpress demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house dist format clean
 

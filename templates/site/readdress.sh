@@ -44,7 +44,8 @@ etcd=/etc/kubernetes/manifests/etcd.yaml
 # What an earlier run has added is no address to replace.
 [ -z "$listen" ] || sed -i "s|,https://$listen:2380\$||" "$etcd"
 for file in /etc/kubernetes/manifests/*.yaml /etc/kubernetes/*.conf /var/lib/kubelet/kubeadm-flags.env \
-    $state/journal /etc/bundler/endpoint.cfg /etc/bundler/vip.conf /etc/bundler/kubeadm.yml; do
+    $state/journal /etc/bundler/endpoint.cfg /etc/bundler/vip.conf /etc/bundler/kubeadm.yml \
+    /etc/bundler/registry.yml; do
     replace_in "$file"
 done
 for name in site endpoint; do
@@ -67,4 +68,5 @@ fi
 rm -f /var/lib/kubelet/pki/kubelet-server-current.pem
 if [ -f /etc/systemd/system/bundler-endpoint.service ]; then systemctl restart bundler-endpoint.service; fi
 if [ -f /etc/systemd/system/bundler-vip.service ]; then systemctl restart bundler-vip.service; fi
+if [ -f /etc/systemd/system/bundler-registry.service ]; then systemctl restart bundler-registry.service; fi
 systemctl start kubelet.service

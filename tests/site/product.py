@@ -44,16 +44,24 @@ def make(output: Path, *options: str, context: Path = DEMO, quiet: bool = False)
 
     Raises BundlerError (BUILD) when it fails.
     """
+    _make(output, str(context), *options, quiet=quiet)
+
+
+def make_of(output: Path, *names: str, quiet: bool = False) -> None:
+    """`bundler make` of entries of the catalogue. Raises BundlerError (BUILD) when it fails."""
+    _make(output, *names, quiet=quiet)
+
+
+def _make(output: Path, *words: str, quiet: bool) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     _bundler(
         "make",
-        str(context),
+        *words,
         "-o",
         str(output),
         "--sign",
         str(vendor_key()),
         "--allow-eol",
-        *options,
         quiet=quiet,
     )
 

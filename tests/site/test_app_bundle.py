@@ -11,16 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bundler.installer.plan import paths
-from tests.site import lifecycle, product, ssh, watch
+from tests.site import lifecycle, product, watch
+from tests.site.appcluster import AppCluster, app_cluster
 from tests.site.spec import SiteSpec
 
 pytestmark = [pytest.mark.site, pytest.mark.rotating("app-bundle", kind="cluster")]
-_PORT = 5000
-_REGISTRY = """version: 0.1
-storage: {{filesystem: {{rootdirectory: {folder}}}}}
-http: {{addr: "{address}"}}
-"""
 _CATALOGUE = product.REPOSITORY / "templates/catalog"
 
 
@@ -43,26 +38,24 @@ def _context(folder: Path, version: str, tag: str) -> Path:
 class Cluster:
     """A cluster that was made, what reaches it, and two versions of an app bundle."""
 
-    spec: SiteSpec
-    folder: Path
-    registry: str
+    onto: AppCluster
+
+    @property
+    def spec(self) -> SiteSpec:
+        return self.onto.spec
+
+    @property
+    def registry(self) -> str:
+        return self.onto.registry
 
     def call(self, version: str, command: str, *options: str) -> subprocess.CompletedProcess[str]:
-        run_file = self.folder / f"pages-{version}.run"
-        words = [str(run_file), command, "--kubeconfig", str(self.folder / "kubeconfig"), *options]
-        trusted = ["--trust", str(product.vendor_key().with_suffix(".pub"))]
-        log = ["--log", str(self.folder / f"{command}.log")] if command != "plan" else []
-        return subprocess.run(
-            [*words, *trusted, *log],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            cwd=self.folder,
-        )
+        return self.onto.call(self._run_file(version), command, *options)
 
     def apply(self, version: str) -> subprocess.CompletedProcess[str]:
-        return self.call(version, "apply", "--registry", self.registry, "--insecure-registry")
+        return self.onto.apply(self._run_file(version))
+
+    def _run_file(self, version: str) -> Path:
+        return self.onto.folder / f"pages-{version}.run"
 
     def runs(self, wanted: set[str]) -> bool:
         """Whether pods run exactly these images; those that are replaced take a moment to end."""
@@ -91,63 +84,10 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         product.carry(spec, platform)
         done = product.run(spec, "--clusterfile site.yaml", name=platform.name)
         assert done.returncode == 0, done.stderr[-3000:]
-        registry = f"{spec.host_address}:{_PORT}"
-        _write_kubeconfig(spec, tmp_path / "kubeconfig")
-        _let_nodes_pull_from(spec, registry)
-        with _registry(platform, tmp_path, registry):
-            yield Cluster(spec, tmp_path, registry)
+        with app_cluster(spec, platform, tmp_path) as onto:
+            yield Cluster(onto)
     finally:
         lifecycle.down(spec.name, lambda _: None)
-
-
-def _write_kubeconfig(spec: SiteSpec, path: Path) -> None:
-    """The administrator's, by the control plane's address."""
-    first = spec.machines[0]
-    text = ssh.on(spec, first, "cat /etc/kubernetes/admin.conf")
-    lines = (
-        f"    server: https://{first.address}:6443" if line.strip().startswith("server:") else line
-        for line in text.splitlines()
-    )
-    path.touch(mode=0o600)
-    path.write_text("".join(f"{line}\n" for line in lines))
-
-
-def _let_nodes_pull_from(spec: SiteSpec, registry: str) -> None:
-    """What the cluster's owner does once: the nodes speak plain HTTP to this registry."""
-    folder = f"{paths.CERTS}/{registry}"
-    for machine in spec.machines:
-        ssh.on(
-            spec, machine, f"mkdir -p {folder} && echo 'server = \"http://{registry}\"' >{folder}/hosts.toml"
-        )
-
-
-class _registry:  # noqa: N801  (used as a function is)
-    """The bundle's own registry program, on this host's address on the site."""
-
-    def __init__(self, platform: Path, folder: Path, address: str) -> None:
-        tools = folder / "tools"
-        subprocess.run(
-            [str(platform), "extract", "root/bin/registry", "--target", str(tools)],
-            check=True,
-            capture_output=True,
-        )
-        self._config = folder / "registry.yml"
-        self._config.write_text(_REGISTRY.format(folder=folder / "images", address=address))
-        self._program = tools / "root/bin/registry"
-
-    def __enter__(self) -> None:
-        self._program.chmod(0o755)
-        self._process = subprocess.Popen(
-            [str(self._program), "serve", str(self._config)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(1)
-        assert self._process.poll() is None
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(timeout=10)
 
 
 def _wait_until_gone(cluster: Cluster) -> None:

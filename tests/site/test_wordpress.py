@@ -1,14 +1,16 @@
 """WordPress on three machines: installed by one command, and any one of the machines may lose power."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.site import lifecycle, watch
-from tests.site.wordpress import TITLE, Blog, made, spec_of
+from tests.site.wordpress import TITLE, Blog, made, made_newer, spec_of
 
 pytestmark = [pytest.mark.site, pytest.mark.rotating("wordpress", kind="cluster")]
 _LIMIT = 30.0  # seconds for the page to be back at each machine that is left
+_PATIENCE = 1.0  # seconds of the slowest request during an upgrade
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,8 @@ def test_the_page_outlives_the_machine_whose_database_takes_the_writes(blog: Blo
     blog.wait("post", lambda: all(blog.shows(each, TITLE) for each in blog.spec.machines), 30)
     primary = blog.primary()
     outages = blog.lose_power(primary)
-    assert all(outage.requests > outage.failed for outage in outages)
-    assert max(outage.well_after for outage in outages) < _LIMIT
+    assert all(met.requests > met.failed for met in outages)
+    assert max(met.well_after for met in outages) < _LIMIT
     left = next(machine for machine in blog.spec.machines if machine != primary)
     assert blog.members(left) == 2  # the one that is off is not counted
     blog.come_back(primary)
@@ -39,6 +41,16 @@ def test_the_page_outlives_the_machine_whose_database_takes_the_writes(blog: Blo
     assert not watch.seen(blog.spec)
 
 
-def test_a_dropped_database_is_restored_from_its_backup(blog: Blog) -> None:
+def test_a_database_whose_volumes_were_wiped_is_restored_from_its_backup(blog: Blog) -> None:
     blog.lose_and_restore()
     assert all(blog.shows(machine, TITLE) for machine in blog.spec.machines)
+
+
+def test_no_reader_notices_a_newer_wordpress(blog: Blog, tmp_path: Path) -> None:
+    assert blog.version().startswith("6.1")
+    newer = made_newer(tmp_path)
+    readers = blog.upgrade(newer)
+    assert blog.version().startswith("6.8")
+    assert all(blog.shows(machine, TITLE) for machine in blog.spec.machines)
+    assert [met.failed for met in readers] == [0, 0, 0], readers
+    assert max(met.slowest for met in readers) < _PATIENCE, readers

@@ -6,8 +6,9 @@
 import http.cookiejar
 import json
 import os
+import re
+import shutil
 import sys
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -20,12 +21,12 @@ from pathlib import Path
 from bundler.core.errors import BundlerError, ExitCode
 from tests.site import lifecycle, power, product, ssh
 from tests.site.groups import host_groups
+from tests.site.readers import Met, read, reading
 from tests.site.spec import Machine, SiteSpec
 from tests.site.support import require_support
 
 CONTEXT = product.REPOSITORY / "templates/catalog/wordpress-ha"
 TITLE = "It stays"
-_TRY = 5.0  # seconds that a reader waits for one answer
 _SQL = "mariadb --defaults-file=/etc/galera/my.cnf -N -B -e"
 Say = Callable[[str], None]
 
@@ -42,14 +43,16 @@ def made(output: Path) -> Path:
     return output
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """What readers at one machine met. Seconds from the cut on."""
-
-    machine: Machine
-    requests: int
-    failed: int
-    well_after: float  # the end of the last request that failed
+def made_newer(folder: Path) -> Path:
+    """The next version, with a newer WordPress; BUNDLER_WORDPRESS_NEWER names one made already."""
+    if there := os.environ.get("BUNDLER_WORDPRESS_NEWER"):
+        return Path(there)
+    context, output = folder / "wordpress-ha", folder / "wordpress-ha-1.1.0.run"
+    shutil.copytree(CONTEXT, context)
+    kubefile = context / "Kubefile"
+    kubefile.write_text(kubefile.read_text().replace("version=1.0.0", "version=1.1.0"))
+    product.make(output, "--build-arg", "WORDPRESS=6.8", context=context)
+    return output
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,10 @@ class Blog:
     def install(self, run_file: Path) -> float:
         """Seconds that `./NAME.run --clusterfile site.yaml` takes. Raises BundlerError (STEP)."""
         product.carry(self.spec, run_file, control_planes=3)
+        return self.apply(run_file)
+
+    def apply(self, run_file: Path) -> float:
+        """The same with a .run that is there. Raises BundlerError (STEP)."""
         began = time.monotonic()
         done = product.run(self.spec, "--clusterfile site.yaml", name=run_file.name, timeout=1500)
         if done.returncode:
@@ -129,17 +136,30 @@ class Blog:
         shown = self.kubectl(f"exec {listed.strip()} -- {_SQL} \"SHOW STATUS LIKE 'wsrep_cluster_size'\"", on)
         return int(shown.split()[-1])
 
-    def lose_power(self, machine: Machine, seconds: float = 45) -> list[Outage]:
+    def lose_power(self, machine: Machine, seconds: float = 45) -> list[Met]:
         """Pull the plug of a machine while readers ask at each of the others."""
         others = [each for each in self.spec.machines if each != machine]
-        readers = [Reader(each) for each in others]
-        threads = [threading.Thread(target=reader.read, args=(seconds,)) for reader in readers]
         power.off(self.spec, machine, host_groups())
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return [reader.outage() for reader in readers]
+        with reading(others, TITLE) as readers:
+            time.sleep(seconds)
+        return [reader.met() for reader in readers]
+
+    def upgrade(self, run_file: Path) -> list[Met]:
+        """Apply a newer bundle while readers ask at every machine. Raises BundlerError (STEP)."""
+        ssh.put(self.spec, self.spec.machines[0], [run_file], "/root/")
+        with reading(self.spec.machines, TITLE) as readers:
+            self.apply(run_file)
+            self.kubectl("rollout status deployment/wordpress --timeout=110s")
+            time.sleep(5)  # the last old pods end
+        return [reader.met() for reader in readers]
+
+    def version(self) -> str:
+        """The version of WordPress that its pages tell of."""
+        told = re.search(r'name="generator" content="WordPress ([0-9.]+)"', read(self.address()))
+        return told[1] if told else ""
+
+    def address(self) -> str:
+        return f"http://{self.spec.machines[0].address}/"
 
     def job(self, cronjob: str, name: str) -> None:
         """Run a CronJob's Job now. Raises BundlerError (STEP) when it isn't done in time."""
@@ -147,14 +167,25 @@ class Blog:
         self.kubectl(f"wait --for=condition=complete job/{name} --timeout=110s")
 
     def lose_and_restore(self) -> float:
-        """Back up, drop the database, restore; seconds of the last until the post is there again."""
+        """Back up, wipe each member's volume, restore; seconds of the last until the post is there."""
         self.job("mariadb-backup", "backup-now")
-        wiped = "DROP DATABASE wordpress; CREATE DATABASE wordpress CHARACTER SET utf8mb4"
-        self.kubectl(f"exec mariadb-0 -- {_SQL} '{wiped}'")
+        self._wipe()
         began = time.monotonic()
         self.job("mariadb-restore", "restore-now")
         self.wait("post", lambda: all(self.shows(each, TITLE) for each in self.spec.machines), 60)
         return time.monotonic() - began
+
+    def _wipe(self) -> None:
+        members = "app.kubernetes.io/name=mariadb,app.kubernetes.io/component=member"
+        self.kubectl("scale statefulset mariadb --replicas=0")
+        self.kubectl(f"wait pod -l {members} --for=delete --timeout=110s")
+        self.kubectl("delete pvc --timeout=110s data-mariadb-0 data-mariadb-1 data-mariadb-2")
+        self.kubectl("scale statefulset mariadb --replicas=3")
+        self.wait("new members", lambda: self._ready_members() == 3, 300)
+
+    def _ready_members(self) -> int:
+        told = self.kubectl("get statefulset mariadb -o jsonpath='{.status.readyReplicas}'")
+        return int(told or 0)
 
     def come_back(self, machine: Machine) -> float:
         """Switch a machine on again; seconds until its database is one of three."""
@@ -163,38 +194,6 @@ class Blog:
         self.wait("member of three", lambda: self.members(machine) == 3, 300)  # all of them
         self.wait_for_pages()
         return time.monotonic() - began
-
-
-@dataclass(slots=True)
-class Reader:
-    """Asks for the page at one machine, again and again, and notes when it did not get it."""
-
-    machine: Machine
-    requests: int = 0
-    failures: list[float] = field(default_factory=list)
-
-    def read(self, seconds: float) -> None:
-        began = time.monotonic()
-        while (now := time.monotonic() - began) < seconds:
-            self.requests += 1
-            try:
-                well = TITLE in read(f"http://{self.machine.address}/")
-            except OSError:
-                well = False
-            if not well:
-                self.failures.append(time.monotonic() - began)
-            time.sleep(max(0.0, 0.25 - (time.monotonic() - began - now)))
-
-    def outage(self) -> Outage:
-        return Outage(self.machine, self.requests, len(self.failures), max(self.failures, default=0.0))
-
-
-def read(address: str) -> str:
-    """A page as this host sees it. Raises OSError."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the site is never behind a proxy
-    with opener.open(address, timeout=_TRY) as answer:
-        text: str = answer.read(1 << 20).decode()
-        return text
 
 
 def _holds(question: Callable[[], bool]) -> bool:
@@ -215,12 +214,9 @@ def play(blog: Blog, run_file: Path) -> None:
     primary = blog.primary()
     say(f"A post is written over HTTP. {primary.name}, whose database takes the writes, loses power")
     for each in blog.lose_power(primary):
-        say(
-            f"  asked at {each.machine.name}: {each.requests} requests, {each.failed} failed, "
-            f"all well after {each.well_after:.1f} s"
-        )
+        say(f"  {each}")
     say(f"{primary.name} is switched on: one of three again after {blog.come_back(primary):.0f} s")
-    say(f"Backup, the database dropped, restored: the post is there after {blog.lose_and_restore():.0f} s")
+    say(f"Backup, all three volumes wiped, restored: the post is there after {blog.lose_and_restore():.0f} s")
 
 
 def main(arguments: list[str]) -> None:

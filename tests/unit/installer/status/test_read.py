@@ -170,10 +170,11 @@ def test_the_script_prints_certificates_and_no_key(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     lock.mkdir()
     (lock / "lock").write_text(f"token {os.getpid()} ops@deploy1, since yesterday\n")  # we don't have it open
-    text = script("status.sh", port="5000", store=str(tmp_path / "none"), manifests="", lock_folder=str(lock))
+    none = str(tmp_path / "none")
+    text = str(script("status.sh", port="5000", store=none, manifests="", lock_folder=str(lock)))
 
     for folder in ("/etc/kubernetes", "/var/lib/kubelet", "/etc/bundler"):
-        text = type(text)(text.replace(folder, f"{tmp_path}{folder}"))
+        text = text.replace(folder, f"{tmp_path}{folder}")
     head = f'tell() {{ echo "@@$1"; }}\nask() {{ false; }}\nstate={tmp_path}/state conf={tmp_path}/none\n'
     ran = subprocess.run(["sh", "-c", head + text], capture_output=True, text=True, timeout=60, check=False)
     found = read.condition("h", sections(ran.stdout))

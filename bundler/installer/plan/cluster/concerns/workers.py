@@ -84,6 +84,8 @@ def _leaves(view: View) -> Iterator[Proposal | Finding]:
             continue
         if view.node(address) is None and not host.traces.cluster and not host.ours:
             continue
+        if address in view.operation.consents.skipped:
+            continue
         name = view.node_name(address)
         wanted = view.wanted(address)
         why = (

@@ -1,0 +1,91 @@
+"""Readers of a web page: they ask again and again at one machine, and note what they met."""
+
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tests.site.spec import Machine
+
+_TRY = 5.0  # seconds that a reader waits for one answer
+_PAUSE = 0.25  # from one request to the next
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What readers at one machine met. In seconds."""
+
+    machine: Machine
+    requests: int
+    failed: int
+    well_after: float  # the end of the last request that failed, from the beginning on
+    slowest: float  # of the requests that were answered
+
+    def __str__(self) -> str:
+        """A line for people."""
+        told = f"asked at {self.machine.name}: {self.requests} requests, {self.failed} failed"
+        after = f", all well after {self.well_after:.1f} s" if self.failed else ""
+        return f"{told}{after}, the slowest took {self.slowest:.2f} s"
+
+
+@dataclass(slots=True)
+class Reader:
+    """Asks for the page at one machine until it is told to stop."""
+
+    machine: Machine
+    words: str
+    stop: threading.Event
+    requests: int = 0
+    slowest: float = 0.0
+    failures: list[float] = field(default_factory=list)
+
+    def read(self) -> None:
+        began = time.monotonic()
+        while not self.stop.is_set():
+            asked = time.monotonic()
+            self._ask(began)
+            self.stop.wait(max(0.0, _PAUSE - (time.monotonic() - asked)))
+
+    def _ask(self, began: float) -> None:
+        self.requests += 1
+        asked = time.monotonic()
+        try:
+            well = self.words in read(f"http://{self.machine.address}/")
+        except OSError:
+            well = False
+        ended = time.monotonic()
+        if well:
+            self.slowest = max(self.slowest, ended - asked)
+        else:
+            self.failures.append(ended - began)
+
+    def met(self) -> Met:
+        return Met(
+            self.machine, self.requests, len(self.failures), max(self.failures, default=0.0), self.slowest
+        )
+
+
+@contextmanager
+def reading(machines: Sequence[Machine], words: str) -> Iterator[list[Reader]]:
+    """Readers at each of the machines, for as long as the block lasts."""
+    stop = threading.Event()
+    readers = [Reader(machine, words, stop) for machine in machines]
+    threads = [threading.Thread(target=reader.read) for reader in readers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield readers
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def read(address: str) -> str:
+    """A page as this host sees it. Raises OSError."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the site is never behind a proxy
+    with opener.open(address, timeout=_TRY) as answer:
+        text: str = answer.read(1 << 20).decode()
+        return text
