@@ -1,6 +1,8 @@
 # shellcheck shell=sh disable=SC2154
 # Approve the kubelets' requests for serving certificates; exit 0 when the API server reaches every kubelet.
-# Variables: wanted (lines NODE HEX: the names that a request of this node must have, as the extension's bytes).
+# Variables: wanted (lines NODE HEX: the names that a request of this node must have, as the extension's bytes), anew (not
+# empty: requests of these nodes with other names go; a kubelet that has just got its address asks with the old one, and
+# waits a quarter of an hour for it).
 set -eu
 
 bytes_of() { # REQUEST, as the API has it: base64 of PEM
@@ -12,11 +14,14 @@ kubectl get csr -o 'jsonpath={range .items[?(@.spec.signerName=="kubernetes.io/k
         [ -z "$condition" ] || continue
         node=${user#system:node:}
         bytes=$(bytes_of "$request")
-        printf '%s' "$wanted" | while read -r of names; do
-            case $node:$bytes in
-            "$of:"*"$names"*) kubectl certificate approve "$name" >/dev/null </dev/null ;;
-            esac
-        done
+        fits=$(printf '%s' "$wanted" | while read -r of names; do
+            case $node:$bytes in "$of:"*"$names"*) echo yes ;; esac
+        done)
+        if [ -n "$fits" ]; then
+            kubectl certificate approve "$name" >/dev/null </dev/null
+        elif [ -n "${anew:-}" ] && printf '%s' "$wanted" | grep -q "^$node "; then
+            kubectl delete csr "$name" >/dev/null </dev/null
+        fi
     done
 
 left=$(printf '%s' "$wanted" | cut -d' ' -f1 | sort -u | while read -r node; do

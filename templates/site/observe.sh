@@ -62,14 +62,19 @@ done
 tell images
 [ ! -S /run/containerd/containerd.sock ] || timeout 10 ctr -n k8s.io images ls -q 2>/dev/null
 
-# The API is asked through this host's own server; the first control plane that answers speaks for the cluster.
-ask() { timeout 10 /usr/local/bin/kubectl --kubeconfig $conf --cache-dir $state/cache/kubectl --request-timeout 6s "$@" 2>/dev/null; }
+# The API is asked through this host's own server; the first control plane that answers speaks for the cluster. Where
+# packets to it vanish, one question is waited for and no more: all of them would take longer than the whole may.
+api=up
+ask() {
+    [ "$api" = up ] || return 1
+    timeout 10 /usr/local/bin/kubectl --kubeconfig $conf --cache-dir $state/cache/kubectl --request-timeout 6s "$@" 2>/dev/null
+}
 if [ -e $conf ] && [ -x /usr/local/bin/kubectl ]; then
     tell nodes
     # The templates are kubectl's:
     # shellcheck disable=SC2016
     ask get nodes -o go-template='{{range .items}}{{$n := .}}node{{"\t"}}{{.metadata.name}}{{"\t"}}{{range .status.addresses}}{{if eq .type "InternalIP"}}{{.address}} {{end}}{{end}}{{"\t"}}{{range $k, $v := .metadata.labels}}{{$k}}={{$v}} {{end}}{{"\t"}}{{range .spec.taints}}{{.key}}{{if .value}}={{.value}}{{end}}:{{.effect}} {{end}}{{"\t"}}{{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}{{"\t"}}{{.status.nodeInfo.kubeletVersion}}{{"\t"}}{{.status.nodeInfo.machineID}}{{"\t"}}{{if .spec.unschedulable}}cordoned{{end}}{{"\t"}}{{with .metadata.annotations}}{{index . "bundler/cordoned"}}{{end}}{{"\n"}}{{end}}' &&
-        echo answered
+        echo answered || api=down
     tell stored
     # shellcheck disable=SC2016
     ask -n kube-system get configmaps -o go-template='{{range .items}}{{$n := .metadata.name}}{{if or (eq $n "kubeadm-config") (eq $n "kubelet-config") (eq $n "kube-proxy") (eq $n "coredns") (eq $n "bundler-record")}}{{with .metadata.annotations}}{{with index . "bundler/settings"}}{{$n}}{{"\t"}}@settings{{"\t"}}{{printf "%q" .}}{{"\n"}}{{end}}{{end}}{{range $k, $v := .data}}{{$n}}{{"\t"}}{{$k}}{{"\t"}}{{printf "%q" $v}}{{"\n"}}{{end}}{{end}}{{end}}'

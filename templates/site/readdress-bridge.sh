@@ -3,6 +3,13 @@
 # address), others (OLD=NEW of the other control planes), up (not empty: bring it about; empty: take it away, with the old
 # address at which etcd has listened meanwhile).
 set -eu
+# Whether an etcd runs here that does not listen at the old address.
+begun_anew() {
+    words=$(grep -lx etcd /proc/[0-9]*/comm 2>/dev/null | while read -r process; do
+        tr '\0' '\n' <"${process%comm}cmdline"
+    done)
+    [ -n "$words" ] && ! printf '%s\n' "$words" | grep -q ",https://$own:2380\$"
+}
 if [ -n "$up" ]; then
     ip address replace "$own/32" dev lo
     for pair in $others; do ip route replace "${pair%%=*}/32" via "${pair#*=}"; done
@@ -14,6 +21,14 @@ else
         chmod 0600 "${etcd%/*}/.etcd.new"
         mv -f "${etcd%/*}/.etcd.new" "$etcd"
     fi
+    # A kubelet whose API does not answer is slow to take a manifest up; one that starts is not. The old way stays until
+    # etcd has begun anew: what it has connected by then would hang for good.
+    tries=0
+    until begun_anew || [ "$tries" -ge 90 ]; do
+        [ $((tries % 30)) -ne 0 ] || systemctl restart kubelet.service
+        tries=$((tries + 1))
+        sleep 1
+    done
     ip address del "$own/32" dev lo 2>/dev/null || true
     for pair in $others; do ip route del "${pair%%=*}/32" 2>/dev/null || true; done
 fi

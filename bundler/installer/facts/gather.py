@@ -27,7 +27,7 @@ COMMANDS: Final = (
 )
 _PATHS: Final = ("/", "/etc", "/opt", "/tmp", "/usr", "/usr/local", "/var", "/var/lib", "/var/lib/bundler")  # noqa: S108  (their free space is asked)
 _DATA: Final = ("/var/lib/containerd", "/var/lib/etcd", "/var/lib/kubelet", "/var/log")
-_TIMEOUT: Final = 60.0
+_TIMEOUT: Final = 180.0  # a host at its limits is slow, and no less a host
 _ARCHITECTURES: Final[Mapping[str, str]] = {
     "x86_64": "amd64",
     "aarch64": "arm64",

@@ -40,8 +40,11 @@ def kubelet_certificate_steps(context: Context) -> tuple[Step, ...]:
     )
 
 
-def approval(context: Context, hosts: Iterable[Host]) -> str:
-    """The script that approves what these hosts' kubelets ask for; "" where a site opts out."""
+def approval(context: Context, hosts: Iterable[Host], *, moved: bool = False) -> str:
+    """The script that approves what these hosts' kubelets ask for; "" where a site opts out.
+
+    moved: they have other addresses than a moment ago, with which they may have asked.
+    """
     if context.layers.asked("KubeletConfiguration").get("serverTLSBootstrap") is False:
         return ""
     wanted = "".join(
@@ -49,7 +52,8 @@ def approval(context: Context, hosts: Iterable[Host]) -> str:
         for host in hosts
         for names in _alternatives(host, context.of(host))
     )
-    return templates.script("kubectl.sh", "kubelet-certs.sh", wanted=wanted)
+    anew = {"anew": "yes"} if moved else {}
+    return templates.script("kubectl.sh", "kubelet-certs.sh", wanted=wanted, **anew)
 
 
 def _alternatives(host: Host, facts: HostFacts) -> tuple[str, ...]:

@@ -173,6 +173,7 @@ def _bridges(
                 others=_words({o: n for o, n in ours.items() if o != old}),
                 up="yes" if up else "",
             ),
+            timeout=180.0,
         )
         for old, address in sorted(ours.items())
     )
@@ -216,7 +217,7 @@ def _etcd_told(context: Context, pairs: Mapping[str, str], after: str) -> Step:
 def _ends(context: Context, pairs: Mapping[str, str], after: tuple[str, ...]) -> tuple[Step, ...]:
     """Kubelets serve at their new addresses, nodes are Ready there, host-network pods restart."""
     made: list[Step] = []
-    if script := approval(context, context.site.hosts):
+    if script := approval(context, context.site.hosts, moved=True):
         made.append(_await(context, "readdress-kubelets", "every kubelet to serve there", script, after))
     nodes = " ".join(f"{node_name(facts)}/{host.address}" for host, facts in context.hosts())
     ready = templates.script("kubectl.sh", "readdress-nodes.sh", nodes=nodes)

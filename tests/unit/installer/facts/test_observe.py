@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from bundler.installer.facts import observe
 from bundler.installer.facts.api import Cordon, Owner
 from bundler.installer.facts.observed import FileState, UnitState
 from bundler.installer.facts.seen import Absent, Present, Unknown
+from bundler.installer.scripts.render import load
 from bundler.installer.site.record import Record
 from bundler.installer.site.record_json import to_json
 
@@ -177,3 +180,17 @@ def test_pods_that_nothing_recreates_and_budgets_are_read() -> None:
 def test_versions_that_can_be_put_back_are_read_with_their_snapshots() -> None:
     found = observe.host("h", "n", {"generations": [f"v1.36.3 {'a' * 64}", "v1.35.4"]}, {}, 0.0)
     assert found.generations == {"v1.36.3": "a" * 64, "v1.35.4": ""}
+
+
+@pytest.mark.parametrize(("answers", "calls"), [("exit 1", 1), ("exit 0", 5)])
+def test_an_api_to_which_packets_vanish_is_asked_once(tmp_path: Path, answers: str, calls: int) -> None:
+    """At other addresses five questions of ten seconds each took longer than all facts may."""
+    kubectl, conf, noted = tmp_path / "kubectl", tmp_path / "admin.conf", tmp_path / "calls"
+    kubectl.write_text(f'#!/bin/sh\necho "$*" >>{noted}\n{answers}\n')
+    kubectl.chmod(0o755)
+    conf.write_text("kind: Config\n")
+    text = load("observe.sh").replace("/usr/local/bin/kubectl", str(kubectl))
+    text = text.replace("/etc/kubernetes/admin.conf", str(conf)).replace("/var/lib/bundler", str(tmp_path))
+    given = 'tell() { echo "== $1"; }\netcdctl() { :; }\netcd_here=x\nsystemctl() { :; }\nctr() { :; }\n'
+    subprocess.run(["/bin/sh", "-c", given + text], capture_output=True, check=False)
+    assert noted.read_text().count("--kubeconfig") == calls

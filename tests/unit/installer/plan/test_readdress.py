@@ -203,11 +203,24 @@ def test_etcd_listens_where_its_peers_still_look_for_it_until_they_are_told(tmp_
     assert manifest.read_text().splitlines()[-1] == f"{listens},https://10.0.0.2:2380"
     (tmp_path / "bin/ip").write_text("#!/bin/sh\n")
     (tmp_path / "bin/ip").chmod(0o755)
-    down = load("readdress-bridge.sh").replace("/etc/", f"{tmp_path}/etc/")
+    process = tmp_path / "proc/7"
+    process.mkdir(parents=True)
+    (process / "comm").write_text("etcd\n")
+    (process / "cmdline").write_text(f"etcd\0{listens[2:]},https://10.0.0.2:2380\0")
+    # The kubelet starts, and etcd with what its manifest says by now.
+    began = f"printf 'etcd\\0--listen-peer-urls=https://10.9.0.2:2380\\0' >{process}/cmdline"
+    (tmp_path / "bin/systemctl").write_text(f'#!/bin/sh\necho "systemctl $*" >>{tmp_path}/calls\n{began}\n')
+    down = (
+        load("readdress-bridge.sh")
+        .replace("/etc/", f"{tmp_path}/etc/")
+        .replace("/proc/", f"{tmp_path}/proc/")
+    )
     environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    (tmp_path / "calls").unlink()
     for _ in range(2):
         subprocess.run(["/bin/sh", "-c", f"own=10.0.0.2\nothers=\nup=\n{down}"], check=True, env=environment)
         assert manifest.read_text().splitlines()[-1] == listens
+    assert (tmp_path / "calls").read_text() == "systemctl restart kubelet.service\n"
     assert [path.name for path in manifest.parent.iterdir()] == ["etcd.yaml"]
 
 

@@ -102,6 +102,25 @@ def test_a_kubelet_gets_a_certificate_for_its_own_names_and_no_others(
     machine.run(templates.script("kubelet-certs.sh", wanted=wanted))
     calls = machine.calls.read_text().splitlines()
     assert ("kubectl certificate approve csr-1" in calls) is approved
+    assert not [line for line in calls if "delete" in line]
+
+
+@pytest.mark.parametrize(("names", "gone"), [(NODE, False), ((NODE[0], OTHER[1]), True)])
+def test_a_request_with_the_address_of_before_goes_when_a_site_has_moved(
+    machine: Machine, names: tuple[x509.GeneralName, ...], *, gone: bool
+) -> None:
+    """The kubelet would wait a quarter of an hour for it; it asks anew when it is gone."""
+    program(
+        machine,
+        "kubectl",
+        f'echo "kubectl $*" >>{machine.calls}\n'
+        f"case $* in 'get csr -o '*) echo 'csr-1 system:node:node-1 {request(*names)} ' ;; esac",
+    )
+    wanted = f"node-1 {subject_alternative_name('node-1', '10.0.0.2')}\n"
+    machine.run(templates.script("kubelet-certs.sh", wanted=wanted, anew="yes"))
+    calls = machine.calls.read_text().splitlines()
+    assert ("kubectl delete csr csr-1" in calls) is gone
+    assert ("kubectl certificate approve csr-1" in calls) is not gone
 
 
 def cis(root: Path) -> dict[str, str]:
