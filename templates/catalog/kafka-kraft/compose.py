@@ -61,7 +61,9 @@ class Jar:
                 ("groupId", self.group), ("artifactId", self.artifact), ("version", self.version),
             )
         )  # fmt: skip
-        nothing = "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
+        nothing = (
+            "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
+        )
         return f"<dependency>{''.join(place)}{nothing}</dependency>"
 
 
