@@ -8,9 +8,11 @@ V      := .venv
 PY     := $(V)/bin/python
 STAMP  := $(V)/.installed
 
+# Compiled files are kept whatever the shell says: compiling the tests anew costs each worker ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench demo demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house dist format clean
-.PHONY: help setup setup-test setup-bench demo demo-wordpress demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house format clean
+.PHONY: help setup setup-test setup-bench demo demo-wordpress demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house dist format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

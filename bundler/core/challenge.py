@@ -9,7 +9,7 @@ _SCHEME = re.compile(r"[\s,]*(?P<scheme>[A-Za-z][A-Za-z0-9-]*)(?=\s|,|$)(?!\s*=)
 _TOKEN68 = re.compile(r"\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)")
 _BEST_FIRST = ("bearer", "basic")  # a token goes to one repository and runs out; a password does neither
 _PARAMETER = re.compile(
-    r'\s*,?\s*(?P<key>[A-Za-z_]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s,"]+))'
+    r'\s*,?\s*(?P<key>[A-Za-z0-9_.-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s,"]+))'
 )
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
@@ -32,7 +32,7 @@ def parse_challenge(header: str) -> Challenge:
     offered = list(_challenges(header))
     for scheme in _BEST_FIRST:
         for one in offered:
-            if one.scheme == scheme:
+            if one.scheme == scheme and (one.realm or scheme != "bearer"):  # else nobody gives the token
                 return one
     return offered[0] if offered else Challenge("")
 

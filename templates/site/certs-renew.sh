@@ -8,7 +8,6 @@ set -eu
 export LC_ALL=C.UTF-8
 umask 077
 state=/var/lib/bundler
-pki=/var/lib/kubelet/pki
 work=$(mktemp -d $state/renew.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -17,7 +16,7 @@ if [ ! -e $state/renewing ]; then
     # What the old ones were, keys and all, for a way back by hand. Two generations stay.
     kept=$state/kept-certificates/$(date +%Y%m%dT%H%M%S)
     mkdir -p "$kept"
-    for old in /etc/kubernetes/pki /etc/kubernetes/*.conf $pki; do
+    for old in /etc/kubernetes/pki /etc/kubernetes/*.conf /var/lib/kubelet/pki; do
         [ ! -e "$old" ] || cp -a "$old" "$kept/$(printf '%s' "${old#/}" | tr / -)"
     done
     find $state/kept-certificates -mindepth 1 -maxdepth 1 | sort | head -n -2 | xargs -r rm -rf
@@ -40,20 +39,8 @@ if [ -n "$client" ]; then
 else
     kubelet_client "$node" "$work/config" >"$work/client.pem"
 fi
-grep -q '^-----BEGIN CERTIFICATE' "$work/client.pem"
 systemctl stop kubelet.service
-mkdir -p $pki
-made=$pki/kubelet-client-$(date +%Y-%m-%d-%H-%M-%S).pem
-mv "$work/client.pem" "$made"
-ln -sfn "$made" $pki/kubelet-client-current.pem
-# It serves with one that it asks for itself as soon as the API hears it.
-rm -f $pki/kubelet-server-current.pem $pki/kubelet.crt $pki/kubelet.key
-# A kubeconfig with the old key in it has to lead to the new one.
-if grep -q 'client-certificate-data:' /etc/kubernetes/kubelet.conf; then
-    sed "s|client-certificate-data:.*|client-certificate: $pki/kubelet-client-current.pem|; s|client-key-data:.*|client-key: $pki/kubelet-client-current.pem|" \
-        /etc/kubernetes/kubelet.conf >"$work/kubelet.conf"
-    mv "$work/kubelet.conf" /etc/kubernetes/kubelet.conf
-fi
+kubelet_take "$work/client.pem"
 if [ -n "$control" ]; then
     # etcd reads its certificates at every handshake; these three read some of theirs at the start alone.
     pods_anew "$(date +%s)" kube-apiserver kube-controller-manager kube-scheduler

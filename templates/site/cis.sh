@@ -113,6 +113,27 @@ control_plane() {
     verdict 5.2.1 'Pod Security admission holds pods to a level by default' "$found" "$?"
 }
 
+# The benchmark knows no registry of a site's own; where there is one, it is held to the same.
+registry() {
+    config=/etc/bundler/registry.yml
+    [ -e /etc/systemd/system/bundler-registry.service ] || return 0
+    process=$(systemctl show -p MainPID bundler-registry.service)
+    found=$(sed -n 's/^Uid:[^0-9]*\([0-9]*\).*/\1/p' "/proc/${process#MainPID=}/status" 2>/dev/null)
+    [ "${found:-0}" != 0 ]
+    verdict R.1 "the site's registry runs as a user of its own" "uid ${found:-unknown}" "$?"
+    found=$(sed -n '/^auth:/,/^[^ ]*$/s/^ *path: *//p' "$config")
+    [ -n "$found" ]
+    verdict R.2 "the site's registry asks for a login" "$found" "$?"
+    found=$(sed -n '/^ *readonly:/,/enabled:/s/^ *enabled: *//p' "$config")
+    [ "$found" = true ]
+    verdict R.3 "the site's registry lets nobody write" "read-only: $found" "$?"
+    found=$(sed -n 's/^  addr: *"*\([^"]*\)"*$/\1/p' "$config")
+    case $found in
+    :*) line R.4 NOTE "the site's registry listens on all addresses: the site's is not this host's own" "$found" ;;
+    *) line R.4 PASS "the site's registry listens on the site's address" "$found" ;;
+    esac
+}
+
 node() {
     found=$(stat -c '%a %U:%G' /etc/systemd/system/kubelet.service 2>/dev/null)
     line 4.1.1 NOTE 'kubelet.service: systemd wants units readable; it holds no secret' "$found"
@@ -138,5 +159,5 @@ node() {
     verdict 4.2.11 "a serving certificate of the cluster's CA" /var/lib/kubelet/pki/kubelet-server-current.pem "$?"
 }
 
-if [ -e "$manifests/kube-apiserver.yaml" ]; then control_plane; fi
+if [ -e "$manifests/kube-apiserver.yaml" ]; then control_plane && registry; fi
 node

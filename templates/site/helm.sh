@@ -8,6 +8,10 @@ export HELM_C_LIB="$library" HOME=/var/lib/bundler/helm
 export HELM_CACHE_HOME=$HOME/cache HELM_CONFIG_HOME=$HOME/config HELM_DATA_HOME=$HOME/data
 mkdir -p "$HOME"
 status=0
-"$runtime/start" helm-agent || status=$?
+said=$("$runtime/start" helm-agent) || status=$?
+# Its objects are for app-noted.sh, the rest is for people.
+mkdir -p /var/lib/bundler/apps
+printf '%s\n' "$said" | sed -n 's/^object //p' >/var/lib/bundler/apps/objects
+printf '%s\n' "$said" | sed '/^object /d'
 if [ "$status" = 75 ]; then diagnose >&2 || :; fi
-exit "$status"
+[ "$status" = 0 ] || exit "$status"

@@ -12,4 +12,6 @@ set -eu
 if [ -n "$uncordon" ]; then
     kubectl uncordon "$node"
     kubectl annotate node "$node" bundler/cordoned-
+    # It was to leave, and stays after all.
+    kubectl taint node "$node" bundler/leaving:NoExecute- 2>/dev/null || true
 fi

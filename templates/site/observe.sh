@@ -13,6 +13,7 @@ tell marks
 [ ! -e $state/removing ] || echo removing
 [ ! -f $state/ledger ] || echo ledger
 [ ! -e $state/renewing ] || echo renewing
+[ ! -e $state/rotate-ca ] || echo rotating
 tell renewed
 [ ! -f $state/renewed ] || cat $state/renewed
 tell traces
@@ -72,6 +73,19 @@ if [ -e $conf ] && [ -x /usr/local/bin/kubectl ]; then
     tell stored
     # shellcheck disable=SC2016
     ask -n kube-system get configmaps -o go-template='{{range .items}}{{$n := .metadata.name}}{{if or (eq $n "kubeadm-config") (eq $n "kubelet-config") (eq $n "kube-proxy") (eq $n "coredns") (eq $n "bundler-record")}}{{with .metadata.annotations}}{{with index . "bundler/settings"}}{{$n}}{{"\t"}}@settings{{"\t"}}{{printf "%q" .}}{{"\n"}}{{end}}{{end}}{{range $k, $v := .data}}{{$n}}{{"\t"}}{{$k}}{{"\t"}}{{printf "%q" $v}}{{"\n"}}{{end}}{{end}}{{end}}'
+    # Apps: what was noted of them, Helm's own storage (a table from the server: the releases stay where they are), and
+    # which of their objects are there. The first object is always there, so that no answer is told from none.
+    tell app-notes
+    # shellcheck disable=SC2016
+    ask -n kube-system get configmaps -l bundler/app -o go-template='{{range .items}}{{$n := .metadata.name}}{{range $k, $v := .data}}{{$n}}{{"\t"}}{{$k}}{{"\t"}}{{printf "%q" $v}}{{"\n"}}{{end}}{{end}}' &&
+        echo answered
+    tell app-releases
+    ask get secrets -A -l owner=helm -L name,status,version --no-headers && echo answered
+    tell app-objects
+    {
+        echo v1 Namespace - kube-system
+        ask -n kube-system get configmaps -l bundler/app -o go-template='{{range .items}}{{.data.objects}}{{end}}'
+    } | objects_json | ask get -f - --ignore-not-found -o "go-template=$objects_template"
     # What an upgrade would stumble over: pods that nothing recreates, budgets that allow no drain.
     tell bare
     ask get pods -A -o go-template='{{range .items}}{{if not .metadata.ownerReferences}}{{if and (ne .status.phase "Succeeded") (ne .status.phase "Failed") .spec.nodeName}}{{.metadata.namespace}}/{{.metadata.name}}{{"\t"}}{{.spec.nodeName}}{{"\n"}}{{end}}{{end}}{{end}}'

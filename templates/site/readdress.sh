@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2154
 # Give this node its new address, wherever the old one stands. Variables: pairs (OLD=NEW of every host that moved),
-# control (not empty: it is a control plane, whose certificates carry addresses), several (not empty: etcd's members still
-# know each other by their old addresses, which their certificates name as well). Standard input, on control planes:
-# kubeadm's configuration for this host. Run again, it finds nothing left to replace and ends the same.
+# control (not empty: it is a control plane, whose certificates carry addresses), listen (this host's old address, where
+# etcd's members still know each other by their old ones: its etcd listens there as well). Standard input, on control
+# planes: kubeadm's configuration for this host. Run again, it finds nothing left to replace and ends the same.
 set -eu
 export LC_ALL=C.UTF-8
 umask 077
@@ -40,8 +40,12 @@ replace_in() {
 }
 
 systemctl stop kubelet.service
+etcd=/etc/kubernetes/manifests/etcd.yaml
+# What an earlier run has added is no address to replace.
+[ -z "$listen" ] || sed -i "s|,https://$listen:2380\$||" "$etcd"
 for file in /etc/kubernetes/manifests/*.yaml /etc/kubernetes/*.conf /var/lib/kubelet/kubeadm-flags.env \
-    $state/journal /etc/bundler/endpoint.cfg /etc/bundler/vip.conf /etc/bundler/kubeadm.yml; do
+    $state/journal /etc/bundler/endpoint.cfg /etc/bundler/vip.conf /etc/bundler/kubeadm.yml \
+    /etc/bundler/registry.yml; do
     replace_in "$file"
 done
 for name in site endpoint; do
@@ -58,9 +62,11 @@ if [ -n "$control" ]; then
     for phase in apiserver etcd-server etcd-peer; do
         kubeadm init phase certs $phase --config "$work/config" 2>&1
     done
+    [ -z "$listen" ] || sed -i "s|--listen-peer-urls=.*|&,https://$listen:2380|" "$etcd"
     pods_anew "$(date +%s)" etcd kube-apiserver kube-controller-manager kube-scheduler
 fi
 rm -f /var/lib/kubelet/pki/kubelet-server-current.pem
 if [ -f /etc/systemd/system/bundler-endpoint.service ]; then systemctl restart bundler-endpoint.service; fi
 if [ -f /etc/systemd/system/bundler-vip.service ]; then systemctl restart bundler-vip.service; fi
+if [ -f /etc/systemd/system/bundler-registry.service ]; then systemctl restart bundler-registry.service; fi
 systemctl start kubelet.service

@@ -13,7 +13,7 @@ if [ -d "$data/member" ]; then
     fi
 fi
 rm -f /etc/kubernetes/*.conf /etc/kubernetes/manifests/*.yaml /var/lib/bundler/etcd-restored
-rm -rf /etc/kubernetes/pki /var/lib/kubelet/pki
+rm -rf /etc/kubernetes/pki /var/lib/kubelet/pki /var/lib/bundler/rotate-ca
 # What was done for the cluster that was is not done for the one that comes.
 journal=/var/lib/bundler/journal
 if [ -f "$journal" ]; then

@@ -35,7 +35,12 @@ tell status-registry
 if [ -d "$store" ]; then
     echo there
     if command -v curl >/dev/null; then
-        echo "code $(curl -sk -o /dev/null -w '%{http_code}' --max-time 3 "https://127.0.0.1:$port/v2/" 2>/dev/null)"
+        at=$(sed -n 's/^  addr: *"*\([^"]*\)"*$/\1/p' /etc/bundler/registry.yml 2>/dev/null)
+        case $at in '' | :*) at=127.0.0.1:$port ;; esac
+        # The login of this host's containerd, through a pipe: a command line is for all to read.
+        echo "code $(sed -n '/Authorization = /{s/^ *Authorization = "\(.*\)"$/header = "Authorization: \1"/p;q}' \
+            /etc/bundler/certs.d/_default/hosts.toml 2>/dev/null |
+            curl -sk -K - -o /dev/null -w '%{http_code}' --max-time 3 "https://$at/v2/" 2>/dev/null)"
     fi
     find "$store" -path '*/_manifests/revisions/sha256/*/link' 2>/dev/null | sed -n 's|.*/sha256/\([0-9a-f]\{64\}\)/link$|has \1|p' |
         sort -u | head -n 20000
@@ -51,7 +56,7 @@ tell status-runs
 # One question decides whether the others are asked: a dead API would let each of them wait for its end.
 if [ -e "$conf" ] && [ -x /usr/local/bin/kubectl ] && [ -n "$(ask get --raw /readyz)" ]; then
     tell status-pods
-    ask get pods -A -o go-template='{{range .items}}{{.metadata.namespace}}{{"\t"}}{{.metadata.name}}{{"\t"}}{{with .spec.nodeName}}{{.}}{{end}}{{"\t"}}{{.status.phase}}{{"\t"}}{{range .status.containerStatuses}}{{if .ready}}1{{else}}0{{end}}{{end}}{{"\t"}}{{range .status.containerStatuses}}{{.restartCount}} {{end}}{{"\t"}}{{range .status.containerStatuses}}{{with .state}}{{with .waiting}}{{.reason}} {{end}}{{end}}{{end}}{{"\t"}}{{with .metadata.labels}}{{with index . "app.kubernetes.io/instance"}}{{.}}{{end}}{{end}}{{"\t"}}{{with .metadata.deletionTimestamp}}{{.}}{{end}}{{"\n"}}{{end}}' &&
+    ask get pods -A -o go-template='{{range .items}}{{.metadata.namespace}}{{"\t"}}{{.metadata.name}}{{"\t"}}{{with .spec.nodeName}}{{.}}{{end}}{{"\t"}}{{.status.phase}}{{"\t"}}{{range .status.containerStatuses}}{{if .ready}}1{{else if .started}}0{{else}}s{{end}}{{end}}{{"\t"}}{{range .status.containerStatuses}}{{.restartCount}} {{end}}{{"\t"}}{{range .status.containerStatuses}}{{with .state}}{{with .waiting}}{{.reason}} {{end}}{{end}}{{end}}{{"\t"}}{{with .metadata.labels}}{{with index . "app.kubernetes.io/instance"}}{{.}}{{end}}{{end}}{{"\t"}}{{with .metadata.deletionTimestamp}}{{.}}{{end}}{{"\n"}}{{end}}' &&
         echo answered
     tell status-workloads
     ask get deployments,statefulsets,daemonsets -A -o go-template='{{range .items}}{{.kind}}{{"\t"}}{{.metadata.namespace}}{{"\t"}}{{.metadata.name}}{{"\t"}}{{with .status.desiredNumberScheduled}}{{.}}{{end}}{{with .spec.replicas}}{{.}}{{end}}{{"\t"}}{{with .status.numberReady}}{{.}}{{end}}{{with .status.readyReplicas}}{{.}}{{end}}{{"\t"}}{{with .metadata.annotations}}{{with index . "meta.helm.sh/release-name"}}{{.}}{{end}}{{"\t"}}{{with index . "meta.helm.sh/release-namespace"}}{{.}}{{end}}{{else}}{{"\t"}}{{end}}{{"\n"}}{{end}}' &&

@@ -12,9 +12,11 @@ from bundler.builder.oci.model import ImageRequest, Silent
 from bundler.core.errors import ExitCode, Problems
 from bundler.core.oci import Platform
 from bundler.core.reference import Reference
+from bundler.installer.push.http import Client
+from bundler.installer.push.registry import Login, RegistryClient
 from tests.real import registry_kit
-from tests.real.registry_kit import login, running, write_layout
-from tests.real.token_kit import REFRESH, SERVICE, serving_tokens
+from tests.real.registry_kit import PASSWORD, USER, login, running, write_layout
+from tests.real.token_kit import REFRESH, SERVICE, offering, serving_tokens
 from tests.unit.builder.images.parts import MadeImage, digest_of, layout_files
 
 pytestmark = [
@@ -46,12 +48,12 @@ def pull(registry, tokens, tmp_path, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(registry.certificate))
     tokens.asked.clear()
 
-    def pull(name, auths):
+    def pull(name, auths, host=registry.host):
         path = tmp_path / "auth.json"
         path.write_text(json.dumps({"auths": auths}))
         with Store(tmp_path / "cache") as store:
             (found,) = resolve_images(
-                [ImageRequest(Reference.parse(f"{registry.host}/{name}"))],
+                [ImageRequest(Reference.parse(f"{host}/{name}"))],
                 store=store,
                 platform=Platform("linux", "amd64"),
                 registries=RegistryOptions(keychain=Keychain((path,))),
@@ -75,6 +77,32 @@ def test_a_login_becomes_one_token_for_all_requests(pull, tokens, known):
     (asked,) = tokens.asked
     assert (asked["method"], asked["service"], asked["scope"]) == ("GET", SERVICE, "repository:team/app:pull")
     assert asked["login"].startswith("Basic ")
+
+
+OFFERS = (
+    ('Basic realm="x", TOKEN',),
+    ('TOKEN, Basic realm="x", charset="UTF-8"',),
+    ('Basic realm="x"', "TOKEN"),
+    ("TOKEN", 'Basic realm="x"'),
+    ("Negotiate", 'Digest realm="d", nonce="a,b", qop="auth", TOKEN'),
+)
+
+
+@pytest.mark.parametrize("offers", OFFERS)
+def test_of_several_challenges_the_one_that_is_taken_is_the_tokens(pull, registry, tokens, known, offers):
+    """In one header or in several, in any order; a password alone is not accepted there."""
+    with offering(tokens.folder, registry.host, *offers) as host:
+        assert pull("team/app:1", {host: known[registry.host]}, host) == LAYERS
+    assert [asked["method"] for asked in tokens.asked] == ["GET"]
+
+
+@pytest.mark.parametrize("offers", OFFERS)
+def test_a_push_takes_the_tokens_challenge_too(registry, tokens, offers):
+    client = Client(authority=registry.certificate)
+    with offering(tokens.folder, registry.host, *offers) as host:
+        there = RegistryClient(host, client, Login(USER, PASSWORD), plain=False)
+        assert there.manifest_digest("team/app", "1") == digest_of(IMAGE.manifest)
+        client.close()
 
 
 def test_what_is_public_needs_no_login(pull, tokens):

@@ -167,12 +167,13 @@ def served(tmp_path: Path) -> Iterator[Served]:
     config = templates.render(
         "registry.yml.j2",
         root=str(store),
+        address="127.0.0.1",
         port=str(port),
         certificate=str(tmp_path / "crt"),
         key=str(tmp_path / "key"),
         htpasswd=str(tmp_path / "pw"),
     )
-    (tmp_path / "registry.yml").write_text(config.replace(f"addr: :{port}", f"addr: 127.0.0.1:{port}"))
+    (tmp_path / "registry.yml").write_text(config)
     log = (tmp_path / "log").open("wb")
     process = subprocess.Popen(
         ["docker-registry", "serve", tmp_path / "registry.yml"], stdout=log, stderr=log

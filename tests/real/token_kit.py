@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import http.client
 import http.server
 import json
 import ssl
@@ -108,19 +109,63 @@ def serving_tokens(folder: Path) -> Iterator[TokenServer]:
         def log_message(self, *_: object) -> None:
             pass
 
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with _listening(folder, Handler) as port:
+        server.base = f"https://127.0.0.1:{port}"
+        yield server
+
+
+@contextlib.contextmanager
+def _listening(folder: Path, handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
+    """The port at which it answers, over TLS with the folder's certificate."""
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
     httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
-    server.base = f"https://127.0.0.1:{httpd.server_address[1]}"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield server
+        yield httpd.server_address[1]
     finally:
         httpd.shutdown()
         httpd.server_close()
         thread.join(10)
+
+
+@contextlib.contextmanager
+def offering(folder: Path, upstream: str, *offers: str) -> Iterator[str]:
+    """A TLS front of a registry whose 401 offers more than the registry's own challenge: its HOST:PORT.
+
+    offers: WWW-Authenticate headers, each with TOKEN where the registry's own challenge goes.
+    """
+    trust = ssl.create_default_context(cafile=str(folder / "tls.crt"))
+
+    class Front(http.server.BaseHTTPRequestHandler):
+        timeout = 10
+
+        def forward(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            there = http.client.HTTPSConnection(upstream, context=trust, timeout=10)
+            there.request(self.command, self.path, body, dict(self.headers))
+            answer = there.getresponse()
+            data = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() == "www-authenticate":
+                    for offer in offers:
+                        self.send_header(name, offer.replace("TOKEN", value))
+                elif name.lower() not in {"connection", "date"}:
+                    self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+            there.close()
+
+        do_GET = do_HEAD = forward  # noqa: N815  (http.server's names)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with _listening(folder, Front) as port:
+        yield f"127.0.0.1:{port}"
 
 
 def _part(document: dict[str, object]) -> str:

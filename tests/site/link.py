@@ -61,6 +61,16 @@ def mend(spec: SiteSpec, machine: Machine) -> None:
     _set(spec, machine, "up")
 
 
+def unplug(spec: SiteSpec, machine: Machine) -> None:
+    """Take the cable of a dead machine away; nothing happens when it has none.
+
+    The kernel does so by itself once nothing holds the machine's network any more. An orphaned socket with
+    unsent bytes holds it for minutes, and on a busy host the kernel's own clean-up is late.
+    """
+    if here := port(spec, machine):
+        attempt("ip", "-netns", spec.netns, "link", "del", "dev", here.name)  # it may go meanwhile
+
+
 def slow(spec: SiteSpec, machine: Machine, groups: Groups, rate: Rate | None, loss: float) -> None:
     """Limit both directions to `rate` (None: unlimited) and drop `loss` percent of the packets.
 

@@ -24,6 +24,7 @@ def off(spec: SiteSpec, machine: Machine, groups: Groups) -> None:
     """
     groups.remove(machines.group_name(spec, machine))
     link.forget(spec, machine)
+    link.unplug(spec, machine)
     deadline = time.monotonic() + _PORT_LIMIT
     while link.port(spec, machine):  # the next boot makes one of the same name
         if time.monotonic() > deadline:

@@ -110,19 +110,29 @@ def clusterfile(
     spec: SiteSpec, *, key: str = "/root/id_ed25519", user: str = "root", control_planes: int = 1
 ) -> str:
     """A Clusterfile for the site: so many machines are control planes, all others are workers."""
-    first = ", ".join(str(each.address) for each in spec.machines[:control_planes])
-    others = spec.machines[control_planes:]
+    return described(spec.name, spec.machines[:control_planes], spec.machines[control_planes:], key, user)
+
+
+def described(
+    name: str,
+    control_planes: Sequence[Machine],
+    workers: Sequence[Machine],
+    key: str = "/root/id_ed25519",
+    user: str = "root",
+) -> str:
+    """A Clusterfile with these machines, whichever of a site they are."""
+    first = ", ".join(str(each.address) for each in control_planes)
     lines = [
         "apiVersion: bundler/v1",
         "kind: Cluster",
-        f"metadata: {{name: {spec.name}}}",
+        f"metadata: {{name: {name}}}",
         "spec:",
         f"  ssh: {{user: {user}, pk: {key}}}",
         "  hosts:",
         f"  - {{ips: [{first}], roles: [control-plane]}}",
     ]
-    if others:
-        addresses = ", ".join(str(each.address) for each in others)
+    if workers:
+        addresses = ", ".join(str(each.address) for each in workers)
         lines.append(f"  - {{ips: [{addresses}], roles: [worker]}}")
     return "\n".join(lines) + f"\n---\n{_CGROUPS}"
 

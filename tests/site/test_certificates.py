@@ -160,9 +160,9 @@ def test_a_site_that_was_off_until_everything_expired_is_brought_back(site: Site
     assert "nothing to do" in ran(site, "apply")
 
 
-def shipped(spec: SiteSpec) -> SiteSpec:
+def shipped(spec: SiteSpec, subnet: IPv4Network) -> SiteSpec:
     """The same machines, off and on again, with addresses of the customer's network."""
-    there = replace(spec, subnet=_CUSTOMER)
+    there = replace(spec, subnet=subnet)
     width = there.subnet.prefixlen
     run("ip", "address", "add", f"{there.host_address}/{width}", "dev", spec.host_link)
     run("ip", "-netns", spec.netns, "address", "add", f"{there.gateway}/{width}", "dev", BRIDGE)
@@ -184,7 +184,7 @@ def test_a_site_is_given_the_addresses_of_another_network(site: SiteSpec) -> Non
     product.kubectl(site, "create configmap kept --from-literal=key=value")
     first = site.machines[0]
     ssh.on(site, first, "cp /root/site.yaml /root/old.yaml")
-    there = shipped(site)
+    there = shipped(site, _CUSTOMER)
     old, new = (str(each.subnet.network_address).rpartition(".")[0] for each in (site, there))
     ssh.on(there, there.machines[0], f"cd /root && sed 's/{old}[.]/{new}./g' old.yaml >site.yaml")
     ssh.put(there, there.machines[0], [Identity(site.run_dir).known_hosts], "/root/.ssh/")

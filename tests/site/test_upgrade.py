@@ -14,17 +14,18 @@ from pathlib import Path
 import pytest
 
 from tests.site import lifecycle, origin, product, ssh
+from tests.site.identity import Identity
 from tests.site.spec import SiteSpec
 
 pytestmark = [pytest.mark.site, pytest.mark.rotating("upgrade", kind="cluster")]
 
-_OLD, _NEW = "v1.36.3", "v1.37.2"
+OLD, NEW = "v1.36.3", "v1.37.2"
 _OBJECTS = 200
 _CONFIG_MAP = 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: kept-%s}\\ndata: {number: "%s"}\\n---\\n'
-_WRITE = f"""
+_WRITE = """
 i=0
-while [ "$i" -lt {_OBJECTS} ]; do
-    printf '{_CONFIG_MAP}' "$i" "$i"
+while [ "$i" -lt %s ]; do
+    printf '%s' "$i" "$i"
     i=$((i + 1))
 done | kubectl apply -f - >/dev/null
 """
@@ -35,6 +36,18 @@ class Upgraded:
     """A site, and the two files by name on its first machine."""
 
     spec: SiteSpec
+    control_planes: int = 1
+
+    def describe(self) -> None:
+        """Put a site.yaml with the machines' addresses of now, and their keys, onto the first machine."""
+        file = self.spec.run_dir / "site.yaml"
+        file.write_text(product.clusterfile(self.spec, control_planes=self.control_planes))
+        ssh.put(self.spec, self.spec.machines[0], [file], "/root/")
+        ssh.put(self.spec, self.spec.machines[0], [Identity(self.spec.run_dir).known_hosts], "/root/.ssh/")
+
+    def write(self, number: int) -> None:
+        """So many ConfigMaps."""
+        ssh.on(self.spec, self.spec.machines[0], _WRITE % (number, _CONFIG_MAP), timeout=600)
 
     def run(self, name: str, words: str, timeout: float = 1800) -> str:
         """What it says; it has to end with 0."""
@@ -71,32 +84,38 @@ def _made(name: str, folder: Path, version: str, context: Path) -> Path:
     return output
 
 
+def brought_up(spec: SiteSpec, folder: Path, *, control_planes: int = 1) -> Iterator[Upgraded]:
+    """Machines with both files on the first of them, for a fixture."""
+    old = _made("BUNDLER_UPGRADE_OLD", folder, OLD, product.DEMO)
+    new = _made("BUNDLER_UPGRADE_NEW", folder, NEW, product.upgraded(folder))
+    lifecycle.up(spec, lambda _: None)
+    try:
+        product.carry(spec, old, control_planes=control_planes)
+        ssh.put(spec, spec.machines[0], [new], "/root/")
+        for path, name in ((old, "old.run"), (new, "new.run")):
+            ssh.on(spec, spec.machines[0], f"ln -f /root/{path.name} /root/{name}")
+        yield Upgraded(spec, control_planes)
+    finally:
+        lifecycle.down(spec.name, lambda _: None)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgraded]:
-    folder = tmp_path_factory.mktemp("upgrade")
-    old = _made("BUNDLER_UPGRADE_OLD", folder, _OLD, product.DEMO)
-    new = _made("BUNDLER_UPGRADE_NEW", folder, _NEW, product.upgraded(folder))
     spec = SiteSpec("upgrade", IPv4Network("10.79.207.0/24"), 2)
-    lifecycle.up(spec, lambda _: None)
-    product.carry(spec, old)
-    ssh.put(spec, spec.machines[0], [new], "/root/")
-    for path, name in ((old, "old.run"), (new, "new.run")):
-        ssh.on(spec, spec.machines[0], f"ln -f /root/{path.name} /root/{name}")
-    yield Upgraded(spec)
-    lifecycle.down(spec.name, lambda _: None)
+    yield from brought_up(spec, tmp_path_factory.mktemp("upgrade"))
 
 
 def test_the_old_version_runs_with_objects(site: Upgraded) -> None:
     site.run("old.run", "--clusterfile site.yaml")
-    ssh.on(site.spec, site.spec.machines[0], _WRITE)
-    assert site.versions() == {_OLD}
+    site.write(_OBJECTS)
+    assert site.versions() == {OLD}
     assert len(site.objects()) == _OBJECTS
 
 
 def test_one_command_upgrades_and_keeps_every_object(site: Upgraded) -> None:
     before = site.objects()
     site.run("new.run", "--clusterfile site.yaml")
-    assert site.versions() == {_NEW}
+    assert site.versions() == {NEW}
     assert site.objects() == before
     assert product.page(site.spec.machines[1], 30080).text.count("web:1.1")
     site.works()
@@ -108,17 +127,17 @@ def test_a_rollback_says_what_is_lost_and_changes_nothing_before_it_is_agreed_to
         site.kubectl(f"create configmap later-{n} --from-literal=a=b")
     site.kubectl("delete configmap kept-0 kept-1")
     said = site.run("new.run", "rollback --clusterfile site.yaml --plan")
-    assert f"Kubernetes {_NEW} → {_OLD}" in said
+    assert f"Kubernetes {NEW} → {OLD}" in said
     assert "7 configmaps" in said
     assert "2 configmaps" in said
     refused = product.run(site.spec, "rollback --clusterfile site.yaml </dev/null", name="new.run")
     assert refused.returncode == 2
-    assert site.versions() == {_NEW}
+    assert site.versions() == {NEW}
 
 
 def test_one_command_goes_back_to_every_object_of_before(site: Upgraded) -> None:
     site.run("new.run", "rollback --clusterfile site.yaml --yes")
-    assert site.versions() == {_OLD}
+    assert site.versions() == {OLD}
     assert site.objects() == {f"kept-{n}": json.dumps({"number": str(n)}) for n in range(_OBJECTS)}
     site.works()
     assert "nothing to do" in site.run("old.run", "--clusterfile site.yaml")
@@ -129,6 +148,6 @@ def test_one_command_goes_back_to_every_object_of_before(site: Upgraded) -> None
 
 def test_it_can_be_upgraded_again(site: Upgraded) -> None:
     site.run("new.run", "--clusterfile site.yaml")
-    assert site.versions() == {_NEW}
+    assert site.versions() == {NEW}
     assert len(site.objects()) == _OBJECTS
     site.works()

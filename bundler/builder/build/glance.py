@@ -1,6 +1,7 @@
 """A store and a chart supply for a look at a build context: nothing of it is copied, nothing is fetched."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from bundler.builder.cache.store import Blob, Store
@@ -14,9 +15,9 @@ from bundler.core.errors import BundlerError, ExitCode
 class Glance(Store):
     """Files of the build context stay where they are; what is made of them lies in a folder of its own."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, noted: Mapping[Digest, Path] | None = None) -> None:
         super().__init__(root)
-        self._noted: dict[Digest, Path] = {}
+        self.noted: dict[Digest, Path] = dict(noted or {})
 
     @staticmethod
     def note(store: Store, path: Path, name: str) -> Blob:
@@ -29,17 +30,17 @@ class Glance(Store):
                 hasher.update(chunk)
             size = stream.tell()
         digest = Digest(hasher.hexdigest())
-        store._noted[digest] = path  # noqa: SLF001  (its own method, in the form that a build context takes)
+        store.noted[digest] = path
         return Blob(digest, size)
 
     def size(self, digest: Digest) -> int | None:
         """Bytes of a file that was noted or added."""
-        path = self._noted.get(digest)
+        path = self.noted.get(digest)
         return super().size(digest) if path is None else path.stat().st_size
 
     def find(self, digest: Digest, size: int | None = None) -> Path | None:
         """Where the file lies."""
-        path = self._noted.get(digest)
+        path = self.noted.get(digest)
         return (
             path if path is not None and size in {None, path.stat().st_size} else super().find(digest, size)
         )
@@ -55,7 +56,7 @@ class Glance(Store):
 
     def discard(self, digest: Digest) -> None:
         """Nothing of the build context is ever removed."""
-        if digest not in self._noted:
+        if digest not in self.noted:
             super().discard(digest)
 
 

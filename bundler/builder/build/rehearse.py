@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bundler.builder.build.archives import check_archives
 from bundler.builder.build.glance import Glance, HereOnly
 from bundler.builder.build.launching import launch_of
 from bundler.builder.build.request import BuildRequest
@@ -217,7 +218,10 @@ def _judge(done: Staged, request: BuildRequest, store: Glance, told: _Told) -> N
     with told.caught():
         kubernetes = identify(done.labels, request.context.resolve().name).kubernetes
     with told.caught():
-        asked(done.images)
+        # What a RUN or a download may have put below images/ nobody knows yet.
+        tree = done.tree if told.sure else Tree()
+        left = check_archives(asked(done.images), tree, store, request.platform)
+        done = replace(done, tree=left) if told.sure else done
     if told.sure:
         with told.caught():
             for _ in tree_contents(done.tree):

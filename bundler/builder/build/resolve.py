@@ -24,6 +24,7 @@ from bundler.builder.lock.compare import changes
 from bundler.builder.lock.model import Inputs, place
 from bundler.builder.lock.pins import Pins, pins
 from bundler.builder.model.spec import BundleSpec, SpecBase, SpecContent, identify, placed, tree_contents
+from bundler.builder.model.via import check_via
 from bundler.builder.net.fetch import Fetcher
 from bundler.builder.oci.client import RegistryOptions
 from bundler.builder.oci.model import ImageRequest, parse_source
@@ -117,6 +118,13 @@ def resolve(
         *(SpecContent(path, blob) for path, blob in kept.files),
         *_package_files(packages),
         *_helm(staged, request, store),
+    )
+    check_via(
+        staged.labels,
+        identity.kubernetes,
+        frozenset(content.path for content in contents),
+        frozenset(image.name for image in layout.images),
+        request.kubefile,
     )
     spec = BundleSpec(
         identity=identity,

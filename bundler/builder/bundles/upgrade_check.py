@@ -42,6 +42,7 @@ class Parts:
     """What of a bundle decides. kinds: `apps/v1 Deployment` of its apps, with the files that have them.
 
     crds: served versions by name. key: fingerprint of the signer, "" for none. "" for a part it lacks.
+    via: versions of Kubernetes that it carries on the way to its own.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Parts:
     key: str = ""
     kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     crds: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    via: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,11 @@ def _number(version: str) -> tuple[int, int, int]:
 
 
 def _hops(old: Parts, new: Parts) -> tuple[str, ...]:
-    return (old.kubernetes, new.kubernetes) if _moves(old, new) else ()
+    if not _moves(old, new):
+        return ()
+    before, after = _number(old.kubernetes), _number(new.kubernetes)
+    between = (each for each in new.via if before[:2] < _number(each)[:2] < after[:2])
+    return (old.kubernetes, *between, new.kubernetes)
 
 
 def _moves(old: Parts, new: Parts) -> bool:
@@ -111,13 +117,19 @@ def _versions(old: Parts, new: Parts) -> Iterator[Said]:
     if after < before:
         text = f"Kubernetes goes back from {old.kubernetes} to {new.kubernetes}: sites refuse it"
         yield Said(Weight.ERROR, "older-kubernetes", text)
-    elif after[0] == before[0] and after[1] - before[1] > 1:
-        between = ", ".join(f"v1.{minor}" for minor in range(before[1] + 1, after[1]))
+    elif after[0] == before[0] and (missing := _missing(before[1], after[1], new.via)):
+        between = ", ".join(f"v1.{minor}" for minor in missing)
         text = (
             f"Kubernetes goes from {old.kubernetes} to {new.kubernetes}, and API servers go up one minor at a"
-            f" time: publish a bundle with {between} first"
+            f" time: publish a bundle with {between} first, or carry it on the way (LABEL io.kubernetes.via)"
         )
         yield Said(Weight.ERROR, "minor-skipped", text)
+
+
+def _missing(before: int, after: int, via: tuple[str, ...]) -> tuple[int, ...]:
+    """Minors between the two that nobody carries."""
+    carried = {_number(each)[1] for each in via}
+    return tuple(minor for minor in range(before + 1, after) if minor not in carried)
 
 
 def _apis(new: Parts, removed_in: RemovedIn) -> Iterator[Said]:
@@ -152,7 +164,8 @@ def _restarts(old: Parts, new: Parts, difference: Difference) -> Iterator[str]:
     if old.containerd != new.containerd:
         yield f"containerd on every host, one by one: {old.containerd} → {new.containerd}; pods run on"
     if _moves(old, new):
-        yield f"API server, controllers and scheduler, one control plane after the other: {_arrow(old, new)}"
+        way = " → ".join(_hops(old, new))
+        yield f"API server, controllers and scheduler, one control plane after the other: {way}"
         if old.etcd != new.etcd:
             yield f"etcd, one member after the other: {old.etcd} → {new.etcd}"
         yield "every kubelet; its node is drained before, where there is another one"
@@ -161,14 +174,14 @@ def _restarts(old: Parts, new: Parts, difference: Difference) -> Iterator[str]:
         yield f"apps, behind Kubernetes: {', '.join(sorted(apps))}"
 
 
-def _arrow(old: Parts, new: Parts) -> str:
-    return f"{old.kubernetes} → {new.kubernetes}"
-
-
 def _needs(old: Parts, new: Parts, difference: Difference) -> Iterator[str]:
     if _moves(old, new):
         minor, before = _number(new.kubernetes)[1], _number(old.kubernetes)[1]
-        yield f"Kubernetes v1.{max(minor - 1, min(before, minor))} or v1.{minor} on the site"
+        lowest = minor - 1 - len(new.via)
+        upwards = (
+            f"v1.{lowest} to v1.{minor}" if new.via else f"v1.{max(lowest, min(before, minor))} or v1.{minor}"
+        )
+        yield f"Kubernetes {upwards} on the site"
         if before < _CGROUP_V2 <= minor:
             yield "cgroup v2 on every host, or failCgroupV1: false in a KubeletConfiguration"
         yield "every host reachable, etcd healthy, no budget that allows no disruption, no bare pod"

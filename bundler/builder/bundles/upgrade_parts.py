@@ -8,6 +8,7 @@ from bundler.builder.bundles.upgrade_check import Parts
 from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import Index, Member
+from bundler.core.kubernetes_via import via
 from bundler.core.reference import Reference
 from bundler.core.yamldoc import load_all
 
@@ -28,8 +29,9 @@ def parts_of(bundle: Bundle, key: str) -> Parts:
             kinds[kind] = (*kinds.get(kind, ()), member.path)
         crds |= _crds(data, member.path)
     return Parts(
-        index.name, index.version, index.kubernetes, _etcd(index), _containerd(index), key, kinds, crds
-    )
+        index.name, index.version, index.kubernetes, _etcd(index), _containerd(index), key, kinds, crds,
+        via(index.labels),
+    )  # fmt: skip
 
 
 def _manifests(index: Index) -> Iterator[Member]:

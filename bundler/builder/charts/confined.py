@@ -3,7 +3,7 @@
 import os
 import sys
 
-from bundler.builder.charts.confine import confine
+from bundler.core.confine import confine
 
 _CANNOT_RUN = 126
 

@@ -17,9 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bundler.builder.charts.confine import confine
 from bundler.builder.charts.values import merged
 from bundler.core.chart_schema import outside_references
+from bundler.core.confine import confine
 
 
 def main() -> None:

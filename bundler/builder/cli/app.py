@@ -22,6 +22,7 @@ from bundler.builder.cli.catalogue_commands import app as catalogue_app
 from bundler.builder.cli.explain_command import explain_command
 from bundler.builder.cli.lock_commands import lock_command, update_command, why_command
 from bundler.core.errors import BundlerError, ExitCode, headed
+from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app = typer.Typer(
 
 
 @app.command("make")
+@spread
 def make_command(  # noqa: PLR0913  (a command has as many parameters as options)
     what: opt.What = None,
     *,
@@ -49,17 +51,7 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
     universal: opt.Universal = False,
     runtime: opt.Runtimes = None,
     helm_library: opt.HelmLibraries = None,
-    ignore_image: opt.IgnoredImages = None,
-    with_signatures: opt.WithSignatures = False,
-    insecure_registry: opt.InsecureRegistries = None,
-    debian_mirror: opt.DebianMirror = "",
-    ubuntu_mirror: opt.UbuntuMirror = "",
-    ubuntu_ports_mirror: opt.UbuntuPortsMirror = "",
-    keyring: opt.Keyrings = None,
-    rpm_repos: opt.RpmRepos = None,
-    mirrors: opt.MirrorsFile = None,
-    cache: opt.Cache = None,
-    jobs: opt.Jobs = 4,
+    supply: opt.SupplyOptions,
     offline: opt.Offline = False,
     locked: opt.Locked = False,
     refresh: opt.Refresh = False,
@@ -71,38 +63,28 @@ def make_command(  # noqa: PLR0913  (a command has as many parameters as options
     recompress: opt.Recompress = False,
     allow_eol: opt.AllowEol = False,
     level: opt.Level = 8,
-    verbose: opt.Verbose = False,
-    quiet: opt.Quiet = False,
-    log: opt.Log = None,
+    said: opt.OutputOptions,
 ) -> None:
     """Build a .run from a Kubefile, or from entries of the catalogue."""
     from bundler.builder.cli import invocation as session  # noqa: PLC0415  (half a second of imports that --help does without)
     from bundler.builder.cli.what import source_of  # noqa: PLC0415  (as above)
     from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue  # noqa: PLC0415  (as above)
 
-    source = source_of(what or [], file, output, Catalogue(default_catalogue()), cache)
-    for warning in source.warnings if not quiet else ():
+    source = source_of(what or [], file, output, Catalogue(default_catalogue()), supply.cache)
+    for warning in source.warnings if not said.quiet else ():
         typer.echo(f"warning: {warning}", err=True)
     session.build(
         session.BuildOptions(
             kubefile=source.kubefile,
             context=source.context,
-            output=output,
             platform=platform,
             build_args=tuple(build_arg or ()),
+            supply=supply,
+            said=said,
+            output=output,
             runtimes=tuple(runtime or ()),
-            insecure=frozenset(insecure_registry or ()),
-            ignored=tuple(ignore_image or ()),
-            signatures=with_signatures,
-            sources=opt.sources_of(debian_mirror, ubuntu_mirror, ubuntu_ports_mirror, keyring, rpm_repos),
-            mirrors=mirrors,
-            cache=cache,
-            jobs=jobs,
             offline=offline,
             refresh=refresh,
-            verbose=verbose,
-            quiet=quiet,
-            log=log,
             sign=sign,
             passphrase_file=passphrase_file,
             locked=locked,

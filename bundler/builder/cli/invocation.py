@@ -19,6 +19,7 @@ from bundler.builder.build.request import BuildRequest
 from bundler.builder.build.resolve import check
 from bundler.builder.build.support import ended
 from bundler.builder.cache.store import Store
+from bundler.builder.cli.options import OutputOptions, SupplyOptions
 from bundler.builder.cli.view import View, display, log_path
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.lib.progress import Progress
@@ -29,7 +30,6 @@ from bundler.builder.lock.text import read as read_lock
 from bundler.builder.net.logins import Logins
 from bundler.builder.net.mirrors import Mirrors
 from bundler.builder.net.registries import Registries
-from bundler.builder.packages.sources import PackageSources
 from bundler.builder.runtime.freeze import this_platform
 from bundler.builder.sbom.account import source_date
 from bundler.builder.stage.load import Loaded
@@ -47,22 +47,14 @@ class BuildOptions:
 
     kubefile: Path
     context: Path
-    output: Path | None
     platform: str
     build_args: tuple[str, ...]
-    runtimes: tuple[str, ...]
-    insecure: frozenset[str]
-    ignored: tuple[str, ...]
-    signatures: bool
-    sources: PackageSources
-    mirrors: Path | None
-    cache: Path | None
-    jobs: int
-    offline: bool
-    refresh: bool
-    verbose: bool
-    quiet: bool
-    log: Path | None
+    supply: SupplyOptions
+    said: OutputOptions
+    output: Path | None = None
+    runtimes: tuple[str, ...] = ()
+    offline: bool = False
+    refresh: bool = False
     sign: str = ""
     passphrase_file: Path | None = None
     locked: bool = False
@@ -85,15 +77,21 @@ def build(wanted: BuildOptions) -> None:
     """
     # First of all: a key that isn't there shall be known, and its passphrase be asked for, before the work.
     signer = _signer(wanted) if wanted.sign else None
-    with Store(wanted.cache) as store:
-        path = wanted.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
+    with Store(wanted.supply.cache) as store:
+        path = wanted.said.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
         with _opened(path) as log:
-            view = View(display(quiet=wanted.quiet), log, verbose=wanted.verbose, quiet=wanted.quiet)
+            view = View(
+                display(quiet=wanted.said.quiet), log, verbose=wanted.said.verbose, quiet=wanted.said.quiet
+            )
             made = _watched(lambda: _made(wanted, orders_of(wanted, path, signer), store, view), view)
             told = "\n".join(map(summary, made))
             view.note(told)
-    if not wanted.quiet:
+    if not wanted.said.quiet:
         sys.stdout.write(f"{told}\n  log: {path}\n")
+
+
+def _view(said: OutputOptions, log: TextIO) -> View:
+    return View(display(quiet=said.quiet), log, verbose=said.verbose, quiet=said.quiet)
 
 
 def _signer(wanted: BuildOptions) -> Signer:
@@ -146,10 +144,12 @@ def lock(wanted: BuildOptions, updated: tuple[str, ...] | None) -> None:
 
     updated: what to resolve anew, () for everything; None: what isn't locked yet.
     """
-    with Store(wanted.cache) as store:
-        path = wanted.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
+    with Store(wanted.supply.cache) as store:
+        path = wanted.said.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
         with _opened(path) as log:
-            view = View(display(quiet=wanted.quiet), log, verbose=wanted.verbose, quiet=wanted.quiet)
+            view = View(
+                display(quiet=wanted.said.quiet), log, verbose=wanted.said.verbose, quiet=wanted.said.quiet
+            )
             asked = targets(wanted.platform)
             orders = [_order(wanted, target, path) for target in asked]
             different = _watched(lambda: _relocked(orders, updated, store, view), view)
@@ -209,18 +209,18 @@ def _order(
         suffix=target.suffix,
         platform=target.platform,
         build_args=build_args(wanted.build_args, os.environ),
-        insecure=wanted.insecure,
+        insecure=frozenset(wanted.supply.insecure_registry or ()),
         mirrors=replace(
-            Mirrors.read(wanted.mirrors) if wanted.mirrors else Mirrors(),
+            Mirrors.read(wanted.supply.mirrors) if wanted.supply.mirrors else Mirrors(),
             registries=Registries.of(os.environ),
         ),
         logins=Logins.of(os.environ),
-        ignored=wanted.ignored,
-        signatures=wanted.signatures,
-        sources=wanted.sources,
+        ignored=tuple(wanted.supply.ignore_image or ()),
+        signatures=wanted.supply.with_signatures,
+        sources=wanted.supply.sources(),
         runtime=target.runtime,
         helm=target.helm,
-        jobs=wanted.jobs,
+        jobs=wanted.supply.jobs,
         offline=wanted.offline,
         refresh=wanted.refresh,
         log_file=log_file,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bundler.builder.cli import options as opt
+from bundler.core.option_groups import spread
 
 Names = Annotated[
     list[str] | None,
@@ -19,104 +20,56 @@ Where = Annotated[
 ]
 
 
-def lock_command(  # noqa: PLR0913  (a command has as many parameters as options)
+@spread
+def lock_command(
     directory: opt.Directory = Path(),
     *,
     file: opt.KubefileFile = None,
     platform: opt.PlatformName = "linux/amd64",
     build_arg: opt.BuildArgs = None,
-    ignore_image: opt.IgnoredImages = None,
-    with_signatures: opt.WithSignatures = False,
-    insecure_registry: opt.InsecureRegistries = None,
-    debian_mirror: opt.DebianMirror = "",
-    ubuntu_mirror: opt.UbuntuMirror = "",
-    ubuntu_ports_mirror: opt.UbuntuPortsMirror = "",
-    keyring: opt.Keyrings = None,
-    rpm_repos: opt.RpmRepos = None,
-    mirrors: opt.MirrorsFile = None,
-    cache: opt.Cache = None,
-    jobs: opt.Jobs = 4,
+    supply: opt.SupplyOptions,
     offline: opt.Offline = False,
-    verbose: opt.Verbose = False,
-    quiet: opt.Quiet = False,
-    log: opt.Log = None,
+    output: opt.OutputOptions,
 ) -> None:
     """Write Kubefile.lock: what every input is. What is locked already stays."""
     from bundler.builder.cli import invocation as session  # noqa: PLC0415  (half a second of imports that --help does without)
 
-    session.lock(
-        session.BuildOptions(
-            kubefile=opt.kubefile_of(directory, file),
-            context=opt.context_of(directory),
-            output=None,
-            platform=platform,
-            build_args=tuple(build_arg or ()),
-            runtimes=(),
-            insecure=frozenset(insecure_registry or ()),
-            ignored=tuple(ignore_image or ()),
-            signatures=with_signatures,
-            sources=opt.sources_of(debian_mirror, ubuntu_mirror, ubuntu_ports_mirror, keyring, rpm_repos),
-            mirrors=mirrors,
-            cache=cache,
-            jobs=jobs,
-            offline=offline,
-            refresh=False,
-            verbose=verbose,
-            quiet=quiet,
-            log=log,
-        ),
-        None,
+    options = session.BuildOptions(
+        kubefile=opt.kubefile_of(directory, file),
+        context=opt.context_of(directory),
+        platform=platform,
+        build_args=tuple(build_arg or ()),
+        supply=supply,
+        said=output,
+        offline=offline,
     )
+    session.lock(options, None)
 
 
-def update_command(  # noqa: PLR0913  (a command has as many parameters as options)
+@spread
+def update_command(
     names: Names = None,
     *,
     directory: Where = Path(),
     file: opt.KubefileFile = None,
     platform: opt.PlatformName = "linux/amd64",
     build_arg: opt.BuildArgs = None,
-    ignore_image: opt.IgnoredImages = None,
-    with_signatures: opt.WithSignatures = False,
-    insecure_registry: opt.InsecureRegistries = None,
-    debian_mirror: opt.DebianMirror = "",
-    ubuntu_mirror: opt.UbuntuMirror = "",
-    ubuntu_ports_mirror: opt.UbuntuPortsMirror = "",
-    keyring: opt.Keyrings = None,
-    rpm_repos: opt.RpmRepos = None,
-    mirrors: opt.MirrorsFile = None,
-    cache: opt.Cache = None,
-    jobs: opt.Jobs = 4,
-    verbose: opt.Verbose = False,
-    quiet: opt.Quiet = False,
-    log: opt.Log = None,
+    supply: opt.SupplyOptions,
+    output: opt.OutputOptions,
 ) -> None:
     """Move what Kubefile.lock pins to what is current, and tell what changed."""
     from bundler.builder.cli import invocation as session  # noqa: PLC0415  (half a second of imports that --help does without)
 
-    session.lock(
-        session.BuildOptions(
-            kubefile=opt.kubefile_of(directory, file),
-            context=opt.context_of(directory),
-            output=None,
-            platform=platform,
-            build_args=tuple(build_arg or ()),
-            runtimes=(),
-            insecure=frozenset(insecure_registry or ()),
-            ignored=tuple(ignore_image or ()),
-            signatures=with_signatures,
-            sources=opt.sources_of(debian_mirror, ubuntu_mirror, ubuntu_ports_mirror, keyring, rpm_repos),
-            mirrors=mirrors,
-            cache=cache,
-            jobs=jobs,
-            offline=False,
-            refresh=True,
-            verbose=verbose,
-            quiet=quiet,
-            log=log,
-        ),
-        tuple(names or ()),
+    options = session.BuildOptions(
+        kubefile=opt.kubefile_of(directory, file),
+        context=opt.context_of(directory),
+        platform=platform,
+        build_args=tuple(build_arg or ()),
+        supply=supply,
+        said=output,
+        refresh=True,
     )
+    session.lock(options, tuple(names or ()))
 
 
 def why_command(

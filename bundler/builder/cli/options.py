@@ -1,5 +1,6 @@
 """The options of the command line, as types; what they mean is told in `session`."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -335,14 +336,41 @@ Log = Annotated[
 ]
 
 
-def sources_of(
-    debian: str, ubuntu: str, ubuntu_ports: str, keyrings: list[str] | None, rpm_repos: list[str] | None
-) -> "PackageSources":
-    """What the options on packages mean. Raises BundlerError (USAGE)."""
-    from bundler.builder.packages.sources import PackageSources  # noqa: PLC0415  (--help does without)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplyOptions:
+    """Which images a build takes, where everything comes from, and how much at once."""
 
-    mirrors = {"debian": debian, "ubuntu": ubuntu, "ubuntu-ports": ubuntu_ports}
-    return PackageSources.of(mirrors, keyrings or (), rpm_repos or ())
+    ignore_image: IgnoredImages = None
+    with_signatures: WithSignatures = False
+    insecure_registry: InsecureRegistries = None
+    debian_mirror: DebianMirror = ""
+    ubuntu_mirror: UbuntuMirror = ""
+    ubuntu_ports_mirror: UbuntuPortsMirror = ""
+    keyring: Keyrings = None
+    rpm_repos: RpmRepos = None
+    mirrors: MirrorsFile = None
+    cache: Cache = None
+    jobs: Jobs = 4
+
+    def sources(self) -> "PackageSources":
+        """Where packages come from. Raises BundlerError (USAGE)."""
+        from bundler.builder.packages.sources import PackageSources  # noqa: PLC0415  (--help does without)
+
+        mirrors = {
+            "debian": self.debian_mirror,
+            "ubuntu": self.ubuntu_mirror,
+            "ubuntu-ports": self.ubuntu_ports_mirror,
+        }
+        return PackageSources.of(mirrors, self.keyring or (), self.rpm_repos or ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """What is said, and where the log goes."""
+
+    verbose: Verbose = False
+    quiet: Quiet = False
+    log: Log = None
 
 
 def kubefile_of(directory: Path, file: Path | None) -> Path:

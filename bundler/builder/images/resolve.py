@@ -48,12 +48,7 @@ def resolve_images(
     say. Raises Problems that name all images that can't be had.
     """
     asked = tuple(requests)
-    local = _Local(store, platform)
-    for image in supplied:
-        local.take(image, None)
-    for request in asked:
-        if isinstance(request.source, LocalSource):
-            local.read(request, request.source)
+    local = _read_local(asked, store, platform, supplied)
     wanted = _by_reference(asked)
     missing = {ref: one for ref, one in wanted.items() if not local.serves(ref)}
     pulled, failures = _pull(missing, store, platform, registries, progress, pinned)
@@ -61,6 +56,29 @@ def resolve_images(
     images = {**local.images, **{image.reference: image for image in pulled}}
     told = (replace(image, why=_why(image, wanted.get(ref))) for ref, image in images.items())
     return tuple(sorted(told, key=lambda image: image.name))
+
+
+def check_local(
+    requests: Iterable[ImageRequest],
+    *,
+    store: Store,
+    platform: Platform,
+    supplied: Iterable[ResolvedImage] = (),
+) -> None:
+    """Read the archives and layouts that are asked for, as `resolve_images` does. Raises Problems."""
+    _fail_on(_read_local(requests, store, platform, supplied).problems)
+
+
+def _read_local(
+    requests: Iterable[ImageRequest], store: Store, platform: Platform, supplied: Iterable[ResolvedImage]
+) -> "_Local":
+    local = _Local(store, platform)
+    for image in supplied:
+        local.take(image, None)
+    for request in requests:
+        if isinstance(request.source, LocalSource):
+            local.read(request, request.source)
+    return local
 
 
 def _by_reference(requests: Iterable[ImageRequest]) -> dict[Reference, ImageRequest]:

@@ -21,8 +21,18 @@ CLUSTER = (
         "the cluster that was to be taken down serves other products, too",
         ("another product's `.run` was applied to the same site",),
         (
-            "leave the cluster as it is, and take away only what is no longer wanted, with kubectl",
+            "to take only this product's apps away: the same `delete` without `--with`",
             "if the others are to go as well, name each: `./product.run delete --with NAME -f site.yaml`",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
+        "BND-APP-TAKEN",
+        "two products on one site have an app of the same name",
+        ("both bundles carry it, as products of one vendor often do",),
+        (
+            "to let the one that runs serve both, leave it out here: name the others in `launchApps`",
+            "else ask the vendor to call one of them something else",
         ),
         ExitCode.REFUSED,
     ),

@@ -42,6 +42,16 @@ UPGRADES: Final = (
         ExitCode.REFUSED,
     ),
     Explanation(
+        "BND-ROTATION-OPEN",
+        "the cluster's certificate authorities are being replaced, and that was broken off",
+        ("the run was interrupted, or a step of it failed",),
+        (
+            "finish it: `./product.run certs rotate-ca -f site.yaml`; what has changed stays",
+            "then run your command again",
+        ),
+        ExitCode.REFUSED,
+    ),
+    Explanation(
         "BND-ROLLBACK-SILENT",
         "a host does not answer, and a rollback needs every one",
         ("the host is off, or its network is down", "it is lost for good"),

@@ -60,8 +60,9 @@ def user(site: Site, port: int) -> str:
 
 def questions(site: Site, contents: Contents, address: str) -> str:
     """The input of `check.sh` for one host."""
+    place = next(number for number, host in enumerate(site.hosts) if host.address == address)
     links = "".join(
-        f"link {each.address} {' '.join(map(str, each.ports))}\n" for each in wanted(site).get(address, ())
+        f"link {each.address} {' '.join(map(str, each.ports))}\n" for each in _of(site, place)
     )
     if not site.host(address).is_control_plane:
         return links

@@ -9,11 +9,14 @@ from typing import Annotated, Final
 import typer
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli import show
+from bundler.installer.cli.consent import agree
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.push_commands import Authority, Insecure, PasswordFile, User
+from bundler.installer.cli.site_options import AsJson, Log, Yes
 from bundler.installer.cli.typer_app import invoke, new_app, run_file
 from bundler.installer.operations.app_session import AppSession, Cluster, opened
 from bundler.installer.operations.session import log_path, say
@@ -48,13 +51,11 @@ Env = Annotated[
 TimeoutFactor = Annotated[
     list[str] | None, typer.Option(metavar="[PHASE=]N", help="Give every step N times its time.")
 ]
-Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that is said.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
 
 
 @app.command()
+@spread
 def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     *,
     kubeconfig: Kubeconfig,
@@ -67,10 +68,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     password_file: PasswordFile = None,
     env: Env = None,
     base: opt.Bases = None,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
-    allow_downgrade: opt.AllowDowngrade = False,
+    trust: opt.UpgradeTrustOptions,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
     verbose: Verbose = False,
@@ -78,17 +76,17 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     """Install the apps, or upgrade them; what is there already is left out."""
     pushing = _pushing(
         insecure=insecure, authority=authority, username=username, password=password_file,
-        base=base, trust=trust, unsigned=allow_unsigned, new_key=accept_new_key,
+        base=base, trust=trust.trust, unsigned=trust.allow_unsigned, new_key=trust.accept_new_key,
     )  # fmt: skip
     cluster = Cluster(kubeconfig, context, registry, not without_images, pushing, _variables(env))
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
-    with opened(run_file(), cluster, gate, say, base or ()) as session:
-        made = session.plan(Aim.APPLY, downgrade=allow_downgrade)
+    with opened(run_file(), cluster, trust.gate(), say, base or ()) as session:
+        made = session.plan(Aim.APPLY, downgrade=trust.allow_downgrade)
         _carry_out(session, made, Aim.APPLY, log, timeout_factor, detail=verbose)
 
 
 @app.command()
-def plan(  # noqa: PLR0913  (as above)
+@spread
+def plan(
     *,
     kubeconfig: Kubeconfig,
     context: Context = "",
@@ -96,62 +94,60 @@ def plan(  # noqa: PLR0913  (as above)
     without_images: WithoutImages = False,
     env: Env = None,
     base: opt.Bases = None,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
-    allow_downgrade: opt.AllowDowngrade = False,
+    trust: opt.UpgradeTrustOptions,
     as_json: AsJson = False,
 ) -> None:
     """Show what `apply` would do, and change nothing."""
     cluster = Cluster(kubeconfig, context, registry, not without_images, (), _variables(env))
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
-    with opened(run_file(), cluster, gate, say, base or ()) as session:
-        made = session.plan(Aim.APPLY, downgrade=allow_downgrade)
+    with opened(run_file(), cluster, trust.gate(), say, base or ()) as session:
+        made = session.plan(Aim.APPLY, downgrade=trust.allow_downgrade)
     _tell_warnings(made)
     put(sys.stdout, f"{show.plan_json(made) if as_json else show.plan_text(made)}\n")
 
 
 @app.command()
-def rollback(  # noqa: PLR0913  (as above)
+@spread
+def rollback(
     *,
     kubeconfig: Kubeconfig,
     context: Context = "",
     base: opt.Bases = None,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    trust: opt.TrustOptions,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
     verbose: Verbose = False,
 ) -> None:
     """Take the apps back to what the bundle before this one made of them; their data stay as they are."""
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     cluster = Cluster(kubeconfig, context, images=False)
-    with opened(run_file(), cluster, gate, say, base or ()) as session:
+    with opened(run_file(), cluster, trust.gate(), say, base or ()) as session:
         _carry_out(session, session.plan(Aim.ROLLBACK), Aim.ROLLBACK, log, timeout_factor, detail=verbose)
 
 
 @app.command()
-def delete(  # noqa: PLR0913  (as above)
+@spread
+def delete(
     *,
     kubeconfig: Kubeconfig,
     context: Context = "",
     base: opt.Bases = None,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    trust: opt.TrustOptions,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
     verbose: Verbose = False,
     yes: Yes = False,
 ) -> None:
     """Uninstall the apps. Volumes, definitions, namespaces and secrets that were made on site stay."""
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     cluster = Cluster(kubeconfig, context, images=False)
-    with opened(run_file(), cluster, gate, say, base or ()) as session:
+    with opened(run_file(), cluster, trust.gate(), say, base or ()) as session:
         made = session.plan(Aim.DELETE)
         if made.steps and not yes:
-            _confirm(session, len(made.steps))
+            agree(
+                f"Uninstall {len(made.steps)} apps of {session.bundle.index.name} from the cluster?",
+                command="delete",
+                before="it deletes",
+                undone="nothing was deleted",
+                answer="delete it",
+            )
         _carry_out(session, made, Aim.DELETE, log, timeout_factor, detail=verbose)
 
 
@@ -233,13 +229,3 @@ def _variables(given: list[str] | None) -> dict[str, str]:
             )
         found[name] = value
     return found
-
-
-def _confirm(session: AppSession, count: int) -> None:
-    if not sys.stdin.isatty():
-        raise BundlerError(
-            "delete asks before it deletes, and there is no terminal", code=ExitCode.USAGE, fix="add --yes"
-        )
-    index = session.bundle.index
-    if not typer.confirm(f"Uninstall {count} apps of {index.name} from the cluster?"):
-        raise BundlerError("nothing was deleted", code=ExitCode.INTERRUPTED, fix="answer y to delete it")

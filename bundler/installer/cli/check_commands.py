@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.installer.checks.export import as_json, as_junit
 from bundler.installer.checks.fixes import Fixing, fixing, told
@@ -16,7 +17,7 @@ from bundler.installer.checks.model import Report, Scene
 from bundler.installer.checks.table import as_fixed, as_text
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.progress import view
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, access
+from bundler.installer.cli.site_options import AsJson, Clusterfile, LoginOptions
 from bundler.installer.cli.typer_app import called, run_file
 from bundler.installer.operations import check as checking
 from bundler.installer.operations.check import CheckSession, Choice
@@ -28,21 +29,18 @@ Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="ID|AREA", help="Only this check, or those of an area. May be repeated."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a JUnit report, for CI systems.")]
 Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one page.")]
 Mend = Annotated[bool, typer.Option("--fix", help="Do what is safe about findings, and look again.")]
 Detail = Annotated[bool, typer.Option("--verbose", "-v", help="Show notes, what passed, what is unknown.")]
 
 
+@spread
 def check_command(  # noqa: PLR0913  (a command has as many parameters as options)
     *,
     clusterfile: Clusterfile,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    login: LoginOptions,
+    trust: opt.TrustOptions,
     parallel: Parallel = 100,
     only: Only = None,
     ignore: opt.Ignore = None,
@@ -53,11 +51,16 @@ def check_command(  # noqa: PLR0913  (a command has as many parameters as option
     verbose: Detail = False,
 ) -> None:
     """Look whether every host is fit; without --fix nothing changes."""
-    found = access(accept_new=accept_new, ask_password=ask_password)
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     choice = Choice(frozenset(only or ()), frozenset(ignore or ()))
     with checking.opened(
-        run_file(), clusterfile, found, gate, parallel=parallel, tell=say, run=called(), alone=fix
+        run_file(),
+        clusterfile,
+        login.access(),
+        trust.gate(),
+        parallel=parallel,
+        tell=say,
+        run=called(),
+        alone=fix,
     ) as session:
         _refuse_unknown((*choice.only, *choice.ignored), session.rules)
         report, scene = session.look(choice)

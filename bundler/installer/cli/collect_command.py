@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.core.words import counted
 from bundler.installer.cli import options as opt
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, access
+from bundler.installer.cli.site_options import Clusterfile, LoginOptions
 from bundler.installer.cli.typer_app import called, run_file
 from bundler.installer.collect.contents import Collection
 from bundler.installer.operations import collect as collecting
@@ -27,17 +28,14 @@ Output = Annotated[
 Timeout = Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="How long a host may take.")]
 
 
-def collect_command(  # noqa: PLR0913  (a command has as many parameters as options)
+@spread
+def collect_command(
     *,
     clusterfile: Clusterfile,
     output: Output = None,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
+    login: LoginOptions,
     base: opt.Bases = None,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
-    allow_downgrade: opt.AllowDowngrade = False,
+    trust: opt.UpgradeTrustOptions,
     timeout: Timeout = collecting.PATIENCE,
 ) -> None:
     """Collect logs, states and configurations of all hosts in one archive, secrets masked.
@@ -45,11 +43,9 @@ def collect_command(  # noqa: PLR0913  (a command has as many parameters as opti
     Changes nothing. `bundler inspect FILE` reads the archive; so do tar and a browser.
     """
     started = time.monotonic()
-    reach = access(accept_new=accept_new, ask_password=ask_password)
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     again = f"{called()} -f {clusterfile}"
     with looking.watching(
-        run_file(), clusterfile, reach, gate, again=again, bases=base or (), tell=say
+        run_file(), clusterfile, login.access(), trust.gate(), again=again, bases=base or (), tell=say
     ) as watcher:
         name = collecting.archive_name(watcher.site.name)
         path = output or Path(f"{name}.tar.gz")

@@ -2,24 +2,33 @@
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
+from bundler.installer.cli.consent import agree
+from bundler.installer.cli.operation_run import RunOptions, limits
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.show import plan_in_order
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
+from bundler.installer.cli.site_options import (
+    Clusterfile,
+    Log,
+    LoginOptions,
+    Parallel,
+    ShowPlan,
+    Verbose,
+    Yes,
+)
 from bundler.installer.cli.typer_app import run_file
 from bundler.installer.operations.held_site import HeldSite, held_site
 from bundler.installer.operations.session import log_path, say
 from bundler.installer.plan import maintenance as emptied
 from bundler.installer.plan import power
 from bundler.installer.plan.steps import Plan
-from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.site.model import Site
 from bundler.installer.site.ranges import hosts as counted
 from bundler.installer.transport.protocol import Transport
@@ -34,12 +43,9 @@ PowerOff = Annotated[bool, typer.Option("--power-off", help="Switch the machines
 Wait = Annotated[
     int, typer.Option(min=0, metavar="SECONDS", help="How long to call hosts that do not answer yet.")
 ]
-ShowPlan = Annotated[bool, typer.Option("--plan", help="Show the steps and do nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
-Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
 
 
+@spread
 def maintenance_command(  # noqa: PLR0913  (a command has as many parameters as options)
     host: Address,
     *,
@@ -47,11 +53,8 @@ def maintenance_command(  # noqa: PLR0913  (a command has as many parameters as 
     done: Done = False,
     limit: Limit = 300,
     plan: ShowPlan = False,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    login: LoginOptions,
+    trust: opt.TrustOptions,
     parallel: Parallel = 32,
     log: Log = None,
     verbose: Verbose = False,
@@ -60,9 +63,9 @@ def maintenance_command(  # noqa: PLR0913  (a command has as many parameters as 
 
     Disruption budgets are kept: a pod that may not go is named with its budget.
     """
-    found = access(accept_new=accept_new, ask_password=ask_password)
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
-    with held_site(run_file(), clusterfile, found, gate, parallel=parallel, tell=say) as held:
+    with held_site(
+        run_file(), clusterfile, login.access(), trust.gate(), parallel=parallel, tell=say
+    ) as held:
         made = (
             emptied.back(held.site, held.facts, host)
             if done
@@ -75,9 +78,10 @@ def maintenance_command(  # noqa: PLR0913  (a command has as many parameters as 
         )
         if not made.steps:  # `back` has said why
             end = "nothing to do"
-        _do(held, made, end, "maintenance", show=plan, log=log, parallel=parallel, verbose=verbose)
+        _do(held, made, end, RunOptions("maintenance", parallel, log, verbose), show=plan)
 
 
+@spread
 def shutdown_command(  # noqa: PLR0913  (as above)
     *,
     clusterfile: Clusterfile,
@@ -85,11 +89,8 @@ def shutdown_command(  # noqa: PLR0913  (as above)
     power_off: PowerOff = False,
     yes: Yes = False,
     plan: ShowPlan = False,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    login: LoginOptions,
+    trust: opt.TrustOptions,
     parallel: Parallel = 32,
     log: Log = None,
     verbose: Verbose = False,
@@ -98,27 +99,31 @@ def shutdown_command(  # noqa: PLR0913  (as above)
 
     Nothing is deleted and nothing is moved: `start`, or switching the machines on, brings everything back.
     """
-    found = access(accept_new=accept_new, ask_password=ask_password)
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
-    with held_site(run_file(), clusterfile, found, gate, parallel=parallel, tell=say) as held:
+    with held_site(
+        run_file(), clusterfile, login.access(), trust.gate(), parallel=parallel, tell=say
+    ) as held:
         made = power.shutdown(held.site, held.facts, grace=grace, power_off=power_off)
         if not yes and not plan:
-            _confirm(held.site)
+            agree(
+                f"Stop {held.site.name} with all its apps on {counted(len(held.site.hosts))}?",
+                command="shutdown",
+                before="it stops anything",
+                undone="nothing was stopped",
+                answer="stop it",
+            )
         off = "the machines switch off now" if power_off else "the machines can be switched off"
         end = f"{held.site.name} is stopped; {off}; to bring it back: start"
-        _do(held, made, end, "shutdown", show=plan, log=log, parallel=parallel, verbose=verbose)
+        _do(held, made, end, RunOptions("shutdown", parallel, log, verbose), show=plan)
 
 
-def start_command(  # noqa: PLR0913  (as above)
+@spread
+def start_command(
     *,
     clusterfile: Clusterfile,
     wait: Wait = 300,
     plan: ShowPlan = False,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    login: LoginOptions,
+    trust: opt.TrustOptions,
     parallel: Parallel = 32,
     log: Log = None,
     verbose: Verbose = False,
@@ -127,22 +132,12 @@ def start_command(  # noqa: PLR0913  (as above)
 
     Says which hosts are missing; goes on once enough control planes answer.
     """
-    found = access(accept_new=accept_new, ask_password=ask_password)
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with held_site(
-        run_file(), clusterfile, found, gate, parallel=parallel, tell=say, enough=_majority, wait=wait
-    ) as held:
+        run_file(), clusterfile, login.access(), trust.gate(),
+        parallel=parallel, tell=say, enough=_majority, wait=wait,
+    ) as held:  # fmt: skip
         made = power.start(held.site, held.facts)
-        _do(
-            held,
-            made,
-            f"{held.site.name} runs",
-            "start",
-            show=plan,
-            log=log,
-            parallel=parallel,
-            verbose=verbose,
-        )
+        _do(held, made, f"{held.site.name} runs", RunOptions("start", parallel, log, verbose), show=plan)
         if not plan and (off := power.missing(held.site, held.facts)):
             total = len(held.site.hosts)
             raise BundlerError(
@@ -158,37 +153,16 @@ def _majority(site: Site, there: Mapping[str, Transport]) -> bool:
     return not power.lacks_majority(site.control_planes, there)
 
 
-def _do(
-    held: HeldSite,
-    made: Plan,
-    end: str,
-    command: str,
-    *,
-    show: bool,
-    log: Path | None,
-    parallel: int,
-    verbose: bool,
-) -> None:
+def _do(held: HeldSite, made: Plan, end: str, options: RunOptions, *, show: bool) -> None:
     if show:
         put(sys.stdout, f"{plan_in_order(made)}\n")
         return
     for warning in made.warnings:
         say(f"warning: {warning}")
     if made.steps:
-        with held.logged(log_path(log, f"{held.product}-{command}")) as written:
-            held.carry_out(made, written, view(detail=verbose), ScheduleLimits(total=parallel * 2))
+        with held.logged(log_path(options.log, f"{held.product}-{options.name}")) as written:
+            held.carry_out(made, written, view(detail=options.verbose), limits(options.parallel))
     put(sys.stdout, f"{end}\n")
-
-
-def _confirm(site: Site) -> None:
-    if not sys.stdin.isatty():
-        raise BundlerError(
-            "shutdown asks before it stops anything, and there is no terminal",
-            code=ExitCode.USAGE,
-            fix="add --yes",
-        )
-    if not typer.confirm(f"Stop {site.name} with all its apps on {counted(len(site.hosts))}?"):
-        raise BundlerError("nothing was stopped", code=ExitCode.INTERRUPTED, fix="answer y to stop it")
 
 
 def register(app: typer.Typer) -> None:

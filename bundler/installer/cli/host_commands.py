@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.option_groups import spread
 from bundler.core.terminal import pass_on
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
+from bundler.installer.cli.site_options import Clusterfile, LoginOptions, Parallel
 from bundler.installer.operations import remote_command
 from bundler.installer.operations.reach import reached
 from bundler.installer.site.clusterfile.read import read_file
@@ -22,13 +23,13 @@ Command = Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="The
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that it may take on a host.")]
 
 
+@spread
 def exec_command(
     command: Command,
     *,
     clusterfile: Clusterfile,
     on: On = None,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
+    login: LoginOptions,
     parallel: Parallel = 32,
     timeout: Timeout = 60.0,
 ) -> None:
@@ -36,9 +37,7 @@ def exec_command(
     site = read_file(clusterfile)
     chosen = selected(site, tuple(on or ()))
     started = time.monotonic()
-    with reached(
-        site, chosen, access(accept_new=accept_new, ask_password=ask_password), parallel=parallel
-    ) as hosts:
+    with reached(site, chosen, login.access(), parallel=parallel) as hosts:
         ran = remote_command.run_command(hosts, command, timeout=timeout, parallel=parallel)
     told = remote_command.Ran(ran.outcomes, time.monotonic() - started)
     for line in remote_command.as_text(told):
@@ -47,18 +46,18 @@ def exec_command(
         raise typer.Exit(ExitCode.STEP)
 
 
+@spread
 def kubectl_command(
     command: Command,
     *,
     clusterfile: Clusterfile,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
+    login: LoginOptions,
     timeout: Timeout = 60.0,
 ) -> None:
     """Run kubectl through any control plane that lives."""
     site = read_file(clusterfile)
     planes = tuple(host for host in site.hosts if host.is_control_plane)
-    found = access(accept_new=accept_new, ask_password=ask_password)
+    found = login.access()
     with reached(site, planes, found, parallel=len(planes)) as hosts:
         if not hosts.transports:
             raise BundlerError(

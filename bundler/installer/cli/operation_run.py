@@ -2,8 +2,8 @@
 
 import contextlib
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.core.terminal import show as put
@@ -20,6 +20,7 @@ from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.logfile import LogFile
 from bundler.installer.run.loop import Ended
+from bundler.installer.run.report import Report
 from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.transport.connect import Access
@@ -28,61 +29,120 @@ from bundler.installer.trust.gate import Gate
 Doing = Callable[[Plan], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the command line asks for. name: of the command, which its log is called by.
+def limits(parallel: int) -> ScheduleLimits:
+    """Two steps a host on average keep the hosts busy without a thread for every one of them."""
+    return ScheduleLimits(total=parallel * 2)
 
-    nothing: what to say where nothing is to be done. only_plan: show what `planned` gives and do nothing.
-    do: the operation, handed what carries a plan's steps out.
-    """
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a command carries plans out. name: of the command, which its log is called by."""
 
     name: str
-    clusterfile: Path
-    access: Access
-    gate: Gate
-    nothing: str
     parallel: int = 32
     log: Path | None = None
     verbose: bool = False
+    reports: Reports = NOWHERE
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(slots=True)
+class Running:
+    """A command at work on a session: its report, and its log once there is something to log."""
+
+    session: Session
+    options: RunOptions
+    report: Report
+    _logs: contextlib.ExitStack
+    _log: LogFile | None = None
+
+    def log(self) -> LogFile:
+        """The command's log, opened by the first that asks for it."""
+        if self._log is None:
+            name = f"{self.session.bundle.index.name}-{self.options.name}"
+            path = sessions.log_path(self.options.log, name)
+            self._log = self._logs.enter_context(sessions.logged(self.session, path))
+        return self._log
+
+    def carry_out(self, plan: Plan) -> None:
+        """Carry a plan out. Raises what `execute` does."""
+        options = self.options
+        sessions.carry_out(
+            self.session,
+            plan,
+            self.log(),
+            view(detail=options.verbose),
+            limits(options.parallel),
+            self.report,
+            options.timeouts,
+        )
+
+    def finish(self, *, nodes: bool = True) -> None:
+        """Write the reports, and print what was done; with what Kubernetes says of its nodes."""
+        if nodes:
+            self.report.nodes = self.session.nodes()
+        self.options.reports.write(self.report)
+        put(sys.stdout, f"{self.report.as_text()}\n")
+
+
+@contextlib.contextmanager
+def running(session: Session, options: RunOptions, *, noted: bool = True) -> Iterator[Running]:
+    """A command at work, whose log is closed and whose end is reported however it ends.
+
+    noted: in the site's history, too.
+    """
+    with (
+        reported(options.reports, session.site, session.bundle.index) as report,
+        history.noted(session, options.name, report) if noted else contextlib.nullcontext(),
+        contextlib.ExitStack() as logs,
+    ):
+        yield Running(session, options, report, logs)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for.
+
+    idle: says that nothing was to be done. only_plan: show what `planned` gives and do nothing.
+    do: the operation, handed what carries a plan's steps out. bases: what the .run may rest on.
+    """
+
+    options: RunOptions
+    clusterfile: Path
+    access: Access
+    gate: Gate
+    idle: Callable[[Session], None]
     only_plan: bool = False
     planned: Callable[[Session], Plan] = Session.plan
     do: Callable[[Session, Doing], Ended] = carry_on
-    reports: Reports = NOWHERE
+    bases: tuple[Path, ...] = ()
+
+
+def idle(text: str) -> Callable[[Session], None]:
+    """Says this text, as a result, where nothing was to be done."""
+    return lambda _session: put(sys.stdout, f"{text}\n")
 
 
 def operate(request: Request, meant: Operation) -> None:
     """Raises what `carry_on` and `check_lost` do."""
     with sessions.opened(
         run_file(), request.clusterfile, request.access, request.gate,
-        parallel=request.parallel, tell=say, alone=not request.only_plan, operation=meant,
+        parallel=request.options.parallel, tell=say, bases=request.bases, alone=not request.only_plan,
+        operation=meant,
     ) as session:  # fmt: skip
         if request.only_plan:
             put(sys.stdout, f"{_planned(request.planned(session))}\n")
             return
-        with (
-            reported(request.reports, session.site, session.bundle.index) as report,
-            history.noted(session, request.name, report),
-            contextlib.ExitStack() as logs,
-        ):
-            written = list[LogFile]()  # empty while nothing is done
-
-            def carry_out(stage: Plan) -> None:
-                if not written:
-                    path = sessions.log_path(request.log, f"{session.bundle.index.name}-{request.name}")
-                    written.append(logs.enter_context(sessions.logged(session, path)))
-                limits = ScheduleLimits(total=request.parallel * 2)
-                shown = view(detail=request.verbose)
-                sessions.carry_out(session, stage, written[0], shown, limits, report, Timeouts())
-
-            ended = request.do(session, carry_out)
+        with running(session, request.options) as run:
+            ended = request.do(session, run.carry_out)
         if isinstance(ended.decision, Decided):
             for line in decision_view.lines(ended.decision):
                 say(line)
         if ended.stages:
-            report.nodes = session.nodes()
-            found(report, ended.decision)
-            request.reports.write(report)
-        put(sys.stdout, f"{report.as_text() if ended.stages else request.nothing}\n")
+            found(run.report, ended.decision)
+            run.finish()
+        else:
+            request.idle(session)
         sessions.check_lost(session)
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +63,37 @@ Bases = Annotated[
 ]
 
 
-def gate(trust: Iterable[str] | None, *, unsigned: bool, new_key: bool, downgrade: bool = False) -> Gate:
-    """The gate that these options make, with this machine's and this user's trusted keys."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustOptions:
+    """Whose file is taken."""
+
+    trust: Trust = None
+    allow_unsigned: AllowUnsigned = False
+    accept_new_key: AcceptNewKey = False
+
+    def gate(self) -> Gate:
+        """The gate that these options make, with this machine's and this user's trusted keys."""
+        return gate(self.trust, unsigned=self.allow_unsigned, new_key=self.accept_new_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeTrustOptions(TrustOptions):
+    """Whose file is taken, and whether it may be older than what the site has."""
+
+    allow_downgrade: AllowDowngrade = False
+
+    def gate(self) -> Gate:
+        """The same, which lets an older version in where that is asked for."""
+        return gate(
+            self.trust,
+            unsigned=self.allow_unsigned,
+            new_key=self.accept_new_key,
+            downgrade=self.allow_downgrade,
+        )
+
+
+def gate(
+    trust: Iterable[str] | None, *, unsigned: bool = False, new_key: bool = False, downgrade: bool = False
+) -> Gate:
+    """A gate with this machine's and this user's trusted keys."""
     return Gate(Keyring.of(os.environ), tuple(trust or ()), Allowed(unsigned, new_key, downgrade))

@@ -9,6 +9,8 @@ from typing import Final
 
 from bundler.core.index import Index
 from bundler.installer.facts.model import Facts
+from bundler.installer.plan.cluster.steps import Verb
+from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.steps import Await, Deliver, Phase, Plan, Step
 from bundler.installer.site.model import Host, Site
 from bundler.installer.site.ranges import folded, hosts
@@ -37,6 +39,7 @@ _WORDS: Final = {  # what the steps of a phase come to, in the imperative
     Phase.APPS: "start apps",
     Phase.REMOVE: "remove all",
 }
+_LEAVES: Final = (Verb.LEAVE, Verb.REMOVE_MEMBER, Verb.DELETE_NODE)
 _UNITS: Final = {"runtime/start": "containerd", "registry/start": "the registry", "host/kubelet": "kubelet"}
 
 
@@ -90,7 +93,16 @@ def _headline(view: View) -> str:
     changed = {step.host for step in view.plan.steps} - {host.address for host in new}
     parts = [f"{hosts(len(new))} {'joins' if len(new) == 1 else 'join'}"] if new else []
     parts += [f"{hosts(len(changed))} {'changes' if len(changed) == 1 else 'change'}"] if changed else []
+    if leaving := len(_leaving(view.plan)):
+        parts.append(f"{hosts(leaving)} {'leaves' if leaving == 1 else 'leave'}")
     return f"{site.name}: {', '.join(parts) or 'no host changes'} ({product})"
+
+
+def _leaving(plan: Plan) -> frozenset[str]:
+    """Hosts that go in this stage or a later one."""
+    decided = plan.decision
+    stages = () if decided is None else (decided.stage, *decided.forecast)
+    return frozenset(step.subject for stage in stages if stage for step in stage.verbs(*_LEAVES))
 
 
 def _answers(view: View) -> Iterator[str]:
@@ -142,15 +154,23 @@ def _role(host: Host) -> tuple[str, ...]:
 
 
 def _deeds(view: View, host: Host, steps: Iterable[Step]) -> str:
+    steps = tuple(steps)
     phases = Counter(step.phase for step in steps)
     if view.is_new(host.address) and Phase.REMOVE not in phases:
-        join = "init the control plane" if host.is_control_plane else "join"
+        join = _coming(host, steps)
         apps = f", start {_apps(view)}" if phases[Phase.APPS] and _apps(view) else ""
         return f"install, {join}{apps}"
     words = [_WORDS[phase] for phase in Phase if phases[phase] and phase in _WORDS]
     if phases[Phase.APPS] and _apps(view):
         words = [f"start {_apps(view)}" if word == _WORDS[Phase.APPS] else word for word in words]
     return ", ".join(words) or "copy files"
+
+
+def _coming(host: Host, steps: Iterable[Step]) -> str:
+    if not host.is_control_plane:
+        return "join"
+    begins = any(step.id == Ids(host.address).init for step in steps)
+    return "init the control plane" if begins else "join as control plane"
 
 
 def _apps(view: View) -> str:

@@ -1,43 +1,38 @@
 """`prune`: content that only bundles of the past had goes from registries and nodes."""
 
-import contextlib
 import sys
 from typing import Annotated
 
 import typer
 
+from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli import show
-from bundler.installer.cli.progress import view
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
+from bundler.installer.cli.operation_run import RunOptions, running
+from bundler.installer.cli.site_options import Clusterfile, LoginOptions, Parallel
 from bundler.installer.cli.typer_app import run_file
-from bundler.installer.operations import history
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session, say
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.prune import Doomed, doomed, parse, prune_steps
-from bundler.installer.run.report import Report
-from bundler.installer.run.schedule import ScheduleLimits
-from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.scripts.render import script
 
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would go; do nothing.")]
 
 
+@spread
 def prune_command(
     *,
     clusterfile: Clusterfile,
     plan: PlanOnly = False,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
+    login: LoginOptions,
     trust: opt.Trust = None,
     parallel: Parallel = 32,
 ) -> None:
     """Remove content that only bundles of the past had; the last two of each product stay."""
-    gate = opt.gate(trust, unsigned=False, new_key=False)
     with sessions.opened(
-        run_file(), clusterfile, access(accept_new=accept_new, ask_password=ask_password), gate,
+        run_file(), clusterfile, login.access(), opt.gate(trust),
         parallel=parallel, tell=say, alone=not plan,
     ) as session:  # fmt: skip
         found = _doomed(session)
@@ -50,13 +45,9 @@ def prune_command(
         if plan:
             put(sys.stdout, f"{show.plan_text(steps)}\n")
             return
-        report = Report(session.site)
-        with history.noted(session, "prune", report), contextlib.ExitStack() as logs:
-            path = sessions.log_path(None, f"{session.bundle.index.name}-prune")
-            log = logs.enter_context(sessions.logged(session, path))
-            limits = ScheduleLimits(total=parallel * 2)
-            sessions.carry_out(session, steps, log, view(detail=False), limits, report, Timeouts())
-        put(sys.stdout, f"{report.as_text()}\n")
+        with running(session, RunOptions("prune", parallel)) as run:
+            run.carry_out(steps)
+        run.finish(nodes=False)
 
 
 def _doomed(session: Session) -> Doomed:

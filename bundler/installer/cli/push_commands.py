@@ -10,6 +10,7 @@ import typer
 from bundler.core.archive.bases import opened
 from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.option_groups import spread
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.handout_commands import say
 from bundler.installer.handout.images import offered
@@ -36,6 +37,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
     """Add the command; `run_file` tells where the .run is."""
 
     @app.command("push-images")
+    @spread
     def push_images(  # noqa: PLR0913  (a command has as many parameters as options)
         where: Where,
         *,
@@ -46,14 +48,12 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         flatten: Flatten = False,
         base: opt.Bases = None,
         without_signatures: WithoutSignatures = False,
-        trust: opt.Trust = None,
-        allow_unsigned: opt.AllowUnsigned = False,
-        accept_new_key: opt.AcceptNewKey = False,
+        trust: opt.TrustOptions,
     ) -> None:
         """Push the images into a registry. What is there already is not sent again."""
         destination = Destination.parse(where)
         login = _login(username, password_file)
-        gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
+        gate = trust.gate()
         client = Client(authority=authority)
         try:
             with opened(run_file(), base or ()) as bundle:

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from bundler.core.option_groups import spread
 from bundler.installer.cli import options as opt
-from bundler.installer.cli.operation_run import Doing, Request, operate
-from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Parallel, access
+from bundler.installer.cli.operation_run import Doing, Request, RunOptions, idle, operate
+from bundler.installer.cli.reports import ReportOptions
+from bundler.installer.cli.site_options import Log, LoginOptions, Parallel, ShowPlan, Verbose
 from bundler.installer.operations.readdress import planned, readdress
 from bundler.installer.operations.session import Session
 from bundler.installer.plan.cluster.operation import Kind, Operation
@@ -21,25 +22,19 @@ From = Annotated[
     Path | None,
     typer.Option("--from", help="The Clusterfile that the site was built with; it has to be of this site."),
 ]
-ShowPlan = Annotated[bool, typer.Option("--plan", help="Show the steps and do nothing.")]
-Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
 
 
+@spread
 def readdress_command(  # noqa: PLR0913  (a command has as many parameters as options)
     *,
     to: To,
     before: From = None,
     plan: ShowPlan = False,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    login: LoginOptions,
+    trust: opt.TrustOptions,
     parallel: Parallel = 32,
     log: Log = None,
-    report: ReportFile = None,
-    report_html: ReportHtml = None,
+    reports: ReportOptions,
     verbose: Verbose = False,
 ) -> None:
     """Give a cluster the addresses that its machines have now; data, names and subnets stay.
@@ -55,18 +50,14 @@ def readdress_command(  # noqa: PLR0913  (a command has as many parameters as op
         return readdress(session, old, carry_out)
 
     request = Request(
-        "readdress",
+        RunOptions("readdress", parallel, log, verbose, reports.reports()),
         to,
-        access(accept_new=accept_new, ask_password=ask_password),
-        opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key),
-        "every machine is where the record says: nothing to do",
-        parallel,
-        log,
-        verbose,
+        login.access(),
+        trust.gate(),
+        idle("every machine is where the record says: nothing to do"),
         plan,
         show,
         do,
-        reports=Reports(report, report_html),
     )
     operate(request, Operation(Kind.READDRESS))
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -12,15 +12,12 @@ from bundler.core.terminal import show as put
 from bundler.core.words import counted
 from bundler.installer.cli import options as opt
 from bundler.installer.cli import plan_view, show
-from bundler.installer.cli.site_options import Clusterfile
+from bundler.installer.cli.site_options import AllSteps, AsJson, Clusterfile
 from bundler.installer.cli.typer_app import called, run_file
 from bundler.installer.operations.rehearse import Rehearsal, rehearsal
 from bundler.installer.operations.session import say
 from bundler.installer.plan.rehearsal import Rehearsed
 from bundler.installer.site.ranges import hosts
-
-AllSteps = Annotated[bool, typer.Option("--verbose", "-v", help="Show every step.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def rehearse_command(

@@ -40,6 +40,18 @@ class Reports:
 NOWHERE: Final = Reports()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions:
+    """Where the reports go."""
+
+    report: ReportFile = None
+    report_html: ReportHtml = None
+
+    def reports(self) -> Reports:
+        """The reports that are wanted."""
+        return Reports(self.report, self.report_html)
+
+
 @contextlib.contextmanager
 def reported(reports: Reports, site: Site, index: Index | None = None) -> Iterator[Report]:
     """A report that is written although the run fails; who succeeds writes it at the end."""

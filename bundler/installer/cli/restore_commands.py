@@ -7,22 +7,19 @@ from typing import Annotated
 import typer
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
-from bundler.installer.cli.progress import view
-from bundler.installer.cli.reports import ReportFile, ReportHtml, Reports, reported
+from bundler.installer.cli.consent import agree_by_name
+from bundler.installer.cli.operation_run import RunOptions, running
+from bundler.installer.cli.reports import ReportOptions
 from bundler.installer.cli.show import plan_in_order
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
-from bundler.installer.cli.snapshot_commands import Log, PassPhraseFile, Verbose, pass_phrase
+from bundler.installer.cli.site_options import Clusterfile, Log, LoginOptions, Parallel, Verbose, Yes
+from bundler.installer.cli.snapshot_commands import PassPhraseFile, pass_phrase
 from bundler.installer.cli.typer_app import run_file
-from bundler.installer.operations import history
 from bundler.installer.operations import session as sessions
 from bundler.installer.operations.restore import Restore
-from bundler.installer.operations.session import Session, say
-from bundler.installer.plan.steps import Plan
-from bundler.installer.run.logfile import LogFile
-from bundler.installer.run.report import Report
-from bundler.installer.run.schedule import ScheduleLimits
+from bundler.installer.operations.session import say
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.snapshot.age import Identity, PassPhrase, identities
 from bundler.installer.snapshot.container import is_encrypted, read
@@ -36,13 +33,13 @@ IdentityFile = Annotated[
 Confirm = Annotated[
     str, typer.Option(metavar="SITE", help="The site's name: its data may go. Else you are asked to type it.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
 ShowPlan = Annotated[bool, typer.Option("--plan", help="Show what would be lost and done, and do nothing.")]
 TimeoutFactor = Annotated[
     list[str] | None, typer.Option(metavar="[PHASE=]N", help="Give every step N times its time.")
 ]
 
 
+@spread
 def restore_command(  # noqa: PLR0913  (a command has as many parameters as options)
     *,
     clusterfile: Clusterfile,
@@ -52,17 +49,13 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
     confirm: Confirm = "",
     yes: Yes = False,
     plan: ShowPlan = False,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
+    login: LoginOptions,
     base: opt.Bases = None,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    trust: opt.TrustOptions,
     parallel: Parallel = 32,
     timeout_factor: TimeoutFactor = None,
     log: Log = None,
-    report: ReportFile = None,
-    report_html: ReportHtml = None,
+    reports: ReportOptions,
     verbose: Verbose = False,
 ) -> None:
     """Bring the cluster back from a snapshot, onto the same machines or fresh ones.
@@ -70,11 +63,17 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
     The file is read whole before anything is changed. Says first what is lost.
     """
     timeouts = Timeouts.parse(timeout_factor or ())
+    options = RunOptions("restore", parallel, log, verbose, reports.reports(), timeouts)
     snapshot = read(source, _opener(source, identity, passphrase_file))
-    found = access(accept_new=accept_new, ask_password=ask_password)
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
     with sessions.opened(
-        run_file(), clusterfile, found, gate, parallel=parallel, tell=say, bases=base or (), alone=True
+        run_file(),
+        clusterfile,
+        login.access(),
+        trust.gate(),
+        parallel=parallel,
+        tell=say,
+        bases=base or (),
+        alone=True,
     ) as session:
         restore = Restore(session, snapshot)
         restore.judge()
@@ -84,36 +83,13 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
             put(sys.stdout, f"{plan_in_order(restore.plan())}\n\n{plan_in_order(restore.foreseen())}\n")
             return
         if not yes:
-            _ask(session.site.name, confirm)
-        reports = Reports(report, report_html)
-        path = sessions.log_path(log, f"{session.bundle.index.name}-restore")
-        with (
-            reported(reports, session.site, session.bundle.index) as told,
-            history.noted(session, "restore", told),
-            sessions.logged(session, path) as written,
-        ):
-            told.title = f"{session.site.name}: back from {source.name}"
-            _carried_out(session, restore, written, told, timeouts, parallel=parallel, verbose=verbose)
-        told.nodes = session.nodes()
-        reports.write(told)
-        put(sys.stdout, f"{told.as_text()}\n")
-
-
-def _carried_out(
-    session: Session,
-    restore: Restore,
-    log: LogFile,
-    report: Report,
-    timeouts: Timeouts,
-    *,
-    parallel: int,
-    verbose: bool,
-) -> None:
-    def carry_out(stage: Plan) -> None:
-        shown = view(detail=verbose)
-        sessions.carry_out(session, stage, log, shown, ScheduleLimits(total=parallel * 2), report, timeouts)
-
-    restore.run(carry_out)
+            fix = f"add --confirm {session.site.name}, or --yes"
+            agree_by_name(session.site.name, command="restore", given=confirm, fix=fix)
+        with running(session, options) as run:
+            run.report.title = f"{session.site.name}: back from {source.name}"
+            run.log()  # a restore looks first whether anything is left to do: that is logged, too
+            restore.run(run.carry_out)
+        run.finish()
 
 
 def _opener(source: Path, identity: Path | None, file: Path | None) -> list[Identity] | PassPhrase | None:
@@ -132,25 +108,6 @@ def _opener(source: Path, identity: Path | None, file: Path | None) -> list[Iden
     if not found:
         raise BundlerError("the file has no key", where=identity, code=ExitCode.INPUT)
     return list(found)
-
-
-def _ask(name: str, confirmed: str) -> None:
-    """The site's name, given or typed: what is lost now no later run brings back."""
-    if not confirmed:
-        if not sys.stdin.isatty():
-            raise BundlerError(
-                "restore asks before data is lost, and there is no terminal",
-                code=ExitCode.USAGE,
-                fix=f"add --confirm {name}, or --yes",
-            )
-        confirmed = typer.prompt(f"Type {name} to go on")
-    if confirmed != name:
-        raise BundlerError(
-            "nothing was changed",
-            why=f"{confirmed!r} is not {name}",
-            code=ExitCode.USAGE,
-            fix="give the site's name",
-        )
 
 
 def register(app: typer.Typer) -> None:

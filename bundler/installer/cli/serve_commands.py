@@ -13,6 +13,7 @@ import typer
 from bundler.core.archive.bases import opened
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.option_groups import spread
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.handout_commands import say
 from bundler.installer.serve.contents import contents
@@ -32,15 +33,14 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
     """Add the command; `run_file` tells where the .run is."""
 
     @app.command("serve")
+    @spread
     def serve(
         *,
         listen: Listen = "127.0.0.1:5000",
         certificate: Certificate = None,
         key: Key = None,
         base: opt.Bases = None,
-        trust: opt.Trust = None,
-        allow_unsigned: opt.AllowUnsigned = False,
-        accept_new_key: opt.AcceptNewKey = False,
+        trust: opt.TrustOptions,
     ) -> None:
         """Serve the content, read-only, till Ctrl-C.
 
@@ -48,7 +48,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         """
         address = parse_address(listen)
         context = _context(certificate, key)
-        gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
+        gate = trust.gate()
         with (
             _admitted(run_file(), base or (), gate) as bundle,
             _listening(address, bundle, context) as server,

@@ -2,13 +2,15 @@
 
 import getpass
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bundler.installer.cli.options import Ignore
 from bundler.installer.operations.session import say
-from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
+from bundler.installer.plan.cluster.operation import Blocked, Consents, Kind, Operation
 from bundler.installer.site.model import Secret
 from bundler.installer.transport.connect import Access
 
@@ -22,7 +24,21 @@ AcceptNew = Annotated[
 AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the ssh and sudo password.")]
 Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are dealt with at once.")]
 
-Prune = Annotated[bool, typer.Option("--prune", help="Remove hosts that the Clusterfile no longer lists.")]
+Prune = Annotated[
+    bool,
+    typer.Option(
+        "--prune",
+        help="Remove hosts that the Clusterfile no longer lists, and apps that the bundle no longer has.",
+    ),
+]
+DeleteVolumes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--delete-volumes",
+        metavar="APP",
+        help="With an app that is uninstalled its volumes go, too, data and all. May be repeated.",
+    ),
+]
 Gone = Annotated[
     list[str] | None,
     typer.Option("--gone", metavar="HOST", help="Remove this host, which is lost for good. May be repeated."),
@@ -43,35 +59,90 @@ DeletePod = Annotated[
         help="A drain may delete this pod, which nothing recreates. May be repeated.",
     ),
 ]
+BlockedDrain = Annotated[
+    Blocked | None,
+    typer.Option(
+        "--blocked-drain",
+        help="At a drain that a disruption budget holds up: wait on, skip the host, force its pods, or stop."
+        " Else the terminal is asked; without one, stop.",
+    ),
+]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave files of ours that somebody changed as they are.")]
 
 
-def operation(
-    *,
-    prune: bool,
-    keep: bool,
-    gone: list[str] | None,
-    replaced: list[str] | None,
-    without: list[str] | None,
-    delete_pod: list[str] | None = None,
-    max_failed: int = 0,
-    ignore: list[str] | None = None,
-) -> Operation:
-    """An `apply` with what the flags agree to."""
-    consents = Consents(
-        prune=prune,
-        keep=keep,
-        gone=frozenset(gone or ()),
-        replaced=frozenset(replaced or ()),
-        without=frozenset(without or ()),
-        delete_pods=frozenset(delete_pod or ()),
-        max_failed=max_failed,
-        ignored=frozenset(ignore or ()),
+MaxFailed = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Go on without up to N workers that fail; ends with 17.")
+]
+TimeoutFactor = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[PHASE=]N", help="Give every step N times its time, or those of a phase. May be repeated."
+    ),
+]
+Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
+AllSteps = Annotated[bool, typer.Option("--verbose", "-v", help="Show every step.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+ShowPlan = Annotated[bool, typer.Option("--plan", help="Show the steps and do nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginOptions:
+    """How hosts are logged in to."""
+
+    accept_new: AcceptNew = False
+    ask_password: AskPassword = False
+
+    def access(self, *, max_failed: int = 0) -> Access:
+        """What the caller's account brings along; asks for the password where that is wanted."""
+        password = Secret(getpass.getpass("ssh password: ")) if self.ask_password else None
+        return Access(Path.home(), os.environ, password, self.accept_new, say, max_failed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentOptions:
+    """What `apply` and `plan` may do beyond what the Clusterfile says."""
+
+    prune: Prune = False
+    gone: Gone = None
+    replaced: Replaced = None
+    without: Without = None
+    keep: Keep = False
+    delete_pod: DeletePod = None
+    delete_volumes: DeleteVolumes = None
+    ignore: Ignore = None
+    max_failed: MaxFailed = 0
+
+    def operation(self) -> Operation:
+        """An `apply` with what the flags agree to."""
+        consents = Consents(
+            prune=self.prune,
+            keep=self.keep,
+            gone=frozenset(self.gone or ()),
+            replaced=frozenset(self.replaced or ()),
+            without=frozenset(self.without or ()),
+            delete_pods=frozenset(self.delete_pod or ()),
+            max_failed=self.max_failed,
+            ignored=frozenset(self.ignore or ()),
+            volumes=frozenset(self.delete_volumes or ()),
+        )
+        return Operation(Kind.APPLY, consents)
+
+
+def consent_words(consents: Consents) -> tuple[str, ...]:
+    """The flags that said so, for the command that carries a plan out."""
+    named = {
+        "--gone": consents.gone,
+        "--replaced": consents.replaced,
+        "--without": consents.without,
+        "--delete-pod": consents.delete_pods,
+        "--delete-volumes": consents.volumes,
+        "--ignore": consents.ignored,
+    }
+    return (
+        *(("--prune",) if consents.prune else ()),
+        *(("--keep",) if consents.keep else ()),
+        *(word for flag, values in named.items() for value in sorted(values) for word in (flag, value)),
+        *(("--max-failed", str(consents.max_failed)) if consents.max_failed else ()),
     )
-    return Operation(Kind.APPLY, consents)
-
-
-def access(*, accept_new: bool, ask_password: bool, max_failed: int = 0) -> Access:
-    """What the caller's account brings along; asks for the password where that is wanted."""
-    password = Secret(getpass.getpass("ssh password: ")) if ask_password else None
-    return Access(Path.home(), os.environ, password, accept_new, say, max_failed)

@@ -11,17 +11,18 @@ from typing import Annotated, Final
 import typer
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
+from bundler.installer.cli.operation_run import limits
 from bundler.installer.cli.progress import view
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, Parallel, access
+from bundler.installer.cli.site_options import Clusterfile, Log, LoginOptions, Parallel, Verbose
 from bundler.installer.cli.typer_app import run_file
 from bundler.installer.operations import snapshot as taking
 from bundler.installer.operations.held_site import HeldSite, held_site
 from bundler.installer.operations.reach import reached
 from bundler.installer.operations.session import log_path, say
 from bundler.installer.plan.snapshot import source, take
-from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.site.model import Host, Role, Site
 from bundler.installer.snapshot.age import PassPhrase, Recipient
 from bundler.installer.transport.connect import Access
@@ -44,21 +45,17 @@ PassPhraseFile = Annotated[
         metavar="FILE", help=f"Its first line is the pass phrase; else ${VARIABLE} is, or you are asked."
     ),
 ]
-Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
 
 
+@spread
 def snapshot_command(  # noqa: PLR0913  (a command has as many parameters as options)
     *,
     clusterfile: Clusterfile,
     to: To,
     recipient: RecipientKey = None,
     passphrase_file: PassPhraseFile = None,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
+    login: LoginOptions,
+    trust: opt.TrustOptions,
     parallel: Parallel = 32,
     log: Log = None,
     verbose: Verbose = False,
@@ -69,9 +66,8 @@ def snapshot_command(  # noqa: PLR0913  (a command has as many parameters as opt
     gives a pass phrase. Volumes of apps are not in it.
     """
     who = _readers(recipient, passphrase_file)
-    found = access(accept_new=accept_new, ask_password=ask_password)
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key)
-    with held_site(run_file(), clusterfile, found, gate, parallel=parallel, tell=say) as held:
+    found = login.access()
+    with held_site(run_file(), clusterfile, found, trust.gate(), parallel=parallel, tell=say) as held:
         made = take(held.site, held.facts)
         with (
             held.logged(log_path(log, f"{held.product}-snapshot")) as written,
@@ -79,7 +75,7 @@ def snapshot_command(  # noqa: PLR0913  (a command has as many parameters as opt
         ):
             transport = held.transports[source(held.site, held.facts).address]
             try:
-                held.carry_out(made, written, view(detail=verbose), ScheduleLimits(total=parallel * 2))
+                held.carry_out(made, written, view(detail=verbose), limits(parallel))
                 put(sys.stdout, f"{_kept(held.site, transport, who, target, to)}\n")
             finally:
                 taking.put_away(transport)

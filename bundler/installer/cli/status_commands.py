@@ -9,9 +9,10 @@ from typing import Annotated, Final
 import typer
 
 from bundler.core.errors import BundlerError
+from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
-from bundler.installer.cli.site_options import AcceptNew, AskPassword, Clusterfile, access
+from bundler.installer.cli.site_options import Clusterfile, LoginOptions
 from bundler.installer.cli.typer_app import called, run_file
 from bundler.installer.operations import status as looking
 from bundler.installer.operations.session import say
@@ -28,16 +29,13 @@ Every = Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="With --w
 Timeout = Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="How long to wait for a host.")]
 
 
+@spread
 def status_command(  # noqa: PLR0913  (a command has as many parameters as options)
     *,
     clusterfile: Clusterfile,
-    accept_new: AcceptNew = False,
-    ask_password: AskPassword = False,
+    login: LoginOptions,
     base: opt.Bases = None,
-    trust: opt.Trust = None,
-    allow_unsigned: opt.AllowUnsigned = False,
-    accept_new_key: opt.AcceptNewKey = False,
-    allow_downgrade: opt.AllowDowngrade = False,
+    trust: opt.UpgradeTrustOptions,
     timeout: Timeout = looking.PATIENCE,
     watch: Watch = False,
     every: Every = 10.0,
@@ -48,11 +46,16 @@ def status_command(  # noqa: PLR0913  (a command has as many parameters as optio
 
     Ends with 0 when all is well, 18 when something needs attention, 19 when the site does not serve.
     """
-    reach = access(accept_new=accept_new, ask_password=ask_password)
-    gate = opt.gate(trust, unsigned=allow_unsigned, new_key=accept_new_key, downgrade=allow_downgrade)
     again = f"{called()} -f {clusterfile}"
     with looking.watching(
-        run_file(), clusterfile, reach, gate, again=again, within=timeout, bases=base or (), tell=say
+        run_file(),
+        clusterfile,
+        login.access(),
+        trust.gate(),
+        again=again,
+        within=timeout,
+        bases=base or (),
+        tell=say,
     ) as watcher:
         while watch:
             _look_again(watcher, as_json=as_json, verbose=verbose)

@@ -71,7 +71,12 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A running app. digest: of what it was made from; missing and changed: its objects."""
+    """A running app, or a release of somebody else's. digest: of what it was made from, values included.
+
+    status: Helm's word, "" for one that Helm does not know any more. missing and changed: its objects.
+    product: whose it is, "" for nobody's that we know. kind, role: as the bundle has them. noted: the
+    revision that we made.
+    """
 
     name: str
     digest: str
@@ -79,6 +84,18 @@ class Release:
     revision: int = 1
     missing: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    namespace: str = ""
+    chart: str = ""
+    version: str = ""
+    product: str = ""
+    kind: str = ""
+    role: str = ""
+    noted: int = 0
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody else has made a revision since ours."""
+        return self.revision > self.noted > 0
 
     @property
     def pending(self) -> bool:

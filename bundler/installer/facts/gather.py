@@ -73,6 +73,7 @@ tell conntrack; file=/proc/sys/net/netfilter/nf_conntrack_max
 [ ! -e $file ] || (max=$(cat $file); echo "$max" >$file) 2>/dev/null || echo fixed
 tell kubernetes; for name in kubelet admin; do [ ! -e /etc/kubernetes/$name.conf ] || echo $name; done
 {load("etcd.sh")}
+{load("app-objects.sh")}
 {load("observe.sh")}
 {load("observe-certificates.sh")}
 tell end

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bundler.installer.facts import apps
 from bundler.installer.facts.api import ApiObservation, Budget, Cordon, Node, Owner, Pod
 from bundler.installer.facts.certificates import certificates
 from bundler.installer.facts.etcd import EtcdObservation, Member
@@ -61,6 +62,7 @@ def host(
         certificates=certificates(sections.get("certificates", ())),
         renewed=_moment(sections.get("renewed", ())),
         renewing="renewing" in marks,
+        rotating="rotating" in marks,
     )
 
 
@@ -165,6 +167,7 @@ def api(sections: Sections) -> Seen[ApiObservation]:
             stored=_digests(stored),
             record=record,
             pods=tuple(_bare(line) for line in sections.get("bare", ())),
+            releases=apps.releases(sections),
             budgets=tuple(_budget(line) for line in sections.get("budgets", ())),
         )
     )

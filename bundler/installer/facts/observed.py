@@ -137,6 +137,7 @@ class HostObservation:
     pulls: bool = True  # can pull from the external registry that is wanted
     renewed: float = 0.0  # when renewing its certificates was last asked for, and done
     renewing: bool = False  # a renewal has begun here and not ended
+    rotating: bool = False  # the certificate authorities are being replaced
     generations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -158,5 +159,5 @@ class Observed:
 
     def host(self, address: Address) -> HostObservation | None:
         """The host, where it answered."""
-        seen = self.hosts.get(address, Unknown())
+        seen = self.hosts.get(address)
         return seen.value if isinstance(seen, Present) else None

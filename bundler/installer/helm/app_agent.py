@@ -8,13 +8,16 @@ cluster can't be asked.
 
 import io
 import json
+import os
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 
 from bundler.installer.helm import wrap
 from bundler.installer.helm.agent import deploy, leads_out, status_of
+from bundler.installer.helm.alone import alone
 from bundler.installer.helm.app_request import MARK, AppRequest, Task
 from bundler.installer.helm.relocate import relocate
 from bundler.installer.helm.request import Request
@@ -48,11 +51,29 @@ def main(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
     except (ValueError, TypeError) as error:
         stderr.write(f"app-agent: the request can't be read: {error}\n")
         return 2
+    # Of several files in KUBECONFIG's way Helm itself makes one; they are used as they are.
+    return alone(
+        request.kubeconfig,
+        request.context,
+        filter(None, (request.folder, os.environ.get("HELM_C_LIB", ""))),
+        lambda path: _carry_out(_through(request, path), stdout, stderr),
+        filter(None, (request.work,)),
+    )
+
+
+def _through(request: AppRequest, kubeconfig: str) -> AppRequest:
+    """The copy of a kubeconfig has one context."""
+    context = request.context if kubeconfig == request.kubeconfig else ""
+    return replace(request, kubeconfig=kubeconfig, context=context)
+
+
+def _carry_out(request: AppRequest, stdout: TextIO, stderr: TextIO) -> int:
     from bundler.installer.helm import sdk as helm_sdk  # noqa: PLC0415  (as in `_connect`)
 
     try:
         with _connect(request, request.namespace) as sdk:
             stdout.write(f"{_do(sdk, request)}\n")
+            stdout.flush()
     except helm_sdk.Error as error:
         stderr.write(f"{request.release or 'the cluster'}: {error}\n")
         return UNREACHABLE if request.task is Task.LOOK else status_of(str(error))

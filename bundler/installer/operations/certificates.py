@@ -83,7 +83,7 @@ def _row(date: str, names: Mapping[str, list[str]], *, authority: bool, left: fl
     advice = ""
     if left < WINDOW:
         leaf = "; renewed by the next apply, or: certs renew"
-        advice = "; no command of this version replaces a CA" if authority else leaf
+        advice = "; replaced by: certs rotate-ca" if authority else leaf
     told = f"{days:,} days" if left > 0 else "expired"
     return f"{mark} {told:>10}  {date}  {kind} ({what})  {hosts}{advice}"
 

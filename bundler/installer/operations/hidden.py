@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bundler.installer.plan.registry_login import login_of
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.run.redaction import disguises, of_variables
 from bundler.installer.site.model import Host, Secret, Site
@@ -16,6 +17,8 @@ def site_secrets(site: Site, access: Access, keys: Secrets | None) -> frozenset[
     if registry.password:
         found.add(f"{registry.username}:{registry.password.reveal()}")  # in base64 it is the login
     if keys is not None:
+        login = login_of(registry, keys.encryption_key)
+        found.update((login.password.reveal(), f"{login.username}:{login.password.reveal()}"))
         found.update((keys.ca_key, keys.htpasswd, keys.encryption_key))
         found.update(pair.key for pair in keys.registries.values())
     return frozenset(form for secret in found for form in disguises(secret)) - {""}

@@ -109,7 +109,7 @@ class Rollback:
 
     def carry_out(self, act: Callable[[Plan], None]) -> None:
         """With the record open meanwhile. Raises what the steps raise, and BundlerError (BUSY)."""
-        self.session.keep(opened(self._record(), secrets.token_hex(8)), self._record())
+        self.session.keep(opened(self._record(), secrets.token_hex(8), self.way.token), self._record())
         act(self.plan)
         self.session.observe()
         found = self._record()

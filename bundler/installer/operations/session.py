@@ -113,6 +113,12 @@ class Session:
         index = self.bundle.index
         return f"{index.name} {index.version}: Kubernetes {index.kubernetes} on {hosts(len(self.site.hosts))}"
 
+    @property
+    def neighbours(self) -> tuple[str, ...]:
+        """Other products that the cluster serves."""
+        record, mine = newest(self.facts), self.bundle.index.name
+        return tuple(each.name for each in record.products if each.name != mine) if record else ()
+
     def refused(self, refused: Refused) -> RefusedError:
         """A refusal that names this .run and this Clusterfile in its commands."""
         error = RefusedError(refused, self.site.name)
@@ -440,8 +446,12 @@ def check_lost(session: Session) -> None:
     total = len(session.site.hosts)
     index = session.bundle.index
     done = f"{index.name} {index.version} runs on {total - len(session.lost)} of {hosts(total)}"
+    skipped = len(session.operation.consents.skipped & set(session.lost))
+    failed = len(session.lost) - skipped
+    told = [f"{hosts(failed)} failed (--max-failed {session.access.max_failed})"] if failed else []
+    told += [f"{hosts(skipped)} stayed as {'it was' if skipped == 1 else 'they were'}"] if skipped else []
     raise BundlerError(
-        f"{done}; {hosts(len(session.lost))} failed (--max-failed {session.access.max_failed})",
+        f"{done}; {', '.join(told)}",
         where=session.site.name,
         why=str(together(session.lost, total)),
         fix="mend that, then run the same command again: what failed joins alone",

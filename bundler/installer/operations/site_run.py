@@ -6,12 +6,18 @@ from dataclasses import dataclass
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.observed import Observed
+from bundler.installer.facts.seen import Present
+from bundler.installer.operations.drains import Choose, carried, left
 from bundler.installer.operations.session import Session
 from bundler.installer.plan.aim import observed_of
+from bundler.installer.plan.cluster.blocked import HeldUp
+from bundler.installer.plan.cluster.operation import Blocked, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.cluster.steps import Refused, Stage
+from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.loop import Ended, run
+from bundler.installer.scripts.render import script
 from bundler.installer.site.desired import Desired
 from bundler.installer.site.record import Record
 
@@ -61,12 +67,46 @@ class SiteRun:
         return None
 
 
-def carry_on(session: Session, carry_out: Callable[[Plan], None], doing: SiteRun | None = None) -> Ended:
-    """Run until nothing is left to do. Raises RefusedError, a step's failure, NOT_READY where it is stuck."""
-    doing = doing or SiteRun(session, carry_out)
-    ended = run(
-        doing, doing.aim, session.operation, run_id=secrets.token_hex(8), fresh_id=secrets.token_hex(16)
-    )
+@dataclass(frozen=True, slots=True)
+class _Drained:
+    """A session's run between two drains."""
+
+    session: Session
+    doing: SiteRun
+
+    def once(self, operation: Operation) -> Ended:
+        self.session.operation = operation
+        return run(
+            self.doing,
+            self.doing.aim,
+            operation,
+            run_id=secrets.token_hex(8),
+            fresh_id=secrets.token_hex(16),
+        )
+
+    def look(self, operation: Operation) -> View:
+        observed = self.doing.observe()
+        return View(self.doing.aim(observed), observed, operation)
+
+    def lift(self, held: HeldUp) -> None:
+        first = next(a for a, host in self.session.facts.hosts.items() if isinstance(host.api, Present))
+        self.session.ask(first, script("kubectl.sh", "uncordon.sh", node=held.node))
+
+
+def carry_on(
+    session: Session,
+    carry_out: Callable[[Plan], None],
+    doing: SiteRun | None = None,
+    choose: Choose = lambda _held: Blocked.STOP,
+) -> Ended:
+    """Run until nothing is left to do. choose: what to do at a drain that budgets hold up.
+
+    Raises RefusedError, a step's failure, NOT_READY where it is stuck.
+    """
+    came = carried(_Drained(session, doing or SiteRun(session, carry_out)), session.operation, choose)
+    ended = came.ended
+    skipped = came.operation.consents.skipped
+    session.lost = {**session.lost, **left(skipped, session.bundle.index.kubernetes)}
     if ended.error is not None:
         raise ended.error
     if isinstance(ended.decision, Refused):

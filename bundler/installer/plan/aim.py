@@ -6,10 +6,12 @@ from ipaddress import ip_address
 from typing import Final
 
 from bundler.core.index import Index
+from bundler.core.kubernetes_via import via
 from bundler.installer.facts.flat import flat
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.facts.observed import HostObservation, Observed, Traces
 from bundler.installer.facts.seen import Absent, Present, Seen
+from bundler.installer.plan.apps import all_started
 from bundler.installer.plan.cluster.rolled import by_component
 from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.context import Context, node_name
@@ -17,8 +19,9 @@ from bundler.installer.plan.endpoint import shared_address
 from bundler.installer.plan.kubeadm import cluster_documents
 from bundler.installer.plan.pieces import pieces_of
 from bundler.installer.plan.steps import Step
-from bundler.installer.site.desired import Desired, DesiredHost, Endpoint, EndpointKind, Versions
+from bundler.installer.site.desired import AppAim, Desired, DesiredHost, Endpoint, EndpointKind, Versions
 from bundler.installer.site.model import ExternalEndpoint, Host, LocalEndpoint, Role, Site, VirtualEndpoint
+from bundler.installer.site.windows import WORKERS, windows
 
 _FIXED: Final = ("podSubnet", "serviceSubnet", "dnsDomain")
 
@@ -30,16 +33,19 @@ def outline(site: Site, index: Index, key: str) -> Desired:
             host.address,
             Role.CONTROL_PLANE if host.is_control_plane else Role.WORKER,
             takes_pods=Role.WORKER in host.roles,
+            group=host.group or WORKERS,
             labels=host.node_labels,
             taints=host.taints,
             no_taints=host.no_taints,
         )
         for host in site.hosts
     )
-    versions = Versions(index.name, index.version, index.kubernetes, (index.kubernetes,))
+    versions = Versions(index.name, index.version, index.kubernetes, (index.kubernetes, *via(index.labels)))
+    groups = (host.group for host in hosts if not host.is_control_plane)
     return Desired(
-        site.name, hosts, versions, key, endpoint=_endpoint(site), listed_apart=False, prechecked=True
-    )
+        site.name, hosts, versions, key, endpoint=_endpoint(site), listed_apart=False, prechecked=True,
+        windows=windows(groups, site.unavailable),
+    )  # fmt: skip
 
 
 def _endpoint(site: Site) -> Endpoint:
@@ -68,8 +74,15 @@ def whole(rough: Desired, context: Context, steps: Iterable[Step]) -> Desired:
         settings=settings,
         names=frozenset(_plain(str(name)) for name in (*names, shared_address(context)) if name),
         pieces=pieces_of(steps),
+        apps=_apps(context),
         fail_cgroup_v1=kubelet.get("failCgroupV1", True) is not False,
     )
+
+
+def _apps(context: Context) -> tuple[AppAim, ...]:
+    """Pieces are their starts; by these names what nobody wants any more is told from what is wanted."""
+    needs = " ".join(context.contents.index.kube_versions)
+    return tuple(AppAim(app.name, "", needs, apart=False) for app in all_started(context))
 
 
 def _plain(name: str) -> str:

@@ -24,7 +24,7 @@ def app_steps(context: Context) -> tuple[Step, ...]:
         after = (started[-1].id,)
     commands = _command_steps(context, after)
     own = context.site.app_commands
-    charts = any(app.kind is AppKind.HELM and app.name not in own for app in _all_started(context))
+    charts = any(app.kind is AppKind.HELM and app.name not in own for app in all_started(context))
     return (*(helm_steps(context) if charts else ()), *steps, *commands)
 
 
@@ -49,7 +49,8 @@ def launched(context: Context) -> tuple[App, ...]:
     return (*storage, *apps)
 
 
-def _all_started(context: Context) -> tuple[App, ...]:
+def all_started(context: Context) -> tuple[App, ...]:
+    """Plug-ins of the network, of storage, and apps, in the order in which they come up."""
     plugins = (app for app in context.contents.index.apps if app.role is AppRole.CNI)
     return (*plugins, *launched(context))
 

@@ -69,6 +69,7 @@ def renewing(context: Context, host: Host) -> str:
     """The same script by which the installer renews a control plane."""
     made = templates.script(
         "kubelet-client.sh",
+        "kubelet-take.sh",
         "pods-anew.sh",
         "certs-renew.sh",
         node=node_name(context.of(host)),

@@ -118,6 +118,12 @@ class Contents:
         return any(_last_part(name) == "coredns" for name in self.images)
 
     @cached_property
+    def coredns_tag(self) -> str:
+        """The tag of the bundle's CoreDNS, "" where it has none."""
+        found = (Reference.parse(name).tag for name in self.images if _last_part(name) == "coredns")
+        return next((tag for tag in found if tag), "")
+
+    @cached_property
     def containerd(self) -> tuple[int, int] | None:
         """Major and minor of the containerd in `cri/`; None where neither a name nor a label tells."""
         texts = [member.path.rsplit("/", 1)[-1] for member in self.runtime_archives]

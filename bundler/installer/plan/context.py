@@ -11,6 +11,7 @@ from bundler.installer.plan.contents import KUBEADM_FILE, Contents
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.kubeadm_convert import Source
 from bundler.installer.plan.kubeadm_documents import Layers, read_bundle
+from bundler.installer.plan.registry_login import Login, login_of
 from bundler.installer.plan.settings import ClusterSettings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.steps import Delivery
@@ -68,6 +69,11 @@ class Context:
     def registries(self) -> tuple[Host, ...]:
         """Hosts that serve the site's images: every control plane, or none where another registry does."""
         return self.site.control_planes if self.site.external is None else ()
+
+    @cached_property
+    def login(self) -> Login:
+        """What the site's own registries ask for."""
+        return login_of(self.site.registry, self.secrets.encryption_key)
 
     def registries_for(self, host: Host) -> tuple[str, ...]:
         """Addresses of the registries in the order in which this host asks: its own first.

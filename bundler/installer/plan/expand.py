@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts.api import Release
 from bundler.installer.facts.journal import REMOVING
 from bundler.installer.facts.seen import value_of
+from bundler.installer.plan.app_note import uninstall, uninstall_id
 from bundler.installer.plan.cluster.probes import RunsWith
 from bundler.installer.plan.cluster.steps import Stage, Verb
 from bundler.installer.plan.cluster.steps import Step as Deed
@@ -155,6 +157,8 @@ def _own(  # noqa: PLR0911  (a case for each verb)
             return (_on_node(context, deed),)
         case Verb.PROMOTE:
             return (_promote(context, deed),)
+        case Verb.UNINSTALL:
+            return (_uninstall(context, deed),)
         case Verb.MARK_REMOVAL:
             return (mark(deed.host),)
         case Verb.WIPE:
@@ -166,6 +170,15 @@ def _own(  # noqa: PLR0911  (a case for each verb)
                 why=str(deed.because),
                 code=ExitCode.UNSUPPORTED,
             )
+
+
+def _uninstall(context: Context, deed: Deed) -> Step:
+    """By what the cluster notes of the app."""
+    api, host = value_of(context.facts.api), context.primary.address
+    release = api.releases[deed.subject] if api else Release(deed.subject, "")
+    after = tuple(uninstall_id(host, key.partition("/")[2]) for key in deed.after)
+    volumes = deed.inputs.get("volumes") == "go"
+    return uninstall(host, release, str(deed.because), volumes=volumes, after=after)
 
 
 def _cleared(context: Context, host: Host, steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -9,6 +9,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind
 from bundler.core.variables import why_not
 from bundler.installer.plan import paths
+from bundler.installer.plan.app_note import about
 from bundler.installer.plan.contents import HELM_MEMBER, deliver
 from bundler.installer.plan.context import Context, files_digest
 from bundler.installer.plan.ids import ident
@@ -38,11 +39,12 @@ def launch(context: Context, app: App, *, phase: Phase, after: tuple[str, ...]) 
     behind = (*files.ids, *after)
     match AppKind.COMMANDS if app.name in context.site.app_commands else app.kind:
         case AppKind.KUBE:
-            started = _apply(host, app, phase, behind, files.files)
+            started = _apply(context, app, phase, behind, files.files)
         case AppKind.HELM:
             started = _helm(context, app, phase, behind, files.files)
         case AppKind.SHELL | AppKind.COMMANDS:
             started = _commands(context, app, phase, behind, files.files)
+            started = (*started, _noted(context, app, phase, started[-1].id, files.files))
     return (*files.steps, *started)
 
 
@@ -85,8 +87,9 @@ def helm_id(host: str) -> str:
 
 
 def _apply(
-    host: str, app: App, phase: Phase, after: tuple[str, ...], files: tuple[Delivery, ...]
+    context: Context, app: App, phase: Phase, after: tuple[str, ...], files: tuple[Delivery, ...]
 ) -> tuple[Step, ...]:
+    host = context.primary.address
     apply = Exec(
         id=ident(phase, host, f"apply-{app.name}"),
         host=host,
@@ -96,9 +99,12 @@ def _apply(
         script=templates.script(
             "kubectl.sh",
             "apply.sh",
+            "app-objects.sh",
+            "app-noted.sh",
             folder=folder_of(app),
             namespace=app.namespace,
             inputs=files_digest(files),
+            **about(app, context.contents.index.name),
         ),
     )
     ready = Await(
@@ -110,6 +116,7 @@ def _apply(
         script=templates.script(
             "kubectl.sh",
             "rolled-out.sh",
+            app=app.name,
             folder=folder_of(app),
             namespace=app.namespace,
             inputs=files_digest(files),
@@ -141,7 +148,15 @@ def _helm(
         after=(*after, helm_id(host)),
         script=_diagnosis()
         + templates.script(
-            "helm.sh", runtime=paths.RUNTIME, library=paths.HELM_LIBRARY, inputs=files_digest(files)
+            "helm.sh",
+            "app-objects.sh",
+            "app-noted.sh",
+            runtime=paths.RUNTIME,
+            library=paths.HELM_LIBRARY,
+            folder=folder_of(app),
+            namespace=app.namespace or "default",
+            inputs=files_digest(files),
+            **about(app, context.contents.index.name),
         ),
         stdin=json.dumps(request, sort_keys=True),
         timeout=APP_DEADLINE + 60,
@@ -165,6 +180,28 @@ def _commands(
         phase=phase,
         after=after,
         inputs=files_digest(files),
+    )
+
+
+def _noted(context: Context, app: App, phase: Phase, after: str, files: tuple[Delivery, ...]) -> Step:
+    """The cluster does not know by itself of an app that is started by commands."""
+    host = context.primary.address
+    known = {**about(app, context.contents.index.name), "kind": AppKind.SHELL.value}
+    return Exec(
+        id=ident(phase, host, f"note-{app.name}"),
+        host=host,
+        phase=phase,
+        reason=f"the cluster remembers whose {app.name} is",
+        after=(after,),
+        script=templates.script(
+            "kubectl.sh",
+            "app-objects.sh",
+            "app-noted.sh",
+            folder=folder_of(app),
+            namespace=app.namespace,
+            inputs=files_digest(files),
+            **known,
+        ),
     )
 
 

@@ -38,7 +38,7 @@ def leave(
     drain_limit: int = DRAIN_LIMIT,
     delete: str = "",
 ) -> tuple[Step, ...]:
-    """Drain, take the member out of etcd, delete the node, leave the machine as it was found.
+    """Drain, end what still serves there, take the member out of etcd, delete the node, clear the machine.
 
     node: its name, where the host no longer answers. gone: the host is lost for good: nothing is asked of it,
     and nothing is drained, since nothing runs there.
@@ -65,6 +65,13 @@ def leave(
             node=name,
             limit=str(drain_limit),
             delete=delete,
+        )
+        steps.primary(
+            "empty",
+            f"Services lead nobody to {name} any more",
+            "kubectl.sh",
+            "node-empty.sh",
+            node=name,
         )
         steps.own("kubelet-stop", "a kubelet that runs would enter its node again", "kubelet-stop.sh")
     if host.is_control_plane:

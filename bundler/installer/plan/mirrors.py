@@ -4,7 +4,6 @@ One folder with a hosts.toml for each registry that the bundle's images name, on
 all others. containerd reads them at each pull, so a registry comes or goes without a restart.
 """
 
-import base64
 from collections.abc import Mapping
 
 from bundler.core.addresses import in_url
@@ -13,10 +12,11 @@ from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.external import base, folder_of, gate_id
 from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.registry_login import Login
 from bundler.installer.plan.registry_paths import store_name
 from bundler.installer.plan.steps import Phase, Step, Write
 from bundler.installer.scripts import render as templates
-from bundler.installer.site.model import ExternalRegistry, Host
+from bundler.installer.site.model import ExternalRegistry, Host, Secret
 
 Mirrors = tuple[tuple[str, str], ...]  # (registry, its hosts.toml)
 
@@ -51,7 +51,7 @@ def mirror_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ..
             path=f"{paths.CERTS}/{name}/hosts.toml",
             content=content,
             mode=0o600,
-            secret=bool((context.site.external or context.site.registry).username),
+            secret=bool(_authorization(context)),
         )
         for name, content in files
     )
@@ -105,11 +105,12 @@ def _toml(context: Context, urls: tuple[str, ...], *, override: bool) -> str:
 
 
 def _authorization(context: Context) -> str:
-    registry = context.site.external or context.site.registry
-    if not registry.username:
+    external = context.site.external
+    if external is None:
+        return context.login.basic()
+    if not external.username:
         return ""
-    password = registry.password.reveal() if registry.password else ""
-    return "Basic " + base64.b64encode(f"{registry.username}:{password}".encode()).decode()
+    return Login(external.username, external.password or Secret(""), made=False).basic()
 
 
 def _reason(name: str) -> str:

@@ -16,6 +16,7 @@ REGISTRY_CONFIG: Final = f"{CONFIG}/registry.yml"
 REGISTRY_CERTIFICATE: Final = f"{CONFIG}/registry.crt"
 REGISTRY_KEY: Final = f"{CONFIG}/registry.key"
 REGISTRY_HTPASSWD: Final = f"{CONFIG}/registry.htpasswd"
+REGISTRY_RUNNING: Final = "/run/bundler-registry"  # copies of these four, for its own user
 REGISTRY_UNIT: Final = "bundler-registry.service"
 
 CA: Final = f"{CONFIG}/ca.crt"  # the site's own

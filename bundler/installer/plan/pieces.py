@@ -12,6 +12,7 @@ from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Relay, Ste
 from bundler.installer.scripts.render import Script
 from bundler.installer.site.desired import Piece
 from bundler.installer.site.expected import (
+    AppRuns,
     Expected,
     FileIs,
     FilesAre,
@@ -25,6 +26,7 @@ from bundler.installer.site.expected import (
 )
 
 LATE: Final = frozenset({Phase.NETWORK, Phase.APPS})  # come after the joins
+_CONTENT: Final = frozenset({Phase.DISTRIBUTE, Phase.REGISTRY})
 CLUSTER: Final = frozenset(
     {Phase.CONTROL_PLANE, Phase.WORKERS}
 )  # init and joins: decided by what is observed
@@ -42,8 +44,23 @@ _DISTURBS: Final = {"containerd.service": "runtime", "bundler-registry.service":
 
 def pieces_of(steps: Iterable[Step]) -> tuple[Piece, ...]:
     """One for every step that is neither a means nor a part of `init` or of a join."""
+    every = tuple(steps)
+    apps = _of_apps(every)
     return tuple(
-        piece_of(step) for step in steps if not (step.only_if_needed or step.always_run or is_cluster(step))
+        piece_of(step, of_app=step.id in apps)
+        for step in every
+        if not (step.only_if_needed or step.always_run or is_cluster(step))
+    )
+
+
+def _of_apps(steps: tuple[Step, ...]) -> frozenset[str]:
+    """Starts of apps, with the files and images that they come with."""
+    needed = {name for step in steps if step.phase is Phase.APPS for name in step.after}
+    return frozenset(
+        step.id
+        for step in steps
+        if step.phase is Phase.APPS
+        or (step.phase in _CONTENT and (step.id in needed or step.id.endswith("/app-images")))
     )
 
 
@@ -57,7 +74,7 @@ def is_late(step: Step) -> bool:
     return step.phase in LATE or step.id.endswith("/kubectl")
 
 
-def piece_of(step: Step) -> Piece:
+def piece_of(step: Step, *, of_app: bool = False) -> Piece:
     """What has to be so, and how it is seen."""
     expected = _expected(step)
     disturbs = _DISTURBS.get(expected.unit, "") if isinstance(expected, UnitRuns) else ""
@@ -71,6 +88,7 @@ def piece_of(step: Step) -> Piece:
         after=step.after,
         disturbs=disturbs,
         late=is_late(step),
+        of_app=of_app,
     )
 
 
@@ -133,7 +151,16 @@ def _of_script(script: Script, stdin: str) -> Expected:  # noqa: PLR0911  (a cas
                 return SysctlsAre({key: value for key, _, value in pairs})
             case "labels.sh":
                 return _carried(stdin)
-    return Journalled(follows=not _FOLLOWERS.isdisjoint(script.names))
+    return _of_app(script)
+
+
+def _of_app(script: Script) -> Expected:
+    """The start of an app leaves a note in the cluster; of other scripts only the journal tells."""
+    variables = script.variables
+    if "app-noted.sh" in script.names:
+        return AppRuns(variables["app"], variables["inputs"], variables["kind"], variables["namespace"])
+    behind = variables["app"] if "rolled-out.sh" in script.names else ""
+    return Journalled(follows=not _FOLLOWERS.isdisjoint(script.names), app=behind)
 
 
 def _carried(stdin: str) -> NodesCarry:

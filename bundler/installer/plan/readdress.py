@@ -106,19 +106,19 @@ def readdress_steps(context: Context, pairs: Mapping[str, str]) -> tuple[Step, .
     )
     answers = _etcd_answers(context, tuple(step.id for step in moved_controls))
     told = _etcd_told(context, pairs, answers.id)
+    down = _bridges(context, pairs, up=False, after=(told.id,)) if several else ()
     api = _await(
         context,
         "readdress-api",
         "the API to answer at its new address",
-        templates.script("kubectl.sh", "api-answers.sh"),
-        (told.id,),
+        templates.script("etcd.sh", "readdress-answers.sh", "kubectl.sh", "api-answers.sh"),
+        (told.id, *(step.id for step in down)),
     )
     workers = tuple(_host(context, host, pairs, (api.id,)) for host in context.site.workers)
     behind = tuple(step.id for step in (api, *workers))
     last = _ends(context, pairs, behind)
-    down = _bridges(context, pairs, up=False, after=(last[-1].id,)) if several else ()
-    noted = tuple(_noted(host, (*(step.id for step in down), last[-1].id)) for host in context.site.hosts)
-    return (*bridges, *moved_controls, answers, told, api, *workers, *last, *down, *noted)
+    noted = tuple(_noted(host, (last[-1].id,)) for host in context.site.hosts)
+    return (*bridges, *moved_controls, answers, told, *down, api, *workers, *last, *noted)
 
 
 def _words(pairs: Mapping[str, str]) -> str:
@@ -141,7 +141,13 @@ def _host(context: Context, host: Host, pairs: Mapping[str, str], after: tuple[s
         reason=f"{node_name(context.of(host))} was {old} and is {host.address}",
         after=after,
         always_run=True,
-        script=templates.script("pods-anew.sh", "readdress.sh", pairs=_words(pairs), control=control),
+        script=templates.script(
+            "pods-anew.sh",
+            "readdress.sh",
+            pairs=_words(pairs),
+            control=control,
+            listen=old if control and several else "",
+        ),
         stdin=config if control else "",
         timeout=180.0,
     )

@@ -3,6 +3,7 @@
 Every one has all images, so any of them may be off; none replicates to another.
 """
 
+from bundler.core.addresses import in_url
 from bundler.core.index import Image
 from bundler.core.reference import Reference
 from bundler.core.words import counted
@@ -12,6 +13,7 @@ from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.packages import packages_first
 from bundler.installer.plan.registry_paths import store_name
+from bundler.installer.plan.stale import told_id
 from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
@@ -122,23 +124,43 @@ def _files(context: Context, host: Host) -> tuple[tuple[str, str, str, bool], ..
     """(name of the step, path, content, secret) of what the registry reads."""
     secrets = context.secrets
     server = secrets.registries[host.address]
+    port = context.site.registry.port
     config = templates.render(
         "registry.yml.j2",
         root=paths.REGISTRY_STORE,
-        port=str(context.site.registry.port),
-        certificate=paths.REGISTRY_CERTIFICATE,
-        key=paths.REGISTRY_KEY,
-        htpasswd=paths.REGISTRY_HTPASSWD if secrets.htpasswd else "",
+        address=_listens(context, host),
+        port=str(port),
+        certificate=_running(paths.REGISTRY_CERTIFICATE),
+        key=_running(paths.REGISTRY_KEY),
+        htpasswd=_running(paths.REGISTRY_HTPASSWD),
     )
-    unit = templates.render("registry.service.j2", config=paths.REGISTRY_CONFIG)
-    files = (
+    unit = templates.render(
+        "registry.service.j2",
+        config=_running(paths.REGISTRY_CONFIG),
+        running=paths.REGISTRY_RUNNING,
+        folder=paths.CONFIG,
+        state=paths.STATE,
+        source=f"{context.site.data_root}/registry" if context.site.data_root else paths.REGISTRY_STORE,
+        store=paths.REGISTRY_STORE,
+        low_port=port < 1024,
+    )
+    return (
         ("certificate", paths.REGISTRY_CERTIFICATE, server.certificate, False),
         ("key", paths.REGISTRY_KEY, server.key, True),
         ("config", paths.REGISTRY_CONFIG, config, False),
         ("unit", f"{paths.UNITS}/{paths.REGISTRY_UNIT}", unit, False),
+        ("htpasswd", paths.REGISTRY_HTPASSWD, secrets.htpasswd, True),
     )
-    htpasswd = (("htpasswd", paths.REGISTRY_HTPASSWD, secrets.htpasswd, True),) if secrets.htpasswd else ()
-    return (*files, *htpasswd)
+
+
+def _running(path: str) -> str:
+    """Where the registry finds a copy of a file of ours."""
+    return f"{paths.REGISTRY_RUNNING}/{path.rpartition('/')[2]}"
+
+
+def _listens(context: Context, host: Host) -> str:
+    """The address that hosts know it by; all, where the host lacks it (behind address translation)."""
+    return in_url(host.address) if host.address in context.of(host).addresses else ""
 
 
 def _kept(context: Context, host: Host) -> Step:
@@ -178,12 +200,15 @@ def _start_steps(context: Context, host: Host) -> tuple[Step, ...]:
     files = _files(context, host)
     # The primary's starts while images still come. The others have content before they are asked.
     content = () if host == context.primary else (_linked(host, "images"),)
+    # Where nodes pull already, each of them knows the login before a registry asks for it.
+    pulling = context.of(context.primary).admin_config
+    told = tuple(told_id(each.address) for each in context.site.hosts) if pulling else ()
     start = Exec(
         id=_linked(host, "start"),
         host=host.address,
         phase=Phase.REGISTRY,
         reason="every node takes its images from here",
-        after=(ids.programs, *content, *(_linked(host, name) for name, _, _, _ in files)),
+        after=(ids.programs, *content, *told, *(_linked(host, name) for name, _, _, _ in files)),
         script=templates.script(
             "unit-start.sh",
             unit=paths.REGISTRY_UNIT,

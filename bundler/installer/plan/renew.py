@@ -102,6 +102,7 @@ def renew_worker(context: Context, host: Host, since: str) -> tuple[Step, ...]:
 def _renewal(context: Context, host: Host, *, control: str = "", names: str = "", client: str = "") -> str:
     return templates.script(
         "kubelet-client.sh",
+        "kubelet-take.sh",
         "pods-anew.sh",
         "certs-renew.sh",
         node=node_name(context.of(host)),

@@ -51,7 +51,7 @@ def _minor(way: WayBack, members: tuple[Spot, ...], checked: tuple[str, ...]) ->
     started = tuple(step.id for step in starts)
     answers = tuple(_answers(spot, started) for spot in way.control_planes)
     steps += answers
-    answered = tuple(step.id for step in answers)
+    answered = tuple(step.id for step in answers) or stopped  # control planes may all be back already
     for spot in way.workers:
         steps += (
             _files(way, spot, answered, Phase.WORKERS),

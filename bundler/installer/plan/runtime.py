@@ -63,6 +63,7 @@ def _archive_steps(context: Context, host: Host) -> tuple[Step, ...]:
             phase=Phase.RUNTIME,
             reason="containerd, runc and network plug-ins come as binaries",
             after=(delivery_id, Ids(host.address).prepare),
+            timeout=600.0,  # a busy host with a slow disk took three minutes
             script=templates.script(
                 "binaries.sh", archives=" ".join(file.path for file in files), inputs=files_digest(files)
             ),

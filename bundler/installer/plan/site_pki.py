@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.plan.registry_login import Login, login_of
 from bundler.installer.site.model import Host, Site
 
 STORE: Final = "/var/lib/bundler/secrets.json"
@@ -44,7 +45,7 @@ class ServerPair:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """PEM texts and one htpasswd line ("" where the registry asks for no password).
+    """PEM texts and the htpasswd line of the registry's login.
 
     registries: by the host's address. encryption_key: 32 bytes in base64, with which the cluster's Secrets
     are encrypted at rest; made once, since without it they can't be read any more. Private parts never show
@@ -105,13 +106,14 @@ def renew(*, found: str, site: Site, now: datetime) -> Secrets:
     Raises BundlerError (INPUT) when `found` is damaged.
     """
     old = Secrets.from_json(found) if found.strip() else None
+    key = (old.encryption_key if old else "") or _new_encryption_key()
     ca = _kept_ca(old, now) or _new_ca(site, now)
     return Secrets(
         ca_certificate=ca.certificate_pem,
         ca_key=ca.key_pem,
         registries={host.address: _server(old, ca, _names(site, host), now) for host in site.control_planes},
-        htpasswd=_htpasswd(site, old),
-        encryption_key=(old.encryption_key if old else "") or _new_encryption_key(),
+        htpasswd=_htpasswd(login_of(site.registry, key), old),
+        encryption_key=key,
     )
 
 
@@ -250,21 +252,20 @@ def _new_encryption_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def _htpasswd(site: Site, old: Secrets | None) -> str:
-    registry = site.registry
-    if not registry.username:
-        return ""
+def _htpasswd(login: Login, old: Secrets | None) -> str:
     # bcrypt reads no more than 72 bytes; newer versions of the library refuse longer input.
-    password = (registry.password.reveal() if registry.password else "").encode()
+    password = login.password.reveal().encode()
     if not password or len(password) > 72:
         raise BundlerError(
-            f"the registry's user {registry.username!r} needs a password of 1 to 72 bytes",
+            f"the registry's user {login.username!r} needs a password of 1 to 72 bytes",
             where="spec.registry.localRegistry.password",
             code=ExitCode.INPUT,
         )
-    if old and _matches(old.htpasswd, registry.username, password):
+    if old and _matches(old.htpasswd, login.username, password):
         return old.htpasswd
-    return f"{registry.username}:{bcrypt.hashpw(password, bcrypt.gensalt(10)).decode()}\n"
+    # The registry hashes anew at each request. Rounds protect short passwords; 32 random bytes need none.
+    hashed = bcrypt.hashpw(password, bcrypt.gensalt(4 if login.made else 10))
+    return f"{login.username}:{hashed.decode()}\n"
 
 
 def _matches(line: str, username: str, password: bytes) -> bool:

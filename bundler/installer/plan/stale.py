@@ -17,10 +17,15 @@ def stale_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
     return tuple(_one(host, writes) for host, writes in kept.items())
 
 
+def told_id(host: str) -> str:
+    """The step behind which a host knows the registries and no others."""
+    return ident(Phase.RUNTIME, host, "registries")
+
+
 def _one(host: str, writes: list[Write]) -> Step:
     names = sorted({write.path.removeprefix(f"{paths.CERTS}/").partition("/")[0] for write in writes})
     return Exec(
-        id=ident(Phase.RUNTIME, host, "registries"),
+        id=told_id(host),
         host=host,
         phase=Phase.RUNTIME,
         reason="containerd asks no registry that the bundle names no more",

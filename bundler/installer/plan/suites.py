@@ -1,7 +1,7 @@
 """Which of a bundle's suites fits a host: by what its os-release says that it is, or that it is like."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -29,27 +29,35 @@ TOOLS: Final = MappingProxyType(
 def suite_of(context: Context, facts: HostFacts) -> Suite | None:
     """The suite whose packages the host gets; None where the bundle has none that fits."""
     suites = context.contents.suites
-    return next((suite for suite in _fitting(facts) if str(suite) in suites), None)
+    return next((suite for suite, name in _fitting(*_of(facts)) if name in suites), None)
 
 
 def own_suite(facts: HostFacts) -> str:
     """What `PACKAGE` calls the host's own suite: `debian:bookworm`, `rocky:9`."""
-    own = [suite for suite in _fitting(facts) if suite.distribution == facts.os_id]
+    own = [suite for suite, _ in _fitting(*_of(facts)) if suite.distribution == facts.os_id]
     return str(own[-1]) if own else f"{facts.os_id}:{facts.os_codename or facts.os_version}"
 
 
-def _fitting(facts: HostFacts) -> Iterator[Suite]:
+def _of(facts: HostFacts) -> tuple[str, str, str, tuple[str, ...]]:
+    return facts.os_id, facts.os_codename, facts.os_version, facts.os_like
+
+
+@cache  # thousands of hosts have few systems
+def _fitting(
+    system: str, codename: str, version: str, like: tuple[str, ...]
+) -> tuple[tuple[Suite, str], ...]:
     """Suites that fit, the best first: of its own distribution, then of what it is like; `9.4`, then `9`."""
-    for name in (facts.os_id, *facts.os_like):
-        known = DISTRIBUTIONS.get(name)
-        if known is None:
-            continue
-        yield from (Suite(name, release) for release in _releases(known.family, facts) if release)
+    found: list[Suite] = []
+    for name in (system, *like):
+        if known := DISTRIBUTIONS.get(name):
+            releases = _releases(known.family, codename, version)
+            found.extend(Suite(name, release) for release in releases if release)
+    return tuple((suite, str(suite)) for suite in found)
 
 
-def _releases(family: Family, facts: HostFacts) -> tuple[str, ...]:
+def _releases(family: Family, codename: str, version: str) -> tuple[str, ...]:
     match family:
         case Family.DEB:
-            return (facts.os_codename,)
+            return (codename,)
         case Family.RPM:
-            return tuple(dict.fromkeys((facts.os_version, facts.os_version.partition(".")[0])))
+            return tuple(dict.fromkeys((version, version.partition(".")[0])))

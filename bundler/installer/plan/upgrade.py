@@ -5,14 +5,19 @@ of each host, while the old version serves. Every step can be run again after a 
 new already as it is, and a drained node stays drained.
 """
 
+from dataclasses import replace
 from typing import Final
 
+from bundler.core.kubernetes_via import kubeadm_of
 from bundler.installer.plan import paths
+from bundler.installer.plan.contents import TREE, deliver
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.dns import has_dns
 from bundler.installer.plan.ids import Ids, ident
-from bundler.installer.plan.kubeadm import ignored_checks, init_config
+from bundler.installer.plan.kubeadm import cluster_documents, ignored_checks
+from bundler.installer.plan.kubeadm_documents import deep
 from bundler.installer.plan.leave import DRAIN_LIMIT
-from bundler.installer.plan.steps import Await, Exec, Phase, Relay, Step, Write
+from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Relay, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
 
@@ -95,9 +100,13 @@ def upgrade_control_plane(
 ) -> tuple[Step, ...]:
     """API server, controllers, scheduler and etcd of one host; the next one waits until etcd is whole again.
 
-    The first one to go also brings the stored configuration and the add-ons to what the bundle says.
+    The first one to go also brings the stored configuration and the add-ons to what the bundle says. A
+    version that is only on the way has a kubeadm of its own, and leaves etcd as it is.
     """
     ids = Ids(host.address)
+    brought = _on_the_way(context, host, version, after)
+    after = tuple(step.id for step in brought) or after
+    context = at_version(context, version)
     config = Write(
         id=ident(Phase.CONTROL_PLANE, host.address, "upgrade-config"),
         host=host.address,
@@ -106,7 +115,7 @@ def upgrade_control_plane(
         after=after,
         always_run=True,
         path=_CONFIG,
-        content=init_config(context),
+        content=_config_of(context, settled=not brought),
         mode=0o600,
     )
     upgrade = Exec(
@@ -124,6 +133,7 @@ def upgrade_control_plane(
             config=_CONFIG,
             ignored=",".join((*_CHECKS, *ignored_checks(context, host))),
             upload="yes",
+            on_the_way=_folder(version) if brought else "",
         ),
     )
     settled = Await(
@@ -139,7 +149,46 @@ def upgrade_control_plane(
         interval=0.2,
         diagnose=templates.script("etcd.sh", "etcd-diagnose.sh"),
     )
-    return (config, upgrade, settled)
+    return (*brought, config, upgrade, settled)
+
+
+def at_version(context: Context, version: str) -> Context:
+    """The same site, as the configuration of a version in between is written."""
+    contents = context.contents
+    if version == contents.version.text:
+        return context
+    return replace(context, contents=replace(contents, index=replace(contents.index, kubernetes=version)))
+
+
+def _config_of(context: Context, *, settled: bool) -> str:
+    """Of a version in between, with the DNS that the bundle carries: kubeadm would ask for one of its own."""
+    documents = dict(cluster_documents(context))
+    tag = context.contents.coredns_tag
+    if not settled and tag and has_dns(context):
+        more = {"dns": {"imageTag": tag}}
+        documents["ClusterConfiguration"] = deep(documents["ClusterConfiguration"], more)
+    return context.layers.dump(*documents.values())
+
+
+def _folder(version: str) -> str:
+    return f"{paths.STATE}/via/{version}"
+
+
+def _on_the_way(context: Context, host: Host, version: str, after: tuple[str, ...]) -> tuple[Step, ...]:
+    if version == context.contents.version.text:
+        return ()
+    member = context.contents.required(f"{TREE}/{kubeadm_of(version)}")
+    return (
+        Deliver(
+            id=ident(Phase.CONTROL_PLANE, host.address, "upgrade-via"),
+            host=host.address,
+            phase=Phase.CONTROL_PLANE,
+            reason=f"{version} is only on the way, with a kubeadm of its own",
+            after=after,
+            always_run=True,
+            files=(deliver(member, f"{_folder(version)}/kubeadm", 0o755),),
+        ),
+    )
 
 
 def upgrade_node(

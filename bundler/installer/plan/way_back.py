@@ -11,6 +11,8 @@ from bundler.installer.plan.cluster.steps import Refusal, Refused
 from bundler.installer.plan.cluster.view import Existence, View
 from bundler.installer.site.record import Product, Record
 
+_DECIDED = "rollback"  # of the record's `previous`: the token of etcd's restore that was begun, or _NO_DATA
+_NO_DATA = "none"
 _STORES = frozenset({"kubeadm-config", "kubelet-config"})
 
 
@@ -49,19 +51,30 @@ def find(view: View) -> WayBack | Refused:
     if record is None or not record.previous.get("kubernetes"):
         return Refused((_nothing(view),))
     version = record.previous["kubernetes"]
-    refusals = tuple(_against(view, record, version))
+    token = _decided(view, record, version)
+    refusals = tuple(_against(view, record, version, data=bool(token)))
     if refusals:
         return Refused(refusals)
     left = tuple(Spot(a, view.node_name(a)) for a in _members(view) if _is_left(view, a, version))
     planes = tuple(spot for spot in left if view.is_control_plane(spot.address))
-    data = _data(view, version)
     return WayBack(
         now=record.kubernetes,
         version=version,
         control_planes=planes,
         workers=tuple(spot for spot in left if spot not in planes),
-        token=_token(view, version) if data else "",
+        token=token,
     )
+
+
+def _decided(view: View, record: Record, version: str) -> str:
+    """Token of etcd's restore, "" where no data goes back.
+
+    What a rollback that was broken off has begun with holds: with the old static pods put back and etcd not
+    restored yet, the hosts look as if a patch were to go back.
+    """
+    if record.operation == Kind.ROLLBACK.value and (begun := record.previous.get(_DECIDED, "")):
+        return "" if begun == _NO_DATA else begun
+    return _token(view, version) if _data(view, version) else ""
 
 
 def _members(view: View) -> tuple[str, ...]:
@@ -93,7 +106,7 @@ def _token(view: View, version: str) -> str:
     return f"rollback-{next(filter(None, digests), '')[:16]}"
 
 
-def _against(view: View, record: Record, version: str) -> Iterator[Refusal]:
+def _against(view: View, record: Record, version: str, *, data: bool) -> Iterator[Refusal]:
     if not view.owner:
         yield Refusal(
             "BND-NOT-OWNER",
@@ -120,11 +133,11 @@ def _against(view: View, record: Record, version: str) -> Iterator[Refusal]:
                 "it does not answer, and would be left with a newer version than the API has",
                 f"bring it back, or take it out of the site first: {{run}} --gone {address} -f {{file}}",
             )
-    yield from _not_kept(view, version)
+    yield from _not_kept(view, version, data=data)
 
 
-def _not_kept(view: View, version: str) -> Iterator[Refusal]:
-    data = _data(view, version)
+def _not_kept(view: View, version: str, *, data: bool) -> Iterator[Refusal]:
+    """A host that is back already keeps nothing any more."""
     digests: dict[str, str] = {}
     for address in _members(view):
         host = view.observed.host(address)
@@ -132,8 +145,9 @@ def _not_kept(view: View, version: str) -> Iterator[Refusal]:
             continue
         there = version_at(view, address, "kubelet")
         plane = view.is_control_plane(address)
-        if version not in host.generations and (not there or number(there) != number(version)):
-            yield _missing(address, version, "what it ran with is not kept there")
+        if version not in host.generations:
+            if not there or number(there) != number(version):
+                yield _missing(address, version, "what it ran with is not kept there")
         elif plane and data and not host.generations.get(version):
             yield _missing(address, version, "no snapshot of etcd is kept there")
         elif plane and data:
@@ -163,10 +177,14 @@ def _nothing(view: View) -> Refusal:
     )
 
 
-def opened(record: Record, run: str) -> Record:
-    """The record while the site goes back: an `apply` would go forward over it, and is refused."""
+def opened(record: Record, run: str, token: str = "") -> Record:
+    """The record while the site goes back: an `apply` would go forward over it, and is refused.
+
+    token: of etcd's restore, "" where no data goes back.
+    """
     return replace(
         record,
+        previous={**record.previous, _DECIDED: token or _NO_DATA},
         generation=record.generation + 1,
         serial=record.serial + 1,
         run=run,

@@ -35,6 +35,15 @@ class Answer:
         return self.headers.get(name.lower(), "")
 
 
+def _joined(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """A header that came several times is one with commas between (RFC 9110, 5.3): WWW-Authenticate does."""
+    names: dict[str, str] = {}
+    for name, value in pairs:
+        before = names.get(name.lower())
+        names[name.lower()] = value if before is None else f"{before}, {value}"
+    return names
+
+
 class Client:
     """Requests to any server, by several threads at once. `authority`: a CA's certificate to trust too."""
 
@@ -55,8 +64,7 @@ class Client:
                 data = response.read(MAX_ANSWER)
                 if not response.isclosed():
                     connection.close()  # more than we read: the rest would be taken for the next answer
-                names = {name.lower(): value for name, value in response.getheaders()}
-                return Answer(response.status, names, data)
+                return Answer(response.status, _joined(response.getheaders()), data)
         except ssl.SSLCertVerificationError as error:
             connection.close()
             raise BundlerError(

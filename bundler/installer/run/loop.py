@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from bundler.core.errors import BundlerError
 from bundler.installer.facts.observed import Observed
 from bundler.installer.plan.cluster.decide import decide
-from bundler.installer.plan.cluster.intent import advance, intend, moved_on, settle
+from bundler.installer.plan.cluster.intent import advance, intend, leaves_others, moved_on, settle
 from bundler.installer.plan.cluster.judge import judge
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.probes import Once
@@ -96,7 +96,8 @@ def _settle(access: SiteAccess, view: View, old: Record | None, run_id: str, fre
 
     A site without a record is taken over here when nothing of it has to be changed.
     """
-    if view.operation.kind is Kind.DELETE or (old is None and view.api is None):
+    gone = view.operation.kind is Kind.DELETE and not leaves_others(view)
+    if gone or (old is None and view.api is None):
         return
     settled = settle(view, intend(view, old.run if old else run_id, fresh_id))
     if old is None or replace(settled, serial=old.serial) != old:

@@ -42,13 +42,24 @@ class Script(str):
         text.variables = {**self.variables, "then": hashlib.sha256(other.encode()).hexdigest()[:16]}
         return text
 
+    def __radd__(self, other: str) -> "Script":
+        """Functions for it in front, which are no inputs."""
+        text = Script(str.__add__(other, self))
+        text.names, text.variables = self.names, self.variables
+        return text
+
 
 def script(*names: str, **variables: str) -> Script:
     """Scripts joined, with their variables set in front."""
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(variables.items()))
-    text = Script(assignments + "".join(load(name) for name in names))
+    text = Script(assignments + _joined(names))
     text.names, text.variables = names, variables
     return text
+
+
+@cache
+def _joined(names: tuple[str, ...]) -> str:
+    return "".join(load(name) for name in names)
 
 
 def function(name: str, body: str) -> str:

@@ -68,11 +68,15 @@ class RegistryAim:
 
 @dataclass(frozen=True, slots=True)
 class AppAim:
-    """An app to run. digest: of chart or manifests and values. kubernetes: versions that it runs on."""
+    """An app to run. digest: of chart or manifests and values. kubernetes: versions that it runs on.
+
+    apart: it is brought up by a step of its own; else pieces of a host are its start.
+    """
 
     name: str
     digest: str
     kubernetes: str = ""
+    apart: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ class Piece:
     """Something that has to be so on one host, and the step that makes it so.
 
     disturbs: what it interrupts on a host that serves: "" for nothing, else `runtime`, `kubelet`, `registry`.
-    subject: for people. size: bytes that it brings, by mount point. late: it needs the cluster.
+    subject: for people. size: bytes that it brings, by mount point. late: it needs the cluster. of_app: an
+    app needs it, whoever brought Kubernetes.
     """
 
     key: str
@@ -93,6 +98,7 @@ class Piece:
     disturbs: str = ""
     size: Mapping[str, int] = field(default_factory=dict)
     late: bool = False
+    of_app: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,10 +64,25 @@ class BlobsAre:
 class Journalled:
     """Nothing is left to look at: the journal's inputs and revision decide.
 
-    follows: it happens again when a file that it comes after is written anew.
+    follows: it happens again when a file that it comes after is written anew. app: it happens again with the
+    start of this app.
     """
 
     follows: bool = False
+    app: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppRuns:
+    """An app that the cluster shows as made of this content.
+
+    kind, namespace: how its release is found where nobody noted it.
+    """
+
+    name: str
+    content: str
+    kind: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,7 @@ Expected = (
     | ImagesAre
     | BlobsAre
     | Journalled
+    | AppRuns
     | NodesReady
     | NodesCarry
 )

@@ -96,7 +96,8 @@ class Host:
 
     env: the host's own variables over the cluster's. labels: names of the site's own roles, in the file's
     order; Kubernetes shows them as roles of the node. marks: labels of the node. taints, no_taints: as nodes
-    show them, those that it has and those that it must not have. more: its further addresses.
+    show them, those that it has and those that it must not have. more: its further addresses. group: of
+    workers, so many of which may be down at once as the site's `unavailable` says.
     """
 
     address: str
@@ -108,6 +109,7 @@ class Host:
     taints: frozenset[str] = frozenset()
     no_taints: frozenset[str] = frozenset()
     more: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -210,12 +212,13 @@ class Site:
     hosts: control planes first, then in the file's order. kubeadm: the raw kubeadm, kubelet and kube-proxy
     documents by kind, untouched; documents: the same with their places in the file. dns: name servers that
     the cluster's DNS asks for names outside of it; ntp: time servers of all hosts. snapshots: those
-    that are taken by the clock. launch: the apps to start,
-    in order, instead of the bundle's LAUNCH; None where the file does not say. app_envs: an app's own
-    variables; app_commands: shell lines in place of an app's own. commands: shell lines in place of the
-    bundle's CMDS, None where the file does not say; arguments: their variables. changes: files of the bundle
-    that differ here. data_root: where the registry's store lies; "" for our own folder. places: where the
-    file speaks of apps: `launch/NAME`, `env/NAME`, `commands/NAME`. notices: what the user should be told.
+    that are taken by the clock. unavailable: how many workers may be down at once, by group, "" for any other
+    group. launch: the apps to start, in order, instead of the bundle's LAUNCH; None where the file does not
+    say. app_envs: an app's own variables; app_commands: shell lines in place of an app's own. commands: shell
+    lines in place of the bundle's CMDS, None where the file does not say; arguments: their variables.
+    changes: files of the bundle that differ here. data_root: where the registry's store lies; "" for our own
+    folder. places: where the file speaks of apps: `launch/NAME`, `env/NAME`, `commands/NAME`. notices: what
+    the user should be told.
     """
 
     name: str
@@ -229,6 +232,7 @@ class Site:
     dns: tuple[str, ...] = ()
     ntp: tuple[str, ...] = ()
     snapshots: TimedSnapshots | None = None
+    unavailable: Mapping[str, str] = field(default_factory=dict)
     launch: tuple[str, ...] | None = None
     app_envs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     app_commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

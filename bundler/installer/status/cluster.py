@@ -6,7 +6,7 @@ from typing import Any, Final
 from bundler.core.index import App, AppKind, AppRole
 from bundler.core.words import counted
 from bundler.installer.facts.etcd import EtcdObservation, Member
-from bundler.installer.plan.cluster.steps import Severity
+from bundler.installer.plan.cluster.steps import Plan, Severity
 from bundler.installer.status.amounts import mebibytes
 from bundler.installer.status.condition import Contents, Pod, Workload
 from bundler.installer.status.model import Finding, Judged, Look, Part, State
@@ -85,12 +85,21 @@ def apps_part(look: Look) -> Judged:
     findings += _pods(contents, {app.name for app in apps})
     ready = sum(row["ready"] for row in rows)
     state = State.FINDINGS if findings else State.WELL
+    findings += _noticed(look)
     names = ", ".join(app.name for app in apps[:_SHOWN]) + (
         f" and {len(apps) - _SHOWN} more" if len(apps) > _SHOWN else ""
     )
     rest = f"; {unknown} not known" if unknown else ""
     data = {"total": len(rows), "ready": ready, "unknown": unknown, "apps": rows, "pods": len(contents.pods)}
     return Judged(Part("apps", state, f"{ready} of {len(rows)} ready", names + rest, data), tuple(findings))
+
+
+def _noticed(look: Look) -> Iterator[Finding]:
+    """What `plan` says of apps that it leaves as they are: scaled by hand, or wanted by nothing any more."""
+    said = look.forecast.findings if isinstance(look.forecast, Plan) else ()
+    for each in said if look.installed is None else ():
+        if each.id in {"app-listed", "app-changed"}:
+            yield Finding(each.id, Severity.NOTE, each.text, subject=each.where)
 
 
 def _is_known(look: Look, app: App, contents: Contents) -> bool:

@@ -65,7 +65,10 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod. ready of total containers. reason: why one waits. instance: the release that it belongs to."""
+    """A pod. ready of total containers. reason: why one waits. instance: the release that it belongs to.
+
+    unstarted: containers that did not pass their startup probe yet.
+    """
 
     namespace: str
     name: str
@@ -77,6 +80,16 @@ class Pod:
     reason: str = ""
     instance: str = ""
     deleted: bool = False
+    unstarted: int = 0
+
+    @property
+    def starting(self) -> bool:
+        """Whether only startup probes are awaited. What never passes is restarted, and that counts."""
+        return (
+            self.phase == "Running"
+            and not (self.restarts or self.reason or self.deleted)
+            and 0 < self.unstarted == self.total - self.ready
+        )
 
     @property
     def well(self) -> bool:

@@ -158,7 +158,7 @@ def control_plane_part(look: Look) -> Judged:
     serving = [address for address in planes if _serves(look, address)]
     findings = tuple(_missing(look, planes, serving))
     versions = sorted({_version(look, address) for address in planes} - {""})
-    state = State.DOWN if look.view.api is None else State.FINDINGS if findings else State.WELL
+    state = State.DOWN if look.view.api is None else State.FINDINGS if _graver(findings) else State.WELL
     data = {"total": len(planes), "serving": len(serving), "versions": versions}
     return Judged(
         Part("API", state, f"{len(serving)} of {len(planes)} serve", ", ".join(versions), data), findings
@@ -197,7 +197,12 @@ def _broken(look: Look, address: str) -> Iterator[Finding]:
     names = {f"{name}-{node}": name for name in _STATIC}
     contents = next((seen.contents for seen in look.conditions.values() if seen.contents), None)
     for pod in contents.pods if contents else ():
-        if pod.namespace == "kube-system" and pod.name in names and not pod.well:
+        if pod.namespace != "kube-system" or pod.name not in names or pod.well:
+            continue
+        if pod.starting:
+            text = f"{names[pod.name]} is starting: it has not passed its startup probe yet"
+            yield Finding("component-starting", Severity.NOTE, text, (address,), value=names[pod.name])
+        else:
             why = pod.reason or pod.phase
             text = f"{names[pod.name]} is not ready: {why}, {counted(pod.restarts, 'restart')}"
             yield Finding("component-not-ready", Severity.ERROR, text, (address,), value=names[pod.name])

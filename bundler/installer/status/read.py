@@ -202,6 +202,7 @@ def _pod(line: str) -> Pod:
         phase=phase,
         ready=ready.count("1"),
         total=len(ready),
+        unstarted=ready.count("s"),
         restarts=sum(map(_whole, restarts.split())),
         reason=" ".join(dict.fromkeys(reason.split())),
         instance=instance,

@@ -15,7 +15,7 @@ DISK_WARNING: Final = 85  # per cent; from here on the kubelet deletes images
 DISK_ERROR: Final = 95
 LEAF_LIMIT: Final = 30  # days
 AUTHORITY_LIMIT: Final = 180
-_SERVES: Final = frozenset({"", "200", "401"})
+_SERVES: Final = frozenset({"", "200"})
 
 
 def registries_part(look: Look) -> Judged:

@@ -10,7 +10,7 @@ from bundler.installer.run.loop import Ended, run
 from bundler.installer.site.desired import Desired
 from bundler.installer.site.record import Record
 from tests.fakes.site.site import Site
-from tests.fakes.site.verbs import VERBS
+from tests.fakes.site.verbs import VERBS, DrainError
 
 
 class KilledError(Exception):
@@ -46,8 +46,11 @@ class Access:
             if step.verb in self.fails:
                 return BundlerError(f"{step.verb.value} failed", code=ExitCode.STEP)
             self.site.log.append(step.key)
-            for _ in VERBS[step.verb](self.site, self.desired, step):
-                self._tick()
+            try:
+                for _ in VERBS[step.verb](self.site, self.desired, step):
+                    self._tick()
+            except DrainError as node:
+                return BundlerError(f"{node} still runs pods", code=ExitCode.STEP)
             done.add(step.key)
         return None
 

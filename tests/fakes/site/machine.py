@@ -51,6 +51,7 @@ class Machine:
     pulls: bool = True
     renewed: float = 0.0
     renewing: bool = False
+    rotating: bool = False
     generations: dict[str, str] = field(default_factory=dict)
 
     def trace(self, **changes: bool) -> None:
@@ -96,6 +97,7 @@ class Machine:
             pulls=self.pulls,
             renewed=self.renewed,
             renewing=self.renewing,
+            rotating=self.rotating,
             generations=dict(self.generations),
         )
 

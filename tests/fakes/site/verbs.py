@@ -31,6 +31,10 @@ Act = Callable[[Site, Desired, Step], Micro]
 YEAR = 365 * DAY
 
 
+class DrainError(Exception):
+    """A budget lets a pod of this node not go."""
+
+
 def _certificates(site: Site, machine: Machine, desired: Desired, *, control_plane: bool) -> None:
     names = desired.names if control_plane else frozenset[str]()
     leaf = Certificate("apiserver" if control_plane else "kubelet", site.now, site.now + YEAR, names)
@@ -38,7 +42,7 @@ def _certificates(site: Site, machine: Machine, desired: Desired, *, control_pla
     machine.certificates = [leaf, ca]
 
 
-def put(site: Site, _desired: Desired, step: Step) -> Micro:  # noqa: C901  (a case for each kind)
+def put(site: Site, _desired: Desired, step: Step) -> Micro:  # noqa: C901, PLR0912  (a case for each kind)
     assert isinstance(step.probe, PieceIs)
     piece, machine = step.probe.piece, site.machines[step.host]
     machine.ours = True
@@ -68,10 +72,26 @@ def put(site: Site, _desired: Desired, step: Step) -> Micro:  # noqa: C901  (a c
             for digest in digests:
                 machine.blobs[digest] = BlobState.WHOLE
                 yield digest
+        case e.AppRuns(name, content, kind, namespace):
+            yield from _bring(site, name, content, kind, namespace)
         case e.Journalled() | e.NodesReady():
             yield "done"
     yield "effect"
     machine.journal[piece.key] = JournalEntry(piece.inputs, piece.revision)
+
+
+def _bring(site: Site, name: str, content: str, kind: str, namespace: str) -> Micro:
+    """Helm's release is there before anybody has noted it."""
+    old = site.releases.pop(name, None)
+    revision = old.revision + 1 if old else 1
+    stored = Release(name, "", "pending-install", revision, namespace=namespace, kind=kind)
+    if kind == "helm":
+        site.releases[f"{namespace}/{name}"] = stored
+        yield "begun"
+        site.releases[f"{namespace}/{name}"] = replace(stored, status="deployed")
+        yield "deployed"
+        del site.releases[f"{namespace}/{name}"]
+    site.releases[name] = replace(stored, digest=content, status="deployed", noted=revision)
 
 
 def _components(version: str, desired: Desired, *, control_plane: bool) -> dict[str, Component]:
@@ -319,6 +339,10 @@ def upgrade_node(site: Site, _desired: Desired, step: Step) -> Micro:
     machine = site.machines[step.host]
     site.nodes[machine.name] = replace(site.nodes[machine.name], cordon=Cordon.OURS)
     yield "cordoned"
+    gone = step.inputs.get("deleted", "").split(", ")
+    site.pods = [pod for pod in site.pods if pod.name not in gone]
+    if any(pod.node == machine.name and pod.budget and pod.allowed < 1 for pod in site.pods):
+        raise DrainError(machine.name)
     machine.components["kubelet"] = replace(machine.components["kubelet"], version=step.inputs["version"])
     yield "kubelet"
     site.nodes[machine.name] = replace(site.nodes[machine.name], version=step.inputs["version"])

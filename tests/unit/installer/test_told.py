@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from bundler.installer.cli.progress import BarProgress, PlainProgress
 from bundler.installer.facts import journal
 from bundler.installer.facts.observed import JournalEntry
 from bundler.installer.operations.hidden import site_secrets
+from bundler.installer.plan.registry_login import login_of
+from bundler.installer.plan.site_pki import renew
 from bundler.installer.plan.steps import Await, Deliver, Delivery, Done, Exec, Phase, Plan, Write
 from bundler.installer.run.events import (
     Event,
@@ -134,6 +137,15 @@ def test_hidden_are_passwords_logins_and_variables(tmp_path: Path) -> None:
     login_in_base64 = base64.b64encode(b"u:reg-pass").decode()
     wanted = {"ssh-pass", "phrase", "luks-key", "token-1", "reg-pass", "postgres://u:p@db", login_in_base64}
     assert wanted <= hidden
+
+
+def test_hidden_is_the_login_that_a_site_makes_for_itself(tmp_path: Path) -> None:
+    of = Site("s", (Host("10.0.0.2", frozenset({Role.CONTROL_PLANE})),))
+    keys = renew(found="", site=of, now=datetime.now(UTC))
+    login = login_of(of.registry, keys.encryption_key)
+    assert {login.password.reveal(), login.basic().removeprefix("Basic ")} <= site_secrets(
+        of, Access(tmp_path, {}), keys
+    )
 
 
 def test_facts_tell_which_steps_are_done_and_no_digest() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from bundler.installer.facts.api import ApiObservation, Cordon, Node, Release
 from bundler.installer.facts.etcd import EtcdObservation, Member
@@ -47,10 +48,8 @@ def assume_all(steps: Iterable[Step], observed: Observed) -> Observed:
 def assume(step: Step, observed: Observed) -> Observed:  # noqa: PLR0911  (a case for each probe)
     """The observation in which the step's probe is satisfied and nothing else has changed."""
     match step.probe:
-        case p.PieceIs(piece) if isinstance(piece.expected, e.NodesCarry):
-            return _carry(observed, piece.expected)
         case p.PieceIs(piece):
-            return _host(observed, piece.host, lambda host: _with_piece(piece, host))
+            return _piece(piece, observed)
         case p.ControlPlaneIs():
             return _joined_control_plane(observed, step.probe)
         case p.NodeIs():
@@ -71,6 +70,15 @@ def assume(step: Step, observed: Observed) -> Observed:  # noqa: PLR0911  (a cas
             return _on_host(step.probe, observed)
 
 
+def _piece(piece: Piece, observed: Observed) -> Observed:
+    match piece.expected:
+        case e.NodesCarry():
+            return _carry(observed, piece.expected)
+        case e.AppRuns():
+            observed = _app_runs(observed, piece.expected)
+    return _host(observed, piece.host, lambda host: _with_piece(piece, host))
+
+
 def _host(observed: Observed, address: str, change: Callable[[HostObservation], HostObservation]) -> Observed:
     host = observed.host(address)
     if host is None:
@@ -81,31 +89,43 @@ def _host(observed: Observed, address: str, change: Callable[[HostObservation], 
     return replace(observed, hosts={**observed.hosts, address: Present(change(host))})
 
 
-def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:  # noqa: PLR0911  (as above)
+def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:
+    """One copy a piece, for there are tens of thousands."""
     noted = {**host.journal, piece.key: JournalEntry(piece.inputs, piece.revision)}
-    host = replace(host, ours=True, journal=noted)
-    match piece.expected:
+    return replace(host, ours=True, journal=noted, **_effect(piece.expected, host))
+
+
+def _effect(expected: e.Expected, host: HostObservation) -> dict[str, Any]:  # noqa: PLR0911  (as above)
+    """Fields of the host as the piece leaves them."""
+    match expected:
         case e.FileIs(path, digest):
-            return replace(host, files={**host.files, path: FileState(digest)})
+            return {"files": {**host.files, path: FileState(digest)}}
         case e.FilesAre(files):
             there = {path: FileState(digest, size) for path, (digest, size) in files.items()}
-            return replace(host, files={**host.files, **there})
+            return {"files": {**host.files, **there}}
         case e.UnitRuns(unit, reads):
-            return replace(
-                host, units={**host.units, unit: UnitState(enabled=True, active=True, started_with=reads)}
-            )
+            return {"units": {**host.units, unit: UnitState(enabled=True, active=True, started_with=reads)}}
         case e.UnitGone(unit):
-            return replace(host, units={name: state for name, state in host.units.items() if name != unit})
+            return {"units": {name: state for name, state in host.units.items() if name != unit}}
         case e.SysctlsAre(values):
-            return replace(host, sysctls={**host.sysctls, **values})
+            return {"sysctls": {**host.sysctls, **values}}
         case e.PackagesAre(names):
-            return replace(host, packages={**dict.fromkeys(names, ""), **host.packages})
+            return {"packages": {**dict.fromkeys(names, ""), **host.packages}}
         case e.ImagesAre(names):
-            return replace(host, images=host.images | set(names))
+            return {"images": host.images | set(names)}
         case e.BlobsAre(digests):
-            return replace(host, blobs={**host.blobs, **dict.fromkeys(digests, BlobState.WHOLE)})
-        case e.Journalled() | e.NodesReady() | e.NodesCarry():
-            return host
+            return {"blobs": {**host.blobs, **dict.fromkeys(digests, BlobState.WHOLE)}}
+        case e.Journalled() | e.AppRuns() | e.NodesReady() | e.NodesCarry():
+            return {}
+
+
+def _app_runs(observed: Observed, wanted: e.AppRuns) -> Observed:
+    """With its objects and its release as they are to be."""
+    api = value_of(observed.api)
+    if api is None:
+        return observed
+    release = Release(wanted.name, wanted.content, namespace=wanted.namespace, kind=wanted.kind)
+    return replace(observed, api=Present(replace(api, releases={**api.releases, wanted.name: release})))
 
 
 def _carry(observed: Observed, wanted: e.NodesCarry) -> Observed:

@@ -38,28 +38,12 @@ def _lowest(view: View, address: str) -> str:
 
 def version_at(view: View, address: str, component: str) -> str:
     """The version that runs on a host; the node's where the host does not answer."""
-    host, node = view.observed.host(address), view.node(address)
-    if host and component in host.components:
-        return host.components[component].version
-    return node.version if node else ""
+    return view.version_at(address, component)
 
 
 def kubelets(view: View) -> Mapping[str, str]:
-    """The kubelet's version on every node that stays; a node that its machine has lost joins anew."""
-    return {
-        address: version
-        for address in view.addresses
-        if view.node(address)
-        and not view.leaving(address)
-        and not _lost(view, address)
-        and (version := version_at(view, address, "kubelet"))
-    }
-
-
-def _lost(view: View, address: str) -> bool:
-    """Whether the machine is another one, or an empty one, under an old node."""
-    host = view.observed.host(address)
-    return host is not None and not host.traces.kubelet_conf
+    """The kubelet's version on every node that is to have the bundle's."""
+    return view.kubelets
 
 
 def upgrading(view: View) -> bool:

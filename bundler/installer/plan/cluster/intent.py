@@ -33,6 +33,8 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         run=run,
         operation=_operation(view, old),
     )
+    if leaves_others(view):
+        return replace(new, operation="")  # the cluster stays, so nobody may finish its removal
     if view.operation.kind is Kind.DELETE or (view.operation.kind is Kind.RENEW and view.record):
         return new  # of the site itself nothing else is wanted than before
     if view.existence is Existence.REMOVING:  # first it is finished, so it stays known
@@ -196,8 +198,16 @@ def _stored(view: View, record: Record) -> Mapping[str, str]:
     return {**record.stored, **first, **ours}
 
 
+def leaves_others(view: View) -> bool:
+    """Whether a product is deleted while others stay: the cluster is theirs then."""
+    return view.operation.kind is Kind.DELETE and view.shared
+
+
 def settle(view: View, record: Record) -> Record:
     """Nothing is left to do: labels are as wanted, and no operation is open."""
+    if leaves_others(view):
+        mine = view.desired.versions.product
+        return replace(record, products=tuple(each for each in record.products if each.name != mine))
     if view.operation.kind is Kind.RENEW:
         return replace(advance(view, record), operation="")
     hosts = tuple(

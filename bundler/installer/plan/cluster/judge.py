@@ -6,28 +6,19 @@ from bundler.installer.facts.api import Cordon
 from bundler.installer.facts.observed import HostObservation, Observed
 from bundler.installer.facts.seen import Present, value_of
 from bundler.installer.plan.cluster import probes as p
+from bundler.installer.plan.cluster.judge_app import judge_app
 from bundler.installer.plan.cluster.judge_piece import judge_piece
 from bundler.installer.plan.cluster.steps import Because, Cause
 from bundler.installer.plan.cluster.verdict import YES, Undecidable, Unsatisfied, Verdict
-from bundler.installer.site.expected import NodesCarry, NodesReady
+from bundler.installer.site.desired import Piece
+from bundler.installer.site.expected import AppRuns, NodesCarry, NodesReady
 
 
-def judge(  # noqa: PLR0911  (a case for each probe)
-    probe: p.Probe, observed: Observed, kept: Mapping[str, str] | None = None
-) -> Verdict:
+def judge(probe: p.Probe, observed: Observed, kept: Mapping[str, str] | None = None) -> Verdict:
     """kept: drift that the record says is to stay."""
     match probe:
-        case p.PieceIs(piece) if isinstance(piece.expected, NodesReady):
-            return _nodes_ready(piece.expected, observed)
-        case p.PieceIs(piece) if isinstance(piece.expected, NodesCarry):
-            return YES if isinstance(observed.api, Present) else _missing("labels and taints of the nodes")
         case p.PieceIs(piece):
-            host = observed.host(piece.host)
-            return (
-                Undecidable(f"{piece.host} does not answer")
-                if host is None
-                else judge_piece(piece, host, kept or {})
-            )
+            return _of_piece(piece, observed, kept or {})
         case p.Once():
             return Unsatisfied(Because(Cause.REQUESTED, "the steps behind it need it"))
         case (
@@ -50,6 +41,19 @@ def judge(  # noqa: PLR0911  (a case for each probe)
             return _of_etcd(probe, observed)
         case _:
             return _of_api(probe, observed)
+
+
+def _of_piece(piece: Piece, observed: Observed, kept: Mapping[str, str]) -> Verdict:
+    expected, host = piece.expected, observed.host(piece.host)
+    if isinstance(expected, NodesReady):
+        return _nodes_ready(expected, observed)
+    if isinstance(expected, NodesCarry):
+        return YES if isinstance(observed.api, Present) else _missing("labels and taints of the nodes")
+    if host is None:
+        return Undecidable(f"{piece.host} does not answer")
+    if isinstance(expected, AppRuns):
+        return judge_app(piece, expected, host, value_of(observed.api))
+    return judge_piece(piece, host, kept)
 
 
 def _nodes_ready(wanted: NodesReady, observed: Observed) -> Verdict:

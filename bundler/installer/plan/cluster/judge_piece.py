@@ -17,10 +17,8 @@ _DIGESTS = frozenset({"content", "input", "inputs", "unit_inputs", "then", "scri
 def judge_piece(piece: Piece, host: HostObservation, kept: Mapping[str, str]) -> Verdict:
     """A raised revision is reason enough, whatever is observed."""
     entry = host.journal.get(piece.key)
-    known = entry is None or entry.revision > 0  # else an older bundler did it, and did not say with what
-    if known and piece.revision > 1 and (entry is None or entry.revision < piece.revision) and host.ours:
-        was = str(entry.revision) if entry else ""
-        return Unsatisfied(Because(Cause.REVISED, piece.subject, was, str(piece.revision)))
+    if because := revised(piece, host):
+        return Unsatisfied(because)
     match piece.expected:
         case e.FileIs():
             return _file(piece, piece.expected, host, kept)
@@ -30,9 +28,19 @@ def judge_piece(piece: Piece, host: HostObservation, kept: Mapping[str, str]) ->
         case e.UnitRuns():
             return _unit(piece, piece.expected, host, entry)
         case e.Journalled():
-            return _journalled(piece, entry)
+            return journalled(piece, entry)
         case _:
             return _content(piece, host)
+
+
+def revised(piece: Piece, host: HostObservation) -> Because | None:
+    """Whether the way to do it was corrected since it was done here."""
+    entry = host.journal.get(piece.key)
+    known = entry is None or entry.revision > 0  # else an older bundler did it, and did not say with what
+    if known and piece.revision > 1 and (entry is None or entry.revision < piece.revision) and host.ours:
+        was = str(entry.revision) if entry else ""
+        return Because(Cause.REVISED, piece.subject, was, str(piece.revision))
+    return None
 
 
 def _content(piece: Piece, host: HostObservation) -> Verdict:  # noqa: PLR0911  (a case for each kind)
@@ -155,7 +163,8 @@ def _process(piece: Piece, wanted: e.UnitRuns, state: UnitState, entry: JournalE
     return Unsatisfied(because) if because else YES
 
 
-def _journalled(piece: Piece, entry: JournalEntry | None) -> Verdict:
+def journalled(piece: Piece, entry: JournalEntry | None) -> Verdict:
+    """Done with these very inputs, as the journal says."""
     if entry is None:
         return Unsatisfied(Because(Cause.MISSING, piece.subject))
     because = changed_input(piece, entry)

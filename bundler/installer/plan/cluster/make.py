@@ -38,6 +38,16 @@ def step(  # noqa: PLR0913  (a step has as many parts)
     )
 
 
+def join_keys(view: View) -> tuple[str, ...]:
+    """The joins that are still to come: what needs every node goes with the last of them, or behind it."""
+    planes = (a for a in view.wanted_control_planes if not view.complete(a))
+    workers = (a for a in view.wanted_workers if not view.joined(a))
+    return (
+        *(key(Verb.JOIN_CONTROL_PLANE, address) for address in planes),
+        *(key(Verb.JOIN, address) for address in workers),
+    )
+
+
 def requested(text: str) -> Because:
     """Because somebody asked for it."""
     return Because(Cause.REQUESTED, text)

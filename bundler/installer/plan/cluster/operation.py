@@ -13,6 +13,7 @@ class Kind(StrEnum):
     RESTORE = "restore"
     READDRESS = "readdress"
     RENEW = "certs renew"
+    ROTATE = "certs rotate-ca"
 
 
 class Blocked(StrEnum):
@@ -30,6 +31,8 @@ class Consents:
 
     prune: what is no longer wanted goes. without: these hosts may stay silent. keep: drift stays.
     restore_config: configuration that somebody changed in the cluster is put back.
+    volumes: apps whose volumes go with them.
+    skipped: workers whose drain is held up; they stay as they are.
     lose: data written since the snapshot may be lost. ignored: checks of the preflight to pass over.
     """
 
@@ -44,7 +47,9 @@ class Consents:
     delete_pods: frozenset[str] = frozenset()
     max_failed: int = 0
     ignored: frozenset[str] = frozenset()
+    volumes: frozenset[str] = frozenset()
     blocked: Blocked = Blocked.STOP
+    skipped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

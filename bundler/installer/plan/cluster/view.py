@@ -148,7 +148,41 @@ class View:
 
     def node(self, address: str) -> Node | None:
         """The node that runs on this host."""
-        return self._nodes.get(self.node_name(address)) or self._nodes.get(address)
+        if address not in self._node_at:  # asked as often as `role`
+            self._node_at[address] = self._nodes.get(self.node_name(address)) or self._nodes.get(address)
+        return self._node_at[address]
+
+    @cached_property
+    def _node_at(self) -> dict[str, Node | None]:
+        return {}
+
+    def version_at(self, address: str, component: str) -> str:
+        """The version that runs on a host; the node's where the host does not answer."""
+        host, node = self.observed.host(address), self.node(address)
+        if host and component in host.components:
+            return host.components[component].version
+        return node.version if node else ""
+
+    @cached_property
+    def kubelets(self) -> Mapping[str, str]:
+        """The kubelet's version on every node that stays; a node that its machine has lost joins anew.
+
+        Nor do those count that are left as they are because their drain is held up.
+        """
+        return {
+            address: version
+            for address in self.addresses
+            if self.node(address)
+            and not self.leaving(address)
+            and address not in self.operation.consents.skipped
+            and not self._lost(address)
+            and (version := self.version_at(address, "kubelet"))
+        }
+
+    def _lost(self, address: str) -> bool:
+        """Whether the machine is another one, or an empty one, under an old node."""
+        host = self.observed.host(address)
+        return host is not None and not host.traces.kubelet_conf
 
     def role(self, address: str) -> Role | None:
         """The role that a host has now: of the record, else of its node, else of its traces."""
@@ -217,7 +251,8 @@ class View:
 
     def _leaves(self, address: str) -> bool:
         recorded, wanted = self.recorded_host(address), self.wanted(address)
-        if self.operation.kind is Kind.DELETE or address in self.operation.consents.gone:
+        taken_down = self.operation.kind is Kind.DELETE and not self.shared
+        if taken_down or address in self.operation.consents.gone:
             return True
         if recorded and recorded.state is HostState.LEAVING:
             return True
@@ -268,6 +303,12 @@ class View:
     def owner(self) -> bool:
         """Whether this product brought Kubernetes here, or is about to."""
         return self.record is None or self.record.owner in {"", self.desired.versions.product}
+
+    @cached_property
+    def shared(self) -> bool:
+        """Whether the cluster serves other products, too."""
+        mine = self.desired.versions.product
+        return self.record is not None and any(each.name != mine for each in self.record.products)
 
     @cached_property
     def offset(self) -> float:

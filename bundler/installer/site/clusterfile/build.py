@@ -37,6 +37,7 @@ from bundler.installer.site.model import (
     VirtualEndpoint,
 )
 from bundler.installer.site.quorum import advice
+from bundler.installer.site.windows import WORKERS
 
 _ROLES: Final[Mapping[str, Role]] = {
     "master": Role.CONTROL_PLANE,
@@ -100,6 +101,7 @@ class Builder:
             dns=tuple(spec.dns),
             ntp=tuple(spec.ntp),
             snapshots=TimedSnapshots(spec.snapshots.every, spec.snapshots.keep) if spec.snapshots else None,
+            unavailable=spec.max_unavailable,
             launch=extras.launch,
             app_envs=extras.app_envs,
             app_commands=extras.app_commands,
@@ -179,10 +181,29 @@ class Builder:
             more = self._more(group, path, known)
             for address in self._addresses(group, path, known):
                 hosts[address] = Host(
-                    address, roles, login, group.env, labels, group.labels, has, lacks, more
+                    address,
+                    roles,
+                    login,
+                    group.env,
+                    labels,
+                    group.labels,
+                    has,
+                    lacks,
+                    more,
+                    group.group or "",
                 )
         self._check_control_plane(spec, list(hosts.values()))
+        self._check_groups(spec)
         return list(hosts.values())
+
+    def _check_groups(self, spec: schema.ClusterSpec) -> None:
+        known = {WORKERS, *(group.group for group in spec.hosts if group.group)}
+        for name in spec.max_unavailable:
+            if name and name not in known:
+                place = ("spec", "maxUnavailable", name)
+                self._fault(
+                    place, "wrong-value", f"no host is of the group {name!r}", suggest(name, sorted(known))
+                )
 
     def _more(self, group: schema.Host, path: Path, known: set[addresses.Address]) -> tuple[str, ...]:
         """Further addresses of one host: of the other family, or of another network of it."""

@@ -15,6 +15,7 @@ from bundler.installer.site.clusterfile.values import (
     Action,
     Addresses,
     FilePath,
+    GroupName,
     HostName,
     Interval,
     Labels,
@@ -27,6 +28,7 @@ from bundler.installer.site.clusterfile.values import (
     TaintText,
     Text,
     TimeServer,
+    Unavailable,
     Variables,
     check_folder,
     read_endpoint,
@@ -102,6 +104,7 @@ class Host(Model):
     taints: list[TaintText] = []
     host_key: Annotated[str, Native()] = ""
     addresses: Annotated[list[OneAddress], Native()] = []
+    group: Annotated[GroupName | None, Native()] = None
 
 
 class HostAlias(Model):
@@ -198,6 +201,7 @@ class ClusterSpec(Model):
     dns: Annotated[list[NameServer], Native()] = []
     ntp: Annotated[list[TimeServer], Native()] = []
     snapshots: Annotated[Snapshots | None, Native()] = None
+    max_unavailable: Annotated[Unavailable, Native()] = {}
 
 
 class AppFile(Model):

@@ -11,12 +11,14 @@ from bundler.installer.site.changes import processes
 from bundler.installer.site.clusterfile.addresses import span
 from bundler.installer.site.labels import label_fault, parse_taint
 from bundler.installer.site.plugins import moments
+from bundler.installer.site.windows import amount_fault
 
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
 _ALIAS: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _FOLDER: Final = re.compile(r"(/[A-Za-z0-9._-]+)+/?|/")
 _OF_SYSTEMS: Final = "bin boot dev etc home lib lib64 opt proc root run sbin srv sys tmp usr var"
 _SYSTEM: Final = frozenset({"", *(f"/{name}" for name in _OF_SYSTEMS.split())})
+_GROUP: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _INTERVAL: Final = re.compile(r"([1-9][0-9]{0,3})([mhd])")
 _MINUTES: Final = {"m": 1, "h": 60, "d": 1440}
 _LEAST: Final = 10  # minutes: a snapshot takes a while, and etcd serves meanwhile
@@ -137,6 +139,26 @@ def _labels(value: object) -> object:
     return found
 
 
+def _unavailable(value: object) -> object:
+    """An amount for all groups, or a mapping of groups to theirs; `*` is every other group."""
+    found = value if isinstance(value, dict) else {"*": value}
+    amounts = {str(group): str(each) for group, each in found.items()}
+    for group, amount in amounts.items():
+        if why := amount_fault(amount) or ("" if group == "*" else _group_fault(group)):
+            raise ValueError(why)
+    return {group if group != "*" else "": amount for group, amount in amounts.items()}
+
+
+def _group_fault(value: str) -> str:
+    return "" if _GROUP.fullmatch(value) else f"{value[:80]!r} is no name of lower-case letters and digits"
+
+
+def _group(value: str) -> str:
+    if why := _group_fault(value):
+        raise ValueError(why)
+    return value
+
+
 def _taint(value: str) -> str:
     parse_taint(value)
     return value
@@ -199,6 +221,13 @@ Labels = Annotated[
     BeforeValidator(_labels),
     WithJsonSchema({"type": "object", "additionalProperties": _SCALAR}),
 ]
+_AMOUNTS: Final = {"type": ["string", "integer"], "pattern": "^[1-9][0-9]*%?$"}
+Unavailable = Annotated[
+    dict[str, str],
+    BeforeValidator(_unavailable),
+    WithJsonSchema({"anyOf": [_AMOUNTS, {"type": "object", "additionalProperties": _AMOUNTS}]}),
+]
+GroupName = Annotated[str, AfterValidator(_group)]
 TaintText = Annotated[str, AfterValidator(_taint)]
 FilePath = Annotated[str, AfterValidator(_file_path)]
 HostName = Annotated[str, AfterValidator(_host_name)]

@@ -74,6 +74,20 @@ def test_a_minor_that_is_skipped_is_named() -> None:
     assert "v1.37, v1.38" in said.text
 
 
+def test_minors_that_are_carried_on_the_way_are_hops() -> None:
+    new = replace(NEW, via=("v1.35.4", "v1.36.3"))
+    two = made(replace(OLD, kubernetes="v1.35.4"), new)
+    assert two.hops == ("v1.35.4", "v1.36.3", "v1.37.2")
+    assert two.said == ()
+    assert any("v1.35.4 → v1.36.3 → v1.37.2" in text for text in two.restarts)
+    assert "Kubernetes v1.34 to v1.37 on the site" in two.needs
+    assert made(replace(OLD, kubernetes="v1.34.4"), new).hops == ("v1.34.4", "v1.35.4", "v1.36.3", "v1.37.2")
+    assert made(OLD, new).hops == ("v1.36.3", "v1.37.2")
+    (said,) = made(replace(OLD, kubernetes="v1.33.1"), new).said
+    assert said.id == "minor-skipped"
+    assert "v1.34 first" in said.text
+
+
 @pytest.mark.parametrize(("after", "said"), [({}, "crd-gone"), ({CRD: frozenset({"v1"})}, "crd-version")])
 def test_a_custom_resource_that_loses_a_version_is_looked_at(
     after: dict[str, frozenset[str]], said: str

@@ -140,7 +140,7 @@ def test_a_bomb_of_packed_charts_is_bounded(tmp_path):
 
 PROBE = """
 import socket, sys
-from bundler.builder.charts.confine import confine
+from bundler.core.confine import confine
 confine([sys.argv[1]])
 print(open(sys.argv[1] + "/own").read())
 try:

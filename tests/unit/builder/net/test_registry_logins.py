@@ -186,6 +186,11 @@ def test_a_helper_that_is_none_is_an_error(keychain, name):
         ),
         ('Negotiate, Basic realm="x"', Challenge("basic", "x")),
         ('Negotiate YII+/abc==, NTLM , , Bearer realm="https://x"', Challenge("bearer", "https://x")),
+        ('Bearer error="invalid_token", Basic realm="x"', Challenge("basic", "x")),
+        (
+            'Basic realm="x", x-1=y, charset="UTF-8",Bearer  realm="https://a.io/t" ,service="s"',
+            Challenge("bearer", "https://a.io/t", "s"),
+        ),
         ('Digest realm="d", nonce="n"', Challenge("digest", "d")),
         ("", Challenge("")),
         ("Bearer", Challenge("bearer")),

@@ -36,15 +36,6 @@ def test_without_a_terminal_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> 
         snapshot_commands.pass_phrase(None, twice=True)
     assert caught.value.code is ExitCode.USAGE
     assert "--recipient" in caught.value.fix
-    with pytest.raises(BundlerError, match="no terminal") as caught:
-        restore_commands._ask("shop", "")
-    assert "--confirm shop" in caught.value.fix
-
-
-def test_another_sites_name_is_no_consent() -> None:
-    restore_commands._ask("shop", "shop")
-    with pytest.raises(BundlerError, match="nothing was changed"):
-        restore_commands._ask("shop", "shop-bonn")
 
 
 def test_no_pass_phrase_shows_in_a_repr() -> None:

@@ -12,6 +12,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli.progress import BarProgress, PlainProgress, view
 from bundler.installer.cli.reports import Reports, reported
 from bundler.installer.operations.session import check_lost
+from bundler.installer.plan.cluster.operation import Consents, Operation
 from bundler.installer.plan.steps import Exec, Phase, Plan
 from bundler.installer.run.actions import Captures, StepContext
 from bundler.installer.run.events import RunStarted, StepFinished, StepOutput, StepStarted, Waiting, tee
@@ -119,9 +120,14 @@ def test_hosts_that_were_left_out_end_with_17() -> None:
         transports={"10.0.0.2": None},
         bundle=SimpleNamespace(index=kit.index()),
         access=SimpleNamespace(max_failed=1),
+        operation=Operation(),
     )
     with pytest.raises(BundlerError) as caught:
         check_lost(session)  # type: ignore[arg-type]  # what it reads of a session
     assert caught.value.code == 17
     assert "demo 1 runs on 1 of 2 hosts; 1 host failed (--max-failed 1)" in str(caught.value)
     assert "root@10.0.0.3: no ssh connection" in str(caught.value)
+    session.operation = Operation(consents=Consents(skipped=frozenset({"10.0.0.3"})))
+    with pytest.raises(BundlerError, match="; 1 host stayed as it was") as caught:
+        check_lost(session)  # type: ignore[arg-type]  # as above
+    assert caught.value.code == 17

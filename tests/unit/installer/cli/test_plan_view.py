@@ -5,6 +5,11 @@ from dataclasses import replace
 
 from bundler.core.index import App, AppKind, AppRole
 from bundler.installer.cli.plan_view import View, as_text
+from bundler.installer.cli.site_options import consent_words
+from bundler.installer.plan.cluster.operation import Consents
+from bundler.installer.plan.cluster.probes import Once
+from bundler.installer.plan.cluster.steps import Because, Cause, Stage, Step, Verb
+from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
 from tests.unit.installer.plan import kit
 
@@ -83,3 +88,28 @@ def test_3000_hosts_are_shown_at_once() -> None:
     assert "(3000)" in told
     assert "worker: install, join" in told
     assert time.monotonic() - began < 3
+
+
+def test_a_control_plane_that_joins_is_not_told_to_begin_the_cluster() -> None:
+    one, of = kit.site(0), kit.site(0, control_planes=2)
+    found = kit.facts(one)
+    found = kit.done_all(kit.plan(one, found, BUNDLE), found)
+    found = replace(found, hosts={**kit.facts(of).hosts, **found.hosts})
+    told = text(View(kit.plan(of, found, BUNDLE), of, found, BUNDLE))
+    assert "install, join as control plane" in told
+    assert "init" not in told
+
+
+def test_hosts_that_leave_are_counted() -> None:
+    of = kit.site()
+    found = kit.facts(of)
+    found = kit.done_all(kit.plan(of, found, BUNDLE), found)
+    why = Because(Cause.REQUESTED, "10.0.0.9 is no longer in the Clusterfile")
+    leave = Step(key="leave/10.0.0.9", host="10.0.0.9", verb=Verb.LEAVE, because=why, probe=Once())
+    made = replace(Plan("t", ()), decision=Decided(None, (Stage((leave,)),)))
+    assert as_text(View(made, of, found, BUNDLE), AGAIN).splitlines()[0].startswith("trial: 1 host leaves (")
+
+
+def test_the_command_to_carry_a_plan_out_has_its_flags() -> None:
+    consents = Consents(prune=True, gone=frozenset({"10.0.0.9"}), max_failed=2)
+    assert consent_words(consents) == ("--prune", "--gone", "10.0.0.9", "--max-failed", "2")

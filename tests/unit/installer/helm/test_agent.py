@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from bundler.installer.helm.agent import Request, deploy, main, status_of
+from bundler.installer.helm.agent import Request, deploy, main, objects, status_of
+from bundler.installer.helm.request import Removal, read
 
 REQUEST = Request("web", "/charts/web", "default", "/etc/kubernetes/admin.conf", 60, server_side=False)
 
@@ -112,3 +113,42 @@ def test_a_schema_that_leads_out_of_the_chart_is_refused(tmp_path):
     out, err = io.StringIO(), io.StringIO()
     assert main(io.BytesIO(json.dumps(request).encode()), out, err) == 1
     assert "values.schema.json:1 refers to file:///etc/shadow" in err.getvalue()
+
+
+REMOVAL = {"release": "web", "namespace": "n", "kubeconfig": "k", "timeout": 5}
+
+
+def test_a_request_without_a_chart_takes_the_release_away() -> None:
+    assert read(json.dumps(REMOVAL).encode()) == Removal("web", "n", "k", 5)
+    assert read(json.dumps(WHOLE).encode()) == Request("r", "c", "n", "k", 1, server_side=True)
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"release": "web"}, {**REMOVAL, "release": ""}, {**REMOVAL, "more": 1}, [], "web"]
+)
+def test_a_removal_that_is_not_exactly_one_is_refused(document: object) -> None:
+    with pytest.raises(ValueError, match=r"keys|kind|object"):
+        read(json.dumps(document).encode())
+
+
+MANIFEST = """\
+---
+# Source: web/templates/all.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+---
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: conf, namespace: elsewhere}
+---
+just text
+"""
+
+
+def test_objects_of_a_release_are_named_in_its_namespace_or_their_own() -> None:
+    assert list(objects(MANIFEST, "shop")) == [
+        "object apps/v1 Deployment shop web",
+        "object v1 ConfigMap elsewhere conf",
+    ]

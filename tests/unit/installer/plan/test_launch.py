@@ -61,7 +61,7 @@ def test_an_app_goes_into_its_own_namespace() -> None:
     assert json.loads(step.stdin)["namespace"] == "shop"
     assert isinstance(apply, Exec)
     assert isinstance(ready, Await)
-    assert apply.script.startswith("folder=/var/lib/bundler/apps/db\n")
+    assert "folder=/var/lib/bundler/apps/db\n" in apply.script
     assert "namespace=data\n" in apply.script
     assert "namespace=data\n" in ready.script
 

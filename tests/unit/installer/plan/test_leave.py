@@ -41,8 +41,15 @@ def test_a_control_plane_leaves_and_the_machine_is_as_found() -> None:
     steps = leave(context(FIRST), FIRST, after=("x",))
     first, second = FIRST.address, SECOND.address
     assert words(steps) == [
-        *(f"snapshot@{second}", f"drain@{second}", f"kubelet-stop@{first}", f"member@{second}"),
-        *(f"node@{second}", f"stop@{first}", f"network@{first}", f"restore@{first}", f"forget@{first}"),
+        *(f"snapshot@{second}", f"drain@{second}", f"empty@{second}", f"kubelet-stop@{first}"),
+        *(
+            f"member@{second}",
+            f"node@{second}",
+            f"stop@{first}",
+            f"network@{first}",
+            f"restore@{first}",
+            f"forget@{first}",
+        ),
     ]
     assert steps[0].after == ("x",)
     assert all(later.after == (earlier.id,) for earlier, later in pairwise(steps))
@@ -57,7 +64,8 @@ def test_a_lost_host_is_asked_nothing() -> None:
 
 def test_a_worker_leaves_without_a_question_to_etcd() -> None:
     steps = leave(context(WORKER), WORKER)
-    assert [step.id.split("/")[2].split("-10")[0] for step in steps[:3]] == ["drain", "kubelet-stop", "node"]
+    done = [step.id.split("/")[2].split("-10")[0] for step in steps[:4]]
+    assert done == ["drain", "empty", "kubelet-stop", "node"]
 
 
 def test_balancers_are_told_before_a_control_plane_goes() -> None:
@@ -230,3 +238,34 @@ def test_a_node_that_the_cluster_does_not_know_needs_no_drain(tmp_path: Path) ->
     done, calls = drained(tmp_path, "other")
     assert done.returncode == 0
     assert "drain" not in calls
+
+
+EMPTYING = r"""#!/bin/sh
+echo "$*" >>"$CALLS"
+case "$*" in
+*"get nodes -o name"*) echo node/n1 ;;
+*"get pods -A"*) if [ "$(grep -c 'get pods' "$CALLS")" -lt 3 ]; then echo "web-1 "; fi ;;
+esac
+"""
+
+
+def test_a_node_that_leaves_serves_nothing_before_its_kubelet_stops(tmp_path: Path) -> None:
+    """On machines the pages of a node that had left failed until the cluster collected its pods."""
+    for name, text in (("kubectl", EMPTYING), ("sleep", "#!/bin/sh\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    text = templates.script("kubectl.sh", "node-empty.sh", node="n1")
+    text = text.replace("/usr/local/bin/kubectl", str(tmp_path / "kubectl"))
+    calls = tmp_path / "calls"
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", text],
+        env={**os.environ, "CALLS": str(calls), "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    asked = [line for line in calls.read_text().splitlines() if "get pods" in line]
+    assert "taint --overwrite node n1 bundler/leaving=:NoExecute" in calls.read_text()
+    assert len(asked) == 4  # two with a pod that ends, two without one

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,7 +133,8 @@ ETCD = "metadata:\n  name: etcd\n- --listen=https://10.0.0.2:2379,https://10.0.0
 CONF = "server: https://10.0.0.2:6443\nother: 110.0.0.2 10.0.0.21 10.0.0.20\n"
 
 
-def test_only_whole_addresses_change_and_swapped_ones_are_not_mixed_up(tmp_path: Path) -> None:
+def host(tmp_path: Path, given: str) -> Callable[[], None]:
+    """A control plane's files, and how to run the script there."""
     files = {
         "etc/hosts": HOSTS,
         "etc/kubernetes/manifests/etcd.yaml": ETCD,
@@ -153,7 +155,6 @@ def test_only_whole_addresses_change_and_swapped_ones_are_not_mixed_up(tmp_path:
     text = load("ledger.sh") + load("pods-anew.sh") + load("readdress.sh")
     for folder in ("/etc/", "/var/lib/"):
         text = text.replace(folder, f"{tmp_path}{folder}")
-    given = "pairs='10.0.0.2=10.0.0.3 10.0.0.3=10.0.0.2'\ncontrol=yes\n"
     environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
 
     def run() -> None:
@@ -161,7 +162,13 @@ def test_only_whole_addresses_change_and_swapped_ones_are_not_mixed_up(tmp_path:
             ["/bin/sh", "-c", given + text], input="config", text=True, check=True, env=environment
         )
 
+    return run
+
+
+def test_only_whole_addresses_change_and_swapped_ones_are_not_mixed_up(tmp_path: Path) -> None:
+    run = host(tmp_path, "pairs='10.0.0.2=10.0.0.3 10.0.0.3=10.0.0.2'\ncontrol=yes\nlisten=\n")
     run()
+
     hosts = (tmp_path / "etc/hosts").read_text()
     assert "10.0.0.2 theirs" in hosts
     assert "10.0.0.3 node-1\n10.0.0.21 node-3\n" in hosts
@@ -183,6 +190,25 @@ def test_only_whole_addresses_change_and_swapped_ones_are_not_mixed_up(tmp_path:
     ]
     assert calls[0] == "systemctl stop kubelet.service"
     assert calls[-1] == "systemctl start kubelet.service"
+
+
+def test_etcd_listens_where_its_peers_still_look_for_it_until_they_are_told(tmp_path: Path) -> None:
+    """Peers dial the old addresses, which lead here: with nobody listening there, etcd never had a leader."""
+    run = host(tmp_path, "pairs='10.0.0.2=10.9.0.2'\ncontrol=yes\nlisten=10.0.0.2\n")
+    manifest = tmp_path / "etc/kubernetes/manifests/etcd.yaml"
+    manifest.write_text("metadata:\n- --listen-peer-urls=https://10.0.0.2:2380\n")
+    run()
+    run()  # after a break: the same
+    listens = "- --listen-peer-urls=https://10.9.0.2:2380"
+    assert manifest.read_text().splitlines()[-1] == f"{listens},https://10.0.0.2:2380"
+    (tmp_path / "bin/ip").write_text("#!/bin/sh\n")
+    (tmp_path / "bin/ip").chmod(0o755)
+    down = load("readdress-bridge.sh").replace("/etc/", f"{tmp_path}/etc/")
+    environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    for _ in range(2):
+        subprocess.run(["/bin/sh", "-c", f"own=10.0.0.2\nothers=\nup=\n{down}"], check=True, env=environment)
+        assert manifest.read_text().splitlines()[-1] == listens
+    assert [path.name for path in manifest.parent.iterdir()] == ["etcd.yaml"]
 
 
 def test_a_site_that_is_where_its_record_says_has_not_moved() -> None:

@@ -1,5 +1,6 @@
 """The site's registry: names that stay distinct, links as distribution lays them out, mirrors for all."""
 
+import base64
 import tomllib
 from collections import Counter
 from dataclasses import replace
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from bundler.core.errors import Problems
 from bundler.core.reference import Reference
+from bundler.installer.facts.model import Facts
+from bundler.installer.facts.observed import FileState
 from bundler.installer.plan.context import spread
 from bundler.installer.plan.registry import links
 from bundler.installer.plan.registry_paths import store_name
@@ -23,6 +26,23 @@ from tests.unit.installer.plan import kit
 HOST_NAMES = st.from_regex(
     r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?(\.[a-z0-9]{1,5}){0,2}(:[1-9][0-9]{0,3})?", fullmatch=True
 )
+
+
+def _before_logins(found: Facts) -> Facts:
+    """The same site with files of before: other lists of registries, another unit, no htpasswd."""
+    for host, of in found.hosts.items():
+        assert of.site is not None
+        other = {
+            path: FileState("0" * 64) if "/certs.d/" in path or "registry" in path else state
+            for path, state in of.site.files.items()
+            if not path.endswith(".htpasswd")
+        }
+        start = f"registry/{host}/start"
+        journal = dict(of.site.journal)
+        if start in journal:
+            journal[start] = replace(journal[start], inputs={**journal[start].inputs, "inputs": "before"})
+        found = kit.changed(found, host, files=other, journal=journal)
+    return found
 
 
 def written(made: Plan, name: str) -> str:
@@ -94,6 +114,7 @@ def test_each_registry_of_the_bundle_is_asked_for_on_the_site_and_nowhere_else()
                 "ca": "/etc/bundler/ca.crt",
                 "override_path": True,
                 "dial_timeout": "2s",
+                "header": found["header"],
             }
         }
 
@@ -114,7 +135,7 @@ def test_a_password_makes_htpasswd_and_a_header_that_only_root_reads() -> None:
     header = {"Authorization": "Basic b3BzOmdlaGVpbQ=="}
     assert found["header"] == found["host"]["https://10.0.0.2:5001/v2/docker.io"]["header"] == header
     config = yaml.safe_load(written(made, "registry/10.0.0.2/config"))
-    assert config["auth"]["htpasswd"]["path"] == "/etc/bundler/registry.htpasswd"
+    assert config["auth"]["htpasswd"]["path"] == "/run/bundler-registry/registry.htpasswd"
     assert written(made, "registry/10.0.0.2/htpasswd") == "ops:$2b$10$x\n"
 
 
@@ -122,7 +143,58 @@ def test_the_registry_is_read_only_and_speaks_tls() -> None:
     config = yaml.safe_load(written(kit.plan(), "registry/10.0.0.2/config"))
     assert config["storage"]["maintenance"]["readonly"] == {"enabled": True}
     assert config["http"]["tls"]["minimumtls"] == "tls1.2"
-    assert "auth" not in config
+    assert config["http"]["addr"] == "10.0.0.2:5000"
+
+
+def test_behind_address_translation_the_registry_listens_on_all_addresses() -> None:
+    of = kit.site()
+    made = kit.plan(of, kit.facts(of, control_plane={"addresses": ("192.168.7.2",)}))
+    assert yaml.safe_load(written(made, "registry/10.0.0.2/config"))["http"]["addr"] == ":5000"
+
+
+@pytest.mark.parametrize(("port", "lines"), [(5000, 0), (443, 1)])
+def test_the_registry_runs_as_a_user_of_its_own(port: int, lines: int) -> None:
+    """It sees the store and four copies; only a low port takes a right."""
+    made = kit.plan(replace(kit.site(), registry=SiteRegistry(port=port), data_root="/data/b"))
+    unit = written(made, "registry/10.0.0.2/unit").splitlines()
+    assert {"User=bundler-registry", "DynamicUser=yes", "NoNewPrivileges=yes"} <= set(unit)
+    assert "TemporaryFileSystem=/var/lib/bundler:ro /etc/bundler:ro" in unit
+    assert "BindReadOnlyPaths=/data/b/registry:/var/lib/bundler/registry" in unit
+    assert unit.count("AmbientCapabilities=CAP_NET_BIND_SERVICE") == lines
+
+
+def test_without_a_login_in_the_clusterfile_the_site_has_one_of_its_own() -> None:
+    """The same on every node and control plane, another on another site, secret everywhere."""
+    of = kit.site(1, control_planes=3)
+    headers = []
+    for key in ("a2V5LW9uZQ==", "a2V5LXR3bw=="):
+        made = kit.plan(
+            of, bundle=kit.index(packages=kit.BALANCED), secrets=replace(kit.SECRETS, encryption_key=key)
+        )
+        steps = [kit.steps(made)[f"runtime/{host.address}/mirror-_default"] for host in of.hosts]
+        assert all(isinstance(step, Write) and step.secret and step.mode == 0o600 for step in steps)
+        found = {
+            tomllib.loads(step.content)["header"]["Authorization"]
+            for step in steps
+            if isinstance(step, Write)
+        }
+        assert len(found) == 1
+        headers += found
+    assert len(set(headers)) == 2
+    user, _, password = base64.b64decode(headers[0].removeprefix("Basic ")).decode().partition(":")
+    assert (user, len(password)) == ("bundler", 43)
+
+
+def test_a_running_site_knows_the_login_before_its_registry_asks_for_it() -> None:
+    """No pull fails on a site of before; a new one waits for nobody, as nobody pulls yet."""
+    of = kit.site()
+    bundle = kit.index()
+    fresh = kit.steps(kit.plan(of))["registry/10.0.0.2/start"]
+    assert not any("/mirror-" in name for name in fresh.after)
+    found = kit.done_all(kit.plan(of, bundle=bundle), kit.facts(of))
+    made = kit.plan(of, _before_logins(found), bundle)
+    start = kit.steps(made)["registry/10.0.0.2/start"]
+    assert {f"runtime/{host.address}/mirror-docker.io" for host in of.hosts} <= set(start.after)
 
 
 def test_every_node_resolves_the_registry_and_the_api() -> None:

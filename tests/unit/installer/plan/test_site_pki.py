@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.plan.registry_login import login_of
 from bundler.installer.plan.site_pki import CA_LIFETIME, SERVER_LIFETIME, Secrets, ServerPair, kept, renew
 from bundler.installer.site.model import Host, Role, Secret, Site, SiteRegistry
 
@@ -101,6 +102,18 @@ def test_htpasswd_is_bcrypt_and_changes_with_the_password() -> None:
     new = renew(found=old.to_json(), site=other, now=NOW)
     assert bcrypt.checkpw(b"two", new.htpasswd.strip().partition(":")[2].encode())
     assert new.registries == old.registries
+
+
+def test_a_site_without_a_login_makes_one_and_keeps_it() -> None:
+    """Also one that was set up when registries asked for none."""
+    before = replace(renew(found="", site=SITE, now=NOW), htpasswd="")
+    made = renew(found=before.to_json(), site=SITE, now=NOW)
+    user, _, hashed = made.htpasswd.strip().partition(":")
+    login = login_of(SITE.registry, before.encryption_key)
+    assert user == login.username
+    assert bcrypt.checkpw(login.password.reveal().encode(), hashed.encode())
+    assert login.password.reveal() not in made.to_json()
+    assert renew(found=made.to_json(), site=SITE, now=NOW).htpasswd == made.htpasswd
 
 
 @pytest.mark.parametrize("password", ["", "x" * 73])

@@ -8,8 +8,8 @@ import pytest
 
 from bundler.core.errors import ExitCode
 from bundler.core.terminal import plain
-from bundler.installer.facts.api import Cordon
-from bundler.installer.facts.seen import Present, Unknown
+from bundler.installer.facts.api import Cordon, Release
+from bundler.installer.facts.seen import Present, Unknown, value_of
 from bundler.installer.plan.cluster.steps import Severity
 from bundler.installer.site.record import Product, Record
 from bundler.installer.status import data, text
@@ -106,6 +106,25 @@ def test_what_is_broken_is_found(
     assert (found.id, found.severity, status.state) == (name, severity, State.FINDINGS)
     assert status.state.code is ExitCode.FINDINGS
     assert found.hosts == ((address,) if not found.subject else ())
+
+
+def test_a_part_that_has_not_passed_its_startup_probe_is_a_note() -> None:
+    """After an install the controller manager serves ten seconds before its probe is first asked."""
+    pod = Pod("kube-system", "etcd-node-10-0-0-2", "node-10-0-0-2", "Running", 0, 1, unstarted=1)
+    status = judge(made.look(conditions={CP: {"contents": made.contents(pods=(pod,))}}))
+    found = only(status)
+    assert (found.id, found.severity, found.value) == ("component-starting", Severity.NOTE, "etcd")
+    assert status.state is State.WELL
+
+
+@pytest.mark.parametrize("pod", [
+    Pod("kube-system", "etcd-node-10-0-0-2", "node-10-0-0-2", "Running", 0, 1, restarts=1, unstarted=1),
+    Pod("kube-system", "etcd-node-10-0-0-2", "node-10-0-0-2", "Running", 0, 1, reason="Error", unstarted=1),
+    Pod("kube-system", "etcd-node-10-0-0-2", "node-10-0-0-2", "Running", 0, 2, unstarted=1),
+])  # fmt: skip
+def test_a_part_that_was_restarted_or_fails_beside_its_probe_is_not_starting(pod: Pod) -> None:
+    status = judge(made.look(conditions={CP: {"contents": made.contents(pods=(pod,))}}))
+    assert only(status).id == "component-not-ready"
 
 
 def test_what_passes() -> None:
@@ -303,3 +322,35 @@ def test_json_stays_json_whatever_a_host_is_called() -> None:
     told = data.as_json(judge(look))
     assert plain(told) == told
     assert json.loads(told)["hosts"][1]["why"] == "\x9b31m\u202e\x00 no route"
+
+
+def _apps(**changes: dict[str, object]) -> Status:
+    """A site whose apps are noted, with one of them as somebody left it."""
+    of = kit.site()
+    found = made.installed(of, made.bundle())
+    api = value_of(found.api)
+    assert api is not None
+    releases = {name: replace(each, product="demo") for name, each in api.releases.items()}
+    for name, change in changes.items():
+        release = releases.get(name) or Release(name, "1", product="demo", kind="helm", role="app")
+        releases[name] = replace(release, **change)  # type: ignore[arg-type]  # a test names real fields
+    return judge(made.look(of, found=replace(found, api=Present(replace(api, releases=releases)))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding", "severity", "text"),
+    [
+        ({"net": {"missing": ("DaemonSet cni",)}}, "drift", Severity.WARNING, "DaemonSet cni is missing"),
+        ({"net": {"changed": ("Deployment net has 5 replicas, not 2",)}}, "app-changed", Severity.NOTE,
+         "has 5 replicas, not 2"),
+        ({"old": {"namespace": "shop"}}, "app-listed", Severity.NOTE, "nothing brings it up any more"),
+    ],
+)  # fmt: skip
+def test_status_says_of_apps_what_plan_says(
+    changes: dict[str, dict[str, object]], finding: str, severity: Severity, text: str
+) -> None:
+    status = _apps(**changes)
+    (said,) = (each for each in status.findings if each.id == finding)
+    assert said.severity is severity
+    assert text in said.text
+    assert (status.state is State.WELL) is (severity is Severity.NOTE)

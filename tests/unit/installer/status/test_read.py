@@ -72,6 +72,7 @@ has {"a" * 64}
 @@status-pods
 kube-system\tcoredns-1\tn1\tRunning\t10\t2 1 \tCrashLoopBackOff \tdns\t
 shop\tweb-1\t\tPending
+kube-system\tetcd-n1\tn1\tRunning\ts\t0 \t\t\t
 answered
 @@status-workloads
 Deployment\tshop\tweb\t2\t1\tshop\tshop
@@ -116,6 +117,7 @@ def test_what_runs_in_the_cluster_is_read() -> None:
     assert found.pods == (
         Pod("kube-system", "coredns-1", "n1", "Running", 1, 2, 3, "CrashLoopBackOff", "dns"),
         Pod("shop", "web-1", "", "Pending"),
+        Pod("kube-system", "etcd-n1", "n1", "Running", 0, 1, unstarted=1),
     )
     assert found.workloads == (
         Workload("Deployment", "shop", "web", 2, 1, "shop/shop"),
@@ -168,10 +170,11 @@ def test_the_script_prints_certificates_and_no_key(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     lock.mkdir()
     (lock / "lock").write_text(f"token {os.getpid()} ops@deploy1, since yesterday\n")  # we don't have it open
-    text = script("status.sh", port="5000", store=str(tmp_path / "none"), manifests="", lock_folder=str(lock))
+    none = str(tmp_path / "none")
+    text = str(script("status.sh", port="5000", store=none, manifests="", lock_folder=str(lock)))
 
     for folder in ("/etc/kubernetes", "/var/lib/kubelet", "/etc/bundler"):
-        text = type(text)(text.replace(folder, f"{tmp_path}{folder}"))
+        text = text.replace(folder, f"{tmp_path}{folder}")
     head = f'tell() {{ echo "@@$1"; }}\nask() {{ false; }}\nstate={tmp_path}/state conf={tmp_path}/none\n'
     ran = subprocess.run(["sh", "-c", head + text], capture_output=True, text=True, timeout=60, check=False)
     found = read.condition("h", sections(ran.stdout))

@@ -1,6 +1,7 @@
 """Apps in their order, each behind the one before; what nobody wants any more is listed, or goes."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from bundler.installer.plan.cluster.concerns.control_planes import initial
 from bundler.installer.plan.cluster.judge import judge
@@ -10,6 +11,8 @@ from bundler.installer.plan.cluster.probes import ReleaseIs, ReleaseSettled
 from bundler.installer.plan.cluster.steps import Because, Cause, Finding, Proposal, Severity, Step, Verb
 from bundler.installer.plan.cluster.verdict import Unsatisfied
 from bundler.installer.plan.cluster.view import Existence, View
+
+_PLUGINS: Final = frozenset({"cni", "csi"})
 
 
 def apps(view: View) -> Iterator[Proposal | Finding]:
@@ -22,7 +25,7 @@ def apps(view: View) -> Iterator[Proposal | Finding]:
     where = initial(view) if first else view.actor
     after = _joins(view) if first else ()
     for app in view.desired.apps:
-        steps = tuple(_one(view, where, app.name, app.digest, after))
+        steps = tuple(_one(view, where, app.name, app.digest, after)) if app.apart else ()
         if steps:
             yield proposal("apps", *steps, claims={f"app:{app.name}": 1})
             after = (steps[-1].key,)
@@ -62,15 +65,46 @@ def _scaled(view: View, name: str) -> Iterator[Finding]:
 
 
 def _unwanted(view: View) -> Iterator[Proposal | Finding]:
-    """Only apps that the record knows as this product's; other people's releases stay."""
-    product = view.record.product(view.desired.versions.product) if view.record else None
+    """Only apps of this product; other people's releases stay. What came last goes first."""
     wanted = {app.name for app in view.desired.apps}
-    for name in product.apps if product else ():
-        if name in wanted or view.api is None or name not in view.api.releases:
-            continue
-        if view.operation.consents.prune:
-            why = requested(f"{name} is no longer in the bundle; its volumes stay")
-            yield proposal("apps", step(Verb.UNINSTALL, view.actor, why, ReleaseIs(name, ""), about=name))
+    after: tuple[str, ...] = ()
+    for name in reversed(tuple(name for name in own_apps(view) if name not in wanted)):
+        if why := stays(view, name):
+            yield Finding("app-listed", name, f"nothing brings it up any more; {why}", Severity.WARNING)
+        elif view.operation.consents.prune:
+            made = uninstall(view, name, "nothing brings it up any more", after)
+            yield proposal("apps", made, claims={f"app:{name}": 1})
+            after = (made.key,)
         else:
-            text = "no longer in the bundle; to uninstall it: --prune (its volumes stay)"
+            text = f"its volumes stay, unless with --delete-volumes {name}"
+            text = f"nothing brings it up any more; to uninstall it: --prune ({text})"
             yield Finding("app-listed", name, text, Severity.WARNING)
+
+
+def own_apps(view: View) -> tuple[str, ...]:
+    """Apps of this product that the cluster has, by record and by what is noted there."""
+    mine = view.desired.versions.product
+    recorded = view.record.product(mine) if view.record else None
+    here = view.api.releases if view.api else {}
+    noted = (release.name for release in here.values() if release.product == mine)
+    return tuple(
+        name for name in dict.fromkeys((*(recorded.apps if recorded else ()), *noted)) if name in here
+    )
+
+
+def stays(view: View, name: str) -> str:
+    """Why an app is not uninstalled, whoever asks for it; "" for one that may go."""
+    release = view.api.releases.get(name) if view.api else None
+    if release is not None and release.role in _PLUGINS:
+        return "a plug-in of the network or of storage is not taken from under the cluster"
+    if release is not None and release.kind == "shell":
+        return "commands brought it up, and only its vendor knows how it goes"
+    return ""
+
+
+def uninstall(view: View, name: str, because: str, after: tuple[str, ...] = ()) -> Step:
+    """An app goes; what it has claimed stays unless it was named."""
+    volumes = name in view.operation.consents.volumes
+    why = requested(f"{because}; its volumes {'go, too' if volumes else 'stay'}")
+    inputs = {"volumes": "go" if volumes else "stay"}
+    return step(Verb.UNINSTALL, view.actor, why, ReleaseIs(name, ""), about=name, inputs=inputs, after=after)

@@ -1,11 +1,12 @@
 """Machine, runtime, registry: every piece of every host that is not as expected."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from bundler.installer.plan.cluster.concerns.versions import versions
 from bundler.installer.plan.cluster.judge import judge
-from bundler.installer.plan.cluster.make import budget, requested
+from bundler.installer.plan.cluster.make import budget, join_keys, requested
 from bundler.installer.plan.cluster.make import step as make_step
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Once, PieceIs
@@ -13,7 +14,7 @@ from bundler.installer.plan.cluster.steps import Because, Cause, Finding, Propos
 from bundler.installer.plan.cluster.verdict import Satisfied, Undecidable, Unsatisfied, Verdict
 from bundler.installer.plan.cluster.view import Existence, View
 from bundler.installer.site.desired import Piece
-from bundler.installer.site.expected import FileIs, Journalled, UnitRuns
+from bundler.installer.site.expected import AppRuns, FileIs, Journalled, UnitRuns
 
 _STANDS: Final = frozenset({Existence.ABSENT, Existence.UNFINISHED, Existence.RUNNING})
 
@@ -22,26 +23,35 @@ def late_pieces(view: View) -> Iterator[Proposal | Finding]:
     """What needs the cluster: the network plug-in, apps, an administrator's kubectl.
 
     While Kubernetes is upgraded they wait: an app that is upgraded meanwhile meets API servers that restart.
+    They wait for every join, too: control planes join one a stage, and some of them need all nodes.
     """
     if any(isinstance(said, Proposal) for said in versions(view)):
         return
     if view.operation.kind not in {Kind.DELETE, Kind.RESTORE} and view.existence in _STANDS:
-        yield from _all(view, late=True)
+        for said in _all(view, late=True):
+            yield _behind(said, join_keys(view)) if isinstance(said, Proposal) else said
+
+
+def _behind(proposal: Proposal, joins: tuple[str, ...]) -> Proposal:
+    steps = tuple(replace(step, after=(*step.after, *joins)) for step in proposal.steps)
+    return replace(proposal, steps=steps)
 
 
 def pieces(view: View) -> Iterator[Proposal | Finding]:
-    """One proposal a host; it claims the host's budget only if it interrupts what serves."""
-    if not view.owner:
-        return
+    """One proposal a host; it claims the host's budget only if it interrupts what serves.
+
+    Who did not bring the cluster brings only what its apps need.
+    """
     yield from _all(view, late=False)
-    yield from _foreign(view)
+    if view.owner:
+        yield from _foreign(view)
 
 
 def _all(view: View, *, late: bool) -> Iterator[Proposal | Finding]:
-    trials = () if late else tuple(_trials(view))
+    trials = () if late or not view.owner else tuple(_trials(view))
     hosts: dict[str, list[Piece]] = {}
     for piece in view.desired.pieces:
-        if piece.late is late:
+        if piece.late is late and (view.owner or piece.of_app):
             hosts.setdefault(piece.host, []).append(piece)
     yield from (Proposal("registry", (trial,)) for trial in trials)
     for address, mine in hosts.items():
@@ -58,7 +68,11 @@ def _of_host(
     wanted: dict[str, Step] = {}
     disturbs = False
     for piece in mine:
-        because = _because(piece, verdicts[piece.key], wanted) or _follows(view, piece, kept)
+        because = (
+            _because(piece, verdicts[piece.key], wanted)
+            or _follows(view, piece, kept)
+            or _waits(piece, wanted)
+        )
         if because is None:
             continue
         if (
@@ -94,12 +108,30 @@ def _because(piece: Piece, verdict: Verdict, wanted: dict[str, Step]) -> Because
 
 def _follows(view: View, piece: Piece, kept: Mapping[str, str]) -> Because | None:
     """A start of an app happens again behind a file of its own that differs: variables, values, manifests."""
-    if not isinstance(piece.expected, Journalled) or not piece.expected.follows:
+    starts = isinstance(piece.expected, AppRuns)
+    if not starts and not (isinstance(piece.expected, Journalled) and piece.expected.follows):
         return None
     before = (view.piece(key) for key in piece.after)
     files = (each for each in before if each and isinstance(each.expected, FileIs) and each.expected.secret)
     verdicts = (judge(PieceIs(each), view.observed, kept) for each in files)
     return next((verdict.because for verdict in verdicts if isinstance(verdict, Unsatisfied)), None)
+
+
+def _waits(piece: Piece, wanted: Mapping[str, Step]) -> Because | None:
+    """Whoever starts an app again waits for it again."""
+    if not isinstance(piece.expected, Journalled) or not piece.expected.app:
+        return None
+    starts = (wanted[name] for name in piece.after if name in wanted)
+    return next((each.because for each in starts if _starts(each, piece.expected.app)), None)
+
+
+def _starts(step: Step, app: str) -> bool:
+    probe = step.probe
+    return (
+        isinstance(probe, PieceIs)
+        and isinstance(probe.piece.expected, AppRuns)
+        and probe.piece.expected.name == app
+    )
 
 
 def _is_file(step: Step) -> bool:

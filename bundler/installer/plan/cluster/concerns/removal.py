@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator
 
-from bundler.installer.plan.cluster.make import key, proposal, requested, step
+from bundler.installer.plan.cluster.concerns.apps import own_apps, stays, uninstall
+from bundler.installer.plan.cluster.make import proposal, requested, step
 from bundler.installer.plan.cluster.operation import Kind
-from bundler.installer.plan.cluster.probes import Clean, MarkedForRemoval, ReleaseIs
-from bundler.installer.plan.cluster.steps import Proposal, Step, Verb
+from bundler.installer.plan.cluster.probes import Clean, MarkedForRemoval
+from bundler.installer.plan.cluster.steps import Finding, Proposal, Severity, Step, Verb
 from bundler.installer.plan.cluster.view import Existence, View
 
 
-def removal(view: View) -> Iterator[Proposal]:
+def removal(view: View) -> Iterator[Proposal | Finding]:
     """Only its own apps, where another product lives on the site."""
     deleting = view.operation.kind is Kind.DELETE
     if not deleting and view.existence is not Existence.REMOVING:
         return
-    if deleting and _shared(view):
+    if deleting and view.shared:
         yield from _own_apps(view)
         return
     why = requested("the site is taken down" if deleting else "a `delete` was broken off")
@@ -39,18 +40,13 @@ def _wipe(address: str, view: View, after: tuple[str, ...]) -> Step:
     return step(Verb.WIPE, address, requested(what), Clean(address), after=after)
 
 
-def _shared(view: View) -> bool:
-    mine = view.desired.versions.product
-    return view.record is not None and any(product.name != mine for product in view.record.products)
-
-
-def _own_apps(view: View) -> Iterator[Proposal]:
-    product = view.record.product(view.desired.versions.product) if view.record else None
+def _own_apps(view: View) -> Iterator[Proposal | Finding]:
+    """What came last goes first."""
     after: tuple[str, ...] = ()
-    for name in product.apps if product and view.actor else ():
-        if view.api and name in view.api.releases:
-            why = requested("its product is deleted; the cluster stays for the others")
-            yield proposal(
-                "removal", step(Verb.UNINSTALL, view.actor, why, ReleaseIs(name, ""), about=name, after=after)
-            )
-            after = (key(Verb.UNINSTALL, name),)
+    for name in reversed(own_apps(view)) if view.actor else ():
+        if why := stays(view, name):
+            yield Finding("app-listed", name, f"it stays: {why}", Severity.WARNING)
+            continue
+        made = uninstall(view, name, "its product is deleted, and the cluster serves others", after)
+        yield proposal("removal", made)
+        after = (made.key,)

@@ -1,6 +1,6 @@
 """Upgrades: the next hop, control planes one by one behind a snapshot, workers in batches, once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bundler.installer.plan.cluster.hops import (
     KUBELET_SKEW,
@@ -54,7 +54,7 @@ def _needs_data(view: View) -> bool:
 
 
 def _control_planes(view: View, hop: str, behind: list[str]) -> Iterator[Proposal]:
-    """The kubelet of a control plane goes with it."""
+    """The kubelet of a control plane goes with it, but for versions that are only on the way."""
     found = running(view)
     untouched = len(behind) == len(found)
     for address in behind:
@@ -70,17 +70,34 @@ def _control_planes(view: View, hop: str, behind: list[str]) -> Iterator[Proposa
             after=tuple(each.key for each in snapshot),
             guards=(Guard("etcd-healthy", "all"),),
         )
-        kubelet = _kubelet(view, address, hop, after=(upgrade.key,))
-        yield Proposal("versions", (*snapshot, upgrade, kubelet), {"control-plane": 1})
+        goes = _goes(view, kubelets(view).get(address, ""), hop)
+        kubelet = (_kubelet(view, address, hop, after=(upgrade.key,)),) if goes else ()
+        yield Proposal("versions", (*snapshot, upgrade, *kubelet), {"control-plane": 1})
     for address in found:
-        if address not in behind and number(kubelets(view).get(address, hop)) != number(hop):
+        version = kubelets(view).get(address, hop)
+        if address not in behind and number(version) != number(hop) and _goes(view, version, hop):
             yield Proposal("versions", (_kubelet(view, address, hop),), {"control-plane": 1})
 
 
+def _goes(view: View, version: str, hop: str) -> bool:
+    """Whether a kubelet of this version goes to the hop's: the target, or it would be too far behind."""
+    at_target = number(hop) == number(view.desired.versions.kubernetes)
+    return at_target or not version or minor(hop) - minor(version) >= KUBELET_SKEW
+
+
 def _snapshot(view: View) -> tuple[Step, ...]:
+    """Before the first hop alone: the way back is to what the site had, in one go."""
     lowest = min(running(view).values(), key=number)
+    own = kubelets(view).get(view.actor, lowest)
+    if view.operation.kind is Kind.APPLY and minor(own) < minor(lowest) and own in _kept(view):
+        return ()
     why = requested("the way back from an upgrade is a snapshot")
     return (step(Verb.SNAPSHOT, view.actor, why, Once(), inputs={"version": lowest}),)
+
+
+def _kept(view: View) -> Mapping[str, str]:
+    host = view.observed.host(view.actor)
+    return host.generations if host else {}
 
 
 def _kubelet(view: View, address: str, hop: str, after: tuple[str, ...] = ()) -> Step:
@@ -106,11 +123,9 @@ def _doomed(view: View, address: str) -> dict[str, str]:
 
 def _workers(view: View, hop: str) -> Iterator[Proposal]:
     """At the end of the way, or before a kubelet would be further behind than is allowed."""
-    target = view.desired.versions.kubernetes
     control = set(running(view))
     for address, version in kubelets(view).items():
         if address in control or view.observed.host(address) is None or number(version) == number(hop):
             continue
-        at_target = number(hop) == number(target)
-        if at_target or minor(hop) - minor(version) >= KUBELET_SKEW:
+        if _goes(view, version, hop):
             yield Proposal("versions", (_kubelet(view, address, hop),), budget(view, address))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bundler.installer.facts.api import Owner
 from bundler.installer.plan.cluster.concerns.control_planes import initial
 from bundler.installer.plan.cluster.lists import lists_with
-from bundler.installer.plan.cluster.make import budget, key, proposal, requested, step
+from bundler.installer.plan.cluster.make import budget, join_keys, key, proposal, requested, step
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.probes import Left, NodeIs
 from bundler.installer.plan.cluster.steps import Because, Cause, Finding, Proposal, Severity, Step, Verb
@@ -45,7 +45,14 @@ def _join(view: View, address: str, *, first: bool) -> Iterator[Proposal]:
         )
         yield proposal(
             "workers",
-            step(Verb.AWAIT_NODE, view.actor, because, NodeIs(address, name), about=address, after=ready),
+            step(
+                Verb.AWAIT_NODE,
+                view.actor,
+                because,
+                NodeIs(address, name),
+                about=address,
+                after=(*ready, *join_keys(view)),
+            ),
         )
 
 
@@ -76,6 +83,8 @@ def _leaves(view: View) -> Iterator[Proposal | Finding]:
         if view.is_control_plane(address) or not view.leaving(address) or view.gone(address) or host is None:
             continue
         if view.node(address) is None and not host.traces.cluster and not host.ours:
+            continue
+        if address in view.operation.consents.skipped:
             continue
         name = view.node_name(address)
         wanted = view.wanted(address)

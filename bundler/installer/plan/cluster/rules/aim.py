@@ -19,11 +19,13 @@ def aim(view: View) -> Iterator[Refusal]:
     """Every rule that compares what is wanted with what is recorded."""
     yield from nobody_left(view)
     yield from going_back(view)
+    yield from rotating(view)
     yield from downgrade(view)
     yield from fixed(view)
     yield from versions(view)
     yield from cgroups(view)
     yield from apps_fit(view)
+    yield from apps_taken(view)
     yield from endpoint(view)
     yield from registry(view)
     yield from not_owner(view)
@@ -55,6 +57,20 @@ def going_back(view: View) -> Iterator[Refusal]:
         "some hosts are back, others are not",
         "finish it: {run} rollback -f {file}",
     )
+
+
+def rotating(view: View) -> Iterator[Refusal]:
+    """A rotation that was broken off is finished first: who joins meanwhile would trust half of the site."""
+    if view.operation.kind in {Kind.ROTATE, Kind.DELETE, Kind.RESTORE}:
+        return
+    if begun := [host.address for host in view.answering if host.rotating]:
+        yield Refusal(
+            "BND-ROTATION-OPEN",
+            "the cluster's certificate authorities are being replaced",
+            ", ".join(begun),
+            "a rotation was broken off: some hosts trust both authorities, others one",
+            "finish it: {run} certs rotate-ca -f {file}",
+        )
 
 
 def downgrade(view: View) -> Iterator[Refusal]:
@@ -116,7 +132,8 @@ def versions(view: View) -> Iterator[Refusal]:
             f"refused to upgrade Kubernetes from {low} to {target}",
             view.desired.name,
             f"API servers go up one minor at a time; this file carries no {need}",
-            f"apply a .run with Kubernetes {need} first; the vendor has or builds it (KUBERNETES_VERSION)",
+            f"apply a .run with Kubernetes {need} first, or ask the vendor for one that carries it on the way"
+            " (LABEL io.kubernetes.via)",
         )
 
 
@@ -155,6 +172,23 @@ def apps_fit(view: View) -> Iterator[Refusal]:
                 f"{app.name} needs {app.kubernetes}",
                 f"upgrade {view.record.owner} first, or ask for a version of {app.name} that fits",
             )
+
+
+def apps_taken(view: View) -> Iterator[Refusal]:
+    """Apps are told apart by their names: nobody takes over another product's."""
+    mine = view.desired.versions.product
+    here = view.api.releases if view.api and view.operation.kind is Kind.APPLY else {}
+    for app in view.desired.apps:
+        release = here.get(app.name)
+        if release is None or release.product in {"", mine} or release.role == "cni":
+            continue
+        yield Refusal(
+            "BND-APP-TAKEN",
+            f"another product already runs an app called {app.name}",
+            view.desired.name,
+            f"{app.name} is {release.product}'s; {mine} would replace it",
+            f"leave {app.name} out with launchApps in {{file}}, or ask the vendor to call it something else",
+        )
 
 
 def endpoint(view: View) -> Iterator[Refusal]:

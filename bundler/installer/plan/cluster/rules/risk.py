@@ -67,7 +67,7 @@ def clocks(view: View, steps: Sequence[Step]) -> Iterator[Refusal | Finding]:
 
 def authorities(view: View) -> Iterator[Refusal | Finding]:
     """A CA can't be renewed beside itself; that is an operation of its own."""
-    if view.existence not in {Existence.RUNNING, Existence.DOWN}:
+    if view.existence not in {Existence.RUNNING, Existence.DOWN} or view.operation.kind is Kind.ROTATE:
         return
     for host in view.answering:
         for each in host.certificates:

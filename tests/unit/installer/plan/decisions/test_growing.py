@@ -7,8 +7,8 @@ import pytest
 from bundler.installer.facts.api import Node
 from bundler.installer.facts.observed import BlobState
 from bundler.installer.plan.cluster.steps import Verb
-from bundler.installer.site.desired import Desired
-from bundler.installer.site.expected import BlobsAre
+from bundler.installer.site.desired import Desired, Piece
+from bundler.installer.site.expected import BlobsAre, NodesReady
 from tests.fakes.site.recipe import BLOBS, cp, desired, worker
 from tests.unit.installer.plan.decisions.kit import (
     broken,
@@ -51,6 +51,20 @@ def test_26_control_planes_join_one_after_the_other(before: int, after: int) -> 
     assert hosts(of(made, Verb.LISTS)) >= {cp(1), worker(1)}
     done(site, aim)
     assert set(site.machines[worker(1)].lists["endpoint"]) == {cp(n) for n in range(1, after + 1)}
+
+
+def test_26_what_needs_every_node_comes_with_the_last_join() -> None:
+    """On machines the first of two stages waited for a node that only the second one joins."""
+    aim = wanted(3, 2)
+    everyone = tuple(host.address for host in aim.hosts)
+    ready = Piece("nodes", cp(1), "the list of nodes", NodesReady(everyone), late=True)
+    aim = replace(aim, pieces=(*aim.pieces, ready))
+    site = built(wanted(1, 1), cp(2), cp(3), worker(2))
+    made = plan(site, aim)
+    stages = [[step.key for step in stage.steps] for stage in (made.stage, *made.forecast) if stage]
+    at = {key: number for number, keys in reversed([*enumerate(stages)]) for key in keys}  # the first time
+    assert at[f"join-control-plane/{cp(2)}"] < at[f"join-control-plane/{cp(3)}"] <= at["nodes"]
+    assert at[f"join/{worker(2)}"] <= at["nodes"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from bundler.core.errors import ExitCode
 from bundler.installer.facts.etcd import Member
 from bundler.installer.facts.observed import Component
-from bundler.installer.plan.cluster.operation import Kind
+from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Verb
 from bundler.installer.site.desired import AppAim, Desired, Endpoint, EndpointKind, Versions
 from tests.fakes.site.access import go
@@ -58,6 +58,30 @@ def test_60_delete_takes_only_its_own_apps_while_others_live_here() -> None:
     assert [(step.verb, step.about) for step in plan(site, other(), Kind.DELETE).steps] == [
         (Verb.UNINSTALL, "mail")
     ]
+    assert done(site, other(), Kind.DELETE) == ["uninstall/mail"]
+    assert site.record is not None
+    assert [product.name for product in site.record.products] == ["shop"]
+    assert site.record.operation == ""
+    nothing(site, wanted(1, 1))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_60_the_cluster_goes_with_the_last_product(*, first: bool) -> None:
+    aim = wanted(1, 1)
+    site = built(aim)
+    done(site, other())
+    one, last = (aim, other()) if first else (other(), aim)
+    assert {key.partition("/")[0] for key in done(site, one, Kind.DELETE)} == {"uninstall"}
+    assert "wipe" in {key.partition("/")[0] for key in done(site, last, Kind.DELETE)}
+    assert not any(machine.traces.cluster for machine in site.machines.values())
+
+
+def test_60_a_delete_of_one_product_that_was_broken_off_never_takes_the_cluster() -> None:
+    site = built(wanted(1, 1))
+    done(site, other())
+    site = broken(site, other(), "uninstall/mail", Operation(Kind.DELETE), inside=0)
+    assert "wipe" not in {step.verb.value for step in plan(site, wanted(1, 1)).steps}
+    done(site, other(), Kind.DELETE)
 
 
 @pytest.mark.parametrize("own", [True, False])

@@ -1,4 +1,4 @@
-"""What a child that renders a chart may reach: no network, and no files but the chart and what it runs from.
+"""What a child that works on a chart may reach: no network, and no files but the chart and what it runs from.
 
 Both are the kernel's doing and need no rights: a network namespace of its own, and Landlock (Linux 5.13). A
 kernel that has neither, or a container that forbids them, leaves the child as it is: what leads out of a
@@ -36,31 +36,44 @@ def confine(readable: Iterable[str]) -> None:
 
     It must be called while the process has one thread: others would keep what they have.
     """
+    leave_network()
+    leave_files(readable)
+
+
+def leave_network() -> bool:
+    """Have a network of one's own, with nothing in it; whether that could be had."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_NEWNET) != 0:  # root; others need a user namespace to have one
-        libc.unshare(_NEWUSER | _NEWNET)
+    # Root can; others need a user namespace for it.
+    return bool(libc.unshare(_NEWNET) == 0 or libc.unshare(_NEWUSER | _NEWNET) == 0)
+
+
+def leave_files(readable: Iterable[str], writable: Iterable[str] = ()) -> None:
+    """Leave all files but these and the system's libraries."""
+    libc = ctypes.CDLL(None, use_errno=True)
     code = (*_SYSTEM, sys.prefix, sys.base_prefix, sys.executable, *filter(None, sys.path))
-    _only_files(libc, (*code, *readable))
+    _only_files(libc, (*code, *readable), tuple(writable))
 
 
-def _only_files(libc: ctypes.CDLL, readable: Iterable[str]) -> None:
+def _only_files(libc: ctypes.CDLL, readable: Iterable[str], writable: Iterable[str]) -> None:
     attributes = struct.pack("=Q", _ALL)
     rules = libc.syscall(_CREATE, attributes, ctypes.c_size_t(len(attributes)), 0)
     if rules < 0:
         return
     for path in dict.fromkeys(readable):
-        _allow(libc, rules, path)
+        rights = _FILE_RIGHTS | (_READ_DIR if Path(path).is_dir() else 0)
+        _allow(libc, rules, path, rights | (_WRITE_FILE if path == _NULL else 0))
+    for path in writable:
+        _allow(libc, rules, path, _ALL & ~_EXECUTE)
     libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
     libc.syscall(_RESTRICT, rules, 0)
     os.close(rules)
 
 
-def _allow(libc: ctypes.CDLL, rules: int, path: str) -> None:
+def _allow(libc: ctypes.CDLL, rules: int, path: str, rights: int) -> None:
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return
-    rights = _FILE_RIGHTS | (_READ_DIR if Path(path).is_dir() else 0) | (_WRITE_FILE if path == _NULL else 0)
     rule = struct.pack("=Qi", rights, opened)
     libc.syscall(_ADD, rules, _BENEATH, rule, 0)
     os.close(opened)

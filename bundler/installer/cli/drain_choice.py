@@ -1,0 +1,59 @@
+"""The choices at a drain that a disruption budget holds up: taken by a flag, or asked for on a terminal."""
+
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import typer
+
+from bundler.installer.operations.drains import Choose
+from bundler.installer.operations.session import say
+from bundler.installer.plan.cluster.blocked import HeldUp
+from bundler.installer.plan.cluster.operation import Blocked
+
+_LETTERS: Final = {"w": Blocked.WAIT, "s": Blocked.SKIP, "f": Blocked.FORCE, "q": Blocked.STOP}
+_NAMED: Final = 3
+
+
+def chooser(policy: Blocked | None) -> Choose:
+    """What the flag says, else the terminal is asked; without one nobody is, and the run stops."""
+    if policy is None and sys.stdin.isatty() and sys.stderr.isatty():
+        return _ask
+
+    def settled(held: HeldUp) -> Blocked:
+        choice = policy or Blocked.STOP
+        for line in _head(held):
+            say(line)
+        if choice not in held.choices:
+            say(f"{held.address} is a control plane, which is not skipped")
+            return Blocked.STOP
+        say(f"--blocked-drain {choice.value}")
+        return choice
+
+    return settled
+
+
+def _ask(held: HeldUp) -> Blocked:
+    texts = {
+        Blocked.WAIT: "wait 5 min more",
+        Blocked.SKIP: f"skip {held.address}: uncordon it, leave it as it is, go on (ends with 17, PARTIAL)",
+        Blocked.FORCE: "force: delete these pods against their budgets",
+        Blocked.STOP: "stop here; the cluster serves, the same command goes on",
+    }
+    for line in _head(held):
+        say(line)
+    letters = {letter: choice for letter, choice in _LETTERS.items() if choice in held.choices}
+    for letter, choice in letters.items():
+        say(f"  {letter}  {texts[choice]}")
+    while True:
+        answer = typer.prompt("Choice", default="w", err=True).strip().lower()
+        if answer in letters:
+            return letters[answer]
+
+
+def _head(held: HeldUp) -> Iterator[str]:
+    yield f"{held.address} ({held.node}) still runs pods that their budgets let none go of now:"
+    for pod, budget in held.pods[:_NAMED]:
+        yield f"  {pod}, held by {budget}"
+    if len(held.pods) > _NAMED:
+        yield f"  and {len(held.pods) - _NAMED} more"

@@ -1,0 +1,58 @@
+"""`certs rotate-ca`: other certificate authorities for a cluster that runs on."""
+
+from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.facts.api import Owner
+from bundler.installer.operations.session import Session
+from bundler.installer.plan.cluster.decide import refuse
+from bundler.installer.plan.cluster.view import View
+from bundler.installer.plan.order import arrange
+from bundler.installer.plan.rotate import rotate_steps
+from bundler.installer.plan.steps import Plan
+from bundler.installer.site.ranges import folded
+
+_NAMED = 3  # pods by name; the others are counted
+
+
+def rotate_plan(session: Session) -> Plan:
+    """The steps, done or not. Raises RefusedError, BundlerError (REFUSED) where it would cut hosts off."""
+    prepared = session.prepare()
+    if prepared.context is None:
+        refused = refuse(prepared.view)
+        if refused is not None:
+            raise session.refused(refused)
+    if prepared.context is None or prepared.view.api is None:
+        raise BundlerError(
+            "the cluster's API does not answer, so its authorities can't be replaced while it serves",
+            where=session.site.name,
+            code=ExitCode.REFUSED,
+            why="pods and kubelets are told over the API whom to trust",
+            fix=f"bring it up first: certs status -f {session.file}, then certs renew or apply",
+        )
+    _refuse_left_out(prepared.view)
+    title = f"{session.site.name}: new certificate authorities for the cluster, etcd and the front proxy"
+    made = arrange(title, rotate_steps(prepared.context))
+    return Plan(made.title, made.steps, made.done, warnings=tuple(_lonely(prepared.view)))
+
+
+def _refuse_left_out(view: View) -> None:
+    """Whoever is no part of the plan would be a stranger to the cluster afterwards."""
+    wanted = {host.address for host in view.desired.hosts}
+    if absent := [host.address for host in view.recorded if host.address not in wanted]:
+        raise BundlerError(
+            f"{folded(absent)} of the cluster would be cut off",
+            where="hosts of the Clusterfile",
+            code=ExitCode.REFUSED,
+            why="the Clusterfile no longer lists them, so that they would not learn of the new authorities",
+            fix="list them again; or remove them first: apply --prune",
+        )
+
+
+def _lonely(view: View) -> list[str]:
+    """Pods that nothing starts anew."""
+    pods = sorted(pod.name for pod in (view.api.pods if view.api else ()) if pod.owner is Owner.NONE)
+    if not pods:
+        return []
+    more = f" and {len(pods) - _NAMED} more" if len(pods) > _NAMED else ""
+    return [
+        f"nothing starts {', '.join(pods[:_NAMED])}{more} anew: where such a pod asks the API, do so yourself"
+    ]
