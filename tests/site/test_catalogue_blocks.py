@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.site, pytest.mark.rotating("blocks", kind="cluster")]
 _PLATFORM = ("kubernetes-source", "local-path")
 _BLOCKS = (("nginx", "prometheus", "postgresql-patroni", "metrics-server"), ("rabbitmq", "kafka-kraft"))
 # Of pods and Services: a machine that starts sends to them before kube-proxy has its rules.
-_INSIDE = (IPv4Network("100.64.0.0/16"), IPv4Network("10.96.0.0/16"))
+_INSIDE = (IPv4Network("100.64.0.0/10"), IPv4Network("10.96.0.0/16"))
 _LIMIT = 150.0  # seconds for a block to be well again
 
 

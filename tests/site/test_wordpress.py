@@ -11,7 +11,7 @@ from tests.site.wordpress import TITLE, Blog, made, made_newer, spec_of
 
 pytestmark = [pytest.mark.site, pytest.mark.rotating("wordpress", kind="cluster")]
 # Of pods and Services: a machine that starts sends to them before kube-proxy has its rules.
-_INSIDE = (IPv4Network("100.64.0.0/16"), IPv4Network("10.96.0.0/16"))
+_INSIDE = (IPv4Network("100.64.0.0/10"), IPv4Network("10.96.0.0/16"))
 _LIMIT = 30.0  # seconds for the page to be back at each machine that is left
 _PATIENCE = 1.0  # seconds of the slowest request during an upgrade
 
