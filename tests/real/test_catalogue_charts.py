@@ -82,10 +82,9 @@ def test_what_stays_up_is_probed(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_busy_machine_is_no_reason_to_start_again(name: str) -> None:
-    # Seen on machines at many times the load that they were made for: a second is soon over, and all
-    # starts again.
-    probes = [each["livenessProbe"] for pod in pods(by_default(name)) for each in pod["containers"]
-              if "livenessProbe" in each]  # fmt: skip
+    # seen on machines under many times their load: a second is soon over, and all starts again
+    containers = [each for pod in pods(by_default(name)) for each in pod["containers"]]
+    probes = [each["livenessProbe"] for each in containers if "livenessProbe" in each]
     assert probes
     for probe in probes:
         assert probe["timeoutSeconds"] >= 5
@@ -211,6 +210,12 @@ def test_prometheus_reads_the_settings_that_it_is_given() -> None:
     (settings,) = of_kind(rendered("prometheus", scrapeInterval="7s"), "ConfigMap")
     read = yaml.safe_load(settings["data"]["prometheus.yaml"])
     assert read["global"]["scrape_interval"] == "7s"
+    assert "kubernetes_sd_configs" not in settings["data"]["prometheus.yaml"]  # Debian's is built without
+    (nodes,) = [one for one in of_kind(by_default("prometheus"), "Service") if one["spec"].get("clusterIP")]
+    found = {
+        name for job in read["scrape_configs"] for sd in job.get("dns_sd_configs", []) for name in sd["names"]
+    }
+    assert found == {f"{nodes['metadata']['name']}.default.svc.cluster.local"}
     rules = yaml.safe_load(settings["data"]["rules.yaml"])["groups"]
     assert {"NodeDiskFull", "TargetDown"} == {each["alert"] for group in rules for each in group["rules"]}
     assert "{{ $labels.instance }}" in settings["data"]["rules.yaml"]

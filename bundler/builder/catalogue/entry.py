@@ -47,7 +47,8 @@ class Nodes(_Strict):
 class Entry(_Strict):
     """One entry.
 
-    size: MiB that it adds to a bundle, about; 0 where it was never built here. needs, gives: words that
+    size: MiB that it adds to a bundle, about; 0 where it was never built here. seconds: from the beginning of
+    its installation until it was ready, where it was run; 0 elsewhere. needs, gives: words that
     other entries use: `kubernetes`, `storage`, `mysql:3306`. ports: of the hosts.
     """
 
@@ -58,6 +59,7 @@ class Entry(_Strict):
     licence: Line
     home: Line
     size: int = Field(default=0, ge=0, description="MiB")
+    seconds: int = Field(default=0, ge=0, description="until it was ready, on the project's test machines")
     needs: tuple[Line, ...] = ()
     gives: tuple[Line, ...] = ()
     ports: tuple[Annotated[int, Field(gt=0, lt=65536)], ...] = ()

@@ -20,7 +20,7 @@ def table(entries: Sequence[Entry]) -> str:
 
 def markdown(entries: Sequence[Entry]) -> str:
     """The table that docs/catalogue.md has."""
-    head = ("entry", "version", "size", "needs", "gives", "ports of hosts", "run for real")
+    head = ("entry", "version", "size", "needs", "gives", "ports of hosts", "ready after", "run for real")
     rows = [head, ("---",) * len(head), *map(_cells, entries)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
@@ -33,6 +33,7 @@ def _cells(entry: Entry) -> tuple[str, ...]:
         ", ".join(entry.needs) or "-",
         ", ".join(entry.gives) or "-",
         ", ".join(map(str, entry.ports)) or "-",
+        seconds(entry) or "-",
         _TESTED[entry.tested],
     )
 
@@ -53,6 +54,11 @@ def size(entry: Entry) -> str:
     return f"{entry.size:,} MiB" if entry.size else "-"
 
 
+def seconds(entry: Entry) -> str:
+    """How long it took to be ready where it was run; "" where it was not, or nobody measured."""
+    return f"{entry.seconds} s" if entry.seconds else ""
+
+
 def shown(entry: Entry, readme: str) -> str:
     """One entry in full, then its README."""
     nodes = entry.nodes
@@ -68,6 +74,7 @@ def shown(entry: Entry, readme: str) -> str:
         ("storage", entry.storage),
         ("of hosts", ", ".join((*nodes.packages, *nodes.modules, *nodes.sysctls))),
         ("ready when", entry.ready),
+        ("ready after", seconds(entry)),
         ("backup", entry.backup),
         ("tested", _TESTED[entry.tested]),
         ("pinned by", entry.pins),

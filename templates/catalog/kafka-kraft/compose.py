@@ -3,8 +3,8 @@
 
     compose.py SUITE JARS NAME LAYOUT
 
-JARS has one jar a line, its SHA-256 and group:artifact:version. Maven itself fetches them, from where its settings say; a
-jar that differs stops the build.
+JARS has one jar a line, its SHA-256 and group:artifact:version. Maven itself fetches them, from where its
+settings say; a jar that differs stops the build.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from shared import RefusedError, architecture, finish, output, say
 JAVA = "openjdk-17-jre-headless"
 # Printing, sound, smart cards and fonts: no server has any.
 WITHOUT = (
-    "ca-certificates-java", "java-common", "libcups2", "libfontconfig1", "libjpeg62-turbo", "liblcms2-2", "libnss3",
-    "libasound2", "libfreetype6", "libharfbuzz0b", "libpcsclite1", "util-linux",
+    "ca-certificates-java", "java-common", "libcups2", "libfontconfig1", "libjpeg62-turbo", "liblcms2-2",
+    "libnss3", "libasound2", "libfreetype6", "libharfbuzz0b", "libpcsclite1", "util-linux",
 )  # fmt: skip
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies"
 
@@ -61,7 +61,9 @@ class Jar:
                 ("groupId", self.group), ("artifactId", self.artifact), ("version", self.version),
             )
         )  # fmt: skip
-        nothing = "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
+        nothing = (
+            "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
+        )
         return f"<dependency>{''.join(place)}{nothing}</dependency>"
 
 

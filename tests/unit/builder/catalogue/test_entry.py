@@ -1,7 +1,7 @@
 import pytest
 
 from bundler.builder.catalogue.entry import Kind, entries, read_entry, unmet
-from bundler.builder.catalogue.listing import matching, shown, table
+from bundler.builder.catalogue.listing import markdown, matching, shown, table
 from bundler.builder.catalogue.page import page
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.core.errors import Problems
@@ -94,6 +94,16 @@ def test_show_says_how_to_take_it(catalogue):
     assert "FROM cluster" in shown(cluster, "")
     assert shown(cache, "# Cache\n").endswith("\n\n# Cache\n")
     assert "INCLUDE cache" in shown(cache, "")
+
+
+def test_seconds_are_told_where_they_were_measured(catalogue):
+    path = catalogue.root / "cache" / "entry.yaml"
+    path.write_text(path.read_text().replace("size: 0", "size: 8\nseconds: 12"))
+    cluster, cache = (read_entry(catalogue.root / name) for name in ("cluster", "cache"))
+    assert "ready after 12 s\n" in shown(cache, "")
+    assert "ready after" not in shown(cluster, "")
+    assert " | 12 s | by contract |\n" in markdown([cache])
+    assert " | - | on machines |\n" in markdown([cluster])
 
 
 def test_what_no_block_gives_is_named_with_who_needs_it(catalogue):

@@ -39,3 +39,9 @@ capabilities: {drop: [ALL]}
 {{- define "variable" -}}
 {{- . | upper | replace "-" "_" -}}
 {{- end }}
+
+{{- /* A port of every node. Arguments: the chart's context, the port. */ -}}
+{{- define "nodes" -}}
+{{- $ := index . 0 -}}
+{names: ["{{ $.Release.Name }}-nodes.{{ $.Release.Namespace }}.svc.{{ $.Values.clusterDomain }}"], type: A, port: {{ index . 1 }}, refresh_interval: 15s}
+{{- end }}
