@@ -159,7 +159,11 @@ def test_the_registry_runs_as_a_user_of_its_own(port: int, lines: int) -> None:
     unit = written(made, "registry/10.0.0.2/unit").splitlines()
     assert {"User=bundler-registry", "DynamicUser=yes", "NoNewPrivileges=yes"} <= set(unit)
     assert "TemporaryFileSystem=/var/lib/bundler:ro /etc/bundler:ro" in unit
-    assert "BindReadOnlyPaths=/data/b/registry:/var/lib/bundler/registry" in unit
+    assert "BindPaths=/data/b/registry /data/b/registry:/var/lib/bundler/registry" in unit
+    read = next(line for line in unit if line.startswith("BindReadOnlyPaths="))
+    assert read.split("=")[1].split() == [
+        f"-/etc/bundler/registry.{end}" for end in ("yml", "crt", "key", "htpasswd")
+    ]
     assert unit.count("AmbientCapabilities=CAP_NET_BIND_SERVICE") == lines
 
 
