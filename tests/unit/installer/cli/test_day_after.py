@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pyrage
 import pytest
-from tests.unit.installer.fakes import Answer, MemoryTransport
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli import day_after_commands, restore_commands, snapshot_commands
@@ -22,6 +21,7 @@ from bundler.installer.run.hostlock import Claim
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.snapshot.age import PassPhrase
 from bundler.installer.transport.protocol import Outcome
+from tests.kits.transports import Answer, MemoryTransport
 from tests.unit.installer.plan import kit as planning
 from tests.unit.installer.snapshot import kit
 
