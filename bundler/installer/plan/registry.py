@@ -98,7 +98,7 @@ def _image_steps(
             phase=Phase.REGISTRY,
             reason=f"{counted(len(names), 'image')} named in the site's registry",
             after=(_delivered(host, what),),
-            script=templates.script("links.sh", root=paths.REGISTRY_REPOSITORIES),
+            script=templates.script("links.sh", root=paths.REGISTRY_REPOSITORIES, unit=paths.REGISTRY_UNIT),
             stdin="".join(f"{line}\n" for line in lines),
             timeout=300.0,
         ),
