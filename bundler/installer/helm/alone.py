@@ -61,10 +61,15 @@ def alone(
 
 def _serve_until_it_ends(child: int, ours: socket.socket, reached: Reached) -> int:
     _, handles, _, _ = socket.recv_fds(ours, 1, 1)
+    faults: list[str] = []
     if handles:
-        listener = socket.socket(fileno=handles[0])
-        threading.Thread(target=_serve, args=(listener, (reached.host, reached.port)), daemon=True).start()
+        target = reached.host, reached.port
+        args = (socket.socket(fileno=handles[0]), target, faults)
+        threading.Thread(target=_serve, args=args, daemon=True).start()
     _, status = os.waitpid(child, 0)
+    if status and faults:  # the child knows only a port of its own that ends its connections
+        sys.stderr.write(f"helm-agent: {reached.host}:{reached.port} can't be reached: {faults[-1]}\n")
+        sys.stderr.flush()
     return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 1
 
 
@@ -110,18 +115,19 @@ def _listener() -> socket.socket | None:
     return listener
 
 
-def _serve(listener: socket.socket, target: tuple[str, int]) -> None:
+def _serve(listener: socket.socket, target: tuple[str, int], faults: list[str]) -> None:
     while True:
         inner, _ = listener.accept()
-        threading.Thread(target=_join, args=(inner, target), daemon=True).start()
+        threading.Thread(target=_join, args=(inner, target, faults), daemon=True).start()
 
 
-def _join(inner: socket.socket, target: tuple[str, int]) -> None:
+def _join(inner: socket.socket, target: tuple[str, int], faults: list[str]) -> None:
     with inner:
         try:
             outer = socket.create_connection(target, timeout=_PATIENCE)
-        except OSError:
-            return  # Helm sees its connection end, and says which cluster it can't reach
+        except OSError as error:
+            faults.append(error.strerror or str(error))
+            return
         outer.settimeout(None)
         with outer:
             back = threading.Thread(target=_copy, args=(outer, inner), daemon=True)
