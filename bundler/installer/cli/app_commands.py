@@ -19,7 +19,8 @@ from bundler.installer.cli.push_commands import Authority, Insecure, PasswordFil
 from bundler.installer.cli.site_options import AsJson, Log, Yes
 from bundler.installer.cli.typer_app import invoke, new_app, run_file
 from bundler.installer.operations.app_session import AppSession, Cluster, opened
-from bundler.installer.operations.session import log_path, say
+from bundler.installer.operations.carrying import log_path
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.app_cluster import Aim
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.events import tee

@@ -26,7 +26,8 @@ from bundler.installer.operations import certificates as certs
 from bundler.installer.operations.certs_timer import timer_plan
 from bundler.installer.operations.reach import reached
 from bundler.installer.operations.rotate_ca import rotate_plan
-from bundler.installer.operations.session import Session, say
+from bundler.installer.operations.session import Session
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan

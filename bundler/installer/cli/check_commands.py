@@ -22,7 +22,7 @@ from bundler.installer.cli.typer_app import called, run_file
 from bundler.installer.operations import check as checking
 from bundler.installer.operations import history
 from bundler.installer.operations.check import CheckSession, Choice
-from bundler.installer.operations.session import say
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.vendor import VendorRules
 from bundler.installer.run.events import tee
 from bundler.installer.run.report import Report as Run

@@ -17,7 +17,7 @@ from bundler.installer.cli.typer_app import called, run_file
 from bundler.installer.collect.contents import Collection
 from bundler.installer.operations import collect as collecting
 from bundler.installer.operations import status as looking
-from bundler.installer.operations.session import say
+from bundler.installer.operations.speaking import say
 from bundler.installer.site.ranges import folded, hosts
 from bundler.installer.status.amounts import lasting, mebibytes
 

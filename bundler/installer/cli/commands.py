@@ -50,9 +50,11 @@ from bundler.installer.cli.site_options import (
 from bundler.installer.cli.snapshot_commands import register as register_snapshots
 from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
-from bundler.installer.operations import session as sessions
-from bundler.installer.operations.session import Session, say
+from bundler.installer.operations.carrying import check_lost, logged
+from bundler.installer.operations.opening import opened
+from bundler.installer.operations.session import Session
 from bundler.installer.operations.site_run import carry_on
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.timeouts import Timeouts
@@ -129,18 +131,18 @@ def plan(  # noqa: PLR0913  (as above)
 ) -> None:
     """Show what apply would do, and do nothing."""
     access = login.access(max_failed=consents.max_failed)
-    with sessions.opened(
+    with opened(
         run_file(), clusterfile, access, trust.gate(), parallel=parallel, tell=say, bases=base or (),
         operation=consents.operation(),
     ) as session:  # fmt: skip
-        with sessions.logged(session, log) if log else contextlib.nullcontext() as written:
+        with logged(session, log) if log else contextlib.nullcontext() as written:
             decided = session.plan()
             if written is not None:
                 written.note(event="plan", **show.plan_data(decided))
         text = _plan_text(session, decided, clusterfile, verbose=verbose)
     put(sys.stdout, f"{show.plan_json(decided) if as_json else text}\n")
     if not as_json:
-        sessions.check_lost(session)
+        check_lost(session)
 
 
 @app.command()
@@ -166,7 +168,7 @@ def delete(  # noqa: PLR0913  (as above)
     timeouts = Timeouts.parse(timeout_factor or ())
     options = RunOptions("delete", parallel, log, verbose, reports.reports(), timeouts)
     meant = Operation(Kind.DELETE, Consents(volumes=frozenset(delete_volumes or ())))
-    with sessions.opened(
+    with opened(
         run_file(), clusterfile, login.access(), trust.gate(),
         parallel=parallel, tell=say, alone=True, operation=meant,
     ) as session:  # fmt: skip
@@ -193,7 +195,7 @@ def facts(
     as_json: AsJson = False,
 ) -> None:
     """Show what the hosts are, and change nothing."""
-    with sessions.opened(
+    with opened(
         run_file(), clusterfile, login.access(), trust.gate(), parallel=parallel, tell=say
     ) as session:
         found = session.facts

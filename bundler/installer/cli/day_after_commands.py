@@ -26,8 +26,9 @@ from bundler.installer.cli.site_options import (
 )
 from bundler.installer.cli.typer_app import run_file
 from bundler.installer.operations import history
+from bundler.installer.operations.carrying import log_path
 from bundler.installer.operations.held_site import HeldSite, held_site
-from bundler.installer.operations.session import log_path, say
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan import maintenance as emptied
 from bundler.installer.plan import power
 from bundler.installer.plan.steps import Plan

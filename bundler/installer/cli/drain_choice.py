@@ -7,7 +7,7 @@ from typing import Final
 import typer
 
 from bundler.installer.operations.drains import Choose
-from bundler.installer.operations.session import say
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.blocked import HeldUp
 from bundler.installer.plan.cluster.operation import Blocked
 

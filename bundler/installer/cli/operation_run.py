@@ -12,9 +12,11 @@ from bundler.installer.cli.progress import view
 from bundler.installer.cli.reports import NOWHERE, Reports, found, reported
 from bundler.installer.cli.typer_app import run_file
 from bundler.installer.operations import history
-from bundler.installer.operations import session as sessions
-from bundler.installer.operations.session import Session, say
+from bundler.installer.operations.carrying import carry_out, check_lost, log_path, logged
+from bundler.installer.operations.opening import opened
+from bundler.installer.operations.session import Session
 from bundler.installer.operations.site_run import carry_on
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.operation import Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
@@ -60,14 +62,14 @@ class Running:
         """The command's log, opened by the first that asks for it."""
         if self._log is None:
             name = f"{self.session.bundle.index.name}-{self.options.name}"
-            path = sessions.log_path(self.options.log, name)
-            self._log = self._logs.enter_context(sessions.logged(self.session, path))
+            path = log_path(self.options.log, name)
+            self._log = self._logs.enter_context(logged(self.session, path))
         return self._log
 
     def carry_out(self, plan: Plan) -> None:
         """Carry a plan out. Raises what `execute` does."""
         options = self.options
-        sessions.carry_out(
+        carry_out(
             self.session,
             plan,
             self.log(),
@@ -125,7 +127,7 @@ def idle(text: str) -> Callable[[Session], None]:
 
 def operate(request: Request, meant: Operation) -> None:
     """Raises what `carry_on` and `check_lost` do."""
-    with sessions.opened(
+    with opened(
         run_file(), request.clusterfile, request.access, request.gate,
         parallel=request.options.parallel, tell=say, bases=request.bases, alone=not request.only_plan,
         operation=meant,
@@ -143,7 +145,7 @@ def operate(request: Request, meant: Operation) -> None:
             run.finish()
         else:
             request.idle(session)
-        sessions.check_lost(session)
+        check_lost(session)
 
 
 def _planned(plan: Plan) -> str:

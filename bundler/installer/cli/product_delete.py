@@ -3,8 +3,9 @@
 from bundler.installer.cli import decision_view
 from bundler.installer.cli.consent import agree
 from bundler.installer.cli.operation_run import RunOptions, running
-from bundler.installer.operations.session import Session, say
+from bundler.installer.operations.session import Session
 from bundler.installer.operations.site_run import carry_on
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.steps import Plan as Decided
 
 

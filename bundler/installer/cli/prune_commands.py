@@ -13,8 +13,9 @@ from bundler.installer.cli.operation_run import RunOptions, running
 from bundler.installer.cli.reports import ReportOptions
 from bundler.installer.cli.site_options import Clusterfile, LoginOptions, Parallel
 from bundler.installer.cli.typer_app import run_file
-from bundler.installer.operations import session as sessions
-from bundler.installer.operations.session import Session, say
+from bundler.installer.operations.opening import opened
+from bundler.installer.operations.session import Session
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.prune import Doomed, doomed, parse, prune_steps
 from bundler.installer.scripts.render import script
@@ -33,7 +34,7 @@ def prune_command(
     reports: ReportOptions,
 ) -> None:
     """Remove content that only bundles of the past had; the last two of each product stay."""
-    with sessions.opened(
+    with opened(
         run_file(), clusterfile, login.access(), opt.gate(trust),
         parallel=parallel, tell=say, alone=not plan,
     ) as session:  # fmt: skip

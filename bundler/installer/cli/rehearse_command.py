@@ -15,7 +15,7 @@ from bundler.installer.cli import plan_view, show
 from bundler.installer.cli.site_options import AllSteps, AsJson, Clusterfile
 from bundler.installer.cli.typer_app import called, run_file
 from bundler.installer.operations.rehearse import Rehearsal, rehearsal
-from bundler.installer.operations.session import say
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.rehearsal import Rehearsed
 from bundler.installer.site.ranges import hosts
 

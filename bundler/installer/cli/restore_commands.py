@@ -17,9 +17,9 @@ from bundler.installer.cli.show import plan_in_order
 from bundler.installer.cli.site_options import Clusterfile, Log, LoginOptions, Parallel, Verbose, Yes
 from bundler.installer.cli.snapshot_commands import PassPhraseFile, pass_phrase
 from bundler.installer.cli.typer_app import run_file
-from bundler.installer.operations import session as sessions
+from bundler.installer.operations.opening import opened
 from bundler.installer.operations.restore import Restore
-from bundler.installer.operations.session import say
+from bundler.installer.operations.speaking import say
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.snapshot.age import Identity, PassPhrase, identities
 from bundler.installer.snapshot.container import is_encrypted, read
@@ -65,7 +65,7 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
     timeouts = Timeouts.parse(timeout_factor or ())
     options = RunOptions("restore", parallel, log, verbose, reports.reports(), timeouts)
     snapshot = read(source, _opener(source, identity, passphrase_file))
-    with sessions.opened(
+    with opened(
         run_file(),
         clusterfile,
         login.access(),

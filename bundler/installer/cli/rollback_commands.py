@@ -15,9 +15,9 @@ from bundler.installer.cli.operation_run import RunOptions, running
 from bundler.installer.cli.reports import ReportOptions
 from bundler.installer.cli.site_options import AllSteps, Clusterfile, LoginOptions, Parallel
 from bundler.installer.cli.typer_app import run_file
-from bundler.installer.operations import session as sessions
+from bundler.installer.operations.opening import opened
 from bundler.installer.operations.rollback import Rollback, prepare
-from bundler.installer.operations.session import say
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.operation import Kind, Operation
 
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what it would do and lose; do nothing.")]
@@ -40,7 +40,7 @@ def rollback_command(
 
     A patch goes back without touching data; a minor with the snapshot of etcd that was taken before it.
     """
-    with sessions.opened(
+    with opened(
         run_file(), clusterfile, login.access(), trust.gate(),
         parallel=parallel, tell=say, alone=not plan, operation=Operation(Kind.ROLLBACK),
     ) as session:  # fmt: skip

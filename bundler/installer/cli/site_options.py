@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bundler.installer.cli.options import Ignore
-from bundler.installer.operations.session import say
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.operation import Blocked, Consents, Kind, Operation
 from bundler.installer.site.model import Secret
 from bundler.installer.transport.connect import Access

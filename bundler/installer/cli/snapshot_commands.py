@@ -19,9 +19,10 @@ from bundler.installer.cli.progress import view
 from bundler.installer.cli.site_options import Clusterfile, Log, LoginOptions, Parallel, Verbose
 from bundler.installer.cli.typer_app import run_file
 from bundler.installer.operations import snapshot as taking
+from bundler.installer.operations.carrying import log_path
 from bundler.installer.operations.held_site import HeldSite, held_site
 from bundler.installer.operations.reach import reached
-from bundler.installer.operations.session import log_path, say
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.snapshot import source, take
 from bundler.installer.site.model import Host, Role, Site
 from bundler.installer.snapshot.age import PassPhrase, Recipient

@@ -15,7 +15,7 @@ from bundler.installer.cli import options as opt
 from bundler.installer.cli.site_options import Clusterfile, LoginOptions
 from bundler.installer.cli.typer_app import called, run_file
 from bundler.installer.operations import status as looking
-from bundler.installer.operations.session import say
+from bundler.installer.operations.speaking import say
 from bundler.installer.status import data, text
 from bundler.installer.status.model import Status
 

@@ -15,7 +15,7 @@ from bundler.installer.checks.model import Ran, Scene
 from bundler.installer.checks.probe import HostProbe, parse
 from bundler.installer.facts.gather import asker, gathered
 from bundler.installer.facts.model import Facts, HostFacts
-from bundler.installer.operations.session import fitting
+from bundler.installer.operations.opening import fitting
 from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.steps import Refused
 from bundler.installer.plan.contents import MAX_TEXT, Contents, wanted_files

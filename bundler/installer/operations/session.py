@@ -1,29 +1,24 @@
-"""From a .run and a Clusterfile to what a command works with: site, facts, plan, and a run of it."""
+"""What a command works with: a site that is connected to and known, its plan, and a run of it."""
 
 import contextlib
 import os
 import secrets
-import sys
-import tempfile
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bundler.core.archive.bases import opened as open_bundle
-from bundler.core.archive.platforms import choose
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.terminal import show
 from bundler.installer.facts.gather import gather, newest
 from bundler.installer.facts.journal import RELEASES, STATE
 from bundler.installer.facts.model import Facts
-from bundler.installer.facts.seen import Present, Unknown
-from bundler.installer.operations.connecting import connect, doubt, excused
+from bundler.installer.facts.seen import Present
+from bundler.installer.operations.connecting import doubt
 from bundler.installer.operations.external import fill
 from bundler.installer.operations.hidden import site_secrets
+from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.hops import upgrading
 from bundler.installer.plan.cluster.intent import intend
@@ -48,25 +43,22 @@ from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.actions import Captures, StepContext
 from bundler.installer.run.deliver import BundleSource, MemberSource
-from bundler.installer.run.events import Sink, tee
-from bundler.installer.run.execute import Excused, close_all, execute
-from bundler.installer.run.hostlock import Claim, held
-from bundler.installer.run.logfile import LogFile
+from bundler.installer.run.events import Sink
+from bundler.installer.run.execute import Excused, execute
+from bundler.installer.run.hostlock import Claim
 from bundler.installer.run.record_store import commit
-from bundler.installer.run.redaction import disguises, redacted, redacting
-from bundler.installer.run.report import Report
+from bundler.installer.run.redaction import disguises
 from bundler.installer.run.schedule import ScheduleLimits
 from bundler.installer.run.site_base import SiteBase, check_base
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.scripts.render import load, script
-from bundler.installer.site.clusterfile.read import read_file
 from bundler.installer.site.model import Host, Role, Site
 from bundler.installer.site.ranges import hosts
 from bundler.installer.site.record import Record
 from bundler.installer.transport.connect import Access
-from bundler.installer.transport.parallel import on_each, together
+from bundler.installer.transport.parallel import on_each
 from bundler.installer.transport.protocol import Transport
-from bundler.installer.trust.gate import Gate, WholeCheck
+from bundler.installer.trust.gate import WholeCheck
 from bundler.installer.trust.trust import Allowed, Release, Verdict, check_site, noted
 
 _NODES: Final = (  # kubectl's cache stays below our own folder: `delete` takes it along
@@ -298,179 +290,3 @@ class Session:
                 code=ExitCode.STEP,
             )
         return outcome.stdout
-
-
-@contextlib.contextmanager
-def opened(  # noqa: PLR0913  (as many as a command has options)
-    run_file: Path,
-    clusterfile: Path,
-    access: Access,
-    gate: Gate,
-    *,
-    parallel: int,
-    tell: Callable[[str], None],
-    bases: Iterable[Path] = (),
-    alone: bool = False,
-    operation: Operation | None = None,
-) -> Iterator[Session]:
-    """Open the .run if it may be trusted, read the Clusterfile, connect to every host and ask for its facts.
-
-    bases: what the .run may rest on; else a .run beside it is looked for, else the site has to have it.
-    alone: hold the hosts against other runs meanwhile; whoever changes something must.
-    Workers that `access` excuses are left out of the site; the session tells which.
-    Raises BundlerError: what is wrong with the file, the Clusterfile or the hosts.
-    """
-    claim = Claim.ours()
-    with open_bundle(run_file, bases) as bundle, WholeCheck(bundle) as whole:
-        verdict = gate.admit(bundle, tell)
-        site = read_file(clusterfile)
-        for notice in site.notices:
-            tell(f"note: {notice}")
-        tell(f"connecting to {hosts(len(site.hosts))} of {site.name}")
-        connected = connect(site, site.hosts, access, parallel=parallel)
-        transports = connected.transports
-        try:
-            if not any(host.address in transports for host in site.control_planes):
-                raise together(connected.errors, len(site.hosts))
-            first = next(host.address for host in site.control_planes if host.address in transports)
-            with contextlib.ExitStack() as held_hosts:
-
-                def hold(more: Mapping[str, Transport], head: str) -> None:
-                    if alone and more:
-                        held_hosts.enter_context(held(more, head, claim, parallel=parallel, tell=tell))
-
-                # What a run before this one has left unfinished ends first: facts hold its journal.
-                hold(transports, first)
-                facts = replace(gather(transports, parallel=parallel), silent=connected.silent)
-                lost = excused(site, facts, bundle.index, connected.errors, access, operation)
-                for error in lost.values():
-                    tell(f"warning: left out: {error}")
-                others = beyond(site, facts)
-                if others:
-                    found = connect(site, others, access, parallel=parallel)
-                    hold(found.transports, next(iter(found.transports), ""))
-                    facts = _with(facts, gather(found.transports, parallel=parallel), found.silent)
-                    transports.update(found.transports)
-                base = site_base(bundle, transports[first])
-                of = fitting(bundle, facts.hosts[first].architecture)
-                hearing = Captures()
-                yield Session(
-                    site, of, access, transports, facts, hearing, verdict, gate.allowed, whole, claim, base,
-                    operation=operation or NO_OPERATION,
-                    others={host.address: host for host in others},
-                    parallel=parallel,
-                    file=str(clusterfile),
-                    lost=lost,
-                )  # fmt: skip
-        finally:
-            close_all(transports)
-
-
-def beyond(site: Site, facts: Facts) -> tuple[Host, ...]:
-    """Hosts that the record has and the Clusterfile does not, with the login of its first control plane.
-
-    A machine that answers at another address is not looked for at its old one.
-    """
-    record = newest(facts)
-    if record is None:
-        return ()
-    known = {host.address for host in site.hosts}
-    here = {host.site.machine_id for host in facts.hosts.values() if host.site and host.site.machine_id}
-    login = site.control_plane.login
-    return tuple(
-        Host(host.address, frozenset({host.role}), replace(login, fingerprint=""))
-        for host in record.hosts
-        if host.address not in known and not host.gone and host.machine_id not in here
-    )
-
-
-def _with(facts: Facts, more: Facts, silent: Mapping[str, Unknown]) -> Facts:
-    return replace(facts, hosts={**facts.hosts, **more.hosts}, silent={**facts.silent, **silent})
-
-
-def site_base(bundle: Bundle, control_plane: Transport) -> SiteBase | None:
-    """The site itself, where the .run has only what changed and no other .run was found that has the rest."""
-    if (needed := bundle.needs) is None:
-        return None
-    base = SiteBase(control_plane, needed)
-    bundle.rest_on(base)
-    return base
-
-
-def fitting(bundle: Bundle, architecture: str) -> Bundle:
-    """What of the file is for the hosts, not for this machine; preflight tells where nothing of it is."""
-    platform = choose(bundle.platforms, architecture)
-    return bundle if platform is None else bundle.of(platform)
-
-
-@contextlib.contextmanager
-def logged(session: Session, path: Path) -> Iterator[LogFile]:
-    """A log beside the run; what breaks the run off is its last entry."""
-    log = LogFile.open(path, session.hidden)
-    try:
-        yield log
-    except BundlerError as error:
-        log.note(event="error", code=int(error.code), error=str(error))
-        raise redacted(error, session.hidden()).logged_at(path) from error
-    except Exception:
-        log.note(event="bug", traceback=traceback.format_exc())
-        raise
-    finally:
-        log.close()
-
-
-def carry_out(
-    session: Session,
-    plan: Plan,
-    log: LogFile,
-    view: contextlib.AbstractContextManager[Sink],
-    limits: ScheduleLimits,
-    report: Report,
-    timeouts: Timeouts,
-) -> None:
-    """Run the plan with its view, log and report."""
-    report.log = str(log.path)
-    with view as shown:
-        sink = redacting(tee(log, report, shown), session.hidden)
-        failed = session.run(plan, sink, limits=limits, timeouts=timeouts)
-    hidden = session.hidden()
-    session.lost = {**session.lost, **{at: redacted(error, hidden) for at, error in failed.items()}}
-    report.lost = {address: str(error) for address, error in session.lost.items()}
-
-
-def check_lost(session: Session) -> None:
-    """The last thing of a run: hosts that were left out. Raises BundlerError (PARTIAL)."""
-    if not session.lost:
-        return
-    total = len(session.site.hosts)
-    index = session.bundle.index
-    done = f"{index.name} {index.version} runs on {total - len(session.lost)} of {hosts(total)}"
-    skipped = len(session.operation.consents.skipped & set(session.lost))
-    failed = len(session.lost) - skipped
-    told = [f"{hosts(failed)} failed (--max-failed {session.access.max_failed})"] if failed else []
-    told += [f"{hosts(skipped)} stayed as {'it was' if skipped == 1 else 'they were'}"] if skipped else []
-    raise BundlerError(
-        f"{done}; {', '.join(told)}",
-        where=session.site.name,
-        why=str(together(session.lost, total)),
-        fix="mend that, then run the same command again: what failed joins alone",
-        code=ExitCode.PARTIAL,
-    )
-
-
-def log_path(asked: Path | None, name: str) -> Path:
-    """Where the log goes: as asked, or beside the caller, or where everybody may write."""
-    if asked is not None:
-        return asked
-    here = Path.cwd() / f"{name}.log"
-    try:
-        with here.open("ab"):
-            return here
-    except OSError:
-        return Path(tempfile.gettempdir()) / f"{name}.log"
-
-
-def say(text: str) -> None:
-    """A line for the user, on standard error: standard output is for results. Nothing with --quiet."""
-    if not os.environ.get("BUNDLER_QUIET"):
-        show(sys.stderr, f"{text}\n")

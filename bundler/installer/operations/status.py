@@ -15,7 +15,8 @@ from bundler.installer.facts import gather
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.operations.connecting import doubt
 from bundler.installer.operations.lookout import Lookout
-from bundler.installer.operations.session import Session, beyond, fitting, site_base
+from bundler.installer.operations.opening import beyond, fitting, site_base
+from bundler.installer.operations.session import Session
 from bundler.installer.plan import paths
 from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation

@@ -11,7 +11,7 @@ import pytest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli.progress import BarProgress, PlainProgress, view
 from bundler.installer.cli.reports import Reports, reported
-from bundler.installer.operations.session import check_lost
+from bundler.installer.operations.carrying import check_lost
 from bundler.installer.plan.cluster.operation import Consents, Operation
 from bundler.installer.plan.steps import Exec, Phase, Plan
 from bundler.installer.run.actions import Captures, StepContext

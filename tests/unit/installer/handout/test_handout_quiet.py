@@ -5,7 +5,7 @@ import io
 import pytest
 
 from bundler.installer.cli.progress import PlainProgress, view
-from bundler.installer.operations.session import say
+from bundler.installer.operations.speaking import say
 from bundler.installer.run.events import RunStarted
 
 
