@@ -53,7 +53,7 @@ def killed_at(site: Upgraded, name: str, words: str, step: str, log: str) -> Non
         assert running, ssh.on(site.spec, first, "tail -n 40 /root/said")
         assert time.monotonic() < deadline, f"{step} never began"
         time.sleep(0.3)
-    ssh.on(site.spec, first, "kill -9 -- -$(cat /root/pid)")
+    ssh.on(site.spec, first, "kill -9 -$(cat /root/pid)")
 
 
 def longest_repeat(record: Record) -> float:
