@@ -158,7 +158,10 @@ def served(tmp_path: Path) -> Iterator[Served]:
     image, manifest = stored_image(store)
     root = store / paths.REGISTRY_REPOSITORIES.removeprefix(f"{paths.REGISTRY_STORE}/")
     lines = "".join(f"{line}\n" for line in links(image))
-    script = templates.script("links.sh", root=str(root)).replace("/var/lib/bundler", str(tmp_path))
+    unit = f"bundler-trial-{port}.service"  # which nobody runs
+    script = templates.script("links.sh", root=str(root), unit=unit).replace(
+        "/var/lib/bundler", str(tmp_path)
+    )
     subprocess.run(["sh", "-c", script], input=lines, text=True, check=True, timeout=30)
     for name, text in (
         ("crt", made.registries["127.0.0.1"].certificate),
