@@ -42,7 +42,7 @@ check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests
 	@echo "collect tests/real tests/site"; found=$$($(PY) -m pytest --collect-only -qq tests/real tests/site) || { echo "$$found"; exit 1; }
 	$(PY) -m pytest -q tests/unit -n 2
 
-test: setup-test check test-real test-site ## check, then the tests on real parts, then the site (about 15 minutes)
+test: setup-test check test-real test-site ## check, then the tests on real parts, then the site (about 30 minutes on two cores)
 
 test-unit: $(STAMP) ## the quick tests alone
 	$(PY) -m pytest -q tests/unit
