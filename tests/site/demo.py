@@ -55,7 +55,7 @@ class _Demo:
                 sentence = next(line for line in text.splitlines() if image in line)
                 self.say(f"http://{machine.address}:{port}/  {re.sub('<[^>]*>', '', sentence)}")
         self.say(product.kubectl(self.spec, "get pods -A").rstrip())
-        left = watch.seen(self.spec)
+        left = watch.seen(self.spec, watch.CLUSTER_NETWORKS)
         self.say(f"Packets and name look-ups that tried to leave the site: {len(left)}")
 
 

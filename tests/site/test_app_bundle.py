@@ -130,4 +130,4 @@ def test_apps_come_are_upgraded_go_back_and_go(cluster: Cluster) -> None:
     gone = cluster.call("1.1.0", "delete", "--yes")
     assert gone.returncode == 0, gone.stderr
     _wait_until_gone(cluster)
-    assert not watch.seen(cluster.spec)
+    assert not watch.seen(cluster.spec, watch.CLUSTER_NETWORKS)

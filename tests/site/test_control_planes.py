@@ -20,7 +20,6 @@ from tests.site.spec import Machine, SiteSpec
 
 pytestmark = [pytest.mark.site, pytest.mark.rotating("control-planes", kind="cluster")]
 
-_INSIDE = (IPv4Network("100.64.0.0/10"), IPv4Network("10.96.0.0/16"))  # pods and services
 _LIMIT = 5.0  # seconds for the API to be back through a worker's endpoint
 # Images of the bundle that a worker never runs, so that it has to pull them.
 _FOREIGN = ("kube-apiserver", "kube-scheduler", "kube-controller-manager")
@@ -93,7 +92,7 @@ def test_one_command_brings_up_three_control_planes_and_a_worker(cluster: Cluste
     members = [line.split(",") for line in cluster.etcd("etcd_members").splitlines()]
     assert sorted(member[2] for member in members) == [each.name for each in cluster.control_planes]
     assert {(member[1], member[5]) for member in members} == {("started", "false")}
-    assert watch.seen(cluster.spec, _INSIDE) == ()
+    assert watch.seen(cluster.spec, watch.CLUSTER_NETWORKS) == ()
 
 
 def test_a_second_run_has_nothing_to_do(cluster: Cluster) -> None:

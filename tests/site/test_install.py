@@ -22,7 +22,6 @@ from tests.site.spec import SiteSpec
 
 pytestmark = [pytest.mark.site, pytest.mark.story]
 
-_INSIDE = (IPv4Network("10.244.0.0/16"), IPv4Network("10.96.0.0/12"))  # the bundle's pods and services
 _APPLY = "--clusterfile site.yaml"
 
 
@@ -259,7 +258,7 @@ def test_an_upgrade_carries_what_changed_and_takes_the_rest_from_the_site(
 
 def test_nothing_tried_to_leave_the_site(story: Story) -> None:
     _require_installed(story)
-    assert watch.seen(story.spec, _INSIDE) == ()
+    assert watch.seen(story.spec, watch.CLUSTER_NETWORKS) == ()
 
 
 def test_delete_leaves_the_machines_as_they_were_found(story: Story) -> None:
@@ -283,4 +282,4 @@ def test_it_comes_up_again_after_delete_by_a_user_whose_sudo_asks(story: Story) 
     forget_login(story)
     assert done.returncode == 0, done.stderr + done.stdout[-3000:]
     assert product.ready_nodes(story.spec) == {"node-1": True, "node-2": True}
-    assert watch.seen(story.spec, _INSIDE) == ()
+    assert watch.seen(story.spec, watch.CLUSTER_NETWORKS) == ()

@@ -1,7 +1,6 @@
 """WordPress on three machines: installed by one command, and any one of the machines may lose power."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from tests.site.wordpress import TITLE, Blog, made, made_newer, spec_of
 
 pytestmark = [pytest.mark.site, pytest.mark.rotating("wordpress", kind="cluster")]
 # Of pods and Services: a machine that starts sends to them before kube-proxy has its rules.
-_INSIDE = (IPv4Network("100.64.0.0/10"), IPv4Network("10.96.0.0/16"))
 _LIMIT = 30.0  # seconds for the page to be back at each machine that is left
 _PATIENCE = 1.0  # seconds of the slowest request during an upgrade
 
@@ -41,7 +39,7 @@ def test_the_page_outlives_the_machine_whose_database_takes_the_writes(blog: Blo
     assert blog.members(left) == 2  # the one that is off is not counted
     blog.come_back(primary)
     assert blog.shows(primary, TITLE)
-    assert not watch.seen(blog.spec, _INSIDE)
+    assert not watch.seen(blog.spec, watch.CLUSTER_NETWORKS)
 
 
 def test_a_database_whose_volumes_were_wiped_is_restored_from_its_backup(blog: Blog) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from bundler.core.errors import BundlerError, ExitCode
 from tests.site.groups import Groups
@@ -31,6 +31,13 @@ _ALL = 0x0003  # ETH_P_ALL
 _IPV4, _IPV6 = 0x0800, 0x86DD
 _NAME_PORTS = frozenset({53, 5353, 5355})  # DNS, mDNS, LLMNR
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp"}
+# Pods and services: the product's defaults, and those of the demo's documents. Until kube-proxy is up on a
+# machine that has just started, a packet to a Service goes to the gateway; nobody outside is meant.
+CLUSTER_NETWORKS: Final = (
+    IPv4Network("100.64.0.0/10"),
+    IPv4Network("10.96.0.0/12"),
+    IPv4Network("10.244.0.0/16"),
+)
 
 
 @dataclass(frozen=True, slots=True)
