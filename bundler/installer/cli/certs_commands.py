@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -110,12 +112,6 @@ def timer_command(
     def show(session: Session) -> Plan:
         return timer_plan(session, on=not off)
 
-    def do(session: Session, carry_out: Doing) -> Ended:
-        made = show(session)
-        session.whole.wait()
-        carry_out(made)
-        return Ended(Decided(None), 1)
-
     request = Request(
         RunOptions("certs-timer", parallel, log, verbose),
         clusterfile,
@@ -124,7 +120,7 @@ def timer_command(
         idle("nothing to do"),
         plan,
         show,
-        do,
+        partial(_in_one_stage, show),
     )
     operate(request, Operation(Kind.RENEW))
 
@@ -148,14 +144,6 @@ def rotate_command(
     twice. Broken off, the same command goes on. Kubeconfigs outside of the site have to be fetched again.
     """
 
-    def do(session: Session, carry_out: Doing) -> Ended:
-        made = rotate_plan(session)
-        for warning in made.warnings:
-            say(f"warning: {warning}")
-        session.whole.wait()
-        carry_out(made)
-        return Ended(Decided(None), 1)
-
     request = Request(
         RunOptions("certs-rotate-ca", parallel, log, verbose, reports.reports()),
         clusterfile,
@@ -164,9 +152,19 @@ def rotate_command(
         idle("nothing to do"),
         plan,
         rotate_plan,
-        do,
+        partial(_in_one_stage, rotate_plan),
     )
     operate(request, Operation(Kind.ROTATE))
+
+
+def _in_one_stage(planned: Callable[[Session], Plan], session: Session, carry_out: Doing) -> Ended:
+    """Carry out a plan that is whole from the start, its warnings first; nothing is decided anew after it."""
+    made = planned(session)
+    for warning in made.warnings:
+        say(f"warning: {warning}")
+    session.whole.wait()
+    carry_out(made)
+    return Ended(Decided(None), 1)
 
 
 def register(app: typer.Typer) -> None:
