@@ -74,21 +74,7 @@ def renew_worker(context: Context, host: Host, since: str) -> tuple[Step, ...]:
         stdin=cluster_config(context, context.primary),
         capture=slot,
     )
-    row.made.append(
-        Write(
-            id=row.id("client"),
-            host=host.address,
-            phase=row.phase,
-            reason="the kubelet speaks to the API with it",
-            after=row.behind(),
-            always_run=True,
-            path=_PEM,
-            content=f"@@{slot}@@",
-            mode=0o600,
-            secret=True,
-            slots=(slot,),
-        )
-    )
+    row.put("client", "the kubelet speaks to the API with it", _PEM, slot)
     row.run(
         "certs", "new certificates, as the old ones end", _renewal(context, host, client=_PEM), timeout=120.0
     )
@@ -179,6 +165,24 @@ class Row:
                 capture=capture,
                 secret=bool(capture),
                 timeout=timeout,
+            )
+        )
+
+    def put(self, name: str, reason: str, path: str, slot: str) -> None:
+        """What an earlier step captured, as a secret file on the host."""
+        self.made.append(
+            Write(
+                id=self.id(name),
+                host=self._host.address,
+                phase=self.phase,
+                reason=reason,
+                after=self.behind(),
+                always_run=True,
+                path=path,
+                content=f"@@{slot}@@",
+                mode=0o600,
+                secret=True,
+                slots=(slot,),
             )
         )
 

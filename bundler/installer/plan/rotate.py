@@ -13,12 +13,13 @@ from bundler.installer.plan.ids import ident
 from bundler.installer.plan.kubeadm import cluster_config
 from bundler.installer.plan.kubelet_certificates import approval
 from bundler.installer.plan.renew import PODS, Row
-from bundler.installer.plan.steps import Exec, Phase, Step, Write
+from bundler.installer.plan.steps import Exec, Phase, Step
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
 
 _PACKED: Final = "/var/lib/bundler/rotate-ca.packed"
 _CLIENT: Final = "/var/lib/bundler/rotate-ca.client"
+_OURS: Final = "it comes over our own connection"
 _PODS_LIMIT: Final = 600  # seconds until everything that was started anew runs
 
 
@@ -86,25 +87,9 @@ def _begin(context: Context) -> tuple[Step, ...]:
 
 def _taken(context: Context, host: Host, slot: str, after: str) -> tuple[Step, ...]:
     row = Row(context, host, (after,), "rotate")
-    row.made.append(_secret(row, host, "packed", _PACKED, slot))
+    row.put("packed", _OURS, _PACKED, slot)
     row.run("take", "the new authorities lie here", templates.script("rotate-take.sh", packed=_PACKED))
     return tuple(row.made)
-
-
-def _secret(row: Row, host: Host, name: str, path: str, slot: str) -> Write:
-    return Write(
-        id=row.id(name),
-        host=host.address,
-        phase=row.phase,
-        reason="it comes over our own connection",
-        after=row.behind(),
-        always_run=True,
-        path=path,
-        content=f"@@{slot}@@",
-        mode=0o600,
-        secret=True,
-        slots=(slot,),
-    )
 
 
 def _stage(context: Context, stage: Stage, after: tuple[str, ...]) -> tuple[Step, ...]:
@@ -152,7 +137,7 @@ def _worker(context: Context, host: Host, stage: Stage, after: tuple[str, ...]) 
             stdin=cluster_config(context, context.primary),
             capture=slot,
         )
-        row.made.append(_secret(row, host, "client", _CLIENT, slot))
+        row.put("client", _OURS, _CLIENT, slot)
     row.run("host", f"{node} {_WHY[stage]}", _host_script(node, stage, client=client), timeout=120.0)
     if stage is Stage.NEW and (script := approval(context, (host,))):
         row.wait("kubelet", "the kubelet to serve with a new certificate", script, at=context.primary)
