@@ -22,6 +22,7 @@ from bundler.core.archive.seal import ALIGN
 from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode
 from bundler.installer.cli.main import main
+from tests.kits.servers import certify
 from tests.real import registry_kit, rpm_kit
 from tests.real.image_run_kit import CHART_FILES, Images, usual, write_run
 from tests.real.registry_kit import skopeo
@@ -348,7 +349,7 @@ def test_many_pull_at_once(served: Served) -> None:
 def test_tls(tmp_path: Path) -> None:
     images = usual()
     write_run(tmp_path / "demo.run", images, {})
-    registry_kit.certify(tmp_path / "crt", tmp_path / "key")
+    certify(tmp_path / "crt", tmp_path / "key")
     options = ("--tls-cert", str(tmp_path / "crt"), "--tls-key", str(tmp_path / "key"))
     with serving(tmp_path / "demo.run", *options) as host:
         skopeo(

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from tests.real.registry_kit import PASSWORD, USER, certify
+from tests.kits.servers import certify
+from tests.real.registry_kit import PASSWORD, USER
 
 ISSUER, SERVICE = "test issuer", "test registry"
 REFRESH = "an-identity-token"
