@@ -97,9 +97,7 @@ def piece_of(step: Step, *, of_app: bool = False) -> Piece:
 def _restarts(step: Step) -> str:
     """What a step starts anew whose effect leaves nothing to look at."""
     script = getattr(step, "script", "")
-    if not isinstance(script, Script) or "distribution-again.sh" not in script.names:
-        return ""
-    return script.variables["disturbs"]
+    return script.variables.get("disturbs", "") if isinstance(script, Script) else ""
 
 
 def _is_trial(step: Step) -> bool:

@@ -52,6 +52,8 @@ def _all(view: View, *, late: bool) -> Iterator[Proposal | Finding]:
     # Tries come first, on every host: nothing holds them up, and all else may wait for them.
     hosts: dict[tuple[bool, str], list[Piece]] = {}
     for piece in view.desired.pieces:
+        if not late and piece.host in view.whole:
+            continue
         if piece.late is late and (view.owner or piece.of_app):
             hosts.setdefault((not piece.trial, piece.host), []).append(piece)
     yield from (Proposal("registry", (trial,)) for trial in trials)
