@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from bundler.installer.site.expected import Expected
 from bundler.installer.site.model import Role
@@ -102,7 +103,7 @@ class Piece:
     trial: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
 class Desired:
     """The whole site. fixed: settings that a cluster has for life. settings: by component.
 
@@ -129,6 +130,24 @@ class Desired:
     listed_apart: bool = True
     prechecked: bool = False
     deletes: frozenset[str] = frozenset()
+
+    @cached_property
+    def early(self) -> Mapping[str, tuple[Piece, ...]]:
+        """By host, pieces that do not need the cluster."""
+        found: dict[str, list[Piece]] = {}
+        for piece in self.pieces:
+            if not piece.late:
+                found.setdefault(piece.host, []).append(piece)
+        return {host: tuple(pieces) for host, pieces in found.items()}
+
+    @cached_property
+    def late(self) -> Mapping[str, tuple[Piece, ...]]:
+        """By host, pieces that do."""
+        found: dict[str, list[Piece]] = {}
+        for piece in self.pieces:
+            if piece.late:
+                found.setdefault(piece.host, []).append(piece)
+        return {host: tuple(pieces) for host, pieces in found.items()}
 
     def host(self, address: str) -> DesiredHost | None:
         """The host with this address."""

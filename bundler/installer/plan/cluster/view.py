@@ -100,7 +100,7 @@ class View:
 
     def piece_keys(self, address: str) -> tuple[str, ...]:
         """Keys of a host's pieces that come before it joins anything."""
-        return tuple(self._pieces.get(address, ()))
+        return tuple(piece.key for piece in self.desired.early.get(address, ()))
 
     def piece(self, key: str) -> Piece | None:
         """What has to be so, by the key of its step."""
@@ -109,15 +109,6 @@ class View:
     @cached_property
     def _by_key(self) -> Mapping[str, Piece]:
         return {piece.key: piece for piece in self.desired.pieces}
-
-    @cached_property
-    def _pieces(self) -> Mapping[str, list[str]]:
-        keys: dict[str, list[str]] = {}
-        for piece in self.desired.pieces:
-            if piece.late:
-                continue
-            keys.setdefault(piece.host, []).append(piece.key)
-        return keys
 
     @cached_property
     def wanted_control_planes(self) -> tuple[str, ...]:

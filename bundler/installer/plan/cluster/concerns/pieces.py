@@ -50,17 +50,17 @@ def pieces(view: View) -> Iterator[Proposal | Finding]:
 def _all(view: View, *, late: bool) -> Iterator[Proposal | Finding]:
     trials = () if late or not view.owner else tuple(_trials(view))
     # Tries come first, on every host: nothing holds them up, and all else may wait for them.
-    hosts: dict[tuple[bool, str], list[Piece]] = {}
-    for piece in view.desired.pieces:
-        if not late and piece.host in view.whole:
-            continue
-        if piece.late is late and (view.owner or piece.of_app):
-            hosts.setdefault((not piece.trial, piece.host), []).append(piece)
+    hosts: list[tuple[bool, str, list[Piece]]] = []
+    for address, pieces_here in (view.desired.late if late else view.desired.early).items():
+        if late or address not in view.whole:
+            mine = [piece for piece in pieces_here if view.owner or piece.of_app]
+            tries = [piece for piece in mine if piece.trial]
+            rest = [piece for piece in mine if not piece.trial] if tries else mine
+            hosts += ((order, address, some) for order, some in ((False, tries), (True, rest)) if some)
     yield from (Proposal("registry", (trial,)) for trial in trials)
-    for key in sorted(hosts, key=lambda each: each[0]):
-        _, address = key
+    for _, address, mine in sorted(hosts, key=lambda each: each[0]):
         if view.observed.host(address) is not None and not view.leaving(address):
-            yield from _of_host(view, address, hosts[key], tuple(trial.key for trial in trials))
+            yield from _of_host(view, address, mine, tuple(trial.key for trial in trials))
 
 
 def _of_host(
@@ -165,12 +165,14 @@ def _step(piece: Piece, because: Because, trials: tuple[str, ...]) -> Step:
 
 def _trials(view: View) -> Iterator[Step]:
     """One pull from every node before any node is switched to another registry."""
+    if not view.desired.registry.external:
+        return
     switching = [
         piece
         for piece in view.desired.pieces
         if "registry" in piece.inputs and _switches(view, piece) and view.joined(piece.host)
     ]
-    if not switching or not view.desired.registry.external:
+    if not switching:
         return
     for address in view.addresses:
         if view.observed.host(address) and view.joined(address) and not view.leaving(address):
