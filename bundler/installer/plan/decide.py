@@ -220,7 +220,8 @@ def _joined(context: Context) -> bool:
 
 def _title(contents: Contents, site: Desired) -> str:
     index = contents.index
-    return f"{index.name} {index.version}: Kubernetes {contents.version.text} on {counted(len(site.hosts))}"
+    product = f"{index.name} {index.version} with Kubernetes {contents.version.text}"
+    return f"{site.name}: {product} on {counted(len(site.hosts))}"
 
 
 def _roles(view: View) -> tuple[Host, ...]:

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from bundler.core.index import App, AppKind, AppRole
-from bundler.core.words import counted
+from bundler.core.words import counted, mebibytes
 from bundler.installer.facts.etcd import EtcdObservation, Member
 from bundler.installer.plan.cluster.steps import Plan, Severity
-from bundler.installer.status.amounts import mebibytes
 from bundler.installer.status.condition import YOUNG, Contents, Pod, Workload
 from bundler.installer.status.model import Finding, Judged, Look, Part, State, graver
 

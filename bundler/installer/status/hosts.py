@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from bundler.core.words import counted
+from bundler.core.words import counted, lasting
 from bundler.installer.facts.api import Cordon, Node
 from bundler.installer.facts.seen import Unknown
 from bundler.installer.plan.cluster.steps import Severity
 from bundler.installer.site.model import Host
-from bundler.installer.status.amounts import lasting
 from bundler.installer.status.condition import Condition
 from bundler.installer.status.model import Finding, HostState, Judged, Look, Part, State, graver
 
