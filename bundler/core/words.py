@@ -39,3 +39,12 @@ def mebibytes(size: int) -> str:
     """MiB up to 9,999, then GiB."""
     mib = -(-size // _MIB)
     return f"{mib:,} MiB" if mib < 10_000 else f"{size / (1 << 30):,.1f} GiB"
+
+
+def sized(size: int) -> str:
+    """Bytes of anything, large or small: `812 B`, `12.3 KiB`, `12.3 MiB`, `611 MiB`, `10.4 GiB`."""
+    if size < 1 << 10:
+        return f"{size} B"
+    if size < _MIB:
+        return f"{size / (1 << 10):.1f} KiB"
+    return f"{size / _MIB:.1f} MiB" if size < 100 * _MIB else mebibytes(size)
