@@ -25,13 +25,8 @@ def planned(session: Session, old: frozenset[str] | None) -> Plan | None:
     pairs = who_moved(newest(session.facts), session.facts, old)
     if not pairs:
         return None
-    found = session.facts
-    session.operation = Operation(Kind.READDRESS)
-    session.facts = at_new_addresses(found, pairs)
-    try:
-        prepared = session.prepare()
-    finally:
-        session.facts = found
+    session.state.operation = Operation(Kind.READDRESS)
+    prepared = session.prepare(at_new_addresses(session.facts, pairs))
     if prepared.context is None:
         refused = refuse(prepared.view)
         if refused is None:
@@ -56,6 +51,6 @@ def readdress(session: Session, old: frozenset[str] | None, carry_out: Callable[
         if before is not None:
             session.keep(replace(moved(before, pairs), serial=before.serial + 1), before)
         session.observe()
-    session.operation = Operation(Kind.APPLY)
+    session.state.operation = Operation(Kind.APPLY)
     ended = carry_on(session, carry_out)
     return replace(ended, stages=ended.stages + (plan is not None))

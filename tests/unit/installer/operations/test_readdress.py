@@ -31,10 +31,14 @@ class Desk:
     kept: Record = OLD
     said: list[str] = field(default_factory=list)
 
-    def prepare(self) -> Prepared:
+    @property
+    def state(self) -> "Desk":
+        return self
+
+    def prepare(self, seen: Facts | None = None) -> Prepared:
         bundle = kit.index()
         contents = Contents(bundle, kit.files_of(bundle), ())
-        return prepare(self.site, self.facts, contents, kit.SECRETS, operation=self.operation)
+        return prepare(self.site, seen or self.facts, contents, kit.SECRETS, operation=self.operation)
 
     def settle(self) -> None:
         self.said.append("settled")
