@@ -20,13 +20,14 @@ from bundler.installer.operations.external import fill
 from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.operations.session_state import SessionState
 from bundler.installer.operations.speaking import say
-from bundler.installer.plan.cluster.decide import decide
+from bundler.installer.plan.cluster.decide import decide, refuse
 from bundler.installer.plan.cluster.hops import upgrading
 from bundler.installer.plan.cluster.intent import intend
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.cluster.steps import Refused
 from bundler.installer.plan.contents import MAX_TEXT, Contents, wanted_files
+from bundler.installer.plan.context import Context
 from bundler.installer.plan.decide import (
     Prepared,
     concrete,
@@ -170,6 +171,16 @@ class Session:
             others=self.others,
         )
         return made
+
+    def context(self, prepared: Prepared, otherwise: BundlerError) -> Context:
+        """What steps are made from.
+
+        Raises RefusedError where the planner refuses the site, else `otherwise` where there is no context.
+        """
+        if prepared.context is not None:
+            return prepared.context
+        refused = refuse(prepared.view)
+        raise otherwise if refused is None else self.refused(refused)
 
     def steps(self, decision: Decided) -> Plan:
         """The steps of the stage that was decided on. Raises what `concrete` does."""
