@@ -151,7 +151,10 @@ class Blog:
             self.apply(run_file)
             self.kubectl("rollout status deployment/wordpress --timeout=110s")
             time.sleep(5)  # the last old pods end
-        return [reader.met() for reader in readers]
+        met = [reader.met() for reader in readers]
+        for each in met:
+            self.say(f"  {each} {each.slow or ''}".rstrip())
+        return met
 
     def version(self) -> str:
         """The version of WordPress that its pages tell of."""
