@@ -1,5 +1,6 @@
 """nginx of the block wordpress, out of its image, before a php-fpm that takes its time."""
 
+import http.client
 import os
 import shutil
 import socket
@@ -93,8 +94,10 @@ def _nginx(root: Path, fpm_port: int) -> Iterator[int]:
     ports = text.replace("listen 8080;", f"listen 127.0.0.1:{port};").replace(":9000;", f":{fpm_port};")
     (root / "etc/wordpress/here.conf").write_text(ports)
     shutil.rmtree(root / "tmp/pages", ignore_errors=True)
+    (root / "tmp").mkdir(exist_ok=True)
+    (root / "tmp").chmod(0o1777)
     command = ["/usr/sbin/nginx", "-c", "/etc/wordpress/here.conf", "-g", "daemon off;"]
-    with subprocess.Popen(["/usr/sbin/chroot", root, *command]) as process:
+    with subprocess.Popen(["/usr/sbin/chroot", "--userspec=33:33", root, *command]) as process:
         try:
             _wait_for(port)
             yield port
@@ -135,15 +138,21 @@ def web(root: Path) -> Iterator[Web]:
 
 def test_a_reader_gets_the_page_of_before_while_php_makes_the_next(web: Web) -> None:
     assert web.read() == "page 1"
-    time.sleep(1.1)  # it is older than a second now
+    time.sleep(3.2)  # it is older than three seconds now
     web.pages.may_answer.clear()
-    assert web.read() == "page 1"
+    kept = http.client.HTTPConnection("127.0.0.1", web.port, timeout=20)  # as HAProxy's, while it can be kept
+    assert [web.read(), _read_on(kept), _read_on(kept)] == ["page 1", "page 1", "page 1"]
     web.pages.may_answer.set()
     for _ in range(100):
         if web.read() != "page 1":
             return
         time.sleep(0.05)
     raise AssertionError("the next page never came")
+
+
+def _read_on(connection: http.client.HTTPConnection) -> str:
+    connection.request("GET", "/")
+    return connection.getresponse().read().decode()
 
 
 def test_each_host_has_pages_of_its_own(web: Web) -> None:

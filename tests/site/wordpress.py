@@ -147,6 +147,7 @@ class Blog:
     def upgrade(self, run_file: Path) -> list[Met]:
         """Apply a newer bundle while readers ask at every machine. Raises BundlerError (STEP)."""
         ssh.put(self.spec, self.spec.machines[0], [run_file], "/root/")
+        self.wait_for_pages()
         with reading(self.spec.machines, TITLE) as readers:
             self.apply(run_file)
             self.kubectl("rollout status deployment/wordpress --timeout=110s")
