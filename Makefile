@@ -32,15 +32,24 @@ demo-wordpress: setup ## WordPress with MariaDB Galera and Redis Sentinel on thr
 demo-down: $(STAMP) ## take the demo's site down; nothing is left but the cache
 	@$(PY) -m tests.site down --name $(SITE)
 
-check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests
-	$(V)/bin/ruff format --check .
-	$(V)/bin/ruff check .
+check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests: side by side, under a minute on two cores
+	@$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target check-format check-lint check-types check-imports check-shell check-collect check-unit
+
+.PHONY: check-format check-lint check-types check-imports check-shell check-collect check-unit
+check-unit:
+	$(PY) -m pytest -q tests/unit -n 2 --dist worksteal
+check-types:
 	$(V)/bin/mypy
-	$(V)/bin/mypy tests/site tests/real tests/kits
+check-format:
+	$(V)/bin/ruff format --check .
+check-lint:
+	$(V)/bin/ruff check .
+check-imports:
 	$(V)/bin/lint-imports --no-logo
+check-shell:
 	$(PY) -m tests.shellcheck
+check-collect:
 	@echo "collect tests/real tests/site"; found=$$($(PY) -m pytest --collect-only -qq tests/real tests/site) || { echo "$$found"; exit 1; }
-	$(PY) -m pytest -q tests/unit -n 2
 
 test: setup-test check test-real test-site ## check, then the tests on real parts, then the site (about 30 minutes on two cores)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import functools
+import os
 import re
 import ssl
 import time
@@ -72,12 +74,18 @@ def make_client(*, connections: int = 8, headers: Mapping[str, str] | None = Non
 
     with usable_proxies():
         return httpx2.Client(
-            verify=ssl.create_default_context(),
+            verify=_authorities(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
             timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
             limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
             headers={"User-Agent": "bundler", **(headers or {})},
             follow_redirects=False,
         )
+
+
+@functools.lru_cache(maxsize=4)
+def _authorities(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    """The system's authorities, or those that the two variables name; reading them takes a while."""
+    return ssl.create_default_context()
 
 
 @contextlib.contextmanager

@@ -50,6 +50,7 @@ from bundler.installer.cli.site_options import (
 from bundler.installer.cli.snapshot_commands import register as register_snapshots
 from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
+from bundler.installer.cli.work_options import WorkOptions
 from bundler.installer.operations.carrying import check_lost, logged
 from bundler.installer.operations.opening import opened
 from bundler.installer.operations.session import Session
@@ -148,16 +149,11 @@ def plan(  # noqa: PLR0913  (as above)
 
 @app.command()
 @spread
-def delete(  # noqa: PLR0913  (as above)
+def delete(
     *,
     clusterfile: Clusterfile,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
     timeout_factor: TimeoutFactor = None,
-    log: Log = None,
-    reports: ReportOptions,
-    verbose: Verbose = False,
+    work: WorkOptions,
     yes: Yes = False,
     with_: With = None,
     delete_volumes: DeleteVolumes = None,
@@ -167,11 +163,11 @@ def delete(  # noqa: PLR0913  (as above)
     Leaves the machines as they were found. Where the cluster serves other products, only this one's apps go.
     """
     timeouts = Timeouts.parse(timeout_factor or ())
-    options = RunOptions("delete", parallel, log, verbose, reports.reports(), timeouts)
+    options = work.run("delete", timeouts)
     meant = Operation(Kind.DELETE, Consents(volumes=frozenset(delete_volumes or ())))
     with opened(
-        run_file(), clusterfile, login.access(), trust.gate(),
-        parallel=parallel, tell=say, alone=True, operation=meant,
+        run_file(), clusterfile, work.access(), work.gate(),
+        parallel=work.parallel, tell=say, alone=True, operation=meant,
     ) as session:  # fmt: skip
         if session.neighbours and not with_:
             delete_apps(session, options, yes=yes)

@@ -13,6 +13,7 @@ from bundler.installer.plan.cluster.operation import Blocked
 
 _LETTERS: Final = {"w": Blocked.WAIT, "s": Blocked.SKIP, "f": Blocked.FORCE, "q": Blocked.STOP}
 _NAMED: Final = 3
+_TRIES: Final = 5  # answers that name no choice
 
 
 def chooser(policy: Blocked | None) -> Choose:
@@ -45,10 +46,12 @@ def _ask(held: HeldUp) -> Blocked:
     letters = {letter: choice for letter, choice in _LETTERS.items() if choice in held.choices}
     for letter, choice in letters.items():
         say(f"  {letter}  {texts[choice]}")
-    while True:
+    for _ in range(_TRIES):
         answer = typer.prompt("Choice", default="w", err=True).strip().lower()
         if answer in letters:
             return letters[answer]
+    say(f"no choice after {_TRIES} answers: stopped")
+    return Blocked.STOP
 
 
 def _head(held: HeldUp) -> Iterator[str]:

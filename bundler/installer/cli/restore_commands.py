@@ -75,7 +75,7 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
         bases=base or (),
         alone=True,
     ) as session:
-        restore = Restore(session, snapshot)
+        restore = Restore.of(session, snapshot)
         restore.judge()
         for line in restore.losses():
             say(line)
@@ -85,7 +85,7 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
         if not yes:
             fix = f"add --confirm {session.site.name}, or --yes"
             agree_by_name(session.site.name, command="restore", given=confirm, fix=fix)
-        with running(session, options) as run:
+        with running(restore.session, options) as run:
             run.report.title = f"{session.site.name}: back from {source.name}"
             run.log()  # a restore looks first whether anything is left to do: that is logged, too
             restore.run(run.carry_out)

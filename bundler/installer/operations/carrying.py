@@ -50,7 +50,7 @@ def carry_out(
         sink = redacting(tee(log, report, shown), session.hidden)
         failed = session.run(plan, sink, limits=limits, timeouts=timeouts)
     hidden = session.hidden()
-    session.lost = {**session.lost, **{at: redacted(error, hidden) for at, error in failed.items()}}
+    session.state.lost = {**session.lost, **{at: redacted(error, hidden) for at, error in failed.items()}}
     report.lost = {address: str(error) for address, error in session.lost.items()}
 
 

@@ -3,7 +3,6 @@
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.api import Owner
 from bundler.installer.operations.session import Session
-from bundler.installer.plan.cluster.decide import refuse
 from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.rotate import rotate_steps
@@ -15,22 +14,20 @@ _NAMED = 3  # pods by name; the others are counted
 
 def rotate_plan(session: Session) -> Plan:
     """The steps, done or not. Raises RefusedError, BundlerError (REFUSED) where it would cut hosts off."""
+    silent = BundlerError(
+        "the cluster's API does not answer, so its authorities can't be replaced while it serves",
+        where=session.site.name,
+        code=ExitCode.REFUSED,
+        why="pods and kubelets learn over the API which authority to trust",
+        fix=f"bring it up first: certs status -f {session.file}, then certs renew or apply",
+    )
     prepared = session.prepare()
-    if prepared.context is None:
-        refused = refuse(prepared.view)
-        if refused is not None:
-            raise session.refused(refused)
-    if prepared.context is None or prepared.view.api is None:
-        raise BundlerError(
-            "the cluster's API does not answer, so its authorities can't be replaced while it serves",
-            where=session.site.name,
-            code=ExitCode.REFUSED,
-            why="pods and kubelets are told over the API whom to trust",
-            fix=f"bring it up first: certs status -f {session.file}, then certs renew or apply",
-        )
+    context = session.context(prepared, silent)
+    if prepared.view.api is None:
+        raise silent
     _refuse_left_out(prepared.view)
     title = f"{session.site.name}: new certificate authorities for the cluster, etcd and the front proxy"
-    made = arrange(title, rotate_steps(prepared.context))
+    made = arrange(title, rotate_steps(context))
     return Plan(made.title, made.steps, made.done, warnings=tuple(_lonely(prepared.view)))
 
 

@@ -83,7 +83,7 @@ def prune_steps(hosts: Iterable[Host], found: Doomed) -> tuple[Step, ...]:
         return ()
     everyone = tuple(hosts)
     nodes = tuple(
-        _step(host, "images", "images that only bundles of the past had", (), found.images)
+        _step(host, "images", "images that only bundles of the past had", (), (*found.images, *found.blobs))
         for host in everyone
     )
     behind = tuple(step.id for step in nodes)

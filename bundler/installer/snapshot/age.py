@@ -68,9 +68,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class PassPhrase:
-    """What a person remembers, or a file keeps."""
+    """What a person remembers, or a file keeps. work: what one guess costs, 2^work rounds of scrypt."""
 
     text: bytes = field(repr=False)
+    work: int = _WORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +167,9 @@ def _to(key: bytes, recipient: Recipient) -> _Stanza:
 
 def _with_phrase(key: bytes, phrase: PassPhrase) -> _Stanza:
     salt = os.urandom(16)
-    wrapping = _stretched(phrase, salt, _WORK)
+    wrapping = _stretched(phrase, salt, phrase.work)
     body = ChaCha20Poly1305(wrapping).encrypt(_NONCE, key, None)
-    return _Stanza(("scrypt", _base64(salt).decode(), str(_WORK)), body)
+    return _Stanza(("scrypt", _base64(salt).decode(), str(phrase.work)), body)
 
 
 def _stretched(phrase: PassPhrase, salt: bytes, work: int) -> bytes:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from statistics import median
 
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.installer.facts.api import ApiObservation, Node
 from bundler.installer.facts.etcd import EtcdObservation
 from bundler.installer.facts.observed import HostObservation, Observed
@@ -33,12 +34,16 @@ class Existence(StrEnum):
 
 @dataclass(frozen=True)
 class View:
-    """One moment of a site, seen by the planner."""
+    """One moment of a site, seen by the planner.
+
+    whole: in a forecast, hosts whose pieces the stages before have left as they are to be.
+    """
 
     desired: Desired
     observed: Observed
     operation: Operation
     known: Record | None = None
+    whole: frozenset[str] = frozenset()
 
     @cached_property
     def record(self) -> Record | None:
@@ -179,6 +184,30 @@ class View:
             and (version := self.version_at(address, "kubelet"))
         }
 
+    @cached_property
+    def running(self) -> Mapping[str, str]:
+        """The version of every control plane: its lowest part's, so that half an upgrade is none."""
+        return {
+            address: version
+            for address in self.control_planes
+            if self.node(address) and not self.leaving(address) and (version := self._lowest(address))
+        }
+
+    def _lowest(self, address: str) -> str:
+        host = self.observed.host(address)
+        parts = host.components.items() if host else ()
+        found = [each.version for name, each in parts if name.startswith("kube-")]
+        return min(found, key=KubernetesVersion.parse) if found else self.version_at(address, "kubelet")
+
+    @cached_property
+    def upgrading(self) -> bool:
+        """Whether something of the cluster runs another version than the bundle's."""
+        if self.existence is not Existence.RUNNING or not self.owner:
+            return False
+        target = KubernetesVersion.parse(self.desired.versions.kubernetes)
+        found = {*self.running.values(), *self.kubelets.values()}
+        return any(KubernetesVersion.parse(version) != target for version in found)
+
     def _lost(self, address: str) -> bool:
         """Whether the machine is another one, or an empty one, under an old node."""
         host = self.observed.host(address)
@@ -227,6 +256,15 @@ class View:
 
     def complete(self, address: str) -> bool:
         """Whether it is a control plane in all five aspects, as far as it answers."""
+        if address not in self._complete:  # asked as often as `role`
+            self._complete[address] = self._is_complete(address)
+        return self._complete[address]
+
+    @cached_property
+    def _complete(self) -> dict[str, bool]:
+        return {}
+
+    def _is_complete(self, address: str) -> bool:
         node, host = self.node(address), self.observed.host(address)
         if not self.is_voter(address) or node is None or not node.control_plane:
             return False

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.errors import ExitCode
 from bundler.core.index import App, AppKind, AppRole
 from bundler.installer.cli.main import main
 from bundler.installer.operations import app_session
@@ -14,29 +14,6 @@ from bundler.installer.plan.app_cluster import Place
 from bundler.installer.plan.contents import Contents
 from bundler.installer.transport.local import LocalTransport
 from tests.unit.installer.plan import kit
-
-NOBODY = """apiVersion: v1
-kind: Config
-current-context: here
-clusters: [{name: here, cluster: {server: "https://127.0.0.1:1"}}]
-users: [{name: me, user: {}}]
-contexts: [{name: here, context: {cluster: here, user: me}}]
-"""
-
-
-@pytest.fixture
-def kubeconfig(tmp_path):
-    path = tmp_path / "kubeconfig"
-    path.write_text(NOBODY)
-    return path
-
-
-def test_a_cluster_that_does_not_answer_ends_the_run_with_its_own_words(kubeconfig, tmp_path):
-    where = Place(str(kubeconfig), str(tmp_path), app_session._program(tmp_path))
-    with pytest.raises(BundlerError) as caught:
-        app_session._look(LocalTransport(HERE, as_caller=True), where, tmp_path)
-    assert caught.value.code is ExitCode.HOST
-    assert "127.0.0.1:1" in caught.value.why
 
 
 def test_what_the_cluster_says_is_read():

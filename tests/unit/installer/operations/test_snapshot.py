@@ -13,7 +13,7 @@ from bundler.installer.transport.protocol import Outcome
 from tests.kits.transports import MemoryTransport, private_transport
 from tests.unit.installer.snapshot import kit
 
-PHRASE = PassPhrase(b"correct horse")
+PHRASE = PassPhrase(b"correct horse", work=10)
 FILES = {"manifest.json": kit.manifest(), "files.tar": kit.FILES, "etcd.db": kit.DATABASE}
 
 
