@@ -21,10 +21,16 @@ def lasting(seconds: float) -> str:
     if whole < 100:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+        return _two(whole, (60, "min"), (1, "s"))
     if whole < _DAY * 2:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // _DAY} days {whole % _DAY // 3600} h"
+        return _two(whole, (3600, "h"), (60, "min"))
+    return _two(whole, (_DAY, "days"), (3600, "h"))
+
+
+def _two(whole: int, large: tuple[int, str], small: tuple[int, str]) -> str:
+    """In two units; nothing of the small one is left out: `2 min`."""
+    rest = whole % large[0] // small[0]
+    return f"{whole // large[0]} {large[1]}" + (f" {rest} {small[1]}" if rest else "")
 
 
 def roughly(seconds: float) -> str:

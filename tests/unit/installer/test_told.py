@@ -213,7 +213,7 @@ def test_plain_progress_has_a_line_for_each_phase() -> None:
         for event in EVENTS:
             view(event)
     assert stream.getvalue().splitlines() == [
-        "2027-03-02 12:02:11 +01:00 demo 1.0, about 20 s, 3 MiB to copy",
+        "2027-03-02 12:02:11 +01:00 demo 1.0, about 10 s, 3 MiB to copy",
         "12:02:11 ok       copy: 3 MiB, 10 MiB/s, 1.5 s",
         "12:02:11 failed   apps: 10.0.0.2 after 5.0 s: it broke",
     ]
@@ -283,13 +283,13 @@ def test_time_left_shrinks_with_every_step_and_byte() -> None:
     moment = 0.0
     board = Board(lambda: moment)
     board(RunStarted("demo 1.0", 3, 0, 800 << 20, work((COPY, RUN, replace(RUN, id="f")))))
-    assert board.time_left == 10 + 20  # 800 MiB at the rate of a gigabit link, two steps of the phase host
+    assert board.time_left == 10 + 8  # 800 MiB at the rate of a gigabit link, two steps of the phase host
     board(StepStarted(COPY))
     moment = 10.0
     board(StepProgress(COPY, 400 << 20))
-    assert board.time_left == 10 + 20  # the link is half as fast
+    assert board.time_left == 10 + 8  # the link is half as fast
     board(StepFinished(RUN, 1.0))
-    assert board.time_left == 10 + 10
+    assert board.time_left == 10 + 4
 
 
 def test_a_shown_plan_has_reasons_and_no_contents() -> None:
