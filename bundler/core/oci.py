@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, Self
+from typing import Any, Final, NoReturn, Self
 
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -76,6 +76,10 @@ class Platform:
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+AMD64: Final = Platform("linux", "amd64")
+ARM64: Final = Platform("linux", "arm64")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 from bundler.builder.cache.store import Store
 from bundler.builder.stage.process import run_command
 from bundler.core.errors import BundlerError, ExitCode, Location
+from bundler.core.oci import ARM64
 from tests.kits.build_site import Site
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def test_equal_inputs_run_once(site: Site) -> None:
     assert counted(site, text) == 0
     assert counted(site, text.replace("RUN", "LABEL x=y\nRUN")) == 0
     assert counted(site, text, build_args={"V": "2"}) == 1
-    assert counted(site, text, platform="linux/arm64") == 1
+    assert counted(site, text, platform=ARM64) == 1
     assert counted(site, text + "# comment\n") == 0
     assert counted(site, text.replace("COUNT", "COUNT; true")) == 1
     site.write({"a": "2"})

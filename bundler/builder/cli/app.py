@@ -132,9 +132,12 @@ def lint_command(
     report = lint(path, catalogue)
     if not report.errors:
         from bundler.builder.cli.context_lint import with_context  # noqa: PLC0415  (as above; most of the builder)
+        from bundler.core.oci import Platform  # noqa: PLC0415  (as above)
 
         context = opt.context_of(directory)
-        report = with_context(report, path, context, platform, build_arg or (), ignore_image or ())
+        report = with_context(
+            report, path, context, Platform.parse(platform), build_arg or (), ignore_image or ()
+        )
     match form:
         case opt.LintFormat.TEXT:
             typer.echo(as_text(report), nl=False)

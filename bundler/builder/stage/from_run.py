@@ -61,7 +61,7 @@ def begin_from(base: RunFile, why: str, build_context: BuildContext) -> State:
     """
     _bring(base, build_context)
     index = base.index
-    taken = _Taken(base, build_context.store, Platform.parse(build_context.platform))
+    taken = _Taken(base, build_context.store, build_context.platform)
     return State(
         tree=Tree(dict(_entries(index.members))),
         labels=dict(index.labels),

@@ -14,6 +14,7 @@ from bundler.builder.tree.tree import Tree
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import canonical
+from bundler.core.oci import Platform
 
 _KIND = "run"
 _FORM = 1  # raised when the same inputs would give another result
@@ -57,14 +58,14 @@ def run(instruction: Run, tree: Tree, env: Mapping[str, str], build_context: Bui
         return result
 
 
-def _key(instruction: Run, tree: Tree, variables: Mapping[str, str], platform: str) -> str:
+def _key(instruction: Run, tree: Tree, variables: Mapping[str, str], platform: Platform) -> str:
     inputs = {
         "form": _FORM,
         "tree": str(tree.digest),
         "script": instruction.script,
         "argv": instruction.argv,
         "env": dict(variables),
-        "platform": platform,
+        "platform": str(platform),
     }
     return str(Digest.of(canonical(inputs)))
 
