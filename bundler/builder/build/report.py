@@ -65,7 +65,7 @@ def _summary(made: Made) -> Iterator[str]:
     yield f"  {seconds:.1f} s" + (f": {parts}" if parts else "")
     costs = _costs(spec)
     if costs:
-        yield "  what takes the room:"
+        yield "  largest contents:"
         yield from (f"    {human(size):>9}  {name}" for name, size in costs)
 
 

@@ -223,7 +223,7 @@ def _kept(staged: Staged, progress: Progress) -> Kept:
     asked = (PackageRequest(wish.suite, (wish.name,), wish.location, wish.line) for wish in staged.packages)
     kept = keep(base.packages, base.package_files, tuple(asked))
     for suite in kept.anew:
-        progress.say(f"note: PACKAGE {suite} adds to {base.name}, so all of {suite} is resolved anew")
+        progress.say(f"note: PACKAGE {suite} adds to {base.name}, so all of {suite} is resolved again")
     return kept
 
 

@@ -264,7 +264,7 @@ class _Transfer:
                 where=display(answer.request.url),
                 why=f"{self._size} bytes were expected",
                 code=ExitCode.INTEGRITY,
-                fix="the file has changed or the server is not to be trusted; check its digest and size",
+                fix="the file has changed or the server is not trustworthy; check its digest and size",
             )
         self._sink.append(chunk)
         self._on_bytes(len(chunk))

@@ -45,7 +45,7 @@ def run(instruction: Run, tree: Tree, env: Mapping[str, str], build_context: Bui
     told = f"{instruction.location}: RUN {_short(instruction.text)}"
 
     def waiting() -> None:
-        build_context.progress.say(f"{told} (another build is at it, its result is waited for)")
+        build_context.progress.say(f"{told} (another build is running it; waiting for its result)")
 
     with build_context.store.alone(_KIND, key, waiting):
         if (kept := _recall(key, build_context)) is not None:
@@ -151,7 +151,7 @@ def _failed(
         where=instruction.location,
         why=reason + (f"; its last output was:{output}" if tail else ""),
         code=ExitCode.BUILD,
-        fix=f"mend the command and build again, what came before it is cached{log}",
+        fix=f"fix the command and build again; everything before it is cached{log}",
     )
 
 

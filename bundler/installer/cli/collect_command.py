@@ -23,7 +23,9 @@ from bundler.installer.status.amounts import lasting, mebibytes
 
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="The archive; else SITE-DATE.tar.gz here."),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The archive to write; by default ./SITE-DATE.tar.gz."
+    ),
 ]
 Timeout = Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="How long a host may take.")]
 
@@ -76,7 +78,7 @@ def _check(found: Collection) -> None:
         where=folded(found.silent),
         why="; ".join(f"{address}: {why}" for address, why in list(found.silent.items())[:3]),
         code=ExitCode.PARTIAL,
-        fix="bring them back, or look at their consoles, and collect again",
+        fix="get them back, or check their consoles, and collect again",
     )
 
 

@@ -20,7 +20,7 @@ def etcd_part(look: Look) -> Judged:
     etcd = look.view.etcd
     if etcd is None:
         state = State.DOWN if look.view.api is None else State.UNKNOWN
-        return Judged(Part("etcd", state, "nobody could be asked"))
+        return Judged(Part("etcd", state, "no host could be asked"))
     findings = tuple(_etcd_findings(look, etcd))
     size = max((member.db_size for member in etcd.members), default=0)
     quota = max((member.quota for member in etcd.members), default=0)
@@ -71,7 +71,7 @@ def apps_part(look: Look) -> Judged:
     apps = launched(look)
     if contents is None:
         state = State.UNKNOWN
-        return Judged(Part("apps", state, "nobody could be asked", "", {"total": len(apps)}))
+        return Judged(Part("apps", state, "no host could be asked", "", {"total": len(apps)}))
     findings: list[Finding] = []
     rows: list[dict[str, Any]] = []
     unknown = 0

@@ -44,7 +44,7 @@ def test_the_summary_tells_what_takes_time_and_room() -> None:
         "shop.run: shop 2.1 for linux/amd64",
         "  9.0 MB from 15.0 MB of content: 0 apps, 2 images, 1 OS package, 5 files",
         "  17.4 s: images 12.3 s, assemble 3.0 s, packages 2.0 s",
-        "  what takes the room:",
+        "  largest contents:",
         "       5.0 MB  layers that images share",
         "       4.0 MB  root/bin/kubelet",
         "       3.0 MB  image one",

@@ -116,7 +116,7 @@ def test_inspect_tells_who_signed(
     target, key, other = tmp_path / "shop.run", tmp_path / "vendor", tmp_path / "other"
     prints = [call("keygen", name)[1].splitlines()[-1] for name in (key, other)]
     assert call("make", project, "-o", target, "--runtime", runtime)[0] == 0
-    assert "signed by: nobody: this file is not signed\n" in call("inspect", target)[1]
+    assert "signed by: no one: this file is not signed\n" in call("inspect", target)[1]
     assert call("inspect", target, "--trust", f"{key}.pub")[0] == ExitCode.TRUST
 
     assert call("sign", target, "--key", key)[0] == 0
