@@ -25,7 +25,8 @@ class Phase:
 class Made:
     """A finished .run: where it lies, its size in bytes, what is in it and how long it took.
 
-    parts: how many files it is split into. saving: lines of what made it smaller."""
+    parts: how many files it is split into. saving: lines of what made it smaller.
+    """
 
     path: Path
     size: int

@@ -113,8 +113,9 @@ def opened(client: Client, request: httpx2.Request) -> Iterator[Answer]:
 
 
 def retrying(*, patience: Callable[[], bool] | None = None) -> Iterable[stamina.Attempt]:
-    """Attempts at a piece of work, to be used as `for attempt in retrying(): with attempt: …`.
+    """Attempts at a piece of work.
 
+    To be used as `for attempt in retrying(): with attempt: …`.
     Lost connections, time-outs and `BusyError` are tried again, with growing pauses or after the pause
     that the server asked for; everything else is raised at once. patience: asked after each failure
     whether to go on, in place of the usual limit of ATTEMPTS.

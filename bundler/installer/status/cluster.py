@@ -103,8 +103,10 @@ def _noticed(look: Look) -> Iterator[Finding]:
 
 
 def _is_known(look: Look, app: App, contents: Contents) -> bool:
-    """Whether it can be told how an app is: not what its own commands make, and of manifests not those that
-    only a silent control plane has; nor apps of a version that the site has not.
+    """Whether the state of an app can be known.
+
+    Not that of what its own commands make, nor of manifests that only a silent control plane has, nor of apps
+    in a version that the site does not have.
     """
     release = (app.namespace or "default", app.name)
     if app.kind is AppKind.HELM:
