@@ -286,7 +286,7 @@ def test_two_builds_at_once_do_a_run_once(site: Site) -> None:
     assert [process.returncode for process in both] == [0, 0]
     assert (site.context.parent / "counter").read_text() == "x"
     assert told[0][-1] == told[1][-1]
-    waited = [lines for lines in told if any("another build is at it" in line for line in lines)]
+    waited = [lines for lines in told if any("another build is running it" in line for line in lines)]
     assert len(waited) == 1, told
     assert any("done by the other build" in line for line in waited[0])
 

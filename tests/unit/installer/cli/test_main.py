@@ -78,7 +78,7 @@ def test_a_fault_of_ours_shows_no_traceback(
     monkeypatch.setattr("bundler.installer.cli.main._dispatch", broken)
     assert main([]) == ExitCode.BUG
     shown = capsys.readouterr().err
-    assert "fault of bundler itself: TypeError: oops" in shown
+    assert "bug in bundler: TypeError: oops" in shown
     assert "Traceback" not in shown
 
 

@@ -204,7 +204,7 @@ def test_what_came_last_goes_first() -> None:
     ("change", "text"),
     [
         ({"role": "csi"}, "a plug-in of the network or of storage is not taken from under the cluster"),
-        ({"kind": "shell"}, "what takes it away stands in configs[].delete of db"),
+        ({"kind": "shell"}, "configs[].delete of db says how to remove it"),
     ],
 )
 def test_what_cant_be_taken_away_safely_is_only_listed(change: dict[str, object], text: str) -> None:
