@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Site:
-    """A repository that wants a login, another host that has an archive of it, and a project."""
+    """A repository that requires a login, another host that has an archive of it, and a project."""
 
     folder: Path
     repository: Server
