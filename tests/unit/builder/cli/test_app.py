@@ -140,7 +140,7 @@ def test_inspect_tells_who_signed(
         file.seek(-4096, os.SEEK_END)
         file.write(signature)
     code, out, _ = call("inspect", target)
-    assert (code, f"signed by: nobody: there is a signature by {prints[0]}, but" in out) == (7, True)
+    assert (code, f"signed by: no one: there is a signature by {prints[0]}, but" in out) == (7, True)
 
 
 def test_make_splits(call: Call, project: Path, runtime: Path, tmp_path: Path) -> None:
