@@ -2,6 +2,12 @@
 # Stop what runs here: kubelet, all containers, containerd, the registry. Nothing of it may be there any more.
 set -u
 systemctl stop kubelet.service 2>/dev/null
+for unit in k3s.service k0scontroller.service k0sworker.service; do
+    # They leave their pods running (KillMode=process): the whole of their cgroup ends.
+    grep -q "^unit	$unit	new\$" "$BUNDLER_LEDGER" 2>/dev/null || continue
+    systemctl stop "$unit" 2>/dev/null
+    systemctl kill --signal=KILL "$unit" 2>/dev/null
+done
 
 # Every process in a pod's cgroup ends; processes that are not in one are never touched.
 pods() { find /sys/fs/cgroup -depth -type d \( -path '*/kubepods*' -o -path '*/kubepods.slice*' \) 2>/dev/null; }
@@ -35,7 +41,8 @@ done
 below() {
     while read -r _ place _; do
         case $place in
-        /var/lib/kubelet/* | /run/containerd/* | /var/lib/containerd/* | /run/netns/cni-*) printf '%s\n' "$place" ;;
+        /var/lib/kubelet/* | /run/containerd/* | /var/lib/containerd/* | /run/netns/cni-* | \
+            /run/k3s/* | /var/lib/rancher/* | /run/k0s/* | /var/lib/k0s/*) printf '%s\n' "$place" ;;
         esac
     done </proc/mounts | sort -r
 }

@@ -24,11 +24,17 @@ _VERSIONED = re.compile(rf"{_PART}(?:/{_PART})+(?::v?[0-9]+\.[0-9][A-Za-z0-9_.-]
 _HOST_AND_PORT = re.compile(r"[^/]*\.[^/]*:[0-9]+|[^/]*:[0-9]{4,5}")
 # Within a longer text a name is set off: nothing before it that would make it a part of something else.
 _WITHIN = re.compile(rf"(?<![\w.@:/%$+-])(?:docker://)?({_FULL.pattern})(?![\w/@:])")
-# `NAME_IMAGE=x`, `--side-image x`, `image: "x"`, `"image":"x"`, `helper_image = "x"`.
+# `NAME_IMAGE=x`, `--side-image x`, `image: "x"`, `"image":"x"`, `helper_image = "x"`, `<image>x</image>`.
 _CALLED_WITHIN = re.compile(
     r"(?:(?P<flag>-[\w.-]*)|(?P<key>[\w./-]*))(?P<word>[iI]mage|IMAGE)(?P<rest>[\w.-]*)[\"']?"
-    rf"(?:\s*[:=]\s*|(?(flag)[ \t]+|(?!)))[\"']?(?:docker://)?(?P<name>{_FULL.pattern}|{_SHORT.pattern})"
+    rf"(?:\s*[:=]\s*|>|(?(flag)[ \t]+|(?!)))[\"']?(?:docker://)?(?P<name>{_FULL.pattern}|{_SHORT.pattern})"
     r"(?![\w/@:])"
+)
+# `spark.kubernetes.container.image  x`: a line of Java's properties with blanks for `=`.
+_PROPERTY = re.compile(
+    rf"^[ \t]*(?P<word>[\w-]+(?:\.[\w-]+)*\.[\w-]*[iI]mage)[ \t]+"
+    rf"(?P<name>{_FULL.pattern}|{_SHORT.pattern})[ \t]*$",
+    re.MULTILINE,
 )
 _NOT_CALLED = re.compile(
     r"image[_-]?(?:pull|registry|repository|repo\b|tag|stream|prefix|size|digest|id\b|policy|secret|mirror|cache|gc|host)",
@@ -44,6 +50,8 @@ _PLACEHOLDERS = re.compile(
 _BLANK = re.compile(
     r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*(?::[A-Z][A-Z0-9_-]*)?|<[^<>]*>|ko://\S+|__\w+__|[/:@]+"
 )
+
+_PARTIAL = re.compile(r"[^\s:]\S*[:@]|[/:@]\S+")
 
 
 def called_image(word: str) -> bool:
@@ -92,6 +100,11 @@ def is_placeholder(text: str) -> bool:
     return (_PLACEHOLDERS.fullmatch(text) or _BLANK.fullmatch(text)) is not None
 
 
+def lacks_a_part(text: str) -> bool:
+    """Whether a piece that a value gives is not there: `acme/db:`, `:2.0`, `/db:2.0`."""
+    return _PARTIAL.fullmatch(text) is not None
+
+
 def full_within(text: str) -> Iterator[tuple[int, str]]:
     """The full names in a longer text, each with where it begins."""
     for found in _WITHIN.finditer(text):
@@ -107,6 +120,9 @@ def called_within(text: str) -> Iterator[tuple[int, str]]:
         name = found["name"].rstrip(".-")
         if is_image(word, name) and not _in_comment(text, found.start()):
             yield found.start("name"), name
+    for found in _PROPERTY.finditer(text):
+        if is_image(found["word"], found["name"]):
+            yield found.start("name"), found["name"]
 
 
 def _in_comment(text: str, start: int) -> bool:

@@ -129,8 +129,8 @@ def _joined(group: _Group, above: Above, *, called: bool) -> Piece | None:
     explicit = bool(group.text(_TAG) or group.text(_DIGEST)) and not doubtful
     if is_full(name):
         return Piece(key, name, sure=explicit)
-    if name != base and called and "/" in base:
-        return Piece(key, name, sure=explicit)
+    if name != base and "/" in base and (called or (group.text(_REPOSITORY) and group.text(_TAG))):
+        return Piece(key, name, sure=called and explicit)
     alone = len(group.parts) == 1 and not called
     return Piece(key, name, sure=False) if name == base and is_bare(base) and not alone else None
 

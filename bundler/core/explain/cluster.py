@@ -17,6 +17,20 @@ CLUSTER = (
         ExitCode.REFUSED,
     ),
     Explanation(
+        "BND-DISTRIBUTION",
+        "the bundle names a distribution of Kubernetes that the installer does not know",
+        ("a typing error in the Kubefile's LABEL", "a bundle of a newer bundler"),
+        ("set `LABEL io.kubernetes.distribution` to kubeadm, k3s or k0s",),
+        ExitCode.UNSUPPORTED,
+    ),
+    Explanation(
+        "BND-DISTRIBUTION-CANT",
+        "the operation is kubeadm's, and the cluster is one of k3s or k0s",
+        ("these distributions keep certificates, snapshots and settings by themselves",),
+        ("use the distribution's own way: the table in `docs/clusters.md` names it",),
+        ExitCode.UNSUPPORTED,
+    ),
+    Explanation(
         "BND-OTHER-PRODUCTS",
         "the cluster to be deleted also serves other products",
         ("another product's `.run` was applied to the same site",),

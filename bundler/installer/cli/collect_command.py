@@ -10,7 +10,7 @@ import typer
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
-from bundler.core.words import counted
+from bundler.core.words import counted, lasting, mebibytes
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.site_options import Clusterfile, LoginOptions
 from bundler.installer.cli.typer_app import called, run_file
@@ -19,7 +19,6 @@ from bundler.installer.operations import collect as collecting
 from bundler.installer.operations import status as looking
 from bundler.installer.operations.speaking import say
 from bundler.installer.site.ranges import folded, hosts
-from bundler.installer.status.amounts import lasting, mebibytes
 
 Output = Annotated[
     Path | None,

@@ -99,8 +99,9 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     Makes the site what the Clusterfile says; what is done already is left out.
     """
     timeouts = Timeouts.parse(timeout_factor or ())
+    following = shlex.join((called(), "status", "-f", str(clusterfile)))
     request = Request(
-        RunOptions("apply", parallel, log, verbose, reports.reports(), timeouts),
+        RunOptions("apply", parallel, log, verbose, reports.reports(), timeouts, following),
         clusterfile,
         login.access(max_failed=consents.max_failed),
         trust.gate(),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from bundler.installer.facts.seen import Absent, Seen
 from bundler.installer.site.record import Record
@@ -103,7 +104,7 @@ class Release:
         return self.status.startswith("pending-")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
 class ApiObservation:
     """What the API says. stored: digests of kubeadm-config, kubelet-config and Corefile by name."""
 
@@ -118,4 +119,8 @@ class ApiObservation:
 
     def node(self, name: str) -> Node | None:
         """The node with this name."""
-        return next((node for node in self.nodes if node.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Node]:
+        return {node.name: node for node in reversed(self.nodes)}

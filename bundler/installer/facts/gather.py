@@ -75,6 +75,7 @@ tell kubernetes; for name in kubelet admin; do [ ! -e /etc/kubernetes/$name.conf
 {load("etcd.sh")}
 {load("app-objects.sh")}
 {load("observe.sh")}
+{load("observe-distribution.sh")}
 {load("observe-certificates.sh")}
 tell end
 """

@@ -30,6 +30,8 @@ Sections = Mapping[str, Sequence[str]]
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 _KUBELET = re.compile(r"Kubernetes (v[0-9][\w.+-]*)")
 _IMAGE = re.compile(r"(?:.*/)?([a-z0-9-]+):(v?[0-9][\w.-]*)(?:@sha256:[0-9a-f]{64})?")
+# Of a distribution that is one program.
+_PART = re.compile(r"part ([a-z-]+) (v[0-9][\w.+-]*)")
 _MASTER = "node-role.kubernetes.io/master"  # before 1.24
 
 
@@ -125,7 +127,7 @@ def _components(lines: Sequence[str]) -> dict[str, Component]:
     for line in lines:
         if match := _KUBELET.fullmatch(line.strip()):
             found["kubelet"] = Component(match[1])
-        elif match := _IMAGE.fullmatch(line.strip()):
+        elif match := _PART.fullmatch(line.strip()) or _IMAGE.fullmatch(line.strip()):
             found[match[1]] = Component(match[2])
     return found
 
@@ -240,6 +242,8 @@ def _cluster_name(text: str) -> str:
 
 def etcd(sections: Sections) -> Seen[EtcdObservation]:
     """What etcd's member on this host says of all: a member is healthy that told its status."""
+    if sections.get("voters"):
+        return _voters(sections)
     try:
         listed: dict[str, Any] = json.loads("\n".join(sections.get("members", ())))
     except ValueError:
@@ -251,6 +255,23 @@ def etcd(sections: Sections) -> Seen[EtcdObservation]:
         members = tuple(_member(each, known) for each in listed.get("members", ()))
         return Present(EtcdObservation(cluster, members))
     return Unknown("etcd's answer can't be read")
+
+
+def _voters(sections: Sections) -> Seen[EtcdObservation]:
+    """Members as a distribution tells of them: NAME ADDRESS and whether it votes. Ready nodes are healthy."""
+    answer = api(sections)
+    nodes = answer.value.nodes if isinstance(answer, Present) else ()
+    ready = {node.name for node in nodes if node.ready}
+    rows = ([*line.split(), "", ""] for line in sections["voters"])
+    return Present(
+        EtcdObservation(
+            "",
+            tuple(
+                Member(name, name, address.strip("[]"), learner=votes != "True", healthy=name in ready)
+                for name, address, votes, *_ in rows
+            ),
+        )
+    )
 
 
 def _member(each: Mapping[str, Any], known: Mapping[int, Mapping[str, Any]]) -> Member:

@@ -118,7 +118,8 @@ class Session:
     def title(self) -> str:
         """What is brought to how many hosts."""
         index = self.bundle.index
-        return f"{index.name} {index.version}: Kubernetes {index.kubernetes} on {hosts(len(self.site.hosts))}"
+        product = f"{index.name} {index.version} with Kubernetes {index.kubernetes}"
+        return f"{self.site.name}: {product} on {hosts(len(self.site.hosts))}"
 
     @property
     def neighbours(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from bundler.installer.plan.apps import all_started
 from bundler.installer.plan.cluster.rolled import by_component
 from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.distribution import Distribution
 from bundler.installer.plan.endpoint import shared_address
 from bundler.installer.plan.kubeadm import cluster_documents
 from bundler.installer.plan.pieces import pieces_of
@@ -61,6 +62,20 @@ def _endpoint(site: Site) -> Endpoint:
 
 def whole(rough: Desired, context: Context, steps: Iterable[Step]) -> Desired:
     """The outline with settings for life, settings that can change, and what has to be on hosts."""
+    version = context.contents.version.text
+    rough = replace(
+        rough,
+        versions=replace(rough.versions, kubernetes=version),
+        pieces=pieces_of(steps),
+        apps=_apps(context),
+    )
+    if context.contents.distribution is not Distribution.KUBEADM:
+        return rough
+    return _with_settings(rough, context)
+
+
+def _with_settings(rough: Desired, context: Context) -> Desired:
+    """What kubeadm's documents say."""
     documents = cluster_documents(context)
     networking = documents["ClusterConfiguration"].get("networking", {})
     fixed = {name: str(networking[name]) for name in _FIXED if name in networking}
@@ -70,12 +85,9 @@ def whole(rough: Desired, context: Context, steps: Iterable[Step]) -> Desired:
     kubelet = documents["KubeletConfiguration"]
     return replace(
         rough,
-        versions=replace(rough.versions, kubernetes=context.contents.version.text),
         fixed=fixed,
         settings=settings,
         names=frozenset(_plain(str(name)) for name in (*names, shared_address(context)) if name),
-        pieces=pieces_of(steps),
-        apps=_apps(context),
         fail_cgroup_v1=kubelet.get("failCgroupV1", True) is not False,
     )
 

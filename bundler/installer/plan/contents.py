@@ -13,6 +13,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
 from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.core.reference import Reference
+from bundler.installer.plan.distribution import Distribution, distribution_of
 from bundler.installer.plan.paths import REGISTRY_BLOBS
 from bundler.installer.plan.steps import Delivery
 from bundler.installer.plan.versions import check_supported
@@ -64,6 +65,11 @@ class Contents:
         found = KubernetesVersion.parse(self.index.kubernetes)
         check_supported(found)
         return found
+
+    @cached_property
+    def distribution(self) -> Distribution:
+        """By what Kubernetes is made. Raises BundlerError (UNSUPPORTED) for a name that is none."""
+        return distribution_of(self.index.labels, self.index.name)
 
     @cached_property
     def _sorted(self) -> tuple[tuple[str, ...], tuple[Member, ...]]:

@@ -80,6 +80,15 @@ class Context:
 
         The order differs from host to host, so that none is asked by all.
         """
+        if host.address not in self._orders:  # several parts of the plan ask, for each of thousands
+            self._orders[host.address] = self._order(host)
+        return self._orders[host.address]
+
+    @cached_property
+    def _orders(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    def _order(self, host: Host) -> tuple[str, ...]:
         addresses = [each.address for each in self.registries]
         if host.address in addresses:
             addresses.remove(host.address)

@@ -1,25 +1,19 @@
-"""The control planes: kubeadm init on the primary one, then the others join, one at a time."""
+"""The first control plane: kubeadm init on the primary one, and what the others need to join it."""
 
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.credentials import credential_steps
 from bundler.installer.plan.ids import Ids, ident
-from bundler.installer.plan.join import join_control_plane, kubectl_for_root
+from bundler.installer.plan.join import kubectl_for_root
 from bundler.installer.plan.kubeadm import ignored_checks, init_config, skipped_phases
 from bundler.installer.plan.steps import Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
 
 
-def control_plane_steps(context: Context) -> tuple[Step, ...]:
-    """Initialise the primary, hand out what joining needs, and let the others join in a row."""
+def init_steps(context: Context) -> tuple[Step, ...]:
+    """Initialise the primary, unless it runs, and hand out what joining needs."""
     first = () if context.running else _init_steps(context)
-    kubectl = kubectl_for_root(context.primary, context.begun)
-    steps = [*first, kubectl, *credential_steps(context)]
-    after = context.begun
-    for host in context.further:
-        steps += join_control_plane(context, host, after=after)
-        after = (Ids(host.address).settled,)
-    return tuple(steps)
+    return (*first, kubectl_for_root(context.primary, context.begun), *credential_steps(context))
 
 
 def _init_steps(context: Context) -> tuple[Step, ...]:

@@ -22,17 +22,14 @@ from bundler.installer.plan.cluster.steps import Refused, Stage
 from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
-from bundler.installer.plan.control_plane import control_plane_steps
+from bundler.installer.plan.distribution import Distribution
 from bundler.installer.plan.endpoint import endpoint_steps
 from bundler.installer.plan.endpoint_left import left_steps
 from bundler.installer.plan.expand import expand, mark
 from bundler.installer.plan.external import gated
-from bundler.installer.plan.host import host_steps
 from bundler.installer.plan.ids import Ids, ident
-from bundler.installer.plan.join import worker_steps
 from bundler.installer.plan.labels import label_steps
 from bundler.installer.plan.limits import HostLimits
-from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.overlay import overlaid
 from bundler.installer.plan.packages import package_steps
@@ -49,13 +46,12 @@ from bundler.installer.plan.preflight import (
 from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.registry import registry_steps
 from bundler.installer.plan.remove import removal_steps
-from bundler.installer.plan.runtime import runtime_steps
+from bundler.installer.plan.runtimes.choose import cluster_steps, runtime_of
 from bundler.installer.plan.settings import cluster_settings
 from bundler.installer.plan.site_pki import Secrets
 from bundler.installer.plan.stale import stale_steps
 from bundler.installer.plan.steps import Phase, Plan, Step
 from bundler.installer.plan.time_service import time_steps
-from bundler.installer.plan.timed_snapshots import timed_snapshot_steps
 from bundler.installer.plan.vendor import vendor_rules
 from bundler.installer.plan.vip import vip_free, vip_steps
 from bundler.installer.site.desired import Desired
@@ -137,8 +133,28 @@ def prepare(
         return Prepared(rough, observed, operation, contents)
     context = context_of(effective(site, view, others or {}), facts, contents, secrets)
     check_names(context)
+    check_runtime(context, operation)
     recipe = producers(context)
     return Prepared(whole(rough, context, recipe), observed, operation, contents, recipe, context)
+
+
+def check_runtime(context: Context, operation: Operation) -> None:
+    """What the bundle's distribution can't do, before a step is made.
+
+    Raises Problems (INPUT) for a bundle or Clusterfile, BundlerError (UNSUPPORTED) for the operation.
+    """
+    if faults := runtime_of(context.contents).faults(context):
+        raise Problems(faults)
+    kind, made = operation.kind, context.contents.distribution
+    if made is not Distribution.KUBEADM and kind not in {Kind.APPLY, Kind.DELETE}:
+        raise BundlerError(
+            f"{kind.value} is not for clusters of {made}",
+            where=context.site.name,
+            why=f"{made} keeps certificates, snapshots and settings by itself",
+            fix=f"see docs/clusters.md: what {made} does instead",
+            code=ExitCode.UNSUPPORTED,
+            id="BND-DISTRIBUTION-CANT",
+        )
 
 
 def concrete(
@@ -176,19 +192,18 @@ def _decided(prepared: Prepared) -> Context:
 
 def producers(context: Context) -> tuple[Step, ...]:
     """Every step that an install of this site from nothing takes."""
+    runtime = runtime_of(context.contents)
     steps = (
-        *host_steps(context),
+        *runtime.machine(context),
         *package_steps(context),
         *time_steps(context),
-        *timed_snapshot_steps(context),
-        *runtime_steps(context),
+        *runtime.containers(context),
         *registry_steps(context),
         *endpoint_steps(context),
         *vip_steps(context),
         *left_steps(context),
-        *control_plane_steps(context),
-        *worker_steps(context),
-        *network_steps(context),
+        *cluster_steps(context),
+        *runtime.network(context),
         *label_steps(context),
         *app_steps(context),
     )
@@ -220,7 +235,8 @@ def _joined(context: Context) -> bool:
 
 def _title(contents: Contents, site: Desired) -> str:
     index = contents.index
-    return f"{index.name} {index.version}: Kubernetes {contents.version.text} on {counted(len(site.hosts))}"
+    product = f"{index.name} {index.version} with Kubernetes {contents.version.text}"
+    return f"{site.name}: {product} on {counted(len(site.hosts))}"
 
 
 def _roles(view: View) -> tuple[Host, ...]:

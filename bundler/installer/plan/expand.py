@@ -14,24 +14,20 @@ from bundler.installer.plan.cluster.probes import RunsWith
 from bundler.installer.plan.cluster.steps import Stage, Verb
 from bundler.installer.plan.cluster.steps import Step as Deed
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.distribution import Distribution
 from bundler.installer.plan.ids import Ids, ident
-from bundler.installer.plan.leave import leave, told
+from bundler.installer.plan.leave import told
 from bundler.installer.plan.pieces import is_cluster
 from bundler.installer.plan.plugin_removal import around_clean
 from bundler.installer.plan.plugins import apps_behind, moment_steps
 from bundler.installer.plan.remove import host_removal
 from bundler.installer.plan.renew import renew_control_plane, renew_worker
 from bundler.installer.plan.rollout import settings, store_config
+from bundler.installer.plan.runtimes.choose import runtime_of
+from bundler.installer.plan.runtimes.verbs import Departure
 from bundler.installer.plan.steps import Exec, Phase, Step
 from bundler.installer.plan.time_service import set_clock
-from bundler.installer.plan.upgrade import (
-    keep,
-    keep_id,
-    snapshot,
-    snapshot_ids,
-    upgrade_control_plane,
-    upgrade_node,
-)
+from bundler.installer.plan.upgrade import keep_id
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.labels import same_place
 from bundler.installer.site.model import Host, Role
@@ -56,6 +52,8 @@ class Expanded:
 def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: Iterable[Host]) -> Expanded:
     """leaving: hosts with the roles that they have. Raises BundlerError (UNSUPPORTED) for other verbs."""
     hosts = {host.address: host for host in leaving}
+    for deed in stage.verbs(Verb.REMOVE_MEMBER):  # a site without a record knows lost ones by etcd alone
+        hosts.setdefault(deed.subject, Host(deed.subject, frozenset({Role.CONTROL_PLANE})))
     of_host: dict[str, list[str]] = {}
     for step in recipe:
         if is_cluster(step):
@@ -124,7 +122,7 @@ def _behind_keeping(recipe: tuple[Step, ...], stage: Stage) -> tuple[Step, ...]:
 def _rejoin(context: Context, deed: Deed) -> tuple[Step, ...]:
     """A node that was deleted behind its kubelet's back enters itself again when the kubelet starts."""
     facts = context.facts.hosts[deed.host]
-    if deed.verb is not Verb.JOIN or not facts.kubelet_config:
+    if deed.verb is not Verb.JOIN or not facts.kubelet_config or not _by_kubeadm(context):
         return ()
     return (
         Exec(
@@ -139,23 +137,28 @@ def _rejoin(context: Context, deed: Deed) -> tuple[Step, ...]:
     )
 
 
+def _by_kubeadm(context: Context) -> bool:
+    return context.contents.distribution is Distribution.KUBEADM
+
+
 def _own(  # noqa: PLR0911  (a case for each verb)
     context: Context, deed: Deed, hosts: dict[str, Host]
 ) -> tuple[Step, ...]:
     """Verbs whose steps are no part of the recipe."""
     gone = hosts.get(deed.subject) or Host(deed.subject, frozenset({Role.WORKER}))
     node = deed.inputs.get("node", "")
+    runtime = runtime_of(context.contents)
     match deed.verb:
         case Verb.LEAVE:
             after = told(context) if gone.is_control_plane else ()
-            made = leave(context, gone, node=node, after=after, delete=_doomed(deed))
+            made = runtime.leave(context, gone, Departure(node, delete=_doomed(deed)), after=after)
             return _cleared(context, gone, made)
         case Verb.REMOVE_MEMBER:
-            return leave(context, gone, node=context_node(deed, node), gone=True)
+            return runtime.leave(context, gone, Departure(context_node(deed, node), gone=True))
         case Verb.DELETE_NODE if gone.is_control_plane:
             return ()  # goes with the member
         case Verb.DELETE_NODE:
-            return leave(context, gone, node=node, gone=True)
+            return runtime.leave(context, gone, Departure(node, gone=True))
         case Verb.UNTAINT | Verb.UNCORDON | Verb.LABELS:
             return (_on_node(context, deed),)
         case Verb.PROMOTE:
@@ -193,22 +196,20 @@ def _cleared(context: Context, host: Host, steps: tuple[Step, ...]) -> tuple[Ste
 
 def _upgrade(context: Context, deed: Deed) -> tuple[Step, ...]:
     """A control plane's kubelet comes behind its static pods, in the same stage."""
-    version = deed.inputs["version"]
+    version, runtime = deed.inputs["version"], runtime_of(context.contents)
     if deed.verb is Verb.KEEP:
-        return (keep(deed.host, version),)
+        return (runtime.keep(deed.host, version),)
     if deed.verb is Verb.SNAPSHOT:
-        return snapshot(context, version)
+        return runtime.snapshot(context, version)
     host = context.site.host(deed.subject)
     primary = context.primary.address
     if deed.verb is Verb.UPGRADE_CONTROL_PLANE:
-        return upgrade_control_plane(
-            context, host, version, after=(*snapshot_ids(context), keep_id(host.address))
-        )
+        return runtime.upgrade_control_plane(context, host, version, after=(keep_id(host.address),))
     settled = ident(Phase.CONTROL_PLANE, host.address, "upgrade-settled")
     # What lifts the cordon of an earlier run must not lift that of this one.
     lifted = ident(Phase.NETWORK, primary, f"{Verb.UNCORDON.value}-{deed.subject}")
     behind = (settled, lifted, keep_id(host.address))
-    made = upgrade_node(context, host, version, after=behind, delete=_doomed(deed))
+    made = runtime.upgrade_node(context, host, version, after=behind, delete=_doomed(deed))
     own = moment_steps(context, Moment.UPGRADE_HOST, (made[-1].id,), {host.address})
     if not _is_last(context, deed, version):
         return (*made, *own)

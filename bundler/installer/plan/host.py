@@ -39,29 +39,42 @@ def host_steps(context: Context) -> tuple[Step, ...]:
     return tuple(step for host, facts in context.hosts() for step in _one(context, host, facts, workers))
 
 
+def prepare_steps(context: Context, trees: tuple[str, ...]) -> tuple[Step, ...]:
+    """Of these the first alone. trees: folders that go as a whole when the host leaves."""
+    workers = _worker_names(context)
+    return tuple(_prepare(context, host, facts, workers, trees) for host, facts in context.hosts())
+
+
+def _prepare(
+    context: Context, host: Host, facts: HostFacts, workers: str, trees: tuple[str, ...] = paths.TREES
+) -> Step:
+    names = (
+        _shared_lines(context, host) + workers if host.is_control_plane else _own_names(context, host, facts)
+    )
+    return Exec(
+        id=Ids(host.address).prepare,
+        host=host.address,
+        phase=Phase.HOST,
+        reason="pods need forwarded packets and a bridge that the packet filter sees; nodes need names",
+        script=templates.script(
+            "found.sh",
+            "prepare.sh",
+            modules=_modules(context, facts),
+            sysctls=f"{_SYSCTLS} {_SYSCTLS_V6}" if context.site.speaks_v6 else _SYSCTLS,
+            least=_least(context, facts),
+            remembered=_REMEMBERED,
+            trees=" ".join(trees),
+            folders=" ".join(paths.FOLDERS),
+        ),
+        stdin=names,
+    )
+
+
 def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[Step, ...]:
     ids = Ids(host.address)
-    everyone = host.is_control_plane
-    names = _shared_lines(context, host) + workers if everyone else _own_names(context, host, facts)
     files = _files(context, host, facts)
     return (
-        Exec(
-            id=ids.prepare,
-            host=host.address,
-            phase=Phase.HOST,
-            reason="pods need forwarded packets and a bridge that the packet filter sees; nodes need names",
-            script=templates.script(
-                "found.sh",
-                "prepare.sh",
-                modules=_modules(context, facts),
-                sysctls=f"{_SYSCTLS} {_SYSCTLS_V6}" if context.site.speaks_v6 else _SYSCTLS,
-                least=_least(context, facts),
-                remembered=_REMEMBERED,
-                trees=" ".join(paths.TREES),
-                folders=" ".join(paths.FOLDERS),
-            ),
-            stdin=names,
-        ),
+        _prepare(context, host, facts, workers),
         Deliver(
             id=ids.programs,
             host=host.address,

@@ -29,11 +29,6 @@ from bundler.installer.site.model import Host
 _SETTLES = 300.0  # seconds for a member that has joined to catch up and become a voter
 
 
-def worker_steps(context: Context) -> tuple[Step, ...]:
-    """Every worker's join; everything but the join itself is ready before the control plane is."""
-    return tuple(step for host in context.site.workers for step in join_worker(context, host))
-
-
 def join_worker(context: Context, host: Host, *, after: tuple[str, ...] = ()) -> tuple[Step, ...]:
     """Its configuration, a token to join with, and the join, which takes the token away."""
     ids = Ids(host.address)

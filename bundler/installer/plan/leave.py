@@ -44,7 +44,7 @@ def leave(
     and nothing is drained, since nothing runs there.
     """
     name = node or node_name(context.of(host))
-    steps = _Row(context.primary.address, host.address, after)
+    steps = Row(context.primary.address, host.address, after)
     if host.is_control_plane:
         steps.primary(
             "snapshot",
@@ -93,7 +93,7 @@ def _addresses(context: Context, host: Host) -> tuple[str, ...]:
     return (*(each.address for each in context.site.hosts), host.address)
 
 
-class _Row:
+class Row:
     """Steps one behind the other, on the control plane that stays or on the host itself."""
 
     def __init__(self, primary: str, host: str, after: tuple[str, ...]) -> None:
@@ -111,9 +111,9 @@ class _Row:
             self._primary, f"{what}-{self._host}", why, templates.script(*scripts, **variables), timeout
         )
 
-    def own(self, what: str, why: str, *scripts: str) -> None:
+    def own(self, what: str, why: str, *scripts: str, **variables: str) -> None:
         """A step on the host that leaves."""
-        self._add(self._host, what, why, templates.script(*scripts), 120.0)
+        self._add(self._host, what, why, templates.script(*scripts, **variables), 120.0)
 
     def _add(self, host: str, what: str, why: str, script: str, timeout: float) -> None:
         after = (self.last,) if self.made else self._after

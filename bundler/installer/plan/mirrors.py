@@ -41,6 +41,7 @@ def mirror_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ..
         content=(context.site.external.ca if context.site.external else "") or context.secrets.ca_certificate,
     )
     gate = (gate_id(context),) if context.site.external else ()
+    secret = bool(_authorization(context))
     mirrors = tuple(
         Write(
             id=mirror_id(host, name),
@@ -51,7 +52,7 @@ def mirror_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ..
             path=f"{paths.CERTS}/{name}/hosts.toml",
             content=content,
             mode=0o600,
-            secret=bool(_authorization(context)),
+            secret=secret,
         )
         for name, content in files
     )

@@ -13,8 +13,11 @@ from bundler.installer.scripts import render as templates
 NODES_DEADLINE = 300.0  # seconds after the last join
 
 
-def network_steps(context: Context) -> tuple[Step, ...]:
-    """The plug-in's pods start while the workers are still joining."""
+def network_steps(context: Context, *, own_names: bool = True) -> tuple[Step, ...]:
+    """The plug-in's pods start while the workers are still joining.
+
+    own_names: the cluster's DNS and its kubelets' certificates are ours to see to, not the distribution's.
+    """
     host = context.primary.address
     ids = Ids(host)
     plugins = tuple(
@@ -26,7 +29,7 @@ def network_steps(context: Context) -> tuple[Step, ...]:
     applied = tuple(
         step.id for step in plugins if not isinstance(step, Await) and step.phase is Phase.NETWORK
     )
-    dns = dns_steps(context)
+    dns = dns_steps(context) if own_names else ()
     names = " ".join(f"{node_name(facts)}/{host.address}" for host, facts in context.hosts())
     count = len(context.site.hosts)
     nodes = f"all {counted(count, 'node')}" if count > 1 else "the node"
@@ -44,4 +47,4 @@ def network_steps(context: Context) -> tuple[Step, ...]:
         interval=0.2,
         diagnose=templates.script("kubectl.sh", "diagnose.sh"),
     )
-    return (*dns, *plugins, ready, *kubelet_certificate_steps(context))
+    return (*dns, *plugins, ready, *(kubelet_certificate_steps(context) if own_names else ()))

@@ -78,7 +78,7 @@ def is_late(step: Step) -> bool:
 def piece_of(step: Step, *, of_app: bool = False) -> Piece:
     """What has to be so, and how it is seen."""
     expected = _expected(step)
-    disturbs = _DISTURBS.get(expected.unit, "") if isinstance(expected, UnitRuns) else ""
+    disturbs = _DISTURBS.get(expected.unit, "") if isinstance(expected, UnitRuns) else _restarts(step)
     return Piece(
         key=step.id,
         host=step.host,
@@ -92,6 +92,12 @@ def piece_of(step: Step, *, of_app: bool = False) -> Piece:
         of_app=of_app,
         trial=_is_trial(step),
     )
+
+
+def _restarts(step: Step) -> str:
+    """What a step starts anew whose effect leaves nothing to look at."""
+    script = getattr(step, "script", "")
+    return script.variables.get("disturbs", "") if isinstance(script, Script) else ""
 
 
 def _is_trial(step: Step) -> bool:
@@ -168,7 +174,8 @@ def _of_app(script: Script) -> Expected:
     if "app-noted.sh" in script.names:
         return AppRuns(variables["app"], variables["inputs"], variables["kind"], variables["namespace"])
     behind = variables["app"] if "rolled-out.sh" in script.names else ""
-    return Journalled(follows=not _FOLLOWERS.isdisjoint(script.names), app=behind)
+    follows = not _FOLLOWERS.isdisjoint(script.names)
+    return Journalled(follows=follows, app=behind, unit="listening.sh" in script.names)
 
 
 def _carried(stdin: str) -> NodesCarry:

@@ -13,6 +13,7 @@ from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.plan.cluster.steps import Verb
 from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, node_name
+from bundler.installer.plan.distribution import Distribution
 from bundler.installer.plan.dns import has_dns
 from bundler.installer.plan.endpoint import API_PORT, BALANCER, ENDPOINT, balanced
 from bundler.installer.plan.kubeadm import allows_cgroup_v1, overlapping
@@ -223,6 +224,18 @@ _CHECKS: Final[tuple[Check, ...]] = (_access, _architecture, _system, _size, _po
 
 def _bundle(context: Context) -> Iterator[Problem]:
     contents = context.contents
+    if contents.distribution is Distribution.KUBEADM:
+        yield from _programs(context)
+    for text in contents.index.kube_versions:
+        if not matches(text, contents.version.text):
+            message = f"the bundle installs Kubernetes {contents.version.text}, and is made for {text}"
+            fix = "use a .run whose base has a version that fits; its KUBEVERSION says which"
+            yield _problem(contents.index.name, "kube-version", message, fix)
+
+
+def _programs(context: Context) -> Iterator[Problem]:
+    """What kubeadm needs; other distributions are asked by their runtime."""
+    contents = context.contents
     for name in _PROGRAMS:
         if contents.program(name) is None:
             fix = f"the Kubefile must put {name} into bin/, or build FROM a base that does"
@@ -233,11 +246,6 @@ def _bundle(context: Context) -> Iterator[Problem]:
     if has_dns(context) and not contents.has_coredns:
         fix = "IMAGE registry.k8s.io/coredns/coredns:VERSION, or dns.disabled in a ClusterConfiguration"
         yield _problem(contents.index.name, "bundle", "the bundle has no CoreDNS, the cluster's DNS", fix)
-    for text in contents.index.kube_versions:
-        if not matches(text, contents.version.text):
-            message = f"the bundle installs Kubernetes {contents.version.text}, and is made for {text}"
-            fix = "use a .run whose base has a version that fits; its KUBEVERSION says which"
-            yield _problem(contents.index.name, "kube-version", message, fix)
 
 
 def _endpoint(context: Context) -> Iterator[Problem]:

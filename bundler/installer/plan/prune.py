@@ -83,7 +83,8 @@ def prune_steps(hosts: Iterable[Host], found: Doomed) -> tuple[Step, ...]:
         return ()
     everyone = tuple(hosts)
     nodes = tuple(
-        _step(host, "images", "images that only earlier bundles had", (), found.images) for host in everyone
+        _step(host, "images", "images that only earlier bundles had", (), (*found.images, *found.blobs))
+        for host in everyone
     )
     behind = tuple(step.id for step in nodes)
     planes = tuple(host for host in everyone if host.is_control_plane)

@@ -29,6 +29,21 @@ class Phase(StrEnum):
     APPS = "apps"
     REMOVE = "remove"
 
+    @property
+    def words(self) -> str:
+        """As a person reads it."""
+        return _WORDS.get(self, self.value)
+
+
+_WORDS: Final = {
+    Phase.PREFLIGHT: "checks",
+    Phase.DISTRIBUTE: "copy",
+    Phase.HOST: "hosts",
+    Phase.RUNTIME: "containerd",
+    Phase.CONTROL_PLANE: "control plane",
+    Phase.REMOVE: "removal",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.plan.duration import work
 from bundler.installer.plan.steps import Deliver, Phase, Plan, Step
 from bundler.installer.run.actions import StepContext, perform
 from bundler.installer.run.deliver import items
@@ -117,7 +118,8 @@ class _Run:
 
     def walk(self) -> Mapping[str, BundlerError]:
         began = self._clock()
-        self._sink(RunStarted(self._plan.title, len(self._plan.steps), len(self._plan.done), self._size()))
+        steps, done = self._plan.steps, len(self._plan.done)
+        self._sink(RunStarted(self._plan.title, len(steps), done, self._size(), work(steps)))
         pool = ThreadPoolExecutor(self._limits.total, "step")
         try:
             self._until_done(pool)

@@ -8,7 +8,7 @@ import hashlib
 import shlex
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
@@ -51,9 +51,14 @@ class Script(str):
 
 def script(*names: str, **variables: str) -> Script:
     """Scripts joined, with their variables set in front."""
-    assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(variables.items()))
+    return _script(names, tuple(sorted(variables.items())))
+
+
+@lru_cache(maxsize=4096)  # thousands of hosts run the same ones; what is of one host alone passes through
+def _script(names: tuple[str, ...], variables: tuple[tuple[str, str], ...]) -> Script:
+    assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables)
     text = Script(assignments + _joined(names))
-    text.names, text.variables = names, variables
+    text.names, text.variables = names, dict(variables)
     return text
 
 
@@ -80,8 +85,12 @@ def revisions() -> Mapping[str, int]:
 
 def revision(text: str) -> int:
     """How often the effect of this script has changed: all its parts count."""
+    return _revision(text.names) if isinstance(text, Script) else 1
+
+
+@cache
+def _revision(names: tuple[str, ...]) -> int:
     known = revisions()
-    names = text.names if isinstance(text, Script) else ()
     return 1 + sum(known.get(name, 1) - 1 for name in names)
 
 

@@ -83,7 +83,7 @@ class AppAim:
 class Piece:
     """Something that has to be so on one host, and the step that makes it so.
 
-    disturbs: what it interrupts on a host that serves: "" for nothing, else `runtime`, `kubelet`, `registry`.
+    disturbs: what it interrupts on a host that serves: "" for nothing, else `runtime`, `registry`, `etcd`.
     subject: for people. size: bytes that it brings, by mount point. late: it needs the cluster. of_app: an
     app needs it, whoever brought Kubernetes. trial: it only tries what others wait for.
     """

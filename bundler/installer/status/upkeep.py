@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from bundler.core.words import counted
+from bundler.core.words import counted, lasting, mebibytes
 from bundler.installer.plan.cluster.steps import Cause, Plan, Refused, Severity, Step, Verb
 from bundler.installer.site.ranges import folded
-from bundler.installer.status.amounts import day, days_left, lasting, mebibytes, minute
+from bundler.installer.status.amounts import day, days_left, minute
 from bundler.installer.status.condition import Disk, HostCertificate, PastRun, RegistryStore
 from bundler.installer.status.model import Finding, Judged, Look, Part, State
 

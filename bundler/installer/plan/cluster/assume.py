@@ -1,6 +1,6 @@
 """What would be observed after a step has succeeded: for the forecast only, never for what is done."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -35,14 +35,24 @@ def assume_all(steps: Iterable[Step], observed: Observed) -> Observed:
     """The observation in which every one of them has succeeded."""
     observed = replace(observed, hosts=_Open(observed.hosts))
     waiting: list[p.NodeIs] = []
+    pieces: dict[str, list[Piece]] = {}
     for step in steps:
-        if isinstance(step.probe, p.NodeIs):  # as many as there are workers; the list of nodes is made once
-            waiting.append(step.probe)
-            continue
-        observed = assume(step, _all_joined(observed, waiting))
-        waiting = []
-    observed = _all_joined(observed, waiting)
+        match step.probe:
+            case p.NodeIs():  # as many as there are workers; the list of nodes is made once
+                waiting.append(step.probe)
+            case p.PieceIs(piece) if not waiting and not isinstance(piece.expected, e.NodesCarry | e.AppRuns):
+                pieces.setdefault(piece.host, []).append(piece)  # as many again for each; a host is made once
+            case _:
+                observed = assume(step, _all_joined(_all_pieces(observed, pieces), waiting))
+                waiting, pieces = [], {}
+    observed = _all_joined(_all_pieces(observed, pieces), waiting)
     return replace(observed, hosts=dict(observed.hosts))
+
+
+def _all_pieces(observed: Observed, pieces: Mapping[str, Sequence[Piece]]) -> Observed:
+    for address, mine in pieces.items():
+        observed = _host(observed, address, partial(_with_pieces, mine))
+    return observed
 
 
 def assume(step: Step, observed: Observed) -> Observed:  # noqa: PLR0911  (a case for each probe)
@@ -76,7 +86,7 @@ def _piece(piece: Piece, observed: Observed) -> Observed:
             return _carry(observed, piece.expected)
         case e.AppRuns():
             observed = _app_runs(observed, piece.expected)
-    return _host(observed, piece.host, lambda host: _with_piece(piece, host))
+    return _host(observed, piece.host, partial(_with_pieces, (piece,)))
 
 
 def _host(observed: Observed, address: str, change: Callable[[HostObservation], HostObservation]) -> Observed:
@@ -89,34 +99,42 @@ def _host(observed: Observed, address: str, change: Callable[[HostObservation], 
     return replace(observed, hosts={**observed.hosts, address: Present(change(host))})
 
 
-def _with_piece(piece: Piece, host: HostObservation) -> HostObservation:
-    """One copy a piece, for there are tens of thousands."""
-    noted = {**host.journal, piece.key: JournalEntry(piece.inputs, piece.revision)}
-    return replace(host, ours=True, journal=noted, **_effect(piece.expected, host))
+def _with_pieces(pieces: Sequence[Piece], host: HostObservation) -> HostObservation:
+    """One copy for all of them, for there are tens of thousands."""
+    noted = {**host.journal, **{piece.key: JournalEntry(piece.inputs, piece.revision) for piece in pieces}}
+    fields: dict[str, Any] = {}
+    for piece in pieces:
+        _effect(piece.expected, host, fields)
+    return replace(host, ours=True, journal=noted, **fields)
 
 
-def _effect(expected: e.Expected, host: HostObservation) -> dict[str, Any]:  # noqa: PLR0911  (as above)
-    """Fields of the host as the piece leaves them."""
+def _copied(host: HostObservation, fields: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = fields.setdefault(name, {**getattr(host, name)})
+    return found
+
+
+def _effect(expected: e.Expected, host: HostObservation, fields: dict[str, Any]) -> None:
+    """Put into `fields` what of the host the piece changes; each field is copied once."""
+    of = partial(_copied, host, fields)
     match expected:
         case e.FileIs(path, digest):
-            return {"files": {**host.files, path: FileState(digest)}}
+            of("files")[path] = FileState(digest)
         case e.FilesAre(files):
-            there = {path: FileState(digest, size) for path, (digest, size) in files.items()}
-            return {"files": {**host.files, **there}}
+            of("files").update({path: FileState(digest, size) for path, (digest, size) in files.items()})
         case e.UnitRuns(unit, reads):
-            return {"units": {**host.units, unit: UnitState(enabled=True, active=True, started_with=reads)}}
+            of("units")[unit] = UnitState(enabled=True, active=True, started_with=reads)
         case e.UnitGone(unit):
-            return {"units": {name: state for name, state in host.units.items() if name != unit}}
+            of("units").pop(unit, None)
         case e.SysctlsAre(values):
-            return {"sysctls": {**host.sysctls, **values}}
+            of("sysctls").update(values)
         case e.PackagesAre(names):
-            return {"packages": {**dict.fromkeys(names, ""), **host.packages}}
+            fields["packages"] = {**dict.fromkeys(names, ""), **of("packages")}
         case e.ImagesAre(names):
-            return {"images": host.images | set(names)}
+            fields["images"] = fields.get("images", host.images) | set(names)
         case e.BlobsAre(digests):
-            return {"blobs": {**host.blobs, **dict.fromkeys(digests, BlobState.WHOLE)}}
+            of("blobs").update(dict.fromkeys(digests, BlobState.WHOLE))
         case e.Journalled() | e.AppRuns() | e.NodesReady() | e.NodesCarry():
-            return {}
+            return
 
 
 def _app_runs(observed: Observed, wanted: e.AppRuns) -> Observed:

@@ -56,15 +56,15 @@ def decide(desired: Desired, observed: Observed, operation: Operation) -> Decisi
     A later stage that would be refused refuses the whole: nothing is begun that can't be ended.
     """
     view = moved_on(View(desired, observed, operation))
-    decision, _ = _decide(view)
+    decision, composed = _decide(view)
     if isinstance(decision, Refused) or decision.stage is None:
         return decision
-    stages, refused = foresee(view, decision.stage)
+    stages, refused = foresee(view, decision.stage, composed.held if composed else ())
     return refused or replace(decision, forecast=stages)
 
 
-def foresee(view: View, stage: Stage) -> tuple[tuple[Stage, ...], Refused | None]:
-    """The stages behind this one, if every step does what its probe says."""
+def foresee(view: View, stage: Stage, held: Sequence[str] = ()) -> tuple[tuple[Stage, ...], Refused | None]:
+    """The stages behind this one, if every step does what its probe says. held: keys that wait for them."""
     stages: list[Stage] = []
     for _ in range(BOUND):
         record = intend(view, "forecast", "forecast")
@@ -72,10 +72,12 @@ def foresee(view: View, stage: Stage) -> tuple[tuple[Stage, ...], Refused | None
         if any(each.verb is Verb.RESTORE for each in stage.steps):
             break  # the site goes on as an ordinary one from there
         kept = None if _is_clean(stage, observed) else record  # a record goes with the last host that has it
-        view = moved_on(View(view.desired, observed, view.operation, kept))
+        whole = _whole(view, stage, held)
+        view = moved_on(View(view.desired, observed, view.operation, kept, whole))
         if view.existence is Existence.DOWN:
             break  # whether the API comes up again has to be seen
-        decision, _ = _decide(view)
+        decision, composed = _decide(view)
+        held = composed.held if composed else ()
         if isinstance(decision, Refused):
             return tuple(stages), decision
         if decision.stage is None or _keys(decision.stage) == _keys(stage):
@@ -83,6 +85,28 @@ def foresee(view: View, stage: Stage) -> tuple[tuple[Stage, ...], Refused | None
         stage = decision.stage
         stages.append(stage)
     return tuple(stages), None
+
+
+_SPARES: Final = frozenset(  # nothing that is in place on a host is undone by these
+    {
+        *(Verb.PUT, Verb.CHECK_PULL, Verb.INIT, Verb.FINISH_INIT, Verb.JOIN, Verb.JOIN_CONTROL_PLANE),
+        *(Verb.AWAIT_NODE, Verb.LABELS, Verb.UNTAINT, Verb.UNCORDON, Verb.APP, Verb.SNAPSHOT),
+    }
+)
+
+
+def _whole(view: View, stage: Stage, held: Sequence[str]) -> frozenset[str]:
+    """Hosts whose pieces are as they are to be behind this stage, so that nobody looks at them again.
+
+    Each piece was looked at before, and is done in the stage if it was not as it has to be.
+    """
+    if not view.owner or view.existence not in {Existence.ABSENT, Existence.UNFINISHED, Existence.RUNNING}:
+        return frozenset()
+    waiting = set(held)
+    broken = {step.subject for step in stage.steps if step.verb not in _SPARES}
+    broken |= {piece.host for piece in view.desired.pieces if piece.key in waiting} if waiting else set()
+    looked_at = (a for a in view.addresses if view.observed.host(a) is not None and not view.leaving(a))
+    return frozenset(address for address in looked_at if address not in broken)
 
 
 def _is_clean(stage: Stage, observed: Observed) -> bool:

@@ -172,7 +172,7 @@ def moved_on(view: View) -> View:
     if view.record is None:
         return view
     record = advance(view, view.record)
-    return view if record == view.record else View(view.desired, view.observed, view.operation, record)
+    return view if record == view.record else replace(view, known=record)
 
 
 def _has_left(view: View, host: RecordedHost) -> bool:

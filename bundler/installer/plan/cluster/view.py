@@ -34,12 +34,16 @@ class Existence(StrEnum):
 
 @dataclass(frozen=True)
 class View:
-    """One moment of a site, seen by the planner."""
+    """One moment of a site, seen by the planner.
+
+    whole: in a forecast, hosts whose pieces the stages before have left as they are to be.
+    """
 
     desired: Desired
     observed: Observed
     operation: Operation
     known: Record | None = None
+    whole: frozenset[str] = frozenset()
 
     @cached_property
     def record(self) -> Record | None:

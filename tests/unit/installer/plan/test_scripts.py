@@ -374,6 +374,8 @@ UNITS = (
     ("kubelet.service.j2", {"drop_ins": ""}),
     ("containerd.service.j2", {"program": "/bin/true", "config": "/etc/c.toml"}),
     ("endpoint.service.j2", {"program": "/bin/true", "config": "/etc/e.cfg"}),
+    ("k3s.service.j2", {"role": "agent", "environment": "/etc/e.env"}),
+    ("k0s.service.j2", {"arguments": "worker", "environment": "/etc/e.env"}),
     ("vip.service.j2", {"program": "/bin/true", "config": "/etc/v.conf"}),
     (
         "registry.service.j2",
@@ -393,6 +395,8 @@ UNITS = (
     ("certs.service.j2", {"script": "/bin/true"}),
     ("certs.timer.j2", {}),
     ("endpoint.service.j2", {"program": "/usr/sbin/haproxy", "config": "/etc/e.cfg"}),
+    ("k3s.service.j2", {"role": "agent", "environment": "/etc/e.env"}),
+    ("k0s.service.j2", {"arguments": "worker", "environment": "/etc/e.env"}),
     ("vip.service.j2", {"program": "/usr/sbin/keepalived", "config": "/etc/v.conf"}),
 )
 

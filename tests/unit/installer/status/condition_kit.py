@@ -38,7 +38,7 @@ def bundle() -> Index:
 
 
 def installed(of: Site, index: Index) -> Facts:
-    """Facts of the site once every step of an install has succeeded; planned once for each."""
+    """Facts of the site once every step of an install has succeeded; once for each site and bundle."""
     key = repr((of, index))
     if key not in _INSTALLED:
         _INSTALLED[key] = _install(of, index)

@@ -127,6 +127,32 @@ def test_a_part_that_was_restarted_or_fails_beside_its_probe_is_not_starting(pod
     assert only(status).id == "component-not-ready"
 
 
+def _coredns(**changes: object) -> Pod:
+    fields: dict[str, object] = {"ready": 0, "total": 1, "age": 9.0, **changes}
+    return Pod("kube-system", "coredns-1", WORKER, **{"phase": "Running", **fields})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"phase": "Pending", "reason": "ContainerCreating"}, {"age": 119.0}, {"age": -3.0},
+], ids=str)  # fmt: skip
+def test_a_pod_that_only_just_began_is_a_note(changes: dict[str, object]) -> None:
+    """CoreDNS' second replica is asked for the first time as it starts, and again ten seconds later."""
+    contents = made.contents(pods=(_coredns(**changes),))
+    status = judge(made.look(conditions={CP: {"contents": contents}}))
+    found = only(status)
+    assert (found.id, found.severity, found.value) == ("pods-starting", Severity.NOTE, 1)
+    assert (status.state, {part.state for part in status.parts}) == (State.WELL, {State.WELL})
+
+
+@pytest.mark.parametrize("changes", [
+    {"age": None}, {"age": 120.0}, {"age": -500.0}, {"restarts": 1}, {"reason": "ImagePullBackOff"},
+    {"phase": "Failed"}, {"deleted": True},
+], ids=str)  # fmt: skip
+def test_a_pod_that_failed_or_takes_too_long_is_not_starting(changes: dict[str, object]) -> None:
+    contents = made.contents(pods=(_coredns(**changes),))
+    assert only(judge(made.look(conditions={CP: {"contents": contents}}))).id == "pods-not-ready"
+
+
 def test_what_passes() -> None:
     """Values just inside of their limits, and pods that have done what they were there for."""
     fine = {

@@ -1,6 +1,6 @@
 """Machine, runtime, registry: every piece of every host that is not as expected."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -52,6 +52,8 @@ def _all(view: View, *, late: bool) -> Iterator[Proposal | Finding]:
     # Tries come first, on every host: nothing holds them up, and all else may wait for them.
     hosts: dict[tuple[bool, str], list[Piece]] = {}
     for piece in view.desired.pieces:
+        if not late and piece.host in view.whole:
+            continue
         if piece.late is late and (view.owner or piece.of_app):
             hosts.setdefault((not piece.trial, piece.host), []).append(piece)
     yield from (Proposal("registry", (trial,)) for trial in trials)
@@ -67,7 +69,7 @@ def _of_host(
     kept = view.record.kept if view.record else {}
     verdicts: dict[str, Verdict] = {piece.key: judge(PieceIs(piece), view.observed, kept) for piece in mine}
     wanted: dict[str, Step] = {}
-    disturbs = False
+    disturbs: set[str] = set()
     for piece in mine:
         because = (
             _because(piece, verdicts[piece.key], wanted)
@@ -86,10 +88,18 @@ def _of_host(
         if because.cause is Cause.DRIFTED:
             yield Finding("drift", address, str(because), Severity.WARNING)
         wanted[piece.key] = _step(piece, because, trials)
-        disturbs = disturbs or bool(piece.disturbs)
+        disturbs |= {piece.disturbs} - {""}
     if wanted:
-        claims = budget(view, address) if disturbs and view.joined(address) else {}
-        yield Proposal("pieces", tuple(wanted.values()), claims)
+        yield Proposal("pieces", tuple(wanted.values()), _claims(view, address, disturbs))
+
+
+def _claims(view: View, address: str, disturbs: Collection[str]) -> Mapping[str, int]:
+    """What interrupts a member of etcd waits until every other one is well."""
+    if not disturbs or not view.joined(address):
+        return {}
+    if "etcd" in disturbs and view.etcd and view.etcd.healthy < len(view.etcd.members):
+        return {"blocked": 1}
+    return budget(view, address)
 
 
 def _because(piece: Piece, verdict: Verdict, wanted: dict[str, Step]) -> Because | None:
@@ -119,20 +129,22 @@ def _follows(view: View, piece: Piece, kept: Mapping[str, str]) -> Because | Non
 
 
 def _waits(piece: Piece, wanted: Mapping[str, Step]) -> Because | None:
-    """Whoever starts an app again waits for it again."""
-    if not isinstance(piece.expected, Journalled) or not piece.expected.app:
+    """Whoever starts an app or a unit again waits for it again."""
+    if not isinstance(piece.expected, Journalled):
         return None
     starts = (wanted[name] for name in piece.after if name in wanted)
-    return next((each.because for each in starts if _starts(each, piece.expected.app)), None)
+    return next((each.because for each in starts if _starts(each, piece.expected)), None)
 
 
-def _starts(step: Step, app: str) -> bool:
+def _starts(step: Step, awaited: Journalled) -> bool:
     probe = step.probe
-    return (
-        isinstance(probe, PieceIs)
-        and isinstance(probe.piece.expected, AppRuns)
-        and probe.piece.expected.name == app
-    )
+    match probe.piece.expected if isinstance(probe, PieceIs) else None:
+        case AppRuns(name=name):
+            return name == awaited.app
+        case UnitRuns():
+            return awaited.unit
+        case _:
+            return False
 
 
 def _is_file(step: Step) -> bool:

@@ -1,0 +1,117 @@
+"""Images that something fills in on site don't stop a build: each is pointed out with its place."""
+
+import pytest
+
+from bundler.builder.charts.helm import SdkHelm
+from bundler.builder.discovery.discover import Launch, discover
+from bundler.core.errors import Problems
+from tests.kits.charts import below, tree_of
+
+CHART = {"Chart.yaml": "{apiVersion: v2, name: shop, version: 0.1.0}"}
+
+
+@pytest.fixture
+def look(store):
+    def look(text):
+        files = below("application/apps/shop", CHART | {"templates/d.yaml": text})
+        return discover(
+            tree_of(store, files), store, helm=SdkHelm(timeout=60), launch=Launch(kube_version="v1.31.0")
+        )
+
+    return look
+
+
+def workload(image):
+    return (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  template:\n    spec:\n"
+        "      containers:\n      - {name: sure, image: 'quay.io/acme/web:1.0'}\n"
+        f"      - {{name: a, image: {image}}}\n"
+    )
+
+
+def escaped(text):
+    """What Helm renders to this text."""
+    return text.replace("{{", '{{ "{{" }}')
+
+
+WORKFLOW = """\
+apiVersion: argoproj.io/v1alpha1
+kind: WorkflowTemplate
+metadata: {name: w}
+spec:
+  templates:
+  - name: a
+    initContainers:
+    - {name: i, image: '{{inputs.parameters.image}}'}
+    sidecars:
+    - {name: s, image: 'quay.io/acme/web:1.0'}
+"""
+OPENSHIFT = """\
+apiVersion: template.openshift.io/v1
+kind: Template
+metadata: {name: t}
+objects:
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: p}
+  spec:
+    containers:
+    - {name: a, image: '${IMAGE}'}
+    - {name: b, image: 'quay.io/acme/web:1.0'}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (escaped(WORKFLOW), 8),
+        (OPENSHIFT, 10),
+        (workload("'$(params.image)'"), 9),
+        (workload("'${REGISTRY}/acme/db:${TAG}'"), 9),
+        (workload("''"), 9),
+        (workload("null"), 9),
+        (workload("'quay.io/acme/db:'"), 9),
+        (workload("':2.0'"), 9),
+        (workload("'/acme/db:2.0'"), 9),
+    ],
+    ids=["workflow", "openshift", "tekton", "variables", "empty", "null", "no-tag", "no-name", "no-registry"],
+)
+def test_what_is_filled_in_later_is_warned_of_with_its_place(look, text, line):
+    found = look(text)
+    (told,) = found.check()
+    assert (told.location.file, told.location.line) == (
+        "application/apps/shop/templates/d.yaml (rendered)",
+        line,
+    )
+    assert [str(one.reference) for one in found.found] == ["quay.io/acme/web:1.0"]
+
+
+@pytest.mark.parametrize("image", ["'quay.io/Acme/db:2.0'", "5", "[quay.io/acme/db:2.0]"])
+def test_what_can_never_be_an_image_stops_the_build(look, image):
+    with pytest.raises(Problems) as caught:
+        look(workload(image)).check()
+    assert [problem.rule for problem in caught.value.problems] == ["image-name"]
+
+
+def config(text):
+    lines = "".join(f"    {line}\n" for line in text.splitlines())
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata:\n  file: |\n{lines}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "spark.executor.cores  2\nspark.kubernetes.container.image   quay.io/acme/db:2.0\n",
+        "<agent>\n  <image>quay.io/acme/db:2.0</image>\n</agent>\n",
+    ],
+    ids=["properties", "xml"],
+)
+def test_an_image_in_a_configuration_of_another_form_is_taken(look, text):
+    assert [str(one.reference) for one in look(config(text)).found] == ["quay.io/acme/db:2.0"]
+
+
+def test_repository_and_tag_of_an_ini_file_are_pointed_out(look):
+    found = look(
+        config("[kubernetes]\nworker_container_repository = acme/airflow\nworker_container_tag = 2.9.1\n")
+    )
+    assert [str(one.reference) for one in found.candidates] == ["docker.io/acme/airflow:2.9.1"]
