@@ -33,11 +33,11 @@ class ExitCode(IntEnum):
     PREFLIGHT = 11  # a host is not fit for the install
     STEP = 12  # a command failed on a host
     NOT_READY = 13  # something did not become ready in time
-    UNSUPPORTED = 14  # understood, but not supported yet or not on this machine
+    UNSUPPORTED = 14  # valid, but not supported yet or not on this machine
     BUSY = 15  # another run is at work on a host
     REFUSED = 16  # it could do harm, or is not possible from here: nothing was changed
     PARTIAL = 17  # done, but for hosts that were excused
-    FINDINGS = 18  # the site works, and something about it wants looking at
+    FINDINGS = 18  # the site works, but something needs attention
     DOWN = 19  # the site does not serve
     INTERRUPTED = 130  # Ctrl-C, as a shell reports it
 

@@ -194,7 +194,7 @@ class Slot:
                 why=f"expected {self._part.size} bytes with {self._part.digest}, "
                 f"got {self.size} bytes with sha256:{self._hasher.hexdigest()}",
                 code=ExitCode.INTEGRITY,
-                fix="fetch it again; if it stays so, the source is damaged or not to be trusted",
+                fix="fetch it again; if it persists, the source is damaged or not trustworthy",
             )
         for other in self._others:
             copied = 0

@@ -100,7 +100,7 @@ class Uploader:
         raise BundlerError(
             "the registry denies access",
             where=self.ref,
-            why="it refuses the login that it asked for",
+            why="it rejects the login",
             code=ExitCode.TRUST,
             id="BND-REGISTRY-LOGIN",
             fix=self._how_to_log_in(),

@@ -229,7 +229,7 @@ def _check_target(target: Path) -> None:
 
 def _nowhere(source: str) -> NoReturn:
     raise BundlerError(
-        f"where shall {source} go?",
+        f"where should {source} be pushed to?",
         code=ExitCode.USAGE,
         fix="bundler push FILE REGISTRY/REPOSITORY:TAG",
     )

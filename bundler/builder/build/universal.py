@@ -51,7 +51,7 @@ def make_universal(
     Raises BundlerError and Problems; the target is then left as it was.
     """
     clock = Clock(progress)
-    check_platforms([request.platform for request in orders])
+    check_platforms([str(request.platform) for request in orders])
     with clock.phase("installer"):
         runtimes = [installer(request, store, progress) for request in orders]
     specs = [
@@ -77,7 +77,7 @@ def make_universal(
 def _resolved(
     request: BuildRequest, chain: tuple[Loaded, ...], store: Store, progress: Progress, clock: Clock
 ) -> BundleSpec:
-    own = Clock(progress, request.platform)
+    own = Clock(progress, str(request.platform))
     found = as_locked(request, resolve(request, chain, store, progress, own), progress)
     clock.phases += own.phases
     return found.spec

@@ -191,7 +191,9 @@ def _telling(path: Path) -> Iterator[None]:
             where=path,
             why=error.strerror or str(error),
             code=ExitCode.SPACE if full else ExitCode.USAGE,
-            fix="make room, then run `bundler join` again: it goes on" if full else "or name another with -o",
+            fix="free space, then run `bundler join` again: it continues"
+            if full
+            else "or name another with -o",
         ) from error
 
 

@@ -48,7 +48,7 @@ def need(folder: Path, name: str, size: int) -> None:
     """
     if (free := _free(folder)) < size:
         raise BundlerError(
-            f"there is too little room for {name}",
+            f"there is not enough space for {name}",
             where=folder,
             why=f"{sized(free)} are free there; it needs {sized(size)}",
             code=ExitCode.SPACE,

@@ -177,7 +177,7 @@ class ChartSupply:
                 "the chart is not what --checksum says",
                 where=chart,
                 why=f"expected {checksum}, it has {blob.digest}",
-                fix="look why it changed; correct the checksum if the change is right",
+                fix="find out why it changed; if the change is right, correct the checksum",
                 code=ExitCode.INTEGRITY,
             )
         self.taken.append(replace(taken, why=why))

@@ -47,7 +47,7 @@ TagSource = Annotated[
     str, typer.Argument(metavar="FILE|NAME", help="A .run or a name. Without, all names are listed.")
 ]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The name to give.")]
-Remove = Annotated[bool, typer.Option("--remove", help="Forget the name in place of giving one.")]
+Remove = Annotated[bool, typer.Option("--remove", help="Remove the name instead of adding it.")]
 
 _TAG_WAYS = frozenset({(False, False, False), (True, True, False), (True, False, True)})
 

@@ -59,7 +59,7 @@ def lock_command(
     offline: opt.Offline = False,
     output: opt.OutputOptions,
 ) -> None:
-    """Write Kubefile.lock: what every input is. What is locked already stays."""
+    """Write Kubefile.lock, which pins every input. Existing pins stay."""
     from bundler.builder.cli.invocation import lock  # noqa: PLC0415  (as above)
 
     lock(inputs.build(directory, output, offline=offline), None)
@@ -73,7 +73,7 @@ def update_command(
     inputs: InputOptions,
     output: opt.OutputOptions,
 ) -> None:
-    """Move what Kubefile.lock pins to what is current, and tell what changed."""
+    """Update what Kubefile.lock pins to the current versions, and show what changed."""
     from bundler.builder.cli.invocation import lock  # noqa: PLC0415  (as above)
 
     lock(inputs.build(directory, output, refresh=True), tuple(names or ()))
@@ -82,7 +82,7 @@ def update_command(
 def why_command(
     reference: Reference = "", *, directory: Where = Path(), file: opt.KubefileFile = None
 ) -> None:
-    """Tell who asks for an image, a file, a chart or a package."""
+    """Show what requires an image, a file, a chart or a package."""
     from bundler.builder.lock import text, why  # noqa: PLC0415  (--help does without)
     from bundler.builder.lock.model import place  # noqa: PLC0415  (as above)
 

@@ -101,7 +101,7 @@ def as_commands(listed: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
 
 
 def app_env(reader: Reader) -> AppEnv | None:
-    """APPENV name NAME=value…"""
+    """`APPENV name NAME=value…`."""
     reader.check_flags((), {})
     words = reader.words()
     if len(words) < 2:

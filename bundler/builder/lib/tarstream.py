@@ -241,7 +241,7 @@ def _extra(kind: bytes, data: bytes) -> dict[str, str]:
 
 
 def _pax(data: bytes) -> dict[str, str]:
-    """Records of `LENGTH KEY=VALUE\\n`."""
+    r"""Records of `LENGTH KEY=VALUE\n`."""
     found: dict[str, str] = {}
     at = 0
     while at < len(data):

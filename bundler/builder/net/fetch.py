@@ -136,7 +136,7 @@ class Fetcher:
                 if not resumed:
                     raise
             self._progress.log(
-                f"what an earlier run had fetched of {display(url)} is no good; once more from the start"
+                f"what an earlier run had fetched of {display(url)} is unusable; starting over"
             )
             self._stream(source, partial, size, transfer)
             return partial.commit(size, name=display(url))
@@ -234,7 +234,7 @@ class _From:
         own = self.login if host == urlsplit(self.url).hostname else None
         told = f"it refuses the password of {own.username!r}" if own else "there is no login for it"
         raise BundlerError(
-            "the server wants a login",
+            "the server requires a login",
             where=display(answer.request.url),
             why=f"HTTP 401; {told}",
             code=ExitCode.TRUST,

@@ -113,8 +113,9 @@ def opened(client: Client, request: httpx2.Request) -> Iterator[Answer]:
 
 
 def retrying(*, patience: Callable[[], bool] | None = None) -> Iterable[stamina.Attempt]:
-    """Attempts at a piece of work, to be used as `for attempt in retrying(): with attempt: …`.
+    """Attempts at a piece of work.
 
+    To be used as `for attempt in retrying(): with attempt: …`.
     Lost connections, time-outs and `BusyError` are tried again, with growing pauses or after the pause
     that the server asked for; everything else is raised at once. patience: asked after each failure
     whether to go on, in place of the usual limit of ATTEMPTS.
@@ -264,7 +265,7 @@ class _Transfer:
                 where=display(answer.request.url),
                 why=f"{self._size} bytes were expected",
                 code=ExitCode.INTEGRITY,
-                fix="the file has changed or the server is not to be trusted; check its digest and size",
+                fix="the file has changed or the server is not trustworthy; check its digest and size",
             )
         self._sink.append(chunk)
         self._on_bytes(len(chunk))

@@ -127,7 +127,7 @@ class Silent:
 
 
 def parse_source(text: str, base: Path) -> Reference | LocalSource:
-    """Read what stands behind IMAGE: `nginx:1.27`, `docker://nginx:1.27`, `oci-archive:PATH[:REF]`, …
+    """Read the argument of IMAGE: `nginx:1.27`, `docker://nginx:1.27` or `oci-archive:PATH[:REF]`.
 
     base: what relative paths are relative to. A path ends at its first colon, as it does for skopeo.
     Raises BundlerError (INPUT) for what is neither, (UNSUPPORTED) for skopeo's other transports.

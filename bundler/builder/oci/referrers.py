@@ -99,7 +99,7 @@ def _pinned(source: BlobSource, ref: Reference, digest: Digest, store: Store) ->
         if error.code is not ExitCode.NOT_FOUND:
             raise
         raise BundlerError(
-            "what the lock has beside this image can't be had",
+            "the locked signatures of this image are unavailable",
             where=f"{ref.name}@{digest}",
             why=error.what,
             code=error.code,

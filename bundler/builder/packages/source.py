@@ -11,6 +11,7 @@ from bundler.builder.packages.closure import Closure, PackageFile
 from bundler.builder.packages.sources import PackageSources
 from bundler.core.errors import Location, Problem
 from bundler.core.index import OsPackage
+from bundler.core.oci import Platform
 from bundler.core.suite import Suite
 
 
@@ -40,7 +41,7 @@ class PackageOptions:
     that holds as long as the same names are asked for; nothing is asked for it but files the cache lacks.
     """
 
-    platform: str
+    platform: Platform
     now: float
     sources: PackageSources = field(default_factory=PackageSources)
     offline: bool = False

@@ -18,8 +18,9 @@ _DEEPEST: Final = 16  # bundles that rest on one another
 
 @contextmanager
 def opened(path: Path, bases: Iterable[Path] = ()) -> Iterator[Bundle]:
-    """Open a .run, and what it rests on: one of `bases`, or a .run beside it. Where there is none, it is the
-    caller's to give it one with `rest_on`; what needs none can be read without.
+    """Open a .run, and what it rests on: one of `bases`, or a .run beside it.
+
+    Where there is none, the caller has to provide one with `rest_on`; what needs none can be read without.
 
     Raises BundlerError: what `Bundle.open` does; INPUT where `bases` are named and none is the right one.
     """

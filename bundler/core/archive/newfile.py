@@ -116,7 +116,7 @@ def not_written(target: Path, error: OSError) -> BundlerError:
         where=target,
         why=error.strerror or str(error),
         code=ExitCode.SPACE if full else ExitCode.USAGE,
-        fix="make room there, or write it elsewhere with -o",
+        fix="free space there, or write it elsewhere with -o",
     )
 
 

@@ -58,7 +58,7 @@ def fixing(scene: Scene, report: Report) -> Fixing:
         else:
             work.setdefault((address, kind), []).append(result)
     steps = tuple(_step(scene, address, kind, results) for (address, kind), results in work.items())
-    return Fixing(Plan(f"{scene.site.name}: mend what check found", steps), tuple(alone))
+    return Fixing(Plan(f"{scene.site.name}: fix what check found", steps), tuple(alone))
 
 
 def mended(result: Result, limits: HostLimits) -> str:

@@ -49,7 +49,9 @@ def rule_faults(rules: VendorRules) -> tuple[Problem, ...]:
             for name in unknown
         ),
         *(
-            Problem(place, "checks-id", f"{each.id!r} is the name of a check of ours", "give it another name")
+            Problem(
+                place, "checks-id", f"{each.id!r} is the name of a built-in check", "give it another name"
+            )
             for each in rules.checks
             if each.id in ours
         ),

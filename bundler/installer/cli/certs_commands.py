@@ -133,7 +133,6 @@ def rotate_command(
     Old and new ones are trusted in between, so that it serves on; pods that may ask the API start anew,
     twice. Broken off, the same command goes on. Kubeconfigs outside of the site have to be fetched again.
     """
-
     request = Request(
         work.run("certs-rotate-ca"),
         clusterfile,

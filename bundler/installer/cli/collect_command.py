@@ -22,7 +22,9 @@ from bundler.installer.site.ranges import folded, hosts
 
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="The archive; else SITE-DATE.tar.gz here."),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The archive to write; by default ./SITE-DATE.tar.gz."
+    ),
 ]
 Timeout = Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="How long a host may take.")]
 
@@ -75,7 +77,7 @@ def _check(found: Collection) -> None:
         where=folded(found.silent),
         why="; ".join(f"{address}: {why}" for address, why in list(found.silent.items())[:3]),
         code=ExitCode.PARTIAL,
-        fix="bring them back, or look at their consoles, and collect again",
+        fix="get them back, or check their consoles, and collect again",
     )
 
 

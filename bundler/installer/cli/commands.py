@@ -65,16 +65,16 @@ HELP: Final = """Bring up the Kubernetes product in this file on your machines, 
 
     ./product.run --clusterfile site.yaml
 
-The same command again goes on where the last one stopped. Nothing asks the internet for anything.
+Run the same command again to continue where the last run stopped. Nothing connects to the internet.
 """
-EPILOG: Final = "Without a command, `apply` is meant. Also: --info, --list and --check look into the file."
+EPILOG: Final = "`apply` is the default command. To inspect the file: --info, --list and --check."
 
 app = new_app(help=HELP, epilog=EPILOG)
 
-PlanLog = Annotated[Path | None, typer.Option(help="Write the plan, or what stands against it, as JSON.")]
+PlanLog = Annotated[Path | None, typer.Option(help="Write the plan, or the reasons for refusing, as JSON.")]
 With = Annotated[
     list[str] | None,
-    typer.Option("--with", metavar="PRODUCT", help="This other product of the cluster goes, too."),
+    typer.Option("--with", metavar="PRODUCT", help="Delete this other product of the cluster, too."),
 ]
 
 

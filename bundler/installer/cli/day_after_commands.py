@@ -33,14 +33,14 @@ from bundler.installer.site.ranges import hosts as counted
 from bundler.installer.transport.protocol import Transport
 
 Address = Annotated[str, typer.Argument(metavar="HOST", help="An address of the Clusterfile.")]
-Done = Annotated[bool, typer.Option("--done", help="It is over: the host takes pods again.")]
-Limit = Annotated[int, typer.Option(min=1, metavar="SECONDS", help="How long its pods may take to go.")]
+Done = Annotated[bool, typer.Option("--done", help="End the maintenance: the host takes pods again.")]
+Limit = Annotated[int, typer.Option(min=1, metavar="SECONDS", help="How long to wait for its pods to leave.")]
 Grace = Annotated[
-    int, typer.Option(min=1, metavar="SECONDS", help="What containers get between SIGTERM and SIGKILL.")
+    int, typer.Option(min=1, metavar="SECONDS", help="How long containers get between SIGTERM and SIGKILL.")
 ]
-PowerOff = Annotated[bool, typer.Option("--power-off", help="Switch the machines off, too.")]
+PowerOff = Annotated[bool, typer.Option("--power-off", help="Power off the machines, too.")]
 Wait = Annotated[
-    int, typer.Option(min=0, metavar="SECONDS", help="How long to call hosts that do not answer yet.")
+    int, typer.Option(min=0, metavar="SECONDS", help="How long to wait for hosts that do not answer yet.")
 ]
 
 
@@ -103,7 +103,7 @@ def shutdown_command(
                 answer="stop it",
             )
         off = "the machines switch off now" if power_off else "the machines can be switched off"
-        end = f"{held.site.name} is stopped; {off}; to bring it back: start"
+        end = f"{held.site.name} is stopped; {off}; to start it again: start"
         _do(held, made, end, work.run("shutdown"), show=plan)
 
 
@@ -138,7 +138,7 @@ def start_command(
                 where=", ".join(off),
                 why="no answer",
                 code=ExitCode.PARTIAL,
-                fix="switch them on and run the same command",
+                fix="power them on and run the same command",
             )
 
 

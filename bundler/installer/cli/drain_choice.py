@@ -26,7 +26,7 @@ def chooser(policy: Blocked | None) -> Choose:
         for line in _head(held):
             say(line)
         if choice not in held.choices:
-            say(f"{held.address} is a control plane, which is not skipped")
+            say(f"{held.address} is a control plane, which can't be skipped")
             return Blocked.STOP
         say(f"--blocked-drain {choice.value}")
         return choice
@@ -55,7 +55,7 @@ def _ask(held: HeldUp) -> Blocked:
 
 
 def _head(held: HeldUp) -> Iterator[str]:
-    yield f"{held.address} ({held.node}) still runs pods that their budgets let none go of now:"
+    yield f"{held.address} ({held.node}) still runs pods whose disruption budgets allow no eviction now:"
     for pod, budget in held.pods[:_NAMED]:
         yield f"  {pod}, held by {budget}"
     if len(held.pods) > _NAMED:

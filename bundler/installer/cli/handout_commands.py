@@ -20,9 +20,9 @@ QUIET: Final = "BUNDLER_QUIET"  # set by the stub for --quiet
 UMASK: Final = "BUNDLER_UMASK"  # the caller's; the stub works with 077
 
 Names = Annotated[list[str], typer.Argument(help="A path as --list shows it, a folder, or a 'glob'.")]
-Target = Annotated[Path, typer.Option(help="The folder to write to; made if it is not there.")]
+Target = Annotated[Path, typer.Option(help="The folder to write to; created if missing.")]
 What = Annotated[Kind, typer.Argument(help="What to take out.")]
-Folder = Annotated[Path, typer.Argument(help="The folder to write to; made if it is not there.")]
+Folder = Annotated[Path, typer.Argument(help="The folder to write to; created if missing.")]
 
 
 def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:

@@ -97,7 +97,7 @@ def _leaving(plan: Plan) -> frozenset[str]:
 
 
 def _answers(view: View) -> Iterator[str]:
-    signed = f"Signed by {view.signer}." if view.signer else "Nobody signed the file."
+    signed = f"Signed by {view.signer}." if view.signer else "The file is not signed."
     total = len(view.site.hosts) + len(view.lost)
     nodes = sum(not view.is_new(host.address) for host in view.site.hosts)
     have = "none is a node yet" if not nodes else f"{nodes} {'is a node' if nodes == 1 else 'are nodes'}"

@@ -26,10 +26,15 @@ Where = Annotated[str, typer.Argument(metavar="REGISTRY[/PREFIX]", help="Where t
 Insecure = Annotated[bool, typer.Option("--insecure-registry", help="Speak plain HTTP, without TLS.")]
 Authority = Annotated[Path | None, typer.Option("--ca", help="A CA's certificate (PEM) to trust too.")]
 User = Annotated[str, typer.Option(help="The user to log in as.")]
-PasswordFile = Annotated[Path | None, typer.Option(help=f"Holds the password; else ${PASSWORD} does.")]
-Flatten = Annotated[bool, typer.Option("--flatten", help="Leave the images' own registries out of names.")]
+PasswordFile = Annotated[
+    Path | None, typer.Option(help=f"The file that holds the password; by default ${PASSWORD}.")
+]
+Flatten = Annotated[
+    bool, typer.Option("--flatten", help="Drop the original registries from the images' names.")
+]
 WithoutSignatures = Annotated[
-    bool, typer.Option("--without-signatures", help="Leave out what the bundle has beside its images.")
+    bool,
+    typer.Option("--without-signatures", help="Leave out signatures and other artifacts attached to images."),
 ]
 
 

@@ -16,10 +16,10 @@ from bundler.installer.plan.steps import Plan
 from bundler.installer.run.loop import Ended
 from bundler.installer.site.clusterfile.read import read_file
 
-To = Annotated[Path, typer.Option("--to", "-f", help="The Clusterfile with the machines' addresses of now.")]
+To = Annotated[Path, typer.Option("--to", "-f", help="The Clusterfile with the machines' current addresses.")]
 From = Annotated[
     Path | None,
-    typer.Option("--from", help="The Clusterfile that the site was built with; it has to be of this site."),
+    typer.Option("--from", help="The Clusterfile that the site was last applied with."),
 ]
 
 

@@ -20,7 +20,7 @@ ReportFile = Annotated[
 ]
 ReportHtml = Annotated[
     Path | None,
-    typer.Option("--report-html", help="The same as one page: steps over time, bytes by host, findings."),
+    typer.Option("--report-html", help="The same as an HTML page: steps over time, bytes by host, findings."),
 ]
 
 

@@ -31,11 +31,14 @@ IdentityFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Your private keys, as age-keygen writes them.")
 ]
 Confirm = Annotated[
-    str, typer.Option(metavar="SITE", help="The site's name: its data may go. Else you are asked to type it.")
+    str,
+    typer.Option(
+        metavar="SITE", help="The site's name, to confirm that its data may be lost. By default, asks for it."
+    ),
 ]
-ShowPlan = Annotated[bool, typer.Option("--plan", help="Show what would be lost and done, and do nothing.")]
+ShowPlan = Annotated[bool, typer.Option("--plan", help="Show what would be lost and done, without doing it.")]
 TimeoutFactor = Annotated[
-    list[str] | None, typer.Option(metavar="[PHASE=]N", help="Give every step N times its time.")
+    list[str] | None, typer.Option(metavar="[PHASE=]N", help="Multiply the timeouts of all steps by N.")
 ]
 
 

@@ -22,9 +22,9 @@ from bundler.installer.status.model import Status
 _LEAST: Final = 80  # columns
 _CLEAR: Final = "\x1b[H\x1b[2J"
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs; with --watch, a line a look.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; with --watch, one line per look.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every host, and earlier runs.")]
-Watch = Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")]
 Every = Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="With --watch: how often.")]
 Timeout = Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="How long to wait for a host.")]
 

@@ -54,7 +54,7 @@ def _usage(app: typer.Typer, words: list[str], name: str) -> str:
     first = words[0] if words else ""
     if first not in known and (close := get_close_matches(first, known, n=1, cutoff=0.6)):
         return f"did you mean {name} {' '.join((close[0], *words[1:]))}"
-    return f"{name} --help tells what there is"
+    return f"{name} --help lists them"
 
 
 def run_file() -> Path:

@@ -89,7 +89,7 @@ def _newest(lines: Iterable[str]) -> Iterator[_Stored]:
 
 
 def _here(lines: Sequence[str]) -> dict[str, str] | None:
-    """Replicas by object, None where nobody could be asked."""
+    """Replicas by object, None where no host could be asked."""
     if _ALWAYS not in lines:
         return None
     rows = (line.split() for line in lines)

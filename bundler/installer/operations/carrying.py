@@ -69,7 +69,7 @@ def check_lost(session: Session) -> None:
         f"{done}; {', '.join(told)}",
         where=session.site.name,
         why=str(together(session.lost, total)),
-        fix="mend that, then run the same command again: what failed joins alone",
+        fix="fix that, then run the same command again: only the failed hosts are done",
         code=ExitCode.PARTIAL,
     )
 

@@ -188,7 +188,7 @@ class Restore:
                 found = [line.split() for line in said if len(line.split()) == 2]
                 counts = ", ".join(f"{number} {kind}" for kind, number in found) or "nothing"
                 return [f"created since: {counts}; what was changed or deleted since goes back, too"]
-        return ["the API does not answer, so nobody can say what was created since"]
+        return ["the API does not answer, so what was created since is unknown"]
 
     def _ask(self, address: str, text: str) -> list[str]:
         return self.session.transports[address].run(text, timeout=_TIMEOUT).stdout.split("\n")[:-1]

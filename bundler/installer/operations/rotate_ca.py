@@ -39,7 +39,7 @@ def _refuse_left_out(view: View) -> None:
             f"{folded(absent)} of the cluster would be cut off",
             where="hosts of the Clusterfile",
             code=ExitCode.REFUSED,
-            why="the Clusterfile no longer lists them, so that they would not learn of the new authorities",
+            why="the Clusterfile no longer lists them, so they would never get the new authorities",
             fix="list them again; or remove them first: apply --prune",
         )
 
@@ -50,6 +50,5 @@ def _lonely(view: View) -> list[str]:
     if not pods:
         return []
     more = f" and {len(pods) - _NAMED} more" if len(pods) > _NAMED else ""
-    return [
-        f"nothing starts {', '.join(pods[:_NAMED])}{more} anew: where such a pod asks the API, do so yourself"
-    ]
+    pods_without = f"{', '.join(pods[:_NAMED])}{more}"
+    return [f"no controller restarts {pods_without}: if such a pod uses the API, restart it yourself"]

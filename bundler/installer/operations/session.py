@@ -186,7 +186,7 @@ class Session:
     def steps(self, decision: Decided) -> Plan:
         """The steps of the stage that was decided on. Raises what `concrete` does."""
         if self.state.prepared is None:
-            raise BundlerError("steps were asked for that nobody decided on", code=ExitCode.BUG)
+            raise BundlerError("steps were requested before a decision was made", code=ExitCode.BUG)
         made = concrete(self.state.prepared, decision)
         if self.base is not None:
             check_base(made, self.bundle, self.base)

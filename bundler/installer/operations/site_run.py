@@ -118,9 +118,9 @@ def carry_on(
 
 def _stuck(ended: Ended) -> BundlerError:
     return BundlerError(
-        "the same steps are needed again although they succeeded",
+        "the same steps are needed again, although they succeeded",
         where=", ".join(ended.stuck[:3]),
-        why="what they make is not seen afterwards",
+        why="their result can't be observed afterwards",
         fix="look at these hosts with `exec` and `facts`; the log has what the steps said",
         code=ExitCode.NOT_READY,
     )

@@ -146,9 +146,9 @@ def _observation(facts: HostFacts) -> HostObservation:
 
 
 def effective(site: Site, view: View, logins: Mapping[str, Host]) -> Site:
-    """The site as it will be while this plan is carried out: without silent and leaving hosts, with members
-    that the Clusterfile no longer lists and nobody agreed to remove.
+    """The site as it will be while this plan is carried out.
 
+    Without silent and leaving hosts, with members that the Clusterfile no longer lists but that stay.
     logins: hosts beyond the Clusterfile's that were reached.
     """
     stays = [

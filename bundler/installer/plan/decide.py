@@ -186,7 +186,7 @@ def draft(prepared: Prepared, decision: Decided) -> Plan:
 
 def _decided(prepared: Prepared) -> Context:
     if prepared.context is None:
-        raise BundlerError("steps were asked for that nobody decided on", code=ExitCode.BUG)
+        raise BundlerError("steps were requested before a decision was made", code=ExitCode.BUG)
     return prepared.context
 
 
@@ -287,9 +287,9 @@ def check_products(view: View, going: frozenset[str]) -> None:
         raise BundlerError(
             f"the cluster serves {', '.join(others)}, too",
             where=view.desired.name,
-            why=f"taking {mine}'s cluster down would take it from under them",
+            why=f"deleting {mine}'s cluster would delete theirs",
             code=ExitCode.REFUSED,
-            fix=f"if they are to go as well: delete {named}",
+            fix=f"to delete them, too: delete {named}",
             id="BND-OTHER-PRODUCTS",
         )
 

@@ -83,20 +83,18 @@ def prune_steps(hosts: Iterable[Host], found: Doomed) -> tuple[Step, ...]:
         return ()
     everyone = tuple(hosts)
     nodes = tuple(
-        _step(host, "images", "images that only bundles of the past had", (), (*found.images, *found.blobs))
+        _step(host, "images", "images that only earlier bundles had", (), (*found.images, *found.blobs))
         for host in everyone
     )
     behind = tuple(step.id for step in nodes)
     planes = tuple(host for host in everyone if host.is_control_plane)
     registries = tuple(
-        _step(
-            host, "registry", "the registry's content that only bundles of the past had", behind, found.blobs
-        )
+        _step(host, "registry", "the registry's content that only earlier bundles had", behind, found.blobs)
         for host in planes
     )
     behind = tuple(step.id for step in registries)
     lists = tuple(
-        _step(host, "lists", "what is gone is listed no more", behind, found.bundles) for host in planes
+        _step(host, "lists", "what is removed is no longer listed", behind, found.bundles) for host in planes
     )
     return (*nodes, *registries, *lists)
 

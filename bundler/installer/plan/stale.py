@@ -28,7 +28,7 @@ def _one(host: str, writes: list[Write]) -> Step:
         id=told_id(host),
         host=host,
         phase=Phase.RUNTIME,
-        reason="containerd asks no registry that the bundle names no more",
+        reason="containerd no longer asks registries that the bundle no longer names",
         after=tuple(write.id for write in writes),
         script=templates.script("certs-stale.sh", certs=paths.CERTS, names=" ".join(names)),
     )

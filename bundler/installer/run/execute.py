@@ -34,7 +34,7 @@ from bundler.installer.transport.parallel import together
 from bundler.installer.transport.protocol import Transport
 
 _LOOK_UP: Final = 1.0  # seconds after which the walking thread looks at what takes long
-GO_ON: Final = "mend the cause, then run the same command again: finished steps are left out"
+GO_ON: Final = "fix the cause, then run the same command again: finished steps are skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class _Run:
             raise BundlerError(
                 "interrupted; what ran on the hosts was ended",
                 code=ExitCode.INTERRUPTED,
-                fix="run the same command again: finished steps are left out",
+                fix="run the same command again: finished steps are skipped",
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

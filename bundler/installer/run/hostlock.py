@@ -128,11 +128,12 @@ class HostLock:
     def _refusal(self, outcome: Outcome) -> BundlerError:
         if self._busy:
             return BundlerError(
-                "another run is at work on this host",
+                "another run is working on this host",
                 where=self._transport.address,
                 why=self._busy,
                 code=ExitCode.BUSY,
-                fix=f"wait until it has ended, or end it; {_QUIET} s after its machine is gone, this works",
+                fix=f"wait until it ends, or end it; {_QUIET} s after its machine disappears, "
+                "the lock expires",
             )
         return BundlerError(
             "the host can't be locked",
@@ -174,8 +175,8 @@ def taken_over(where: str) -> BundlerError:
     return BundlerError(
         "another run has taken this host over",
         where=where,
-        why=f"the host had heard nothing from here for {_QUIET} s when that one began",
+        why=f"the host had not heard from this machine for {_QUIET} s when the other run began",
         code=ExitCode.BUSY,
         id="BND-TAKEN-OVER",
-        fix="find out whose it is before you run this again",
+        fix="find out whose run it is before you run this again",
     )

@@ -158,7 +158,7 @@ def _await_room(connection: socket.socket) -> None:
     poll = select.poll()
     poll.register(connection, select.POLLOUT)
     if not poll.poll(IDLE * 1000):
-        raise TimeoutError("the client takes nothing any more")
+        raise TimeoutError("the client stopped reading")
 
 
 def _unpacked(bundle: Bundle, member: Member, start: int, stop: int) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ def etcd_part(look: Look) -> Judged:
     etcd = look.view.etcd
     if etcd is None:
         state = State.DOWN if look.view.api is None else State.UNKNOWN
-        return Judged(Part("etcd", state, "nobody could be asked"))
+        return Judged(Part("etcd", state, "no host could be asked"))
     findings = tuple(_etcd_findings(look, etcd))
     size = max((member.db_size for member in etcd.members), default=0)
     quota = max((member.quota for member in etcd.members), default=0)
@@ -70,7 +70,7 @@ def apps_part(look: Look) -> Judged:
     apps = launched(look)
     if contents is None:
         state = State.UNKNOWN
-        return Judged(Part("apps", state, "nobody could be asked", "", {"total": len(apps)}))
+        return Judged(Part("apps", state, "no host could be asked", "", {"total": len(apps)}))
     findings: list[Finding] = []
     rows: list[dict[str, Any]] = []
     unknown = 0
@@ -102,8 +102,10 @@ def _noticed(look: Look) -> Iterator[Finding]:
 
 
 def _is_known(look: Look, app: App, contents: Contents) -> bool:
-    """Whether it can be told how an app is: not what its own commands make, and of manifests not those that
-    only a silent control plane has; nor apps of a version that the site has not.
+    """Whether the state of an app can be known.
+
+    Not that of what its own commands make, nor of manifests that only a silent control plane has, nor of apps
+    in a version that the site does not have.
     """
     release = (app.namespace or "default", app.name)
     if app.kind is AppKind.HELM:

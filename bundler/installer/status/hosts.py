@@ -116,7 +116,7 @@ def _node(look: Look, each: HostState, node: Node | None, seen: Condition | None
         text = "its node is not Ready" + (f": {node.why}" if node.why else "")
         yield Finding("node-not-ready", Severity.ERROR, text, (each.address,))
     if node.cordon is Cordon.PERSON:
-        yield Finding("cordoned", Severity.NOTE, "by a person; left alone", (each.address,))
+        yield Finding("cordoned", Severity.NOTE, "by an administrator; left alone", (each.address,))
     elif node.cordon is Cordon.MAINTENANCE:
         text = f"takes no pods until: maintenance {each.address} --done"
         yield Finding("maintenance", Severity.NOTE, text, (each.address,))

@@ -145,7 +145,7 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
     if status.st_uid in {0, os.geteuid()} and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return
     raise BundlerError(
-        "others than root and you may write to it, so it vouches for no key",
+        "users other than you and root can write to it, so its keys are not trusted",
         where=path,
         code=ExitCode.TRUST,
         id="BND-TRUST-FOLDER",

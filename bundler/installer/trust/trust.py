@@ -86,7 +86,7 @@ def judge(seal: Seal, signature: Signature | None, keys: Keys, allowed: Allowed,
     if fingerprint in keys.revoked:
         _refuse(
             seal,
-            f"it is signed by {fingerprint}, which is revoked here",
+            f"it is signed by {fingerprint}, which has been revoked here",
             "get a newer bundle from the vendor",
         )
     if keys.known and keys.known != fingerprint and not allowed.new_key:
@@ -95,7 +95,7 @@ def judge(seal: Seal, signature: Signature | None, keys: Keys, allowed: Allowed,
     if who is None:
         _refuse(
             seal,
-            f"it is signed by {fingerprint}, which nobody here trusts",
+            f"it is signed by {fingerprint}, which is not trusted here",
             f"compare that with what the vendor says, then add --trust {fingerprint}, or put the vendor's "
             ".pub file into /etc/bundler/trust.d",
         )
@@ -119,8 +119,8 @@ def check_site(verdict: Verdict, records: Iterable[Release], allowed: Allowed) -
                 f"{release.name} {release.version} is older than {record.version}, which this site has",
                 code=ExitCode.TRUST,
                 id="BND-DOWNGRADE",
-                why="an older bundle may bring back faults that were mended",
-                fix="use the newer bundle; if going back is meant, add --allow-downgrade",
+                why="an older bundle may bring back bugs that have been fixed",
+                fix="use the newer bundle; to go back on purpose, add --allow-downgrade",
             )
     known = {record.key for record in before}
     if before and not same and release.key not in known and not allowed.new_key:

@@ -115,7 +115,6 @@ def _copied(host: HostObservation, fields: dict[str, Any], name: str) -> dict[st
 
 def _effect(expected: e.Expected, host: HostObservation, fields: dict[str, Any]) -> None:
     """Put into `fields` what of the host the piece changes; each field is copied once."""
-
     of = partial(_copied, host, fields)
     match expected:
         case e.FileIs(path, digest):

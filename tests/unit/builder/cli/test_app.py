@@ -117,12 +117,12 @@ def test_inspect_tells_who_signed(
     target, key, other = tmp_path / "shop.run", tmp_path / "vendor", tmp_path / "other"
     prints = [call("keygen", name)[1].splitlines()[-1] for name in (key, other)]
     assert call("make", project, "-o", target, "--runtime", runtime)[0] == 0
-    assert "signed by: nobody: this file is not signed\n" in call("inspect", target)[1]
+    assert "signed by: no one: this file is not signed\n" in call("inspect", target)[1]
     assert call("inspect", target, "--trust", f"{key}.pub")[0] == ExitCode.TRUST
 
     assert call("sign", target, "--key", key)[0] == 0
     code, out, _ = call("inspect", target)
-    assert (code, f"signed by: {prints[0]} (nobody has said" in out) == (0, True)
+    assert (code, f"signed by: {prints[0]} (an unknown key" in out) == (0, True)
     for word in (f"{key}.pub", prints[0]):
         code, out, _ = call("inspect", target, "--signature", "--trust", word)
         assert (code, out.startswith(f"signed by: {prints[0]}, trusted")) == (0, True)
@@ -141,7 +141,7 @@ def test_inspect_tells_who_signed(
         file.seek(-4096, os.SEEK_END)
         file.write(signature)
     code, out, _ = call("inspect", target)
-    assert (code, f"signed by: nobody: there is a signature by {prints[0]}, but" in out) == (7, True)
+    assert (code, f"signed by: no one: there is a signature by {prints[0]}, but" in out) == (7, True)
 
 
 def test_make_splits(call: Call, project: Path, runtime: Path, tmp_path: Path) -> None:

@@ -74,4 +74,4 @@ def test_no_control_plane_is_an_error_that_names_all():
         kubectl(Reached(hosts, {"10.0.0.2": SILENT}), ["get", "nodes"], timeout=1)
     assert caught.value.code is ExitCode.HOST
     assert "10.0.0.1-2 (2)" in str(caught.value)
-    assert "it is no control plane yet" in str(caught.value)
+    assert "it is not a control plane yet" in str(caught.value)

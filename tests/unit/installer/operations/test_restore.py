@@ -137,7 +137,7 @@ def test_another_snapshot_in_the_middle_of_a_restore_begins_anew(
 
 def test_a_cluster_with_another_authority_is_not_replaced(tmp_path: Path) -> None:
     session = Site(facts(snapshots.RECORD, traces=True), {"ca.crt": f"{'0' * 64}\n"})
-    with pytest.raises(BundlerError, match="of another cluster") as caught:
+    with pytest.raises(BundlerError, match="from another cluster") as caught:
         restore(tmp_path, session).judge()
     assert caught.value.code is ExitCode.REFUSED
     assert session.calls == []

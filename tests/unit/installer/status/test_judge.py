@@ -215,7 +215,7 @@ def test_a_worker_s_word_of_the_cluster_does_not_count() -> None:
     lie = made.contents(releases=())
     run = PastRun("apply", "done", "nobody", made.NOW, 1.0)
     status = judge(made.look(conditions={WORKER: {"contents": lie, "runs": (run,)}, CP: {"contents": None}}))
-    assert rows(status)["apps"] == "nobody could be asked | "
+    assert rows(status)["apps"] == "no host could be asked | "
     assert status.runs == ()
 
 
@@ -369,7 +369,7 @@ def _apps(**changes: dict[str, object]) -> Status:
         ({"net": {"missing": ("DaemonSet cni",)}}, "drift", Severity.WARNING, "DaemonSet cni is missing"),
         ({"net": {"changed": ("Deployment net (5 replicas, not 2)",)}}, "app-changed", Severity.NOTE,
          "(5 replicas, not 2) changed by hand"),
-        ({"old": {"namespace": "shop"}}, "app-listed", Severity.NOTE, "nothing brings it up any more"),
+        ({"old": {"namespace": "shop"}}, "app-listed", Severity.NOTE, "nothing launches it any more"),
     ],
 )  # fmt: skip
 def test_status_says_of_apps_what_plan_says(

@@ -239,7 +239,7 @@ def not_owner(view: View) -> Iterator[Refusal]:
     if new:
         yield Refusal(
             "BND-NOT-OWNER",
-            "this product did not bring the cluster and can't add hosts to it",
+            "another product installed the cluster, so this one can't add hosts to it",
             ", ".join(new),
             f"{view.record.owner} brought Kubernetes {view.record.kubernetes}",
             f"add them with the .run of {view.record.owner}, then run this one",
@@ -272,6 +272,6 @@ def not_rolled_out(view: View) -> Iterator[Refusal]:
             f"a change of {subject} is not rolled out to a running cluster yet",
             view.desired.name,
             f"it changed from {was} to {wanted}{more}",
-            "put it back; or delete the site and install it anew",
+            "put it back; or delete the site and reinstall it",
             ExitCode.UNSUPPORTED,
         )
