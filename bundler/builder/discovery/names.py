@@ -24,10 +24,11 @@ _VERSIONED = re.compile(rf"{_PART}(?:/{_PART})+(?::v?[0-9]+\.[0-9][A-Za-z0-9_.-]
 _HOST_AND_PORT = re.compile(r"[^/]*\.[^/]*:[0-9]+|[^/]*:[0-9]{4,5}")
 # Within a longer text a name is set off: nothing before it that would make it a part of something else.
 _WITHIN = re.compile(rf"(?<![\w.@:/%$+-])(?:docker://)?({_FULL.pattern})(?![\w/@:])")
-# `NAME_IMAGE=x`, `--side-image x`, `image: "x"`, `"image":"x"`, `helper_image = "x"`, `<image>x</image>`.
+# `NAME_IMAGE=x`, `--side-image x`, `image: "x"`, `"image":"x"`, `helper_image = "x"`, `<image>x</image>`,
+# CUE's `image: *"x" | string`.
 _CALLED_WITHIN = re.compile(
     r"(?:(?P<flag>-[\w.-]*)|(?P<key>[\w./-]*))(?P<word>[iI]mage|IMAGE)(?P<rest>[\w.-]*)[\"']?"
-    rf"(?:\s*[:=]\s*|>|(?(flag)[ \t]+|(?!)))[\"']?(?:docker://)?(?P<name>{_FULL.pattern}|{_SHORT.pattern})"
+    rf"(?:\s*[:=]\s*|>|(?(flag)[ \t]+|(?!)))\*?[\"']?(?:docker://)?(?P<name>{_FULL.pattern}|{_SHORT.pattern})"
     r"(?![\w/@:])"
 )
 # `spark.kubernetes.container.image  x`: a line of Java's properties with blanks for `=`.
@@ -48,7 +49,7 @@ _PLACEHOLDERS = re.compile(
     re.IGNORECASE,
 )
 _BLANK = re.compile(
-    r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*(?::[A-Z][A-Z0-9_-]*)?|<[^<>]*>|ko://\S+|__\w+__|[/:@]+"
+    r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*(?::[A-Z][A-Z0-9_-]*)?|<[^<>]*>|ko://\S+|\S*__[A-Z]\w*__\S*|[/:@]+"
 )
 
 _PARTIAL = re.compile(r"[^\s:]\S*[:@]|[/:@]\S+")

@@ -72,9 +72,21 @@ objects:
         (workload("null"), 9),
         (workload("'quay.io/acme/db:'"), 9),
         (workload("':2.0'"), 9),
+        (workload("'__REGISTRY__/acme/db:2.0'"), 9),
         (workload("'/acme/db:2.0'"), 9),
     ],
-    ids=["workflow", "openshift", "tekton", "variables", "empty", "null", "no-tag", "no-name", "no-registry"],
+    ids=[
+        "workflow",
+        "openshift",
+        "tekton",
+        "variables",
+        "empty",
+        "null",
+        "no-tag",
+        "no-name",
+        "blank",
+        "no-registry",
+    ],
 )
 def test_what_is_filled_in_later_is_warned_of_with_its_place(look, text, line):
     found = look(text)
@@ -102,9 +114,10 @@ def config(text):
     "text",
     [
         "spark.executor.cores  2\nspark.kubernetes.container.image   quay.io/acme/db:2.0\n",
+        'parameter: {\n  // +usage=the image\n  image: *"quay.io/acme/db:2.0" | string\n}\n',
         "<agent>\n  <image>quay.io/acme/db:2.0</image>\n</agent>\n",
     ],
-    ids=["properties", "xml"],
+    ids=["properties", "cue", "xml"],
 )
 def test_an_image_in_a_configuration_of_another_form_is_taken(look, text):
     assert [str(one.reference) for one in look(config(text)).found] == ["quay.io/acme/db:2.0"]
