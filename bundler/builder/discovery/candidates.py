@@ -21,6 +21,9 @@ from bundler.builder.discovery.names import (
     is_image,
     is_untagged,
     looks_like_image,
+    may_be_image,
+    names_listed,
+    short_within,
 )
 from bundler.builder.discovery.pieces import Above, is_piece, pieces_in
 from bundler.builder.discovery.podspec import Path, containers_in, images_in
@@ -123,7 +126,9 @@ def _value(path: Path, key: str, text: str, depth: int) -> Iterator[Mention]:
     plain = text.strip().removeprefix("docker://")
     if is_image(key, plain):
         yield Mention(path, plain, sure=True)
-    elif looks_like_image(plain) or is_untagged(key, plain):
+    elif names := names_listed(key, plain):
+        yield from (_at(path, name, text, sure=True) for name in names)
+    elif looks_like_image(plain) or is_untagged(key, plain) or (not depth and may_be_image(key, plain)):
         yield Mention(path, plain, sure=False)
     elif len(plain) > 5:
         yield from _long(path, key, text, depth)
@@ -168,7 +173,11 @@ def _script(path: Path, text: str, *, called: bool = False, configuration: bool 
             yield from (_at(path, one.name, text, sure=False) for one in pieces_in(lines(text)))
     for offset, name in full_within(text):
         if name not in sure:
+            sure.add(name)
             yield Mention(path, name, sure=called, offset=offset)
+    for offset, name in short_within(text):
+        if name not in sure:
+            yield Mention(path, name, sure=False, offset=offset)
 
 
 def _defaults(data: object, path: Path) -> Iterator[Mention]:
