@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,8 +79,10 @@ class Web:
     probes: int
     pages: Pages
 
-    def read(self, path: str = "/", port: int = 0, **headers: str) -> str:
-        request = urllib.request.Request(f"http://127.0.0.1:{port or self.port}{path}", headers=headers)
+    def read(self, path: str = "/", port: int = 0, headers: Mapping[str, str] | None = None) -> str:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port or self.port}{path}", headers=dict(headers or {})
+        )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=20) as answer:
             text: str = answer.read().decode()
@@ -161,12 +163,12 @@ def _read_on(connection: http.client.HTTPConnection) -> str:
 
 
 def test_each_host_has_pages_of_its_own(web: Web) -> None:
-    assert [web.read(Host="a.example"), web.read(Host="b.example")] == ["page 1", "page 2"]
+    assert [web.read(headers={"Host": f"{name}.example"}) for name in "ab"] == ["page 1", "page 2"]
 
 
 def test_who_is_logged_in_gets_a_page_of_his_own_and_nobody_else_does(web: Web) -> None:
     cookie = {"Cookie": "a=b; wordpress_logged_in_1=admin"}
-    assert [web.read(**cookie), web.read(**cookie)] == ["page 1", "page 2"]
+    assert [web.read(headers=cookie), web.read(headers=cookie)] == ["page 1", "page 2"]
     assert web.read() == "page 3"
 
 
@@ -190,6 +192,6 @@ def test_our_php_can_be_read(root: Path) -> None:
     files = [path.relative_to(ours) for path in ours.rglob("*.php")]
     assert files
     for path in files:
-        check = ["/usr/sbin/chroot", php, "/usr/bin/php8.2", "-n", "-l", f"/usr/share/wordpress/{path}"]
+        check = ["/usr/sbin/chroot", str(php), "/usr/bin/php8.2", "-n", "-l", f"/usr/share/wordpress/{path}"]
         done = subprocess.run(check, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
