@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.api import ApiObservation, Budget, Node, Pod, Release
-from bundler.installer.facts.etcd import EtcdObservation, Member, majority
+from bundler.installer.facts.etcd import EtcdObservation, Member
 from bundler.installer.facts.observed import HostObservation, Observed
 from bundler.installer.facts.seen import Absent, Doubt, Present, Seen, Unknown
+from bundler.installer.site.quorum import majority
 from bundler.installer.site.record import Record
 from tests.fakes.site.machine import Machine
 
