@@ -12,7 +12,7 @@ STAMP  := $(V)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench demo demo-wordpress demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house dist format clean
+.PHONY: help setup setup-test setup-bench demo demo-wordpress demo-down check cover test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house dist format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +51,14 @@ check-shell:
 check-collect:
 	@echo "collect tests/real tests/site"; found=$$($(PY) -m pytest --collect-only -qq tests/real tests/site) || { echo "$$found"; exit 1; }
 
-test: setup-test check test-real test-site ## check, then the tests on real parts, then the site (about 30 minutes on two cores)
+test: setup-test check cover test-real test-site ## check, coverage, then the tests on real parts, then the site (about 30 minutes on two cores)
+
+cover: $(STAMP) ## what the unit tests run of both programs; fails below the gate of pyproject.toml
+	@rm -rf build/coverage
+	COVERAGE_CORE=$$($(PY) -c 'import sys; print("sysmon" if hasattr(sys, "monitoring") else "ctrace")') \
+		$(V)/bin/coverage run -m pytest -q tests/unit -n 2 --dist worksteal
+	@$(V)/bin/coverage combine -q
+	$(V)/bin/coverage report
 
 test-unit: $(STAMP) ## the quick tests alone
 	$(PY) -m pytest -q tests/unit

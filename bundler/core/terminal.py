@@ -24,7 +24,7 @@ def plain(text: str) -> str:
 
 
 def show(stream: TextIO | None, text: str) -> None:
-    """Write a text; where nobody reads any more (`| head`, a dead terminal), write nothing from then on.
+    """Write a text; where the reader is gone (`| head`, a dead terminal), write nothing from then on.
 
     None: the stream was closed before we began.
     """

@@ -160,7 +160,7 @@ class Slot:
         self._take(self._file.written(self._offset, self._part.size))
         if self.whole:
             return
-        count = self._up_to_zeros(self.size)  # a block's rest is zero bytes, which nobody has sent
+        count = self._up_to_zeros(self.size)  # a block's rest is zero bytes, which were never sent
         self.restart()
         self._take(count)
         self.resumed = self.size > 0

@@ -27,7 +27,7 @@ from bundler.core.reference import Reference
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What every command needs: the cache, how registries are reached, and where progress is told."""
+    """What every command needs: the cache, how registries are reached, and where progress is reported."""
 
     store: Store
     options: RegistryOptions

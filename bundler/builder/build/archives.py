@@ -38,7 +38,7 @@ def check_archives(requests: Iterable[ImageRequest], tree: Tree, seen: Glance, p
 
 
 def _is_there(request: ImageRequest) -> bool:
-    """A missing file is told by its line; Docker's daemon is not the build context."""
+    """A missing file is reported by its line; Docker's daemon is not the build context."""
     source = request.source
     return (
         isinstance(source, LocalSource)

@@ -37,7 +37,7 @@ def split(
             raise BundlerError(
                 "it is split already", where=path, code=ExitCode.INPUT, fix="bundler join it first"
             )
-        bundle.check()  # nobody shall carry a damaged file
+        bundle.check()  # a damaged file must not be carried
         size = bundle.seal.file_size
     count = -(-size // each)
     if count > MAX_PARTS:

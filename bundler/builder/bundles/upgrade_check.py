@@ -127,7 +127,7 @@ def _versions(old: Parts, new: Parts) -> Iterator[Said]:
 
 
 def _missing(before: int, after: int, via: tuple[str, ...]) -> tuple[int, ...]:
-    """Minors between the two that nobody carries."""
+    """Minors between the two that the bundle does not carry."""
     carried = {_number(each)[1] for each in via}
     return tuple(minor for minor in range(before + 1, after) if minor not in carried)
 

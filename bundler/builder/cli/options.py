@@ -1,4 +1,4 @@
-"""The options of the command line, as types; what they mean is told in `session`."""
+"""The options of the command line, as types; `invocation` gives them their meaning."""
 
 from dataclasses import dataclass
 from enum import StrEnum

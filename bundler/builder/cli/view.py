@@ -36,7 +36,7 @@ class Display(Protocol):
 
 
 def display(*, quiet: bool = False) -> Display:
-    """Bars where somebody watches standard error, else plain lines; quiet: plain lines, whoever watches."""
+    """Bars where standard error is a terminal, otherwise plain lines; quiet: always plain lines."""
     if quiet or not sys.stderr.isatty():
         return Lines(_to_stderr)
     from bundler.builder.cli.bars import Bars  # noqa: PLC0415  (rich: 30 ms that pipes and logs do without)
@@ -91,7 +91,7 @@ class View:
         self._write(line)
 
     def _write(self, line: str) -> None:
-        with self._guard, suppress(OSError):  # a full disk ends what needs the room, not what is told of it
+        with self._guard, suppress(OSError):  # a full disk ends what needs the space, not its log
             self._log.write(f"{time.monotonic() - self._start:9.3f} {line}\n")
             self._log.flush()
 

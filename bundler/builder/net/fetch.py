@@ -227,7 +227,7 @@ class _From:
         return {"Authorization": self.login.basic()} if self.login is not None else {}
 
     def refused(self, answer: Answer) -> None:
-        """Say of a 401 how one logs in; another host's, behind a redirect, is told as it is."""
+        """Explain how to log in after a 401; that of another host, behind a redirect, is shown as it is."""
         if answer.status_code != 401:
             return
         host = answer.request.url.host

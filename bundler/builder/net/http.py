@@ -29,7 +29,7 @@ CONNECT_TIMEOUT = 15.0  # seconds
 READ_TIMEOUT = 60.0  # seconds without a byte
 REDIRECTS = 10
 ATTEMPTS = 5  # in a row that bring nothing new
-LONGEST_WAIT = 120.0  # seconds: what we grant a server's Retry-After; who asks for more is not waited for
+LONGEST_WAIT = 120.0  # seconds: what we grant a server's Retry-After; longer waits are not honoured
 MOST_ATTEMPTS = 1000  # of one download, however little each brings
 
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")

@@ -111,7 +111,7 @@ class PullProgress(Protocol):
 
 
 class Silent:
-    """A Progress for nobody."""
+    """A Progress without listeners."""
 
     def expect(self, count: int, size: int) -> None:
         """Say nothing."""

@@ -72,7 +72,7 @@ def pins_of(image: ResolvedImage) -> AttachedPins:
 def pinned_attached(
     source: BlobSource, image: ResolvedImage, pins: AttachedPins, store: Store
 ) -> tuple[Attachment, ...]:
-    """What `find_attached` found when these pins were made; what the store has is asked of nobody.
+    """What `find_attached` found when these pins were made; what the store has is not asked for.
 
     Raises BundlerError.
     """

@@ -91,7 +91,7 @@ class PackageFamily(Protocol):
         ...
 
     def solve(self, requests: Sequence[PackageRequest]) -> Closure:
-        """Read the suite's indexes, check who vouches for them, and find what the lines need."""
+        """Read the suite's indexes, check their signatures, and find what the lines need."""
         ...
 
     def bases(self) -> Mapping[str, str]:
@@ -99,7 +99,7 @@ class PackageFamily(Protocol):
         ...
 
     def admit(self, package: PackageFile, blob: Blob) -> None:
-        """Check a package that has come, where its digest alone does not vouch for it."""
+        """Check a fetched package, where its digest alone does not authenticate it."""
         ...
 
     def file(self, package: PackageFile) -> str:

@@ -132,7 +132,7 @@ def _entries(members: Iterable[Member]) -> Iterator[tuple[str, Entry]]:
 
 
 def _draft(app: App, base: RunFile) -> Draft:
-    """The app as APP would have begun it; its kind is told anew, as RUN may change its files."""
+    """The app as APP would have begun it; its kind is determined again, as RUN may change its files."""
     source, where = KubefileText(str(base.origin), ()), Location(str(base.origin))
     message = f"it is no longer clear how to launch {app.name}"
     problem = source.problem(where, "app-kind-unknown", message, f'add APPCMDS {app.name} ["command line"]')

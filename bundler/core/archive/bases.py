@@ -52,7 +52,7 @@ def _found(needs: Needed, named: tuple[Path, ...], beside: Path) -> Bundle | Non
 
 
 def _fitting(needs: Needed, beside: Path) -> Iterator[Bundle]:
-    """Those in the same folder; what can't be read is passed over, as nobody named it."""
+    """Those in the same folder; unreadable ones are skipped, as they were not named."""
     try:
         others = sorted(path for path in beside.absolute().parent.glob(f"*{ENDING}") if path.is_file())
     except OSError:

@@ -9,7 +9,7 @@ from typing import Final, Self
 from bundler.core.archive import unfinished
 from bundler.core.errors import BundlerError, ExitCode
 
-_EACH: Final = 32 << 20  # bytes after which the kernel is told to write
+_EACH: Final = 32 << 20  # bytes after which the kernel has to write back
 
 
 class NewFile:

@@ -46,7 +46,7 @@ class Mended:
 
 
 def fixing(scene: Scene, report: Report) -> Fixing:
-    """Steps for everything that was found, that nobody passed over and that is safe to mend here."""
+    """Steps for all findings that were not ignored and are safe to fix here."""
     work: dict[tuple[str, Fix], list[Result]] = {}
     alone: list[tuple[str, str, str]] = []
     for result, address in _mendable(report):

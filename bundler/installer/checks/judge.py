@@ -39,7 +39,7 @@ def known(words: Iterable[str], rules: VendorRules = NO_RULES) -> tuple[str, ...
 
 
 def rule_faults(rules: VendorRules) -> tuple[Problem, ...]:
-    """What a vendor's rules speak of and nobody has, and names that are ours."""
+    """Names in a vendor's rules that don't exist, or that are built in."""
     place = Location("checks/")
     ours = {check.id for check in CHECKS}
     unknown = known((*rules.severities, *rules.strict), rules)

@@ -27,7 +27,7 @@ from bundler.installer.run.events import tee
 from bundler.installer.run.logfile import LogFile
 from bundler.installer.run.timeouts import Timeouts
 
-OPTION: Final = "--kubeconfig"  # by which these commands are told from those of a site
+OPTION: Final = "--kubeconfig"  # distinguishes these commands from those of a site
 
 app = new_app(help="Install the apps in this file on an existing cluster.")
 

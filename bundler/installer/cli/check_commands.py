@@ -82,7 +82,7 @@ def check_command(  # noqa: PLR0913  (a command has as many parameters as option
 def _fixed(
     session: CheckSession, choice: Choice, scene: Scene, before: Report, todo: Fixing
 ) -> tuple[Report, str]:
-    """Mend, and look again: the report of what is so now, and what has become of each finding."""
+    """Fix, and check again: the new report, and what has become of each finding."""
     run = Run(session.site)
     with history.noted(session, "check --fix", run), view(detail=False) as sink:
         lost = session.mend(todo.plan, tee(run, sink))

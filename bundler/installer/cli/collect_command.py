@@ -1,4 +1,4 @@
-"""`collect`: one archive for who has to find out what is wrong with a site."""
+"""`collect`: one archive for troubleshooting a site."""
 
 import sys
 import time

@@ -17,7 +17,7 @@ _TRIES: Final = 5  # answers that name no choice
 
 
 def chooser(policy: Blocked | None) -> Choose:
-    """What the flag says, else the terminal is asked; without one nobody is, and the run stops."""
+    """What the flag says, otherwise asks on the terminal; without one, the run stops."""
     if policy is None and sys.stdin.isatty() and sys.stderr.isatty():
         return _ask
 

@@ -42,7 +42,7 @@ class View:
     site: Site
     facts: Facts
     index: Index
-    signer: str = ""  # "" for a file that nobody signed
+    signer: str = ""  # "" for an unsigned file
     lost: tuple[str, ...] = ()  # hosts that were left out
 
     @cached_property
@@ -105,7 +105,7 @@ def _answers(view: View) -> Iterator[str]:
 
 
 def _rows(view: View) -> Iterator[str]:
-    """Hosts with equal steps in one row; sizes are told for each of them."""
+    """Hosts with equal steps in one row; sizes are per host."""
     groups: dict[tuple[object, ...], list[Host]] = {}
     for host in view.site.hosts:
         if steps := view.of(host.address):

@@ -136,7 +136,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
 
 
 class _Lasting(io.TextIOBase):
-    """A terminal for rich that may go away: nothing is drawn from then on, and nobody is stopped by it."""
+    """A terminal for rich that may go away: nothing is drawn from then on, and the run goes on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -26,7 +26,7 @@ ReportHtml = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """Where they go; None for those that nobody wants."""
+    """Where they go; None for unwanted ones."""
 
     json: Path | None = None
     html: Path | None = None

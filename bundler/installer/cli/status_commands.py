@@ -67,7 +67,7 @@ def status_command(  # noqa: PLR0913  (a command has as many parameters as optio
 
 
 def _look_again(watcher: looking.Watcher, *, as_json: bool, verbose: bool) -> None:
-    """One look of many: that nobody answers now does not end them."""
+    """One look of many: a site that does not answer now does not end them."""
     try:
         _show(watcher.look(), as_json=as_json, verbose=verbose, live=True)
     except BundlerError as error:

@@ -58,7 +58,7 @@ def _usage(app: typer.Typer, words: list[str], name: str) -> str:
 
 
 def run_file() -> Path:
-    """Where the .run is. Raises BundlerError (USAGE) where nobody says."""
+    """Where the .run is. Raises BundlerError (USAGE) where it is unknown."""
     named = os.environ.get(RUN_FILE)
     if not named:
         raise BundlerError(

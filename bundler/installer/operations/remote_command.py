@@ -95,6 +95,6 @@ def kubectl(reached: Reached, argv: Sequence[str], *, timeout: float) -> Outcome
 
 
 def _unreachable(outcome: Outcome) -> bool:
-    """kubectl's words when nobody listens; any other failure is the answer that was asked for."""
+    """kubectl's words when nothing listens; any other failure is the answer that was asked for."""
     refused = ("was refused", "i/o timeout", "no route to host", "Unable to connect to the server")
     return outcome.status != 0 and any(word in outcome.stderr for word in refused)

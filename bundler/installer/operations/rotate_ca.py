@@ -32,7 +32,7 @@ def rotate_plan(session: Session) -> Plan:
 
 
 def _refuse_left_out(view: View) -> None:
-    """Whoever is no part of the plan would be a stranger to the cluster afterwards."""
+    """A host that is no part of the plan would be cut off from the cluster."""
     wanted = {host.address for host in view.desired.hosts}
     if absent := [host.address for host in view.recorded if host.address not in wanted]:
         raise BundlerError(

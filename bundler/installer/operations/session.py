@@ -197,7 +197,7 @@ class Session:
         return made
 
     def _removed_apis(self) -> tuple[str, ...]:
-        """Before an upgrade, what clients would miss; that nobody can be asked is no reason to stop."""
+        """Before an upgrade, what clients would miss; a silent API is no reason to stop."""
         prepared = self.state.prepared
         if prepared is None or not upgrading(prepared.view):
             return ()

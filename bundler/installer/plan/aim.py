@@ -93,7 +93,7 @@ def _with_settings(rough: Desired, context: Context) -> Desired:
 
 
 def _apps(context: Context) -> tuple[AppAim, ...]:
-    """Pieces are their starts; by these names what nobody wants any more is told from what is wanted."""
+    """Pieces are their starts; these names tell wanted pieces from unwanted ones."""
     needs = " ".join(context.contents.index.kube_versions)
     return tuple(AppAim(app.name, "", needs, apart=False) for app in all_started(context))
 

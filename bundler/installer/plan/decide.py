@@ -207,7 +207,7 @@ def producers(context: Context) -> tuple[Step, ...]:
         *label_steps(context),
         *app_steps(context),
     )
-    steps = gated(context, steps)  # where nobody waits for a registry of ours
+    steps = gated(context, steps)  # where nothing waits for a registry of ours
     trees = frozenset(step.host for step in steps if step.id == ident(Phase.DISTRIBUTE, step.host, "tree"))
     steps = (*steps, *change_steps(context, trees))
     return _behind(vip_free(context), woven(context, (*steps, *stale_steps(steps))))

@@ -28,7 +28,7 @@ def inputs_of(step: Step) -> Mapping[str, str]:
 
 
 def _of_script(text: str) -> Mapping[str, str]:
-    """A script's variables; its text counts only where nobody knows what it was made of."""
+    """A script's variables; its text counts only where its origin is unknown."""
     if not isinstance(text, Script):
         return {"script": short(text)}
     named = {key: value for key, value in text.variables.items() if key not in _PLAIN}
@@ -46,5 +46,5 @@ def digest_of(text: str) -> str:
 
 
 def short(text: str) -> str:
-    """Stands for a text in which nobody looks for words."""
+    """Stands for a text in which no words are searched."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

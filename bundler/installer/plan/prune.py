@@ -1,4 +1,4 @@
-"""What bundles of the past left on a site and nobody needs: found by digest, removed by steps. Pure.
+"""Leftovers of earlier bundles that are no longer needed: found by digest, removed by steps. Pure.
 
 Each control plane keeps a list of what a bundle brought, from the first step of its run on. Of every product
 the two newest count: the one that runs, and the one that `rollback` goes back to.

@@ -49,7 +49,7 @@ def rotate_steps(context: Context) -> tuple[Step, ...]:
 
 
 def _ends(steps: list[Step]) -> tuple[str, ...]:
-    """Steps that none of the others waits for: whoever comes behind all of them waits for these."""
+    """Steps that none of the others waits for: what follows all of them waits for these."""
     waited = {name for step in steps for name in step.after}
     return tuple(step.id for step in steps if step.id not in waited)
 

@@ -16,7 +16,7 @@ RUNTIME_MEMBER: Final = "@runtime"
 
 
 class Phase(StrEnum):
-    """The stretches of a run, in order; progress and timings are told by phase."""
+    """The stretches of a run, in order; progress and timings are reported by phase."""
 
     PREFLIGHT = "preflight"
     DISTRIBUTE = "distribute"

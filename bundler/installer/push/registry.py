@@ -47,7 +47,7 @@ class RegistryClient:
         self._lock = threading.Lock()
 
     def manifest_digest(self, repository: str, wanted: str) -> str:
-        """The digest of what a tag or digest means there, "" where there is none or nothing is told."""
+        """The digest of what a tag or digest means there, "" where there is none."""
         there = self._at(repository)
         said, _ = self._ask(there, there.manifest(wanted))
         return said.digest if said.is_there else ""

@@ -1,4 +1,4 @@
-"""One run at a time on a host: a lock that goes with the connection, and can be taken from who is gone.
+"""One run at a time on a host: a lock that goes with the connection, and can be taken over once that is gone.
 
 A script on the host holds flock(2) and reads signs of life (templates/site/lock.sh). When its connection
 ends, so does the lock. Where the host hasn't noticed yet that a connection is gone, the next run sees no sign
@@ -34,7 +34,7 @@ _LETTING_GO: Final = 10.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who wants the hosts. owner: this run's token, never the same again; who: for people."""
+    """The run that wants the hosts. owner: this run's token, never the same again; who: for people."""
 
     owner: str
     who: str

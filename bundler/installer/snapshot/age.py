@@ -36,7 +36,7 @@ _MOST_STANZAS: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A public key: `age1…`. Only who has its identity can read."""
+    """A public key: `age1…`. Only the holder of its identity can read."""
 
     key: bytes
 

@@ -7,7 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A systemd unit. seconds: for how long it has been in this state, None where nobody knows."""
+    """A systemd unit. seconds: for how long it has been in this state, None if unknown."""
 
     active: bool
     seconds: float | None = None

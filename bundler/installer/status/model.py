@@ -16,7 +16,7 @@ from bundler.installer.status.condition import Condition, PastRun
 
 
 class State(StrEnum):
-    """How the site or a part of it is. UNKNOWN: nobody who must know has answered."""
+    """How the site or a part of it is. UNKNOWN: no host that must know has answered."""
 
     WELL = "well"
     FINDINGS = "findings"

@@ -141,7 +141,7 @@ def _read(path: Path) -> str:
 
 
 def _check_owner(path: Path, status: os.stat_result) -> None:
-    """Whoever may write to it decides what is trusted: that may only be root and the user."""
+    """Write access decides what is trusted: only root and the user may have it."""
     if status.st_uid in {0, os.geteuid()} and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return
     raise BundlerError(

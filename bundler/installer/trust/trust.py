@@ -69,7 +69,7 @@ class Verdict:
 
     @property
     def is_signed(self) -> bool:
-        """Whether somebody vouches for the file."""
+        """Whether the file has a signature that counts."""
         return self.release.key != UNSIGNED
 
 
@@ -136,7 +136,7 @@ def noted(release: Release, records: Iterable[Release]) -> tuple[Release, ...]:
 
 
 def _who(signature: Signature, keys: Keys, now: float) -> str | None:
-    """Whose key it is; None when nobody trusts it."""
+    """Whose key it is; None if it is not trusted."""
     if (who := keys.named.who(signature.key, NAMESPACE, now)) is not None:
         return who
     # A key whose entry has ended is not trusted for having been used before.

@@ -1,4 +1,5 @@
 import contextlib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,12 +18,12 @@ from bundler.core.errors import BundlerError, ExitCode
         ("chart+http://127.0.0.1:8879/web:1", "http://127.0.0.1:8879", "web-1.tgz"),
     ],
 )
-def test_both_forms(text, repository, file):
+def test_both_forms(text: str, repository: str, file: str) -> None:
     chart = ChartReference.parse(text)
     assert (chart.repository, chart.file, str(chart)) == (repository, file, text)
 
 
-def test_in_a_registry_the_plus_is_an_underscore_and_a_digest_pins():
+def test_in_a_registry_the_plus_is_an_underscore_and_a_digest_pins() -> None:
     pinned = "oci://quay.io/acme/web:1.2.3+build.4@sha256:" + "a" * 64
     chart = ChartReference.parse(pinned)
     assert str(chart.image()) == "quay.io/acme/web:1.2.3_build.4@sha256:" + "a" * 64
@@ -43,7 +44,7 @@ def test_in_a_registry_the_plus_is_an_underscore_and_a_digest_pins():
         ("oci://ghcr.io/acme/a b:1.0.0", "name of a chart"),
     ],
 )
-def test_what_is_none_is_told(text, why):
+def test_what_is_none_is_told(text: str, why: str) -> None:
     with pytest.raises(BundlerError) as caught:
         ChartReference.parse(text)
     assert caught.value.code == ExitCode.INPUT
@@ -51,7 +52,7 @@ def test_what_is_none_is_told(text, why):
 
 
 @given(st.text(max_size=60))
-def test_no_text_surprises_the_parser(text):
+def test_no_text_surprises_the_parser(text: Any) -> None:
     for scheme in ("oci://", "chart+https://", ""):
         with contextlib.suppress(BundlerError):
             chart = ChartReference.parse(scheme + text)

@@ -1,4 +1,4 @@
-"""A suite of Red Hat's family: rpm metadata that a signature vouches for, libsolv, a repository for dnf."""
+"""A suite of Red Hat's family: signed rpm metadata, libsolv, a repository for dnf."""
 
 import re
 from collections.abc import Mapping, Sequence

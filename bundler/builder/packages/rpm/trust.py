@@ -1,4 +1,4 @@
-"""Who vouches for rpm repositories: gpgv for repomd.xml, rpm itself for packages."""
+"""Signatures of rpm repositories: gpgv for repomd.xml, rpm itself for packages."""
 
 import base64
 import binascii

@@ -28,7 +28,7 @@ CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", 
 
 
 class _Open(dict[str, Seen[HostObservation]]):
-    """Hosts of an observation that nobody else holds: changed in place, since sites may be large."""
+    """Hosts of an observation with no other owner: changed in place, since sites may be large."""
 
 
 def assume_all(steps: Iterable[Step], observed: Observed) -> Observed:

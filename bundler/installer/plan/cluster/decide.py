@@ -96,7 +96,7 @@ _SPARES: Final = frozenset(  # nothing that is in place on a host is undone by t
 
 
 def _whole(view: View, stage: Stage, held: Sequence[str]) -> frozenset[str]:
-    """Hosts whose pieces are as they are to be behind this stage, so that nobody looks at them again.
+    """Hosts whose pieces are as they are to be behind this stage, so that they are not looked at again.
 
     Each piece was looked at before, and is done in the stage if it was not as it has to be.
     """

@@ -22,7 +22,7 @@ class Existence(StrEnum):
     """Whether the site has a cluster. Only ABSENT allows an `init`."""
 
     ABSENT = "absent"  # proven: everybody who must know answered
-    UNFINISHED = "unfinished"  # our own `init` was broken off; nobody ever was a member
+    UNFINISHED = "unfinished"  # our own `init` was interrupted; there never was a member
     RUNNING = "running"  # the API answers
     DOWN = "down"  # it is here, with the data of a majority, and does not answer
     LOST = "lost"  # there was one; a majority of its data is not here any more
@@ -318,7 +318,7 @@ class View:
 
     @cached_property
     def listed(self) -> tuple[str, ...]:
-        """Members that the Clusterfile no longer has and nobody agreed to remove."""
+        """Members that the Clusterfile no longer has, without consent to remove them."""
         nodes = [node.address for node in self.api.nodes] if self.api else []
         names = dict.fromkeys([*self.addresses, *nodes])
         return tuple(
@@ -350,7 +350,7 @@ class View:
 
     @cached_property
     def offset(self) -> float:
-        """The median of all clocks; of two, nobody can tell which is right: the control plane's counts."""
+        """The median of all clocks; of two, the control plane's counts, as either may be right."""
         offsets = [host.clock_offset for host in self.answering]
         if len(offsets) > 2:
             return median(offsets)

@@ -1,5 +1,7 @@
 """Images that something fills in on site don't stop a build: each is pointed out with its place."""
 
+from typing import Any
+
 import pytest
 
 from bundler.builder.charts.helm import SdkHelm
@@ -11,8 +13,8 @@ CHART = {"Chart.yaml": "{apiVersion: v2, name: shop, version: 0.1.0}"}
 
 
 @pytest.fixture
-def look(store):
-    def look(text):
+def look(store: Any) -> Any:
+    def look(text: Any) -> Any:
         files = below("application/apps/shop", CHART | {"templates/d.yaml": text})
         return discover(
             tree_of(store, files), store, helm=SdkHelm(timeout=60), launch=Launch(kube_version="v1.31.0")
@@ -21,7 +23,7 @@ def look(store):
     return look
 
 
-def workload(image):
+def workload(image: Any) -> str:
     return (
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  template:\n    spec:\n"
         "      containers:\n      - {name: sure, image: 'quay.io/acme/web:1.0'}\n"
@@ -29,7 +31,7 @@ def workload(image):
     )
 
 
-def escaped(text):
+def escaped(text: Any) -> Any:
     """What Helm renders to this text."""
     return text.replace("{{", '{{ "{{" }}')
 
@@ -88,7 +90,7 @@ objects:
         "no-registry",
     ],
 )
-def test_what_is_filled_in_later_is_warned_of_with_its_place(look, text, line):
+def test_what_is_filled_in_later_is_warned_of_with_its_place(look: Any, text: Any, line: int) -> None:
     found = look(text)
     (told,) = found.check()
     assert (told.location.file, told.location.line) == (
@@ -99,13 +101,13 @@ def test_what_is_filled_in_later_is_warned_of_with_its_place(look, text, line):
 
 
 @pytest.mark.parametrize("image", ["'quay.io/Acme/db:2.0'", "5", "[quay.io/acme/db:2.0]"])
-def test_what_can_never_be_an_image_stops_the_build(look, image):
+def test_what_can_never_be_an_image_stops_the_build(look: Any, image: str) -> None:
     with pytest.raises(Problems) as caught:
         look(workload(image)).check()
     assert [problem.rule for problem in caught.value.problems] == ["image-name"]
 
 
-def config(text):
+def config(text: Any) -> str:
     lines = "".join(f"    {line}\n" for line in text.splitlines())
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata:\n  file: |\n{lines}"
 
@@ -119,11 +121,11 @@ def config(text):
     ],
     ids=["properties", "cue", "xml"],
 )
-def test_an_image_in_a_configuration_of_another_form_is_taken(look, text):
+def test_an_image_in_a_configuration_of_another_form_is_taken(look: Any, text: str) -> None:
     assert [str(one.reference) for one in look(config(text)).found] == ["quay.io/acme/db:2.0"]
 
 
-def test_repository_and_tag_of_an_ini_file_are_pointed_out(look):
+def test_repository_and_tag_of_an_ini_file_are_pointed_out(look: Any) -> None:
     found = look(
         config("[kubernetes]\nworker_container_repository = acme/airflow\nworker_container_tag = 2.9.1\n")
     )

@@ -16,7 +16,7 @@ def kubefile(folder: Path, text: str) -> Path:
     return folder / "Kubefile"
 
 
-def test_a_base_leaves_tools_to_those_that_build_on_it(tmp_path):
+def test_a_base_leaves_tools_to_those_that_build_on_it(tmp_path: Path) -> None:
     base = "FROM scratch\nCOPY tool .build/tool\nRUN cp .build/tool kept\n"
     kubefile(tmp_path / "catalog/base", base)
     (tmp_path / "catalog/base/tool").write_text("a tool")

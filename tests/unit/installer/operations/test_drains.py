@@ -195,6 +195,11 @@ def test_a_terminal_that_names_none_is_not_asked_for_ever(monkeypatch: pytest.Mo
     asked: list[str] = []
     for stream in ("stdin", "stderr"):
         monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("typer.prompt", lambda *_words, **_options: asked.append("x") or "x")
+
+    def prompt(*_words: object, **_options: object) -> str:
+        asked.append("x")
+        return "x"
+
+    monkeypatch.setattr("typer.prompt", prompt)
     assert chooser(None)(HeldUp("10.0.0.21", "w1", ())) is Blocked.STOP
     assert 1 < len(asked) < 20

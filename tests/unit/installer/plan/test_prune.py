@@ -1,5 +1,8 @@
 """What is left of bundles of the past: decided from lists, removed by scripts under a real shell."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from bundler.installer.plan.prune import Doomed, Listed, doomed, listing, parse, prune_steps
@@ -61,7 +64,7 @@ def test_nodes_let_go_before_registries_and_lists_go_last() -> None:
 
 
 @pytest.fixture
-def machine(tmp_path):
+def machine(tmp_path: Path) -> Any:
     return Machine(tmp_path)
 
 

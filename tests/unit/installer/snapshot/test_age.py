@@ -164,7 +164,7 @@ def test_no_more_than_a_few_chunks_are_held(key: pyrage.x25519.Identity) -> None
     total = 16 << 20
     source = (bytes(100_000) for _ in range(total // 100_000))
     tracemalloc.start()
-    stream: BinaryIO = io.BufferedReader(Zeros(age.encrypt(source, to(key))), 1 << 17)  # type: ignore[assignment]  # a reader is a binary stream
+    stream: BinaryIO = io.BufferedReader(Zeros(age.encrypt(source, to(key))), 1 << 17)
     read = sum(map(len, age.decrypt(stream, by(key), "x")))
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()

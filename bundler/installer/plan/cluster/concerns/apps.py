@@ -1,4 +1,4 @@
-"""Apps in their order, each behind the one before; what nobody wants any more is listed, or goes."""
+"""Apps in order, one after the other; unwanted ones are listed, or removed."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -93,7 +93,7 @@ def own_apps(view: View) -> tuple[str, ...]:
 
 
 def stays(view: View, name: str) -> str:
-    """Why an app is not uninstalled, whoever asks for it; "" for one that may go."""
+    """Why an app is never uninstalled; "" for one that may be."""
     release = view.api.releases.get(name) if view.api else None
     if release is not None and release.role in _PLUGINS:
         return "a plug-in of the network or of storage is not taken from under the cluster"

@@ -129,7 +129,7 @@ def _follows(view: View, piece: Piece, kept: Mapping[str, str]) -> Because | Non
 
 
 def _waits(piece: Piece, wanted: Mapping[str, Step]) -> Because | None:
-    """Whoever starts an app or a unit again waits for it again."""
+    """A step that restarts an app or a unit waits for it again."""
     if not isinstance(piece.expected, Journalled):
         return None
     starts = (wanted[name] for name in piece.after if name in wanted)

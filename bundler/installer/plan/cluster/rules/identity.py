@@ -78,7 +78,7 @@ def schema(view: View) -> Iterator[Refusal]:
 
 
 def unreadable(view: View) -> Iterator[Refusal]:
-    """A record that nobody can read is no reason to believe that there is none."""
+    """An unreadable record is no reason to believe that there is none."""
     broken = [(host.address, host.record.why) for host in view.answering if isinstance(host.record, Unknown)]
     if broken and view.record is None:
         yield Refusal(

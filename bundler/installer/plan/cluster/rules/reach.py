@@ -1,4 +1,4 @@
-"""Who has to answer before anything is changed; and what a cluster that does not answer allows."""
+"""Which hosts must answer before anything is changed; and what a cluster that does not answer allows."""
 
 from collections.abc import Iterator
 

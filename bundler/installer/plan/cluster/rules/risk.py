@@ -121,7 +121,7 @@ def sick_etcd(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
 
 
 def quorum(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
-    """Whoever leaves, etcd has to be able to agree before and after."""
+    """Whichever member leaves, etcd needs a quorum before and after."""
     if view.etcd is None or view.operation.kind is Kind.DELETE:
         return
     voters, healthy = len(view.etcd.voters), view.etcd.healthy
