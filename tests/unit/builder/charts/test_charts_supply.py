@@ -370,3 +370,39 @@ def test_a_settled_range_is_not_resolved_again(supply, server, store):
     }
     assert pinned.settled == older
     assert "charts/db-1.2.0.tgz" in made.entries
+
+
+VERSIONS = ("0.9.0", "1.0.0", "1.2.5", "1.10.0", "2.0.0-rc.1", "2.0.0")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "version"),
+    [
+        ("^1.2", "1.10.0"),
+        ("~1.2", "1.2.5"),
+        (">=1.2 <2", "1.10.0"),
+        (">=1.0, <1.2", "1.0.0"),
+        ("1.x", "1.10.0"),
+        ("1 - 2", "2.0.0"),
+        ("^0.9 || ^3", "0.9.0"),
+        ("*", "2.0.0"),
+        (">=2.0.0-0 <2.0.0", "2.0.0-rc.1"),
+    ],
+)
+def test_a_range_in_a_kubefile_comes_to_the_version_that_helm_takes(server, supply, wanted, version):
+    base = offer(server, *(("db", one, packed("db", one)) for one in VERSIONS))
+    maker = supply()
+    name, _ = maker.fetch(f"{base}/db:{wanted}", why="APP")
+    assert name == f"db-{version}.tgz"
+    assert maker.settled == {f"{base.removeprefix('chart+')}/db:{wanted}": version}
+    assert [str(one.chart) for one in maker.taken] == [f"{base}/db:{version}"]
+
+
+def test_a_range_that_nothing_fits_and_one_without_a_lock_offline_are_told(server, supply):
+    base = offer(server, ("db", "1.0.0", packed("db", "1.0.0")))
+    with pytest.raises(BundlerError) as caught:
+        supply().fetch(f"{base}/db:^2")
+    assert "^2" in str(caught.value)
+    with pytest.raises(BundlerError) as offline:
+        supply(offline=True).fetch(f"{base}/db:^1")
+    assert (offline.value.code, "Kubefile.lock" in offline.value.why) == (ExitCode.NOT_FOUND, True)
