@@ -27,6 +27,8 @@ def app(reader: Reader) -> App | None:
     for word in words[1:]:
         if "$" not in word.text and not _unquoted(word).startswith(_SCHEMES):
             hint = f"write local://{word.text}, or an https:// address"
+            if word.text.startswith("--"):
+                hint = f"flags stand in front of the name: {keyword} {word.text} {words[0].text} …"
             reader.fault(word.location, "bad-source", f"not a source of an app: {word.text}", hint)
         _check_chart(word, reader)
     if not _good_name(words[0], reader):

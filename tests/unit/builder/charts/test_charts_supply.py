@@ -406,3 +406,22 @@ def test_a_range_that_nothing_fits_and_one_without_a_lock_offline_are_told(serve
     with pytest.raises(BundlerError) as offline:
         supply(offline=True).fetch(f"{base}/db:^1")
     assert (offline.value.code, "Kubefile.lock" in offline.value.why) == (ExitCode.NOT_FOUND, True)
+
+
+@pytest.mark.parametrize(
+    ("chart", "template", "fix"),
+    [
+        ("version: 1.0.0", 'a: {{ required "give me a password" .Values.password }}', "--values=FILE"),
+        ("version: 1.0.0", '{{ fail "not in this namespace" }}', "--namespace=NAME"),
+        ("version: 1.0.0", 'a: {{ include "common.name" . }}', "dependencies in Chart.yaml"),
+        ("version: 1.0.0", "a: {{ nosuch 1 }}", "correct the template"),
+        ("version: devel", "a: b", "Chart.yaml; `helm lint`"),
+    ],
+    ids=["value", "namespace", "library", "template", "chart-yaml"],
+)
+def test_the_hint_fits_what_helm_says(store, tmp_path, chart, template, fix):
+    files = {"Chart.yaml": f"apiVersion: v2\nname: shop\n{chart}\n", "templates/x.yaml": template}
+    checkout = check_out(tree_of(store, files), store, tmp_path / "shop")
+    with pytest.raises(BundlerError) as caught:
+        SdkHelm(timeout=60).render(RenderRequest(checkout.root, "r"), "shop")
+    assert fix in caught.value.fix
