@@ -19,6 +19,7 @@ from bundler.builder.discovery.names import (
     is_bare_short,
     is_full,
     is_image,
+    is_simple,
     is_untagged,
     looks_like_image,
     may_be_image,
@@ -79,7 +80,7 @@ def _walk(data: object, path: Path, key: str, above: Above, depth: int) -> Itera
             called_image(name)
         ):
             for at, text in texts.items():
-                yield from _value((*path, "data", at), "image", str(text), depth)
+                yield from _value((*path, "data", at), "images", str(text), depth)
             yield from _mapping(others, path, key, above, depth)
         case dict():
             yield from _mapping(data, path, key, above, depth)
@@ -98,7 +99,7 @@ def _mapping(data: dict[Any, Any], path: Path, key: str, above: Above, depth: in
     above = _shared(data, above).with_those_of(texts)
     images = key in {"image", "images"}
     for name, value in data.items():
-        if name == "status" or name in pieces:
+        if name == "status" or name in pieces or (is_simple(value) and _one_of_several(str(name), texts)):
             continue
         if name == "metadata" and isinstance(value, dict):
             yield from _walk(
@@ -107,6 +108,11 @@ def _mapping(data: dict[Any, Any], path: Path, key: str, above: Above, depth: in
             continue
         word = "image" if images and isinstance(value, str) and not is_piece(str(name)) else str(name)
         yield from _walk(value, (*path, name), word, above, depth)
+
+
+def _one_of_several(key: str, texts: Mapping[str, str]) -> bool:
+    """Whether a key names one piece of a name beside others: `image: driver` under a `repository`."""
+    return is_piece(key) and any(other != key and is_piece(other) for other in texts)
 
 
 def _shared(data: dict[Any, Any], above: Above) -> Above:

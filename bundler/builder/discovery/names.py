@@ -89,11 +89,12 @@ def may_be_image(word: str, text: str) -> bool:
         return False
     if _IMG.search(word):
         return _SHORT.fullmatch(text) is not None and not _FILE.search(text)
-    return (
-        called_image(word)
-        and _CALLED_LAST.fullmatch(word) is not None
-        and _SIMPLE.fullmatch(text) is not None
-    )
+    return called_image(word) and _CALLED_LAST.fullmatch(word) is not None and is_simple(text)
+
+
+def is_simple(value: object) -> bool:
+    """Whether a value is one plain word: `nginx`."""
+    return isinstance(value, str) and _SIMPLE.fullmatch(value) is not None
 
 
 def names_listed(word: str, text: str) -> list[str]:

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -343,3 +344,35 @@ def test_missing_passwords_are_told(source: PasswordSource, tmp_path: Path) -> N
         password(source, tmp_path)
     assert caught.value.code is ExitCode.NOT_FOUND
     assert "--ask-password" in caught.value.fix
+
+
+PASSWORD = "s3cr't p@ss/\"w%rd"
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ("http://ops:s3cr%27t%20p%40ss%2F%22w%25rd@10.0.0.1:3128", "http://ops:***@10.0.0.1:3128"),
+        ("password=s3cr%27t+p%40ss%2F%22w%25rd", "password=***"),
+        (json.dumps({"password": PASSWORD}), '{"password": "***"}'),
+        (f"+ login --password {shlex.quote(PASSWORD)}", "+ login --password '***'"),
+        ("+ login 's3cr'\\''t p@ss/\"w%rd'", "+ login '***'"),
+    ],
+)
+def test_a_secret_is_hidden_in_addresses_forms_json_and_traces(shown: str, expected: str) -> None:
+    assert redact(shown, disguises(PASSWORD)) == expected
+
+
+@pytest.mark.parametrize("before", [b"", b"u", b"u:", b"abc", b'{"auth":"'])
+@pytest.mark.parametrize("after", [b"", b"\n", b'"}'])
+def test_a_secret_is_hidden_where_it_is_a_part_of_what_is_encoded(before: bytes, after: bytes) -> None:
+    encoded = base64.b64encode(before + PASSWORD.encode() + after).decode()
+    left, hidden, right = redact(encoded, disguises(PASSWORD)).partition("***")
+    assert hidden
+    # A character of base64 has six bits: one at each end may have some of the secret's.
+    assert len(left) * 6 < len(before) * 8 + 6
+    assert len(right.rstrip("=")) * 6 < len(after) * 8 + 6 + 6
+
+
+def test_short_words_are_not_looked_for_within_base64() -> None:
+    assert len(disguises("prod")) == 3

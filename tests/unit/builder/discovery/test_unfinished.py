@@ -185,3 +185,16 @@ def test_what_is_likely_an_image_is_pointed_out(look, text, name):
 )
 def test_what_is_no_image_is_not_pointed_out(look, more):
     assert look(pod(more)).candidates == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        thing("{driver: {repository: quay.io/acme, image: driver, imagePullPolicy: Always}}"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: image-updater}\ndata: {log.level: info}\n",
+    ],
+    ids=["one-piece-of-several", "settings-of-an-image-tool"],
+)
+def test_a_plain_word_that_is_no_whole_name_is_not_pointed_out(look, text):
+    names = {str(one.reference) for one in look(text).candidates}
+    assert not {name for name in names if name.endswith(("/library/driver:latest", "/info:latest"))}
