@@ -55,7 +55,7 @@ def test_what_is_none_is_told(text: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["^1.2", "~1", ">=1.2 <2", "1.x", "*", "1.2 - 1.4", "^1 || ^3", "!=1.3.0"])
-def test_a_version_may_be_a_range(wanted):
+def test_a_version_may_be_a_range(wanted: str) -> None:
     for base in ("oci://ghcr.io/acme/web", "chart+https://charts.example/web"):
         chart = ChartReference.parse(f"{base}:{wanted}")
         assert (chart.version, chart.is_range, str(chart)) == (wanted, True, f"{base}:{wanted}")

@@ -396,7 +396,9 @@ VERSIONS = ("0.9.0", "1.0.0", "1.2.5", "1.10.0", "2.0.0-rc.1", "2.0.0")
         (">=2.0.0-0 <2.0.0", "2.0.0-rc.1"),
     ],
 )
-def test_a_range_in_a_kubefile_comes_to_the_version_that_helm_takes(server, supply, wanted, version):
+def test_a_range_in_a_kubefile_comes_to_the_version_that_helm_takes(
+    server: Any, supply: Any, wanted: str, version: str
+) -> None:
     base = offer(server, *(("db", one, packed("db", one)) for one in VERSIONS))
     maker = supply()
     name, _ = maker.fetch(f"{base}/db:{wanted}", why="APP")
@@ -405,7 +407,7 @@ def test_a_range_in_a_kubefile_comes_to_the_version_that_helm_takes(server, supp
     assert [str(one.chart) for one in maker.taken] == [f"{base}/db:{version}"]
 
 
-def test_a_range_that_nothing_fits_and_one_without_a_lock_offline_are_told(server, supply):
+def test_a_range_that_nothing_fits_and_one_without_a_lock_offline_are_told(server: Any, supply: Any) -> None:
     base = offer(server, ("db", "1.0.0", packed("db", "1.0.0")))
     with pytest.raises(BundlerError) as caught:
         supply().fetch(f"{base}/db:^2")
@@ -426,7 +428,9 @@ def test_a_range_that_nothing_fits_and_one_without_a_lock_offline_are_told(serve
     ],
     ids=["value", "namespace", "library", "template", "chart-yaml"],
 )
-def test_the_hint_fits_what_helm_says(store, tmp_path, chart, template, fix):
+def test_the_hint_fits_what_helm_says(
+    store: Any, tmp_path: Path, chart: str, template: str, fix: str
+) -> None:
     files = {"Chart.yaml": f"apiVersion: v2\nname: shop\n{chart}\n", "templates/x.yaml": template}
     checkout = check_out(tree_of(store, files), store, tmp_path / "shop")
     with pytest.raises(BundlerError) as caught:

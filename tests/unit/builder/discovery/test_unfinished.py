@@ -132,18 +132,18 @@ def test_repository_and_tag_of_an_ini_file_are_pointed_out(look: Any) -> None:
     assert [str(one.reference) for one in found.candidates] == ["docker.io/acme/airflow:2.9.1"]
 
 
-def pod(more):
+def pod(more: str) -> str:
     return (
         "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n"
         f"  - name: a\n    image: quay.io/acme/web:1.0\n    {more}\n"
     )
 
 
-def thing(spec):
+def thing(spec: str) -> str:
     return f"apiVersion: acme.example/v1\nkind: Thing\nmetadata: {{name: t}}\nspec: {spec}\n"
 
 
-def test_a_list_of_short_names_in_one_variable_is_taken(look):
+def test_a_list_of_short_names_in_one_variable_is_taken(look: Any) -> None:
     found = look(pod("env: [{name: HELPER_IMAGES, value: 'acme/one:1,acme/two:2'}]")).found
     assert {str(one.reference) for one in found} == {
         "quay.io/acme/web:1.0",
@@ -169,7 +169,7 @@ def test_a_list_of_short_names_in_one_variable_is_taken(look):
     ],
     ids=["variable", "flag", "no-tag", "plain-word", "artifact", "docker-run", "set-image", "two-in-pieces"],
 )
-def test_what_is_likely_an_image_is_pointed_out(look, text, name):
+def test_what_is_likely_an_image_is_pointed_out(look: Any, text: str, name: str) -> None:
     assert name in {str(one.reference) for one in look(text).candidates}
 
 
@@ -183,7 +183,7 @@ def test_what_is_likely_an_image_is_pointed_out(look, text, name):
     ],
     ids=["ports", "registry", "picture", "comment"],
 )
-def test_what_is_no_image_is_not_pointed_out(look, more):
+def test_what_is_no_image_is_not_pointed_out(look: Any, more: str) -> None:
     assert look(pod(more)).candidates == ()
 
 
@@ -195,6 +195,6 @@ def test_what_is_no_image_is_not_pointed_out(look, more):
     ],
     ids=["one-piece-of-several", "settings-of-an-image-tool"],
 )
-def test_a_plain_word_that_is_no_whole_name_is_not_pointed_out(look, text):
+def test_a_plain_word_that_is_no_whole_name_is_not_pointed_out(look: Any, text: str) -> None:
     names = {str(one.reference) for one in look(text).candidates}
     assert not {name for name in names if name.endswith(("/library/driver:latest", "/info:latest"))}
