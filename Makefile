@@ -12,7 +12,7 @@ STAMP  := $(V)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench demo demo-wordpress demo-down check test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house dist format clean
+.PHONY: help setup setup-test setup-bench demo demo-wordpress demo-down check cover test test-unit test-real test-site test-site-all bench bench-large bench-site fuzz lock house dist format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,17 +32,33 @@ demo-wordpress: setup ## WordPress with MariaDB Galera and Redis Sentinel on thr
 demo-down: $(STAMP) ## take the demo's site down; nothing is left but the cache
 	@$(PY) -m tests.site down --name $(SITE)
 
-check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests
-	$(V)/bin/ruff format --check .
-	$(V)/bin/ruff check .
-	$(V)/bin/mypy
-	$(V)/bin/mypy tests/site tests/real tests/kits
-	$(V)/bin/lint-imports --no-logo
-	$(PY) -m tests.shellcheck
-	@echo "collect tests/real tests/site"; found=$$($(PY) -m pytest --collect-only -qq tests/real tests/site) || { echo "$$found"; exit 1; }
-	$(PY) -m pytest -q tests/unit -n 2
+check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests: side by side, under a minute on two cores
+	@$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target check-format check-lint check-types check-imports check-shell check-collect check-unit
 
-test: setup-test check test-real test-site ## check, then the tests on real parts, then the site (about 30 minutes on two cores)
+.PHONY: check-format check-lint check-types check-imports check-shell check-collect check-unit
+check-unit:
+	$(PY) -m pytest -q tests/unit -n 2 --dist worksteal
+check-types:
+	$(V)/bin/mypy
+check-format:
+	$(V)/bin/ruff format --check .
+check-lint:
+	$(V)/bin/ruff check .
+check-imports:
+	$(V)/bin/lint-imports --no-logo
+check-shell:
+	$(PY) -m tests.shellcheck
+check-collect:
+	@echo "collect tests/real tests/site"; found=$$($(PY) -m pytest --collect-only -qq tests/real tests/site) || { echo "$$found"; exit 1; }
+
+test: setup-test check cover test-real test-site ## check, coverage, then the tests on real parts, then the site (about 30 minutes on two cores)
+
+cover: $(STAMP) ## what the unit tests run of both programs; fails below the gate of pyproject.toml
+	@rm -rf build/coverage
+	COVERAGE_CORE=$$($(PY) -c 'import sys; print("sysmon" if hasattr(sys, "monitoring") else "ctrace")') \
+		$(V)/bin/coverage run -m pytest -q tests/unit -n 2 --dist worksteal
+	@$(V)/bin/coverage combine -q
+	$(V)/bin/coverage report
 
 test-unit: $(STAMP) ## the quick tests alone
 	$(PY) -m pytest -q tests/unit

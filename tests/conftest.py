@@ -1,5 +1,7 @@
-"""What all tests share: which of the site's tests run, and that they are skipped, with the reason, where no
-machine can be booted. Old versions may be bundled, as most tests are about something else.
+"""What all tests share.
+
+Which of the site's tests run, and that they are skipped, with the reason, where no machine can be booted. Old
+versions may be bundled, as most tests are about something else.
 """
 
 import datetime as dt

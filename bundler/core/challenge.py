@@ -32,7 +32,7 @@ def parse_challenge(header: str) -> Challenge:
     offered = list(_challenges(header))
     for scheme in _BEST_FIRST:
         for one in offered:
-            if one.scheme == scheme and (one.realm or scheme != "bearer"):  # else nobody gives the token
+            if one.scheme == scheme and (one.realm or scheme != "bearer"):  # otherwise there is no token
                 return one
     return offered[0] if offered else Challenge("")
 

@@ -41,7 +41,7 @@ def confine(readable: Iterable[str]) -> None:
 
 
 def leave_network() -> bool:
-    """Have a network of one's own, with nothing in it; whether that could be had."""
+    """Enter an empty network namespace; whether that was possible."""
     libc = ctypes.CDLL(None, use_errno=True)
     # Root can; others need a user namespace for it.
     return bool(libc.unshare(_NEWNET) == 0 or libc.unshare(_NEWUSER | _NEWNET) == 0)

@@ -85,5 +85,5 @@ def _mismatch(name: str, why: str) -> BundlerError:
         where=name,
         why=why,
         code=ExitCode.INTEGRITY,
-        fix="fetch it again; if it stays so, the source is damaged or not to be trusted",
+        fix="fetch it again; if it persists, the source is damaged or not trustworthy",
     )

@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     """The documented exit codes of `bundler` and of every .run (docs/exit-codes.md)."""
 
     OK = 0
-    BUG = 1  # an error nobody foresaw: a fault of bundler itself
+    BUG = 1  # an unexpected error: a bug in bundler
     USAGE = 2  # a wrong option or command
     INPUT = 3  # a Kubefile, Clusterfile or other input file is wrong
     NOT_FOUND = 4  # something named does not exist: an image, a package, a file
@@ -33,11 +33,11 @@ class ExitCode(IntEnum):
     PREFLIGHT = 11  # a host is not fit for the install
     STEP = 12  # a command failed on a host
     NOT_READY = 13  # something did not become ready in time
-    UNSUPPORTED = 14  # understood, but not supported yet or not on this machine
+    UNSUPPORTED = 14  # valid, but not supported yet or not on this machine
     BUSY = 15  # another run is at work on a host
     REFUSED = 16  # it could do harm, or is not possible from here: nothing was changed
     PARTIAL = 17  # done, but for hosts that were excused
-    FINDINGS = 18  # the site works, and something about it wants looking at
+    FINDINGS = 18  # the site works, but something needs attention
     DOWN = 19  # the site does not serve
     INTERRUPTED = 130  # Ctrl-C, as a shell reports it
 
@@ -99,7 +99,7 @@ class BundlerError(Exception):
     ) -> Self:
         """A copy, of the same class, that says these parts differently; None leaves a part as it is.
 
-        An error that was caught is never edited: whoever else holds it would read what is not meant for him.
+        An error that was caught is never edited: another holder would read what is not meant for it.
         """
         made = type(self).__new__(type(self), *self.args)
         vars(made).update(vars(self))

@@ -170,7 +170,7 @@ def _pipeline(
     dot: Value | None,
     unset: str | None = None,
 ) -> Value:
-    """unset: in place of a variable that nobody set; None refuses it, unless `default` follows."""
+    """unset: in place of an unset variable; None refuses it, unless `default` follows."""
     stages = _split(words)
     if any(stage and stage[0] == "default" for stage in stages[1:]) or (
         stages[0] and stages[0][0] == "default"

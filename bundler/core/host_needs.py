@@ -33,7 +33,7 @@ class HostNeeds:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """As labels, none for what nobody wants."""
+        """As labels, none for what is not wanted."""
         found = {
             MODULES: " ".join(self.modules),
             SYSCTLS: " ".join(f"{key}={value}" for key, value in self.sysctls),

@@ -135,5 +135,5 @@ def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            yield f"{what} {name!r} is there twice"
+            yield f"{what} {name!r} occurs twice"
         seen.add(name)

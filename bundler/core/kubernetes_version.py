@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 from bundler.core.errors import BundlerError, ExitCode
@@ -21,15 +22,7 @@ class KubernetesVersion:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `v1.37.2` or `1.37.2`. Raises BundlerError (INPUT) for anything else."""
-        match = _FORM.fullmatch(text)
-        if match is None:
-            raise BundlerError(
-                f"not a Kubernetes version: {text[:80]!r}",
-                code=ExitCode.INPUT,
-                fix="the bundle's LABEL io.kubernetes.version must read like v1.37.2",
-            )
-        major, minor, patch = (int(match[group]) for group in (1, 2, 3))
-        return cls(major, minor, patch, text if text.startswith("v") else f"v{text}")
+        return cls(*_numbers(text), text if text.startswith("v") else f"v{text}")
 
     def at_least(self, minor: int) -> bool:
         """Whether this is 1.`minor` or newer."""
@@ -71,3 +64,16 @@ class KubernetesVersion:
         if self.at_least(34):
             return "apiserver.config.k8s.io/v1"
         return "apiserver.config.k8s.io/v1beta1" if self.at_least(32) else ""
+
+
+@lru_cache(maxsize=1024)
+def _numbers(text: str) -> tuple[int, int, int]:
+    """Major, minor, patch; kept, as a plan for many hosts compares the same few versions all the time."""
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise BundlerError(
+            f"not a Kubernetes version: {text[:80]!r}",
+            code=ExitCode.INPUT,
+            fix="the bundle's LABEL io.kubernetes.version must read like v1.37.2",
+        )
+    return int(match[1]), int(match[2]), int(match[3])

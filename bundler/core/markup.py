@@ -1,4 +1,4 @@
-"""HTML and SVG made of parts: text is escaped where it is put in, so nobody's string becomes markup."""
+"""HTML and SVG made of parts: text is escaped where it is inserted, so no string becomes markup."""
 
 import html
 from dataclasses import dataclass

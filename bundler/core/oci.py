@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, Self
+from typing import Any, Final, NoReturn, Self
 
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -76,6 +76,10 @@ class Platform:
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+AMD64: Final = Platform("linux", "amd64")
+ARM64: Final = Platform("linux", "arm64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +260,10 @@ def _load(raw: bytes, where: object) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Two readers could see two different images where a key is there twice."""
+    """Two readers could see two different images where a key occurs twice."""
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key occurs twice")
     return result
 
 
@@ -348,7 +352,7 @@ def _check_layer(layer: Descriptor, where: object) -> None:
 
 
 def _broken(where: object, why: str) -> NoReturn:
-    fix = "the registry or the archive is damaged or not to be trusted; fetch the image again from its origin"
+    fix = "the registry or the archive is damaged or not trustworthy; fetch the image again from its origin"
     raise BundlerError("not a valid image", where=where, why=why, fix=fix, code=ExitCode.INTEGRITY)
 
 

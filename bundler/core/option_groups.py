@@ -11,12 +11,13 @@ one value for each group:
     @spread
     def facts(*, clusterfile: Clusterfile, login: Login) -> None: ...
 
-`facts` then has the options `clusterfile`, `accept_new` and `ask_password`, in that order.
+`facts` then has the options `clusterfile`, `accept_new` and `ask_password`, in that order. A field that is a
+group itself is spread, too.
 """
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, get_type_hints
 
 Command = Callable[..., None]
@@ -30,12 +31,11 @@ def spread(command: Command) -> Command:
     hints = get_type_hints(command, include_extras=True)
     parameters = inspect.signature(command).parameters
     groups = {name: hints[name] for name in parameters if dataclasses.is_dataclass(hints[name])}
-    flat = [each for name in parameters for each in _spread(parameters[name], hints[name], groups)]
+    flat = [each for name in parameters for each in _flat(parameters[name].replace(annotation=hints[name]))]
 
     def run(*given: Any, **options: Any) -> None:
         for name, group in groups.items():
-            names = [field.name for field in dataclasses.fields(group)]
-            options[name] = group(**{each: options.pop(each) for each in names if each in options})
+            options[name] = _gathered(group, options)
         command(*given, **options)
 
     run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
@@ -44,17 +44,29 @@ def spread(command: Command) -> Command:
     return run
 
 
-def _spread(
-    parameter: inspect.Parameter,
-    hint: Any,
-    groups: Mapping[str, Any],
-) -> Iterator[inspect.Parameter]:
-    if parameter.name not in groups:
-        yield parameter.replace(annotation=hint)
+def _flat(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
+    """The parameter, or those of the group that it is."""
+    group = parameter.annotation
+    if not dataclasses.is_dataclass(group):
+        yield parameter
         return
-    hints = get_type_hints(hint, include_extras=True)
-    for field in dataclasses.fields(hint):
+    hints = get_type_hints(group, include_extras=True)
+    for field in dataclasses.fields(group):
         default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
-        yield inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name]
+        yield from _flat(
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name]
+            )
         )
+
+
+def _gathered(group: Any, options: dict[str, Any]) -> Any:
+    """The group's value; its options are taken out of `options`."""
+    hints = get_type_hints(group, include_extras=True)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(group):
+        if dataclasses.is_dataclass(hints[field.name]):
+            values[field.name] = _gathered(hints[field.name], options)
+        elif field.name in options:
+            values[field.name] = options.pop(field.name)
+    return group(**values)

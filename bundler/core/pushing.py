@@ -100,7 +100,7 @@ class Repository:
                 where=self.where,
                 why=f"it was asked over {urlsplit(self.base).scheme} and wants the content at {place[:200]}",
                 code=ExitCode.NETWORK,
-                fix="ask those who run the registry to correct the address that it gives itself",
+                fix="ask the registry's administrator to correct the address it advertises",
             )
         url = place + ("&" if urlsplit(place).query else "?") + f"digest={quote(str(digest))}"
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
@@ -137,7 +137,7 @@ def check_kept(sent: bytes, said: Said, where: object) -> None:
             where=where,
             why=f"sent {Digest.of(sent)}, it has {said.digest[:100]}",
             code=ExitCode.INTEGRITY,
-            fix="see that nobody else pushes it now, and that the tag may be replaced",
+            fix="make sure that nothing else is pushing it, and that the tag can be overwritten",
         )
 
 
@@ -154,11 +154,11 @@ def refusal(request: Request, status: int, body: bytes, *, where: object, login:
             fix=login,
         )
     return BundlerError(
-        "the registry doesn't take it",
+        "the registry rejects it",
         where=where,
         why=why,
         code=ExitCode.NETWORK,
-        fix="see that the project (the first part of the path) is there and takes such artifacts",
+        fix="check that the project (the first part of the path) exists and accepts such artifacts",
     )
 
 

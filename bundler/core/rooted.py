@@ -171,11 +171,11 @@ class Root:
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise BundlerError(
-                    "the disk is full", where=where, code=ExitCode.SPACE, fix="make room there and try again"
+                    "the disk is full", where=where, code=ExitCode.SPACE, fix="free space there and try again"
                 ) from error
             if isinstance(error, FileExistsError):
                 raise BundlerError(
-                    "something is there already, and nothing is replaced",
+                    "something exists there already, and is not overwritten",
                     where=where,
                     code=ExitCode.INPUT,
                     fix="remove it if it isn't needed, or use another folder",

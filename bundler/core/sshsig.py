@@ -119,7 +119,7 @@ class Signature:
         """A FIDO token signs hashes, with its flags and its counter between them (PROTOCOL.u2f)."""
         flags, counter = reader.byte(), reader.take(4)
         if not flags & _USER_PRESENT:
-            raise ValueError("nobody touched the token when it was made")
+            raise ValueError("the token was not touched when it was made")
         application = hashlib.sha256(self.key.application.encode()).digest()
         return application + bytes((flags,)) + counter + hashlib.sha256(data).digest()
 
@@ -155,5 +155,5 @@ def _distrust(why: str) -> NoReturn:
         why=why,
         code=ExitCode.TRUST,
         id="BND-SIGNATURE",
-        fix="don't use the file; get it again from its vendor, and tell them",
+        fix="don't use the file; get it again from its vendor, and report this",
     )

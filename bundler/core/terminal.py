@@ -1,7 +1,7 @@
-"""Text on its way to a terminal: nothing in it is obeyed, and a reader that has gone ends no work.
+r"""Text on its way to a terminal: nothing in it is obeyed, and a reader that has gone ends no work.
 
 Names, errors and output come from hosts, servers and files; whoever writes them could move the cursor, hide
-lines or send keys. So every character that is not printed is written out: `\\x1b`.
+lines or send keys. So every character that is not printed is written out: `\x1b`.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ def plain(text: str) -> str:
 
 
 def show(stream: TextIO | None, text: str) -> None:
-    """Write a text; where nobody reads any more (`| head`, a dead terminal), write nothing from then on.
+    """Write a text; where the reader is gone (`| head`, a dead terminal), write nothing from then on.
 
     None: the stream was closed before we began.
     """

@@ -55,8 +55,11 @@ tell status-runs
 [ ! -f "$state/runs" ] || tail -n 20 "$state/runs"
 # One question decides whether the others are asked: a dead API would let each of them wait for its end.
 if [ -e "$conf" ] && [ -x /usr/local/bin/kubectl ] && [ -n "$(ask get --raw /readyz)" ]; then
+    # A pod's age is by the clock of the host that is asked, not by that of the person who asks.
+    tell status-clock
+    date -u +%s
     tell status-pods
-    ask get pods -A -o go-template='{{range .items}}{{.metadata.namespace}}{{"\t"}}{{.metadata.name}}{{"\t"}}{{with .spec.nodeName}}{{.}}{{end}}{{"\t"}}{{.status.phase}}{{"\t"}}{{range .status.containerStatuses}}{{if .ready}}1{{else if .started}}0{{else}}s{{end}}{{end}}{{"\t"}}{{range .status.containerStatuses}}{{.restartCount}} {{end}}{{"\t"}}{{range .status.containerStatuses}}{{with .state}}{{with .waiting}}{{.reason}} {{end}}{{end}}{{end}}{{"\t"}}{{with .metadata.labels}}{{with index . "app.kubernetes.io/instance"}}{{.}}{{end}}{{end}}{{"\t"}}{{with .metadata.deletionTimestamp}}{{.}}{{end}}{{"\n"}}{{end}}' &&
+    ask get pods -A -o go-template='{{range .items}}{{.metadata.namespace}}{{"\t"}}{{.metadata.name}}{{"\t"}}{{with .spec.nodeName}}{{.}}{{end}}{{"\t"}}{{.status.phase}}{{"\t"}}{{range .status.containerStatuses}}{{if .ready}}1{{else if .started}}0{{else}}s{{end}}{{end}}{{"\t"}}{{range .status.containerStatuses}}{{.restartCount}} {{end}}{{"\t"}}{{range .status.containerStatuses}}{{with .state}}{{with .waiting}}{{.reason}} {{end}}{{end}}{{end}}{{"\t"}}{{with .metadata.labels}}{{with index . "app.kubernetes.io/instance"}}{{.}}{{end}}{{end}}{{"\t"}}{{with .metadata.deletionTimestamp}}{{.}}{{end}}{{"\t"}}{{with .status.startTime}}{{.}}{{end}}{{"\n"}}{{end}}' &&
         echo answered
     tell status-workloads
     ask get deployments,statefulsets,daemonsets -A -o go-template='{{range .items}}{{.kind}}{{"\t"}}{{.metadata.namespace}}{{"\t"}}{{.metadata.name}}{{"\t"}}{{with .status.desiredNumberScheduled}}{{.}}{{end}}{{with .spec.replicas}}{{.}}{{end}}{{"\t"}}{{with .status.numberReady}}{{.}}{{end}}{{with .status.readyReplicas}}{{.}}{{end}}{{"\t"}}{{with .metadata.annotations}}{{with index . "meta.helm.sh/release-name"}}{{.}}{{end}}{{"\t"}}{{with index . "meta.helm.sh/release-namespace"}}{{.}}{{end}}{{else}}{{"\t"}}{{end}}{{"\n"}}{{end}}' &&

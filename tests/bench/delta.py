@@ -22,6 +22,7 @@ from pathlib import Path
 from bundler.builder.cache.store import default_root
 from bundler.builder.runtime.freeze import freeze
 from bundler.core.archive.bases import opened
+from bundler.core.oci import AMD64
 from tests.bench.kit import BUNDLER, Job, run, scratch, seconds, table, title
 from tests.bench.payload import default_folder, payload
 
@@ -125,7 +126,7 @@ def _applied(delta: Path, full: Path) -> float:
 def measure(share: float) -> Iterator[tuple[str, ...]]:
     """Rows of the table."""
     layout = payload(default_folder())
-    runtime = ("--runtime", str(freeze("linux/amd64", default_root(), log=lambda _line: None)))
+    runtime = ("--runtime", str(freeze(AMD64, default_root(), log=lambda _line: None)))
     with scratch() as folder:
         cache = ("--cache", str(folder / "cache"))
         old, _ = _make(folder, "old", layout, 1, *runtime, *cache)

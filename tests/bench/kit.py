@@ -16,6 +16,7 @@ from typing import Final
 
 from bundler.builder.cache.store import Store, default_root
 from bundler.builder.runtime.freeze import freeze
+from bundler.core.oci import AMD64
 from tests.bench.payload import default_folder, payload
 
 ROOT: Final = Path(__file__).parents[2]
@@ -151,7 +152,7 @@ def new_cache(folder: Path) -> Path:
 def fresh(folder: Path) -> None:
     """Make it one, whatever it was."""
     shutil.rmtree(folder, ignore_errors=True)
-    frozen = freeze("linux/amd64", default_root(), log=lambda _line: None)
+    frozen = freeze(AMD64, default_root(), log=lambda _line: None)
     with Store(folder) as store:
         store.add_file(frozen, name=frozen.name)  # where `freeze` finds it, as its digest is on record
 

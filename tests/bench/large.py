@@ -29,6 +29,7 @@ from bundler.core.archive.newfile import NewFile
 from bundler.core.archive.parts import parse_size
 from bundler.core.digest import CHUNK, Digest
 from bundler.core.index import Index
+from bundler.core.oci import AMD64
 from tests.bench import deliver
 from tests.bench.kit import (
     BUNDLER,
@@ -79,7 +80,7 @@ def bundle(target: Path, size: int) -> Path:
     hasher = hashlib.sha256()
     for chunk in zeros(size):
         hasher.update(chunk)
-    runtime = freeze("linux/amd64", default_root(), log=lambda _line: None)
+    runtime = freeze(AMD64, default_root(), log=lambda _line: None)
     index = Index("large", "1", "linux/amd64", "", {}, {}, (), (), ("true",), (), (), ())
     with (
         mock.patch("bundler.core.archive.writer.new_file", lambda path, _split: Holes(path)),

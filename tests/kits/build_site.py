@@ -13,6 +13,7 @@ from bundler.builder.net.fetch import Fetcher
 from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.state import Staged
 from bundler.builder.tree.tree import Entry, File, Symlink, Tree
+from bundler.core.oci import AMD64
 from tests.build_kit import evaluate
 
 
@@ -86,4 +87,4 @@ def site(tmp_path: Path) -> Iterator[Site]:
     heard = Heard()
     with Store(tmp_path / "cache") as store, Fetcher(store) as fetcher:
         catalogue = Catalogue(tmp_path / "catalog")
-        yield Site(context, BuildContext(store, fetcher, catalogue, "linux/amd64", progress=heard), heard)
+        yield Site(context, BuildContext(store, fetcher, catalogue, AMD64, progress=heard), heard)

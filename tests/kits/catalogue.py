@@ -9,6 +9,7 @@ from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.kubefile.instructions import App, Include, Instruction, Run
 from bundler.builder.kubefile.lint import Report, lint
 from bundler.builder.kubefile.parser import read
+from bundler.core.oci import AMD64
 
 CATALOGUE = Catalogue(default_catalogue())
 NAMES = CATALOGUE.names()
@@ -32,7 +33,7 @@ def instructions(name: str) -> tuple[Instruction, ...]:
 
 def linted(path: Path) -> Report:
     report = lint(path, CATALOGUE)
-    return report if report.errors else with_context(report, path, path.parent, "linux/amd64", (), ())
+    return report if report.errors else with_context(report, path, path.parent, AMD64, (), ())
 
 
 @cache

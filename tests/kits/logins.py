@@ -1,4 +1,4 @@
-"""A server that wants a login, and what it was given."""
+"""A server that requires a login, and what it was given."""
 
 from bundler.builder.net.registry_logins import Credentials
 from tests.kits.servers import Answer, Server, status

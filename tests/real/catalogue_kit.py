@@ -14,6 +14,7 @@ from bundler.builder.net.fetch import Fetcher
 from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.state import Staged
 from bundler.builder.tree.checkout import check_out
+from bundler.core.oci import AMD64
 from tests.build_kit import evaluate
 
 _TOOLS = ("go", "gcc", "pkg-config", "apt-get", "zstd", "skopeo")
@@ -35,7 +36,7 @@ def built(name: str, folder: Path, **build_args: str) -> Iterator[Staged]:
         staged = evaluate(
             kubefile,
             kubefile.parent,
-            BuildContext(store, fetcher, catalogue, "linux/amd64", build_args=build_args),
+            BuildContext(store, fetcher, catalogue, AMD64, build_args=build_args),
         )
         check_out(staged.tree, store, folder)
         yield staged

@@ -236,6 +236,15 @@ def test_passwords_are_made_anew_each_time_so_on_site(name: str) -> None:
     assert all(once[key] != again[key] for key in once)
 
 
+def test_a_sentinel_that_spins_leaves_the_processor_to_others() -> None:
+    (members,) = of_kind(by_default("redis"), "StatefulSet")
+    limits = {
+        each["name"]: each["resources"]["limits"].get("cpu")
+        for each in members["spec"]["template"]["spec"]["containers"]
+    }
+    assert limits == {"redis": None, "sentinel": "100m"}
+
+
 def test_wordpress_finds_what_the_blocks_beside_it_make() -> None:
     (database, *_) = [one for one in of_kind(by_default("mariadb"), "Secret") if "database" in one["data"]]
     names = {one["metadata"]["name"] for one in of_kind(by_default("redis"), "Secret")}

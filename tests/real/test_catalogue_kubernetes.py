@@ -22,7 +22,7 @@ from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.state import Staged
 from bundler.builder.tree.tree import File
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.oci import Platform
+from bundler.core.oci import AMD64, Platform
 from tests.build_kit import evaluate
 from tests.kits.images import MadeImage, layout_files
 from tests.real import registry_kit
@@ -168,9 +168,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def stage(store: Store, rules: Sequence[str], **build_args: str) -> Staged:
     with Fetcher(store, mirrors=Mirrors.parse("\n".join(rules), "mirrors")) as fetcher:
         arguments = {"NETWORK": "none", **build_args}
-        shop = BuildContext(
-            store, fetcher, Catalogue(default_catalogue()), "linux/amd64", build_args=arguments
-        )
+        shop = BuildContext(store, fetcher, Catalogue(default_catalogue()), AMD64, build_args=arguments)
         return evaluate(KUBEFILE, KUBEFILE.parent, shop)
 
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Site:
-    """A repository that wants a login, another host that has an archive of it, and a project."""
+    """A repository that requires a login, another host that has an archive of it, and a project."""
 
     folder: Path
     repository: Server
@@ -126,7 +126,7 @@ def test_without_helms_login_that_of_netrc_is_taken(site: Site) -> None:
     folder = site.write(f'FROM scratch\nAPP near chart+https://{host}/stable/near:1.2.0\nLAUNCH ["near"]\n')
     done = site.run("lock", folder)
     assert done.returncode == 7
-    assert "the server wants a login" in done.stderr
+    assert "the server requires a login" in done.stderr
     (site.folder / ".netrc").write_text(f"machine 127.0.0.1 login {OPS.username} password {SECRET}\n")
     (site.folder / ".netrc").chmod(0o600)
     done = site.run("lock", folder)

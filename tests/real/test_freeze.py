@@ -14,6 +14,7 @@ from bundler.builder.runtime.freeze import freeze, helm_library
 from bundler.builder.sbom.installer import frozen_packages
 from bundler.builder.sbom.model import Kind
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import AMD64, Platform
 from tests.kits.run_files import make_run
 from tests.site.root import base_root
 
@@ -31,7 +32,7 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can chroot")
 @pytest.fixture(scope="module")
 def runtime() -> Path:
     """Kept in the cache: 20 s the first time, and after each change of the installer."""
-    return freeze("linux/amd64", default_root(), entry=ENTRY)
+    return freeze(AMD64, default_root(), entry=ENTRY)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ def test_it_tells_what_is_frozen_in(runtime: Path) -> None:
 
 def test_another_platform_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundlerError, match="linux/riscv64") as caught:
-        freeze("linux/riscv64", tmp_path)
+        freeze(Platform("linux", "riscv64"), tmp_path)
     assert caught.value.code is ExitCode.UNSUPPORTED
     assert "--runtime" in caught.value.fix
 

@@ -33,6 +33,7 @@ from bundler.core.archive import Bundle
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import Index
+from bundler.core.oci import Platform
 from tests.build_kit import built
 from tests.kits import run_files
 from tests.kits.images import MadeImage, layout_files
@@ -318,7 +319,7 @@ def test_of_several_platforms_the_bundles_own_is_taken(project: Project, tmp_pat
         project.built("one")
     assert [problem.rule for problem in caught.value.problems] == ["from-platform"]
     with pytest.raises(Problems) as caught:
-        project.built("shop", platform="linux/s390x")
+        project.built("shop", platform=Platform("linux", "s390x"))
     (problem,) = caught.value.problems
     assert (problem.rule, caught.value.code) == ("from-unknown", ExitCode.NOT_FOUND)
     assert "it is offered for linux/amd64, linux/arm64" in problem.message

@@ -30,6 +30,7 @@ from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import Index, Member
+from bundler.core.oci import ARM64
 from tests.build_kit import built
 from tests.kits import run_files
 from tests.kits.images import (
@@ -318,7 +319,7 @@ def test_a_base_for_another_platform_is_refused(project: Project) -> None:
     project.write("platform", BASE.replace("PACKAGE debian:bookworm server\n", ""))
     project.built("platform")
     with pytest.raises(Problems) as caught:
-        project.built("shop", platform="linux/arm64")
+        project.built("shop", platform=ARM64)
     (problem,) = caught.value.problems
     assert (problem.rule, problem.location.line) == ("from-platform", 2)
     assert "platform.run is for linux/amd64, the bundle is made for linux/arm64" in problem.message

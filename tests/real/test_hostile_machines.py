@@ -14,6 +14,7 @@ import pytest
 from bundler.builder.cache.store import default_root
 from bundler.builder.runtime.freeze import freeze
 from bundler.core.errors import ExitCode
+from bundler.core.oci import AMD64
 from tests.real.image_run_kit import CHART_FILES, usual, write_run
 from tests.site.root import base_root
 
@@ -39,7 +40,7 @@ HARD = {
 def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With the installer of this checkout; frozen runtimes are kept in the cache."""
     path = tmp_path_factory.mktemp("product") / "demo.run"
-    write_run(path, usual(), FILES, frozen=freeze("linux/amd64", default_root()))
+    write_run(path, usual(), FILES, frozen=freeze(AMD64, default_root()))
     return path
 
 

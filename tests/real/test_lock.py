@@ -19,6 +19,7 @@ import pytest
 from bundler.builder.cache.store import default_root
 from bundler.builder.runtime.freeze import freeze
 from bundler.core.archive import Bundle
+from bundler.core.oci import AMD64
 from tests.kits.images import MadeImage, layout_files
 from tests.real import debian_kit, registry_kit
 
@@ -77,7 +78,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def runtime() -> Path:
-    return freeze("linux/amd64", default_root())
+    return freeze(AMD64, default_root())
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from bundler.builder.packages import PackageSources
 from bundler.builder.runtime.freeze import freeze
 from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode, Problems
+from bundler.core.oci import AMD64
 from tests.build_kit import built
 from tests.kits.images import MadeImage, layout_files
 from tests.real import debian_kit, registry_kit
@@ -71,7 +72,7 @@ spec:
 
 @pytest.fixture(scope="module")
 def runtime() -> Path:
-    return freeze("linux/amd64", default_root())
+    return freeze(AMD64, default_root())
 
 
 @pytest.fixture(scope="module")

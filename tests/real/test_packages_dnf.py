@@ -25,6 +25,7 @@ from bundler.builder.packages import (
     resolve_packages,
 )
 from bundler.core.errors import Location
+from bundler.core.oci import AMD64
 from bundler.installer.facts import gather
 from bundler.installer.scripts import render as templates
 from tests.real.rpm_kit import MINIMAL, Repositories, Rpm, make_repository, missing, repositories
@@ -130,7 +131,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture(scope="module")
 def bundled(rhel: Repositories, store: Store, tmp_path_factory: pytest.TempPathFactory) -> SuitePackages:
     repos = rhel.repo_file(tmp_path_factory.mktemp("repo") / "rhel.repo", "baseos", "appstream")
-    options = PackageOptions("linux/amd64", 1000.0, PackageSources(rpm_repos={"rhel:9": repos}))
+    options = PackageOptions(AMD64, 1000.0, PackageSources(rpm_repos={"rhel:9": repos}))
     request = PackageRequest("rhel:9", ("server",), Location("Kubefile", 7))
     with Fetcher(store) as fetcher:
         (made,) = resolve_packages(

@@ -24,6 +24,7 @@ from bundler.builder.packages import (
 from bundler.builder.packages.closure import SuiteIndex
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Location
+from bundler.core.oci import AMD64, ARM64, Platform
 from tests.real.debian_kit import MINIMAL, Mirror, Package, mirror, missing
 
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(missing()), reason=missing() or "all there")]
@@ -64,7 +65,7 @@ def resolve(ubuntu: Mirror, tmp_path: Path) -> Iterator[Resolve]:
         def run(*names: str, keyring: Path = ubuntu.keyring, **options: Any) -> SuitePackages:
             request = PackageRequest("ubuntu:noble", names, Location("Kubefile", 7, 9))
             sources = PackageSources({"ubuntu": ubuntu.uri}, {"ubuntu": keyring})
-            given = {"platform": "linux/amd64", "now": 1000.0, "sources": sources, **options}
+            given = {"platform": AMD64, "now": 1000.0, "sources": sources, **options}
             (made,) = resolve_packages(
                 [request], store=store, fetcher=fetcher, options=PackageOptions(**given), progress=Silent()
             )
@@ -100,10 +101,10 @@ def test_a_machine_that_lacks_an_update_gets_what_it_needs(resolve: Resolve) -> 
 
 def test_arm64_comes_from_ubuntus_ports(resolve: Resolve, ports: Mirror) -> None:
     sources = PackageSources({"ubuntu-ports": ports.uri}, {"ubuntu": ports.keyring})
-    made = resolve("server", platform="linux/arm64", sources=sources)
+    made = resolve("server", platform=ARM64, sources=sources)
     assert {each.architecture for each in made.packages} == {"arm64"}
     with pytest.raises(BundlerError, match="there is no mirror for ubuntu:noble") as caught:
-        resolve("server", platform="linux/s390x")
+        resolve("server", platform=Platform("linux", "s390x"))
     assert "--ubuntu-ports-mirror" in caught.value.fix
 
 

@@ -216,7 +216,7 @@ def test_tls_and_a_login(
         assert "certificate isn't trusted" in capsys.readouterr().err
         words += ["--ca", str(registry.certificate)]
         assert main(words) == ExitCode.TRUST
-        assert "asks for a user and password" in capsys.readouterr().err
+        assert "requires a user name and password" in capsys.readouterr().err
         words += ["--username", USER]
         assert main(words) == ExitCode.USAGE
         monkeypatch.setenv("BUNDLER_REGISTRY_PASSWORD", "wrong")

@@ -273,5 +273,5 @@ def test_no_session_at_all_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with running(tmp_path, options=("MaxSessions 0",)) as server:
         server.trust()
         error = refused(server)
-    assert (error.code, error.what) == (ExitCode.HOST, "the host lets us log in and opens no session")
+    assert (error.code, error.what) == (ExitCode.HOST, "the host accepts the login but opens no session")
     assert "MaxSessions" in error.fix

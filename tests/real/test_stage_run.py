@@ -11,6 +11,7 @@ import pytest
 from bundler.builder.cache.store import Store
 from bundler.builder.stage.process import run_command
 from bundler.core.errors import BundlerError, ExitCode, Location
+from bundler.core.oci import ARM64
 from tests.kits.build_site import Site
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def test_equal_inputs_run_once(site: Site) -> None:
     assert counted(site, text) == 0
     assert counted(site, text.replace("RUN", "LABEL x=y\nRUN")) == 0
     assert counted(site, text, build_args={"V": "2"}) == 1
-    assert counted(site, text, platform="linux/arm64") == 1
+    assert counted(site, text, platform=ARM64) == 1
     assert counted(site, text + "# comment\n") == 0
     assert counted(site, text.replace("COUNT", "COUNT; true")) == 1
     site.write({"a": "2"})
@@ -285,7 +286,7 @@ def test_two_builds_at_once_do_a_run_once(site: Site) -> None:
     assert [process.returncode for process in both] == [0, 0]
     assert (site.context.parent / "counter").read_text() == "x"
     assert told[0][-1] == told[1][-1]
-    waited = [lines for lines in told if any("another build is at it" in line for line in lines)]
+    waited = [lines for lines in told if any("another build is running it" in line for line in lines)]
     assert len(waited) == 1, told
     assert any("done by the other build" in line for line in waited[0])
 

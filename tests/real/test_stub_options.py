@@ -80,7 +80,7 @@ def test_info_tells_where_the_archive_is(shell: list[str], product: Path) -> Non
 
 
 def test_info_names_the_key_that_signed(shell: list[str], product: Path, tmp_path: Path) -> None:
-    assert "signed by: nobody: this file is not signed\n" in call(shell, product, "--info").stdout
+    assert "signed by: no one: this file is not signed\n" in call(shell, product, "--info").stdout
     for kind in ("ed25519", "rsa"):
         key = tmp_path / kind
         subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(key)], check=True, timeout=60)

@@ -19,6 +19,7 @@ from bundler.builder.signing.sign import sign_file
 from bundler.builder.signing.signer import find_signer
 from bundler.core.archive import Seal
 from bundler.core.errors import ExitCode
+from bundler.core.oci import AMD64
 from bundler.core.sshkey import PublicKey
 from tests.kits.run_files import make_run
 
@@ -38,7 +39,7 @@ def shell(request: pytest.FixtureRequest) -> list[str]:
 @pytest.fixture(scope="module")
 def frozen() -> Path:
     """Kept in the cache: 20 s the first time, and after each change of the installer."""
-    return freeze("linux/amd64", default_root())
+    return freeze(AMD64, default_root())
 
 
 @pytest.fixture

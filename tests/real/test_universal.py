@@ -15,6 +15,7 @@ from bundler.core.archive import Bundle
 from bundler.core.archive.bases import opened
 from bundler.core.archive.extract import extract, select
 from bundler.core.errors import ExitCode
+from bundler.core.oci import AMD64
 from tests.kits.images import digest_of
 from tests.kits.run_files import runtime as stand_in
 from tests.real import debian_kit, registry_kit
@@ -97,7 +98,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         debian_kit.mirror(folder / "mirror", {"bookworm": packages()}) as debian,
     ):
         fill(registry, folder / "layouts")
-        runtimes = (freeze(AMD, default_root()), stand_in(folder / "arm64.tar.gz"))
+        runtimes = (freeze(AMD64, default_root()), stand_in(folder / "arm64.tar.gz"))
         yield Place(registry, debian, runtimes, folder, project(folder / "shop"))
 
 

@@ -14,6 +14,7 @@ from bundler.core.archive.platforms import Edition, tar_names
 from bundler.core.digest import Digest
 from bundler.core.errors import ExitCode
 from bundler.core.index import Image
+from bundler.core.oci import AMD64
 from bundler.installer.plan.steps import RUNTIME_MEMBER, Delivery
 from bundler.installer.run.deliver import BundleSource
 from tests.kits.archive.bundles import meta
@@ -42,7 +43,7 @@ def product(tmp_path: Path) -> Path:
     )
     names = tar_names((AMD, ARM), files)
     path = tmp_path / "shop.run"
-    with BundleWriter(path, stub=stub_template(), runtime=freeze(AMD, default_root())) as writer:
+    with BundleWriter(path, stub=stub_template(), runtime=freeze(AMD64, default_root())) as writer:
         every = {name: files[n][each] for n, of in enumerate(names) for each, name in of.items()}
         for name, data in every.items():
             writer.add(name, [data], size=len(data), digest=Digest.of(data), mode=0o755)

@@ -1,5 +1,6 @@
-"""Install the Debian packages that this machine lacks: `/usr/bin/python3 -m tests.site.hostpackages
-SECTION…`.
+"""Install the Debian packages that this machine lacks.
+
+Usage: `/usr/bin/python3 -m tests.site.hostpackages SECTION…`.
 
 The list, with reasons, is .requirements/apt.txt; the interpreter that runs this is the one that is frozen.
 Runs before there is a virtual environment, so it imports nothing but the standard library. Servers among

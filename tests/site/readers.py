@@ -11,6 +11,7 @@ from tests.site.spec import Machine
 
 _TRY = 5.0  # seconds that a reader waits for one answer
 _PAUSE = 0.25  # from one request to the next
+_SLOW = 0.5  # seconds from which a request is noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Met:
     failed: int
     well_after: float  # the end of the last request that failed, from the beginning on
     slowest: float  # of the requests that were answered
+    slow: tuple[tuple[float, float], ...] = ()  # those over half a second: asked when, took how long
 
     def __str__(self) -> str:
         """A line for people."""
@@ -39,6 +41,7 @@ class Reader:
     stop: threading.Event
     requests: int = 0
     slowest: float = 0.0
+    slow: list[tuple[float, float]] = field(default_factory=list)
     failures: list[float] = field(default_factory=list)
 
     def read(self) -> None:
@@ -57,14 +60,18 @@ class Reader:
             well = False
         ended = time.monotonic()
         if well:
-            self.slowest = max(self.slowest, ended - asked)
+            self._note(asked - began, ended - asked)
         else:
             self.failures.append(ended - began)
 
+    def _note(self, when: float, took: float) -> None:
+        self.slowest = max(self.slowest, took)
+        if took > _SLOW:
+            self.slow.append((round(when, 1), round(took, 2)))
+
     def met(self) -> Met:
-        return Met(
-            self.machine, self.requests, len(self.failures), max(self.failures, default=0.0), self.slowest
-        )
+        failed, well_after = len(self.failures), max(self.failures, default=0.0)
+        return Met(self.machine, self.requests, failed, well_after, self.slowest, tuple(self.slow))
 
 
 @contextmanager

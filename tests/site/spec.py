@@ -58,7 +58,7 @@ class SiteSpec:
 
     @property
     def machines(self) -> tuple[Machine, ...]:
-        """All machines, in order: node-1, node-2, …"""
+        """All machines, in order: node-1, node-2 and so on."""
         turns = zip(range(self.count), itertools.cycle(self.suites), strict=False)
         return tuple(Machine(f"node-{n + 1}", self.subnet[_FIRST_MACHINE + n], suite) for n, suite in turns)
 

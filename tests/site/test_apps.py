@@ -99,7 +99,7 @@ def test_apps_are_seen_in_the_cluster(site: Apps) -> None:
     assert "nothing to do" in site.call("first.run", "apply")
 
     site.call("second.run", "apply")
-    assert "nothing brings it up any more" in site.call("second.run", "plan")
+    assert "nothing launches it any more" in site.call("second.run", "plan")
     assert site.there("service/status") == "service/status"
     assert "- uninstall status" in site.call("second.run", "plan", "--prune")
     site.call("second.run", "apply", "--prune")

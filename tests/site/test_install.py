@@ -179,7 +179,9 @@ def test_status_finds_the_site_well(story: Story) -> None:
     done = product.run(story.spec, "status --json --clusterfile site.yaml")
     assert done.returncode == 0, done.stderr + done.stdout
     told = json.loads(done.stdout)
-    assert (told["state"], told["findings"]) == ("well", [])
+    # What started a moment ago is named, and is nothing to look at.
+    graver = [each for each in told["findings"] if each["id"] not in {"component-starting", "pods-starting"}]
+    assert (told["state"], graver) == ("well", [])
     assert {part["state"] for part in told["parts"].values()} == {"well"}
     assert [(host["node"], host["state"]) for host in told["hosts"]] == [
         ("node-1", "ready"),

@@ -147,11 +147,15 @@ class Blog:
     def upgrade(self, run_file: Path) -> list[Met]:
         """Apply a newer bundle while readers ask at every machine. Raises BundlerError (STEP)."""
         ssh.put(self.spec, self.spec.machines[0], [run_file], "/root/")
+        self.wait_for_pages()
         with reading(self.spec.machines, TITLE) as readers:
             self.apply(run_file)
             self.kubectl("rollout status deployment/wordpress --timeout=110s")
             time.sleep(5)  # the last old pods end
-        return [reader.met() for reader in readers]
+        met = [reader.met() for reader in readers]
+        for each in met:
+            self.say(f"  {each} {each.slow or ''}".rstrip())
+        return met
 
     def version(self) -> str:
         """The version of WordPress that its pages tell of."""

@@ -126,7 +126,7 @@ class RegistryBases:
         with self._store.scratch() as folder, PartialDownload(folder / "head", artifact) as file:
             self._receive(ref, file, parts)
             with Bundle.open(file.path) as bundle:
-                run, recipes = run_file(bundle, str(platform)), bundle.recipes
+                run, recipes = run_file(bundle, platform), bundle.recipes
         manifest = artifact.descriptor.digest
         self._heads[manifest] = _Head(artifact, parts, seal.section("archive").offset, recipes)
         return replace(run, origin=ref, manifest=manifest)

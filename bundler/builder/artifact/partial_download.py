@@ -160,7 +160,7 @@ class Slot:
         self._take(self._file.written(self._offset, self._part.size))
         if self.whole:
             return
-        count = self._up_to_zeros(self.size)  # a block's rest is zero bytes, which nobody has sent
+        count = self._up_to_zeros(self.size)  # a block's rest is zero bytes, which were never sent
         self.restart()
         self._take(count)
         self.resumed = self.size > 0
@@ -194,7 +194,7 @@ class Slot:
                 why=f"expected {self._part.size} bytes with {self._part.digest}, "
                 f"got {self.size} bytes with sha256:{self._hasher.hexdigest()}",
                 code=ExitCode.INTEGRITY,
-                fix="fetch it again; if it stays so, the source is damaged or not to be trusted",
+                fix="fetch it again; if it persists, the source is damaged or not trustworthy",
             )
         for other in self._others:
             copied = 0

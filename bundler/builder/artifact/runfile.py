@@ -35,7 +35,7 @@ class RunParts:
 def packed(path: Path, on_bytes: OnBytes = lambda _: None) -> Iterator[tuple[RunArtifact, RunParts]]:
     """Verify a .run, and cut it. on_bytes: told of bytes that were hashed.
 
-    Raises BundlerError as `Bundle.open` and `Bundle.check` do: nobody passes on a damaged file.
+    Raises BundlerError as `Bundle.open` and `Bundle.check` do: a damaged file is never passed on.
     """
     with Bundle.open(path) as bundle:
         bundle.check()

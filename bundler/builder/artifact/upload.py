@@ -42,7 +42,7 @@ class Uploader:
         self._client.close()
 
     def manifest_digest(self, wanted: str = "") -> str:
-        """The digest of what the name (or `wanted`) means; "" for nothing, or where none is told."""
+        """The digest of what the name (or `wanted`) means; "" where there is none."""
         said = self._ask(self._there.manifest(wanted or self.ref.wanted))
         return said.digest if said.is_there else ""
 
@@ -100,7 +100,7 @@ class Uploader:
         raise BundlerError(
             "the registry denies access",
             where=self.ref,
-            why="it refuses the login that it asked for",
+            why="it rejects the login",
             code=ExitCode.TRUST,
             id="BND-REGISTRY-LOGIN",
             fix=self._how_to_log_in(),

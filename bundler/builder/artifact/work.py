@@ -27,7 +27,7 @@ from bundler.core.reference import Reference
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What every command needs: the cache, how registries are reached, and where progress is told."""
+    """What every command needs: the cache, how registries are reached, and where progress is reported."""
 
     store: Store
     options: RegistryOptions
@@ -229,7 +229,7 @@ def _check_target(target: Path) -> None:
 
 def _nowhere(source: str) -> NoReturn:
     raise BundlerError(
-        f"where shall {source} go?",
+        f"where should {source} be pushed to?",
         code=ExitCode.USAGE,
         fix="bundler push FILE REGISTRY/REPOSITORY:TAG",
     )

@@ -17,20 +17,19 @@ from bundler.core.oci import Platform
 _ON_DISK: Final = "/var/tmp"  # noqa: S108  (images are large, and /tmp is often memory; the folder is our own)
 
 
-def check_archives(requests: Iterable[ImageRequest], tree: Tree, seen: Glance, platform: str) -> Tree:
+def check_archives(requests: Iterable[ImageRequest], tree: Tree, seen: Glance, platform: Platform) -> Tree:
     """The tree without the archives below `images/`, which a build takes out of it.
 
     seen: where the tree's files lie. Raises Problems about archives that a build would refuse. What doesn't
     fit onto the disk here is not judged.
     """
-    wanted = Platform.parse(platform)
     there = tuple(one for one in requests if _is_there(one))
     folder = os.environ.get("TMPDIR") or (_ON_DISK if Path(_ON_DISK).is_dir() else None)
     with TemporaryDirectory(dir=folder) as place:
         store = Glance(Path(place), seen.noted)
         try:
-            supplied, left = take_images(tree, store, wanted)
-            check_local(there, store=store, platform=wanted, supplied=supplied)
+            supplied, left = take_images(tree, store, platform)
+            check_local(there, store=store, platform=platform, supplied=supplied)
         except BundlerError as error:
             if error.code is not ExitCode.SPACE:
                 raise
@@ -39,7 +38,7 @@ def check_archives(requests: Iterable[ImageRequest], tree: Tree, seen: Glance, p
 
 
 def _is_there(request: ImageRequest) -> bool:
-    """A missing file is told by its line; Docker's daemon is not the build context."""
+    """A missing file is reported by its line; Docker's daemon is not the build context."""
     source = request.source
     return (
         isinstance(source, LocalSource)

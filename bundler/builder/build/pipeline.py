@@ -40,7 +40,9 @@ def make(request: BuildRequest, chain: tuple[Loaded, ...], store: Store, progres
         form = Form(target, runtime, request.level, request.split, request.signer)
         written = write(spec, shrunk, form, store=store, progress=progress)
     parts = parts_of(written.size, request.split)
-    return Made(target, written.size, spec, tuple(clock.phases), parts, _shrink_notes(shrunk, written.layers))
+    notes = _shrink_notes(shrunk, written.layers)
+    signed = request.signer is not None
+    return Made(target, written.size, spec, tuple(clock.phases), parts, notes, signed)
 
 
 def _shrunk(
@@ -51,7 +53,7 @@ def _shrunk(
     from bundler.builder.delta.shrink import shrink  # noqa: PLC0415  (most builds do without)
 
     with clock.phase("shrink"), ExitStack() as stack:
-        base = stack.enter_context(opened(request.base)).of(request.platform) if request.base else None
+        base = stack.enter_context(opened(request.base)).of(str(request.platform)) if request.base else None
         shrunk = shrink(spec, store, progress, base=base, recompress=request.recompress)
         borrow = base is not None and not request.with_installer and _is_same(base.runtime, runtime)
         return replace(shrunk, borrow=borrow)

@@ -33,12 +33,12 @@ _HELM = _Option(
 class Target:
     """One .run to make.
 
-    platform: in OCI's words, `linux/arm64` for `linux/aarch64`. runtime: the frozen installer that was given
+    runtime: the frozen installer that was given
     for it, None to make one here. helm: Helm's library for it, None for the one that is installed here.
     suffix: what its name gets, `-amd64`, "" where it is the only one.
     """
 
-    platform: str
+    platform: Platform
     runtime: Path | None = None
     helm: Path | None = None
     suffix: str = ""
@@ -69,21 +69,20 @@ def targets(
     given, helm = _given(runtimes, known, _RUNTIME), _given(helms, known, _HELM)
     apart = len(names) > 1 and not together
     return tuple(
-        Target(str(platform), given.get(name), helm.get(name), _suffix(platform) if apart else "")
+        Target(platform, given.get(name), helm.get(name), _suffix(platform) if apart else "")
         for name, platform in zip(names, asked, strict=True)
     )
 
 
-def check_runtimes(asked: Sequence[Target], here: str) -> None:
+def check_runtimes(asked: Sequence[Target], here: Platform) -> None:
     """See that each .run has a frozen installer; `here`: the platform that this machine makes them for.
 
     Raises BundlerError (UNSUPPORTED) that names all that lack one.
     """
-    own = Platform.parse(here).usual
-    lacking = [one for one in asked if one.runtime is None and Platform.parse(one.platform).usual != own]
+    lacking = [one for one in asked if one.runtime is None and one.platform.usual != here.usual]
     if lacking:
         raise BundlerError(
-            f"there is no frozen installer for {', '.join(one.platform for one in lacking)}",
+            f"there is no frozen installer for {', '.join(str(one.platform) for one in lacking)}",
             why=f"this machine is {here}, and can't make one for another platform",
             code=ExitCode.UNSUPPORTED,
             fix="make one on such a machine, and name it: "

@@ -218,7 +218,7 @@ def _judge(done: Staged, request: BuildRequest, store: Glance, told: _Told) -> N
     with told.caught():
         kubernetes = identify(done.labels, request.context.resolve().name).kubernetes
     with told.caught():
-        # What a RUN or a download may have put below images/ nobody knows yet.
+        # What a RUN or a download may have put below images/ is not known yet.
         tree = done.tree if told.sure else Tree()
         left = check_archives(asked(done.images), tree, store, request.platform)
         done = replace(done, tree=left) if told.sure else done

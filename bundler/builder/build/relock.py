@@ -24,8 +24,12 @@ def lock(orders: Sequence[BuildRequest], store: Store, progress: Progress) -> Ch
     orders: one Kubefile for several platforms. Gives what changed. Raises as `resolve` does; the lock is then
     left as it was, for all platforms.
     """
-    kept = {order.platform: order.lock.inputs(order.platform) for order in orders}
-    return _relocked(orders, kept, store, progress)
+    return _relocked(orders, _locked(orders), store, progress)
+
+
+def _locked(orders: Sequence[BuildRequest]) -> dict[str, Inputs]:
+    """Each platform's inputs as the lock has them."""
+    return {str(order.platform): order.lock.inputs(str(order.platform)) for order in orders}
 
 
 def update(orders: Sequence[BuildRequest], names: Sequence[str], store: Store, progress: Progress) -> Changes:
@@ -33,9 +37,9 @@ def update(orders: Sequence[BuildRequest], names: Sequence[str], store: Store, p
 
     Gives what changed. Raises BundlerError (NOT_FOUND) for a name that none of the platforms has.
     """
-    kept = {order.platform: Inputs() for order in orders}
+    kept = {str(order.platform): Inputs() for order in orders}
     if names:
-        kept = remaining({order.platform: order.lock.inputs(order.platform) for order in orders}, names)
+        kept = remaining(_locked(orders), names)
     return _relocked([replace(order, refresh=True) for order in orders], kept, store, progress)
 
 
@@ -88,12 +92,13 @@ def _relocked(
 ) -> Changes:
     lock = before = orders[0].lock
     for order in orders:
-        asked = replace(order, lock=before.having(order.platform, kept[order.platform]))
+        platform = str(order.platform)
+        asked = replace(order, lock=before.having(platform, kept[platform]))
         resolved = resolve(asked, check(asked), store, progress, Clock(progress))
         inputs = explained(resolved.inputs, resolved.tree, resolved.found.found, resolved.packages, store)
-        lock = lock.having(order.platform, inputs)
+        lock = lock.having(platform, inputs)
     write(lock, place(orders[0].kubefile))
     return {
-        order.platform: changes(before.inputs(order.platform), lock.inputs(order.platform))
-        for order in orders
+        platform: changes(before.inputs(platform), lock.inputs(platform))
+        for platform in (str(order.platform) for order in orders)
     }

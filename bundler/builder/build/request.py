@@ -14,6 +14,7 @@ from bundler.builder.packages import (
 from bundler.core.archive.frames import LEVEL
 from bundler.core.archive.writer import Signer
 from bundler.core.digest import Digest
+from bundler.core.oci import AMD64, Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class BuildRequest:
     context: Path
     catalogue: Catalogue
     target: Path | None = None
-    platform: str = "linux/amd64"
+    platform: Platform = AMD64
     build_args: Mapping[str, str] = field(default_factory=dict)
     insecure: frozenset[str] = frozenset()
     mirrors: Mirrors = field(default_factory=Mirrors)

@@ -43,7 +43,6 @@ from bundler.builder.stage.state import KUBERNETES_LABEL, ImageWish, Staged
 from bundler.builder.tree.tree import Tree
 from bundler.core.errors import BundlerError, Problem, Problems
 from bundler.core.index import AppKind
-from bundler.core.oci import Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,8 @@ def resolve(
 
     chain: what `check` gave for this order. Raises BundlerError, Problems.
     """
-    platform = Platform.parse(request.platform)
-    pinned = pins(request.lock.inputs(request.platform))
+    platform = request.platform
+    pinned = pins(request.lock.inputs(str(request.platform)))
     with (
         Fetcher(
             store,
@@ -128,7 +127,7 @@ def resolve(
     )
     spec = BundleSpec(
         identity=identity,
-        platform=request.platform,
+        platform=str(request.platform),
         labels=staged.labels,
         env=staged.env,
         apps=placed(staged),
@@ -147,7 +146,7 @@ def resolve(
 def as_locked(request: BuildRequest, resolved: Resolved, progress: Progress) -> Resolved:
     """See how the build fits its lock. Raises Problems where it must fit and doesn't."""
     path = place(request.kubefile)
-    different = changes(request.lock.inputs(request.platform), resolved.inputs)
+    different = changes(request.lock.inputs(str(request.platform)), resolved.inputs)
     if request.locked and different:
         raise Problems(tuple(change.problem(str(path)) for change in different))
     if request.lock.platforms and different:
@@ -224,7 +223,7 @@ def _kept(staged: Staged, progress: Progress) -> Kept:
     asked = (PackageRequest(wish.suite, (wish.name,), wish.location, wish.line) for wish in staged.packages)
     kept = keep(base.packages, base.package_files, tuple(asked))
     for suite in kept.anew:
-        progress.say(f"note: PACKAGE {suite} adds to {base.name}, so all of {suite} is resolved anew")
+        progress.say(f"note: PACKAGE {suite} adds to {base.name}, so all of {suite} is resolved again")
     return kept
 
 

@@ -26,4 +26,4 @@ def _of_run(run: RunFile, today: date) -> Iterator[str]:
     dated |= {package.suite: support_of_suite(package.suite) for package in run.index.packages}
     for what, last in dated.items():
         if last is not None and last < today:
-            yield f"{run.origin}: {what} is out of support since {last}"
+            yield f"{run.origin}: {what} has been out of support since {last}"

@@ -51,7 +51,7 @@ def make_universal(
     Raises BundlerError and Problems; the target is then left as it was.
     """
     clock = Clock(progress)
-    check_platforms([request.platform for request in orders])
+    check_platforms([str(request.platform) for request in orders])
     with clock.phase("installer"):
         runtimes = [installer(request, store, progress) for request in orders]
     specs = [
@@ -70,13 +70,14 @@ def make_universal(
     with clock.phase("assemble"):
         form = Form(target, runtimes[0], first.level, first.split, first.signer)
         size = _write(joined, form, runtimes[1:], store, progress)
-    return Made(target, size, joined.whole, tuple(clock.phases), parts_of(size, first.split))
+    parts, signed = parts_of(size, first.split), first.signer is not None
+    return Made(target, size, joined.whole, tuple(clock.phases), parts, signed=signed)
 
 
 def _resolved(
     request: BuildRequest, chain: tuple[Loaded, ...], store: Store, progress: Progress, clock: Clock
 ) -> BundleSpec:
-    own = Clock(progress, request.platform)
+    own = Clock(progress, str(request.platform))
     found = as_locked(request, resolve(request, chain, store, progress, own), progress)
     clock.phases += own.phases
     return found.spec

@@ -29,11 +29,11 @@ class SignedBy:
     def line(self) -> str:
         """For people."""
         if not self.key:
-            return "nobody: this file is not signed"
+            return "no one: this file is not signed"
         if not self.fits:
-            return f"nobody: there is a signature by {self.key}, but it was made for something else"
+            return f"no one: there is a signature by {self.key}, but for another purpose"
         if self.trusted is None:
-            return f"{self.key} (nobody has said whose key this is: --trust FILE|KEY|SHA256:…)"
+            return f"{self.key} (an unknown key; to name it: --trust FILE|KEY|SHA256:…)"
         if not self.trusted:
             return f"{self.key}, which --trust does not name"
         return f"{self.key}, trusted" + (f": {tame(self.who)}" if self.who != self.key else "")
@@ -42,12 +42,12 @@ class SignedBy:
         """Raises BundlerError (TRUST) for a wrong signature; with --trust, for all but one by a key of it."""
         if (self.key and not self.fits) or self.trusted is False:
             raise BundlerError(
-                "the signature is not what it should be",
+                "the signature is not as expected",
                 where=where,
                 why=f"signed by {self.line()}",
                 code=ExitCode.TRUST,
                 id="BND-SIGNATURE",
-                fix="get the file again from its vendor, and compare the key with what they say",
+                fix="get the file again from its vendor, and compare the key with theirs",
             )
 
 

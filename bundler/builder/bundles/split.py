@@ -37,7 +37,7 @@ def split(
             raise BundlerError(
                 "it is split already", where=path, code=ExitCode.INPUT, fix="bundler join it first"
             )
-        bundle.check()  # nobody shall carry a damaged file
+        bundle.check()  # a damaged file must not be carried
         size = bundle.seal.file_size
     count = -(-size // each)
     if count > MAX_PARTS:
@@ -191,7 +191,9 @@ def _telling(path: Path) -> Iterator[None]:
             where=path,
             why=error.strerror or str(error),
             code=ExitCode.SPACE if full else ExitCode.USAGE,
-            fix="make room, then run `bundler join` again: it goes on" if full else "or name another with -o",
+            fix="free space, then run `bundler join` again: it continues"
+            if full
+            else "or name another with -o",
         ) from error
 
 

@@ -109,7 +109,7 @@ def _versions(old: Parts, new: Parts) -> Iterator[Said]:
         text = f"{new.name} {new.version} is older than {old.version}: sites refuse it and name `rollback`"
         yield Said(Weight.ERROR, "older-product", text)
     elif new.version == old.version and _moves(old, new):
-        text = f"both are {new.name} {new.version}: raise the version, people tell bundles apart by it"
+        text = f"both are {new.name} {new.version}: raise the version, it is how people tell bundles apart"
         yield Said(Weight.WARNING, "same-version", text)
     if not _moves(old, new):
         return
@@ -127,7 +127,7 @@ def _versions(old: Parts, new: Parts) -> Iterator[Said]:
 
 
 def _missing(before: int, after: int, via: tuple[str, ...]) -> tuple[int, ...]:
-    """Minors between the two that nobody carries."""
+    """Minors between the two that the bundle does not carry."""
     carried = {_number(each)[1] for each in via}
     return tuple(minor for minor in range(before + 1, after) if minor not in carried)
 
@@ -145,7 +145,7 @@ def _apis(new: Parts, removed_in: RemovedIn) -> Iterator[Said]:
 def _crds(old: Parts, new: Parts) -> Iterator[Said]:
     for name, versions in sorted(old.crds.items()):
         if name not in new.crds:
-            yield Said(Weight.WARNING, "crd-gone", f"{name} is no longer brought; its objects stay")
+            yield Said(Weight.WARNING, "crd-gone", f"{name} is no longer included; its objects stay")
         elif lost := sorted(versions - new.crds[name]):
             text = f"{name} no longer serves {', '.join(lost)}; objects that are stored so can't be read"
             yield Said(Weight.WARNING, "crd-version", text)

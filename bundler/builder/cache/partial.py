@@ -112,7 +112,7 @@ class Partial:
             where=name or str(self._digest),
             why=why,
             code=ExitCode.INTEGRITY,
-            fix="fetch it again; if it stays so, the source is damaged or not to be trusted",
+            fix="fetch it again; if it persists, the source is damaged or not trustworthy",
         )
 
 

@@ -73,7 +73,7 @@ class Store:
                 f"the cache has no {digest}",
                 where=self.root,
                 code=ExitCode.NOT_FOUND,
-                fix="run the build again, it will be fetched anew; does something else remove files there?",
+                fix="run the build again to fetch it again; is something else removing files there?",
             )
         return found
 
@@ -271,7 +271,7 @@ def _sized(chunks: Iterable[bytes], size: int, name: str) -> Iterator[bytes]:
             where=name,
             why=f"{size} bytes were announced, {arrived} arrived",
             code=ExitCode.INTEGRITY,
-            fix="fetch it again; if it stays so, the source is damaged",
+            fix="fetch it again; if it persists, the source is damaged",
         )
 
 

@@ -1,4 +1,4 @@
-"""Unfinished files that nobody inherits: a folder for each process, marked as in use by a lock.
+"""Unfinished files that are never reused: a folder for each process, marked as in use by a lock.
 
 The kernel drops a lock when its process ends, however it ends. So a folder whose lock can be taken
 belongs to nobody, and may be removed; no process id has to be compared, which would go wrong between
@@ -88,7 +88,7 @@ def _remove_if_unused(folder: Path) -> bool:
     except OSError:
         return False  # in use
     else:
-        with contextlib.suppress(OSError):  # a leftover that can't be removed hurts nobody
+        with contextlib.suppress(OSError):  # a leftover that can't be removed is harmless
             remove_tree(folder)
         return True
     finally:

@@ -29,7 +29,7 @@ class Tested(StrEnum):
     """How an entry was tried."""
 
     MACHINES = "machines"  # run on real machines, by the project's own tests
-    CONTRACT = "contract"  # linted and rendered; its content can't be had where the tests run
+    CONTRACT = "contract"  # linted and rendered; its content is not available where the tests run
 
 
 class _Strict(BaseModel):

@@ -55,7 +55,7 @@ def size(entry: Entry) -> str:
 
 
 def seconds(entry: Entry) -> str:
-    """How long it took to be ready where it was run; "" where it was not, or nobody measured."""
+    """How long it took to be ready where it was run; "" where it was not, or was not measured."""
     return f"{entry.seconds} s" if entry.seconds else ""
 
 

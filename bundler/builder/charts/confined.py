@@ -1,4 +1,7 @@
-"""Starts a program that may read what is named first, and reach no network: PATHS PROGRAM ARGUMENT…"""
+"""Starts a program that may read what is named first, and reach no network.
+
+Arguments: PATHS PROGRAM ARGUMENT…
+"""
 
 import os
 import sys

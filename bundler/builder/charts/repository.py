@@ -118,6 +118,6 @@ def _bad_index(repository: str, why: str) -> BundlerError:
         "the chart repository's index can't be used",
         where=f"{repository}/index.yaml",
         why=why,
-        fix="check the repository's address; if it is right, tell those who run it",
+        fix="check the repository's address; if it is right, tell its administrator",
         code=ExitCode.INPUT,
     )

@@ -122,7 +122,7 @@ def lint_command(
     ignore_image: opt.IgnoredImages = None,
     form: opt.Format = opt.LintFormat.TEXT,
 ) -> None:
-    """Check a Kubefile and its build context, and tell all their problems at once; asks no network."""
+    """Check a Kubefile and its build context, and report all problems at once; uses no network."""
     from bundler import __version__  # noqa: PLC0415  (lint needs little; keep it quick)
     from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue  # noqa: PLC0415  (as above)
     from bundler.builder.kubefile.lint import lint  # noqa: PLC0415  (as above)
@@ -132,9 +132,12 @@ def lint_command(
     report = lint(path, catalogue)
     if not report.errors:
         from bundler.builder.cli.context_lint import with_context  # noqa: PLC0415  (as above; most of the builder)
+        from bundler.core.oci import Platform  # noqa: PLC0415  (as above)
 
         context = opt.context_of(directory)
-        report = with_context(report, path, context, platform, build_arg or (), ignore_image or ())
+        report = with_context(
+            report, path, context, Platform.parse(platform), build_arg or (), ignore_image or ()
+        )
     match form:
         case opt.LintFormat.TEXT:
             typer.echo(as_text(report), nl=False)
@@ -282,7 +285,7 @@ def main() -> NoReturn:
         sys.exit(error.code)
     except SystemExit as ended:
         if ended.code == ExitCode.INTERRUPTED:
-            _tell("interrupted; what was fetched is kept, nothing is half-written")
+            _tell("interrupted; downloads are kept, and nothing is half-written")
         raise
     except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback for users)
         from bundler.builder.cache.disk import is_full  # noqa: PLC0415  (hopefully never needed)

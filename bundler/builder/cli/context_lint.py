@@ -9,13 +9,14 @@ from bundler.builder.build.request import BuildRequest
 from bundler.builder.cli.invocation import build_args
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
 from bundler.builder.kubefile.lint import Report
+from bundler.core.oci import Platform
 
 
 def with_context(
     report: Report,
     kubefile: Path,
     context: Path,
-    platform: str,
+    platform: Platform,
     arguments: Sequence[str],
     ignored: Sequence[str],
 ) -> Report:

@@ -1,4 +1,4 @@
-"""Where the story of an error nobody foresaw is kept."""
+"""Where the details of an unexpected error are kept."""
 
 import tempfile
 import traceback

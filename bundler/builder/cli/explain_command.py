@@ -7,13 +7,13 @@ import typer
 Id = Annotated[
     str,
     typer.Argument(
-        metavar="[ID]", help="An error's id, such as BND-QUORUM, or an exit code; all without it."
+        metavar="[ID]", help="An error id such as BND-QUORUM, or an exit code; lists all if omitted."
     ),
 ]
 
 
 def explain_command(error: Id = "") -> None:
-    """Say what an error id or exit code means, why it happens and what to do."""
+    """Explain an error id or exit code: what it means, why it happens, what to do."""
     from bundler.core.explain import answer  # noqa: PLC0415  (only needed here)
 
     typer.echo(answer(error))

@@ -133,7 +133,7 @@ def _check_support(
             why="\n".join(dict.fromkeys(found)),
             code=ExitCode.UNSUPPORTED,
             id="BND-EOL",
-            fix="take newer versions; if you know what you do, add --allow-eol",
+            fix="use newer versions; to override, add --allow-eol",
         )
     for text in dict.fromkeys(found):
         view.say(f"warning: {text}")

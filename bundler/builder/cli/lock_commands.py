@@ -1,12 +1,16 @@
 """The commands about the lock: `bundler lock`, `bundler update`, `bundler why`."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bundler.builder.cli import options as opt
 from bundler.core.option_groups import spread
+
+if TYPE_CHECKING:
+    from bundler.builder.cli.invocation import BuildOptions
 
 Names = Annotated[
     list[str] | None,
@@ -20,30 +24,45 @@ Where = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputOptions:
+    """Which Kubefile, for which platform, and where its inputs come from."""
+
+    file: opt.KubefileFile = None
+    platform: opt.PlatformName = "linux/amd64"
+    build_arg: opt.BuildArgs = None
+    supply: opt.SupplyOptions
+
+    def build(
+        self, directory: Path, said: opt.OutputOptions, *, offline: bool = False, refresh: bool = False
+    ) -> "BuildOptions":
+        """The build whose inputs are pinned. directory: the build context, or a Kubefile."""
+        from bundler.builder.cli.invocation import BuildOptions  # noqa: PLC0415  (half a second of imports that --help does without)
+
+        return BuildOptions(
+            kubefile=opt.kubefile_of(directory, self.file),
+            context=opt.context_of(directory),
+            platform=self.platform,
+            build_args=tuple(self.build_arg or ()),
+            supply=self.supply,
+            said=said,
+            offline=offline,
+            refresh=refresh,
+        )
+
+
 @spread
 def lock_command(
     directory: opt.Directory = Path(),
     *,
-    file: opt.KubefileFile = None,
-    platform: opt.PlatformName = "linux/amd64",
-    build_arg: opt.BuildArgs = None,
-    supply: opt.SupplyOptions,
+    inputs: InputOptions,
     offline: opt.Offline = False,
     output: opt.OutputOptions,
 ) -> None:
-    """Write Kubefile.lock: what every input is. What is locked already stays."""
-    from bundler.builder.cli import invocation as session  # noqa: PLC0415  (half a second of imports that --help does without)
+    """Write Kubefile.lock, which pins every input. Existing pins stay."""
+    from bundler.builder.cli.invocation import lock  # noqa: PLC0415  (as above)
 
-    options = session.BuildOptions(
-        kubefile=opt.kubefile_of(directory, file),
-        context=opt.context_of(directory),
-        platform=platform,
-        build_args=tuple(build_arg or ()),
-        supply=supply,
-        said=output,
-        offline=offline,
-    )
-    session.lock(options, None)
+    lock(inputs.build(directory, output, offline=offline), None)
 
 
 @spread
@@ -51,31 +70,19 @@ def update_command(
     names: Names = None,
     *,
     directory: Where = Path(),
-    file: opt.KubefileFile = None,
-    platform: opt.PlatformName = "linux/amd64",
-    build_arg: opt.BuildArgs = None,
-    supply: opt.SupplyOptions,
+    inputs: InputOptions,
     output: opt.OutputOptions,
 ) -> None:
-    """Move what Kubefile.lock pins to what is current, and tell what changed."""
-    from bundler.builder.cli import invocation as session  # noqa: PLC0415  (half a second of imports that --help does without)
+    """Update what Kubefile.lock pins to the current versions, and show what changed."""
+    from bundler.builder.cli.invocation import lock  # noqa: PLC0415  (as above)
 
-    options = session.BuildOptions(
-        kubefile=opt.kubefile_of(directory, file),
-        context=opt.context_of(directory),
-        platform=platform,
-        build_args=tuple(build_arg or ()),
-        supply=supply,
-        said=output,
-        refresh=True,
-    )
-    session.lock(options, tuple(names or ()))
+    lock(inputs.build(directory, output, refresh=True), tuple(names or ()))
 
 
 def why_command(
     reference: Reference = "", *, directory: Where = Path(), file: opt.KubefileFile = None
 ) -> None:
-    """Tell who asks for an image, a file, a chart or a package."""
+    """Show what requires an image, a file, a chart or a package."""
     from bundler.builder.lock import text, why  # noqa: PLC0415  (--help does without)
     from bundler.builder.lock.model import place  # noqa: PLC0415  (as above)
 

@@ -1,4 +1,4 @@
-"""The options of the command line, as types; what they mean is told in `session`."""
+"""The options of the command line, as types; `invocation` gives them their meaning."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _INPUTS = "What goes in"
 _NETWORK = "Network and cache"
-_OUTPUT = "What is told"
+_OUTPUT = "Output"
 _SIGNING = "Signing"
 
 
@@ -57,7 +57,7 @@ BaseRun = Annotated[
     typer.Option(
         "--base",
         metavar="OLD.run",
-        help="A .run that the sites have: put in only what changed since.",
+        help="A .run that the sites already have: include only what has changed since.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -65,7 +65,7 @@ WithInstaller = Annotated[
     bool,
     typer.Option(
         "--with-installer",
-        help="With --base: put the installer in even where OLD has the same, so that it starts anywhere.",
+        help="With --base: include the installer even if OLD has the same one, so that it starts anywhere.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -74,7 +74,7 @@ AllowEol = Annotated[
     typer.Option(
         "--allow-eol",
         envvar="BUNDLER_ALLOW_EOL",
-        help="Bundle a Kubernetes, containerd, etcd or distribution that gets no security updates any more.",
+        help="Allow a Kubernetes, containerd, etcd or distribution that no longer gets security updates.",
         rich_help_panel=_INPUTS,
     ),
 ]
@@ -82,13 +82,14 @@ Recompress = Annotated[
     bool,
     typer.Option(
         "--recompress",
-        help="Compress layers better than gzip, where it can be made again bit for bit; costs sites time.",
+        help="Recompress layers better than gzip, where the original can be restored bit for bit; "
+        "costs time on site.",
         rich_help_panel=_OUTPUT,
     ),
 ]
 Level = Annotated[
     int,
-    typer.Option("--level", min=1, max=19, help="How hard zstd tries.", rich_help_panel=_OUTPUT),
+    typer.Option("--level", min=1, max=19, help="The zstd compression level.", rich_help_panel=_OUTPUT),
 ]
 Size = Annotated[
     str, typer.Option("--size", metavar="SIZE", help="Parts are smaller than this: `4GiB` for FAT32.")
@@ -105,19 +106,21 @@ JoinOutput = Annotated[
 ]
 OldRun = Annotated[Path, typer.Argument(metavar="OLD", help="The .run that was there before.")]
 NewRun = Annotated[Path, typer.Argument(metavar="NEW", help="The .run that it is compared to.")]
-DiffJson = Annotated[bool, typer.Option("--json", help="For programs; the form is told in docs/sbom.md.")]
+DiffJson = Annotated[bool, typer.Option("--json", help="Print JSON; docs/sbom.md describes it.")]
 OfPlatform = Annotated[
     str,
-    typer.Option("--platform", metavar="OS/ARCH", help="Of a .run for several platforms, which; the first."),
+    typer.Option(
+        "--platform", metavar="OS/ARCH", help="Which platform of a .run for several; by default, the first."
+    ),
 ]
-SignatureOnly = Annotated[bool, typer.Option("--signature", help="Only who signed it.")]
+SignatureOnly = Annotated[bool, typer.Option("--signature", help="Only show who signed it.")]
 Trust = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="FILE|KEY", help="A key that should have signed it; else it ends with 7. Repeatable."
+        metavar="FILE|KEY", help="A key that must have signed it; otherwise exits with 7. Repeatable."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="The whole index, as it stands in the file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The whole index, as stored in the file.")]
 Format = Annotated[LintFormat, typer.Option("--format", help="How to report.")]
 
 PlatformName = Annotated[
@@ -125,12 +128,13 @@ PlatformName = Annotated[
     typer.Option(
         "--platform",
         metavar="OS/ARCH,…",
-        help="What the site's machines are. Several, with commas, are a .run each, or one with --universal.",
+        help="The platform of the site's machines. Several, separated by commas, make a .run each, "
+        "or one with --universal.",
         rich_help_panel=_INPUTS,
     ),
 ]
 OnePlatform = Annotated[
-    str, typer.Option("--platform", metavar="OS/ARCH", help="What the site's machines are.")
+    str, typer.Option("--platform", metavar="OS/ARCH", help="The platform of the site's machines.")
 ]
 BuildArgs = Annotated[
     list[str] | None,
@@ -180,7 +184,7 @@ WithSignatures = Annotated[
     bool,
     typer.Option(
         "--with-signatures",
-        help="Bring signatures, attestations and SBOMs that registries keep beside images.",
+        help="Include signatures, attestations and SBOMs attached to images in registries.",
         rich_help_panel=_INPUTS,
     ),
 ]
@@ -266,7 +270,7 @@ Jobs = Annotated[
     int, typer.Option("-j", "--jobs", min=1, max=64, help="Transfers at a time.", rich_help_panel=_NETWORK)
 ]
 Offline = Annotated[
-    bool, typer.Option("--offline", help="Use the cache only, and no network.", rich_help_panel=_NETWORK)
+    bool, typer.Option("--offline", help="Use only the cache, not the network.", rich_help_panel=_NETWORK)
 ]
 Locked = Annotated[
     bool,
@@ -277,7 +281,7 @@ Locked = Annotated[
 Refresh = Annotated[
     bool,
     typer.Option(
-        "--refresh", help="Resolve OS packages anew, whatever the cache says.", rich_help_panel=_NETWORK
+        "--refresh", help="Resolve OS packages again, ignoring the cache.", rich_help_panel=_NETWORK
     ),
 ]
 
@@ -304,7 +308,7 @@ PassphraseFile = Annotated[
     typer.Option(
         "--passphrase-file",
         metavar="FILE",
-        help="Has the key's passphrase in its first line; else $BUNDLER_PASSPHRASE, or it is asked for.",
+        help="The file whose first line is the key's passphrase; by default $BUNDLER_PASSPHRASE, or asks.",
         rich_help_panel=_SIGNING,
     ),
 ]
@@ -313,20 +317,21 @@ SignatureFile = Annotated[
     typer.Option(
         "--signature",
         metavar="FILE",
-        help="In place of --key: a signature that `ssh-keygen -Y sign` made elsewhere.",
+        help="Instead of --key: a signature made elsewhere by `ssh-keygen -Y sign`.",
         rich_help_panel=_SIGNING,
     ),
 ]
 KeyName = Annotated[Path, typer.Argument(metavar="NAME", help="The file to make, and NAME.pub beside it.")]
 KeyComment = Annotated[
-    str, typer.Option("--comment", "-C", help="Whose key it is; stands in NAME.pub.", metavar="TEXT")
+    str, typer.Option("--comment", "-C", help="Whose key it is; written to NAME.pub.", metavar="TEXT")
 ]
 
 Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Tell everything, RUN's output too.", rich_help_panel=_OUTPUT)
+    bool,
+    typer.Option("-v", "--verbose", help="Show everything, including RUN's output.", rich_help_panel=_OUTPUT),
 ]
 Quiet = Annotated[
-    bool, typer.Option("-q", "--quiet", help="Tell warnings and errors only.", rich_help_panel=_OUTPUT)
+    bool, typer.Option("-q", "--quiet", help="Show only warnings and errors.", rich_help_panel=_OUTPUT)
 ]
 Log = Annotated[
     Path | None,

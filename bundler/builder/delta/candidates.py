@@ -8,7 +8,7 @@ from bundler.core.index import Image, Index, Member
 from bundler.core.reference import Reference
 
 _BLOBS = "images/blobs/sha256/"
-_LEAST = 1 << 16  # bytes; a smaller content of another bundle helps nobody
+_LEAST = 1 << 16  # bytes; smaller contents of another bundle gain nothing
 
 
 def same(spec: BundleSpec, old: Index, least: int) -> Mapping[str, Member]:

@@ -20,7 +20,7 @@ _AROUND: Final = 3 << 20  # bytes around a mere guess
 _REWINDS: Final = 8  # how often a source may be begun anew: each costs the site a pass over it
 _MOSTLY: Final = 0.8  # of a segment: as much found again makes a quick search enough
 
-_DATA: Final = RecipeSource("")  # a patch's own data; whoever stores it knows under which path
+_DATA: Final = RecipeSource("")  # a patch's own data; its writer knows the path
 
 
 @dataclass(slots=True)

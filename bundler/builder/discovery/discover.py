@@ -66,7 +66,7 @@ def discover(
     """Look through `manifests/`, `charts/`, every app's folder, and what commands apply.
 
     rules: where images are besides pod specs, and which are not wanted.
-    Raises BundlerError (UNSUPPORTED) where there are charts and no Helm; all else is told in the Discovery.
+    Raises BundlerError (UNSUPPORTED) where there are charts and no Helm; all else is in the Discovery.
     """
     finds = Finds(rules)
     looking = _Looking(Renderer(tree, store, helm, launch.kube_version), launch, finds)
@@ -163,7 +163,7 @@ class _Looking:
         search_rendered(text.decode(errors="replace"), file, app, self.finds)
 
     def _values(self, one: Installed) -> Values:
-        """The files that a command gives; one that can't be read is told."""
+        """The files that a command gives; one that can't be read is reported."""
         layers: list[Values] = []
         for path in one.values:
             text = read(self.renderer.tree, path, self.renderer.store)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from bundler.builder.discovery.names import is_placeholder
+from bundler.builder.discovery.documents import RENDERED
+from bundler.builder.discovery.names import is_placeholder, lacks_a_part
 from bundler.builder.discovery.rules import ImageRules
 from bundler.builder.oci.model import ImageRequest, ResolvedImage
 from bundler.core.errors import BundlerError, Location, Problem, Problems
@@ -13,6 +14,7 @@ from bundler.core.reference import Reference
 IMAGE_LIST = "imageList"
 TEMPLATE = ".tmpl"  # rendered on site with the Clusterfile's env
 _JUNK = ("{{", "${", "$(")
+_WORKLOADS = frozenset({"Pod", "Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "Job", "CronJob", ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,8 @@ class Finds:
         """Take an image's name as it stands there. fatal: it surely is one. test: for `helm test` alone."""
         text = text.strip()
         if problem := _filled_in_later(text, at, fatal=fatal):
-            on_site = at.file.endswith(TEMPLATE) or not fatal or is_placeholder(text)
-            self.miss(at.file, at.app, [problem], path=at.path, fatal=not (on_site or test))
+            surely_wrong = fatal and not test and as_it_stands(at) and not _is_partial(text)
+            self.miss(at.file, at.app, [problem], path=at.path, fatal=surely_wrong)
             return
         try:
             reference = Reference.parse(text.removeprefix("docker://"))
@@ -186,14 +188,28 @@ def _found(reference: Reference, at: At) -> FoundImage:
     return FoundImage(reference, at.file, at.path, at.app, at.location, at.line)
 
 
+def _is_partial(text: str) -> bool:
+    return is_placeholder(text) or lacks_a_part(text)
+
+
+def as_it_stands(at: At) -> bool:
+    """Whether kubectl makes pods of this as it is: a file, and no object that only a controller reads."""
+    rendered = at.file.endswith(TEMPLATE) or at.location.file.endswith(RENDERED)
+    return not rendered and at.path.partition(" ")[0].partition("/")[0] in _WORKLOADS
+
+
 def _filled_in_later(text: str, at: At, *, fatal: bool) -> Problem | None:
     """What is said of a text that can be no image yet: a template's braces, or a word like `auto`."""
     if is_placeholder(text):
         message = f"the image {text[:120]!r} holds a place: something fills it in on site"
         hint = f"name what it will be with IMAGE, or in manifests/{IMAGE_LIST}"
         return Problem(at.location, "image-placeholder", message, hint, at.line)
+    if lacks_a_part(text):
+        message = f"the image {text[:120]!r} lacks a part"
+        hint = "give the value that the part is made of, or name the image with IMAGE"
+        return Problem(at.location, "image-placeholder", message, hint, at.line)
     if not any(mark in text for mark in _JUNK):
         return None
-    on_site = at.file.endswith(TEMPLATE) or not fatal
+    on_site = not fatal or not as_it_stands(at)
     hint = f"name what it will be in manifests/{IMAGE_LIST}" if on_site else "write the name out"
     return Problem(at.location, "image-name", f"the image {text[:120]!r} is filled in later", hint, at.line)

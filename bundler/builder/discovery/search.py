@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bundler.builder.discovery.candidates import Mention, mentions_in
 from bundler.builder.discovery.documents import Loaded, Unread, load_file, load_rendered
-from bundler.builder.discovery.finds import At, Finds
+from bundler.builder.discovery.finds import At, Finds, as_it_stands
 from bundler.builder.discovery.names import called_within, full_within
 from bundler.builder.discovery.notes import notes_on
 from bundler.builder.discovery.podspec import Path, dotted, images_in, subject
@@ -92,8 +92,7 @@ def _search_document(seen: _Seen, finds: Finds) -> None:
         if isinstance(image, str) and image.strip():
             finds.name(image, at, test=test)
         elif not test:
-            problem = Problem(at.location, "image-name", "the image is no text", "write NAME:TAG", at.line)
-            finds.miss(at.file, at.app, [problem], path=at.path)
+            _no_name(image, at, finds)
     if test:
         for one in _once(mentions_in(data)):
             finds.name(one.text, seen.at(one.path), fatal=False, test=True)
@@ -108,6 +107,19 @@ def _search_document(seen: _Seen, finds: Finds) -> None:
     for path, rule, message, hint in notes_on(data, finds.rules, named=bool(taken)):
         at = seen.at(path)
         finds.miss(at.file, at.app, [Problem(at.location, rule, message, hint, at.line)], fatal=False)
+
+
+def _no_name(image: object, at: At, finds: Finds) -> None:
+    """An image that is left out: Kubernetes takes that, and a chart's values or a controller put it in."""
+    empty = (image is None or isinstance(image, str)) and not as_it_stands(at)
+    message = (
+        "the container names no image: something fills it in on site" if empty else "the image is no text"
+    )
+    hint = "name what it will be with IMAGE, or give the value that sets it" if empty else "write NAME:TAG"
+    rule = "image-placeholder" if empty else "image-name"
+    finds.miss(
+        at.file, at.app, [Problem(at.location, rule, message, hint, at.line)], path=at.path, fatal=not empty
+    )
 
 
 def _take(one: Mention, seen: _Seen, finds: Finds) -> None:

@@ -143,6 +143,6 @@ def _no_answer(source: LocalSource, why: str) -> NoReturn:
         "Docker doesn't answer",
         where=source,
         why=why,
-        fix="see that it runs and that you may use its socket (DOCKER_HOST names another one)",
+        fix="check that it is running and that you may use its socket (DOCKER_HOST names another one)",
         code=ExitCode.NETWORK,
     )

@@ -41,7 +41,7 @@ def read_small(files: Files, name: str, limit: int, where: object) -> bytes:
         raise BundlerError(
             f"{name} is larger than {limit} bytes",
             where=where,
-            fix="the archive is damaged; write it anew",
+            fix="the archive is damaged; recreate it",
             code=ExitCode.INTEGRITY,
         )
     return b"".join(files.chunks(name))
@@ -52,7 +52,7 @@ def missing(name: str, where: object) -> BundlerError:
     return BundlerError(
         f"{name} is missing",
         where=where,
-        fix="write the image anew; is it the kind of archive that was said?",
+        fix="recreate the image; is it really this kind of archive?",
         code=ExitCode.NOT_FOUND,
     )
 
@@ -218,7 +218,7 @@ def _damaged(where: object, why: str) -> BundlerError:
         "the archive is damaged",
         where=where,
         why=why,
-        fix="write it anew; if it was copied, compare checksums",
+        fix="recreate it; if it was copied, compare checksums",
         code=ExitCode.INTEGRITY,
     )
 
@@ -232,7 +232,7 @@ def each_once(named: Iterable[tuple[Reference, _T]], where: object) -> dict[Refe
                 "two different images have one name in it",
                 where=where,
                 why=f"the name is {name}",
-                fix="write the archive anew with one image for each name",
+                fix="recreate the archive with one image for each name",
                 code=ExitCode.INPUT,
             )
     return found

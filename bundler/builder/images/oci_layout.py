@@ -98,7 +98,7 @@ class _Layout:
                 "a manifest is not what its digest says",
                 where=self._where,
                 why=f"{ref}: expected {digest}, got {Digest.of(raw)}",
-                fix="the layout is damaged; write it anew",
+                fix="the layout is damaged; recreate it",
                 code=ExitCode.INTEGRITY,
             )
         return RawManifest(raw, digest, "")

@@ -240,7 +240,7 @@ def _fetch(source: BlobSource, one: _Transfer, store: Store, progress: PullProgr
 
 
 def _renamed(error: BundlerError, image: ResolvedImage) -> BundlerError:
-    """A shared layer that can't be had is missed by each image that has it."""
+    """A shared layer that is unavailable fails each image that has it."""
     if str(image.reference) in str(error.where):
         return error
     return BundlerError(

@@ -150,7 +150,7 @@ class Cmds(_Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image(_Instruction):
-    """IMAGE [--with-signatures] reference…"""
+    """`IMAGE [--with-signatures] reference…`."""
 
     references: tuple[Word, ...]
     signatures: bool = False
@@ -158,7 +158,7 @@ class Image(_Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package(_Instruction):
-    """PACKAGE suite name…"""
+    """`PACKAGE suite name…`."""
 
     suite: Word
     names: tuple[Word, ...]

@@ -214,7 +214,7 @@ def _with_block(
 
 
 def _stands_on_nothing(block: KubefileBase) -> bool:
-    """Whether a block is FROM scratch; one that can't be read is told when it is linted itself."""
+    """Whether a block is FROM scratch; one that can't be read is reported when it is linted itself."""
     try:
         instructions = read(read_kubefile(block.path), str(block.path)).kubefile.instructions
     except BundlerError:

@@ -147,7 +147,7 @@ def _only_heredoc(text: str) -> bool:
 
 
 def image(reader: Reader) -> Image | None:
-    """IMAGE [--with-signatures] reference…"""
+    """`IMAGE [--with-signatures] reference…`."""
     reader.check_flags(
         ("with-signatures",), {"platform": "the bundle's platform decides: bundler make --platform"}
     )

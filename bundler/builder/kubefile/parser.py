@@ -1,4 +1,4 @@
-"""Text → Kubefile. All faults of the file are told at once."""
+"""Text → Kubefile. All errors of the file are reported at once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

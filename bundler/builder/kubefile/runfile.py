@@ -53,19 +53,19 @@ class Bases(Protocol):
         """The bundle, open, in which these members can be read unless the store has them by now."""
 
 
-def read_run(path: Path, platform: str = "") -> RunFile:
+def read_run(path: Path, platform: Platform | None = None) -> RunFile:
     """Open a .run. Raises BundlerError (NOT_FOUND, INTEGRITY, UNSUPPORTED)."""
     with Bundle.open(path) as bundle:
         return run_file(bundle, platform)
 
 
-def run_file(bundle: Bundle, platform: str = "") -> RunFile:
+def run_file(bundle: Bundle, platform: Platform | None = None) -> RunFile:
     """What an open .run is, for this platform."""
     fitting = (index for index in bundle.indexes if platform and is_for(index, platform))
     index = next(fitting, bundle.index)
     return RunFile(bundle.path, index, Digest.of(bundle.seal.to_bytes()), bundle.platforms)
 
 
-def is_for(index: Index, platform: str) -> bool:
+def is_for(index: Index, platform: Platform) -> bool:
     """Whether an index is for this platform, whichever way both are written."""
-    return Platform.parse(index.platform).usual == Platform.parse(platform).usual
+    return Platform.parse(index.platform).usual == platform.usual

@@ -9,21 +9,20 @@ from bundler.builder.kubefile.lexer import Heredoc
 from bundler.builder.kubefile.source import KubefileText
 from bundler.builder.kubefile.words import ExpansionError, Word, expand, expand_body
 from bundler.core.errors import Location, Problems
+from bundler.core.oci import Platform
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 PREDEFINED = ("ARCH", "TARGETARCH", "TARGETOS", "TARGETPLATFORM", "TARGETVARIANT")
 
 
-def platform_variables(platform: str) -> Mapping[str, str]:
+def platform_variables(platform: Platform) -> Mapping[str, str]:
     """What `linux/arm64/v8` predefines; ARCH is Sealer's name of TARGETARCH."""
-    system, _, rest = platform.partition("/")
-    architecture, _, variant = rest.partition("/")
     return {
-        "ARCH": architecture,
-        "TARGETARCH": architecture,
-        "TARGETOS": system,
-        "TARGETPLATFORM": platform,
-        "TARGETVARIANT": variant,
+        "ARCH": platform.architecture,
+        "TARGETARCH": platform.architecture,
+        "TARGETOS": platform.os,
+        "TARGETPLATFORM": str(platform),
+        "TARGETVARIANT": platform.variant,
     }
 
 

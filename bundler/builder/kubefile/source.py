@@ -8,11 +8,11 @@ from enum import StrEnum
 from bundler.builder.kubefile.rules import RULES
 from bundler.core.errors import Location, Problem, Problems
 
-MAX_BYTES = 4 << 20  # heredocs included; nobody writes more by hand
+MAX_BYTES = 4 << 20  # heredocs included; more is never written by hand
 
 
 class Severity(StrEnum):
-    """An error stops the build, a warning is told."""
+    """An error stops the build, a warning is reported."""
 
     ERROR = "error"
     WARNING = "warning"

@@ -96,7 +96,7 @@ class OutOfSupport:
     ended: date
 
     def __str__(self) -> str:
-        return f"{self.what} is out of support since {self.ended}: nobody mends its security faults"
+        return f"{self.what} has been out of support since {self.ended}: it gets no security fixes"
 
 
 def support_of(product: str, version: str) -> date | None:

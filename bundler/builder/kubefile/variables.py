@@ -62,7 +62,7 @@ def check_variables(
 def _check_word(word: Word, known: set[str], findings: Findings) -> None:
     for name in sorted(variables(word.text) - known):
         hint = did_you_mean(name, tuple(known)) or f"define it with ARG {name}"
-        findings.add(word.location, "undefined-variable", f"nothing defines {name} here", hint)
+        findings.add(word.location, "undefined-variable", f"{name} is not defined here", hint)
 
 
 def _check_parentheses(instruction: Instruction, known: set[str], findings: Findings) -> None:

@@ -38,7 +38,7 @@ def expand(text: str, lookup: Lookup) -> str:
 
 
 def expand_body(text: str, lookup: Lookup) -> str:
-    """The body of a heredoc: variables are put in, quotes stay; `\\$` and `\\\\` as in a shell.
+    r"""The body of a heredoc: variables are put in, quotes stay; `\$` and `\\` as in a shell.
 
     Raises ExpansionError.
     """

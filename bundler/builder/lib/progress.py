@@ -65,20 +65,20 @@ class _Nothing:
 
 
 class Silent:
-    """Reports to nobody."""
+    """Reports to no one."""
 
     def begin(self, phase: str) -> None:
-        """Nobody is told."""
+        """Nothing is reported."""
 
     def transfer(self, name: str, total: int | None) -> Transfer:  # noqa: ARG002  (the protocol's signature)
-        """Nobody is told."""
+        """Nothing is reported."""
         return _Nothing()
 
     def say(self, line: str) -> None:
-        """Nobody is told."""
+        """Nothing is reported."""
 
     def log(self, line: str) -> None:
-        """Nobody is told."""
+        """Nothing is reported."""
 
 
 class ByName:

@@ -40,7 +40,7 @@ _PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
 
 
 class TarContent:
-    """Bytes that come only once, `size` of them announced; what nobody reads is passed over."""
+    """Bytes that come only once, `size` of them announced; what is not read is skipped."""
 
     def __init__(self, chunks: "Iterable[bytes] | TarSource", size: int) -> None:
         self.size = size
@@ -160,7 +160,7 @@ class FileSource(TarSource):
 def entries(chunks: Iterable[bytes] | TarSource, *, most: int = MAX_ENTRIES) -> Iterator[TarEntry]:
     """The entries of a tar; an entry's content can be read until the next one is asked for.
 
-    Reads `chunks` to their end, so that whoever verifies them gets to see all. most: headers that are read.
+    Reads `chunks` to their end, so that a verifier sees all of them. most: headers that are read.
     Raises BrokenError for what is no tar or has more in it, and whatever `chunks` raises.
     """
     source = chunks if isinstance(chunks, TarSource) else TarSource(chunks)
@@ -241,7 +241,7 @@ def _extra(kind: bytes, data: bytes) -> dict[str, str]:
 
 
 def _pax(data: bytes) -> dict[str, str]:
-    """Records of `LENGTH KEY=VALUE\\n`."""
+    r"""Records of `LENGTH KEY=VALUE\n`."""
     found: dict[str, str] = {}
     at = 0
     while at < len(data):

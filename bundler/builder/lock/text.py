@@ -48,7 +48,8 @@ def loads(data: bytes, where: object) -> Lock:
             where=where,
             why=error.why,
             code=ExitCode.INPUT,
-            fix="after a merge keep one side of it, else remove it; then `bundler lock` writes it anew",
+            fix="after a merge, keep one side of it, otherwise remove it; "
+            "then run `bundler lock` to rewrite it",
         ) from error
 
 

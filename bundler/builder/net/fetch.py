@@ -136,7 +136,7 @@ class Fetcher:
                 if not resumed:
                     raise
             self._progress.log(
-                f"what an earlier run had fetched of {display(url)} is no good; once more from the start"
+                f"what an earlier run had fetched of {display(url)} is unusable; starting over"
             )
             self._stream(source, partial, size, transfer)
             return partial.commit(size, name=display(url))
@@ -227,14 +227,14 @@ class _From:
         return {"Authorization": self.login.basic()} if self.login is not None else {}
 
     def refused(self, answer: Answer) -> None:
-        """Say of a 401 how one logs in; another host's, behind a redirect, is told as it is."""
+        """Explain how to log in after a 401; that of another host, behind a redirect, is shown as it is."""
         if answer.status_code != 401:
             return
         host = answer.request.url.host
         own = self.login if host == urlsplit(self.url).hostname else None
         told = f"it refuses the password of {own.username!r}" if own else "there is no login for it"
         raise BundlerError(
-            "the server wants a login",
+            "the server requires a login",
             where=display(answer.request.url),
             why=f"HTTP 401; {told}",
             code=ExitCode.TRUST,

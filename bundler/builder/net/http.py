@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import functools
+import os
 import re
 import ssl
 import time
@@ -27,7 +29,7 @@ CONNECT_TIMEOUT = 15.0  # seconds
 READ_TIMEOUT = 60.0  # seconds without a byte
 REDIRECTS = 10
 ATTEMPTS = 5  # in a row that bring nothing new
-LONGEST_WAIT = 120.0  # seconds: what we grant a server's Retry-After; who asks for more is not waited for
+LONGEST_WAIT = 120.0  # seconds: what we grant a server's Retry-After; longer waits are not honoured
 MOST_ATTEMPTS = 1000  # of one download, however little each brings
 
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
@@ -72,12 +74,18 @@ def make_client(*, connections: int = 8, headers: Mapping[str, str] | None = Non
 
     with usable_proxies():
         return httpx2.Client(
-            verify=ssl.create_default_context(),
+            verify=_authorities(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
             timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
             limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
             headers={"User-Agent": "bundler", **(headers or {})},
             follow_redirects=False,
         )
+
+
+@functools.lru_cache(maxsize=4)
+def _authorities(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    """The system's authorities, or those that the two variables name; reading them takes a while."""
+    return ssl.create_default_context()
 
 
 @contextlib.contextmanager
@@ -105,8 +113,9 @@ def opened(client: Client, request: httpx2.Request) -> Iterator[Answer]:
 
 
 def retrying(*, patience: Callable[[], bool] | None = None) -> Iterable[stamina.Attempt]:
-    """Attempts at a piece of work, to be used as `for attempt in retrying(): with attempt: …`.
+    """Attempts at a piece of work.
 
+    To be used as `for attempt in retrying(): with attempt: …`.
     Lost connections, time-outs and `BusyError` are tried again, with growing pauses or after the pause
     that the server asked for; everything else is raised at once. patience: asked after each failure
     whether to go on, in place of the usual limit of ATTEMPTS.
@@ -256,7 +265,7 @@ class _Transfer:
                 where=display(answer.request.url),
                 why=f"{self._size} bytes were expected",
                 code=ExitCode.INTEGRITY,
-                fix="the file has changed or the server is not to be trusted; check its digest and size",
+                fix="the file has changed or the server is not trustworthy; check its digest and size",
             )
         self._sink.append(chunk)
         self._on_bytes(len(chunk))

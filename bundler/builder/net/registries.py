@@ -67,8 +67,10 @@ class Registries:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
-        """What Podman and skopeo would use: CONTAINERS_REGISTRIES_CONF alone, or the user's or the system's
-        file and all drop-ins. Raises BundlerError (INPUT) for a file that can't be read.
+        """What Podman and skopeo would use.
+
+        CONTAINERS_REGISTRIES_CONF alone, or the user's or the system's file and all drop-ins.
+        Raises BundlerError (INPUT) for a file that can't be read.
         """
         rules: dict[str, Rule] = {}
         for path in _files(environment):

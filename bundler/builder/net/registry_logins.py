@@ -200,6 +200,6 @@ def _helper_failed(name: str, why: str) -> BundlerError:
         "the credential helper gives no login",
         where=name,
         why=why,
-        fix="see that it is installed and that you are logged in; or remove it from Docker's config.json",
+        fix="check that it is installed and that you are logged in; or remove it from Docker's config.json",
         code=ExitCode.TRUST,
     )

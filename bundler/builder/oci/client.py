@@ -205,7 +205,7 @@ class RegistryClient:
                     return work({"Authorization": login} if login else {})
                 except _UnauthorisedError:
                     continue
-        raise _denied(target, "it refuses the login that it asked for")
+        raise _denied(target, "it rejects the login")
 
     def _manifest(self, target: _Target, wanted: str, headers: Mapping[str, str]) -> RawManifest:
         url = self._url(target, "manifests", wanted)
@@ -261,7 +261,7 @@ class RegistryClient:
             f"the registry fails to give {what}",
             where=target,
             why=why,
-            fix="try again; if it stays so, ask those who run the registry",
+            fix="try again; if it persists, ask the registry's administrator",
             code=ExitCode.NETWORK,
         )
 
@@ -332,6 +332,6 @@ def _wrong(target: _Target, why: str) -> NoReturn:
         "the registry's manifest is not what it should be",
         where=target,
         why=why,
-        fix="the registry, or something on the way to it, is damaged or not to be trusted",
+        fix="the registry, or something on the way to it, is damaged or not trustworthy",
         code=ExitCode.INTEGRITY,
     )

@@ -111,7 +111,7 @@ class PullProgress(Protocol):
 
 
 class Silent:
-    """A Progress for nobody."""
+    """A Progress without listeners."""
 
     def expect(self, count: int, size: int) -> None:
         """Say nothing."""
@@ -127,7 +127,7 @@ class Silent:
 
 
 def parse_source(text: str, base: Path) -> Reference | LocalSource:
-    """Read what stands behind IMAGE: `nginx:1.27`, `docker://nginx:1.27`, `oci-archive:PATH[:REF]`, …
+    """Read the argument of IMAGE: `nginx:1.27`, `docker://nginx:1.27` or `oci-archive:PATH[:REF]`.
 
     base: what relative paths are relative to. A path ends at its first colon, as it does for skopeo.
     Raises BundlerError (INPUT) for what is neither, (UNSUPPORTED) for skopeo's other transports.

@@ -47,7 +47,7 @@ class Pinned:
             if error.code is not ExitCode.NOT_FOUND:
                 raise
             raise BundlerError(
-                "what the lock pins this name to can't be had",
+                "what the lock pins this name to is unavailable",
                 where=error.where,
                 why=f"{digest}: {error.what}",
                 code=error.code,

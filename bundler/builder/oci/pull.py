@@ -190,7 +190,7 @@ def _wrong_index(ref: Reference, what: Descriptor, found: Manifest | ManifestInd
         where=ref,
         why=f"{what.digest} is {len(found.raw)} bytes of {found.media_type}, "
         f"but stands there as {what.size} bytes of {what.media_type[:120]}",
-        fix="the registry is damaged or the image was put there wrongly; push it anew",
+        fix="the registry is damaged or the image was stored incorrectly; push it again",
         code=ExitCode.INTEGRITY,
     )
 
@@ -233,6 +233,6 @@ def _contradicts(ref: Reference, why: str) -> NoReturn:
         "the image contradicts itself",
         where=ref,
         why=why,
-        fix="it is damaged; build and push it anew",
+        fix="it is damaged; build and push it again",
         code=ExitCode.INTEGRITY,
     )

@@ -72,7 +72,7 @@ def pins_of(image: ResolvedImage) -> AttachedPins:
 def pinned_attached(
     source: BlobSource, image: ResolvedImage, pins: AttachedPins, store: Store
 ) -> tuple[Attachment, ...]:
-    """What `find_attached` found when these pins were made; what the store has is asked of nobody.
+    """What `find_attached` found when these pins were made; what the store has is not asked for.
 
     Raises BundlerError.
     """
@@ -99,7 +99,7 @@ def _pinned(source: BlobSource, ref: Reference, digest: Digest, store: Store) ->
         if error.code is not ExitCode.NOT_FOUND:
             raise
         raise BundlerError(
-            "what the lock has beside this image can't be had",
+            "the locked signatures of this image are unavailable",
             where=f"{ref.name}@{digest}",
             why=error.what,
             code=error.code,

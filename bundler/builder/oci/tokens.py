@@ -54,9 +54,7 @@ class Tokens:
                 asked = Challenge("bearer", challenge.realm, challenge.service, scope)
                 header = "Bearer " + self._token(registry, asked, credentials, plain=plain)
             else:
-                _refused(
-                    registry, f"it asks for a login of a kind that isn't known: {challenge.scheme[:40]!r}"
-                )
+                _refused(registry, f"it requires an unknown kind of login: {challenge.scheme[:40]!r}")
             self._headers[registry, repository] = header
 
     def _token(self, registry: str, asked: Challenge, login: Credentials | None, *, plain: bool) -> str:
@@ -84,7 +82,7 @@ class Tokens:
 
 def _basic(registry: str, login: Credentials | None, refused: str) -> str:
     if login is None or not login.username:
-        _refused(registry, "it asks for a user and password, and there is no login for it")
+        _refused(registry, "it requires a user name and password, and there is no login for it")
     header = login.basic()
     if header == refused:
         _refused(registry, f"it doesn't accept the password of user {login.username!r}")
@@ -109,7 +107,7 @@ def _read_token(answer: Answer, registry: str, *, known: bool) -> str:
 def _refused(registry: str, why: str) -> NoReturn:
     fix = f"log in with `skopeo login {registry}` or `docker login {registry}`, and check the image's name"
     raise BundlerError(
-        "the registry lets us not in",
+        "the registry denies access",
         where=registry,
         why=why,
         fix=fix,

@@ -28,7 +28,7 @@ class PackageFile:
 
 @dataclass(frozen=True, slots=True, order=True)
 class SuiteIndex:
-    """What vouched for the indexes of one archive: the InRelease of `bookworm-security`, a repomd.xml."""
+    """What authenticated the indexes of one archive: the InRelease of `bookworm-security`, a repomd.xml."""
 
     suite: str
     digest: Digest

@@ -11,6 +11,7 @@ from bundler.builder.packages.closure import Closure, PackageFile
 from bundler.builder.packages.sources import PackageSources
 from bundler.core.errors import Location, Problem
 from bundler.core.index import OsPackage
+from bundler.core.oci import Platform
 from bundler.core.suite import Suite
 
 
@@ -40,7 +41,7 @@ class PackageOptions:
     that holds as long as the same names are asked for; nothing is asked for it but files the cache lacks.
     """
 
-    platform: str
+    platform: Platform
     now: float
     sources: PackageSources = field(default_factory=PackageSources)
     offline: bool = False
@@ -90,7 +91,7 @@ class PackageFamily(Protocol):
         ...
 
     def solve(self, requests: Sequence[PackageRequest]) -> Closure:
-        """Read the suite's indexes, check who vouches for them, and find what the lines need."""
+        """Read the suite's indexes, check their signatures, and find what the lines need."""
         ...
 
     def bases(self) -> Mapping[str, str]:
@@ -98,7 +99,7 @@ class PackageFamily(Protocol):
         ...
 
     def admit(self, package: PackageFile, blob: Blob) -> None:
-        """Check a package that has come, where its digest alone does not vouch for it."""
+        """Check a fetched package, where its digest alone does not authenticate it."""
         ...
 
     def file(self, package: PackageFile) -> str:

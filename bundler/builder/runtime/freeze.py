@@ -17,6 +17,7 @@ from bundler.builder.runtime.freeze_record import FreezeRecord, FreezeRecords
 from bundler.builder.runtime.inputs import build_key, files_digest
 from bundler.builder.runtime.pyinstaller import frozen_folder, pack
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import Platform
 
 __all__ = ["freeze", "helm_library", "stub_template"]
 
@@ -42,7 +43,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def freeze(
-    platform: str,
+    platform: Platform,
     cache_dir: Path,
     *,
     entry: Path | None = None,
@@ -100,10 +101,10 @@ def _made(store: Store, script: Path, key: str, records: FreezeRecords, log: Cal
     return blob
 
 
-def _named(store: Store, blob: Blob, platform: str) -> Path:
+def _named(store: Store, blob: Blob, platform: Platform) -> Path:
     """Where it lies; `runtime/linux-amd64.tar.gz` leads there, for people who carry it to another machine."""
     path = store.path(blob.digest)
-    link = store.root / "runtime" / f"{platform.replace('/', '-')}.tar.gz"
+    link = store.root / "runtime" / f"{str(platform).replace('/', '-')}.tar.gz"
     new = link.with_name(f".{link.name}.{os.getpid()}")
     with contextlib.suppress(OSError):  # nothing reads it
         link.parent.mkdir(exist_ok=True)
@@ -140,12 +141,12 @@ def helm_library() -> Path:
     return Path(str(found[0].locate()))
 
 
-def this_platform() -> str:
+def this_platform() -> Platform:
     """What installers frozen on this machine are for: `linux/amd64`."""
-    return f"linux/{_ARCHITECTURES.get(machine.machine(), machine.machine())}"
+    return Platform("linux", _ARCHITECTURES.get(machine.machine(), machine.machine()))
 
 
-def _check_platform(platform: str) -> None:
+def _check_platform(platform: Platform) -> None:
     here = this_platform()
     if platform != here:
         raise BundlerError(

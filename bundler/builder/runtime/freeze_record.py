@@ -64,7 +64,7 @@ class FreezeRecords:
         return cls(Path(state) / "bundler" / "installers" if state.startswith("/") else None)
 
     def recall(self, key: str) -> FreezeRecord | None:
-        """The record of this key, if there is one that nobody else could have written."""
+        """The record of this key, if there is one that no other user could have written."""
         if self.folder is None:
             return None
         try:

@@ -11,7 +11,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 
 
-def helm_content(platform: str, given: Path | None, store: Store) -> SpecContent:
+def helm_content(platform: Platform, given: Path | None, store: Store) -> SpecContent:
     """The member; given: the file of --helm-library, None for the library that is installed here.
 
     Raises BundlerError (UNSUPPORTED) for a library of another architecture than the platform's.
@@ -21,9 +21,9 @@ def helm_content(platform: str, given: Path | None, store: Store) -> SpecContent
     return SpecContent(HELM_LIBRARY, _kept(path, store) if given is None else _added(path, store), 0o755)
 
 
-def _check(path: Path, platform: str) -> None:
+def _check(path: Path, platform: Platform) -> None:
     with path.open("rb") as file:
-        wanted, found = Platform.parse(platform).architecture, architecture(file.read(HEAD))
+        wanted, found = platform.architecture, architecture(file.read(HEAD))
     if found == wanted:
         return
     version = importlib.metadata.version("helm-python-sdk")

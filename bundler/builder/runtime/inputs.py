@@ -9,17 +9,18 @@ from pathlib import Path
 
 from bundler.builder.lib.resources import code_root, resource
 from bundler.core.digest import Digest, read_chunks
+from bundler.core.oci import Platform
 
 LAYOUT = 5  # part of the key: raised when what is done to PyInstaller's folder changes
 
 
-def build_key(platform: str, script: Path) -> str:
+def build_key(platform: Platform, script: Path) -> str:
     """Names a freeze before it is made: our sources, and the versions of what is installed here.
 
     Which libraries PyInstaller will find isn't known yet; `files_digest` compares those of the last freeze.
     """
     hasher = hashlib.sha256()
-    facts = (f"layout {LAYOUT}", platform, sys.version, sys.prefix, ssl.OPENSSL_VERSION)
+    facts = (f"layout {LAYOUT}", str(platform), sys.version, sys.prefix, ssl.OPENSSL_VERSION)
     libc = os.confstr("CS_GNU_LIBC_VERSION")
     for fact in (*facts, str(libc), *_versions()):
         hasher.update(f"{fact}\n".encode())

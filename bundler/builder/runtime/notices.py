@@ -62,7 +62,7 @@ def _forms(path: Path) -> Iterator[str]:
 
 
 def _dpkg(*words: str) -> str:
-    """What dpkg-query says. It fails where a file belongs to nobody, and names the others all the same."""
+    """What dpkg-query says. It fails where a file belongs to no package, but still names the others."""
     try:
         done = subprocess.run(
             ["dpkg-query", *words], capture_output=True, text=True, timeout=_TIMEOUT, check=False,

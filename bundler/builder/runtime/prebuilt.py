@@ -11,7 +11,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 
 
-def check_runtime(path: Path, platform: str) -> None:
+def check_runtime(path: Path, platform: Platform) -> None:
     """See that the first program in it runs on the platform; one without any, such as a script, passes.
 
     Raises BundlerError: INPUT for what is no .tar.gz, UNSUPPORTED for another architecture.
@@ -22,7 +22,7 @@ def check_runtime(path: Path, platform: str) -> None:
         raise BundlerError(
             "this is no frozen installer", where=path, why=str(error), code=ExitCode.INPUT
         ) from error
-    if found not in {"", Platform.parse(platform).architecture}:
+    if found not in {"", platform.architecture}:
         raise BundlerError(
             f"the frozen installer is not one for {platform}",
             where=path,

@@ -111,7 +111,7 @@ def _build(script: Path, work: Path, log: Callable[[str], None]) -> Path:
             "freezing the installer failed",
             why="\n".join(ended.stderr.splitlines()[-20:]),
             code=ExitCode.BUG,
-            fix="run it again with -v; if it stays so, report it with this text",
+            fix="run it again with -v; if it persists, report it with this text",
         )
     return work / "dist" / "app"
 

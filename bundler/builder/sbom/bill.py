@@ -13,7 +13,7 @@ from bundler.core.index import Image, OsPackage
 from bundler.core.reference import Reference
 
 _KUBERNETES_PROGRAMS = "k8s.io/kubernetes/cmd"
-_IMAGE_BLOBS = "images/blobs/"  # these are told as images
+_IMAGE_BLOBS = "images/blobs/"  # these are listed as images
 
 
 class Sort(Enum):

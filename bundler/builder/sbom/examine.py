@@ -67,7 +67,7 @@ def _packages(path: str, mode: int, content: TarContent, scratch: Path) -> tuple
 
 
 def _text_reader(path: str) -> _Text | None:
-    """The reader for a path that is told by its name alone."""
+    """The reader for a path that its name alone identifies."""
     folder, _, name = path.rpartition("/")
     if path in _DATABASES:
         return _DATABASES[path]

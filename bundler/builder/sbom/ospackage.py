@@ -27,6 +27,6 @@ def scan_package(chunks: Iterable[bytes], *, limit: int, scratch: Path) -> Layer
     layer = scan(made.payload, limit=limit, scratch=scratch, read=rpmfile.cpio_entries)
     if not made.licence:
         return layer
-    # An rpm states its licence in its header; it is told as a .deb's own file of it would be.
+    # An rpm states its licence in its header; it is reported as a .deb's own file of it would be.
     stated = Copyright(f"{DOC}{made.name}/copyright", (made.licence,))
     return replace(layer, finds=Finds((*layer.finds.facts, stated), layer.finds.gaps))

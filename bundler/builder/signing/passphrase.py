@@ -45,6 +45,6 @@ def chosen(file: Path | None) -> bytes:
     if found is not None:
         return found
     first = asked("Passphrase for the new key (empty for none): ")
-    if first != asked("The same again: "):
-        raise BundlerError("the two passphrases differ", code=ExitCode.USAGE, fix="start again")
+    if first != asked("Repeat it: "):
+        raise BundlerError("the passphrases differ", code=ExitCode.USAGE, fix="start again")
     return first

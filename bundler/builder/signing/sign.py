@@ -16,7 +16,7 @@ def sign_file(path: Path, signer: KeySigner) -> Signature:
     be written.
     """
     with Bundle.open(path) as bundle:
-        bundle.check(signature=False)  # nobody vouches for a damaged file
+        bundle.check(signature=False)  # a damaged file is never signed
         signature = signer(bundle.seal.to_bytes())
         signatures.write(path, bundle.seal, signature)
     return signature
@@ -34,7 +34,7 @@ def attach(path: Path, armor: Path) -> Signature:
             code=ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.INPUT,
         ) from error
     with Bundle.open(path) as bundle:
-        bundle.check(signature=False)  # nobody vouches for a damaged file
+        bundle.check(signature=False)  # a damaged file is never signed
         signature = Signature.dearmor(data)
         signature.verify(bundle.seal.to_bytes())
         signatures.write(path, bundle.seal, signature)

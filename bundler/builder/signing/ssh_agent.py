@@ -94,7 +94,7 @@ class Agent:
         while len(found) < size:
             piece = self._socket.recv(size - len(found))
             if not piece:
-                raise ConnectionError("it hung up")
+                raise ConnectionError("it closed the connection")
             found += piece
         return found
 
@@ -104,7 +104,7 @@ class Agent:
             where=self._path,
             why=why,
             code=ExitCode.TRUST,
-            fix="see that it is unlocked and has the key: ssh-add -l",
+            fix="check that it is unlocked and has the key: ssh-add -l",
         )
 
 

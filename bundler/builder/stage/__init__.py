@@ -1,1 +1,1 @@
-"""Instructions → an immutable Tree with its contents in the store, plus what else the bundle is told."""
+"""Instructions → an immutable Tree with its contents in the store, plus the bundle's other properties."""

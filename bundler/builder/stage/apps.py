@@ -93,7 +93,7 @@ def with_built(tree: Tree, drafts: Iterable[Draft]) -> Tree:
 def draft(instruction: Instruction, source: KubefileText, namespace: str) -> Draft:
     """The app as APP, CNI or CSI begin it; namespace: with its variables put in. Raises Problems."""
     name, where = instruction.name.text, instruction.name.location
-    message = f"nothing tells how {name} is launched: it is no chart, nor all YAML, nor all .sh"
+    message = f"it is unclear how to launch {name}: it is neither a chart, nor all YAML, nor all .sh"
     problem = source.problem(where, "app-kind-unknown", message, f'add APPCMDS {name} ["command line"]')
     if namespace and not NAMESPACE.fullmatch(namespace):
         hint = "lower-case letters, digits and `-`, at most 63"

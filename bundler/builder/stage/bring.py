@@ -226,7 +226,7 @@ class Bringer:
                 where=word.location,
                 why=f"expected {order.checksum}, the file has {file.digest}",
                 code=ExitCode.INTEGRITY,
-                fix="look what changed the file; correct the checksum if the change is right",
+                fix="find out what changed the file; if the change is right, correct the checksum",
             )
 
 

@@ -90,7 +90,7 @@ class BuildContext:
     store: Store
     fetcher: Fetches
     catalogue: Catalogue
-    platform: str
+    platform: Platform
     build_args: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = field(default_factory=Silent)
     log_file: Path | None = None

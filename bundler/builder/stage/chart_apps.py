@@ -71,7 +71,7 @@ def _beside(app: App, scope: Scope, bringer: Bringer) -> Callable[[str], Tree]:
 
 
 def _own(files: Tree, app: str, build_context: BuildContext) -> Values:
-    """The chart's own values; what stands twice in them is told now, as the Kubefile's go over them."""
+    """The chart's own values; duplicate keys are reported now, as the Kubefile's override them."""
     entry = files.entries.get(VALUES)
     if not isinstance(entry, File):
         return {}

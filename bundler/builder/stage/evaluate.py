@@ -1,4 +1,4 @@
-"""A Kubefile with its bases → the staged tree and what else the bundle is told."""
+"""A Kubefile with its bases → the staged tree and the bundle's other properties."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -152,7 +152,7 @@ def _takes_files(step: Step) -> bool:
 
 
 def _missing_archive(word: Word, step: Step) -> Problem | None:
-    """What names no image at all is told where images are resolved."""
+    """What names no image at all is reported where images are resolved."""
     try:
         source = parse_source(step.scope.value(word), step.context)
     except BundlerError:

@@ -61,7 +61,7 @@ def begin_from(base: RunFile, why: str, build_context: BuildContext) -> State:
     """
     _bring(base, build_context)
     index = base.index
-    taken = _Taken(base, build_context.store, Platform.parse(build_context.platform))
+    taken = _Taken(base, build_context.store, build_context.platform)
     return State(
         tree=Tree(dict(_entries(index.members))),
         labels=dict(index.labels),
@@ -132,9 +132,9 @@ def _entries(members: Iterable[Member]) -> Iterator[tuple[str, Entry]]:
 
 
 def _draft(app: App, base: RunFile) -> Draft:
-    """The app as APP would have begun it; its kind is told anew, as RUN may change its files."""
+    """The app as APP would have begun it; its kind is determined again, as RUN may change its files."""
     source, where = KubefileText(str(base.origin), ()), Location(str(base.origin))
-    message = f"nothing tells any more how {app.name} is launched"
+    message = f"it is no longer clear how to launch {app.name}"
     problem = source.problem(where, "app-kind-unknown", message, f'add APPCMDS {app.name} ["command line"]')
     return Draft(
         app.name,

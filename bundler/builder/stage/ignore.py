@@ -82,7 +82,7 @@ class Ignore:
 
 
 def component(pattern: str) -> re.Pattern[str]:
-    """One part of a path with `*`, `?`, `[a-z]` and `\\x`, as Go's filepath.Match has it."""
+    r"""One part of a path with `*`, `?`, `[a-z]` and `\x`, as Go's filepath.Match has it."""
     pieces = [""]  # what stands between the stars
     at = 0
     while at < len(pattern):

@@ -55,7 +55,7 @@ def load_chain(
     context: Path,
     catalogue: Catalogue,
     *,
-    platform: str,
+    platform: Platform,
     build_args: Mapping[str, str],
 ) -> tuple[Loaded, ...]:
     """The Kubefile at `path` last, its bases before it, the one FROM scratch or FROM a .run first.
@@ -98,7 +98,7 @@ def all_files(chain: Sequence[Loaded]) -> Iterator[Loaded]:
 def _blocks(
     loaded: Loaded,
     catalogue: Catalogue,
-    platform: str,
+    platform: Platform,
     build_args: Mapping[str, str],
     above: tuple[Path, ...],
 ) -> tuple[Loaded, ...]:
@@ -118,7 +118,7 @@ def _blocks(
     return tuple(found.values())
 
 
-def with_base(chain: tuple[Loaded, ...], bases: Bases, platform: str) -> tuple[Loaded, ...]:
+def with_base(chain: tuple[Loaded, ...], bases: Bases, platform: Platform) -> tuple[Loaded, ...]:
     """The chain with the base that lies in a registry, if it has one. Raises as `load_chain` does."""
     first = chain[0]
     if first.in_registry is None:
@@ -128,7 +128,12 @@ def with_base(chain: tuple[Loaded, ...], bases: Bases, platform: str) -> tuple[L
 
 
 def _load(
-    path: Path, context: Path, shown: str, catalogue: Catalogue, platform: str, build_args: Mapping[str, str]
+    path: Path,
+    context: Path,
+    shown: str,
+    catalogue: Catalogue,
+    platform: Platform,
+    build_args: Mapping[str, str],
 ) -> Loaded:
     reading = read(read_kubefile(path), shown)
     findings = (*reading.findings, *check(reading.kubefile, catalogue, path))
@@ -145,9 +150,9 @@ def _load(
     return Loaded(path, context, reading.kubefile, scope, instructions[number:], warnings)
 
 
-def _check_platform(start: Instruction, scope: Scope, platform: str) -> None:
+def _check_platform(start: Instruction, scope: Scope, platform: Platform) -> None:
     """FROM --platform can't ask for another platform than the whole bundle's."""
-    if not isinstance(start, From) or start.platform is None or scope.value(start.platform) == platform:
+    if not isinstance(start, From) or start.platform is None or scope.value(start.platform) == str(platform):
         return
     message = f"the bundle is made for {platform}"
     hint = f"leave --platform out, or run bundler make --platform {scope.value(start.platform)}"
@@ -161,7 +166,9 @@ def _start(loaded: Loaded) -> From:
     return start
 
 
-def _run(loaded: Loaded, base: RunBase | RegistryBase, platform: str, bases: Bases | None = None) -> RunFile:
+def _run(
+    loaded: Loaded, base: RunBase | RegistryBase, platform: Platform, bases: Bases | None = None
+) -> RunFile:
     """The .run, which must be for the bundle's platform; bases: needed for one in a registry."""
     where, source = _start(loaded).base.location, loaded.kubefile.source
     with blamed(source, where, "from-damaged", missing="from-unknown"):
@@ -171,7 +178,7 @@ def _run(loaded: Loaded, base: RunBase | RegistryBase, platform: str, bases: Bas
             case RegistryBase(ref):
                 if bases is None:
                     raise TypeError("a base in a registry needs somebody to bring it")
-                run = bases.find(ref, Platform.parse(platform))
+                run = bases.find(ref, platform)
     if is_for(run.index, platform):
         return run
     message = f"{run.name} is for {', '.join(run.platforms)}, the bundle is made for {platform}"

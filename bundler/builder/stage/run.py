@@ -14,6 +14,7 @@ from bundler.builder.tree.tree import Tree
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import canonical
+from bundler.core.oci import Platform
 
 _KIND = "run"
 _FORM = 1  # raised when the same inputs would give another result
@@ -44,7 +45,7 @@ def run(instruction: Run, tree: Tree, env: Mapping[str, str], build_context: Bui
     told = f"{instruction.location}: RUN {_short(instruction.text)}"
 
     def waiting() -> None:
-        build_context.progress.say(f"{told} (another build is at it, its result is waited for)")
+        build_context.progress.say(f"{told} (another build is running it; waiting for its result)")
 
     with build_context.store.alone(_KIND, key, waiting):
         if (kept := _recall(key, build_context)) is not None:
@@ -57,14 +58,14 @@ def run(instruction: Run, tree: Tree, env: Mapping[str, str], build_context: Bui
         return result
 
 
-def _key(instruction: Run, tree: Tree, variables: Mapping[str, str], platform: str) -> str:
+def _key(instruction: Run, tree: Tree, variables: Mapping[str, str], platform: Platform) -> str:
     inputs = {
         "form": _FORM,
         "tree": str(tree.digest),
         "script": instruction.script,
         "argv": instruction.argv,
         "env": dict(variables),
-        "platform": platform,
+        "platform": str(platform),
     }
     return str(Digest.of(canonical(inputs)))
 
@@ -150,7 +151,7 @@ def _failed(
         where=instruction.location,
         why=reason + (f"; its last output was:{output}" if tail else ""),
         code=ExitCode.BUILD,
-        fix=f"mend the command and build again, what came before it is cached{log}",
+        fix=f"fix the command and build again; everything before it is cached{log}",
     )
 
 

@@ -145,7 +145,7 @@ def _unfit(state: State, source: KubefileText) -> Iterator[Problem]:
     """KUBEVERSION lines that leave out the Kubernetes that the bundle installs."""
     _, version = kubernetes_label(state.labels)
     if not is_version(version):
-        return  # there is none, or it is told where the label is read
+        return  # there is none, or it is reported where the label is read
     told = f"the bundle installs Kubernetes {version}, which is not"
     hint = "take a base with a version that fits, or change the range"
     for text in state.inherited.kube_versions:

@@ -25,7 +25,7 @@ def told_at_times(what: str, progress: Progress, every: float = EVERY) -> Iterat
     def tell() -> None:
         while not ended.wait(every):
             said = f"; last line: {last[-200:]}" if last else "; it has written nothing so far"
-            progress.say(f"{what}: at work for {time.monotonic() - start:.0f} s{said}")
+            progress.say(f"{what}: running for {time.monotonic() - start:.0f} s{said}")
 
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()

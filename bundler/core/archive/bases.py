@@ -18,8 +18,9 @@ _DEEPEST: Final = 16  # bundles that rest on one another
 
 @contextmanager
 def opened(path: Path, bases: Iterable[Path] = ()) -> Iterator[Bundle]:
-    """Open a .run, and what it rests on: one of `bases`, or a .run beside it. Where there is none, it is the
-    caller's to give it one with `rest_on`; what needs none can be read without.
+    """Open a .run, and what it rests on: one of `bases`, or a .run beside it.
+
+    Where there is none, the caller has to provide one with `rest_on`; what needs none can be read without.
 
     Raises BundlerError: what `Bundle.open` does; INPUT where `bases` are named and none is the right one.
     """
@@ -51,7 +52,7 @@ def _found(needs: Needed, named: tuple[Path, ...], beside: Path) -> Bundle | Non
 
 
 def _fitting(needs: Needed, beside: Path) -> Iterator[Bundle]:
-    """Those in the same folder; what can't be read is passed over, as nobody named it."""
+    """Those in the same folder; unreadable ones are skipped, as they were not named."""
     try:
         others = sorted(path for path in beside.absolute().parent.glob(f"*{ENDING}") if path.is_file())
     except OSError:

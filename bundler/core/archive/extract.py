@@ -129,7 +129,7 @@ def _make_room(target: Path, size: int) -> None:
             f"{size} bytes are needed, {free} are free",
             where=target,
             code=ExitCode.SPACE,
-            fix="make room there, or name another folder",
+            fix="free space there, or name another folder",
         )
 
 

@@ -20,7 +20,10 @@ HEAD = 18  # bytes; no frame's header is longer
 _MAGIC = 0xFD2FB528
 _DESCRIPTOR = 0xC0  # eight bytes of content size; not single-segment, no checksum, no dictionary
 _WINDOW = 7 << 3  # 128 KiB
-_LEAST, _FEW = 128, 64  # bytes in a block on average, blocks in any frame: nobody makes smaller ones, or more
+_LEAST, _FEW = (
+    128,
+    64,
+)  # bytes in a block on average, blocks in any frame: writers make neither smaller ones nor more
 _RUN = 1  # the type of a block that is one byte again and again
 _BLOCK = 1 << 17  # the largest block a 128 KiB window allows
 _STORED_HEAD = 4 + 1 + 1 + 8

@@ -9,7 +9,7 @@ from typing import Final, Self
 from bundler.core.archive import unfinished
 from bundler.core.errors import BundlerError, ExitCode
 
-_EACH: Final = 32 << 20  # bytes after which the kernel is told to write
+_EACH: Final = 32 << 20  # bytes after which the kernel has to write back
 
 
 class NewFile:
@@ -116,7 +116,7 @@ def not_written(target: Path, error: OSError) -> BundlerError:
         where=target,
         why=error.strerror or str(error),
         code=ExitCode.SPACE if full else ExitCode.USAGE,
-        fix="make room there, or write it elsewhere with -o",
+        fix="free space there, or write it elsewhere with -o",
     )
 
 

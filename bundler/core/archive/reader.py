@@ -188,7 +188,7 @@ class Bundle:
 
     @property
     def needs(self) -> Needed | None:
-        """The bundle that this one rests on, and that nobody has named yet."""
+        """The bundle that this one rests on, not named yet."""
         return self.recipes.base if self._base is None else None
 
     def read(self, member: Member, *, limit: int = CHUNK) -> bytes:

@@ -160,7 +160,7 @@ class BundleWriter:
     def _check_path(self, path: str) -> None:
         RootedPath.parse(path)
         if path in self._members:
-            raise BundlerError("a file is there twice", where=path, code=ExitCode.INPUT)
+            raise BundlerError("a file occurs twice", where=path, code=ExitCode.INPUT)
 
     def _frame(
         self,

@@ -18,7 +18,7 @@ GROUPS: Final = MappingProxyType(
         "Upgrades and the way back": UPGRADES,
         "Single hosts": HOSTS,
         "Bundles, keys and registries": BUNDLES,
-        "All else, by exit code": CODES,
+        "Everything else, by exit code": CODES,
     }
 )
 EXPLANATIONS: Final = MappingProxyType({each.id: each for group in GROUPS.values() for each in group})
@@ -37,7 +37,7 @@ def explanation(word: str) -> Explanation:
         return found
     close = get_close_matches(wanted, EXPLANATIONS, n=3)
     raise BundlerError(
-        f"no error is called {word[:60]!r}",
+        f"there is no error {word[:60]!r}",
         code=ExitCode.NOT_FOUND,
         fix=f"did you mean {', '.join(close)}?" if close else "see all of them: explain, without a name",
     )

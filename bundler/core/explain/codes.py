@@ -6,8 +6,8 @@ from bundler.core.explain.model import Explanation
 CODES = (
     Explanation(
         "BND-BUG",
-        "an error that nobody foresaw",
-        ("bundler itself is at fault; the input may be fine",),
+        "an unexpected error",
+        ("this is a bug in bundler; your input may be fine",),
         (
             "run the same command with BUNDLER_DEBUG=1 and keep the output",
             "report it with that output and the log file that the message names",
@@ -26,11 +26,11 @@ CODES = (
     ),
     Explanation(
         "BND-INPUT",
-        "a file that a person wrote is wrong",
-        ("a Kubefile, Clusterfile, chart or values file has a fault; the message names file and line",),
+        "an input file is wrong",
+        ("a Kubefile, Clusterfile, chart or values file has an error; the message names file and line",),
         (
-            "mend the line that the message names",
-            "see every fault at once: `bundler lint FOLDER`, `./product.run plan -f site.yaml`",
+            "fix the line that the message names",
+            "see every problem at once: `bundler lint FOLDER`, `./product.run plan -f site.yaml`",
         ),
         ExitCode.INPUT,
     ),
@@ -62,11 +62,11 @@ CODES = (
         (
             "a copy was cut short or a medium is bad",
             "a server or cache sends something else than was locked",
-            "somebody changed the file",
+            "the file was changed",
         ),
         (
             "copy the file again and compare: `sha256sum FILE`, `./product.run --check`",
-            "never work around it: use the file that the vendor signed",
+            "don't work around it: use the file that the vendor signed",
         ),
         ExitCode.INTEGRITY,
     ),
@@ -83,7 +83,7 @@ CODES = (
     ),
     Explanation(
         "BND-SPACE",
-        "a disk is full, or would be",
+        "a disk is full, or would become fullcome fullcome fullcome full",
         ("the disk under the folder that the message names has too little room",),
         (
             "free the space that the message asks for: `df -h`, `du -xhd1 /var | sort -h`",
@@ -94,10 +94,10 @@ CODES = (
     Explanation(
         "BND-BUILD",
         "a RUN instruction failed",
-        ("its command ended with an error; the last lines of its output stand in the message",),
+        ("its command failed; the message ends with the last lines of its output",),
         (
             "read the output in the log file that the message names",
-            "mend the instruction and build again: instructions before it come from the cache",
+            "fix the instruction and build again: earlier instructions come from the cache",
         ),
         ExitCode.BUILD,
     ),
@@ -128,10 +128,10 @@ CODES = (
     Explanation(
         "BND-STEP",
         "a command failed on a host",
-        ("what the host said stands under `why`", "the disk filled up, or a service did not start"),
+        ("the host's output is under `why`", "the disk filled up, or a service did not start"),
         (
             "look at the host: `systemctl --failed`, `journalctl -u kubelet -u containerd -n 100`",
-            "mend the cause and run the same command: finished steps are not done again",
+            "fix the cause and run the same command: finished steps are not repeated",
         ),
         ExitCode.STEP,
     ),
@@ -144,31 +144,31 @@ CODES = (
         ),
         (
             "look at the pods and events that the message shows",
-            "on slow machines give it more time: `--timeout-factor 3`",
+            "on slow machines, allow more time: `--timeout-factor 3`",
             "run the same command: it waits again from where it stopped",
         ),
         ExitCode.NOT_READY,
     ),
     Explanation(
         "BND-UNSUPPORTED",
-        "understood, but not supported",
+        "valid, but not supported",
         ("this version, platform or machine can't do it; the message says which part",),
         ("follow the message's fix, or leave the part out",),
         ExitCode.UNSUPPORTED,
     ),
     Explanation(
         "BND-BUSY",
-        "another run is at work on this site",
+        "another run is working on this site",
         (
-            "somebody else runs an operation, maybe from elsewhere; the message names who, since when",
-            "a run was killed and its lock has not run out yet",
+            "another operation is running, maybe from elsewhere; the message names who started it and when",
+            "a run was killed and its lock has not expired yet",
         ),
-        ("wait until it has ended, or end it", "then run the same command"),
+        ("wait until it ends, or end it", "then run the same command"),
         ExitCode.BUSY,
     ),
     Explanation(
         "BND-REFUSED",
-        "the request could do harm, or can't be met from where the site stands",
+        "the request could do harm, or is impossible in the site's present state",
         ("the message says what would be lost or broken",),
         ("follow the message's fix; nothing was changed",),
         ExitCode.REFUSED,
@@ -177,12 +177,12 @@ CODES = (
         "BND-PARTIAL",
         "done, but for hosts that were excused",
         ("`--max-failed` or `--without` allowed it",),
-        ("mend the hosts that are named, then run the same command: it does what they lack",),
+        ("fix the named hosts, then run the same command: it does what they lack",),
         ExitCode.PARTIAL,
     ),
     Explanation(
         "BND-FINDINGS",
-        "the site works, and something about it wants looking at",
+        "the site works, but something needs attention",
         ("a finding is listed with its measured value and limit",),
         ("follow the fix under each finding",),
         ExitCode.FINDINGS,
@@ -192,16 +192,16 @@ CODES = (
         "the site does not serve",
         ("the API does not answer on any control plane, or etcd has no majority",),
         (
-            "bring the control planes back that do not answer",
+            "get the silent control planes back",
             "if they are lost: `./product.run restore --from SNAPSHOT -f site.yaml`",
         ),
         ExitCode.DOWN,
     ),
     Explanation(
         "BND-INTERRUPTED",
-        "ended by Ctrl-C or a signal",
+        "stopped by Ctrl-C or a signal",
         ("you, a terminal that closed, or a service manager ended the run",),
-        ("run the same command to go on; what ran on hosts was ended in order",),
+        ("run the same command to continue; what ran on the hosts was stopped cleanly",),
         ExitCode.INTERRUPTED,
     ),
 )

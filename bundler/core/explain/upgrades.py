@@ -10,7 +10,7 @@ UPGRADES: Final = (
         "BND-BUDGET",
         "a disruption budget allows no drain",
         (
-            "the budget wants as many healthy pods as there are, so none may ever be evicted",
+            "the budget requires all pods to be healthy, so none may ever be evicted",
             "an app runs one replica with `minAvailable: 1`",
         ),
         (
@@ -25,7 +25,7 @@ UPGRADES: Final = (
         "a control plane has no room for the snapshot of etcd and the way back",
         ("the disk under /var/lib is nearly full", "etcd's database has grown"),
         (
-            "make room on the host and mount that are named",
+            "free space on the named host and mount",
             "a database that is far larger than its keys: `etcdctl defrag`",
             "then run the same command",
         ),
@@ -37,7 +37,7 @@ UPGRADES: Final = (
         ("the run was interrupted, or a step of it failed",),
         (
             "finish it: `./product.run rollback -f site.yaml`; what is back already stays as it is",
-            "then upgrade again, if that is wanted",
+            "then upgrade again, if you want to",
         ),
         ExitCode.REFUSED,
     ),
@@ -56,8 +56,8 @@ UPGRADES: Final = (
         "a host does not answer, and a rollback needs every one",
         ("the host is off, or its network is down", "it is lost for good"),
         (
-            "bring it back and run the same command",
-            "a worker that is lost: `./product.run --gone HOST -f site.yaml`, then roll back",
+            "get it back and run the same command",
+            "if a worker is lost: `./product.run --gone HOST -f site.yaml`, then roll back",
         ),
         ExitCode.REFUSED,
     ),
@@ -79,7 +79,7 @@ UPGRADES: Final = (
         "BND-NO-CLUSTER",
         "there is no cluster that could go back",
         ("the Clusterfile names other hosts", "the cluster was deleted, or never finished"),
-        ("look at how the site stands: `./product.run status -f site.yaml`",),
+        ("check the state of the site: `./product.run status -f site.yaml`",),
         ExitCode.REFUSED,
     ),
 )

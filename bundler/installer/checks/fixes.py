@@ -46,7 +46,7 @@ class Mended:
 
 
 def fixing(scene: Scene, report: Report) -> Fixing:
-    """Steps for everything that was found, that nobody passed over and that is safe to mend here."""
+    """Steps for all findings that were not ignored and are safe to fix here."""
     work: dict[tuple[str, Fix], list[Result]] = {}
     alone: list[tuple[str, str, str]] = []
     for result, address in _mendable(report):
@@ -58,7 +58,7 @@ def fixing(scene: Scene, report: Report) -> Fixing:
         else:
             work.setdefault((address, kind), []).append(result)
     steps = tuple(_step(scene, address, kind, results) for (address, kind), results in work.items())
-    return Fixing(Plan(f"{scene.site.name}: mend what check found", steps), tuple(alone))
+    return Fixing(Plan(f"{scene.site.name}: fix what check found", steps), tuple(alone))
 
 
 def mended(result: Result, limits: HostLimits) -> str:

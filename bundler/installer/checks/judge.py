@@ -39,7 +39,7 @@ def known(words: Iterable[str], rules: VendorRules = NO_RULES) -> tuple[str, ...
 
 
 def rule_faults(rules: VendorRules) -> tuple[Problem, ...]:
-    """What a vendor's rules speak of and nobody has, and names that are ours."""
+    """Names in a vendor's rules that don't exist, or that are built in."""
     place = Location("checks/")
     ours = {check.id for check in CHECKS}
     unknown = known((*rules.severities, *rules.strict), rules)
@@ -49,7 +49,9 @@ def rule_faults(rules: VendorRules) -> tuple[Problem, ...]:
             for name in unknown
         ),
         *(
-            Problem(place, "checks-id", f"{each.id!r} is the name of a check of ours", "give it another name")
+            Problem(
+                place, "checks-id", f"{each.id!r} is the name of a built-in check", "give it another name"
+            )
             for each in rules.checks
             if each.id in ours
         ),

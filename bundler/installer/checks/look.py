@@ -1,4 +1,4 @@
-"""From "is this host well?" to a look at the whole site: a host that has no answer is told as unmeasured."""
+"""From "is this host well?" to a look at the whole site: a silent host counts as unmeasured."""
 
 from collections.abc import Callable, Iterable
 

@@ -64,7 +64,7 @@ class Ran:
 class Scene:
     """All that was seen of a site. Hosts that gave no answer are in `silent` alone.
 
-    context: None where the plan was refused or nobody could be asked. problems: what the preflight of
+    context: None where the plan was refused or no host could be asked. problems: what the preflight of
     `apply` says; refused: reasons why `apply` would do nothing. now: by our clock. speed: MiB/s to a host.
     ran: a vendor's checks by id and address. blobs: how many were looked for in the registry.
     """

@@ -22,7 +22,7 @@ class UnmeasuredError(Exception):
 
 
 class Answer(StrEnum):
-    """What became of a connection. REFUSED: the host was reached, and nobody listens there yet."""
+    """What became of a connection. REFUSED: the host was reached, and nothing listens there yet."""
 
     OPEN = "open"
     REFUSED = "refused"
@@ -52,7 +52,7 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface. speed: Mbit/s, None where nobody knows (virtual ones)."""
+    """A network interface. speed: Mbit/s, None where unknown (virtual ones)."""
 
     name: str
     mac: str

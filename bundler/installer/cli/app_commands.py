@@ -27,9 +27,9 @@ from bundler.installer.run.events import tee
 from bundler.installer.run.logfile import LogFile
 from bundler.installer.run.timeouts import Timeouts
 
-OPTION: Final = "--kubeconfig"  # by which these commands are told from those of a site
+OPTION: Final = "--kubeconfig"  # distinguishes these commands from those of a site
 
-app = new_app(help="Bring the apps in this file onto a cluster that is there.")
+app = new_app(help="Install the apps in this file on an existing cluster.")
 
 Kubeconfig = Annotated[Path, typer.Option(OPTION, metavar="FILE", help="How the cluster is reached.")]
 Context = Annotated[
@@ -39,7 +39,7 @@ Registry = Annotated[
     str,
     typer.Option(
         metavar="HOST[:PORT][/PATH]",
-        help="Where the nodes pull images from; else what the cluster says of its own.",
+        help="Where the nodes pull images from; by default, the registry that the cluster publishes.",
     ),
 ]
 WithoutImages = Annotated[
@@ -50,9 +50,9 @@ Env = Annotated[
     typer.Option("--env", metavar="NAME=VALUE", help="A variable for apps' own commands. May be repeated."),
 ]
 TimeoutFactor = Annotated[
-    list[str] | None, typer.Option(metavar="[PHASE=]N", help="Give every step N times its time.")
+    list[str] | None, typer.Option(metavar="[PHASE=]N", help="Multiply the timeouts of all steps by N.")
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that is said.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all output.")]
 
 
 @app.command()

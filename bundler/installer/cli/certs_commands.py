@@ -13,7 +13,6 @@ from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.operation_run import Doing, Request, RunOptions, idle, operate
-from bundler.installer.cli.reports import ReportOptions
 from bundler.installer.cli.site_options import (
     AsJson,
     Clusterfile,
@@ -24,6 +23,7 @@ from bundler.installer.cli.site_options import (
     Verbose,
 )
 from bundler.installer.cli.typer_app import new_app
+from bundler.installer.cli.work_options import WorkOptions
 from bundler.installer.operations import certificates as certs
 from bundler.installer.operations.certs_timer import timer_plan
 from bundler.installer.operations.reach import reached
@@ -69,22 +69,17 @@ def renew_command(
     *,
     clusterfile: Clusterfile,
     plan: ShowPlan = False,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
-    log: Log = None,
-    reports: ReportOptions,
-    verbose: Verbose = False,
+    work: WorkOptions,
 ) -> None:
     """Renew every certificate of the cluster now, kubelets included.
 
     Works with the API down and everything expired: control planes one by one, then all workers.
     """
     request = Request(
-        RunOptions("certs-renew", parallel, log, verbose, reports.reports()),
+        work.run("certs-renew"),
         clusterfile,
-        login.access(),
-        trust.gate(),
+        work.access(),
+        work.gate(),
         idle("nothing to renew: there is no cluster here"),
         plan,
     )
@@ -131,24 +126,18 @@ def rotate_command(
     *,
     clusterfile: Clusterfile,
     plan: ShowPlan = False,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
-    log: Log = None,
-    reports: ReportOptions,
-    verbose: Verbose = False,
+    work: WorkOptions,
 ) -> None:
     """Replace the certificate authorities of the cluster, of etcd and of the front proxy.
 
     Old and new ones are trusted in between, so that it serves on; pods that may ask the API start anew,
     twice. Broken off, the same command goes on. Kubeconfigs outside of the site have to be fetched again.
     """
-
     request = Request(
-        RunOptions("certs-rotate-ca", parallel, log, verbose, reports.reports()),
+        work.run("certs-rotate-ca"),
         clusterfile,
-        login.access(),
-        trust.gate(),
+        work.access(),
+        work.gate(),
         idle("nothing to do"),
         plan,
         rotate_plan,

@@ -27,7 +27,7 @@ from bundler.installer.plan.vendor import VendorRules
 from bundler.installer.run.events import tee
 from bundler.installer.run.report import Report as Run
 
-Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are asked at once.")]
+Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts to ask at once.")]
 Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="ID|AREA", help="Only this check, or those of an area. May be repeated."),
@@ -36,7 +36,7 @@ Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a JUnit 
 Html = Annotated[
     Path | None, typer.Option("--html", "--report-html", metavar="FILE", help="Write the report as one page.")
 ]
-Mend = Annotated[bool, typer.Option("--fix", help="Do what is safe about findings, and look again.")]
+Mend = Annotated[bool, typer.Option("--fix", help="Fix what is safe to fix, then check again.")]
 Detail = Annotated[bool, typer.Option("--verbose", "-v", help="Show notes, what passed, what is unknown.")]
 
 
@@ -82,7 +82,7 @@ def check_command(  # noqa: PLR0913  (a command has as many parameters as option
 def _fixed(
     session: CheckSession, choice: Choice, scene: Scene, before: Report, todo: Fixing
 ) -> tuple[Report, str]:
-    """Mend, and look again: the report of what is so now, and what has become of each finding."""
+    """Fix, and check again: the new report, and what has become of each finding."""
     run = Run(session.site)
     with history.noted(session, "check --fix", run), view(detail=False) as sink:
         lost = session.mend(todo.plan, tee(run, sink))
@@ -95,7 +95,7 @@ def _refuse_unknown(words: tuple[str, ...], rules: VendorRules) -> None:
         raise BundlerError(
             f"no check is called {', '.join(unknown)}",
             code=ExitCode.USAGE,
-            fix="`check -v` lists all; docs/checks.md says what they mean",
+            fix="`check -v` lists all; docs/checks.md explains them",
         )
 
 

@@ -1,4 +1,4 @@
-"""`collect`: one archive for who has to find out what is wrong with a site."""
+"""`collect`: one archive for troubleshooting a site."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ import typer
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
-from bundler.core.words import counted
+from bundler.core.words import counted, lasting, mebibytes
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.site_options import Clusterfile, LoginOptions
 from bundler.installer.cli.typer_app import called, run_file
@@ -19,11 +19,12 @@ from bundler.installer.operations import collect as collecting
 from bundler.installer.operations import status as looking
 from bundler.installer.operations.speaking import say
 from bundler.installer.site.ranges import folded, hosts
-from bundler.installer.status.amounts import lasting, mebibytes
 
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="The archive; else SITE-DATE.tar.gz here."),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The archive to write; by default ./SITE-DATE.tar.gz."
+    ),
 ]
 Timeout = Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="How long a host may take.")]
 
@@ -76,7 +77,7 @@ def _check(found: Collection) -> None:
         where=folded(found.silent),
         why="; ".join(f"{address}: {why}" for address, why in list(found.silent.items())[:3]),
         code=ExitCode.PARTIAL,
-        fix="bring them back, or look at their consoles, and collect again",
+        fix="get them back, or check their consoles, and collect again",
     )
 
 

@@ -50,6 +50,7 @@ from bundler.installer.cli.site_options import (
 from bundler.installer.cli.snapshot_commands import register as register_snapshots
 from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
+from bundler.installer.cli.work_options import WorkOptions
 from bundler.installer.operations.carrying import check_lost, logged
 from bundler.installer.operations.opening import opened
 from bundler.installer.operations.session import Session
@@ -64,16 +65,16 @@ HELP: Final = """Bring up the Kubernetes product in this file on your machines, 
 
     ./product.run --clusterfile site.yaml
 
-The same command again goes on where the last one stopped. Nothing asks the internet for anything.
+Run the same command again to continue where the last run stopped. Nothing connects to the internet.
 """
-EPILOG: Final = "Without a command, `apply` is meant. Also: --info, --list and --check look into the file."
+EPILOG: Final = "`apply` is the default command. To inspect the file: --info, --list and --check."
 
 app = new_app(help=HELP, epilog=EPILOG)
 
-PlanLog = Annotated[Path | None, typer.Option(help="Write the plan, or what stands against it, as JSON.")]
+PlanLog = Annotated[Path | None, typer.Option(help="Write the plan, or the reasons for refusing, as JSON.")]
 With = Annotated[
     list[str] | None,
-    typer.Option("--with", metavar="PRODUCT", help="This other product of the cluster goes, too."),
+    typer.Option("--with", metavar="PRODUCT", help="Delete this other product of the cluster, too."),
 ]
 
 
@@ -98,8 +99,9 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     Makes the site what the Clusterfile says; what is done already is left out.
     """
     timeouts = Timeouts.parse(timeout_factor or ())
+    following = shlex.join((called(), "status", "-f", str(clusterfile)))
     request = Request(
-        RunOptions("apply", parallel, log, verbose, reports.reports(), timeouts),
+        RunOptions("apply", parallel, log, verbose, reports.reports(), timeouts, following),
         clusterfile,
         login.access(max_failed=consents.max_failed),
         trust.gate(),
@@ -147,16 +149,11 @@ def plan(  # noqa: PLR0913  (as above)
 
 @app.command()
 @spread
-def delete(  # noqa: PLR0913  (as above)
+def delete(
     *,
     clusterfile: Clusterfile,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
     timeout_factor: TimeoutFactor = None,
-    log: Log = None,
-    reports: ReportOptions,
-    verbose: Verbose = False,
+    work: WorkOptions,
     yes: Yes = False,
     with_: With = None,
     delete_volumes: DeleteVolumes = None,
@@ -166,11 +163,11 @@ def delete(  # noqa: PLR0913  (as above)
     Leaves the machines as they were found. Where the cluster serves other products, only this one's apps go.
     """
     timeouts = Timeouts.parse(timeout_factor or ())
-    options = RunOptions("delete", parallel, log, verbose, reports.reports(), timeouts)
+    options = work.run("delete", timeouts)
     meant = Operation(Kind.DELETE, Consents(volumes=frozenset(delete_volumes or ())))
     with opened(
-        run_file(), clusterfile, login.access(), trust.gate(),
-        parallel=parallel, tell=say, alone=True, operation=meant,
+        run_file(), clusterfile, work.access(), work.gate(),
+        parallel=work.parallel, tell=say, alone=True, operation=meant,
     ) as session:  # fmt: skip
         if session.neighbours and not with_:
             delete_apps(session, options, yes=yes)

@@ -9,22 +9,18 @@ import typer
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
-from bundler.installer.cli import options as opt
 from bundler.installer.cli.consent import agree
 from bundler.installer.cli.operation_run import RunOptions, limits
 from bundler.installer.cli.progress import view
-from bundler.installer.cli.reports import ReportOptions, reported
+from bundler.installer.cli.reports import reported
 from bundler.installer.cli.show import plan_in_order
 from bundler.installer.cli.site_options import (
     Clusterfile,
-    Log,
-    LoginOptions,
-    Parallel,
     ShowPlan,
-    Verbose,
     Yes,
 )
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.cli.work_options import WorkOptions
 from bundler.installer.operations import history
 from bundler.installer.operations.carrying import log_path
 from bundler.installer.operations.held_site import HeldSite, held_site
@@ -37,38 +33,33 @@ from bundler.installer.site.ranges import hosts as counted
 from bundler.installer.transport.protocol import Transport
 
 Address = Annotated[str, typer.Argument(metavar="HOST", help="An address of the Clusterfile.")]
-Done = Annotated[bool, typer.Option("--done", help="It is over: the host takes pods again.")]
-Limit = Annotated[int, typer.Option(min=1, metavar="SECONDS", help="How long its pods may take to go.")]
+Done = Annotated[bool, typer.Option("--done", help="End the maintenance: the host takes pods again.")]
+Limit = Annotated[int, typer.Option(min=1, metavar="SECONDS", help="How long to wait for its pods to leave.")]
 Grace = Annotated[
-    int, typer.Option(min=1, metavar="SECONDS", help="What containers get between SIGTERM and SIGKILL.")
+    int, typer.Option(min=1, metavar="SECONDS", help="How long containers get between SIGTERM and SIGKILL.")
 ]
-PowerOff = Annotated[bool, typer.Option("--power-off", help="Switch the machines off, too.")]
+PowerOff = Annotated[bool, typer.Option("--power-off", help="Power off the machines, too.")]
 Wait = Annotated[
-    int, typer.Option(min=0, metavar="SECONDS", help="How long to call hosts that do not answer yet.")
+    int, typer.Option(min=0, metavar="SECONDS", help="How long to wait for hosts that do not answer yet.")
 ]
 
 
 @spread
-def maintenance_command(  # noqa: PLR0913  (a command has as many parameters as options)
+def maintenance_command(
     host: Address,
     *,
     clusterfile: Clusterfile,
     done: Done = False,
     limit: Limit = 300,
     plan: ShowPlan = False,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
-    log: Log = None,
-    reports: ReportOptions,
-    verbose: Verbose = False,
+    work: WorkOptions,
 ) -> None:
     """Empty a host and keep pods away from it until --done.
 
     Disruption budgets are kept: a pod that may not go is named with its budget.
     """
     with held_site(
-        run_file(), clusterfile, login.access(), trust.gate(), parallel=parallel, tell=say
+        run_file(), clusterfile, work.access(), work.gate(), parallel=work.parallel, tell=say
     ) as held:
         made = (
             emptied.back(held.site, held.facts, host)
@@ -82,30 +73,25 @@ def maintenance_command(  # noqa: PLR0913  (a command has as many parameters as 
         )
         if not made.steps:  # `back` has said why
             end = "nothing to do"
-        _do(held, made, end, RunOptions("maintenance", parallel, log, verbose, reports.reports()), show=plan)
+        _do(held, made, end, work.run("maintenance"), show=plan)
 
 
 @spread
-def shutdown_command(  # noqa: PLR0913  (as above)
+def shutdown_command(
     *,
     clusterfile: Clusterfile,
     grace: Grace = 30,
     power_off: PowerOff = False,
     yes: Yes = False,
     plan: ShowPlan = False,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
-    log: Log = None,
-    reports: ReportOptions,
-    verbose: Verbose = False,
+    work: WorkOptions,
 ) -> None:
     """Stop the whole site: apps, workers, control planes, etcd last.
 
     Nothing is deleted and nothing is moved: `start`, or switching the machines on, brings everything back.
     """
     with held_site(
-        run_file(), clusterfile, login.access(), trust.gate(), parallel=parallel, tell=say
+        run_file(), clusterfile, work.access(), work.gate(), parallel=work.parallel, tell=say
     ) as held:
         made = power.shutdown(held.site, held.facts, grace=grace, power_off=power_off)
         if not yes and not plan:
@@ -117,37 +103,32 @@ def shutdown_command(  # noqa: PLR0913  (as above)
                 answer="stop it",
             )
         off = "the machines switch off now" if power_off else "the machines can be switched off"
-        end = f"{held.site.name} is stopped; {off}; to bring it back: start"
-        _do(held, made, end, RunOptions("shutdown", parallel, log, verbose, reports.reports()), show=plan)
+        end = f"{held.site.name} is stopped; {off}; to start it again: start"
+        _do(held, made, end, work.run("shutdown"), show=plan)
 
 
 @spread
-def start_command(  # noqa: PLR0913  (as above)
+def start_command(
     *,
     clusterfile: Clusterfile,
     wait: Wait = 300,
     plan: ShowPlan = False,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
-    log: Log = None,
-    reports: ReportOptions,
-    verbose: Verbose = False,
+    work: WorkOptions,
 ) -> None:
     """Start a site that was stopped, or lost its power: control planes, etcd's majority, workers.
 
     Says which hosts are missing; goes on once enough control planes answer.
     """
     with held_site(
-        run_file(), clusterfile, login.access(), trust.gate(),
-        parallel=parallel, tell=say, enough=_majority, wait=wait,
+        run_file(), clusterfile, work.access(), work.gate(),
+        parallel=work.parallel, tell=say, enough=_majority, wait=wait,
     ) as held:  # fmt: skip
         made = power.start(held.site, held.facts)
         _do(
             held,
             made,
             f"{held.site.name} runs",
-            RunOptions("start", parallel, log, verbose, reports.reports()),
+            work.run("start"),
             show=plan,
         )
         if not plan and (off := power.missing(held.site, held.facts)):
@@ -157,7 +138,7 @@ def start_command(  # noqa: PLR0913  (as above)
                 where=", ".join(off),
                 why="no answer",
                 code=ExitCode.PARTIAL,
-                fix="switch them on and run the same command",
+                fix="power them on and run the same command",
             )
 
 

@@ -13,10 +13,11 @@ from bundler.installer.plan.cluster.operation import Blocked
 
 _LETTERS: Final = {"w": Blocked.WAIT, "s": Blocked.SKIP, "f": Blocked.FORCE, "q": Blocked.STOP}
 _NAMED: Final = 3
+_TRIES: Final = 5  # answers that name no choice
 
 
 def chooser(policy: Blocked | None) -> Choose:
-    """What the flag says, else the terminal is asked; without one nobody is, and the run stops."""
+    """What the flag says, otherwise asks on the terminal; without one, the run stops."""
     if policy is None and sys.stdin.isatty() and sys.stderr.isatty():
         return _ask
 
@@ -25,7 +26,7 @@ def chooser(policy: Blocked | None) -> Choose:
         for line in _head(held):
             say(line)
         if choice not in held.choices:
-            say(f"{held.address} is a control plane, which is not skipped")
+            say(f"{held.address} is a control plane, which can't be skipped")
             return Blocked.STOP
         say(f"--blocked-drain {choice.value}")
         return choice
@@ -45,14 +46,16 @@ def _ask(held: HeldUp) -> Blocked:
     letters = {letter: choice for letter, choice in _LETTERS.items() if choice in held.choices}
     for letter, choice in letters.items():
         say(f"  {letter}  {texts[choice]}")
-    while True:
+    for _ in range(_TRIES):
         answer = typer.prompt("Choice", default="w", err=True).strip().lower()
         if answer in letters:
             return letters[answer]
+    say(f"no choice after {_TRIES} answers: stopped")
+    return Blocked.STOP
 
 
 def _head(held: HeldUp) -> Iterator[str]:
-    yield f"{held.address} ({held.node}) still runs pods that their budgets let none go of now:"
+    yield f"{held.address} ({held.node}) still runs pods whose disruption budgets allow no eviction now:"
     for pod, budget in held.pods[:_NAMED]:
         yield f"  {pod}, held by {budget}"
     if len(held.pods) > _NAMED:

@@ -10,10 +10,9 @@ import typer
 
 from bundler.core.archive.bases import opened
 from bundler.core.archive.extract import extract, select
-from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show
-from bundler.core.words import counted
+from bundler.core.words import counted, sized
 from bundler.installer.cli import options as opt
 from bundler.installer.handout.export import Kind, export
 
@@ -21,9 +20,9 @@ QUIET: Final = "BUNDLER_QUIET"  # set by the stub for --quiet
 UMASK: Final = "BUNDLER_UMASK"  # the caller's; the stub works with 077
 
 Names = Annotated[list[str], typer.Argument(help="A path as --list shows it, a folder, or a 'glob'.")]
-Target = Annotated[Path, typer.Option(help="The folder to write to; made if it is not there.")]
+Target = Annotated[Path, typer.Option(help="The folder to write to; created if missing.")]
 What = Annotated[Kind, typer.Argument(help="What to take out.")]
-Folder = Annotated[Path, typer.Argument(help="The folder to write to; made if it is not there.")]
+Folder = Annotated[Path, typer.Argument(help="The folder to write to; created if missing.")]
 
 
 def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
@@ -47,7 +46,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
             files = select(of.index, names)
             extract(of, files, target, umask=mask)
         size = sum(taken.member.size for taken in files)
-        say(f"{counted(len(files), 'file')}, {human(size)}, verified, in {target}")
+        say(f"{counted(len(files), 'file')}, {sized(size)}, verified, in {target}")
 
     @app.command("export")
     def export_command(

@@ -1,4 +1,4 @@
-"""`--licences`: what is frozen into the installer, under which licences, and where its source is had."""
+"""`--licences`: what is frozen into the installer, under which licences, and where to get its source."""
 
 import json
 import os

@@ -125,7 +125,7 @@ def _bug(error: Exception) -> int:
 
         traceback.print_exception(error)
     fault = BundlerError(
-        f"this is a fault of bundler itself: {type(error).__name__}: {error}",
+        f"this is a bug in bundler: {type(error).__name__}: {error}",
         code=ExitCode.BUG,
         fix="please report it, with the output of BUNDLER_DEBUG=1",
     )

@@ -38,7 +38,10 @@ def limits(parallel: int) -> ScheduleLimits:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a command carries plans out. name: of the command, which its log is called by."""
+    """How a command carries plans out.
+
+    name: of the command, which its log is called by. following: the command that a person goes on with.
+    """
 
     name: str
     parallel: int = 32
@@ -46,6 +49,7 @@ class RunOptions:
     verbose: bool = False
     reports: Reports = NOWHERE
     timeouts: Timeouts = field(default_factory=Timeouts)
+    following: str = ""
 
 
 @dataclass(slots=True)
@@ -83,6 +87,7 @@ class Running:
         """Write the reports, and print what was done; with what Kubernetes says of its nodes."""
         if nodes:
             self.report.nodes = self.session.nodes()
+            self.report.following = self.options.following
         self.options.reports.write(self.report)
         put(sys.stdout, f"{self.report.as_text()}\n")
 

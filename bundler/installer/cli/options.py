@@ -20,25 +20,27 @@ Trust = Annotated[
         help="Trust the keys in this file (.pub, allowed_signers), or this key or SHA256:… May be repeated.",
     ),
 ]
-AllowUnsigned = Annotated[bool, typer.Option("--allow-unsigned", help="Take a file that nobody signed.")]
+AllowUnsigned = Annotated[bool, typer.Option("--allow-unsigned", help="Accept an unsigned file.")]
 AcceptNewKey = Annotated[
     bool,
-    typer.Option("--accept-new-key", help="The vendor signs with another key than before, and I know of it."),
+    typer.Option("--accept-new-key", help="Accept that the vendor signs with a new key."),
 ]
 AllowDowngrade = Annotated[
-    bool, typer.Option("--allow-downgrade", help="Go back to an older version than the site has.")
+    bool, typer.Option("--allow-downgrade", help="Allow an older version than the site has.")
 ]
 
 Ignore = Annotated[
     list[str] | None,
     typer.Option(
-        "--ignore", metavar="ID", help="Pass over what this check finds; strict ones stay. May be repeated."
+        "--ignore", metavar="ID", help="Ignore this check's findings, except strict ones. May be repeated."
     ),
 ]
 OfPlatform = Annotated[
     str,
     typer.Option(
-        "--platform", metavar="OS/ARCH", help="Of a file for several platforms, which; else this machine's."
+        "--platform",
+        metavar="OS/ARCH",
+        help="Which platform of a file for several; by default, this machine's.",
     ),
 ]
 PLATFORM = "BUNDLER_PLATFORM"  # the stub tells us in it which platform's installer this is
@@ -58,7 +60,7 @@ Bases = Annotated[
     typer.Option(
         "--base",
         metavar="OLD.run",
-        help="What this .run rests on, where it has only what changed; else it is looked for beside it.",
+        help="The .run that a delta is based on; by default, looked for next to it.",
     ),
 ]
 

@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import Final
 
 from bundler.core.index import Index
+from bundler.core.words import mebibytes, roughly
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.cluster.steps import Verb
+from bundler.installer.plan.duration import SPEED, copied, copying, work
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.steps import Await, Deliver, Phase, Plan, Step
 from bundler.installer.site.model import Host, Site
@@ -17,17 +19,6 @@ from bundler.installer.site.ranges import folded, hosts
 
 _MIB: Final = 1 << 20
 _WIDTH: Final = 100
-_SPEED: Final = 80 * _MIB  # bytes a second to all hosts together, as a gigabit link takes them
-_SECONDS: Final = {  # what one step of a phase takes on hosts of today, steps of one phase side by side
-    Phase.HOST: 20.0,
-    Phase.RUNTIME: 10.0,
-    Phase.REGISTRY: 5.0,
-    Phase.CONTROL_PLANE: 35.0,
-    Phase.WORKERS: 25.0,
-    Phase.NETWORK: 20.0,
-    Phase.REMOVE: 30.0,
-}
-_APP: Final = 30.0  # seconds; apps start one behind the other
 _WORDS: Final = {  # what the steps of a phase come to, in the imperative
     Phase.PREFLIGHT: "check",
     Phase.HOST: "prepare the host",
@@ -51,7 +42,7 @@ class View:
     site: Site
     facts: Facts
     index: Index
-    signer: str = ""  # "" for a file that nobody signed
+    signer: str = ""  # "" for an unsigned file
     lost: tuple[str, ...] = ()  # hosts that were left out
 
     @cached_property
@@ -106,7 +97,7 @@ def _leaving(plan: Plan) -> frozenset[str]:
 
 
 def _answers(view: View) -> Iterator[str]:
-    signed = f"Signed by {view.signer}." if view.signer else "Nobody signed the file."
+    signed = f"Signed by {view.signer}." if view.signer else "The file is not signed."
     total = len(view.site.hosts) + len(view.lost)
     nodes = sum(not view.is_new(host.address) for host in view.site.hosts)
     have = "none is a node yet" if not nodes else f"{nodes} {'is a node' if nodes == 1 else 'are nodes'}"
@@ -114,11 +105,11 @@ def _answers(view: View) -> Iterator[str]:
 
 
 def _rows(view: View) -> Iterator[str]:
-    """Hosts with equal steps in one row; sizes are told for each of them."""
+    """Hosts with equal steps in one row; sizes are per host."""
     groups: dict[tuple[object, ...], list[Host]] = {}
     for host in view.site.hosts:
         if steps := view.of(host.address):
-            key = (view.is_new(host.address), *_role(host), _deeds(view, host, steps), _size(steps) // _MIB)
+            key = (view.is_new(host.address), *_role(host), _deeds(view, host, steps), copied(steps) // _MIB)
             groups.setdefault(key, []).append(host)
     places = [folded(host.address for host in group) for group in groups.values()]
     width = min(max(map(len, places), default=0), 40)
@@ -133,9 +124,9 @@ def _rows(view: View) -> Iterator[str]:
 def _row(view: View, host: Host, place: str, width: int) -> Iterator[str]:
     steps = view.of(host.address)
     new = view.is_new(host.address)
-    size = _size(steps)
-    copied = f", copy {_mib(size)}" if size else ""
-    deeds = f"{' '.join(_role(host))}: {_deeds(view, host, steps)}{copied}"
+    size = copied(steps)
+    copy = f", copy {mebibytes(size)}" if size else ""
+    deeds = f"{' '.join(_role(host))}: {_deeds(view, host, steps)}{copy}"
     mark = "+" if new else "~"
     if len(place) > width:  # many ranges: they have lines of their own
         yield from _wrapped(f"{mark} ", place)
@@ -181,12 +172,12 @@ def _apps(view: View) -> str:
 
 def _figures(view: View) -> Iterator[str]:
     steps = view.plan.steps
-    size = _size(steps)
+    size = copied(steps)
     to = len({step.host for step in steps if isinstance(step, Deliver)})
     if size:
-        yield f"Copies    {_mib(size)} to {hosts(to)}"
+        yield f"Copies    {mebibytes(size)} to {hosts(to)}"
     yield from _wrapped("Restarts  ", f"{_restarts(view) or 'nothing that runs'}; no host reboots")
-    yield f"Time      about {_time(_seconds(view))}, at {_SPEED // _MIB} MiB/s"
+    yield f"Time      about {roughly(_seconds(view))}, at {SPEED // _MIB} MiB/s"
 
 
 def _restarts(view: View) -> str:
@@ -200,16 +191,8 @@ def _restarts(view: View) -> str:
 
 
 def _seconds(view: View) -> float:
-    phases = {step.phase for step in view.plan.steps}
-    apps = sum(step.phase is Phase.APPS and not isinstance(step, Await) for step in view.plan.steps)
-    return _size(view.plan.steps) / _SPEED + sum(_SECONDS.get(phase, 0.0) for phase in phases) + apps * _APP
-
-
-def _time(seconds: float) -> str:
-    if seconds < 95:
-        return f"{max(10, round(seconds, -1)):.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+    steps = view.plan.steps
+    return copying(copied(steps)) + sum(part.seconds for part in work(steps))
 
 
 def _warnings(view: View) -> Iterator[str]:
@@ -218,15 +201,6 @@ def _warnings(view: View) -> Iterator[str]:
         yield f"! swap-on   {folded(swapping)}: memory limits do not hold there while swap is on"
     if view.lost:
         yield f"! left-out  {folded(view.lost)}: can't be reached (--max-failed)"
-
-
-def _size(steps: Iterable[Step]) -> int:
-    return sum(file.size for step in steps if isinstance(step, Deliver) for file in step.files)
-
-
-def _mib(size: int) -> str:
-    mib = -(-size // _MIB)
-    return f"{mib:,} MiB" if mib < 10_000 else f"{size / (1 << 30):,.1f} GiB"
 
 
 def _wrapped(head: str, text: str) -> list[str]:

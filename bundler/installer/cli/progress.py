@@ -1,20 +1,22 @@
-"""What the user sees of a run: bars on a terminal, plain lines anywhere else."""
+"""What the user sees of a run: a table that moves on a terminal, plain lines anywhere else."""
 
 import io
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO, TYPE_CHECKING, Self, TextIO, cast
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Final, Self, TextIO, cast
 
 from bundler.core.terminal import mute, show, tame
-from bundler.core.words import counted
-from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Step
+from bundler.core.words import lasting, mebibytes, roughly
+from bundler.installer.cli.board import Board, PhaseProgress, at_work, waits
+from bundler.installer.plan.steps import Await, Phase, Step
 from bundler.installer.run.events import (
     Event,
     PhaseFinished,
-    RunFinished,
     RunStarted,
     Sink,
     StepFailed,
@@ -24,99 +26,117 @@ from bundler.installer.run.events import (
     StepStarted,
     Waiting,
 )
-from bundler.installer.site.ranges import folded
+from bundler.installer.run.waits import EVERY
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.console import JustifyMethod, RenderableType
 
-_MIB = 1 << 20
-_WAITS = 4  # lines on what takes long, every 15 s
-_LAST_WORDS = 60  # characters of a step's last line beside a bar
+_WAITS: Final = 4  # lines on what takes long, every 15 s
+_A_SECOND: Final = 4  # times the table is drawn
+_BAR: Final = 22  # characters
+_LONG: Final = 5.0  # seconds from which on a step is named
 
 
 def label(step: Step) -> str:
-    """A step as a person reads it: `10.0.0.2 runtime/containerd: why`; ids are `phase/host/name`."""
+    """A step for those who asked for all of them: `10.0.0.2 runtime/containerd: why`."""
     what = f"waiting for {step.subject}" if isinstance(step, Await) else step.reason
-    return tame(f"{step.host} {step.phase.value}/{step.id.rpartition('/')[2]}: {what}")
+    return f"{step.host} {step.phase.value}/{step.id.rpartition('/')[2]}: {what}"
 
 
-def waiting(event: Waiting) -> list[str]:
-    """What takes long, equal steps of several hosts in one line; at most a few lines."""
-    groups: dict[tuple[Phase, str], list[tuple[Step, float, str]]] = {}
-    for each in event.steps:
-        groups.setdefault((each[0].phase, each[0].id.rpartition("/")[2]), []).append(each)
-    lines = [_waiting(group) for group in list(groups.values())[:_WAITS]]
-    left = len(event.steps) - sum(len(group) for group in list(groups.values())[:_WAITS])
-    return [*lines, *([f"and {left} more steps take long"] if left else [])]
-
-
-def _waiting(group: list[tuple[Step, float, str]]) -> str:
-    step, since, line = max(group, key=lambda each: each[1])
-    where = label(step).partition(" ")[2]
-    on = folded(each.host for each, _, _ in group)
-    said = f": {line}" if line else ""
-    return f"{on} {where}, for {since:.0f} s, limit {_limit(step)}{said}"
-
-
-def _limit(step: Step) -> str:
-    match step:
-        case Await(deadline=seconds) | Exec(timeout=seconds):
-            return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-        case _:
-            return "by its size"
+def _headline(board: Board, steps: int) -> str:
+    """`demo 1.0 …, about 2 min, 802 MiB to copy`; only for long runs the forecast."""
+    about = f", about {roughly(board.time_left)}" if board.time_left >= 1 else f", {steps:,} steps"
+    size = f", {mebibytes(board.size)} to copy" if board.size else ""
+    return f"{board.title}{about}{size}"
 
 
 class PlainProgress(AbstractContextManager["PlainProgress"]):
-    """Lines with the seconds since the start; a sink. detail: also starts and every step's end."""
+    """A line with the time of day for each phase and each long wait; a sink. detail: also for each step.
 
-    def __init__(self, stream: TextIO, *, detail: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    clock: seconds. now: the time of day.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        detail: bool,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
+    ) -> None:
         self._stream = stream
         self._detail = detail
+        self._now = now
         self._clock = clock
-        self._began = clock()
-        self._bytes = 0
-        self._size = 0
+        self._board = Board(clock)
+        self._spoke: dict[Phase, float] = {}  # when the last line about a phase came
 
     def __exit__(self, *_: object) -> None:
         show(self._stream, "")
 
     def __call__(self, event: Event) -> None:
         """Take an event in."""
+        self._board(event)
         match event:
-            case RunStarted(title, steps, done, size):
-                self._size = size
-                self._say(
-                    f"{title}: {counted(steps, 'step')}, {done} done before, {size / _MIB:.0f} MiB to copy"
-                )
-            case StepProgress(_, size):
-                self._bytes += size
-            case StepStarted(step) if self._detail or isinstance(step, Await):
-                self._say(f"{label(step)} …")
-            case StepOutput(step, line) if self._detail:
-                self._say(f"{step.host} | {line}")
+            case RunStarted(_, steps):
+                moment = self._now()
+                zone = f"{moment:%z}"
+                stamp = f"{moment:%Y-%m-%d %H:%M:%S} {zone[:3]}:{zone[3:]}"
+                show(self._stream, f"{stamp} {tame(_headline(self._board, steps))}\n")
+            case StepProgress(step) | StepFinished(step):
+                self._go_on(step.phase)
             case Waiting():
-                for line in waiting(event):
-                    self._say(line)
-            case StepFinished(step, seconds):
-                self._say(f"{label(step)}: {seconds:.1f} s{self._copied(step)}")
-            case StepFailed(step, seconds, _):
-                self._say(f"{label(step)}: FAILED after {seconds:.1f} s")
+                self._wait(event)
+            case StepFailed(step, seconds, error):
+                what = f"{step.host} after {lasting(seconds)}: {error.what}"
+                self._say("failed", step.phase, what)
             case PhaseFinished(phase, seconds):
-                self._say(f"== {phase.value}: {seconds:.1f} s")
+                state = f"{self._board.state(phase)}, " if self._knows(phase) else ""
+                self._say("ok", phase, f"{state}{lasting(seconds)}")
+            case _:
+                pass
+        if self._detail:
+            self._tell_step(event)
+
+    def _tell_step(self, event: Event) -> None:
+        match event:
+            case StepStarted(step):
+                self._line("step", f"{label(step)} …")
+            case StepOutput(step, line):
+                self._line("step", f"{step.host} | {line}")
+            case StepFinished(step, seconds):
+                self._line("step", f"{label(step)}: {lasting(seconds)}")
             case _:
                 return
 
-    def _copied(self, step: Step) -> str:
-        if not isinstance(step, Deliver):
-            return ""
-        return f", {self._bytes / _MIB:.0f} of {self._size / _MIB:.0f} MiB copied"
+    def _knows(self, phase: Phase) -> bool:
+        return phase in self._board.phases
 
-    def _say(self, text: str) -> None:
-        show(self._stream, f"{self._clock() - self._began:7.1f} s  {text}\n")
+    def _go_on(self, phase: Phase) -> None:
+        """How far a phase is, every 15 seconds, when it is at it for that long."""
+        if not self._knows(phase) or self._board.phases[phase].began is None:
+            return
+        spoke = self._spoke.get(phase, self._board.phases[phase].began or 0.0)
+        if self._clock() - spoke >= EVERY and self._board.phases[phase].share:
+            self._say("running", phase, f"{self._board.state(phase)}, {lasting(self._board.seconds(phase))}")
+
+    def _wait(self, event: Waiting) -> None:
+        found = list(waits(event))
+        for phase, text in found[:_WAITS]:
+            self._say("waiting", phase, text)
+        if len(found) > _WAITS:
+            self._line("waiting", f"and {len(found) - _WAITS} more (-v)")
+
+    def _say(self, mark: str, phase: Phase, text: str) -> None:
+        self._spoke[phase] = self._clock()
+        self._line(mark, f"{phase.words}: {text}")
+
+    def _line(self, mark: str, text: str) -> None:
+        show(self._stream, f"{self._now():%H:%M:%S} {mark:<8} {tame(text)}\n")
 
 
 class _Lasting(io.TextIOBase):
-    """A terminal for rich that may go away: nothing is drawn from then on, and nobody is stopped by it."""
+    """A terminal for rich that may go away: nothing is drawn from then on, and the run goes on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -153,75 +173,88 @@ class _Lasting(io.TextIOBase):
             mute(self._stream)
 
 
-class BarProgress(AbstractContextManager["BarProgress"]):
-    """A bar for the steps and one for the bytes, and a line for each step under way; a sink."""
+class LiveProgress(AbstractContextManager["LiveProgress"]):
+    """A row for each phase, below it what has been under way for longest; a sink."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
         # rich takes a tenth of a second to load, and a log file needs none of it
         from rich.console import Console  # noqa: PLC0415
-        from rich.progress import (  # noqa: PLC0415
-            BarColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-        )
+        from rich.live import Live  # noqa: PLC0415
 
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[figures]}", markup=False),
-            TimeElapsedColumn(),
+        self._board = Board(clock)
+        self._guard = threading.Lock()  # rich draws from a thread of its own
+        console = Console(file=cast("IO[str]", _Lasting(stream)), highlight=False)
+        self._live = Live(
+            console=console,
+            get_renderable=self._drawn,
+            refresh_per_second=_A_SECOND,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
-        self._progress = Progress(
-            *columns, console=Console(file=cast("IO[str]", _Lasting(stream))), transient=False
-        )
-        self._under_way: dict[str, TaskID] = {}
-        self._steps = self._progress.add_task("steps", total=None, figures="")
-        self._copy = self._progress.add_task("copied", total=None, figures="", visible=False)
-        self._began = time.monotonic()
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._live.stop()
 
     def __call__(self, event: Event) -> None:
         """Take an event in."""
-        match event:
-            case RunStarted(title, steps, _, size):
-                self._progress.update(self._steps, description=tame(title), total=steps)
-                self._progress.update(self._copy, total=size, visible=size > 0)
-            case StepStarted(step):
-                self._under_way[step.id] = self._progress.add_task(label(step), total=None, figures="")
-            case StepProgress(_, size):
-                self._progress.advance(self._copy, size)
-                self._tell_copy()
-            case Waiting(steps):
-                for step, _, line in steps:
-                    self._progress.update(self._under_way[step.id], figures=tame(line)[:_LAST_WORDS])
-            case StepFinished(step) | StepFailed(step):
-                self._progress.remove_task(self._under_way.pop(step.id))
-                self._progress.advance(self._steps)
-                self._tell_steps()
-            case PhaseFinished(phase, seconds):
-                self._progress.console.print(f"{phase.value:<16} {seconds:7.1f} s", highlight=False)
-            case RunFinished():
-                self._progress.update(self._copy, visible=False)
-            case _:
-                return
+        with self._guard:
+            self._board(event)
 
-    def _tell_steps(self) -> None:
-        task = self._progress.tasks[self._progress.task_ids.index(self._steps)]
-        self._progress.update(self._steps, figures=f"{task.completed:.0f}/{task.total or 0:.0f}")
+    def _drawn(self) -> "RenderableType":
+        from rich.console import Group  # noqa: PLC0415  (loaded by now)
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
 
-    def _tell_copy(self) -> None:
-        task = self._progress.tasks[self._progress.task_ids.index(self._copy)]
-        rate = task.completed / max(time.monotonic() - self._began, 0.1)
-        left = ((task.total or 0) - task.completed) / rate if rate else 0
-        figures = f"{task.completed / _MIB:.0f} MiB, {rate / _MIB:.0f} MiB/s, {left:.0f} s left"
-        self._progress.update(self._copy, figures=figures)
+        with self._guard:
+            table = Table.grid(padding=(0, 1))
+            columns: tuple[JustifyMethod, ...] = ("left", "left", "right", "left")
+            for align in columns:
+                table.add_column(justify=align, overflow="fold")
+            for phase, progress in self._board.phases.items():
+                mark, style = _mark(progress)
+                took = lasting(self._board.seconds(phase)) if progress.began is not None else ""
+                table.add_row(Text(mark, style), phase.words, took, Text(self._said(phase, progress)))
+            head = Text(tame(self._board.title), "bold")
+            return Group(head, table, Text(self._foot(), "dim")) if self._board.phases else head
+
+    def _said(self, phase: Phase, progress: PhaseProgress) -> str:
+        """How far it is; behind it, on a line of its own, what takes longest."""
+        if progress.began is None:
+            return "" if self._board.over else "later"
+        state = self._board.state(phase)
+        if phase is Phase.DISTRIBUTE and progress.ended is None:
+            state = f"{_bar(self._board)} {state}"
+        longest = None if progress.ended is not None else self._board.longest(phase)
+        if longest is None or longest[1] < _LONG:
+            return tame(state)
+        step, since = longest
+        return f"{tame(state)}\n{tame(at_work(step, step.host, since, self._board.said.get(step.id, '')))}"
+
+    def _foot(self) -> str:
+        took = lasting(self._board.elapsed)
+        if self._board.over:
+            return took
+        left = self._board.time_left
+        forecast = f", about {roughly(left)} left" if left >= 1 else ""
+        return f"{took}{forecast}. Ctrl-C stops safely; the same command goes on."
+
+
+def _mark(progress: PhaseProgress) -> tuple[str, str]:
+    """The mark of a row and its colour."""
+    if progress.failed:
+        return "✗", "red"
+    if progress.ended is not None:
+        return "✓", "green"
+    return ("→", "") if progress.began is not None else ("•", "dim")
+
+
+def _bar(board: Board) -> str:
+    full = round(_BAR * min(board.copied / board.size, 1.0)) if board.size else 0
+    return f"[{'#' * full}{'-' * (_BAR - full)}]"
 
 
 def view(stream: TextIO | None = None, *, detail: bool) -> AbstractContextManager[Sink]:
@@ -229,8 +262,15 @@ def view(stream: TextIO | None = None, *, detail: bool) -> AbstractContextManage
     where: TextIO | None = stream or sys.stderr
     if os.environ.get("BUNDLER_QUIET") or where is None:  # None: it was closed before we began
         return nullcontext(_nothing)
-    moving = where.isatty() and not detail and not os.environ.get("BUNDLER_NOPROGRESS")
-    return BarProgress(where) if moving else PlainProgress(where, detail=detail)
+    if detail or os.environ.get("BUNDLER_NOPROGRESS") or not _moves(where):
+        return PlainProgress(where, detail=detail)
+    return LiveProgress(where)
+
+
+def _moves(stream: TextIO) -> bool:
+    """Whether rows can be redrawn there, and their marks shown."""
+    utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"
+    return stream.isatty() and utf8 and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _nothing(_event: Event) -> None:

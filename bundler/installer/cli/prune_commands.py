@@ -21,7 +21,7 @@ from bundler.installer.plan.order import arrange
 from bundler.installer.plan.prune import Doomed, doomed, parse, prune_steps
 from bundler.installer.scripts.render import script
 
-PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would go; do nothing.")]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would be removed, without removing it.")]
 
 
 @spread

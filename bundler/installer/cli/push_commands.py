@@ -8,9 +8,9 @@ from typing import Annotated, Final
 import typer
 
 from bundler.core.archive.bases import opened
-from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.option_groups import spread
+from bundler.core.words import sized
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.handout_commands import say
 from bundler.installer.handout.images import offered
@@ -26,10 +26,15 @@ Where = Annotated[str, typer.Argument(metavar="REGISTRY[/PREFIX]", help="Where t
 Insecure = Annotated[bool, typer.Option("--insecure-registry", help="Speak plain HTTP, without TLS.")]
 Authority = Annotated[Path | None, typer.Option("--ca", help="A CA's certificate (PEM) to trust too.")]
 User = Annotated[str, typer.Option(help="The user to log in as.")]
-PasswordFile = Annotated[Path | None, typer.Option(help=f"Holds the password; else ${PASSWORD} does.")]
-Flatten = Annotated[bool, typer.Option("--flatten", help="Leave the images' own registries out of names.")]
+PasswordFile = Annotated[
+    Path | None, typer.Option(help=f"The file that holds the password; by default ${PASSWORD}.")
+]
+Flatten = Annotated[
+    bool, typer.Option("--flatten", help="Drop the original registries from the images' names.")
+]
 WithoutSignatures = Annotated[
-    bool, typer.Option("--without-signatures", help="Leave out what the bundle has beside its images.")
+    bool,
+    typer.Option("--without-signatures", help="Leave out signatures and other artifacts attached to images."),
 ]
 
 
@@ -67,7 +72,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
             say(f"{done.attached} signatures and the like pushed, {done.attached_there} were there")
         say(
             f"{done.images} images pushed, {done.images_there} were there; blobs: {done.sent} sent "
-            f"({human(done.size)}), {done.mounted} mounted, {done.there} were there"
+            f"({sized(done.size)}), {done.mounted} mounted, {done.there} were there"
         )
 
 

@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from bundler.core.option_groups import spread
-from bundler.installer.cli import options as opt
-from bundler.installer.cli.operation_run import Doing, Request, RunOptions, idle, operate
-from bundler.installer.cli.reports import ReportOptions
-from bundler.installer.cli.site_options import Log, LoginOptions, Parallel, ShowPlan, Verbose
+from bundler.installer.cli.operation_run import Doing, Request, idle, operate
+from bundler.installer.cli.site_options import ShowPlan
+from bundler.installer.cli.work_options import WorkOptions
 from bundler.installer.operations.readdress import planned, readdress
 from bundler.installer.operations.session import Session
 from bundler.installer.plan.cluster.operation import Kind, Operation
@@ -17,25 +16,20 @@ from bundler.installer.plan.steps import Plan
 from bundler.installer.run.loop import Ended
 from bundler.installer.site.clusterfile.read import read_file
 
-To = Annotated[Path, typer.Option("--to", "-f", help="The Clusterfile with the machines' addresses of now.")]
+To = Annotated[Path, typer.Option("--to", "-f", help="The Clusterfile with the machines' current addresses.")]
 From = Annotated[
     Path | None,
-    typer.Option("--from", help="The Clusterfile that the site was built with; it has to be of this site."),
+    typer.Option("--from", help="The Clusterfile that the site was last applied with."),
 ]
 
 
 @spread
-def readdress_command(  # noqa: PLR0913  (a command has as many parameters as options)
+def readdress_command(
     *,
     to: To,
     before: From = None,
     plan: ShowPlan = False,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
-    log: Log = None,
-    reports: ReportOptions,
-    verbose: Verbose = False,
+    work: WorkOptions,
 ) -> None:
     """Give a cluster the addresses that its machines have now; data, names and subnets stay.
 
@@ -50,10 +44,10 @@ def readdress_command(  # noqa: PLR0913  (a command has as many parameters as op
         return readdress(session, old, carry_out)
 
     request = Request(
-        RunOptions("readdress", parallel, log, verbose, reports.reports()),
+        work.run("readdress"),
         to,
-        login.access(),
-        trust.gate(),
+        work.access(),
+        work.gate(),
         idle("every machine is where the record says: nothing to do"),
         plan,
         show,

@@ -20,13 +20,13 @@ ReportFile = Annotated[
 ]
 ReportHtml = Annotated[
     Path | None,
-    typer.Option("--report-html", help="The same as one page: steps over time, bytes by host, findings."),
+    typer.Option("--report-html", help="The same as an HTML page: steps over time, bytes by host, findings."),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """Where they go; None for those that nobody wants."""
+    """Where they go; None for unwanted ones."""
 
     json: Path | None = None
     html: Path | None = None

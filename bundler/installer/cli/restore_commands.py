@@ -31,11 +31,14 @@ IdentityFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Your private keys, as age-keygen writes them.")
 ]
 Confirm = Annotated[
-    str, typer.Option(metavar="SITE", help="The site's name: its data may go. Else you are asked to type it.")
+    str,
+    typer.Option(
+        metavar="SITE", help="The site's name, to confirm that its data may be lost. By default, asks for it."
+    ),
 ]
-ShowPlan = Annotated[bool, typer.Option("--plan", help="Show what would be lost and done, and do nothing.")]
+ShowPlan = Annotated[bool, typer.Option("--plan", help="Show what would be lost and done, without doing it.")]
 TimeoutFactor = Annotated[
-    list[str] | None, typer.Option(metavar="[PHASE=]N", help="Give every step N times its time.")
+    list[str] | None, typer.Option(metavar="[PHASE=]N", help="Multiply the timeouts of all steps by N.")
 ]
 
 
@@ -75,7 +78,7 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
         bases=base or (),
         alone=True,
     ) as session:
-        restore = Restore(session, snapshot)
+        restore = Restore.of(session, snapshot)
         restore.judge()
         for line in restore.losses():
             say(line)
@@ -85,7 +88,7 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
         if not yes:
             fix = f"add --confirm {session.site.name}, or --yes"
             agree_by_name(session.site.name, command="restore", given=confirm, fix=fix)
-        with running(session, options) as run:
+        with running(restore.session, options) as run:
             run.report.title = f"{session.site.name}: back from {source.name}"
             run.log()  # a restore looks first whether anything is left to do: that is logged, too
             restore.run(run.carry_out)

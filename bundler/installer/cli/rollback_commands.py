@@ -20,8 +20,10 @@ from bundler.installer.operations.rollback import Rollback, prepare
 from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.operation import Kind, Operation
 
-PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what it would do and lose; do nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="What was written since may be lost; don't ask.")]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what it would do and lose, without doing it.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Accept the loss of what was written since; don't ask.")
+]
 
 
 @spread

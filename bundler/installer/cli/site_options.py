@@ -15,14 +15,16 @@ from bundler.installer.site.model import Secret
 from bundler.installer.transport.connect import Access
 
 Clusterfile = Annotated[
-    Path, typer.Option("--clusterfile", "-f", help="What the site is: hosts, roles, ssh.")
+    Path, typer.Option("--clusterfile", "-f", help="The site's description: hosts, roles, ssh.")
 ]
 AcceptNew = Annotated[
     bool,
-    typer.Option("--accept-new-host-keys", help="Take and remember host keys that no known_hosts file has."),
+    typer.Option(
+        "--accept-new-host-keys", help="Accept and remember host keys that no known_hosts file has."
+    ),
 ]
 AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the ssh and sudo password.")]
-Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts are dealt with at once.")]
+Parallel = Annotated[int, typer.Option(min=1, max=512, help="How many hosts to work on at once.")]
 
 Prune = Annotated[
     bool,
@@ -36,20 +38,22 @@ DeleteVolumes = Annotated[
     typer.Option(
         "--delete-volumes",
         metavar="APP",
-        help="With an app that is uninstalled its volumes go, too, data and all. May be repeated.",
+        help="When this app is uninstalled, delete its volumes and their data, too. May be repeated.",
     ),
 ]
 Gone = Annotated[
     list[str] | None,
-    typer.Option("--gone", metavar="HOST", help="Remove this host, which is lost for good. May be repeated."),
+    typer.Option(
+        "--gone", metavar="HOST", help="Remove this host, which is permanently lost. May be repeated."
+    ),
 ]
 Replaced = Annotated[
     list[str] | None,
-    typer.Option("--replaced", metavar="HOST", help="Another machine has taken this host's place."),
+    typer.Option("--replaced", metavar="HOST", help="Another machine has replaced this host."),
 ]
 Without = Annotated[
     list[str] | None,
-    typer.Option("--without", metavar="HOST", help="Work without this host, which does not answer."),
+    typer.Option("--without", metavar="HOST", help="Go on without this host, which does not answer."),
 ]
 DeletePod = Annotated[
     list[str] | None,
@@ -64,31 +68,33 @@ BlockedDrain = Annotated[
     typer.Option(
         "--blocked-drain",
         help="At a drain that a disruption budget holds up: wait on, skip the host, force its pods, or stop."
-        " Else the terminal is asked; without one, stop.",
+        " By default, ask on the terminal; without one, stop.",
     ),
 ]
 Fix = Annotated[
     bool,
-    typer.Option("--fix", help="Set clocks that are off, by the Clusterfile's time servers, first of all."),
+    typer.Option("--fix", help="First set wrong clocks from the Clusterfile's time servers."),
 ]
-Keep = Annotated[bool, typer.Option("--keep", help="Leave files of ours that somebody changed as they are.")]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="Leave managed files that were changed by hand as they are.")
+]
 
 
 MaxFailed = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Go on without up to N workers that fail; ends with 17.")
+    int, typer.Option(min=0, metavar="N", help="Tolerate up to N failed workers; then exits with 17.")
 ]
 TimeoutFactor = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="[PHASE=]N", help="Give every step N times its time, or those of a phase. May be repeated."
+        metavar="[PHASE=]N", help="Multiply the timeouts of all steps, or of a phase, by N. May be repeated."
     ),
 ]
-Log = Annotated[Path | None, typer.Option(help="Where the log goes; else ./NAME-COMMAND.log.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that the hosts say.")]
+Log = Annotated[Path | None, typer.Option(help="Where to write the log; by default ./NAME-COMMAND.log.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all output of the hosts.")]
 AllSteps = Annotated[bool, typer.Option("--verbose", "-v", help="Show every step.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-ShowPlan = Annotated[bool, typer.Option("--plan", help="Show the steps and do nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether it is meant.")]
+ShowPlan = Annotated[bool, typer.Option("--plan", help="Show the steps without doing them.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,12 +38,14 @@ To = Annotated[
 ]
 RecipientKey = Annotated[
     list[str] | None,
-    typer.Option("--recipient", metavar="AGE1…", help="Who can read it (age-keygen). May be repeated."),
+    typer.Option(
+        "--recipient", metavar="AGE1…", help="A recipient's public key (age-keygen). May be repeated."
+    ),
 ]
 PassPhraseFile = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help=f"Its first line is the pass phrase; else ${VARIABLE} is, or you are asked."
+        metavar="FILE", help=f"The file whose first line is the pass phrase; by default ${VARIABLE}, or asks."
     ),
 ]
 
@@ -146,8 +148,8 @@ def pass_phrase(file: Path | None, *, twice: bool = False) -> PassPhrase:
                 + (", or --recipient AGE1…" if twice else ""),
             )
         text = getpass.getpass("Pass phrase of the snapshot: ").encode()
-        if twice and text != getpass.getpass("The same again: ").encode():
-            raise BundlerError("the two pass phrases differ", code=ExitCode.USAGE, fix="start again")
+        if twice and text != getpass.getpass("Repeat it: ").encode():
+            raise BundlerError("the pass phrases differ", code=ExitCode.USAGE, fix="start again")
     if not text:
         raise BundlerError("the pass phrase is empty", where=file, code=ExitCode.INPUT)
     return PassPhrase(text)

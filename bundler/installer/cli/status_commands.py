@@ -22,9 +22,9 @@ from bundler.installer.status.model import Status
 _LEAST: Final = 80  # columns
 _CLEAR: Final = "\x1b[H\x1b[2J"
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs; with --watch, a line a look.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; with --watch, one line per look.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every host, and earlier runs.")]
-Watch = Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")]
 Every = Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="With --watch: how often.")]
 Timeout = Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="How long to wait for a host.")]
 
@@ -67,7 +67,7 @@ def status_command(  # noqa: PLR0913  (a command has as many parameters as optio
 
 
 def _look_again(watcher: looking.Watcher, *, as_json: bool, verbose: bool) -> None:
-    """One look of many: that nobody answers now does not end them."""
+    """One look of many: a site that does not answer now does not end them."""
     try:
         _show(watcher.look(), as_json=as_json, verbose=verbose, live=True)
     except BundlerError as error:

@@ -54,11 +54,11 @@ def _usage(app: typer.Typer, words: list[str], name: str) -> str:
     first = words[0] if words else ""
     if first not in known and (close := get_close_matches(first, known, n=1, cutoff=0.6)):
         return f"did you mean {name} {' '.join((close[0], *words[1:]))}"
-    return f"{name} --help tells what there is"
+    return f"{name} --help lists them"
 
 
 def run_file() -> Path:
-    """Where the .run is. Raises BundlerError (USAGE) where nobody says."""
+    """Where the .run is. Raises BundlerError (USAGE) where it is unknown."""
     named = os.environ.get(RUN_FILE)
     if not named:
         raise BundlerError(

@@ -8,8 +8,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from bundler.core.markup import Content, Markup, element, page, table
-from bundler.core.words import counted
-from bundler.installer.status.amounts import mebibytes, minute
+from bundler.core.words import counted, mebibytes
+from bundler.installer.status.amounts import minute
 from bundler.installer.status.data import as_data
 from bundler.installer.status.model import Status
 

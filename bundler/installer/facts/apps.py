@@ -26,7 +26,7 @@ class _Stored:
 
 
 def releases(sections: Sections) -> dict[str, Release]:
-    """By the app's name; what nobody noted is another's, and stands under NAMESPACE/NAME."""
+    """By the app's name; what has no note belongs to others, and is listed under NAMESPACE/NAME."""
     stored = {(each.namespace, each.name): each for each in _newest(sections.get("app-releases", ()))}
     listed = "answered" in sections.get("app-releases", ())
     here = _here(sections.get("app-objects", ()))
@@ -89,7 +89,7 @@ def _newest(lines: Iterable[str]) -> Iterator[_Stored]:
 
 
 def _here(lines: Sequence[str]) -> dict[str, str] | None:
-    """Replicas by object, None where nobody could be asked."""
+    """Replicas by object, None where no host could be asked."""
     if _ALWAYS not in lines:
         return None
     rows = (line.split() for line in lines)

@@ -1,4 +1,4 @@
-"""Numbers in a host's answers: plain digits within bounds, or the answer makes no sense."""
+"""Numbers in a host's answers: plain digits within bounds, or the answer is invalid."""
 
 import math
 

@@ -222,7 +222,7 @@ def _stored(lines: Sequence[str]) -> dict[tuple[str, str], str]:
 
 
 def _digests(stored: Mapping[tuple[str, str], str]) -> dict[str, str]:
-    """Of the texts; of the settings instead, where we stored them and nobody has changed the text since."""
+    """Of the texts; of the settings instead, where we stored them and the text is unchanged since."""
     texts: dict[str, str] = {}
     for (name, key), text in sorted(stored.items()):
         if name != "bundler-record" and key != "@settings":

@@ -30,7 +30,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody who must know has answered."""
+    """No host that must know has answered."""
 
     why: str = "no answer"
     doubt: Doubt = Doubt.NO_ANSWER

@@ -8,7 +8,7 @@ from bundler.core.digest import Digest
 from bundler.installer.handout.charts import Chart
 
 FILE: Final = "index.yaml"
-_LONG_AGO: Final = "1970-01-01T00:00:00Z"  # nothing is told of when a bundle was asked
+_LONG_AGO: Final = "1970-01-01T00:00:00Z"  # independent of when a bundle is asked
 
 
 def index_yaml(charts: Iterable[tuple[Chart, Digest]]) -> bytes:

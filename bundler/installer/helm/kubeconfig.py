@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-# These make Helm start a program or ask somebody else: what they need nobody knows.
+# These make Helm start a program or ask another service: what they need is unknown.
 _ELSEWHERE: Final = frozenset({"exec", "auth-provider"})
 _FILES: Final = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 

@@ -168,7 +168,7 @@ def _look(transport: LocalTransport, where: Place, folder: Path) -> ClusterSeen:
             where=where.kubeconfig,
             why=outcome.stderr.strip()[-2000:],
             code=_WORDS.get(outcome.status, ExitCode.STEP),
-            fix="see that the kubeconfig (and --context) leads to it from here, as an administrator",
+            fix="check that the kubeconfig (and --context) reaches it from here with administrator rights",
         )
     told: dict[str, Any] = json.loads(outcome.stdout)
     kubectl = (folder / "bin/kubectl").is_file() or shutil.which("kubectl") is not None
@@ -212,8 +212,8 @@ def _with_images(bundle: Bundle, seen: ClusterSeen, where: Place, cluster: Clust
     registry = cluster.registry or seen.registry
     if not registry:
         raise BundlerError(
-            "nobody says where the cluster's nodes pull images from",
-            why="the cluster names none of its own (ConfigMap kube-public/local-registry-hosting)",
+            "it is unknown where the cluster's nodes pull images from",
+            why="the cluster does not publish one (ConfigMap kube-public/local-registry-hosting)",
             code=ExitCode.NOT_FOUND,
             fix="--registry HOST[:PORT][/PATH], or --without-images where they get them by themselves",
         )

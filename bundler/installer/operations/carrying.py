@@ -50,7 +50,7 @@ def carry_out(
         sink = redacting(tee(log, report, shown), session.hidden)
         failed = session.run(plan, sink, limits=limits, timeouts=timeouts)
     hidden = session.hidden()
-    session.lost = {**session.lost, **{at: redacted(error, hidden) for at, error in failed.items()}}
+    session.state.lost = {**session.lost, **{at: redacted(error, hidden) for at, error in failed.items()}}
     report.lost = {address: str(error) for address, error in session.lost.items()}
 
 
@@ -69,7 +69,7 @@ def check_lost(session: Session) -> None:
         f"{done}; {', '.join(told)}",
         where=session.site.name,
         why=str(together(session.lost, total)),
-        fix="mend that, then run the same command again: what failed joins alone",
+        fix="fix that, then run the same command again: only the failed hosts are done",
         code=ExitCode.PARTIAL,
     )
 

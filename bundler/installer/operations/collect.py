@@ -75,7 +75,7 @@ class Collector:
         return site_secrets(self.watcher.site, self.watcher.access, keys)
 
     def _kept(self) -> Secrets | None:
-        """The site's own secrets. What nobody gives is found by its looks alone."""
+        """The site's own secrets. Unknown ones are found by their form alone."""
         lookout = self.watcher.lookout
         answers = lookout.ask(self.watcher.site.control_planes, _read_secrets)
         for text in answers.said.values():

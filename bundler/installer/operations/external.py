@@ -38,7 +38,7 @@ def fill(
             where=wrong[0].image.name,
             why="something else was pushed under that name meanwhile, or the registry changes what it gets",
             code=ExitCode.INTEGRITY,
-            fix="use a project of its own for this site: externalRegistry.prefix",
+            fix="use a separate project for this site: externalRegistry.prefix",
         )
 
 

@@ -39,7 +39,7 @@ from bundler.installer.transport.parallel import together
 from bundler.installer.transport.protocol import Transport
 from bundler.installer.trust.gate import Gate
 
-_AGAIN: Final = 15.0  # seconds between two calls to who is silent
+_AGAIN: Final = 15.0  # seconds between two calls to silent hosts
 
 
 @dataclass(frozen=True, slots=True)

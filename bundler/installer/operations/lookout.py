@@ -91,7 +91,7 @@ class Lookout:
                 self.transports[host.address] = made
                 return made
         made.close()
-        raise BundlerError("nobody waits for it any more", where=host.address, code=ExitCode.HOST)
+        raise BundlerError("no longer needed", where=host.address, code=ExitCode.HOST)
 
     def _drop(self, address: str) -> None:
         with self._lock:

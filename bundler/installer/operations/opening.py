@@ -13,6 +13,7 @@ from bundler.installer.facts.model import Facts
 from bundler.installer.facts.seen import Unknown
 from bundler.installer.operations.connecting import connect, excused
 from bundler.installer.operations.session import Session
+from bundler.installer.operations.session_state import SessionState
 from bundler.installer.plan.cluster.operation import Operation
 from bundler.installer.plan.decide import (
     NO_OPERATION,
@@ -85,12 +86,12 @@ def opened(  # noqa: PLR0913  (as many as a command has options)
                 of = fitting(bundle, facts.hosts[first].architecture)
                 hearing = Captures()
                 yield Session(
-                    site, of, access, transports, facts, hearing, verdict, gate.allowed, whole, claim, base,
-                    operation=operation or NO_OPERATION,
+                    site, of, access, transports, hearing, verdict, gate.allowed, whole, claim,
+                    SessionState(facts, operation or NO_OPERATION, lost),
+                    base,
                     others={host.address: host for host in others},
                     parallel=parallel,
                     file=str(clusterfile),
-                    lost=lost,
                 )  # fmt: skip
         finally:
             close_all(transports)

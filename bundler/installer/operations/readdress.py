@@ -7,7 +7,6 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.gather import newest
 from bundler.installer.operations.session import Session
 from bundler.installer.operations.site_run import carry_on
-from bundler.installer.plan.cluster.decide import refuse
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.readdress import at_new_addresses, readdress_steps, who_moved
@@ -25,20 +24,11 @@ def planned(session: Session, old: frozenset[str] | None) -> Plan | None:
     pairs = who_moved(newest(session.facts), session.facts, old)
     if not pairs:
         return None
-    found = session.facts
-    session.operation = Operation(Kind.READDRESS)
-    session.facts = at_new_addresses(found, pairs)
-    try:
-        prepared = session.prepare()
-    finally:
-        session.facts = found
-    if prepared.context is None:
-        refused = refuse(prepared.view)
-        if refused is None:
-            raise BundlerError("nothing was prepared", code=ExitCode.BUG)
-        raise session.refused(refused)
+    session.state.operation = Operation(Kind.READDRESS)
+    prepared = session.prepare(at_new_addresses(session.facts, pairs))
+    context = session.context(prepared, BundlerError("nothing was prepared", code=ExitCode.BUG))
     title = f"{session.site.name}: {hosts(len(pairs))} at other addresses"
-    return arrange(title, readdress_steps(prepared.context, pairs))
+    return arrange(title, readdress_steps(context, pairs))
 
 
 def readdress(session: Session, old: frozenset[str] | None, carry_out: Callable[[Plan], None]) -> Ended:
@@ -56,6 +46,6 @@ def readdress(session: Session, old: frozenset[str] | None, carry_out: Callable[
         if before is not None:
             session.keep(replace(moved(before, pairs), serial=before.serial + 1), before)
         session.observe()
-    session.operation = Operation(Kind.APPLY)
+    session.state.operation = Operation(Kind.APPLY)
     ended = carry_on(session, carry_out)
     return replace(ended, stages=ended.stages + (plan is not None))

@@ -78,7 +78,7 @@ def kubectl(reached: Reached, argv: Sequence[str], *, timeout: float) -> Outcome
             tried[address] = error.why or error.what
             continue
         if outcome.status == 113:
-            tried[address] = "it is no control plane yet"
+            tried[address] = "it is not a control plane yet"
         elif _unreachable(outcome):
             tried[address], last = "its API server does not answer", outcome
         else:
@@ -90,11 +90,11 @@ def kubectl(reached: Reached, argv: Sequence[str], *, timeout: float) -> Outcome
         where=folded(tried),
         why="; ".join(f"{address}: {why}" for address, why in tried.items()),
         code=ExitCode.HOST,
-        fix="install first, or bring one of them back",
+        fix="install first, or get one of them back",
     )
 
 
 def _unreachable(outcome: Outcome) -> bool:
-    """kubectl's words when nobody listens; any other failure is the answer that was asked for."""
+    """kubectl's words when nothing listens; any other failure is the answer that was asked for."""
     refused = ("was refused", "i/o timeout", "no route to host", "Unable to connect to the server")
     return outcome.status != 0 and any(word in outcome.stderr for word in refused)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Self
 
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -52,13 +53,23 @@ class SnapshotSource:
         return self.snapshot.part(delivery.member.removeprefix(SOURCE))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Restore:
     """One snapshot and the site that it goes to."""
 
     session: Session
     snapshot: Snapshot
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    def of(cls, session: Session, snapshot: Snapshot) -> Self:
+        """A restore whose session has the snapshot's keys and data in place of the site's own."""
+        around = replace(
+            session,
+            kept_secrets=snapshot.small(_SECRETS).decode(),
+            supply=lambda others: SnapshotSource(snapshot, others),
+        )
+        return cls(around, snapshot)
 
     @property
     def token(self) -> str:
@@ -128,11 +139,9 @@ class Restore:
     def foreseen(self) -> Plan:
         """The install that follows, as far as it is known before anything is cleared. Raises RefusedError."""
         session = self.session
-        session.kept_secrets = self.snapshot.small(_SECRETS).decode()
-        session.facts = cleared(session.facts, planted(self.snapshot.manifest, newest(session.facts)))
-        session.operation = Operation(Kind.APPLY, Consents(lose=True))
-        made = session.plan()
-        prepared = session.prepared
+        session.state.operation = Operation(Kind.APPLY, Consents(lose=True))
+        made = session.plan(cleared(session.facts, planted(self.snapshot.manifest, newest(session.facts))))
+        prepared = session.state.prepared
         if prepared is None or prepared.context is None:
             return made
         return restored(prepared.context, made, self.snapshot.manifest, self.token)
@@ -140,14 +149,12 @@ class Restore:
     def run(self, carry_out: Callable[[Plan], None]) -> Ended:
         """All of it. Raises what the steps do."""
         session = self.session
-        session.kept_secrets = self.snapshot.small(_SECRETS).decode()
         if not session.kept_secrets:
             raise BundlerError(
                 "the snapshot has none of the site's own keys",
                 where=self.snapshot.path,
                 code=ExitCode.INTEGRITY,
             )
-        session.supply = lambda others: SnapshotSource(self.snapshot, others)
         if not self.broken_off:
             before = newest(session.facts)
             cleared = self.plan()
@@ -158,7 +165,7 @@ class Restore:
             made = planted(self.snapshot.manifest, before)
             marked = replace(made, previous={**made.previous, _OPEN: self.token})
             session.keep(marked, newest(session.facts))
-        session.operation = Operation(Kind.APPLY, Consents(lose=True))
+        session.state.operation = Operation(Kind.APPLY, Consents(lose=True))
         return carry_on(session, carry_out, RestoreRun(session, carry_out, fresh=False, restore=self))
 
     def _authority(self) -> str:
@@ -181,7 +188,7 @@ class Restore:
                 found = [line.split() for line in said if len(line.split()) == 2]
                 counts = ", ".join(f"{number} {kind}" for kind, number in found) or "nothing"
                 return [f"created since: {counts}; what was changed or deleted since goes back, too"]
-        return ["the API does not answer, so nobody can say what was created since"]
+        return ["the API does not answer, so what was created since is unknown"]
 
     def _ask(self, address: str, text: str) -> list[str]:
         return self.session.transports[address].run(text, timeout=_TIMEOUT).stdout.split("\n")[:-1]
@@ -196,7 +203,7 @@ class RestoreRun(SiteRun):
     def check(self, plan: Decided) -> None:
         """Make the steps, with those of the restore in front of an `init`."""
         SiteRun.check(self, plan)
-        prepared = self.session.prepared
+        prepared = self.session.state.prepared
         begins = plan.stage is not None and plan.stage.verbs(Verb.INIT, Verb.FINISH_INIT, Verb.UNDO_INIT)
         if (
             not begins

@@ -3,7 +3,6 @@
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.api import Owner
 from bundler.installer.operations.session import Session
-from bundler.installer.plan.cluster.decide import refuse
 from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.rotate import rotate_steps
@@ -15,34 +14,32 @@ _NAMED = 3  # pods by name; the others are counted
 
 def rotate_plan(session: Session) -> Plan:
     """The steps, done or not. Raises RefusedError, BundlerError (REFUSED) where it would cut hosts off."""
+    silent = BundlerError(
+        "the cluster's API does not answer, so its authorities can't be replaced while it serves",
+        where=session.site.name,
+        code=ExitCode.REFUSED,
+        why="pods and kubelets learn over the API which authority to trust",
+        fix=f"bring it up first: certs status -f {session.file}, then certs renew or apply",
+    )
     prepared = session.prepare()
-    if prepared.context is None:
-        refused = refuse(prepared.view)
-        if refused is not None:
-            raise session.refused(refused)
-    if prepared.context is None or prepared.view.api is None:
-        raise BundlerError(
-            "the cluster's API does not answer, so its authorities can't be replaced while it serves",
-            where=session.site.name,
-            code=ExitCode.REFUSED,
-            why="pods and kubelets are told over the API whom to trust",
-            fix=f"bring it up first: certs status -f {session.file}, then certs renew or apply",
-        )
+    context = session.context(prepared, silent)
+    if prepared.view.api is None:
+        raise silent
     _refuse_left_out(prepared.view)
     title = f"{session.site.name}: new certificate authorities for the cluster, etcd and the front proxy"
-    made = arrange(title, rotate_steps(prepared.context))
+    made = arrange(title, rotate_steps(context))
     return Plan(made.title, made.steps, made.done, warnings=tuple(_lonely(prepared.view)))
 
 
 def _refuse_left_out(view: View) -> None:
-    """Whoever is no part of the plan would be a stranger to the cluster afterwards."""
+    """A host that is no part of the plan would be cut off from the cluster."""
     wanted = {host.address for host in view.desired.hosts}
     if absent := [host.address for host in view.recorded if host.address not in wanted]:
         raise BundlerError(
             f"{folded(absent)} of the cluster would be cut off",
             where="hosts of the Clusterfile",
             code=ExitCode.REFUSED,
-            why="the Clusterfile no longer lists them, so that they would not learn of the new authorities",
+            why="the Clusterfile no longer lists them, so they would never get the new authorities",
             fix="list them again; or remove them first: apply --prune",
         )
 
@@ -53,6 +50,5 @@ def _lonely(view: View) -> list[str]:
     if not pods:
         return []
     more = f" and {len(pods) - _NAMED} more" if len(pods) > _NAMED else ""
-    return [
-        f"nothing starts {', '.join(pods[:_NAMED])}{more} anew: where such a pod asks the API, do so yourself"
-    ]
+    pods_without = f"{', '.join(pods[:_NAMED])}{more}"
+    return [f"no controller restarts {pods_without}: if such a pod uses the API, restart it yourself"]

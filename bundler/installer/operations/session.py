@@ -18,16 +18,17 @@ from bundler.installer.facts.seen import Present
 from bundler.installer.operations.connecting import doubt
 from bundler.installer.operations.external import fill
 from bundler.installer.operations.hidden import site_secrets
+from bundler.installer.operations.session_state import SessionState
 from bundler.installer.operations.speaking import say
-from bundler.installer.plan.cluster.decide import decide
+from bundler.installer.plan.cluster.decide import decide, refuse
 from bundler.installer.plan.cluster.hops import upgrading
 from bundler.installer.plan.cluster.intent import intend
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.cluster.steps import Refused
 from bundler.installer.plan.contents import MAX_TEXT, Contents, wanted_files
+from bundler.installer.plan.context import Context
 from bundler.installer.plan.decide import (
-    NO_OPERATION,
     Prepared,
     concrete,
     decide_removal,
@@ -39,7 +40,7 @@ from bundler.installer.plan.plugins import shipped
 from bundler.installer.plan.prune import listing
 from bundler.installer.plan.refused import RefusedError
 from bundler.installer.plan.removed_apis import asked_for
-from bundler.installer.plan.site_pki import READ_SCRIPT, Secrets, kept, renew
+from bundler.installer.plan.site_pki import READ_SCRIPT, kept, renew
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.actions import Captures, StepContext
 from bundler.installer.run.deliver import BundleSource, MemberSource
@@ -72,38 +73,53 @@ mkdir -p -m 0700 {STATE} && cat >{RELEASES}.new && mv -f {RELEASES}.new {RELEASE
 """
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Session:
-    """A site that is connected to and known."""
+    """A site that is connected to and known, as it was opened; `state` holds what a run changes.
+
+    base: the site's own content, where the .run has only what changed. others: reached hosts that the
+    Clusterfile does not list. kept_secrets: a restored site's, in place of those its hosts keep.
+    supply: adds what is delivered from elsewhere to the bundle's members.
+    """
 
     site: Site
     bundle: Bundle
     access: Access
-    transports: dict[str, Transport]
-    facts: Facts
+    transports: Mapping[str, Transport]
     captures: Captures
     verdict: Verdict
     allowed: Allowed
     whole: WholeCheck
     claim: Claim
+    state: SessionState
     base: SiteBase | None = None
-    secrets: Secrets | None = None
-    lost: Mapping[str, BundlerError] = field(default_factory=dict)  # hosts left out, with the reason
-    _known: tuple[Secrets | None, frozenset[str]] | None = None
-    operation: Operation = NO_OPERATION
-    others: Mapping[str, Host] = field(default_factory=dict)  # reached, and not of the Clusterfile
+    others: Mapping[str, Host] = field(default_factory=dict)
     parallel: int = 32
-    prepared: Prepared | None = None
     file: str = "site.yaml"
-    kept_secrets: str = ""  # what a restored site had, in place of what its hosts keep
+    kept_secrets: str = ""
     supply: Callable[[MemberSource], MemberSource] = lambda bundle: bundle
-    said: list[str] = field(default_factory=list)  # warnings
+
+    @property
+    def facts(self) -> Facts:
+        """What the hosts last said of themselves."""
+        return self.state.facts
+
+    @property
+    def operation(self) -> Operation:
+        """What is to be done."""
+        return self.state.operation
+
+    @property
+    def lost(self) -> Mapping[str, BundlerError]:
+        """Hosts left out, with the reason."""
+        return self.state.lost
 
     @property
     def title(self) -> str:
         """What is brought to how many hosts."""
         index = self.bundle.index
-        return f"{index.name} {index.version}: Kubernetes {index.kubernetes} on {hosts(len(self.site.hosts))}"
+        product = f"{index.name} {index.version} with Kubernetes {index.kubernetes}"
+        return f"{self.site.name}: {product} on {hosts(len(self.site.hosts))}"
 
     @property
     def neighbours(self) -> tuple[str, ...]:
@@ -122,68 +138,82 @@ class Session:
         if view.record is not None:
             self.keep(intend(view, secrets.token_hex(8), view.record.site_id), newest(self.facts))
 
-    def plan(self) -> Plan:
-        """What has to be done to make the site what its Clusterfile says.
+    def plan(self, facts: Facts | None = None) -> Plan:
+        """What has to be done to make the site what its Clusterfile says. facts: in place of those seen.
 
         Raises RefusedError with every reason to do nothing, and what `check_site` and `concrete` do.
         """
-        prepared = self.prepare()
+        prepared = self.prepare(facts)
         decision = decide(prepared.desired, prepared.observed, prepared.operation)
         if isinstance(decision, Refused):
             raise self.refused(decision)
         return self.steps(decision)
 
-    def prepare(self) -> Prepared:
-        """Everything that deciding needs, from the facts as they are now. Raises what `check_site` does."""
+    def prepare(self, facts: Facts | None = None) -> Prepared:
+        """Everything that deciding needs, from the facts as they are now, or from these.
+
+        Raises what `check_site` does.
+        """
         check_site(self.verdict, self._releases(), self.allowed)
         index = self.bundle.index
         found = self.kept_secrets or kept(self._on_control_planes(READ_SCRIPT))
-        self.secrets = renew(found=found, site=self.site, now=datetime.now(UTC))
+        self.state.secrets = keys = renew(found=found, site=self.site, now=datetime.now(UTC))
         files = {
             path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT)
             for path in dict.fromkeys((*wanted_files(index), *touched(self.site, index), *shipped(index)))
         }
-        self.prepared = prepare(
+        self.state.prepared = made = prepare(
             self.site,
-            self.facts,
+            facts or self.facts,
             Contents(index, files, self.bundle.platforms),
-            self.secrets,
+            keys,
             key=self.verdict.release.key,
             operation=self.operation,
             others=self.others,
         )
-        return self.prepared
+        return made
+
+    def context(self, prepared: Prepared, otherwise: BundlerError) -> Context:
+        """What steps are made from.
+
+        Raises RefusedError where the planner refuses the site, else `otherwise` where there is no context.
+        """
+        if prepared.context is not None:
+            return prepared.context
+        refused = refuse(prepared.view)
+        raise otherwise if refused is None else self.refused(refused)
 
     def steps(self, decision: Decided) -> Plan:
         """The steps of the stage that was decided on. Raises what `concrete` does."""
-        if self.prepared is None:
-            raise BundlerError("steps were asked for that nobody decided on", code=ExitCode.BUG)
-        made = concrete(self.prepared, decision)
+        if self.state.prepared is None:
+            raise BundlerError("steps were requested before a decision was made", code=ExitCode.BUG)
+        made = concrete(self.state.prepared, decision)
         if self.base is not None:
             check_base(made, self.bundle, self.base)
         for warning in (*made.warnings, *self._removed_apis()):
-            if warning not in self.said:  # a run has several stages
-                self.said.append(warning)
+            if warning not in self.state.warned:
+                self.state.warned.add(warning)
                 say(f"warning: {warning}")
         return made
 
     def _removed_apis(self) -> tuple[str, ...]:
-        """Before an upgrade, what clients would miss; that nobody can be asked is no reason to stop."""
-        if self.prepared is None or not upgrading(self.prepared.view):
+        """Before an upgrade, what clients would miss; a silent API is no reason to stop."""
+        prepared = self.state.prepared
+        if prepared is None or not upgrading(prepared.view):
             return ()
         lines: list[str] = []
         asked = script("kubectl.sh", "removed-apis.sh")
         for host in self.site.control_planes:
             with contextlib.suppress(BundlerError):
                 lines += self.ask(host.address, asked).splitlines() if host.address in self.transports else ()
-        return asked_for(lines, self.prepared.contents.version)
+        return asked_for(lines, prepared.contents.version)
 
     def observe(self) -> None:
         """Ask every host again."""
         able = {address: each for address, each in self.transports.items() if address not in self.lost}
         silent = {address: doubt(error) for address, error in self.lost.items()}
         found = gather(able, parallel=self.parallel)
-        self.facts = replace(found, silent={**self.facts.silent, **silent})
+        self.state.facts = replace(found, silent={**self.facts.silent, **silent})
 
     def keep(self, record: Record, before: Record | None) -> None:
         """Keep the record on control planes that answer, and in the cluster. Raises BundlerError (BUSY)."""
@@ -265,10 +295,10 @@ class Session:
     def hidden(self) -> frozenset[str]:
         """Everything that no log, report or message may hold; asked for every line of output, so kept."""
         made = frozenset(disguise for value in self.captures.values() for disguise in disguises(value))
-        keys = self.secrets
-        if self._known is None or self._known[0] is not keys:
-            self._known = (keys, site_secrets(self.site, self.access, keys))
-        return self._known[1] | made
+        keys, known = self.state.secrets, self.state.hidden
+        if known is None or known[0] is not keys:
+            self.state.hidden = known = (keys, site_secrets(self.site, self.access, keys))
+        return known[1] | made
 
     def _releases(self) -> tuple[Release, ...]:
         reached = (self.facts.hosts.get(host.address) for host in self.site.control_planes)

@@ -75,7 +75,7 @@ class _Drained:
     doing: SiteRun
 
     def once(self, operation: Operation) -> Ended:
-        self.session.operation = operation
+        self.session.state.operation = operation
         return run(
             self.doing,
             self.doing.aim,
@@ -106,7 +106,7 @@ def carry_on(
     came = carried(_Drained(session, doing or SiteRun(session, carry_out)), session.operation, choose)
     ended = came.ended
     skipped = came.operation.consents.skipped
-    session.lost = {**session.lost, **left(skipped, session.bundle.index.kubernetes)}
+    session.state.lost = {**session.lost, **left(skipped, session.bundle.index.kubernetes)}
     if ended.error is not None:
         raise ended.error
     if isinstance(ended.decision, Refused):
@@ -118,9 +118,9 @@ def carry_on(
 
 def _stuck(ended: Ended) -> BundlerError:
     return BundlerError(
-        "the same steps are needed again although they succeeded",
+        "the same steps are needed again, although they succeeded",
         where=", ".join(ended.stuck[:3]),
-        why="what they make is not seen afterwards",
+        why="their result can't be observed afterwards",
         fix="look at these hosts with `exec` and `facts`; the log has what the steps said",
         code=ExitCode.NOT_READY,
     )

@@ -17,6 +17,7 @@ from bundler.installer.operations.connecting import doubt
 from bundler.installer.operations.lookout import Lookout
 from bundler.installer.operations.opening import beyond, fitting, site_base
 from bundler.installer.operations.session import Session
+from bundler.installer.operations.session_state import SessionState
 from bundler.installer.plan import paths
 from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
@@ -103,9 +104,9 @@ class Watcher:
             base = site_base(self.bundle, transports[planes[0]])
             of = self._fitting(facts)
             session = Session(
-                self.site, of, self.access, transports, facts, Captures(), self.verdict, self.allowed,
-                WholeCheck(self.bundle), Claim.ours(), base, others=self.others,
-                operation=self._operation(facts),
+                self.site, of, self.access, transports, Captures(), self.verdict, self.allowed,
+                WholeCheck(self.bundle), Claim.ours(), SessionState(facts, self._operation(facts)),
+                base, others=self.others,
             )  # fmt: skip
             prepared = session.prepare()
             return decide(prepared.desired, prepared.observed, prepared.operation)

@@ -93,7 +93,7 @@ def _with_settings(rough: Desired, context: Context) -> Desired:
 
 
 def _apps(context: Context) -> tuple[AppAim, ...]:
-    """Pieces are their starts; by these names what nobody wants any more is told from what is wanted."""
+    """Pieces are their starts; these names tell wanted pieces from unwanted ones."""
     needs = " ".join(context.contents.index.kube_versions)
     return tuple(AppAim(app.name, "", needs, apart=False) for app in all_started(context))
 
@@ -146,9 +146,9 @@ def _observation(facts: HostFacts) -> HostObservation:
 
 
 def effective(site: Site, view: View, logins: Mapping[str, Host]) -> Site:
-    """The site as it will be while this plan is carried out: without silent and leaving hosts, with members
-    that the Clusterfile no longer lists and nobody agreed to remove.
+    """The site as it will be while this plan is carried out.
 
+    Without silent and leaving hosts, with members that the Clusterfile no longer lists but that stay.
     logins: hosts beyond the Clusterfile's that were reached.
     """
     stays = [

@@ -1,4 +1,4 @@
-"""What the cluster is told of each app, and how an app is taken away again by it. Pure."""
+"""What the cluster remembers of each app, and how that removes an app again. Pure."""
 
 import hashlib
 import json

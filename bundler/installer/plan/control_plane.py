@@ -52,7 +52,7 @@ def _init_steps(context: Context) -> tuple[Step, ...]:
         id=ids.certs,
         host=host,
         phase=Phase.CONTROL_PLANE,
-        reason="certificates can be made while images are still on their way",
+        reason="certificates are made while images are still being copied",
         after=(config_id, ids.programs),
         script=templates.script("certs.sh", config=paths.KUBEADM_CONFIG, inputs=content_digest(config)),
     )
@@ -60,7 +60,7 @@ def _init_steps(context: Context) -> tuple[Step, ...]:
         id=ids.kubelet_started,
         host=host,
         phase=Phase.CONTROL_PLANE,
-        reason="the kubelet looks around while images are still on their way",
+        reason="the kubelet starts while images are still being copied",
         after=(certs.id, ids.kubelet, ids.containerd),
         script=templates.script(
             "kubelet-start.sh", config=paths.KUBEADM_CONFIG, inputs=content_digest(config)

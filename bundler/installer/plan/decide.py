@@ -186,7 +186,7 @@ def draft(prepared: Prepared, decision: Decided) -> Plan:
 
 def _decided(prepared: Prepared) -> Context:
     if prepared.context is None:
-        raise BundlerError("steps were asked for that nobody decided on", code=ExitCode.BUG)
+        raise BundlerError("steps were requested before a decision was made", code=ExitCode.BUG)
     return prepared.context
 
 
@@ -207,7 +207,7 @@ def producers(context: Context) -> tuple[Step, ...]:
         *label_steps(context),
         *app_steps(context),
     )
-    steps = gated(context, steps)  # where nobody waits for a registry of ours
+    steps = gated(context, steps)  # where nothing waits for a registry of ours
     trees = frozenset(step.host for step in steps if step.id == ident(Phase.DISTRIBUTE, step.host, "tree"))
     steps = (*steps, *change_steps(context, trees))
     return _behind(vip_free(context), woven(context, (*steps, *stale_steps(steps))))
@@ -235,7 +235,8 @@ def _joined(context: Context) -> bool:
 
 def _title(contents: Contents, site: Desired) -> str:
     index = contents.index
-    return f"{index.name} {index.version}: Kubernetes {contents.version.text} on {counted(len(site.hosts))}"
+    product = f"{index.name} {index.version} with Kubernetes {contents.version.text}"
+    return f"{site.name}: {product} on {counted(len(site.hosts))}"
 
 
 def _roles(view: View) -> tuple[Host, ...]:
@@ -273,7 +274,7 @@ def decide_removal(
         site = with_shipped(site, contents)
         check_modules(site, index)
     steps = around_uninstall(replace(site, hosts=hosts), contents or Contents(index, {}), steps, names)
-    return arrange(f"{index.name}: {counted(len(site.hosts))} as before the install", (*marks, *steps))
+    return arrange(f"{site.name}: {counted(len(site.hosts))} as before the install", (*marks, *steps))
 
 
 def check_products(view: View, going: frozenset[str]) -> None:
@@ -286,9 +287,9 @@ def check_products(view: View, going: frozenset[str]) -> None:
         raise BundlerError(
             f"the cluster serves {', '.join(others)}, too",
             where=view.desired.name,
-            why=f"taking {mine}'s cluster down would take it from under them",
+            why=f"deleting {mine}'s cluster would delete theirs",
             code=ExitCode.REFUSED,
-            fix=f"if they are to go as well: delete {named}",
+            fix=f"to delete them, too: delete {named}",
             id="BND-OTHER-PRODUCTS",
         )
 

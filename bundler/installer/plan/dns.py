@@ -1,4 +1,4 @@
-"""The cluster's DNS: CoreDNS as kubeadm installs it, with a Corefile that asks nobody outside of the site.
+"""The cluster's DNS: CoreDNS as kubeadm installs it, with a Corefile that only asks servers of the site.
 
 kubeadm keeps a Corefile that is not its own when it upgrades. The Deployment it writes anew, so this step has
 to run again behind an upgrade.

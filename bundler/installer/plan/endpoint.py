@@ -83,7 +83,7 @@ def shared_address(context: Context) -> str:
 
 
 def _answers(context: Context, host: Host, address: str) -> Step:
-    """Whether this host reaches the API there; nobody has to be asked who can't be."""
+    """Whether this host reaches the API there; hosts that can't be asked are not."""
     started = (ident(Phase.CONTROL_PLANE, each.address, "vip-start") for each in context.site.control_planes)
     virtual = isinstance(context.site.endpoint, VirtualEndpoint)
     return Await(

@@ -5,6 +5,7 @@ These are defaults: the bundle's documents and the Clusterfile's go over them, a
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -116,14 +117,21 @@ def files(version: KubernetesVersion, *, key: str, namespaces: Iterable[str]) ->
 
     key: 32 bytes in base64, made on site. namespaces: whose pods may ask for anything, beside the system's.
     """
+    admission, policy, *authentication = _public(tuple(namespaces), version.authentication_api)
+    encryption = File("encryption.yaml", _dump(_encryption(key)), secret=True)
+    return (admission, policy, encryption, *authentication)
+
+
+@lru_cache(maxsize=16)
+def _public(namespaces: tuple[str, ...], authentication_api: str) -> tuple[File, ...]:
+    """Those without a secret: the same on every control plane, and slow to write."""
     found = (
-        File("admission.yaml", _dump(_admission(tuple(namespaces)))),
+        File("admission.yaml", _dump(_admission(namespaces))),
         File("audit-policy.yaml", _dump(_audit_policy())),
-        File("encryption.yaml", _dump(_encryption(key)), secret=True),
     )
-    if not version.authentication_api:
+    if not authentication_api:
         return found
-    return (*found, File("authentication.yaml", _dump(_authentication(version.authentication_api))))
+    return (*found, File("authentication.yaml", _dump(_authentication(authentication_api))))
 
 
 def _dump(document: object) -> str:

@@ -107,7 +107,7 @@ def _files(context: Context, host: Host, facts: HostFacts) -> tuple[Write, ...]:
     crictl = templates.render("crictl.yaml.j2", socket=paths.CONTAINERD_SOCKET)
     found = [
         _write(host, "kubelet-unit", "systemd starts the kubelet", f"{paths.UNITS}/kubelet.service", unit),
-        _write(host, "crictl", "crictl finds containerd without being told", paths.CRICTL_CONFIG, crictl),
+        _write(host, "crictl", "crictl finds containerd without options", paths.CRICTL_CONFIG, crictl),
     ]
     if drop_ins:
         reason = "the kubelet takes what is of this host alone from a file of its own"

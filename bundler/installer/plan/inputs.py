@@ -30,7 +30,7 @@ def inputs_of(step: Step) -> Mapping[str, str]:
 
 
 def _of_script(text: str) -> Mapping[str, str]:
-    """A script's variables; its text counts only where nobody knows what it was made of."""
+    """A script's variables; its text counts only where its origin is unknown."""
     return _variables(text) if isinstance(text, Script) else {"script": short(text)}
 
 
@@ -53,5 +53,5 @@ def digest_of(text: str) -> str:
 
 @lru_cache(maxsize=_SHARED)
 def short(text: str) -> str:
-    """Stands for a text in which nobody looks for words."""
+    """Stands for a text in which no words are searched."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -174,7 +174,7 @@ def _discovery(context: Context, host: Host, phase: Phase) -> Write:
         always_run=True,
         only_if_needed=True,
         path=paths.DISCOVERY,
-        # Not in the join's own script, which stays the same whoever is asked.
+        # Not in the join's own script, which stays the same whichever host is asked.
         content=f"# seed {context.primary.address}\n{discovery_config()}",
         mode=0o600,
         secret=True,

@@ -248,7 +248,7 @@ def _kubelet(context: Context) -> Document:
         **kubelet_defaults(),
         "cgroupDriver": _common_driver(context),
         "failSwapOn": True,
-        "serializeImagePulls": False,  # they come from next door; waiting in a row helps nobody
+        "serializeImagePulls": False,  # they come from next door; serialising them gains nothing
     }
 
 

@@ -30,7 +30,7 @@ def kubelet_certificate_steps(context: Context) -> tuple[Step, ...]:
             id=ids.kubelet_certificates,
             host=ids.host,
             phase=Phase.NETWORK,
-            reason="the API server speaks to no kubelet that the cluster's CA does not vouch for",
+            reason="the API server only talks to kubelets with a certificate of the cluster's CA",
             after=(*context.begun, *context.joins),
             script=script,
             subject="every kubelet to serve with a certificate of the cluster's CA",

@@ -231,7 +231,7 @@ def _check_names(app: str, variables: Mapping[str, str]) -> None:
             raise BundlerError(
                 f"the variable {name!r} {why}",
                 where=f"app {app}",
-                fix="ask the vendor for a bundle without it, or take it out of the Clusterfile",
+                fix="ask the vendor for a bundle without it, or remove it from the Clusterfile",
                 code=ExitCode.INPUT,
             )
 

@@ -68,7 +68,7 @@ def leave(
         )
         steps.primary(
             "empty",
-            f"Services lead nobody to {name} any more",
+            f"Services no longer route to {name}",
             "kubectl.sh",
             "node-empty.sh",
             node=name,
@@ -84,7 +84,7 @@ def leave(
             member=name,
             address=in_url(host.address),
         )
-    steps.primary("node", f"the cluster forgets {name}", "kubectl.sh", "node-delete.sh", node=name)
+    steps.primary("node", f"{name} is removed from the cluster", "kubectl.sh", "node-delete.sh", node=name)
     removal = () if gone else host_removal(host, _addresses(context, host), after=(steps.last,))
     return (*steps.made, *removal)
 

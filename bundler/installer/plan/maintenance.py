@@ -27,7 +27,7 @@ def away(site: Site, facts: Facts, address: str, *, limit: int) -> Plan:
             where=address,
             why="no other node is Ready and takes pods",
             code=ExitCode.REFUSED,
-            fix="bring another node back first; to stop everything: shutdown",
+            fix="get another node back first; to stop everything: shutdown",
         )
     cordon = _step(
         asked,

@@ -1,4 +1,4 @@
-"""Which registries containerd asks: all of the site's, in an order of the host's own, and nobody else.
+"""Which registries containerd asks: only the site's, in an order specific to the host.
 
 One folder with a hosts.toml for each registry that the bundle's images name, one for the site's own, one for
 all others. containerd reads them at each pull, so a registry comes or goes without a restart.
@@ -83,7 +83,7 @@ def mirror_id(host: Host, name: str) -> str:
 def _files(context: Context, order: tuple[str, ...], names: list[str]) -> Mirrors:
     """The fallback for all other registries asks the site's, too.
 
-    They answer "not found", and nobody asks the internet.
+    They answer "not found", and the internet is never asked.
     """
     if context.site.external is not None:
         return _external(context, context.site.external, names)

@@ -176,7 +176,8 @@ def _of_app(script: Script) -> Expected:
     if "app-noted.sh" in script.names:
         return AppRuns(variables["app"], variables["inputs"], variables["kind"], variables["namespace"])
     behind = variables["app"] if "rolled-out.sh" in script.names else ""
-    return Journalled(follows=not _FOLLOWERS.isdisjoint(script.names), app=behind)
+    follows = not _FOLLOWERS.isdisjoint(script.names)
+    return Journalled(follows=follows, app=behind, unit="listening.sh" in script.names)
 
 
 def _carried(stdin: str) -> NodesCarry:

@@ -190,7 +190,7 @@ def check_modules(site: Site, index: Index) -> None:
             raise BundlerError(
                 f"the bundle has no module plugins/{plugin.module}",
                 where=plugin.place,
-                why="a plug-in of a type of its own is a Python module that the vendor ships",
+                why="a custom type of plug-in is a Python module that the vendor ships",
                 fix="COPY it to plugins/ in the Kubefile, or use type: SHELL",
                 code=ExitCode.INPUT,
             )

@@ -35,7 +35,7 @@ def shutdown(site: Site, facts: Facts, *, grace: int, power_off: bool = False) -
     planes = [host for host in there if host.is_control_plane]
     workers = [host for host in there if not host.is_control_plane]
     apps = [
-        _halt(host, Phase.APPS, "apps", "apps end before what they rest on", (), grace) for host in workers
+        _halt(host, Phase.APPS, "apps", "apps stop before what they depend on", (), grace) for host in workers
     ]
     behind = tuple(step.id for step in apps)
     system = [
@@ -48,14 +48,14 @@ def shutdown(site: Site, facts: Facts, *, grace: int, power_off: bool = False) -
     ]
     behind = tuple(step.id for step in control) or behind
     etcd = [
-        _halt(host, Phase.CONTROL_PLANE, "etcd", "etcd ends last, when nobody writes any more", behind, grace)
+        _halt(host, Phase.CONTROL_PLANE, "etcd", "etcd stops last, once nothing writes to it", behind, grace)
         for host in planes
     ]
     steps = [*apps, *system, *control, *etcd]
     if power_off:
         behind = tuple(step.id for step in steps)
         steps += [
-            _exec(host, Phase.CONTROL_PLANE, "power-off", "everything has ended", behind, "power-off.sh")
+            _exec(host, Phase.CONTROL_PLANE, "power-off", "everything has stopped", behind, "power-off.sh")
             for host in there
         ]
     return Plan(f"{site.name}: stop {counted(len(there))}", tuple(steps), warnings=_off(site, facts))
@@ -104,7 +104,7 @@ def _check_majority(site: Site, facts: Facts) -> None:
             where=", ".join(silent),
             why=f"etcd needs {majority(total)} of {total}; nothing was started",
             code=ExitCode.DOWN,
-            fix="switch them on and run the same command; --wait N goes on trying for N seconds. "
+            fix="power them on and run the same command; --wait N goes on trying for N seconds. "
             "If they are lost: restore",
         )
     strange = [
@@ -202,7 +202,7 @@ def _await(host: Host, what: str, subject: str, after: tuple[str, ...], script: 
         id=ident(Phase.CONTROL_PLANE, host.address, what),
         host=host.address,
         phase=Phase.CONTROL_PLANE,
-        reason="whatever comes later rests on it",
+        reason="everything after it depends on it",
         after=after,
         always_run=True,
         script=script,

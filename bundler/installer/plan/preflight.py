@@ -122,7 +122,7 @@ def _root(facts: HostFacts) -> Iterator[Problem]:
 def _foreign(facts: HostFacts) -> Iterator[Problem]:
     if facts.foreign_cluster:
         message = "this host is a node of a cluster that was not made by this product"
-        fix = "take it out of that cluster (kubeadm reset), or out of the Clusterfile"
+        fix = "remove it from that cluster (kubeadm reset), or from the Clusterfile"
         yield _problem(facts.address, "foreign-cluster", message, fix)
 
 

@@ -33,7 +33,7 @@ def _has_nft(context: Context, facts: HostFacts) -> bool:
     bundled = {each.name: each.version for each in packages_of(context, facts)}
     version = facts.packages.get("nftables") or bundled.get("nftables")
     if version is None:
-        return "nft" in facts.commands  # not from a package: whoever put it there knows its age
+        return "nft" in facts.commands  # not from a package: its administrator knows its age
     return _numbers(version.rpartition(":")[2])[:3] >= _NFT
 
 

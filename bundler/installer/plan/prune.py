@@ -1,4 +1,4 @@
-"""What bundles of the past left on a site and nobody needs: found by digest, removed by steps. Pure.
+"""Leftovers of earlier bundles that are no longer needed: found by digest, removed by steps. Pure.
 
 Each control plane keeps a list of what a bundle brought, from the first step of its run on. Of every product
 the two newest count: the one that runs, and the one that `rollback` goes back to.
@@ -87,20 +87,18 @@ def prune_steps(hosts: Iterable[Host], found: Doomed) -> tuple[Step, ...]:
         return ()
     everyone = tuple(hosts)
     nodes = tuple(
-        _step(host, "images", "images that only bundles of the past had", (), found.images)
+        _step(host, "images", "images that only earlier bundles had", (), (*found.images, *found.blobs))
         for host in everyone
     )
     behind = tuple(step.id for step in nodes)
     planes = tuple(host for host in everyone if host.is_control_plane)
     registries = tuple(
-        _step(
-            host, "registry", "the registry's content that only bundles of the past had", behind, found.blobs
-        )
+        _step(host, "registry", "the registry's content that only earlier bundles had", behind, found.blobs)
         for host in planes
     )
     behind = tuple(step.id for step in registries)
     lists = tuple(
-        _step(host, "lists", "what is gone is listed no more", behind, found.bundles) for host in planes
+        _step(host, "lists", "what is removed is no longer listed", behind, found.bundles) for host in planes
     )
     return (*nodes, *registries, *lists)
 

@@ -35,8 +35,8 @@ def who_moved(record: Record | None, facts: Facts, old: frozenset[str] | None) -
             "these hosts keep no record of a site",
             code=ExitCode.REFUSED,
             where=", ".join(facts.hosts),
-            why="without it nobody knows which machine was at which address",
-            fix="bring the record of a control plane back: /var/lib/bundler/record.json",
+            why="without it, which machine was at which address is unknown",
+            fix="restore the record on a control plane: /var/lib/bundler/record.json",
         )
     recorded = {host.address for host in record.hosts}
     if old is not None and (missing := sorted(recorded - old)):
@@ -54,14 +54,15 @@ def who_moved(record: Record | None, facts: Facts, old: frozenset[str] | None) -
             f"another machine has {', '.join(swapped)} now",
             code=ExitCode.REFUSED,
             why="several etcd members know each other by their old addresses: these must be free meanwhile",
-            fix="give the machines addresses that none of them had before, run this, then the final ones",
+            fix="give the machines addresses that none of them had before, run this, "
+            "then repeat it with the final ones",
         )
     known = set(machines.values())
     if absent := sorted(host.address for host in record.hosts if host.machine_id not in known):
         raise BundlerError(
             f"no host of the new Clusterfile is the machine that was {', '.join(absent)}",
             code=ExitCode.REFUSED,
-            why="every machine of the site has to be there: they are told apart by /etc/machine-id",
+            why="every machine of the site must answer: they are identified by /etc/machine-id",
             fix="add its new address to the Clusterfile, or remove it at the old place first (--gone)",
         )
     _refuse_renamed(record, facts)
@@ -164,7 +165,9 @@ def _bridges(
             id=ident(Phase.CONTROL_PLANE, address, f"readdress-{'bridge' if up else 'unbridge'}"),
             host=address,
             phase=Phase.CONTROL_PLANE,
-            reason="etcd's members find each other until they are told" if up else "they have been told",
+            reason="etcd's members find each other until they know the new addresses"
+            if up
+            else "they know the new addresses",
             after=after,
             always_run=True,
             script=templates.script(
@@ -185,7 +188,7 @@ def _await(context: Context, name: str, subject: str, script: str, after: tuple[
         id=ident(Phase.CONTROL_PLANE, host, name),
         host=host,
         phase=Phase.CONTROL_PLANE,
-        reason="what comes behind needs it",
+        reason="later steps need it",
         after=after,
         always_run=True,
         script=script,

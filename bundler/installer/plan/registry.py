@@ -106,7 +106,7 @@ def _image_steps(
 
 
 def _data_root(context: Context, host: Host) -> tuple[Step, ...]:
-    """The store on a disk of its own, where the Clusterfile names one."""
+    """The store on a separate disk, where the Clusterfile names one."""
     root = context.site.data_root
     if not root:
         return ()

@@ -1,4 +1,4 @@
-"""The whole plan against what the bundle holds, with hosts that are assumed: nobody is asked. Pure."""
+"""The whole plan against what the bundle holds, with assumed hosts: no host is asked. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

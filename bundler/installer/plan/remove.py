@@ -9,7 +9,7 @@ _SCRIPTS = (
     ("stop", "stop.sh", "nothing of the cluster may still run or be mounted", 180.0),
     ("network", "network.sh", "links, routes and packet filter rules of the cluster go", 60.0),
     ("restore", "restore.sh", "the ledger is undone, from its last line to its first", 300.0),
-    ("forget", "forget.sh", "the host forgets us", 120.0),
+    ("forget", "forget.sh", "our state is removed from the host", 120.0),
 )
 
 

@@ -22,6 +22,6 @@ def _warning(line: str, target: KubernetesVersion) -> Iterator[str]:
         return
     api = "/".join(filter(None, (labels.get("group", ""), labels.get("version", ""))))
     yield (
-        f"somebody asked for {labels.get('resource', '')} of {api}, gone since Kubernetes v{release[0]}: "
-        f"whoever it is fails on {target.text}"
+        f"a client requested {labels.get('resource', '')} of {api}, gone since Kubernetes v{release[0]}: "
+        f"that client will fail on {target.text}"
     )

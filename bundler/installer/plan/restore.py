@@ -142,17 +142,17 @@ def _own(context: Context, host: Host, manifest: Manifest, token: str) -> tuple[
         ),
     )
     keys = _exec(
-        host, "restore-keys", "the cluster keeps the keys that it had", (files.id,), "restore-pki.sh",
+        host, "restore-keys", "the cluster keeps its keys", (files.id,), "restore-pki.sh",
         files=f"{FOLDER}/{FILES}",
     )  # fmt: skip
     data = _exec(
-        host, "restore-etcd", "etcd holds what it held when the snapshot was made",
+        host, "restore-etcd", "etcd has the data it had when the snapshot was taken",
         (files.id, ids.containerd, ids.images, ids.programs), "etcdutl.sh", "etcd-restore.sh",
         timeout=_SETTLING, etcd_image=_etcd_image(context), snapshot=f"{FOLDER}/{DATABASE}",
         data="/var/lib/etcd", name=name, peer=peer, cluster=f"{name}={peer}", token=token, unhashed="",
     )  # fmt: skip
     nodes = _exec(
-        host, "restore-nodes", "every other host joins anew", (ids.init,), "kubectl.sh", "restore-nodes.sh",
+        host, "restore-nodes", "every other host joins again", (ids.init,), "kubectl.sh", "restore-nodes.sh",
         node=name, folder=FOLDER,
     )  # fmt: skip
     return files, keys, data, nodes

@@ -49,7 +49,7 @@ def rotate_steps(context: Context) -> tuple[Step, ...]:
 
 
 def _ends(steps: list[Step]) -> tuple[str, ...]:
-    """Steps that none of the others waits for: whoever comes behind all of them waits for these."""
+    """Steps that none of the others waits for: what follows all of them waits for these."""
     waited = {name for step in steps for name in step.after}
     return tuple(step.id for step in steps if step.id not in waited)
 
@@ -185,12 +185,12 @@ def _cluster(context: Context, stage: Stage, after: tuple[str, ...]) -> tuple[St
     only = "yes" if stage is Stage.ONLY else ""
     row.wait(
         "cluster",
-        "the cluster to hand out its authorities to pods and to who joins",
+        "the cluster to give its authorities to pods and joining hosts",
         templates.script("kubectl.sh", "rotate-cluster.sh", only=only),
     )
     row.run(
         "restart",
-        "pods that ask the API start anew, as their controllers' rules allow, and learn whom to trust",
+        "pods that use the API restart, as their controllers' rules allow, and learn the new authorities",
         templates.script("kubectl.sh", "rotate-restart.sh", stage=str(int(stage)), limit=str(_PODS_LIMIT)),
         timeout=_PODS_LIMIT + 120.0,
     )

@@ -25,7 +25,7 @@ _CONTAINERS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """What containerd and the kubelet of one host are told."""
+    """The settings of containerd and the kubelet on one host."""
 
     systemd_cgroup: bool
     restrict_oom_score_adj: bool

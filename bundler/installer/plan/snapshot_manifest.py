@@ -136,20 +136,20 @@ def _obstacles(found: Manifest, here: Here) -> list[tuple[str, str, str]]:
     record, obstacles = found.record, list[tuple[str, str, str]]()
     if record.schema > SCHEMA:
         obstacles.append(
-            ("a later version wrote it", "its record's format is unknown here", "use a later .run")
+            ("it was written by a later version", "its record's format is unknown here", "use a later .run")
         )
     if record.name != here.name:
         fix = "name its own Clusterfile, or another snapshot"
-        obstacles.append(("it is of another site", f"it is of {record.name}, and this is {here.name}", fix))
+        obstacles.append(("it is from another site", f"it is of {record.name}, and this is {here.name}", fix))
     if here.record is not None and here.record.site_id != record.site_id:
         why = f"its site has the id {record.site_id}, the hosts are tagged with {here.record.site_id}"
         obstacles.append(
-            ("it is of another cluster", why, "take a snapshot of this site, or delete the one here")
+            ("it is from another cluster", why, "take a snapshot of this site, or delete the one here")
         )
     elif here.ca and here.ca != found.ca:
-        why = "the cluster here has another CA; a restore would cut off whoever trusts it"
+        why = "the cluster here has another CA; a restore would cut off every client that trusts it"
         obstacles.append(
-            ("it is of another cluster", why, "take a snapshot of this cluster, or delete it first")
+            ("it is from another cluster", why, "take a snapshot of this cluster, or delete it first")
         )
     obstacles += _versions(found, here)
     return obstacles
@@ -160,17 +160,19 @@ def _versions(found: Manifest, here: Here) -> list[tuple[str, str, str]]:
     product = found.record.product(here.product)
     if theirs > ours:
         why = f"it has Kubernetes {found.kubernetes}, this file brings {here.kubernetes}"
-        return [("it is of a newer version", why, "use the .run that the site had")]
+        return [("it is from a newer version", why, "use the .run that the site was running")]
     if product is not None and is_older(here.version, product.version):
         why = f"it has {here.product} {product.version}, this file brings {here.version}"
-        return [("it is of a newer version", why, "use the .run that the site had")]
+        return [("it is from a newer version", why, "use the .run that the site was running")]
     if (theirs.major, theirs.minor) != (ours.major, ours.minor):
         why = f"it has Kubernetes {found.kubernetes}, this file brings {here.kubernetes}"
         fix = f"restore with the .run of {found.kubernetes}, then upgrade"
-        return [("it is of an older minor version", why, fix)]
+        return [("it is from an older minor version", why, fix)]
     if found.record.owner and found.record.owner != here.product:
         why = f"{found.record.owner} brought its Kubernetes"
-        return [("it is of another product's cluster", why, f"restore with the .run of {found.record.owner}")]
+        return [
+            ("it is from another product's cluster", why, f"restore with the .run of {found.record.owner}")
+        ]
     return []
 
 

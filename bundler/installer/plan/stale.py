@@ -1,4 +1,4 @@
-"""What an earlier bundle has left of its own and nobody overwrites: registries that are named no more."""
+"""Leftovers of an earlier bundle that nothing overwrites: registries that are no longer named."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from bundler.installer.scripts import render as templates
 
 
 def stale_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """One step for each host that is told of registries; what the other steps write there is what stays."""
+    """One step for each host with registries; what the other steps write there is what stays."""
     kept: dict[str, list[Write]] = {}
     for step in steps:
         if isinstance(step, Write) and step.path.startswith(f"{paths.CERTS}/"):
@@ -28,7 +28,7 @@ def _one(host: str, writes: list[Write]) -> Step:
         id=told_id(host),
         host=host,
         phase=Phase.RUNTIME,
-        reason="containerd asks no registry that the bundle names no more",
+        reason="containerd no longer asks registries that the bundle no longer names",
         after=tuple(write.id for write in writes),
         script=templates.script("certs-stale.sh", certs=paths.CERTS, names=" ".join(names)),
     )

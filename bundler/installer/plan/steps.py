@@ -16,7 +16,7 @@ RUNTIME_MEMBER: Final = "@runtime"
 
 
 class Phase(StrEnum):
-    """The stretches of a run, in order; progress and timings are told by phase."""
+    """The stretches of a run, in order; progress and timings are reported by phase."""
 
     PREFLIGHT = "preflight"
     DISTRIBUTE = "distribute"
@@ -28,6 +28,21 @@ class Phase(StrEnum):
     NETWORK = "network"
     APPS = "apps"
     REMOVE = "remove"
+
+    @property
+    def words(self) -> str:
+        """As a person reads it."""
+        return _WORDS.get(self, self.value)
+
+
+_WORDS: Final = {
+    Phase.PREFLIGHT: "checks",
+    Phase.DISTRIBUTE: "copy",
+    Phase.HOST: "hosts",
+    Phase.RUNTIME: "containerd",
+    Phase.CONTROL_PLANE: "control plane",
+    Phase.REMOVE: "removal",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def _one(context: Context, host: Host, facts: HostFacts) -> Step:
         id=ident(Phase.HOST, host.address, "time"),
         host=host.address,
         phase=Phase.HOST,
-        reason="certificates and logs need clocks that agree; the Clusterfile says whom to ask",
+        reason="certificates and logs need clocks that agree; the Clusterfile names the time servers",
         after=(ids.packages if packaged else ids.prepare,),  # a bundle may bring the service
         script=templates.script("time.sh", servers=" ".join(context.site.ntp)),
     )

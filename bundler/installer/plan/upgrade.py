@@ -183,7 +183,7 @@ def _on_the_way(context: Context, host: Host, version: str, after: tuple[str, ..
             id=ident(Phase.CONTROL_PLANE, host.address, "upgrade-via"),
             host=host.address,
             phase=Phase.CONTROL_PLANE,
-            reason=f"{version} is only on the way, with a kubeadm of its own",
+            reason=f"{version} is an intermediate version with its own kubeadm",
             after=after,
             always_run=True,
             files=(deliver(member, f"{_folder(version)}/kubeadm", 0o755),),

@@ -65,7 +65,7 @@ def _free(context: Context, address: str) -> Step:
         id=vip_free(context)[0],
         host=host.address,
         phase=Phase.PREFLIGHT,
-        reason=f"nobody else may have the address {address}",
+        reason=f"no other machine may have the address {address}",
         script=templates.script(
             "vip-free.sh",
             address=address,

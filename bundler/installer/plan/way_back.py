@@ -110,7 +110,7 @@ def _against(view: View, record: Record, version: str, *, data: bool) -> Iterato
     if not view.owner:
         yield Refusal(
             "BND-NOT-OWNER",
-            "this product did not bring the cluster",
+            "another product installed the cluster",
             view.desired.name,
             f"{record.owner} brought Kubernetes {record.kubernetes}",
             f"go back with the .run of {record.owner}",
@@ -131,7 +131,7 @@ def _against(view: View, record: Record, version: str, *, data: bool) -> Iterato
                 "refused to go back without every host",
                 address,
                 "it does not answer, and would be left with a newer version than the API has",
-                f"bring it back, or take it out of the site first: {{run}} --gone {address} -f {{file}}",
+                f"get it back, or remove it from the site first: {{run}} --gone {address} -f {{file}}",
             )
     yield from _not_kept(view, version, data=data)
 

@@ -146,7 +146,7 @@ class _Push:
                 where=where,
                 why=f"sent {final}, it has {found}",
                 code=ExitCode.INTEGRITY,
-                fix="see that nobody else pushes it now, and that the tag may be replaced",
+                fix="make sure that nothing else is pushing it, and that the tag can be overwritten",
             )
         self.done.add("images")
         self._tell(f"{where}  {final}")
@@ -177,7 +177,7 @@ class _Push:
             where=f"{self._registry.host}/{placed.repository}:{wanted}",
             why=f"its type is {media_type}",
             code=ExitCode.NETWORK,
-            fix="see which kinds of images it takes",
+            fix="check which kinds of images it accepts",
         )
 
     def _read(self, digest: Digest) -> bytes:

@@ -94,7 +94,7 @@ def _put(repository: str, wanted: str, data: bytes, registry: RegistryClient) ->
             where=f"{registry.host}/{repository}:{wanted}",
             why=f"its type is {media_type}",
             code=ExitCode.NETWORK,
-            fix="see whether it takes OCI artifacts; --without-signatures leaves them out",
+            fix="check whether it accepts OCI artifacts; --without-signatures leaves them out",
         )
     return said
 

@@ -47,7 +47,7 @@ class RegistryClient:
         self._lock = threading.Lock()
 
     def manifest_digest(self, repository: str, wanted: str) -> str:
-        """The digest of what a tag or digest means there, "" where there is none or nothing is told."""
+        """The digest of what a tag or digest means there, "" where there is none."""
         there = self._at(repository)
         said, _ = self._ask(there, there.manifest(wanted))
         return said.digest if said.is_there else ""
@@ -155,7 +155,9 @@ class RegistryClient:
                 return  # another thread was quicker
             if challenge.scheme == "basic":
                 if self._login is None or refused == self._login.basic():
-                    self._refused("it asks for a user and password" if self._login is None else "wrong login")
+                    self._refused(
+                        "it requires a user name and password" if self._login is None else "wrong login"
+                    )
                 self._headers[key] = self._login.basic()
             elif challenge.scheme == "bearer":
                 rights = [f"repository:{key.partition(' ')[0]}:pull,push"]
@@ -163,7 +165,7 @@ class RegistryClient:
                 token = self._token(challenge.realm, challenge.service, rights)
                 self._headers[key] = f"Bearer {token}"
             else:
-                self._refused(f"it asks for a login that isn't known: {challenge.scheme[:40]!r}")
+                self._refused(f"it requires an unknown kind of login: {challenge.scheme[:40]!r}")
 
     def _token(self, realm: str, service: str, rights: list[str]) -> str:
         parts = urlsplit(realm)
@@ -182,7 +184,7 @@ class RegistryClient:
 
     def _refused(self, why: str) -> NoReturn:
         raise BundlerError(
-            "the registry lets us not in",
+            "the registry denies access",
             where=self.host,
             why=why,
             code=ExitCode.TRUST,
@@ -205,5 +207,5 @@ def _no_answer(where: str, error: Exception) -> NoReturn:
         where=where,
         why=str(error) or type(error).__name__,
         code=ExitCode.NETWORK,
-        fix="see that it runs and can be reached from here; for one without TLS add --insecure-registry",
+        fix="check that it is running and reachable from here; for one without TLS add --insecure-registry",
     ) from error

@@ -124,7 +124,7 @@ def _captured(step: Exec, value: str) -> str:
     """What goes into files of other hosts: a word, as keys in base64 and tokens are, or one certificate."""
     if not _CAPTURED.fullmatch(value):
         raise BundlerError(
-            "the answer makes no sense",
+            "the answer is invalid",
             where=f"{step.host}, step {step.id}",
             why=f"{len(value)} characters that are neither a word nor a certificate",
             code=ExitCode.STEP,
@@ -226,7 +226,7 @@ def failure(step: Step, outcome: Outcome) -> BundlerError:
     return BundlerError(
         f"a command failed with status {outcome.status} ({step.reason})",
         where=f"{step.host}, step {step.id}",
-        why=output or "its output is kept back because it may hold secrets",
+        why=output or "its output is withheld because it may hold secrets",
         code=ExitCode.STEP,
     )
 
@@ -249,7 +249,7 @@ def _no_space(step: Step, outcome: Outcome) -> BundlerError:
         why=rest,
         code=ExitCode.SPACE,
         id="BND-STEP-SPACE",
-        fix="make room there, then run the same command again: finished steps are left out",
+        fix="free space there, then run the same command again: finished steps are skipped",
     )
 
 

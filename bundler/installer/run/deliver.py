@@ -202,7 +202,7 @@ def check_space(address: str, missing: Sequence[Item], found: Probe) -> None:
             why="; ".join(short),
             code=ExitCode.SPACE,
             id="BND-HOST-SPACE",
-            fix="make room there, then run the same command again",
+            fix="free space there, then run the same command again",
         )
 
 

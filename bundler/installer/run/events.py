@@ -4,17 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bundler.core.errors import BundlerError
+from bundler.installer.plan.duration import PhaseWork
 from bundler.installer.plan.steps import Phase, Step
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A plan is about to be executed. size: bytes that its deliveries hold in all."""
+    """A plan is about to be executed. size: bytes that its deliveries hold in all. work: phase by phase."""
 
     title: str
     steps: int
     done: int  # steps that the plan leaves out because they were done before
     size: int
+    work: tuple[PhaseWork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.plan.duration import work
 from bundler.installer.plan.steps import Deliver, Phase, Plan, Step
 from bundler.installer.run.actions import StepContext, perform
 from bundler.installer.run.deliver import items
@@ -33,7 +34,7 @@ from bundler.installer.transport.parallel import together
 from bundler.installer.transport.protocol import Transport
 
 _LOOK_UP: Final = 1.0  # seconds after which the walking thread looks at what takes long
-GO_ON: Final = "mend the cause, then run the same command again: finished steps are left out"
+GO_ON: Final = "fix the cause, then run the same command again: finished steps are skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,8 @@ class _Run:
 
     def walk(self) -> Mapping[str, BundlerError]:
         began = self._clock()
-        self._sink(RunStarted(self._plan.title, len(self._plan.steps), len(self._plan.done), self._size()))
+        steps, done = self._plan.steps, len(self._plan.done)
+        self._sink(RunStarted(self._plan.title, len(steps), done, self._size(), work(steps)))
         pool = ThreadPoolExecutor(self._limits.total, "step")
         try:
             self._until_done(pool)
@@ -126,7 +128,7 @@ class _Run:
             raise BundlerError(
                 "interrupted; what ran on the hosts was ended",
                 code=ExitCode.INTERRUPTED,
-                fix="run the same command again: finished steps are left out",
+                fix="run the same command again: finished steps are skipped",
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -19,7 +19,7 @@ def fetched(
     timeout: float,
     failed: Callable[[str], BundlerError] | None = None,
 ) -> Iterator[bytes]:
-    """The rest is passed over when nobody reads on.
+    """The rest is dropped when reading stops.
 
     failed: makes the error of a command that failed out of what it said; else that is one of a step.
     Raises BundlerError: that one, and what the transport raises.
@@ -49,7 +49,7 @@ def fetched(
             raise piece
     finally:
         given_up.set()
-        while not arrived.empty():  # whoever waits to put something may go on
+        while not arrived.empty():  # a blocked writer may go on
             arrived.get_nowait()
 
 

@@ -1,4 +1,4 @@
-"""One run at a time on a host: a lock that goes with the connection, and can be taken from who is gone.
+"""One run at a time on a host: a lock that goes with the connection, and can be taken over once that is gone.
 
 A script on the host holds flock(2) and reads signs of life (templates/site/lock.sh). When its connection
 ends, so does the lock. Where the host hasn't noticed yet that a connection is gone, the next run sees no sign
@@ -34,7 +34,7 @@ _LETTING_GO: Final = 10.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who wants the hosts. owner: this run's token, never the same again; who: for people."""
+    """The run that wants the hosts. owner: this run's token, never the same again; who: for people."""
 
     owner: str
     who: str
@@ -128,11 +128,12 @@ class HostLock:
     def _refusal(self, outcome: Outcome) -> BundlerError:
         if self._busy:
             return BundlerError(
-                "another run is at work on this host",
+                "another run is working on this host",
                 where=self._transport.address,
                 why=self._busy,
                 code=ExitCode.BUSY,
-                fix=f"wait until it has ended, or end it; {_QUIET} s after its machine is gone, this works",
+                fix=f"wait until it ends, or end it; {_QUIET} s after its machine disappears, "
+                "the lock expires",
             )
         return BundlerError(
             "the host can't be locked",
@@ -174,8 +175,8 @@ def taken_over(where: str) -> BundlerError:
     return BundlerError(
         "another run has taken this host over",
         where=where,
-        why=f"the host had heard nothing from here for {_QUIET} s when that one began",
+        why=f"the host had not heard from this machine for {_QUIET} s when the other run began",
         code=ExitCode.BUSY,
         id="BND-TAKEN-OVER",
-        fix="find out whose it is before you run this again",
+        fix="find out whose run it is before you run this again",
     )

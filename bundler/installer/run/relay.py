@@ -24,7 +24,7 @@ class _Pipe:
         self._on_bytes = on_bytes
 
     def put(self, piece: bytes | None) -> None:
-        """Wait for room; what nobody takes any more is dropped."""
+        """Wait for space; what is no longer read is dropped."""
         while not self._closed.is_set():
             try:
                 self._pieces.put(piece, timeout=_PATIENCE)
@@ -39,7 +39,7 @@ class _Pipe:
             yield piece
 
     def close(self) -> None:
-        """Nobody takes anything any more."""
+        """Nothing is read any more."""
         self._closed.set()
 
 

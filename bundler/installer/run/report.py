@@ -1,12 +1,16 @@
 """The end of a run: what was done in which time, for a person and as JSON."""
 
 import json
+import re
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from bundler.installer.plan.steps import Step
+from bundler.core.words import counted, lasting
+from bundler.installer.plan.cluster.steps import Severity
+from bundler.installer.plan.steps import Phase, Step
 from bundler.installer.run.events import (
     Event,
     PhaseFinished,
@@ -18,6 +22,11 @@ from bundler.installer.run.events import (
     StepStarted,
 )
 from bundler.installer.site.model import Site
+from bundler.installer.site.ranges import folded
+
+_HEAD: Final = 9  # columns of the words at the left
+_WIDTH: Final = 100
+_STAYS: Final = "\xa0"  # a blank at which no line is broken
 
 
 @dataclass(slots=True)
@@ -37,6 +46,7 @@ class Report:
     nodes: str = ""
     lost: dict[str, str] = field(default_factory=dict)  # hosts that failed and were excused, with the reason
     log: str = ""
+    following: str = ""  # a command to go on with
     error: str = ""  # what ended the run, if it failed
     phases: dict[str, float] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -78,28 +88,28 @@ class Report:
         return {**told, "start": round(start, 3), "seconds": round(seconds, 3)}
 
     def as_text(self) -> str:
-        """For a terminal."""
-        hosts = [
-            f"  {host.address:<16} {' + '.join(sorted(role.value for role in host.roles))}"
-            for host in self.site.hosts
-        ]
-        phases = [f"  {name:<16} {seconds:>7.1f} s" for name, seconds in self.phases.items()]
-        parts = [
-            f"{self.title}: {self._counts()}, {self.seconds:.1f} s",
-            *_part("hosts", hosts),
-            *_part("phases (they overlap)", phases),
-            *_part("nodes", [f"  {line}" for line in self.nodes.splitlines()]),
-        ]
-        if self.nodes:
-            where = self.site.control_plane.address
-            parts.append(f"next: on {where}, kubectl get pods -A")
-        if self.log:
-            parts.append(f"log: {self.log}")
-        return "\n".join(parts)
+        """For a terminal: what has become of the site, and where to go from here."""
+        lines = [self._headline()]
+        if self.seconds:
+            lines += _row("Took", self._times())
+        for each in self.findings:
+            if each["severity"] == Severity.WARNING:
+                lines += _row("Warning", f"{each['where']}: {each['text']}")
+        lines += _row("Failed", folded(self.lost)) if self.lost else []
+        lines += _row("Next", self.following) if self.following else []
+        lines += [f"{'Log':<{_HEAD}}{self.log}"] if self.log else []
+        return "\n".join(lines)
 
-    def _counts(self) -> str:
-        done = f"{len(self.steps)} {'step' if len(self.steps) == 1 else 'steps'} done"
-        return f"{done}, {self.done_before} before" if self.done_before else done
+    def _headline(self) -> str:
+        ready, total = _ready(self.nodes)
+        nodes = f"; {ready} of {counted(total, 'node')} Ready" if total else ""
+        return f"{'!' if self.lost or ready < total else '✓'} {self.title or self.site.name}{nodes}"
+
+    def _times(self) -> str:
+        if len(self.phases) < 2:
+            return lasting(self.seconds)
+        parts = ", ".join(f"{Phase(name).words} {lasting(seconds)}" for name, seconds in self.phases.items())
+        return f"{lasting(self.seconds)}: {parts} (phases overlap)"
 
     def as_json(self) -> str:
         """For a program; keys are stable."""
@@ -133,5 +143,16 @@ class Report:
         }
 
 
-def _part(title: str, lines: list[str]) -> list[str]:
-    return [f"{title}:", *lines] if lines else []
+def _row(head: str, text: str) -> list[str]:
+    """Wrapped under its own column; a number stays with its unit."""
+    lines = textwrap.wrap(
+        re.sub(r"(?<=\d) (?=\w)", _STAYS, text), _WIDTH, initial_indent=f"{head:<{_HEAD}}",
+        subsequent_indent=" " * _HEAD, break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return [line.replace(_STAYS, " ") for line in lines]
+
+
+def _ready(nodes: str) -> tuple[int, int]:
+    """How many of how many nodes are Ready in the table that kubectl prints."""
+    states = [words[1] for line in nodes.splitlines()[1:] if len(words := line.split()) > 1]
+    return sum(state.split(",")[0] == "Ready" for state in states), len(states)

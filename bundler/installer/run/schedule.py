@@ -23,7 +23,7 @@ class Schedule:
         self._limits = limits
         self._steps = {step.id: step for step in plan.steps}
         done = {skipped.step.id for skipped in plan.done}
-        # Of several names in `after`, those done before the plan was made hold nobody up.
+        # Of several names in `after`, those done before the plan was made delay nothing.
         self._waits = {step.id: len(set(step.after) - done) for step in plan.steps}
         self._followers: dict[str, list[str]] = defaultdict(list)
         for step in plan.steps:
@@ -35,7 +35,7 @@ class Schedule:
         for step in plan.steps:
             if not self._waits[step.id]:
                 self._ready[step.host].append(step.id)
-        self._over: set[str] = set()  # steps that nobody waits for any more
+        self._over: set[str] = set()  # steps that are no longer waited for
         self._abandoned: set[str] = set()  # hosts
         self._running: Counter[str] = Counter()
         self._left = len(plan.steps)

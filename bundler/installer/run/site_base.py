@@ -77,9 +77,9 @@ class SiteBase:
     def _absent(self, content: MemberContent, said: str) -> BundlerError:
         needed = self.needed
         return BundlerError(
-            f"the site lacks something of {needed.name} {needed.version}, on which this bundle rests",
+            f"the site lacks content of {needed.name} {needed.version}, which this bundle is based on",
             where=self.transport.address,
-            why=said.strip() or f"no file with {content.digest} is left of what was put there",
+            why=said.strip() or f"none of the files put there still has {content.digest}",
             code=ExitCode.NOT_FOUND,
             id="BND-DELTA-BASE",
             fix=f"name the .run of {needed.name} {needed.version} with --base",

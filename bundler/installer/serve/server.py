@@ -61,7 +61,7 @@ class Server(ThreadingHTTPServer):
     def finish_request(
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
     ) -> None:
-        """Greet in the connection's own thread, so that a slow client keeps nobody waiting."""
+        """Greet in the connection's own thread, so that a slow client keeps no other waiting."""
         assert isinstance(request, socket.socket)  # noqa: S101  (TCP always gives one)
         request.settimeout(IDLE)
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -158,7 +158,7 @@ def _await_room(connection: socket.socket) -> None:
     poll = select.poll()
     poll.register(connection, select.POLLOUT)
     if not poll.poll(IDLE * 1000):
-        raise TimeoutError("the client takes nothing any more")
+        raise TimeoutError("the client stopped reading")
 
 
 def _unpacked(bundle: Bundle, member: Member, start: int, stop: int) -> Iterator[bytes]:

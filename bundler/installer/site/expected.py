@@ -65,11 +65,12 @@ class Journalled:
     """Nothing is left to look at: the journal's inputs and revision decide.
 
     follows: it happens again when a file that it comes after is written anew. app: it happens again with the
-    start of this app.
+    start of this app. unit: it happens again with the start of a unit that it comes after.
     """
 
     follows: bool = False
     app: str = ""
+    unit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A site whose machines have other addresses than its record says: who is who, by machine id. Pure."""
+"""A site whose machines have other addresses than its record says: identified by machine id. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -44,7 +44,8 @@ class Members:
             return "a member of etcd is still a learner, and there may be only one"
         if self.healthy < self.voters:
             ill = self.voters - self.healthy
-            return f"{ill} of etcd's {self.voters} members not healthy; a join would put the majority at risk"
+            members = f"{ill} of etcd's {self.voters} members are not healthy"
+            return f"{members}; a join would put the majority at risk"
         return ""
 
     def obstacle_to_leaving(self, *, healthy: bool) -> str:
@@ -52,7 +53,7 @@ class Members:
         if self.voters <= 1:
             return "it is etcd's last member: delete the cluster instead"
         if self.learners:
-            return "a member of etcd is still a learner: let its join end first"
+            return "a member of etcd is still a learner: wait until its join ends"
         if self.healthy < majority(self.voters):
             return (
                 f"{self.healthy} of etcd's {self.voters} members are healthy and a removal needs "
@@ -61,7 +62,7 @@ class Members:
         left, able = self.voters - 1, self.healthy - healthy
         if able < majority(left):
             return (
-                f"{able} of the {left} members that stay would be healthy and they need {majority(left)}: "
-                "mend those first, or remove one of them"
+                f"{able} of the {left} remaining members would be healthy, and they need {majority(left)}: "
+                "fix those first, or remove one of them"
             )
         return ""

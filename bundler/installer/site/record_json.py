@@ -29,7 +29,7 @@ def _plain(value: Any) -> Any:
 def from_json(text: str) -> Record:
     """Read it again. Raises ValueError, KeyError or TypeError for what is no record.
 
-    Of a record of a later schema only that and its age are read: nobody may act on the rest.
+    Of a record of a later schema only that and its age are read: the rest must not be acted upon.
     """
     data: dict[str, Any] = json.loads(text)
     if int(data["schema"]) > SCHEMA:

@@ -32,7 +32,7 @@ def _meant(site: Site, word: str) -> tuple[Host, ...]:
     if not found:
         known = [*dict.fromkeys(role.value for host in site.hosts for role in sorted(host.roles))]
         raise BundlerError(
-            f"no host of {site.name} is meant by {word!r}",
+            f"no host of {site.name} matches {word!r}",
             code=ExitCode.USAGE,
             fix=suggest(word, [*known, *(host.address for host in site.hosts)][:12]),
         )

@@ -36,7 +36,7 @@ _MOST_STANZAS: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A public key: `age1…`. Only who has its identity can read."""
+    """A public key: `age1…`. Only the holder of its identity can read."""
 
     key: bytes
 
@@ -68,9 +68,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class PassPhrase:
-    """What a person remembers, or a file keeps."""
+    """What a person remembers, or a file keeps. work: what one guess costs, 2^work rounds of scrypt."""
 
     text: bytes = field(repr=False)
+    work: int = _WORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def encrypt(chunks: Iterable[bytes], to: Sequence[Recipient] | PassPhrase) -> It
     key = os.urandom(16)
     stanzas = [_with_phrase(key, to)] if isinstance(to, PassPhrase) else [_to(key, each) for each in to]
     if not stanzas:
-        raise BundlerError("nobody could read a file without a recipient", code=ExitCode.USAGE)
+        raise BundlerError("a file without a recipient could never be read", code=ExitCode.USAGE)
     head = _VERSION + b"".join(map(_text, stanzas)) + b"---"
     yield head + b" " + _base64(_mac(key, head)) + b"\n"
     nonce = os.urandom(16)
@@ -111,7 +112,7 @@ def decrypt(stream: BinaryIO, by: Sequence[Identity] | PassPhrase, name: str) ->
     stanzas, head, mac = _header(stream, name)
     key = _file_key(stanzas, by, name)
     if not hmac.compare_digest(_mac(key, head), mac):
-        raise _altered(name, "its header is not as it was written")
+        raise _altered(name, "its header has been changed")
     nonce = stream.read(16)
     if len(nonce) != 16:
         raise _altered(name, "it is cut short")
@@ -125,9 +126,7 @@ def decrypt(stream: BinaryIO, by: Sequence[Identity] | PassPhrase, name: str) ->
         try:
             yield cipher.decrypt(_counted(number, last=last), chunk, None)
         except InvalidTag:
-            raise _altered(
-                name, f"bytes after the first {number * CHUNK:,} are not as they were written"
-            ) from None
+            raise _altered(name, f"bytes after the first {number * CHUNK:,} have been changed") from None
         if last:
             return
         number, chunk = number + 1, following
@@ -166,9 +165,9 @@ def _to(key: bytes, recipient: Recipient) -> _Stanza:
 
 def _with_phrase(key: bytes, phrase: PassPhrase) -> _Stanza:
     salt = os.urandom(16)
-    wrapping = _stretched(phrase, salt, _WORK)
+    wrapping = _stretched(phrase, salt, phrase.work)
     body = ChaCha20Poly1305(wrapping).encrypt(_NONCE, key, None)
-    return _Stanza(("scrypt", _base64(salt).decode(), str(_WORK)), body)
+    return _Stanza(("scrypt", _base64(salt).decode(), str(phrase.work)), body)
 
 
 def _stretched(phrase: PassPhrase, salt: bytes, work: int) -> bytes:
@@ -179,7 +178,7 @@ def _file_key(stanzas: Sequence[_Stanza], by: Sequence[Identity] | PassPhrase, n
     kinds = {stanza.words[0] for stanza in stanzas if stanza.words}
     phrased = "scrypt" in kinds
     if phrased and len(stanzas) != 1:
-        raise _altered(name, "a pass phrase stands beside other ways to its key")
+        raise _altered(name, "a pass phrase is combined with other recipients")
     if phrased != isinstance(by, PassPhrase):
         fix = "give its pass phrase: --passphrase-file FILE" if phrased else "give the key: --identity FILE"
         what = "is encrypted with a pass phrase" if phrased else "is encrypted to a key"
@@ -238,13 +237,13 @@ def _header(stream: BinaryIO, name: str) -> tuple[list[_Stanza], bytes, bytes]:
             if line.startswith(b"--- ") and line.endswith(b"\n"):
                 return stanzas, bytes(text) + b"---", _unbase64(line[4:-1].decode())
             if not line.startswith(b"-> ") or not line.endswith(b"\n") or len(stanzas) >= _MOST_STANZAS:
-                raise _altered(name, "its header is not as it was written")
+                raise _altered(name, "its header has been changed")
             text += line
             body, read = _body(stream)
             text += read
             stanzas.append(_Stanza(tuple(line[3:-1].decode().split(" ")), body))
     except ValueError:
-        raise _altered(name, "its header is not as it was written") from None
+        raise _altered(name, "its header has been changed") from None
 
 
 def _body(stream: BinaryIO) -> tuple[bytes, bytes]:

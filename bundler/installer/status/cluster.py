@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from bundler.core.index import App, AppKind, AppRole
-from bundler.core.words import counted
+from bundler.core.words import counted, mebibytes
 from bundler.installer.facts.etcd import EtcdObservation, Member
 from bundler.installer.plan.cluster.steps import Plan, Severity
-from bundler.installer.status.amounts import mebibytes
-from bundler.installer.status.condition import Contents, Pod, Workload
-from bundler.installer.status.model import Finding, Judged, Look, Part, State
+from bundler.installer.status.condition import YOUNG, Contents, Pod, Workload
+from bundler.installer.status.model import Finding, Judged, Look, Part, State, graver
 
 SPACE_LIMIT: Final = 80  # per cent of etcd's quota; at 100 it takes no write
 _SHOWN: Final = 3
@@ -20,7 +19,7 @@ def etcd_part(look: Look) -> Judged:
     etcd = look.view.etcd
     if etcd is None:
         state = State.DOWN if look.view.api is None else State.UNKNOWN
-        return Judged(Part("etcd", state, "nobody could be asked"))
+        return Judged(Part("etcd", state, "no host could be asked"))
     findings = tuple(_etcd_findings(look, etcd))
     size = max((member.db_size for member in etcd.members), default=0)
     quota = max((member.quota for member in etcd.members), default=0)
@@ -71,7 +70,7 @@ def apps_part(look: Look) -> Judged:
     apps = launched(look)
     if contents is None:
         state = State.UNKNOWN
-        return Judged(Part("apps", state, "nobody could be asked", "", {"total": len(apps)}))
+        return Judged(Part("apps", state, "no host could be asked", "", {"total": len(apps)}))
     findings: list[Finding] = []
     rows: list[dict[str, Any]] = []
     unknown = 0
@@ -84,8 +83,8 @@ def apps_part(look: Look) -> Judged:
         findings += [found] if found else []
     findings += _pods(contents, {app.name for app in apps})
     ready = sum(row["ready"] for row in rows)
-    state = State.FINDINGS if findings else State.WELL
     findings += _noticed(look)
+    state = State.FINDINGS if graver(findings) else State.WELL
     names = ", ".join(app.name for app in apps[:_SHOWN]) + (
         f" and {len(apps) - _SHOWN} more" if len(apps) > _SHOWN else ""
     )
@@ -103,8 +102,10 @@ def _noticed(look: Look) -> Iterator[Finding]:
 
 
 def _is_known(look: Look, app: App, contents: Contents) -> bool:
-    """Whether it can be told how an app is: not what its own commands make, and of manifests not those that
-    only a silent control plane has; nor apps of a version that the site has not.
+    """Whether the state of an app can be known.
+
+    Not that of what its own commands make, nor of manifests that only a silent control plane has, nor of apps
+    in a version that the site does not have.
     """
     release = (app.namespace or "default", app.name)
     if app.kind is AppKind.HELM:
@@ -195,16 +196,25 @@ def _reasons(short: Iterable[Workload], pods: Iterable[Pod]) -> str:
 
 
 def _pods(contents: Contents, apps: set[str]) -> Iterator[Finding]:
-    """Pods that are no app's and don't run, each namespace once."""
-    by_namespace: dict[str, list[Pod]] = {}
+    """Pods that are no app's and don't run, each namespace once; those that only just began are a note."""
+    by_namespace: dict[tuple[str, bool], list[Pod]] = {}
     for pod in contents.pods:
         if not pod.well and pod.instance not in apps and not _static(pod):
-            by_namespace.setdefault(pod.namespace, []).append(pod)
-    for namespace, pods in sorted(by_namespace.items()):
-        named = ", ".join(f"{pod.name} ({_why(pod)})" for pod in pods[:_SHOWN])
-        more = f" and {len(pods) - _SHOWN} more" if len(pods) > _SHOWN else ""
-        text = f"{counted(len(pods), 'pod')} not ready: {named}{more}"
-        yield Finding("pods-not-ready", Severity.WARNING, text, subject=namespace, value=len(pods))
+            by_namespace.setdefault((pod.namespace, pod.young), []).append(pod)
+    for (namespace, young), pods in sorted(by_namespace.items()):
+        count = counted(len(pods), "pod")
+        if young:
+            text = f"{count} started less than {YOUNG:.0f} s ago, not ready yet: {_named(pods)}"
+            yield Finding("pods-starting", Severity.NOTE, text, subject=namespace, value=len(pods))
+        else:
+            text = f"{count} not ready: {_named(pods)}"
+            yield Finding("pods-not-ready", Severity.WARNING, text, subject=namespace, value=len(pods))
+
+
+def _named(pods: list[Pod]) -> str:
+    """The first few with the reason of each, and how many more there are."""
+    more = f" and {len(pods) - _SHOWN} more" if len(pods) > _SHOWN else ""
+    return ", ".join(f"{pod.name} ({_why(pod)})" for pod in pods[:_SHOWN]) + more
 
 
 def _why(pod: Pod) -> str:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A systemd unit. seconds: for how long it has been in this state, None where nobody knows."""
+    """A systemd unit. seconds: for how long it has been in this state, None if unknown."""
 
     active: bool
     seconds: float | None = None
@@ -63,11 +64,16 @@ class PastRun:
     error: str = ""
 
 
+YOUNG: Final = 120.0  # seconds; twelve questions of a readiness probe that keeps Kubernetes' own period
+_BEGINNING: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
+
+
 @dataclass(frozen=True, slots=True)
 class Pod:
     """A pod. ready of total containers. reason: why one waits. instance: the release that it belongs to.
 
-    unstarted: containers that did not pass their startup probe yet.
+    unstarted: containers that did not pass their startup probe yet. age: seconds since its kubelet
+    took it, None where that is not known.
     """
 
     namespace: str
@@ -81,6 +87,7 @@ class Pod:
     instance: str = ""
     deleted: bool = False
     unstarted: int = 0
+    age: float | None = None
 
     @property
     def starting(self) -> bool:
@@ -89,6 +96,17 @@ class Pod:
             self.phase == "Running"
             and not (self.restarts or self.reason or self.deleted)
             and 0 < self.unstarted == self.total - self.ready
+        )
+
+    @property
+    def young(self) -> bool:
+        """Whether it began a moment ago and has failed at nothing: readiness probes come every 10 s."""
+        return (
+            self.age is not None
+            and abs(self.age) < YOUNG  # the clocks of two hosts differ a little
+            and self.phase in {"Pending", "Running"}
+            and self.reason in _BEGINNING
+            and not (self.restarts or self.deleted)
         )
 
     @property

@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from bundler.core.words import counted
+from bundler.core.words import counted, lasting
 from bundler.installer.facts.api import Cordon, Node
 from bundler.installer.facts.seen import Unknown
 from bundler.installer.plan.cluster.steps import Severity
 from bundler.installer.site.model import Host
-from bundler.installer.status.amounts import lasting
 from bundler.installer.status.condition import Condition
-from bundler.installer.status.model import Finding, HostState, Judged, Look, Part, State
+from bundler.installer.status.model import Finding, HostState, Judged, Look, Part, State, graver
 
 CLOCK_LIMIT: Final = 5.0  # seconds off; etcd and certificates begin to mind
 _STATIC: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -66,7 +65,7 @@ def hosts_part(look: Look, states: tuple[HostState, ...]) -> Judged:
     control = len(look.site.control_planes)
     planes, workers = counted(control, "control plane"), counted(len(states) - control, "worker")
     findings = tuple(_findings(look, states))
-    state = State.WELL if not _graver(findings) else State.FINDINGS
+    state = State.WELL if not graver(findings) else State.FINDINGS
     data = {"total": len(states), "ready": ready, "silent": sum(each.state == "silent" for each in states)}
     if look.view.api is None:
         return Judged(
@@ -81,10 +80,6 @@ def hosts_part(look: Look, states: tuple[HostState, ...]) -> Judged:
 def silent_hosts(look: Look, states: Iterable[HostState]) -> tuple[Finding, ...]:
     """Hosts that could not be asked."""
     return tuple(found for each in states for found in _reach(look, each, look.view.node(each.address)))
-
-
-def _graver(findings: Iterable[Finding]) -> bool:
-    return any(each.severity is not Severity.NOTE for each in findings)
 
 
 def _findings(look: Look, states: Iterable[HostState]) -> Iterator[Finding]:
@@ -121,7 +116,7 @@ def _node(look: Look, each: HostState, node: Node | None, seen: Condition | None
         text = "its node is not Ready" + (f": {node.why}" if node.why else "")
         yield Finding("node-not-ready", Severity.ERROR, text, (each.address,))
     if node.cordon is Cordon.PERSON:
-        yield Finding("cordoned", Severity.NOTE, "by a person; left alone", (each.address,))
+        yield Finding("cordoned", Severity.NOTE, "by an administrator; left alone", (each.address,))
     elif node.cordon is Cordon.MAINTENANCE:
         text = f"takes no pods until: maintenance {each.address} --done"
         yield Finding("maintenance", Severity.NOTE, text, (each.address,))
@@ -158,7 +153,7 @@ def control_plane_part(look: Look) -> Judged:
     serving = [address for address in planes if _serves(look, address)]
     findings = tuple(_missing(look, planes, serving))
     versions = sorted({_version(look, address) for address in planes} - {""})
-    state = State.DOWN if look.view.api is None else State.FINDINGS if _graver(findings) else State.WELL
+    state = State.DOWN if look.view.api is None else State.FINDINGS if graver(findings) else State.WELL
     data = {"total": len(planes), "serving": len(serving), "versions": versions}
     return Judged(
         Part("API", state, f"{len(serving)} of {len(planes)} serve", ", ".join(versions), data), findings

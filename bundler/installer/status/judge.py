@@ -63,7 +63,9 @@ def _whole(look: Look) -> Iterable[Finding]:
             text = f"no cluster is here yet; install it: {look.again}"
             yield Finding("not-installed", Severity.ERROR, text, subject=name)
         case Existence.FOREIGN:
-            yield Finding("foreign", Severity.ERROR, "the cluster here is somebody else's", subject=name)
+            yield Finding(
+                "foreign", Severity.ERROR, "the cluster here belongs to another product", subject=name
+            )
         case Existence.REMOVING:
             yield Finding("removing", Severity.ERROR, "a delete was begun and is not finished", subject=name)
         case existence:

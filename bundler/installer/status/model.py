@@ -1,6 +1,6 @@
 """What `status` comes to: parts, findings, one word for the whole. Frozen; text and JSON are made of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -16,7 +16,7 @@ from bundler.installer.status.condition import Condition, PastRun
 
 
 class State(StrEnum):
-    """How the site or a part of it is. UNKNOWN: nobody who must know has answered."""
+    """How the site or a part of it is. UNKNOWN: no host that must know has answered."""
 
     WELL = "well"
     FINDINGS = "findings"
@@ -39,6 +39,11 @@ class Finding:
     hosts: tuple[str, ...] = ()
     subject: str = ""  # what it is about where that is no host: an app, a site
     value: float | str | None = None
+
+
+def graver(findings: Iterable[Finding]) -> bool:
+    """Whether any of them is more than a note: a part with notes alone is well."""
+    return any(each.severity is not Severity.NOTE for each in findings)
 
 
 @dataclass(frozen=True, slots=True)

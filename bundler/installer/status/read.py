@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from cryptography import x509
@@ -179,8 +180,9 @@ def _contents(sections: Sections) -> Contents | None:
         app, kind, namespace, name = [*line.split("\t"), "", "", ""][:4]
         if kind and kind != "List":
             manifests[app] = (*manifests.get(app, ()), f"{kind}/{namespace}/{name}")
+    clock = _clock(sections.get("status-clock", ()))
     return Contents(
-        tuple(_each(_pod, pods)),
+        tuple(_each(lambda line: _pod(line, clock), pods)),
         tuple(_each(_workload, workloads)),
         _newest(_each(_release, sections.get("status-releases", ()))),
         manifests,
@@ -193,8 +195,10 @@ def _each(read: Any, lines: Iterable[str]) -> Iterator[Any]:
             yield read(line)
 
 
-def _pod(line: str) -> Pod:
-    namespace, name, node, phase, ready, restarts, reason, instance, deleted = _fields(line, 9)
+def _pod(line: str, clock: float | None) -> Pod:
+    namespace, name, node, phase, ready, restarts, reason, instance, deleted, began = _fields(
+        line, 10, least=4
+    )
     return Pod(
         namespace=namespace,
         name=name,
@@ -207,19 +211,35 @@ def _pod(line: str) -> Pod:
         reason=" ".join(dict.fromkeys(reason.split())),
         instance=instance,
         deleted=bool(deleted),
+        age=_age(began, clock),
     )
 
 
+def _clock(lines: Iterable[str]) -> float | None:
+    """The host's clock, in seconds since 1970."""
+    said = next(iter(lines), "")
+    return float(said) if said.isascii() and said.isdigit() and len(said) <= 11 else None
+
+
+def _age(began: str, clock: float | None) -> float | None:
+    """Seconds since a moment as the API writes it (RFC 3339, UTC), by the host's clock."""
+    if not began or clock is None:
+        return None
+    with contextlib.suppress(ValueError):
+        return clock - datetime.strptime(began, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+    return None
+
+
 def _workload(line: str) -> Workload:
-    kind, namespace, name, wanted, ready, release, home = _fields(line, 7)
+    kind, namespace, name, wanted, ready, release, home = _fields(line, 7, least=3)
     made_by = f"{home or namespace}/{release}" if release else ""
     return Workload(kind, namespace, name, _whole(wanted), _whole(ready), made_by)
 
 
-def _fields(line: str, count: int) -> list[str]:
+def _fields(line: str, count: int, *, least: int) -> list[str]:
     """The line's fields; trailing ones may have gone with white space at its end. Raises ValueError."""
     fields = line.split("\t")
-    if len(fields) < count // 2:
+    if len(fields) < least:
         raise ValueError("too few fields")
     return [each[:_LONGEST] for each in [*fields, *[""] * count][:count]]
 

@@ -4,10 +4,10 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from bundler.core.words import counted
+from bundler.core.words import counted, lasting, mebibytes
 from bundler.installer.plan.cluster.steps import Severity
 from bundler.installer.site.ranges import folded
-from bundler.installer.status.amounts import lasting, mebibytes, minute
+from bundler.installer.status.amounts import minute
 from bundler.installer.status.condition import PastRun
 from bundler.installer.status.model import Finding, HostState, Part, State, Status
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from bundler.core.words import counted
+from bundler.core.words import counted, lasting, mebibytes
 from bundler.installer.plan.cluster.steps import Cause, Plan, Refused, Severity, Step, Verb
 from bundler.installer.site.ranges import folded
-from bundler.installer.status.amounts import day, days_left, lasting, mebibytes, minute
+from bundler.installer.status.amounts import day, days_left, minute
 from bundler.installer.status.condition import Disk, HostCertificate, PastRun, RegistryStore
 from bundler.installer.status.model import Finding, Judged, Look, Part, State
 
@@ -25,7 +25,7 @@ def registries_part(look: Look) -> Judged:
     planes = [host.address for host in look.site.control_planes]
     found = {a: seen.registry for a in planes if (seen := look.conditions.get(a)) and seen.registry}
     if not found:
-        return Judged(Part("registries", State.UNKNOWN, "nobody could be asked", "", {"total": len(planes)}))
+        return Judged(Part("registries", State.UNKNOWN, "no host could be asked", "", {"total": len(planes)}))
     serving = [a for a, store in found.items() if store.code in _SERVES and _runs(look, a)]
     findings = tuple(each for a, store in found.items() for each in _store(look, a, store, wanted))
     least = min(len(wanted.keys() & store.manifests) for store in found.values())
@@ -41,7 +41,7 @@ def _store(look: Look, address: str, store: RegistryStore, wanted: Mapping[str, 
     lacking = [name for digest, name in wanted.items() if digest not in store.manifests]
     if lacking:
         short = counted(len(lacking), "image")
-        text = f"its registry lacks {short}, such as {lacking[0]}; mend it: {look.again}"
+        text = f"its registry lacks {short}, such as {lacking[0]}; fix it: {look.again}"
         yield Finding("registry-images", Severity.ERROR, text, (address,), value=len(lacking))
     if _runs(look, address) and store.code not in _SERVES:
         text = f"its registry answers with {store.code or 'nothing'}"
@@ -57,7 +57,7 @@ def certificates_part(look: Look) -> Judged:
     """Days left of the first that runs out; authorities have a limit of their own."""
     found = [(a, each) for a, seen in look.conditions.items() for each in seen.certificates]
     if not found:
-        return Judged(Part("certificates", State.UNKNOWN, "nobody could be asked"))
+        return Judged(Part("certificates", State.UNKNOWN, "no host could be asked"))
     address, first = min(found, key=lambda pair: pair[1].not_after)
     findings = tuple(_certificate_findings(look, found))
     left = days_left(first.not_after, look.now)
@@ -105,7 +105,7 @@ def disk_part(look: Look) -> Judged:
     """How full the fullest file system is that we use."""
     disks = [(address, disk) for address, seen in look.conditions.items() for disk in seen.disks]
     if not disks:
-        return Judged(Part("disk", State.UNKNOWN, "nobody could be asked"))
+        return Judged(Part("disk", State.UNKNOWN, "no host could be asked"))
     findings = tuple(_disk(address, disk) for address, disk in disks if disk.percent >= DISK_WARNING)
     address, fullest = max(disks, key=lambda pair: pair[1].percent)
     data = {"percent": fullest.percent, "host": address, "path": fullest.path, "free": fullest.free}
@@ -200,7 +200,7 @@ def _under_way(look: Look, unfinished: str) -> Iterator[Finding]:
     name = look.site.name
     holder = next((seen.holder for seen in look.conditions.values() if seen.holder), "")
     if holder:
-        yield Finding("run-under-way", Severity.NOTE, f"{holder} is at work", subject=name, value=unfinished)
+        yield Finding("run-under-way", Severity.NOTE, f"{holder} is running", subject=name, value=unfinished)
     elif unfinished:
         text = f"the last run ({unfinished}) was not finished; go on: {look.again}"
         yield Finding("run-unfinished", Severity.WARNING, text, subject=name, value=unfinished)

@@ -12,7 +12,7 @@ from bundler.installer.transport.local import LocalTransport, may_be_root, own_a
 from bundler.installer.transport.parallel import together, try_each
 from bundler.installer.transport.protocol import Transport
 
-_DIALLING: Final = 128  # hosts that are called at once: whoever doesn't answer costs time and nothing else
+_DIALLING: Final = 128  # hosts that are called at once: a silent one only costs time
 
 
 @dataclass(frozen=True, slots=True)

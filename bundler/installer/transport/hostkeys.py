@@ -135,7 +135,7 @@ def _line_break(descriptor: int) -> bytes:
 def _read(file: Path) -> tuple[KnownHost, ...]:
     try:
         return tuple(parse(file.read_text(errors="replace")))
-    except OSError:  # a file that isn't there or can't be read vouches for no one
+    except OSError:  # a missing or unreadable file trusts no key
         return ()
 
 

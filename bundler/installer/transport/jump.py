@@ -41,7 +41,9 @@ class Jumps:
             fix = "allow it there: AllowTcpForwarding yes, and PermitOpen" if refused else "is the host up?"
             raise _lost(bastion, host, error.text, fix) from None
         except (paramiko.SSHException, EOFError, OSError) as error:
-            raise _lost(bastion, host, str(error) or "it hung up", "is the bastion up?") from None
+            raise _lost(
+                bastion, host, str(error) or "it closed the connection", "is the bastion up?"
+            ) from None
 
     def _line(self, bastion: Bastion) -> paramiko.Transport:
         """The connection to a bastion: made by the first who needs it, and again where it was lost."""

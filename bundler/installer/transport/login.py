@@ -125,7 +125,8 @@ def _pinned(host: Host, dial: Dial) -> paramiko.Transport:
         why=f"expected {host.login.fingerprint}, the host has {', '.join(seen) or 'none that we can read'}",
         code=ExitCode.TRUST,
         id="BND-HOST-KEY",
-        fix="someone may be in between; if the host was set up anew, correct `hostKey` in the Clusterfile",
+        fix="someone may be intercepting the connection; if the host was reinstalled, "
+        "update `hostKey` in the Clusterfile",
     )
 
 
@@ -151,10 +152,10 @@ def _greet(host: Host, kinds: tuple[str, ...], dial: Dial) -> paramiko.Transport
         transport.close()
         if kinds:
             raise _NoSuchKindError from None
-        raise _unreachable(host, str(error), "its sshd offers no method that we know") from None
+        raise _unreachable(host, str(error), "its sshd offers no supported authentication method") from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
-        raise _unreachable(host, str(error) or "it hung up", "is that port sshd's?") from None
+        raise _unreachable(host, str(error) or "it closed the connection", "is that port sshd's?") from None
     return transport
 
 
@@ -202,7 +203,8 @@ def _check(host: Host, name: str, key: paramiko.PKey, trust: Trust) -> None:
                 why=f"it showed {key.get_name()} {seen}, known_hosts says otherwise",
                 code=ExitCode.TRUST,
                 id="BND-HOST-KEY",
-                fix=f"someone may be in between; if the host was set up anew: ssh-keygen -R '{name}'",
+                fix="someone may be intercepting the connection; if the host was reinstalled: "
+                f"ssh-keygen -R '{name}'",
             )
 
 

@@ -51,7 +51,7 @@ def try_each(
         futures = {address: pool.submit(each) for address, each in work.items()}
         _await(futures, progress)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C nobody waits for a slow host
+        pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C, slow hosts are not waited for
     errors = {address: _failure(future) for address, future in futures.items()}
     failed = {address: error for address, error in errors.items() if error is not None}
     return Results({each: future.result() for each, future in futures.items() if each not in failed}, failed)

@@ -23,7 +23,7 @@ _HEAD = 16 << 10  # bytes of standard error among which our line stands; sudo's 
 _MARK = "bundler-process-group"
 _GROUP = re.compile(rf"^{_MARK} ([1-9][0-9]{{0,9}})\n", re.MULTILINE)
 
-# What setsid says of a script that a signal ended; who ended it is told by us.
+# What setsid says of a script that a signal ended; we report who ended it.
 _SETSID = re.compile(r"^setsid: child \d+ did not exit normally.*\n?", re.MULTILINE)
 
 # `exec` lets no shell wait in between; dd reads exactly the script and leaves the rest of stdin alone.

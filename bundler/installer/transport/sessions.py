@@ -124,7 +124,7 @@ class Sessions:
             return
         if not line.open:
             raise BundlerError(
-                "the host lets us log in and opens no session",
+                "the host accepts the login but opens no session",
                 where=self._where,
                 why=f"{error.text} ({error.code}), {line.misses} times",
                 code=ExitCode.HOST,

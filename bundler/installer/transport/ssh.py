@@ -108,7 +108,7 @@ class SshTransport(remote.Runner):
             why=why or last or "the host, its sshd or the network went away",
             code=ExitCode.HOST,
             id="BND-HOST-LOST",
-            fix="once the host can be reached again, run the same command again: finished steps are left out",
+            fix="once the host can be reached again, run the same command again: finished steps are skipped",
         )
 
 

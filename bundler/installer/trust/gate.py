@@ -29,7 +29,7 @@ class Gate:
         verdict = self.judge(bundle)
         release = verdict.release
         if not verdict.is_signed:
-            tell(f"note: {release.name} {release.version} is not signed; nobody vouches for it")
+            tell(f"note: {release.name} {release.version} is not signed; its origin can't be verified")
         elif why := self.keyring.remember(release.name, release.key):
             tell(f"note: the key of {release.name} could not be remembered: {why}")
         return verdict

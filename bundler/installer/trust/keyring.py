@@ -141,11 +141,11 @@ def _read(path: Path) -> str:
 
 
 def _check_owner(path: Path, status: os.stat_result) -> None:
-    """Whoever may write to it decides what is trusted: that may only be root and the user."""
+    """Write access decides what is trusted: only root and the user may have it."""
     if status.st_uid in {0, os.geteuid()} and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return
     raise BundlerError(
-        "others than root and you may write to it, so it vouches for no key",
+        "users other than you and root can write to it, so its keys are not trusted",
         where=path,
         code=ExitCode.TRUST,
         id="BND-TRUST-FOLDER",

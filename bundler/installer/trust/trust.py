@@ -69,7 +69,7 @@ class Verdict:
 
     @property
     def is_signed(self) -> bool:
-        """Whether somebody vouches for the file."""
+        """Whether the file has a signature that counts."""
         return self.release.key != UNSIGNED
 
 
@@ -86,7 +86,7 @@ def judge(seal: Seal, signature: Signature | None, keys: Keys, allowed: Allowed,
     if fingerprint in keys.revoked:
         _refuse(
             seal,
-            f"it is signed by {fingerprint}, which is revoked here",
+            f"it is signed by {fingerprint}, which has been revoked here",
             "get a newer bundle from the vendor",
         )
     if keys.known and keys.known != fingerprint and not allowed.new_key:
@@ -95,7 +95,7 @@ def judge(seal: Seal, signature: Signature | None, keys: Keys, allowed: Allowed,
     if who is None:
         _refuse(
             seal,
-            f"it is signed by {fingerprint}, which nobody here trusts",
+            f"it is signed by {fingerprint}, which is not trusted here",
             f"compare that with what the vendor says, then add --trust {fingerprint}, or put the vendor's "
             ".pub file into /etc/bundler/trust.d",
         )
@@ -119,8 +119,8 @@ def check_site(verdict: Verdict, records: Iterable[Release], allowed: Allowed) -
                 f"{release.name} {release.version} is older than {record.version}, which this site has",
                 code=ExitCode.TRUST,
                 id="BND-DOWNGRADE",
-                why="an older bundle may bring back faults that were mended",
-                fix="use the newer bundle; if going back is meant, add --allow-downgrade",
+                why="an older bundle may bring back bugs that have been fixed",
+                fix="use the newer bundle; to go back on purpose, add --allow-downgrade",
             )
     known = {record.key for record in before}
     if before and not same and release.key not in known and not allowed.new_key:
@@ -136,7 +136,7 @@ def noted(release: Release, records: Iterable[Release]) -> tuple[Release, ...]:
 
 
 def _who(signature: Signature, keys: Keys, now: float) -> str | None:
-    """Whose key it is; None when nobody trusts it."""
+    """Whose key it is; None if it is not trusted."""
     if (who := keys.named.who(signature.key, NAMESPACE, now)) is not None:
         return who
     # A key whose entry has ended is not trusted for having been used before.

@@ -1,5 +1,6 @@
 """`SiteAccess` for a simulated site, with a kill that can fall at any micro-step."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from bundler.core.errors import BundlerError, ExitCode
@@ -27,6 +28,7 @@ class Access:
     ticks: int = 0
     fails: frozenset[Verb] = frozenset()
     moments: list[str] = field(default_factory=list)  # at each micro-step, the key of the step
+    copies: list[Site] | None = None  # the site as a kill at each micro-step leaves it, where it is wanted
 
     def observe(self) -> Observed:
         return self.site.observe()
@@ -57,6 +59,8 @@ class Access:
     def _tick(self) -> None:
         self.ticks += 1
         self.moments.append(self.site.log[-1] if self.site.log else "commit")
+        if self.copies is not None:
+            self.copies.append(deepcopy(self.site))
         if self.ticks == self.kill_at:
             raise KilledError
 
@@ -76,7 +80,22 @@ def go(site: Site, desired: Desired, operation: Operation | None = None, *, kill
 
 def moments(site: Site, desired: Desired, operation: Operation | None = None) -> list[str]:
     """Every moment of an unbroken run at which a kill can fall, by the step that it falls into."""
-    access = Access(site, desired)
-    ended = run(access, lambda _: desired, operation or Operation(), run_id="counting", fresh_id="counted")
+    return _unbroken(Access(site, desired), operation).moments
+
+
+def killed(site: Site, desired: Desired, operation: Operation | None = None) -> list[Site]:
+    """Go on to the end; the site as a kill at each micro-step on the way would have left it."""
+    return _unbroken(Access(site, desired, copies=[]), operation).copies or []
+
+
+def _unbroken(access: Access, operation: Operation | None) -> Access:
+    access.site.ids += 1
+    ended = run(
+        access,
+        lambda _: access.desired,
+        operation or Operation(),
+        run_id=f"run-{access.site.ids}",
+        fresh_id=f"site-{access.site.ids}",
+    )
     assert ended.done, ended
-    return access.moments
+    return access

@@ -26,12 +26,12 @@ C, W = Role.CONTROL_PLANE, Role.WORKER
 
 
 def cp(number: int) -> str:
-    """Addresses of control planes: 10.0.0.11, 10.0.0.12, …"""
+    """Addresses of control planes: 10.0.0.11, 10.0.0.12 and so on."""
     return f"10.0.0.{10 + number}"
 
 
 def worker(number: int) -> str:
-    """10.0.0.21, 10.0.0.22, …"""
+    """10.0.0.21, 10.0.0.22 and so on."""
     return f"10.0.0.{20 + number}"
 
 

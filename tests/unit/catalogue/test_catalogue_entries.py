@@ -1,6 +1,8 @@
 """Every entry of the catalogue: it lints, says what it is, and goes together with those that it may."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,12 +29,12 @@ PAGE = 120  # lines of a README
 SUITES = ("debian:bookworm", "debian:trixie")
 
 
-def test_there_are_thirty_and_more():
+def test_there_are_thirty_and_more() -> None:
     assert len(NAMES) >= 37
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_entry_lints(name):
+def test_an_entry_lints(name: Any) -> None:
     """A chart may lack a checksum where its repository's digest could not be learnt and the entry says so."""
     report = linted(kubefile(name))
     assert report.errors == ()
@@ -49,7 +51,7 @@ def test_an_entry_lints(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_entry_has_a_readme_of_one_page(name):
+def test_an_entry_has_a_readme_of_one_page(name: Any) -> None:
     text = (CATALOGUE.root / name / "README.md").read_text(encoding="utf-8")
     assert text.startswith(f"# {name}\n")
     assert len(text.splitlines()) <= PAGE
@@ -60,13 +62,13 @@ def test_an_entry_has_a_readme_of_one_page(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_an_entry_needs_is_given_by_another(name):
+def test_what_an_entry_needs_is_given_by_another(name: Any) -> None:
     others = [one for one in entries(CATALOGUE) if one.name != name]
     assert unmet([entry(name), *others]) == ()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_packages_that_hosts_need_come_along(name):
+def test_packages_that_hosts_need_come_along(name: Any) -> None:
     asked = entry(name).nodes.packages
     for suite in SUITES:
         brought = {
@@ -79,24 +81,24 @@ def test_packages_that_hosts_need_come_along(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_modules_and_settings_of_hosts_can_be_set(name):
+def test_modules_and_settings_of_hosts_can_be_set(name: Any) -> None:
     nodes = entry(name).nodes
     assert [module for module in nodes.modules if not re.fullmatch(r"[a-z0-9_]+", module)] == []
     assert [s for s in nodes.sysctls if not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)+=\d+", s)] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_entry_says_where_its_pins_come_from(name):
+def test_an_entry_says_where_its_pins_come_from(name: Any) -> None:
     if entry(name).kind is not Kind.EXAMPLE and name not in {"network-none", "tools"}:
         assert entry(name).pins
 
 
-def test_what_was_never_built_here_claims_no_size():
+def test_what_was_never_built_here_claims_no_size() -> None:
     unbuilt = (one for one in entries(CATALOGUE) if one.tested is entry_module.Tested.CONTRACT)
     assert [one.name for one in unbuilt if one.size and not composed_here(one.name)] == []
 
 
-def test_all_blocks_that_share_nothing_make_one_bundle(tmp_path):
+def test_all_blocks_that_share_nothing_make_one_bundle(tmp_path: Path) -> None:
     chosen: list[Entry] = []
     for block in blocks():
         if all(not expected_of(block, other) for other in chosen):
@@ -107,7 +109,7 @@ def test_all_blocks_that_share_nothing_make_one_bundle(tmp_path):
     assert linted(path).errors == ()
 
 
-def test_a_port_that_two_blocks_take_is_named_with_both(tmp_path):
+def test_a_port_that_two_blocks_take_is_named_with_both(tmp_path: Path) -> None:
     folder = tmp_path / "own"
     folder.mkdir()
     (folder / "Kubefile").write_text("FROM scratch\n")
@@ -119,7 +121,7 @@ def test_a_port_that_two_blocks_take_is_named_with_both(tmp_path):
     assert "ingress-nginx and own both take port 443" in finding.problem.message
 
 
-def test_an_app_that_two_blocks_bring_is_named_with_both(tmp_path):
+def test_an_app_that_two_blocks_bring_is_named_with_both(tmp_path: Path) -> None:
     folder = tmp_path / "own"
     (folder / "files").mkdir(parents=True)
     (folder / "files/run.sh").write_text("echo\n")
@@ -131,7 +133,7 @@ def test_an_app_that_two_blocks_bring_is_named_with_both(tmp_path):
     assert "the block own brings the app valkey" in finding.problem.message
 
 
-def test_an_entry_with_a_slip_is_told_with_its_line(tmp_path):
+def test_an_entry_with_a_slip_is_told_with_its_line(tmp_path: Path) -> None:
     folder = tmp_path / "own"
     folder.mkdir()
     text = (CATALOGUE.root / "valkey/entry.yaml").read_text().replace("licence:", "license:")
@@ -140,7 +142,7 @@ def test_an_entry_with_a_slip_is_told_with_its_line(tmp_path):
         read_entry(folder)
 
 
-def test_the_documentation_has_the_table():
+def test_the_documentation_has_the_table() -> None:
     """`bundler catalogue list --markdown` writes it, between the two comments."""
     text = (CATALOGUE.root.parents[1] / "docs/catalogue.md").read_text(encoding="utf-8")
     begin, end = "<!-- bundler catalogue list --markdown -->\n", "<!-- end -->\n"

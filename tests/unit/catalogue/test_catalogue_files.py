@@ -3,6 +3,7 @@
 import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -30,12 +31,12 @@ def default(kubefile: Path, name: str) -> str:
     return re.search(rf"^ARG {name}=(\S+)$", kubefile.read_text(), re.MULTILINE)[1]
 
 
-def test_both_kubernetes_take_the_same_newest_version():
+def test_both_kubernetes_take_the_same_newest_version() -> None:
     both = [default(CATALOGUE / name / "Kubefile", "KUBERNETES_VERSION") for name in ("kubernetes", SOURCE)]
     assert both == ["1.37.2", "1.37.2"]
 
 
-def test_both_say_which_containerd_they_bring():
+def test_both_say_which_containerd_they_bring() -> None:
     pinned = re.search(
         r"containerd/v2 v(\S+) ", (SOURCE / "modules/containerd/go.mod").read_text(), re.MULTILINE
     )[1]
@@ -44,7 +45,7 @@ def test_both_say_which_containerd_they_bring():
 
 
 @pytest.mark.parametrize("name", ["bridge", "flannel"])
-def test_a_network_runs_the_image_that_is_composed(name):
+def test_a_network_runs_the_image_that_is_composed(name: str) -> None:
     (pod,) = pod_specs(CATALOGUE / f"network-{name}/cni/{name}.yaml")
     (agent,) = pod["containers"]
     composed = (CATALOGUE / f"network-{name}/network.py").read_text()
@@ -57,7 +58,7 @@ def test_a_network_runs_the_image_that_is_composed(name):
     assert {"operator": "Exists"} in pod["tolerations"]
 
 
-def test_the_kubelet_stays_quiet_though_it_is_quick_to_tell():
+def test_the_kubelet_stays_quiet_though_it_is_quick_to_tell() -> None:
     # setting the first alone would make every node write its status every two seconds, for ever
     (kubelet,) = [
         one for one in documents(SOURCE / "etc/kubeadm.yml") if one["kind"] == "KubeletConfiguration"
@@ -66,7 +67,7 @@ def test_the_kubelet_stays_quiet_though_it_is_quick_to_tell():
     assert kubelet["nodeStatusReportFrequency"] == "5m"
 
 
-def test_the_demo_has_one_path_and_tag_in_two_registries():
+def test_the_demo_has_one_path_and_tag_in_two_registries() -> None:
     chart = yaml.safe_load((CATALOGUE / "demo/web/values.yaml").read_text())["image"]
     (pod,) = pod_specs(CATALOGUE / "demo/status/status.yaml")
     manifest = pod["containers"][0]["image"]
@@ -76,7 +77,7 @@ def test_the_demo_has_one_path_and_tag_in_two_registries():
     assert manifest in kubefile
 
 
-def test_no_pin_names_a_server_that_modules_come_from():
+def test_no_pin_names_a_server_that_modules_come_from() -> None:
     files = [*CATALOGUE.glob("*/modules/*/go.mod"), *CATALOGUE.glob("*/modules/*/go.sum")]
     assert len(files) == 2 * len(list(CATALOGUE.glob("*/modules/*")))
     for path in files:
@@ -87,7 +88,7 @@ SCRIPTS = sorted({*CATALOGUE.glob("**/*.sh"), *CATALOGUE.glob("**/*.py")})
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(CATALOGUE)))
-def test_what_begins_like_a_script_can_be_run_and_what_is_called_is_one(script):
+def test_what_begins_like_a_script_can_be_run_and_what_is_called_is_one(script: Any) -> None:
     begins = script.read_text().startswith("#!")
     assert begins == bool(script.stat().st_mode & stat.S_IXUSR)
     called = "".join(path.read_text() for path in CATALOGUE.glob("*/Kubefile"))

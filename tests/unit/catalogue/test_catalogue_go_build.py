@@ -4,7 +4,10 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -28,7 +31,7 @@ esac
 
 
 @pytest.fixture
-def tool(monkeypatch, tmp_path):
+def tool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """go_build, on a machine that has the fake Go and a cache of its own."""
     programs = tmp_path / "path"
     programs.mkdir()
@@ -49,7 +52,7 @@ def tool(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def module(tmp_path):
+def module(tmp_path: Path) -> Any:
     folder = tmp_path / "module"
     folder.mkdir()
     (folder / "go.mod").write_text("module x\n\ngo 1.26.0\n\nrequire example.org/tool v1.4.2\n")
@@ -57,18 +60,20 @@ def module(tmp_path):
     return folder
 
 
-def program(tool: ModuleType, module, name: str, **more):
+def program(tool: ModuleType, module: Any, name: str, **more: Any) -> Any:
     return tool.Program(name, module, f"example.org/tool/{name}", 10, **more)
 
 
-def asked(tmp_path) -> list[str]:
+def asked(tmp_path: Path) -> list[str]:
     log = tmp_path / "log"
     return (
         [line.split()[0].rpartition("/")[2] for line in log.read_text().splitlines()] if log.exists() else []
     )
 
 
-def test_what_was_compiled_once_is_not_compiled_again(tool, module, tmp_path, capsys):
+def test_what_was_compiled_once_is_not_compiled_again(
+    tool: Any, module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     both = [program(tool, module, "a"), program(tool, module, "b")]
     tool.build(both, tmp_path / "one")
     tool.build(both, tmp_path / "two")
@@ -78,7 +83,9 @@ def test_what_was_compiled_once_is_not_compiled_again(tool, module, tmp_path, ca
     assert "Compiling 2 programs with go1.26.8; 0 are kept already" in capsys.readouterr().out
 
 
-def test_what_is_done_stays_when_the_next_one_fails(tool, module, tmp_path, monkeypatch):
+def test_what_is_done_stays_when_the_next_one_fails(
+    tool: Any, module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     both = [program(tool, module, "a"), program(tool, module, "b")]
     monkeypatch.setenv("FAIL", "example.org/tool/b")
     with pytest.raises(Exception, match=r"go build example\.org/tool/b failed:\nno such package"):
@@ -102,7 +109,9 @@ def test_what_is_done_stays_when_the_next_one_fails(tool, module, tmp_path, monk
     ],
     ids=["sum", "version", "go", "platform", "variables", "tags", "own source"],
 )
-def test_every_input_counts(tool, module, tmp_path, monkeypatch, change):
+def test_every_input_counts(
+    tool: Any, module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Any
+) -> None:
     source = tmp_path / "main.go"
     source.write_text("package main")
     case = type("Case", (), {"module": module, "monkeypatch": monkeypatch, "more": {"sources": (source,)}})
@@ -113,7 +122,9 @@ def test_every_input_counts(tool, module, tmp_path, monkeypatch, change):
 
 
 @pytest.mark.usefixtures("tool")
-def test_two_builds_at_once_compile_each_program_once(module, tmp_path, monkeypatch):
+def test_two_builds_at_once_compile_each_program_once(
+    module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SLOW", "0.2")
     script = (
         f"import sys; sys.path.insert(0, {str(TOOLS)!r}); sys.dont_write_bytecode = True\n"
@@ -127,7 +138,7 @@ def test_two_builds_at_once_compile_each_program_once(module, tmp_path, monkeypa
     assert sorted(asked(tmp_path)) == ["a", "b"]
 
 
-def test_a_kept_program_that_was_damaged_is_compiled_again(tool, module, tmp_path):
+def test_a_kept_program_that_was_damaged_is_compiled_again(tool: Any, module: Any, tmp_path: Path) -> None:
     one = [program(tool, module, "a")]
     tool.build(one, tmp_path / "out")
     (kept,) = (tmp_path / "cache/programs").glob("*/a")
@@ -137,7 +148,7 @@ def test_a_kept_program_that_was_damaged_is_compiled_again(tool, module, tmp_pat
     assert "compiled" in (tmp_path / "out/a").read_text()
 
 
-def test_what_nobody_asks_for_goes_after_two_months(tool, module, tmp_path):
+def test_what_nobody_asks_for_goes_after_two_months(tool: Any, module: Any, tmp_path: Path) -> None:
     tool.build([program(tool, module, "a")], tmp_path / "out")
     (old,) = (tmp_path / "cache/programs").glob("*/")
     month = 30 * 86400
@@ -152,8 +163,8 @@ def test_what_nobody_asks_for_goes_after_two_months(tool, module, tmp_path):
 
 @pytest.mark.parametrize(("has", "told"), [("go1.19.8", "it has 1.19"), ("", "it has none")])
 def test_a_machine_without_a_new_go_is_told_before_anything_is_done(
-    tool, module, tmp_path, monkeypatch, has, told
-):
+    tool: Any, module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has: str, told: str
+) -> None:
     monkeypatch.setenv("FAKE_GO", has)
     with pytest.raises(Exception, match=rf"Go 1.26 or newer; {told}. Fix: .*, or build FROM kubernetes"):
         tool.build([program(tool, module, "a")], tmp_path / "out", otherwise="build FROM kubernetes")
@@ -161,21 +172,23 @@ def test_a_machine_without_a_new_go_is_told_before_anything_is_done(
     assert not (tmp_path / "cache").exists()
 
 
-def test_the_users_settings_of_go_do_not_count(tool, module, tmp_path, monkeypatch):
+def test_the_users_settings_of_go_do_not_count(
+    tool: Any, module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GOFLAGS", "-mod=vendor")
     monkeypatch.setenv("CGO_ENABLED", "1")
     tool.build([program(tool, module, "a")], tmp_path / "out")
     assert (tmp_path / "log").read_text() == "example.org/tool/a 0 amd64 -mod=readonly\n"
 
 
-def test_versions_come_from_the_pin(tool, module):
+def test_versions_come_from_the_pin(tool: Any, module: Any) -> None:
     assert tool.module_version(module, "example.org/tool") == "v1.4.2"
     with pytest.raises(Exception, match=r"module/go\.mod does not require example\.org/other"):
         tool.module_version(module, "example.org/other")
 
 
 @pytest.mark.usefixtures("tool")
-def test_the_time_left_follows_the_pace(monkeypatch):
+def test_the_time_left_follows_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     pace = importlib.import_module("go_pace")
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     clock = pace.Clock(left=1880.0)

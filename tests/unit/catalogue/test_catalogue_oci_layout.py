@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import tarfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -19,12 +21,12 @@ pytestmark = pytest.mark.skipif(
 NAME = "registry.example/team/app:1"
 
 
-def compose(layout, name=NAME, *options):
+def compose(layout: Any, name: Any = NAME, *options: Any) -> Any:
     command = [SCRIPT, layout, name, "--platform", "linux/amd64", *options]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-def folder(path, *, when=0, umask=0o022):
+def folder(path: Any, *, when: int = 0, umask: int = 0o022) -> Any:
     """A folder with a program, a file, a link and an empty folder."""
     before = os.umask(umask)
     try:
@@ -41,13 +43,13 @@ def folder(path, *, when=0, umask=0o022):
     return path
 
 
-def blob(layout, digest):
+def blob(layout: Any, digest: Any) -> Any:
     data = (layout / "blobs/sha256" / digest.removeprefix("sha256:")).read_bytes()
     assert f"sha256:{hashlib.sha256(data).hexdigest()}" == digest
     return data
 
 
-def manifest(layout, name=NAME):
+def manifest(layout: Any, name: Any = NAME) -> Any:
     index = json.loads((layout / "index.json").read_bytes())
     (entry,) = [
         one for one in index["manifests"] if one["annotations"]["org.opencontainers.image.ref.name"] == name
@@ -57,7 +59,7 @@ def manifest(layout, name=NAME):
     return json.loads(raw)
 
 
-def test_time_and_umask_leave_no_trace(tmp_path):
+def test_time_and_umask_leave_no_trace(tmp_path: Path) -> None:
     one = folder(tmp_path / "one", when=1_000_000_000, umask=0o022)
     two = folder(tmp_path / "elsewhere/two", when=1_700_000_000, umask=0o077)
     for layout, source in (("a", one), ("b", two)):
@@ -75,7 +77,7 @@ def test_time_and_umask_leave_no_trace(tmp_path):
     assert files[0] == files[1]
 
 
-def test_every_digest_and_size_holds(tmp_path):
+def test_every_digest_and_size_holds(tmp_path: Path) -> None:
     compose(
         tmp_path / "a", NAME, "--layer", folder(tmp_path / "one"), "--env", "K=V", "--entrypoint", "/bin/tool"
     )
@@ -91,7 +93,7 @@ def test_every_digest_and_size_holds(tmp_path):
     assert (config["os"], config["architecture"]) == ("linux", "amd64")
 
 
-def test_a_layer_holds_names_in_order_and_plain_modes(tmp_path):
+def test_a_layer_holds_names_in_order_and_plain_modes(tmp_path: Path) -> None:
     compose(tmp_path / "a", NAME, "--layer", folder(tmp_path / "one", umask=0o077))
     packed = blob(tmp_path / "a", manifest(tmp_path / "a")["layers"][0]["digest"])
     raw = tmp_path / "layer.tar"
@@ -107,7 +109,7 @@ def test_a_layer_holds_names_in_order_and_plain_modes(tmp_path):
     ]
 
 
-def test_images_share_a_layer_and_keep_to_their_names(tmp_path):
+def test_images_share_a_layer_and_keep_to_their_names(tmp_path: Path) -> None:
     base, own = folder(tmp_path / "base"), tmp_path / "own"
     own.mkdir()
     (own / "page").write_text("1")
@@ -119,7 +121,7 @@ def test_images_share_a_layer_and_keep_to_their_names(tmp_path):
     assert len(list((layout / "blobs/sha256").iterdir())) == 6  # 2 manifests, 2 configs, 2 layers
 
 
-def test_the_same_name_again_means_the_new_image(tmp_path):
+def test_the_same_name_again_means_the_new_image(tmp_path: Path) -> None:
     one, layout = folder(tmp_path / "one"), tmp_path / "a"
     compose(layout, NAME, "--layer", one)
     before = manifest(layout)
@@ -128,7 +130,7 @@ def test_the_same_name_again_means_the_new_image(tmp_path):
     assert manifest(layout) != before
 
 
-def test_what_no_layer_can_hold_is_refused_and_leaves_nothing(tmp_path):
+def test_what_no_layer_can_hold_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     one = folder(tmp_path / "one")
     os.mkfifo(one / "pipe")
     done = compose(tmp_path / "a", NAME, "--layer", one)

@@ -1,4 +1,5 @@
 import contextlib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,12 +18,12 @@ from bundler.core.errors import BundlerError, ExitCode
         ("chart+http://127.0.0.1:8879/web:1", "http://127.0.0.1:8879", "web-1.tgz"),
     ],
 )
-def test_both_forms(text, repository, file):
+def test_both_forms(text: str, repository: str, file: str) -> None:
     chart = ChartReference.parse(text)
     assert (chart.repository, chart.file, str(chart)) == (repository, file, text)
 
 
-def test_in_a_registry_the_plus_is_an_underscore_and_a_digest_pins():
+def test_in_a_registry_the_plus_is_an_underscore_and_a_digest_pins() -> None:
     pinned = "oci://quay.io/acme/web:1.2.3+build.4@sha256:" + "a" * 64
     chart = ChartReference.parse(pinned)
     assert str(chart.image()) == "quay.io/acme/web:1.2.3_build.4@sha256:" + "a" * 64
@@ -41,17 +42,28 @@ def test_in_a_registry_the_plus_is_an_underscore_and_a_digest_pins():
         ("chart+ftp://charts.example/web:1.0.0", "scheme"),
         ("https://charts.example/web:1.0.0", "scheme"),
         ("oci://ghcr.io/acme/a b:1.0.0", "name of a chart"),
+        ("oci://ghcr.io/acme/web:^1.2@sha256:" + "a" * 64, "not of a range"),
+        ("oci://ghcr.io/acme/web:^", "no version"),
+        ("oci://ghcr.io/acme/web:>=1.2 and <2", "no version"),
     ],
 )
-def test_what_is_none_is_told(text, why):
+def test_what_is_none_is_told(text: str, why: str) -> None:
     with pytest.raises(BundlerError) as caught:
         ChartReference.parse(text)
     assert caught.value.code == ExitCode.INPUT
     assert why in caught.value.why
 
 
+@pytest.mark.parametrize("wanted", ["^1.2", "~1", ">=1.2 <2", "1.x", "*", "1.2 - 1.4", "^1 || ^3", "!=1.3.0"])
+def test_a_version_may_be_a_range(wanted: str) -> None:
+    for base in ("oci://ghcr.io/acme/web", "chart+https://charts.example/web"):
+        chart = ChartReference.parse(f"{base}:{wanted}")
+        assert (chart.version, chart.is_range, str(chart)) == (wanted, True, f"{base}:{wanted}")
+    assert not ChartReference.parse("oci://ghcr.io/acme/web:1.2").is_range
+
+
 @given(st.text(max_size=60))
-def test_no_text_surprises_the_parser(text):
+def test_no_text_surprises_the_parser(text: Any) -> None:
     for scheme in ("oci://", "chart+https://", ""):
         with contextlib.suppress(BundlerError):
             chart = ChartReference.parse(scheme + text)

@@ -1,6 +1,7 @@
 """core.oci: manifests of strangers are read strictly, and the right platform is chosen."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ CONFIG = {"mediaType": oci.OCI_CONFIG, "digest": A, "size": 7}
 LAYER = {"mediaType": oci.OCI_LAYER + "+gzip", "digest": B, "size": 9}
 
 
-def manifest(**changes):
+def manifest(**changes: Any) -> bytes:
     document = {
         "schemaVersion": 2,
         "mediaType": oci.OCI_MANIFEST,
@@ -28,7 +29,7 @@ def manifest(**changes):
     return json.dumps({key: value for key, value in document.items() if value is not None}).encode()
 
 
-def index(*platforms, media_type=oci.OCI_INDEX):
+def index(*platforms: Any, media_type: Any = oci.OCI_INDEX) -> bytes:
     entries = [
         {"mediaType": oci.OCI_MANIFEST, "digest": f"sha256:{number:064x}", "size": 5}
         | ({"platform": platform} if platform else {})
@@ -37,11 +38,11 @@ def index(*platforms, media_type=oci.OCI_INDEX):
     return json.dumps({"schemaVersion": 2, "mediaType": media_type, "manifests": entries}).encode()
 
 
-def linux(architecture, variant=None):
+def linux(architecture: Any, variant: Any = None) -> Any:
     return {"os": "linux", "architecture": architecture} | ({"variant": variant} if variant else {})
 
 
-def test_a_manifest_keeps_its_bytes_and_knows_its_digest():
+def test_a_manifest_keeps_its_bytes_and_knows_its_digest() -> None:
     raw = manifest()
     parsed = parse_manifest(raw, oci.OCI_MANIFEST, "x")
     assert isinstance(parsed, Manifest)
@@ -55,11 +56,11 @@ def test_a_manifest_keeps_its_bytes_and_knows_its_digest():
     "told", [oci.OCI_MANIFEST, oci.OCI_MANIFEST + "; charset=utf-8", "", "application/json"]
 )
 @pytest.mark.parametrize("own", [oci.OCI_MANIFEST, None])
-def test_the_type_comes_from_the_server_or_the_document(told, own):
+def test_the_type_comes_from_the_server_or_the_document(told: Any, own: Any) -> None:
     assert parse_manifest(manifest(mediaType=own), told, "x").media_type == oci.OCI_MANIFEST
 
 
-def test_docker_images_are_read_too():
+def test_docker_images_are_read_too() -> None:
     config = CONFIG | {"mediaType": oci.DOCKER_CONFIG}
     layer = LAYER | {"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip"}
     raw = manifest(mediaType=oci.DOCKER_MANIFEST, config=config, layers=[layer])
@@ -124,7 +125,7 @@ def test_docker_images_are_read_too():
         ),
     ],
 )
-def test_what_is_wrong_is_refused_by_name(raw, told, code, says):
+def test_what_is_wrong_is_refused_by_name(raw: Any, told: Any, code: Any, says: str) -> None:
     with pytest.raises(BundlerError) as caught:
         parse_manifest(raw, told, "quay.io/a/b:1")
     assert caught.value.code == code
@@ -159,7 +160,7 @@ def test_what_is_wrong_is_refused_by_name(raw, told, code, says):
         max_leaves=12,
     ).map(lambda value: json.dumps(value).encode())
 )
-def test_hostile_bytes_never_give_a_traceback(raw):
+def test_hostile_bytes_never_give_a_traceback(raw: Any) -> None:
     for read in (lambda: parse_manifest(raw, "", "x"), lambda: parse_config(raw, "x")):
         try:
             result = read()
@@ -183,13 +184,13 @@ def test_hostile_bytes_never_give_a_traceback(raw):
         ("linux/amd64", [linux("x86_64")], 0),
     ],
 )
-def test_the_one_manifest_of_the_platform_is_chosen(wanted, offered, chosen):
+def test_the_one_manifest_of_the_platform_is_chosen(wanted: str, offered: Any, chosen: int | None) -> None:
     parsed = parse_manifest(index(*offered), oci.OCI_INDEX, "x")
     found = parsed.choose(Platform.parse(wanted))
     assert (found and found.digest) == (None if chosen is None else Digest(f"{chosen:064x}"))
 
 
-def test_attestations_are_no_platform_to_choose():
+def test_attestations_are_no_platform_to_choose() -> None:
     parsed = parse_manifest(
         index(linux("arm64"), {"os": "unknown", "architecture": "unknown"}), oci.OCI_INDEX, "x"
     )
@@ -197,12 +198,12 @@ def test_attestations_are_no_platform_to_choose():
 
 
 @pytest.mark.parametrize("text", ["amd64", "linux/", "linux/a/b/c", "Linux/amd64", ""])
-def test_a_wrong_platform_is_refused(text):
+def test_a_wrong_platform_is_refused(text: str) -> None:
     with pytest.raises(BundlerError, match="not a platform"):
         Platform.parse(text)
 
 
-def test_a_config_tells_architecture_and_layers():
+def test_a_config_tells_architecture_and_layers() -> None:
     raw = json.dumps(
         {"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": [A]}}
     ).encode()

@@ -72,3 +72,26 @@ def test_an_option_that_two_groups_have_is_refused() -> None:
     twice.__annotations__["also"] = Also
     with pytest.raises(ValueError, match="times"):
         spread(twice)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """A group in a group."""
+
+    voice: Voice
+    slow: bool = False
+
+
+def test_a_group_may_hold_another() -> None:
+    said: list[Speech] = []
+
+    @spread
+    def speak(*, speech: Speech) -> None:
+        """Say it."""
+        said.append(speech)
+
+    assert list(inspect.signature(speak).parameters) == ["loud", "times", "slow"]
+    app = typer.Typer()
+    app.command()(speak)
+    assert CliRunner().invoke(app, ["--times", "2", "--slow"]).exit_code == 0
+    assert said == [Speech(voice=Voice(times=2), slow=True)]

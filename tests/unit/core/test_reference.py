@@ -1,5 +1,7 @@
 """core.reference: what people write becomes one full name."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,18 +33,18 @@ HEX = "0123456789abcdef" * 4
         ("a__b-c---e/f.g_h:_T.-", "docker.io", "a__b-c---e/f.g_h", "_T.-", None),
     ],
 )
-def test_names_are_completed(text, registry, repository, tag, digest):
+def test_names_are_completed(text: str, registry: str, repository: str, tag: str | None, digest: Any) -> None:
     expected = Reference(registry, repository, tag, Digest(digest) if digest else None)
     assert Reference.parse(text) == expected
 
 
-def test_the_full_name_is_what_containerd_asks_for():
+def test_the_full_name_is_what_containerd_asks_for() -> None:
     assert str(Reference.parse("nginx")) == "docker.io/library/nginx:latest"
     assert str(Reference.parse(f"quay.io/a/b:1@sha256:{HEX}")) == f"quay.io/a/b:1@sha256:{HEX}"
     assert str(Reference.parse(f"b@sha256:{HEX}")) == f"docker.io/library/b@sha256:{HEX}"
 
 
-def test_the_digest_decides_what_is_fetched():
+def test_the_digest_decides_what_is_fetched() -> None:
     assert Reference.parse("a:1").wanted == "1"
     assert Reference.parse(f"a:1@sha256:{HEX}").wanted == f"sha256:{HEX}"
 
@@ -75,7 +77,7 @@ def test_the_digest_decides_what_is_fetched():
         ("é/a", "path"),
     ],
 )
-def test_a_wrong_name_says_what_would_be_right(text, says):
+def test_a_wrong_name_says_what_would_be_right(text: Any, says: str) -> None:
     with pytest.raises(BundlerError) as caught:
         Reference.parse(text)
     assert caught.value.code == ExitCode.INPUT
@@ -90,13 +92,13 @@ digests = st.from_regex(r"[0-9a-f]{64}", fullmatch=True).map(Digest)
 
 
 @given(hosts, st.lists(parts, min_size=1, max_size=4), st.none() | tags, st.none() | digests)
-def test_what_is_written_is_read_again(host, path, tag, digest):
+def test_what_is_written_is_read_again(host: Any, path: Any, tag: Any, digest: Any) -> None:
     ref = Reference(host, "/".join(path), tag, digest)
     assert Reference.parse(str(ref)) == ref
 
 
 @given(st.text(max_size=60) | st.from_regex(r"[a-zA-Z0-9./:@_\[\]-]{0,40}", fullmatch=True))
-def test_any_text_gives_a_stable_name_or_a_clear_error(text):
+def test_any_text_gives_a_stable_name_or_a_clear_error(text: Any) -> None:
     try:
         ref = Reference.parse(text)
     except BundlerError:

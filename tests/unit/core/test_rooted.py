@@ -79,7 +79,7 @@ def test_no_link_is_followed(tmp_path: Path, link: str) -> None:
 
 def test_an_existing_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("old")
-    with Root(tmp_path) as root, pytest.raises(BundlerError, match="something is there already"):
+    with Root(tmp_path) as root, pytest.raises(BundlerError, match="something exists there already"):
         root.write(RootedPath.parse("x"), [b"new"])
     assert (tmp_path / "x").read_text() == "old"
 

@@ -366,7 +366,7 @@ def test_a_password_that_others_may_read_is_warned_of(tmp_path: Path) -> None:
     file = tmp_path / "site.yaml"
     file.write_text(SMALL.replace("spec:", "spec:\n  ssh: {passwordFile: pw}"))
     assert read_file(file).notices == (
-        f"{file}:4:23: others on this machine may read {tmp_path}/pw; better: chmod 600 {tmp_path}/pw",
+        f"{file}:4:23: other users of this machine can read {tmp_path}/pw; better: chmod 600 {tmp_path}/pw",
     )
     (tmp_path / "pw").chmod(0o600)
     assert read_file(file).notices == ()

@@ -14,6 +14,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.sshkey import PublicKey
 from bundler.installer.cli.main import main
 from bundler.installer.operations.session import Session
+from bundler.installer.operations.session_state import SessionState
 from bundler.installer.run.actions import Captures
 from bundler.installer.run.hostlock import Claim
 from bundler.installer.transport.connect import Access
@@ -139,7 +140,8 @@ def session(product: Path, releases: tuple[str, ...], host: MemoryTransport) -> 
     access, hosts = Access(Path("/nonexistent"), {}), {kit.CONTROL_PLANE: host}
     claim = Claim("token", "a test")
     with Bundle.open(product) as bundle, WholeCheck(bundle) as whole:
-        yield Session(site, bundle, access, hosts, found, Captures(), verdict, Allowed(), whole, claim)
+        state = SessionState(found)
+        yield Session(site, bundle, access, hosts, Captures(), verdict, Allowed(), whole, claim, state)
 
 
 def settled(product: Path, releases: tuple[str, ...]) -> list[bytes]:

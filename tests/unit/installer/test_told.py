@@ -3,17 +3,22 @@
 import base64
 import io
 import json
-from datetime import UTC, datetime
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli import show
-from bundler.installer.cli.progress import BarProgress, PlainProgress
+from bundler.installer.cli.board import Board, at_work
+from bundler.installer.cli.progress import LiveProgress, PlainProgress
 from bundler.installer.facts import journal
 from bundler.installer.facts.observed import JournalEntry
 from bundler.installer.operations.hidden import site_secrets
+from bundler.installer.plan.duration import work
 from bundler.installer.plan.registry_login import login_of
 from bundler.installer.plan.site_pki import renew
 from bundler.installer.plan.steps import Await, Deliver, Delivery, Done, Exec, Phase, Plan, Write
@@ -27,6 +32,7 @@ from bundler.installer.run.events import (
     StepOutput,
     StepProgress,
     StepStarted,
+    Waiting,
     tee,
 )
 from bundler.installer.run.logfile import LogFile
@@ -53,7 +59,7 @@ RUN = Exec(id="e", host="10.0.0.2", phase=Phase.HOST, reason="settings", script=
 WAIT = Await(id="a", host="10.0.0.2", phase=Phase.APPS, reason="r", script="x", subject="web", deadline=5)
 ERROR = BundlerError("it broke", code=ExitCode.STEP)
 EVENTS: tuple[Event, ...] = (
-    RunStarted("demo 1.0", 3, 1, 3 << 20),
+    RunStarted("demo 1.0", 3, 1, 3 << 20, work((COPY, RUN, WAIT))),
     StepStarted(COPY),
     StepProgress(COPY, 1 << 20),
     StepFinished(COPY, 1.5),
@@ -160,7 +166,9 @@ def test_report_tells_hosts_phases_and_what_is_left() -> None:
     report = Report(SITE, log="run.log")
     for event in EVENTS:
         report(event)
-    report.nodes = "NAME STATUS\nnode-1 Ready\n"
+    report.nodes = "NAME STATUS\nnode-1 Ready\nnode-2 NotReady,SchedulingDisabled\n"
+    report.following = "./demo.run status -f site.yaml"
+    report.findings = [{"id": "x", "severity": "warning", "where": "10.0.0.2", "text": "swap is on"}]
     told = json.loads(report.as_json())
     assert (told["ok"], told["seconds"], told["left"], told["bytes"]) == (False, 7.0, 1, 3 << 20)
     assert told["phases"] == {"distribute": 1.5}
@@ -169,40 +177,120 @@ def test_report_tells_hosts_phases_and_what_is_left() -> None:
         ("a", "10.0.0.2", "it broke")
     ]
     assert told["hosts"] == [{"address": "10.0.0.2", "roles": ["control-plane", "worker"]}]
-    text = report.as_text()
-    for part in ("demo 1.0", "distribute", "node-1 Ready", "kubectl", "log: run.log"):
-        assert part in text
+    assert report.as_text().splitlines() == [
+        "! demo 1.0; 1 of 2 nodes Ready",
+        "Took     7.0 s",
+        "Warning  10.0.0.2: swap is on",
+        "Next     ./demo.run status -f site.yaml",
+        "Log      run.log",
+    ]
 
 
-def test_plain_progress_has_a_line_for_each_end() -> None:
+def test_the_end_of_a_run_names_its_phases_and_hosts_that_failed() -> None:
+    report = Report(
+        SITE, title="s: demo 1.0", seconds=232.4, phases={"distribute": 88.2, "control-plane": 41.0}
+    )
+    assert report.as_text().splitlines() == [
+        "✓ s: demo 1.0",
+        "Took     3 min 52 s: copy 88 s, control plane 41 s (phases overlap)",
+    ]
+    report.lost = {"10.0.0.34": "no space left", "10.0.0.33": "no space left"}
+    assert report.as_text().splitlines()[0::2] == ["! s: demo 1.0", "Failed   10.0.0.33-34 (2)"]
+
+
+NOON = datetime(2027, 3, 2, 12, 2, 11, tzinfo=timezone(timedelta(hours=1)))
+
+
+def plain(
+    stream: io.StringIO, clock: Callable[[], float] = lambda: 0.0, *, detail: bool = False
+) -> PlainProgress:
+    return PlainProgress(stream, detail=detail, clock=clock, now=lambda: NOON)
+
+
+def test_plain_progress_has_a_line_for_each_phase() -> None:
+    """Steps are for `-v`; what a phase came to is for everybody."""
     stream = io.StringIO()
-    with PlainProgress(stream, detail=False, clock=lambda: 0.0) as view:
+    with plain(stream) as view:
         for event in EVENTS:
             view(event)
-    lines = [line.split("s  ", 1)[1] for line in stream.getvalue().splitlines()]
-    assert lines == [
-        "demo 1.0: 3 steps, 1 done before, 3 MiB to copy",
-        "10.0.0.2 distribute/d: the runtime: 1.5 s, 1 of 3 MiB copied",
-        "== distribute: 1.5 s",
-        "10.0.0.2 host/e: settings: 0.2 s",
-        "10.0.0.2 apps/a: waiting for web …",
-        "10.0.0.2 apps/a: waiting for web: FAILED after 5.0 s",
+    assert stream.getvalue().splitlines() == [
+        "2027-03-02 12:02:11 +01:00 demo 1.0, about 10 s, 3 MiB to copy",
+        "12:02:11 ok       copy: 3 MiB, 10 MiB/s, 1.5 s",
+        "12:02:11 failed   apps: 10.0.0.2 after 5.0 s: it broke",
+    ]
+
+
+def test_plain_progress_is_never_silent_for_long() -> None:
+    """Every 15 s how far the copy and the hosts are."""
+    moment = 0.0
+    hosts = tuple(f"10.0.0.{number}" for number in (2, 3, 4))
+    joins = tuple(replace(RUN, id=f"workers/{host}/join", host=host, phase=Phase.WORKERS) for host in hosts)
+    copy = replace(COPY, files=())
+    stream = io.StringIO()
+    view = plain(stream, lambda: moment)
+    view(RunStarted("demo 1.0", 4, 0, 400 << 20, work((copy, *joins))))
+    for step in (copy, *joins):
+        view(StepStarted(step))
+    for second in range(1, 19):
+        moment = float(second)
+        view(StepProgress(copy, 10 << 20))
+    view(StepFinished(joins[0], 18.0))
+    view(StepFinished(joins[1], 18.0))
+    assert stream.getvalue().splitlines()[1:] == [
+        "12:02:11 running  copy: 150 of 400 MiB, 10 MiB/s, 25 s left, 15 s",
+        "12:02:11 running  workers: 1 of 3 hosts, 18 s",
     ]
 
 
 def test_detail_shows_what_hosts_say() -> None:
     stream = io.StringIO()
-    with PlainProgress(stream, detail=True) as view:
+    with plain(stream, detail=True) as view:
+        view(StepStarted(RUN))
         view(StepOutput(RUN, "hello"))
-    assert stream.getvalue().endswith("10.0.0.2 | hello\n")
+        view(StepFinished(RUN, 0.25))
+    assert stream.getvalue().splitlines() == [
+        "12:02:11 step     10.0.0.2 host/e: settings …",
+        "12:02:11 step     10.0.0.2 | hello",
+        "12:02:11 step     10.0.0.2 host/e: settings: 0.2 s",
+    ]
 
 
-def test_bars_take_every_event() -> None:
+def test_a_terminal_gets_a_row_for_each_phase() -> None:
     stream = io.StringIO()
-    with BarProgress(stream) as view:
+    with LiveProgress(stream, clock=lambda: 0.0) as view:
         for event in EVENTS:
             view(event)
-    assert "distribute" in stream.getvalue()
+    rows = [line.split() for line in stream.getvalue().splitlines()]
+    assert rows[0] == ["demo", "1.0"]
+    assert [(row[0], row[1]) for row in rows[1:4]] == [("✓", "copy"), ("→", "hosts"), ("✗", "apps")]
+
+
+def test_a_row_names_what_takes_longest() -> None:
+    moment = 0.0
+    board = Board(lambda: moment)
+    slow = replace(WAIT, id="network/10.0.0.2/ready", phase=Phase.NETWORK, subject="3 nodes to be Ready")
+    board(RunStarted("demo 1.0", 2, 0, 0, work((slow, RUN))))
+    board(StepStarted(slow))
+    moment = 6.0
+    board(StepStarted(RUN))
+    board(Waiting(((slow, 6.0, "not Ready: node-3"),)))
+    found = board.longest(Phase.NETWORK)
+    assert found == (slow, 6.0)
+    text = at_work(slow, slow.host, found[1], board.said[slow.id])
+    assert text == "10.0.0.2 waiting 6.0 s for 3 nodes to be Ready, limit 5.0 s: not Ready: node-3"
+
+
+def test_time_left_shrinks_with_every_step_and_byte() -> None:
+    moment = 0.0
+    board = Board(lambda: moment)
+    board(RunStarted("demo 1.0", 3, 0, 800 << 20, work((COPY, RUN, replace(RUN, id="f")))))
+    assert board.time_left == 10 + 8  # 800 MiB at the rate of a gigabit link, two steps of the phase host
+    board(StepStarted(COPY))
+    moment = 10.0
+    board(StepProgress(COPY, 400 << 20))
+    assert board.time_left == 10 + 8  # the link is half as fast
+    board(StepFinished(RUN, 1.0))
+    assert board.time_left == 10 + 4
 
 
 def test_a_shown_plan_has_reasons_and_no_contents() -> None:
@@ -256,3 +344,35 @@ def test_missing_passwords_are_told(source: PasswordSource, tmp_path: Path) -> N
         password(source, tmp_path)
     assert caught.value.code is ExitCode.NOT_FOUND
     assert "--ask-password" in caught.value.fix
+
+
+PASSWORD = "s3cr't p@ss/\"w%rd"
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ("http://ops:s3cr%27t%20p%40ss%2F%22w%25rd@10.0.0.1:3128", "http://ops:***@10.0.0.1:3128"),
+        ("password=s3cr%27t+p%40ss%2F%22w%25rd", "password=***"),
+        (json.dumps({"password": PASSWORD}), '{"password": "***"}'),
+        (f"+ login --password {shlex.quote(PASSWORD)}", "+ login --password '***'"),
+        ("+ login 's3cr'\\''t p@ss/\"w%rd'", "+ login '***'"),
+    ],
+)
+def test_a_secret_is_hidden_in_addresses_forms_json_and_traces(shown: str, expected: str) -> None:
+    assert redact(shown, disguises(PASSWORD)) == expected
+
+
+@pytest.mark.parametrize("before", [b"", b"u", b"u:", b"abc", b'{"auth":"'])
+@pytest.mark.parametrize("after", [b"", b"\n", b'"}'])
+def test_a_secret_is_hidden_where_it_is_a_part_of_what_is_encoded(before: bytes, after: bytes) -> None:
+    encoded = base64.b64encode(before + PASSWORD.encode() + after).decode()
+    left, hidden, right = redact(encoded, disguises(PASSWORD)).partition("***")
+    assert hidden
+    # A character of base64 has six bits: one at each end may have some of the secret's.
+    assert len(left) * 6 < len(before) * 8 + 6
+    assert len(right.rstrip("=")) * 6 < len(after) * 8 + 6 + 6
+
+
+def test_short_words_are_not_looked_for_within_base64() -> None:
+    assert len(disguises("prod")) == 3

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import Platform
 from bundler.core.suite import Suite
 
 # Debian's names for our platforms; Ubuntu has them from there.
@@ -103,9 +104,9 @@ ARCHIVES: Final[Mapping[str, tuple[Archive, ...]]] = MappingProxyType(
 )
 
 
-def architecture_of(platform: str) -> str:
+def architecture_of(platform: Platform) -> str:
     """Debian's name for a platform (`linux/amd64`). Raises BundlerError (UNSUPPORTED)."""
-    if (found := _ARCHITECTURES.get(platform)) is None:
+    if (found := _ARCHITECTURES.get(str(platform))) is None:
         raise BundlerError(
             f"Debian and its relatives have no packages for {platform}",
             code=ExitCode.UNSUPPORTED,

@@ -40,7 +40,7 @@ def check_tools(suite: Suite, archive: Archive, keyring: Path) -> None:
     missing = [tool for tool in ("apt-get", "apt-cache", "gpgv") if shutil.which(tool) is None]
     if missing:
         raise BundlerError(
-            f"PACKAGE {suite} needs {', '.join(missing)}, which this machine has not",
+            f"PACKAGE {suite} needs {', '.join(missing)}, which this machine lacks",
             code=ExitCode.UNSUPPORTED,
             fix="build on Debian or a relative of it, or in a container of it; or `apt-get install apt gpgv`",
         )

@@ -81,7 +81,7 @@ class DebSource:
         return {each.suite: each.uri for each in self._repositories}
 
     def admit(self, package: PackageFile, blob: Blob) -> None:
-        """Nothing: signed indexes vouch for digests."""
+        """Nothing: signed indexes authenticate digests."""
 
     def file(self, package: PackageFile) -> str:
         """As in Debian's pool."""

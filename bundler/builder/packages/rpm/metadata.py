@@ -113,10 +113,10 @@ def _unpacked(
     address = repository.base + record.location_href
     if record.checksum_type not in {"sha256", "sha512"}:
         raise BundlerError(
-            f"the metadata of the repository {repository.name} is vouched for with {record.checksum_type}",
+            f"the metadata of the repository {repository.name} is checked with {record.checksum_type}",
             where=display(address),
             code=ExitCode.UNSUPPORTED,
-            fix="make it anew with `createrepo_c --checksum sha256`",
+            fix="recreate it with `createrepo_c --checksum sha256`",
         )
     blob = means.fetcher.fetch(address, checksum, size=record.size or None)
     if checksum is None and _sha512(means, blob, display(address)) != record.checksum:

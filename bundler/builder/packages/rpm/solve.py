@@ -201,9 +201,9 @@ def _package(package: solv.XSolvable, requested: bool) -> PackageFile:  # noqa: 
     checksum = package.lookup_checksum(solv.SOLVABLE_CHECKSUM)
     if checksum is None or checksum.type != solv.REPOKEY_TYPE_SHA256:
         raise BundlerError(
-            f"the repository {package.repo.name} doesn't vouch for {package.name} with SHA-256",
+            f"the repository {package.repo.name} has no SHA-256 digest for {package.name}",
             code=ExitCode.UNSUPPORTED,
-            fix="make its metadata anew with `createrepo_c --checksum sha256`",
+            fix="recreate its metadata with `createrepo_c --checksum sha256`",
         )
     if not (_NAME.fullmatch(package.name) and _EVR.fullmatch(package.evr) and _NAME.fullmatch(package.arch)):
         raise BundlerError(

@@ -1,4 +1,4 @@
-"""A suite of Red Hat's family: rpm metadata that a signature vouches for, libsolv, a repository for dnf."""
+"""A suite of Red Hat's family: signed rpm metadata, libsolv, a repository for dnf."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from bundler.builder.packages.rpm.trust import PackageKeys
 from bundler.builder.packages.source import Means, PackageRequest
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problem, Problems
+from bundler.core.oci import Platform
 from bundler.core.suite import Suite
 
 _ENTRY: Final = "rpm-metadata"
@@ -133,9 +134,9 @@ class RpmSource:
         return entry
 
 
-def architecture_of(platform: str) -> str:
+def architecture_of(platform: Platform) -> str:
     """rpm's name for a platform (`linux/amd64`). Raises BundlerError (UNSUPPORTED)."""
-    if (found := _ARCHITECTURES.get(platform)) is None:
+    if (found := _ARCHITECTURES.get(str(platform))) is None:
         raise BundlerError(
             f"there are no rpm packages for {platform}",
             code=ExitCode.UNSUPPORTED,

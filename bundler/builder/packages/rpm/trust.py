@@ -1,4 +1,4 @@
-"""Who vouches for rpm repositories: gpgv for repomd.xml, rpm itself for packages."""
+"""Signatures of rpm repositories: gpgv for repomd.xml, rpm itself for packages."""
 
 import base64
 import binascii
@@ -71,7 +71,7 @@ class PackageKeys:
             done = _run("rpmkeys", [*self._words, "--import", str(path)])
             if done.returncode != 0:
                 raise BundlerError(
-                    "rpm does not take it for a key",
+                    "rpm does not accept it as a key",
                     where=name,
                     why=done.stderr.strip(),
                     code=ExitCode.INPUT,
@@ -95,7 +95,7 @@ def _run(tool: str, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
     if shutil.which(tool) is None:
         package = {"gpgv": "gpgv", "rpmkeys": "rpm"}[tool]
         raise BundlerError(
-            f"checking signatures of rpm repositories needs {tool}, which this machine has not",
+            f"checking signatures of rpm repositories needs {tool}, which this machine lacks",
             code=ExitCode.UNSUPPORTED,
             fix=f"apt-get install {package}",
         )

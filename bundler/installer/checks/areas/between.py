@@ -36,7 +36,7 @@ def _ports(scene: Scene) -> Looked:
         if probe is None or not targets:
             continue
         if not probe.links:
-            unmeasured[address] = "the host has no bash, or nobody answered"
+            unmeasured[address] = "the host has no bash, or nothing answered"
             continue
         answers = _answers(probe)
         for target in targets:
@@ -114,10 +114,10 @@ CHECKS: Final = (
         _A,
         ERROR,
         "hosts reach each other's ports",
-        "joins, pulls and logs stop without a word",
+        "joins, pulls and logs hang silently",
         "open the port in the firewall of the host or of the network",
         _ports,
-        always("open, or nobody listens yet"),
+        always("open, or nothing listens yet"),
     ),
     Check(
         "link-mtu",
@@ -134,7 +134,7 @@ CHECKS: Final = (
         _A,
         NOTE,
         "links work in both directions",
-        "a firewall or a route is of one side alone",
+        "a firewall or a route affects one direction only",
         "compare rules and routes of both hosts",
         _one_way,
         always("both"),

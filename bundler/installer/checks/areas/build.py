@@ -24,7 +24,7 @@ def least(name: str) -> Callable[[HostLimits], str]:
 
 
 def always(text: str) -> Callable[[HostLimits], str]:
-    """A limit that nobody sets."""
+    """An unset limit."""
     return lambda _: text
 
 

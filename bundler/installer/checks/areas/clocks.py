@@ -57,7 +57,7 @@ CHECKS: Final = (
         WARNING,
         "the clock follows a time server",
         "clocks drift apart until certificates are refused",
-        "name servers that the hosts reach: spec.ntp in the Clusterfile",
+        "set time servers that the hosts can reach: spec.ntp in the Clusterfile",
         each(_synced),
         always("synchronised"),
     ),

@@ -23,7 +23,7 @@ def _module(name: str) -> Look:
     def measure(seen: Seen) -> str:
         state = seen.probe.modules.get(name)
         if state is None:
-            raise UnmeasuredError(f"nobody can say whether {name} is built into the kernel")
+            raise UnmeasuredError(f"it is unknown whether {name} is built into the kernel")
         return "neither loaded nor to be loaded" if state == "missing" else ""
 
     return each(measure)
@@ -32,7 +32,7 @@ def _module(name: str) -> Look:
 def _netfilter(seen: Seen) -> str:
     states = {seen.probe.modules.get(name, "") for name in ("nf_tables", "ip_tables")}
     if states == {""}:
-        raise UnmeasuredError("nobody can say what is built into the kernel")
+        raise UnmeasuredError("it is unknown what is built into the kernel")
     return "neither nf_tables nor ip_tables" if states == {"missing"} else ""
 
 

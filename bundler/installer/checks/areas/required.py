@@ -36,7 +36,7 @@ _REASONS: Final = MappingProxyType(
         "bundle": "no host could be installed",
         "kube-version": "what the bundle carries was made for another Kubernetes",
         "vip-network": "no control plane could take the address over",
-        "vip-program": "nobody would hold the address",
+        "vip-program": "no host would hold the address",
         "balancer": "workers would lose the API with one control plane",
         "hostname": "nodes are known by their names",
         "conntrack": "kube-proxy does not start",

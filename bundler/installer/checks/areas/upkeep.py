@@ -141,7 +141,7 @@ CHECKS: Final = (
         _A,
         NOTE,
         "no unit of a node has failed",
-        "what failed may be missed later",
+        "whatever failed may be needed later",
         "systemctl status UNIT",
         whole(_external, nodes),
         always("none"),

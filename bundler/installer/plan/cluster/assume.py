@@ -28,7 +28,7 @@ CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", 
 
 
 class _Open(dict[str, Seen[HostObservation]]):
-    """Hosts of an observation that nobody else holds: changed in place, since sites may be large."""
+    """Hosts of an observation with no other owner: changed in place, since sites may be large."""
 
 
 def assume_all(steps: Iterable[Step], observed: Observed) -> Observed:
@@ -115,7 +115,6 @@ def _copied(host: HostObservation, fields: dict[str, Any], name: str) -> dict[st
 
 def _effect(expected: e.Expected, host: HostObservation, fields: dict[str, Any]) -> None:
     """Put into `fields` what of the host the piece changes; each field is copied once."""
-
     of = partial(_copied, host, fields)
     match expected:
         case e.FileIs(path, digest):

@@ -51,7 +51,7 @@ def _budgets(view: View, proposals: Sequence[Proposal]) -> Counter[str]:
 
 
 def _down(view: View, proposals: Sequence[Proposal]) -> Counter[str]:
-    """Nodes of each group that are not Ready now, but for those that a step is about to mend."""
+    """Nodes of each group that are not Ready now, except those that a step is about to fix."""
     mended = {step.subject for each in proposals for step in each.steps}
     return Counter(
         host.group

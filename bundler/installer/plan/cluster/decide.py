@@ -96,7 +96,7 @@ _SPARES: Final = frozenset(  # nothing that is in place on a host is undone by t
 
 
 def _whole(view: View, stage: Stage, held: Sequence[str]) -> frozenset[str]:
-    """Hosts whose pieces are as they are to be behind this stage, so that nobody looks at them again.
+    """Hosts whose pieces are as they are to be behind this stage, so that they are not looked at again.
 
     Each piece was looked at before, and is done in the stage if it was not as it has to be.
     """
@@ -178,16 +178,16 @@ def _stuck(view: View, composed: Composed) -> Iterator[Refusal]:
             "BND-NOTHING-FITS",
             "nothing can be done now",
             ", ".join(composed.held[:3]),
-            "too many hosts are down for another to be disturbed, or a control plane's place is taken",
-            "mend the hosts that are not Ready, or raise maxUnavailable; then run the same command",
+            "too many hosts are down to disturb another one, or a control plane's place is taken",
+            "fix the hosts that are not Ready, or raise maxUnavailable; then run the same command",
         )
     elif view.existence is Existence.DOWN and view.operation.kind is not Kind.DELETE:
         lines = [f"{host.address}: {host.last_lines}" for host in view.answering if host.last_lines]
         yield Refusal(
             "BND-API-DOWN",
-            "the API does not answer, and everything of ours is as it should be",
+            "the API does not answer, although everything we manage is as it should be",
             ", ".join(view.control_planes),
-            "; ".join(lines) or "the static pods are there; their containers say nothing",
+            "; ".join(lines) or "the static pods exist; their containers log nothing",
             "look at: crictl ps -a, crictl logs, journalctl -u kubelet; then run the same command",
         )
     elif view.existence is Existence.RUNNING and view.operation.kind is Kind.APPLY and not view.actor:
@@ -195,6 +195,6 @@ def _stuck(view: View, composed: Composed) -> Iterator[Refusal]:
             "BND-NO-ACTOR",
             "no control plane is whole enough to act on",
             ", ".join(view.control_planes),
-            "the API answers, but on no host that answers is it a voter, a node and its static pods",
-            "bring a control plane back that is",
+            "the API answers, but no answering host is an etcd voter and a node with its static pods",
+            "restore at least one control plane",
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.installer.plan.cluster.operation import Kind
-from bundler.installer.plan.cluster.view import Existence, View
+from bundler.installer.plan.cluster.view import View
 from bundler.installer.site.record import HostState
 
 KUBELET_SKEW = 3  # minors that a kubelet may be behind the API server (since 1.28)
@@ -22,18 +22,7 @@ def minor(version: str) -> int:
 
 def running(view: View) -> Mapping[str, str]:
     """The version of every control plane: its lowest part's, so that half an upgrade is none."""
-    return {
-        address: version
-        for address in view.control_planes
-        if view.node(address) and not view.leaving(address) and (version := _lowest(view, address))
-    }
-
-
-def _lowest(view: View, address: str) -> str:
-    host = view.observed.host(address)
-    parts = {name: each.version for name, each in host.components.items()} if host else {}
-    found = [version for name, version in parts.items() if name.startswith("kube-")]
-    return min(found, key=number) if found else version_at(view, address, "kubelet")
+    return view.running
 
 
 def version_at(view: View, address: str, component: str) -> str:
@@ -48,11 +37,7 @@ def kubelets(view: View) -> Mapping[str, str]:
 
 def upgrading(view: View) -> bool:
     """Whether something of the cluster runs another version than the bundle's."""
-    if view.existence is not Existence.RUNNING or not view.owner:
-        return False
-    target = view.desired.versions.kubernetes
-    found = {*running(view).values(), *kubelets(view).values()}
-    return any(number(version) != number(target) for version in found)
+    return view.upgrading
 
 
 def open_upgrade(view: View) -> str:

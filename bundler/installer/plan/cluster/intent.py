@@ -34,7 +34,7 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         operation=_operation(view, old),
     )
     if leaves_others(view):
-        return replace(new, operation="")  # the cluster stays, so nobody may finish its removal
+        return replace(new, operation="")  # the cluster stays, so its removal must not be finished
     if view.operation.kind is Kind.DELETE or (view.operation.kind is Kind.RENEW and view.record):
         return new  # of the site itself nothing else is wanted than before
     if view.existence is Existence.REMOVING:  # first it is finished, so it stays known
@@ -58,7 +58,7 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
 
 
 def _rolled(view: View, old: Record) -> Settings:
-    """What an upgrade brings along by itself, such as etcd's image, is nobody's change of a setting."""
+    """What an upgrade brings along by itself, such as etcd's image, does not count as a changed setting."""
     by_hand = {*ON_HOSTS, *IN_CLUSTER, "names"}
     before = {part: values for part, values in rolled(old).items() if part in by_hand}
     brought = {part: values for part, values in view.desired.settings.items() if part not in by_hand}
@@ -66,7 +66,7 @@ def _rolled(view: View, old: Record) -> Settings:
 
 
 def _operation(view: View, old: Record) -> str:
-    """A restore is one until its API answers: nobody may install an empty cluster in its place."""
+    """A restore is unfinished until its API answers: no empty cluster may be installed in its place."""
     begun = old.operation == Kind.RESTORE.value and view.existence is not Existence.RUNNING
     return old.operation if begun and view.operation.kind is Kind.APPLY else view.operation.kind.value
 

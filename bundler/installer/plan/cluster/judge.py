@@ -20,7 +20,7 @@ def judge(probe: p.Probe, observed: Observed, kept: Mapping[str, str] | None = N
         case p.PieceIs(piece):
             return _of_piece(piece, observed, kept or {})
         case p.Once():
-            return Unsatisfied(Because(Cause.REQUESTED, "the steps behind it need it"))
+            return Unsatisfied(Because(Cause.REQUESTED, "later steps need it"))
         case (
             p.Clean()
             | p.MarkedForRemoval()

@@ -78,7 +78,7 @@ def _delivered(piece: Piece, files: Mapping[str, tuple[str, int]], host: HostObs
 
 
 def _sysctls(piece: Piece, values: Mapping[str, str], host: HostObservation) -> Verdict:
-    """What a script sets beside kernel settings is told by its inputs."""
+    """What a script sets besides kernel settings is known by its inputs."""
     for key, value in values.items():
         if host.sysctls.get(key) != value:
             return Unsatisfied(because_changed(piece, host, key, host.sysctls.get(key, "none"), value))

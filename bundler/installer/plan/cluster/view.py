@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from statistics import median
 
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.installer.facts.api import ApiObservation, Node
 from bundler.installer.facts.etcd import EtcdObservation
 from bundler.installer.facts.observed import HostObservation, Observed
@@ -21,7 +22,7 @@ class Existence(StrEnum):
     """Whether the site has a cluster. Only ABSENT allows an `init`."""
 
     ABSENT = "absent"  # proven: everybody who must know answered
-    UNFINISHED = "unfinished"  # our own `init` was broken off; nobody ever was a member
+    UNFINISHED = "unfinished"  # our own `init` was interrupted; there never was a member
     RUNNING = "running"  # the API answers
     DOWN = "down"  # it is here, with the data of a majority, and does not answer
     LOST = "lost"  # there was one; a majority of its data is not here any more
@@ -174,6 +175,30 @@ class View:
             and (version := self.version_at(address, "kubelet"))
         }
 
+    @cached_property
+    def running(self) -> Mapping[str, str]:
+        """The version of every control plane: its lowest part's, so that half an upgrade is none."""
+        return {
+            address: version
+            for address in self.control_planes
+            if self.node(address) and not self.leaving(address) and (version := self._lowest(address))
+        }
+
+    def _lowest(self, address: str) -> str:
+        host = self.observed.host(address)
+        parts = host.components.items() if host else ()
+        found = [each.version for name, each in parts if name.startswith("kube-")]
+        return min(found, key=KubernetesVersion.parse) if found else self.version_at(address, "kubelet")
+
+    @cached_property
+    def upgrading(self) -> bool:
+        """Whether something of the cluster runs another version than the bundle's."""
+        if self.existence is not Existence.RUNNING or not self.owner:
+            return False
+        target = KubernetesVersion.parse(self.desired.versions.kubernetes)
+        found = {*self.running.values(), *self.kubelets.values()}
+        return any(KubernetesVersion.parse(version) != target for version in found)
+
     def _lost(self, address: str) -> bool:
         """Whether the machine is another one, or an empty one, under an old node."""
         host = self.observed.host(address)
@@ -222,6 +247,15 @@ class View:
 
     def complete(self, address: str) -> bool:
         """Whether it is a control plane in all five aspects, as far as it answers."""
+        if address not in self._complete:  # asked as often as `role`
+            self._complete[address] = self._is_complete(address)
+        return self._complete[address]
+
+    @cached_property
+    def _complete(self) -> dict[str, bool]:
+        return {}
+
+    def _is_complete(self, address: str) -> bool:
         node, host = self.node(address), self.observed.host(address)
         if not self.is_voter(address) or node is None or not node.control_plane:
             return False
@@ -275,7 +309,7 @@ class View:
 
     @cached_property
     def listed(self) -> tuple[str, ...]:
-        """Members that the Clusterfile no longer has and nobody agreed to remove."""
+        """Members that the Clusterfile no longer has, without consent to remove them."""
         nodes = [node.address for node in self.api.nodes] if self.api else []
         names = dict.fromkeys([*self.addresses, *nodes])
         return tuple(
@@ -307,7 +341,7 @@ class View:
 
     @cached_property
     def offset(self) -> float:
-        """The median of all clocks; of two, nobody can tell which is right: the control plane's counts."""
+        """The median of all clocks; of two, the control plane's counts, as either may be right."""
         offsets = [host.clock_offset for host in self.answering]
         if len(offsets) > 2:
             return median(offsets)

@@ -63,7 +63,7 @@ class Flavour(Protocol):
         ...
 
     def files(self, context: Context, host: Host) -> tuple[File, ...]:
-        """Its configuration and unit; the same whoever joined whom."""
+        """Its configuration and unit; the same, in whichever order hosts joined."""
         ...
 
     def mirrors(self, context: Context) -> tuple[Step, ...]:

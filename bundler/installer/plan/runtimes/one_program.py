@@ -247,7 +247,7 @@ class OneProgram:
                 delete=how.delete,
             )
             row.primary(
-                "empty", f"Services lead nobody to {name} any more", "kubectl.sh", "node-empty.sh", node=name
+                "empty", f"Services no longer route to {name}", "kubectl.sh", "node-empty.sh", node=name
             )
         if host.is_control_plane:
             row.primary(
@@ -265,7 +265,7 @@ class OneProgram:
                 "distribution-stop.sh",
                 unit=self.flavour.unit(host),
             )
-        row.primary("node", f"the cluster forgets {name}", "kubectl.sh", "node-delete.sh", node=name)
+        row.primary("node", f"{name} is removed from the cluster", "kubectl.sh", "node-delete.sh", node=name)
         addresses = (*(each.address for each in context.site.hosts), host.address)
         removal = () if how.gone else host_removal(host, addresses, after=(row.last,))
         return (*row.made, *removal)

@@ -54,7 +54,7 @@ def _address(text: str) -> Address:
         raise ValueError(f"{text} is no host's address")
     if isinstance(address, IPv6Address):
         if address.is_link_local or address.scope_id:
-            raise ValueError(f"{text} means something on one link only: give a global or a private (fd…) one")
+            raise ValueError(f"{text} is valid on one link only: use a global or a private (fd…) address")
         if address.ipv4_mapped:
-            raise ValueError(f"{text} is IPv4 in disguise: write {address.ipv4_mapped}")
+            raise ValueError(f"{text} is an IPv4-mapped address: write {address.ipv4_mapped}")
     return address

@@ -82,12 +82,12 @@ class Builder:
         self._check_name(cluster.metadata.name)
         if spec.image:
             where = self._document.locate(("spec", "image"))
-            self.notices.append(f"{where}: `image` is not looked at: this file is the image")
+            self.notices.append(f"{where}: `image` is ignored: this file is the image")
         if spec.container_runtime.type != "containerd":
             self._fault(("spec", "containerRuntime", "type"), UNSUPPORTED, "docker is not supported yet")
         if spec.container_runtime.version:
             place = self.locate(("spec", "containerRuntime", "version"))
-            self.notices.append(f"{place}: `version` is not looked at: containerd is the bundle's")
+            self.notices.append(f"{place}: `version` is ignored: containerd comes from the bundle")
         extras = self._extras(cluster, parts)
         return Site(
             name=cluster.metadata.name or "cluster",
@@ -129,7 +129,7 @@ class Builder:
         if any(group.env for group in cluster.spec.hosts) and not parts.plugins:
             number = next(n for n, group in enumerate(cluster.spec.hosts) if group.env)
             where = self.locate(("spec", "hosts", number, "env"))
-            self.notices.append(f"{where}: no app reads a host's own `env`, only plug-ins do")
+            self.notices.append(f"{where}: apps don't read a host's own `env`, only plug-ins do")
         return extras
 
     def _marked(self, hosts: list[Host], extras: Extras) -> list[Host]:
@@ -213,7 +213,7 @@ class Builder:
         place = (*path, "addresses")
         if len(group.ips) > 1 or len(addresses.span(group.ips[0])) > 1:
             message = "addresses are one host's; this entry has several"
-            self._fault(place, "wrong-value", message, "give the host an entry of its own")
+            self._fault(place, "wrong-value", message, "give the host its own entry")
         found = [next(iter(addresses.span(text))) for text in group.addresses]
         if twice := [each for each in found if each in known or str(each) in group.ips]:
             self._fault(place, "duplicate-host", f"{twice[0]} is listed twice")
@@ -340,7 +340,7 @@ class Builder:
 
     def _note_password(self, ssh: schema.Ssh | schema.Jump, path: Path) -> None:
         if isinstance(ssh, schema.Ssh) and ssh.encrypted:
-            message = "a password that Sealer encrypted can be read by everybody who has Sealer"
+            message = "a password encrypted by Sealer can be decrypted by anyone who has Sealer"
             hint = "write passwordFile or passwordEnv (apiVersion bundler/v1), or use --ask-password"
             self._fault((*path, "encrypted"), "wrong-value", message, hint)
         given = [each for each in (ssh.passwd, ssh.password_file, ssh.password_env) if each]
@@ -367,7 +367,7 @@ class Builder:
             self._fault(place, "wrong-value", message, hint)
         if len(group.ips) > 1 or "-" in group.ips[0]:
             message = "hostKey is one host's; this entry has several"
-            self._fault(place, "wrong-value", message, "give the host an entry of its own")
+            self._fault(place, "wrong-value", message, "give the host its own entry")
 
     def _beside(self, name: str) -> str:
         """Files named in the Clusterfile are looked for beside it."""

@@ -38,7 +38,7 @@ class Extras:
         self.labels: dict[str, dict[str, str]] = {}
         self.taints: dict[str, frozenset[str]] = {}
         self.no_taints: dict[str, frozenset[str]] = {}
-        self.named: dict[str, tuple[Document, str]] = {}  # addresses that data speaks of, with one who does
+        self.named: dict[str, tuple[Document, str]] = {}  # addresses that data mentions, with the document
         self._names: set[str] = set()
 
     def apps(

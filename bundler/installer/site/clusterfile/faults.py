@@ -66,7 +66,7 @@ def invalid(document: Document, model: type[Model], error: ValidationError) -> I
 def not_yet(document: Document, model: type[BaseModel]) -> Iterator[Problem]:
     """Every field that asks for what this version can't do, or that its apiVersion doesn't have.
 
-    Works on the data as it was written, so that these are told beside other errors.
+    Works on the data as it was written, so that these are reported along with other errors.
     """
     native = document.data.get("apiVersion") == NATIVE
     for path, mark, value in _marked(model, document.data, ()):

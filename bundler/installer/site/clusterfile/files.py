@@ -42,4 +42,4 @@ def _unreadable(path: Path) -> str:
 def _open_to_others(path: Path) -> Iterator[str]:
     mode = path.stat().st_mode
     if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
-        yield f"others on this machine may read {path}; better: chmod 600 {path}"
+        yield f"other users of this machine can read {path}; better: chmod 600 {path}"

@@ -1,4 +1,4 @@
-"""kubeadm's documents held against the fields of their API: what it would pass over is told with its line."""
+"""kubeadm's documents held against the fields of their API: what it would ignore is reported by line."""
 
 import re
 from collections.abc import Iterator, Mapping

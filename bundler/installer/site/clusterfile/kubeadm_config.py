@@ -46,7 +46,7 @@ def faults(document: Document) -> Iterator[Problem]:
             )
         elif len(kinds) > 1 and not _BOTH.issuperset(kinds):
             message = f"spec.{name} is a field of {' and '.join(kinds)}"
-            hint = f"write it in a document of its own: kind: {kinds[0]}"
+            hint = f"write it in its own document: kind: {kinds[0]}"
             yield document.problem(("spec", name), "wrong-value", message, hint=hint, key=True)
     for kind, data in parted(document).items():
         below = document.below("spec")

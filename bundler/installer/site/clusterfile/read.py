@@ -32,7 +32,7 @@ def read_file(path: Path) -> Site:
     except OSError as error:
         code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.INPUT
         why = error.strerror or str(error)
-        fix = "say where it is: --clusterfile FILE"
+        fix = "name it with --clusterfile FILE"
         raise BundlerError("the Clusterfile can't be read", where=path, why=why, code=code, fix=fix) from None
     if len(text) > _MOST:
         raise BundlerError("the Clusterfile is larger than 8 MiB", where=path, code=ExitCode.INPUT)

@@ -179,7 +179,7 @@ def check_folder(value: str) -> str:
     if value and (not _FOLDER.fullmatch(value) or ".." in value.split("/")):
         raise ValueError(f"{value[:80]!r} is no absolute path of letters, digits, `-`, `_` and `.`")
     if value.rstrip("/") in _SYSTEM:
-        raise ValueError(f"{value} belongs to the system: name a folder of its own")
+        raise ValueError(f"{value} belongs to the system: name a folder for it alone")
     return value.rstrip("/")
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from bundler.builder.build.platforms import Target, check_runtimes, targets
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import AMD64, ARM64
 
 
 @pytest.fixture
@@ -16,17 +17,20 @@ def runtime(tmp_path: Path) -> Path:
 
 
 def test_one_platform_adds_nothing_to_the_name(runtime: Path) -> None:
-    assert targets("linux/arm64", (str(runtime),)) == (Target("linux/arm64", runtime),)
-    assert Target("linux/arm64").named(Path("out/shop.run")) == Path("out/shop.run")
+    assert targets("linux/arm64", (str(runtime),)) == (Target(ARM64, runtime),)
+    assert Target(ARM64).named(Path("out/shop.run")) == Path("out/shop.run")
 
 
 def test_a_platform_is_called_what_machines_call_it_in_the_end() -> None:
-    assert [one.platform for one in targets("linux/x86_64,linux/aarch64")] == ["linux/amd64", "linux/arm64"]
+    assert [str(one.platform) for one in targets("linux/x86_64,linux/aarch64")] == [
+        "linux/amd64",
+        "linux/arm64",
+    ]
 
 
 def test_several_are_told_apart_by_their_names(runtime: Path) -> None:
     made = targets("linux/amd64, linux/arm64,linux/arm/v7", (f"linux/arm64/v8={runtime}",))
-    assert [(one.platform, one.runtime, one.suffix) for one in made] == [
+    assert [(str(one.platform), one.runtime, one.suffix) for one in made] == [
         ("linux/amd64", None, "-amd64"),
         ("linux/arm64", runtime, "-arm64"),
         ("linux/arm/v7", None, "-armv7"),
@@ -43,7 +47,7 @@ def test_several_are_told_apart_by_their_names(runtime: Path) -> None:
 def test_together_they_need_no_suffix_and_have_each_its_files(runtime: Path) -> None:
     words = (f"linux/arm64={runtime}",)
     made = targets("linux/amd64,linux/arm64", words, helms=words, together=True)
-    assert made == (Target("linux/amd64"), Target("linux/arm64", runtime, runtime))
+    assert made == (Target(AMD64), Target(ARM64, runtime, runtime))
     with pytest.raises(BundlerError, match="which platform is the library of Helm for"):
         targets("linux/amd64,linux/arm64", helms=(str(runtime),))
 
@@ -78,8 +82,8 @@ def test_what_cannot_be_meant_is_told(
 def test_every_platform_that_lacks_a_runtime_is_named(runtime: Path) -> None:
     asked = targets("linux/amd64,linux/arm64,linux/s390x,linux/riscv64", (f"linux/arm64={runtime}",))
     with pytest.raises(BundlerError) as caught:
-        check_runtimes(asked, "linux/amd64")
+        check_runtimes(asked, AMD64)
     assert caught.value.code is ExitCode.UNSUPPORTED
     assert caught.value.what == "there is no frozen installer for linux/s390x, linux/riscv64"
     assert caught.value.fix.endswith("--runtime linux/s390x=FILE --runtime linux/riscv64=FILE")
-    check_runtimes(asked[:2], "linux/amd64")
+    check_runtimes(asked[:2], AMD64)

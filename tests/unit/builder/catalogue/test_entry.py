@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from bundler.builder.catalogue.entry import Kind, entries, read_entry, unmet
@@ -21,8 +24,15 @@ tested: {tested}
 
 
 @pytest.fixture
-def catalogue(tmp_path):
-    def entry(name, kind="block", needs="[kubernetes]", gives="[]", size=0, tested="contract"):
+def catalogue(tmp_path: Path) -> Any:
+    def entry(
+        name: Any,
+        kind: str = "block",
+        needs: str = "[kubernetes]",
+        gives: str = "[]",
+        size: int = 0,
+        tested: str = "contract",
+    ) -> None:
         folder = tmp_path / name
         folder.mkdir()
         (folder / "Kubefile").write_text("FROM scratch\n")
@@ -44,13 +54,13 @@ def catalogue(tmp_path):
     return Catalogue(tmp_path)
 
 
-def test_numbers_are_versions_too(catalogue):
+def test_numbers_are_versions_too(catalogue: Any) -> None:
     found = {entry.name: entry for entry in entries(catalogue)}
     assert found["database"].version == "8.4"
     assert found["cluster"].kind is Kind.BASE
 
 
-def test_a_folder_without_entry_is_none(tmp_path):
+def test_a_folder_without_entry_is_none(tmp_path: Path) -> None:
     assert read_entry(tmp_path) is None
 
 
@@ -64,7 +74,7 @@ def test_a_folder_without_entry_is_none(tmp_path):
         ("kind: block", "kind: bolck", 1, "'base', 'block' or 'example'"),
     ],
 )
-def test_faults_have_their_place(catalogue, before, after, line, message):
+def test_faults_have_their_place(catalogue: Any, before: str, after: str, line: int, message: str) -> None:
     path = catalogue.root / "cache" / "entry.yaml"
     path.write_text(path.read_text().replace(before, after))
     with pytest.raises(Problems) as caught:
@@ -74,7 +84,7 @@ def test_faults_have_their_place(catalogue, before, after, line, message):
     assert message in problem.message
 
 
-def test_the_table_says_what_needs_what(catalogue):
+def test_the_table_says_what_needs_what(catalogue: Any) -> None:
     assert table(entries(catalogue)) == (
         "NAME      VERSION  SIZE       NEEDS                GIVES       TESTED\n"
         "cache     8.4      -          kubernetes           redis:6379  by contract\n"
@@ -84,19 +94,19 @@ def test_the_table_says_what_needs_what(catalogue):
     )
 
 
-def test_search_wants_every_word(catalogue):
+def test_search_wants_every_word(catalogue: Any) -> None:
     assert [entry.name for entry in matching(entries(catalogue), ["MYSQL"])] == ["database"]
     assert matching(entries(catalogue), ["mysql", "redis"]) == ()
 
 
-def test_show_says_how_to_take_it(catalogue):
+def test_show_says_how_to_take_it(catalogue: Any) -> None:
     cluster, cache = (read_entry(catalogue.root / name) for name in ("cluster", "cache"))
     assert "FROM cluster" in shown(cluster, "")
     assert shown(cache, "# Cache\n").endswith("\n\n# Cache\n")
     assert "INCLUDE cache" in shown(cache, "")
 
 
-def test_seconds_are_told_where_they_were_measured(catalogue):
+def test_seconds_are_told_where_they_were_measured(catalogue: Any) -> None:
     path = catalogue.root / "cache" / "entry.yaml"
     path.write_text(path.read_text().replace("size: 0", "size: 8\nseconds: 12"))
     cluster, cache = (read_entry(catalogue.root / name) for name in ("cluster", "cache"))
@@ -106,18 +116,18 @@ def test_seconds_are_told_where_they_were_measured(catalogue):
     assert " | - | on machines |\n" in markdown([cluster])
 
 
-def test_what_no_block_gives_is_named_with_who_needs_it(catalogue):
+def test_what_no_block_gives_is_named_with_who_needs_it(catalogue: Any) -> None:
     chosen = [read_entry(catalogue.root / name) for name in ("cluster", "database", "cache")]
     assert unmet(chosen) == (("storage", ("database",)),)
 
 
-def test_the_page_escapes_what_entries_say(catalogue):
+def test_the_page_escapes_what_entries_say(catalogue: Any) -> None:
     path = catalogue.root / "cache" / "entry.yaml"
     path.write_text(path.read_text().replace("it answers", "a <b> & c"))
     assert "a &lt;b&gt; &amp; c" in page(entries(catalogue))
 
 
-def test_every_entry_of_ours_can_be_read_but_for_parts_of_others():
+def test_every_entry_of_ours_can_be_read_but_for_parts_of_others() -> None:
     catalogue = Catalogue(default_catalogue())
     others = set(catalogue.names()) - {entry.name for entry in entries(catalogue)}
     assert [name for name in others if not name.startswith("network-")] == []

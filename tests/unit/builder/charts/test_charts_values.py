@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ values = st.recursive(
 mappings = st.dictionaries(keys, values, max_size=3)
 
 
-def test_later_layers_win_and_mappings_are_merged():
+def test_later_layers_win_and_mappings_are_merged() -> None:
     own = {"image": {"name": "a", "tag": "1"}, "list": [1, 2], "sub": {"on": True}}
     over = {"image": {"tag": "2"}, "list": [3], "sub": None}
     assert merged((own, over)) == {"image": {"name": "a", "tag": "2"}, "list": [3], "sub": None}
@@ -26,8 +28,8 @@ def test_later_layers_win_and_mappings_are_merged():
 
 
 @given(mappings, mappings)
-def test_the_last_layer_is_seen_whole(first, second):
-    def holds(outer, inner):
+def test_the_last_layer_is_seen_whole(first: Any, second: Any) -> None:
+    def holds(outer: Any, inner: Any) -> Any:
         return all(
             holds(outer[key], value) if isinstance(value, dict) else outer[key] == value
             for key, value in inner.items()
@@ -38,11 +40,11 @@ def test_the_last_layer_is_seen_whole(first, second):
 
 
 @given(mappings)
-def test_what_is_written_reads_the_same(some):
+def test_what_is_written_reads_the_same(some: Any) -> None:
     assert load_all(written(some), "values.yaml")[0].data == some
 
 
-def test_helm_says_what_a_value_is_and_reads_back_what_is_written():
+def test_helm_says_what_a_value_is_and_reads_back_what_is_written() -> None:
     text = "y: y\ndate: 2026-01-01\nratio: 1:30\nbig: 1e3\nmode: 0777\nq: '1.20'\nnone: ~\n"
     text += 'corner: "\\x85\\U0001F600"\n'
     helm = SdkHelm(timeout=60)
@@ -56,7 +58,7 @@ def test_helm_says_what_a_value_is_and_reads_back_what_is_written():
 
 
 @pytest.mark.parametrize("text", [b"- a\n", b"a: 1\n---\nb: 2\n", b"text"])
-def test_what_is_no_mapping_is_refused(text):
+def test_what_is_no_mapping_is_refused(text: bytes) -> None:
     with pytest.raises(BundlerError) as caught:
         read_values(text, "v.yaml", SdkHelm())
     assert caught.value.code == ExitCode.INPUT

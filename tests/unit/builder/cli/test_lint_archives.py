@@ -5,6 +5,8 @@ import io
 import signal
 import sys
 import tarfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ NAME = "docker.io/acme/a:1"
 F = "FROM scratch\n"
 
 
-def tar(files):
+def tar(files: Any) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         for name, data in files.items():
@@ -34,11 +36,11 @@ ARM = tar(docker_files({NAME: MadeImage(b"arm", platform="linux/arm64")}))
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     monkeypatch.setenv("BUNDLER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # the test's own process keeps its handlers
 
-    def call(kubefile, files, *words):
+    def call(kubefile: Any, files: Any, *words: Any) -> Any:
         folder = tmp_path / "ctx"
         for name, data in {"Kubefile": (F + kubefile).encode(), **files}.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,7 @@ def call(tmp_path, monkeypatch, capsys):
         ("RUN true\nCOPY a.tar images/\n", {"a.tar": DOCKER}),
     ],
 )
-def test_what_can_be_taken_has_no_finding(call, tmp_path, kubefile, files):
+def test_what_can_be_taken_has_no_finding(call: Any, tmp_path: Path, kubefile: str, files: Any) -> None:
     code, said = call(kubefile, files, "lint", ".")
     assert (code, "[image" in said) == (0, False), said
     assert not (tmp_path / "cache").exists()  # nothing is kept
@@ -90,7 +92,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("kubefile", "files", "place"), REFUSED)
-def test_what_make_refuses_lint_refuses_at_the_same_place(call, kubefile, files, place):
+def test_what_make_refuses_lint_refuses_at_the_same_place(
+    call: Any, kubefile: Any, files: Any, place: Any
+) -> None:
     code, said = call(kubefile, files, "lint", ".")
     assert code == 3, said
     assert f"error: {place}: " in said
@@ -99,7 +103,7 @@ def test_what_make_refuses_lint_refuses_at_the_same_place(call, kubefile, files,
     assert f"] {place}: " in told
 
 
-def test_a_missing_archive_is_told_once(call):
+def test_a_missing_archive_is_told_once(call: Any) -> None:
     code, said = call("IMAGE docker-archive:gone.tar\n", {}, "lint", ".")
     assert code == 3
     assert said.count("error: ") == 1

@@ -1,3 +1,5 @@
+from typing import Any
+
 from bundler.builder.cache.partial import Blob
 from bundler.builder.delta.candidates import rivals, same
 from bundler.builder.model.spec import BundleSpec, Identity, SpecContent
@@ -27,7 +29,7 @@ def spec(files: dict[str, tuple[str, int]], *images: Image) -> BundleSpec:
     return BundleSpec(Identity("a", "2", ""), "linux/amd64", {}, {}, (), (), (), (), images, (), contents)
 
 
-def old(files: dict[str, tuple[str, int]], *images: Image):  # type: ignore[no-untyped-def]  # an Index
+def old(files: dict[str, tuple[str, int]], *images: Image) -> Any:  # an Index
     members = tuple(
         Member(path, size, digest(what), 0o644, number, 1)
         for number, (path, (what, size)) in enumerate(files.items())

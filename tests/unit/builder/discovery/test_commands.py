@@ -1,5 +1,7 @@
 """What commands apply is searched as apps are, with the values they give; what nothing applies is told."""
 
+from typing import Any
+
 import pytest
 
 from bundler.builder.charts.helm import SdkHelm
@@ -12,7 +14,7 @@ from tests.kits.charts import tree_of
 APPS = "application/apps"
 
 
-def pod(image):
+def pod(image: Any) -> str:
     head = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n"
     return f"{head}  containers: [{{name: a, image: '{image}'}}]\n"
 
@@ -27,7 +29,7 @@ CHART = {
 }
 
 
-def chart_at(folder):
+def chart_at(folder: Any) -> Any:
     return {f"{folder}/{path}": text for path, text in CHART.items()}
 
 
@@ -86,18 +88,18 @@ def chart_at(folder):
         ("helm repo add x https://h.example; helm list", []),
     ],
 )
-def test_plain_commands_are_understood(text, actions):
+def test_plain_commands_are_understood(text: str, actions: Any) -> None:
     assert list(actions_in(text, "", {"KNOWN": "known.yaml", "CHART": "charts/shop"})) == actions
 
 
-def test_paths_count_from_where_the_script_runs():
+def test_paths_count_from_where_the_script_runs() -> None:
     (found,) = actions_in("kubectl apply -f ../../../etc/web.yaml", f"{APPS}/go", {})
     assert found == Applied("etc/web.yaml")
 
 
 @pytest.fixture
-def look(store):
-    def look(files, *texts, folder="", app=""):
+def look(store: Any) -> Any:
+    def look(files: Any, *texts: Any, folder: str = "", app: str = "") -> Any:
         scripts = tuple(Script(text, folder, app, "CMDS") for text in texts)
         return discover(
             tree_of(store, files), store, helm=SdkHelm(timeout=60), launch=Launch(scripts=scripts)
@@ -106,7 +108,7 @@ def look(store):
     return look
 
 
-def names(found):
+def names(found: Any) -> Any:
     return sorted(str(one.reference).removeprefix("docker.io/library/") for one in found)
 
 
@@ -114,14 +116,14 @@ def names(found):
     "command",
     ["kubectl apply -f etc/web.yaml", "kubectl apply -f etc", "kubectl apply -f 'etc/*.yaml'", "sh go.sh"],
 )
-def test_what_kubectl_applies_is_searched(look, command):
+def test_what_kubectl_applies_is_searched(look: Any, command: str) -> None:
     found = look({"etc/web.yaml": pod("web:1"), "go.sh": "kubectl apply -f etc/web.yaml\n"}, command)
     assert names(found.found) == ["web:1"]
     assert found.candidates == ()
     assert found.check() == ()
 
 
-def test_what_a_script_holds_itself_is_searched(look):
+def test_what_a_script_holds_itself_is_searched(look: Any) -> None:
     found = look({}, f"cat <<EOF | kubectl apply -f -\n{pod('web:1')}EOF\n")
     assert names(found.found) == ["web:1"]
 
@@ -137,14 +139,16 @@ def test_what_a_script_holds_itself_is_searched(look):
         ('--set-json \'db={"enabled":true,"tag":"4"}\'', ["db:4", "web:1"]),
     ],
 )
-def test_charts_are_searched_with_the_values_that_commands_give(look, folder, flags, images):
+def test_charts_are_searched_with_the_values_that_commands_give(
+    look: Any, folder: str, flags: str, images: Any
+) -> None:
     files = chart_at(folder) | {"site.yaml": "db: {enabled: true, tag: '2'}\n"}
     found = look(files, f"helm upgrade -i shop {folder} {flags}")
     assert names(found.found) == images
     assert found.check() == ()
 
 
-def test_a_chart_that_needs_the_commands_values_is_not_refused_without_them(look):
+def test_a_chart_that_needs_the_commands_values_is_not_refused_without_them(look: Any) -> None:
     files = chart_at("charts/shop")
     files["charts/shop/templates/n.yaml"] = '{{ required "a name" .Values.name }}'
     assert names(look(files, "helm install shop charts/shop --set name=x").found) == ["web:1"]
@@ -160,19 +164,19 @@ def test_a_chart_that_needs_the_commands_values_is_not_refused_without_them(look
         ("kubectl apply -f gone.yaml", "the bundle does not have"),
     ],
 )
-def test_what_commands_apply_and_the_bundle_lacks_is_told(look, command, says):
+def test_what_commands_apply_and_the_bundle_lacks_is_told(look: Any, command: str, says: str) -> None:
     (warning,) = look({}, command).check()
     assert warning.rule == "launch-unknown-file"
     assert says in warning.message
 
 
-def test_a_file_that_lies_elsewhere_is_named(look):
+def test_a_file_that_lies_elsewhere_is_named(look: Any) -> None:
     """As after `COPY etc .`, which copies what is in the folder."""
     (warning,) = look({"crds.yaml": "kind: X\n"}, "kubectl apply -f etc/crds.yaml").check()
     assert warning.hint.startswith("the bundle has crds.yaml:")
 
 
-def test_a_pod_spec_that_nothing_applies_is_told_with_its_line(look):
+def test_a_pod_spec_that_nothing_applies_is_told_with_its_line(look: Any) -> None:
     found = look({"etc/web.yaml": pod("web:1"), "etc/values.yaml": "image: web\n", "readme.md": pod("x:1")})
     assert found.found == ()
     (told,) = remarks(found, (), (), None)
@@ -180,19 +184,19 @@ def test_a_pod_spec_that_nothing_applies_is_told_with_its_line(look):
     assert "nothing was seen to apply this file: docker.io/library/web:1" in told
 
 
-def test_a_template_that_nothing_applies_is_told(look):
+def test_a_template_that_nothing_applies_is_told(look: Any) -> None:
     found = look({"etc/web.yaml": "{{ if .X }}\n" + pod("quay.io/acme/web:1") + "{{ end }}\n"})
     assert [(str(one.reference), one.location.line) for one in found.candidates] == [
         ("quay.io/acme/web:1", 6)
     ]
 
 
-def test_a_chart_that_nothing_installs_is_told(look):
+def test_a_chart_that_nothing_installs_is_told(look: Any) -> None:
     (warning,) = look(chart_at("opt/shop")).check()
     assert (warning.rule, warning.location.file) == ("chart-unsearched", "opt/shop")
 
 
-def test_scripts_that_call_each_other_come_to_an_end(look):
+def test_scripts_that_call_each_other_come_to_an_end(look: Any) -> None:
     found = look(
         {"a.sh": "sh b.sh\n", "b.sh": "sh a.sh\nkubectl apply -f x.yaml\n", "x.yaml": pod("web:1")}, "sh a.sh"
     )

@@ -1,5 +1,7 @@
 """Images are found by reading YAML, and what can't be told is said."""
 
+from typing import Any
+
 import pytest
 
 from bundler.builder.charts.helm import SdkHelm
@@ -34,13 +36,13 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: c, image: cron
 
 
 class NoHelm:
-    def renderings(self, request, where):
+    def renderings(self, request: pytest.FixtureRequest, where: Any) -> None:
         raise BundlerError("no Helm here", where=where, why=str(request.chart), code=ExitCode.UNSUPPORTED)
 
 
 @pytest.fixture
-def look(store):
-    def look(files, helm=None):
+def look(store: Any) -> Any:
+    def look(files: Any, helm: Any = None) -> Any:
         return discover(
             tree_of(store, files), store, helm=helm or NoHelm(), launch=Launch(kube_version="v1.20.2")
         )
@@ -48,11 +50,11 @@ def look(store):
     return look
 
 
-def names(discovery):
+def names(discovery: Any) -> Any:
     return [str(one.reference) for one in discovery.found]
 
 
-def test_all_kinds_of_containers_are_found_with_their_place(look):
+def test_all_kinds_of_containers_are_found_with_their_place(look: Any) -> None:
     found = look({"manifests/web.yaml": DEPLOYMENT})
     assert names(found) == [
         "docker.io/library/nginx:1.27",
@@ -78,17 +80,17 @@ def test_all_kinds_of_containers_are_found_with_their_place(look):
     ],
 )
 @pytest.mark.parametrize("path", ["manifests/a/b.yml", "application/apps/x/deep/b.json", "charts/loose.yaml"])
-def test_pod_specs_are_found_wherever_they_stand(look, path, text):
+def test_pod_specs_are_found_wherever_they_stand(look: Any, path: str, text: Any) -> None:
     assert "docker.io/library/cron:1" in names(look({path: text}))
 
 
-def test_an_apps_images_name_the_app(look):
+def test_an_apps_images_name_the_app(look: Any) -> None:
     (found,) = look({"application/apps/night/cron.yaml": CRON}).found
     assert found.app == "night"
     assert found.why == "CronJob/nightly in application/apps/night/cron.yaml (app night)"
 
 
-def test_what_is_no_manifest_of_the_bundle_is_left(look):
+def test_what_is_no_manifest_of_the_bundle_is_left(look: Any) -> None:
     found = look(
         {
             "etc/cron.yaml": CRON,
@@ -100,7 +102,7 @@ def test_what_is_no_manifest_of_the_bundle_is_left(look):
     assert found.found == found.unresolved == ()
 
 
-def test_the_image_list_has_one_a_line_and_comments(look):
+def test_the_image_list_has_one_a_line_and_comments(look: Any) -> None:
     text = "# all of them\n\nnginx:1.27 # web\n  quay.io/a/b:1\nBad Name\n"
     found = look({"manifests/imageList": text, "application/apps/x/imageList": "redis:7\n"})
     assert names(found) == [
@@ -113,7 +115,7 @@ def test_the_image_list_has_one_a_line_and_comments(look):
         found.check()
 
 
-def test_template_junk_is_no_image_and_fails_by_name(look):
+def test_template_junk_is_no_image_and_fails_by_name(look: Any) -> None:
     found = look({"manifests/x.yaml": CRON.replace("cron:1", '"{{ .Image }}:1"')})
     assert found.found == ()
     with pytest.raises(Problems) as caught:
@@ -122,7 +124,7 @@ def test_template_junk_is_no_image_and_fails_by_name(look):
     assert "{{ .Image }}" in str(caught.value)
 
 
-def test_what_is_rendered_on_site_is_only_warned_about(look):
+def test_what_is_rendered_on_site_is_only_warned_about(look: Any) -> None:
     found = look(
         {
             "manifests/x.yaml.tmpl": CRON.replace("cron:1", '"{{ .Image }}:1"'),
@@ -145,7 +147,7 @@ def test_what_is_rendered_on_site_is_only_warned_about(look):
         (b"\xff\xfe", "UTF-8"),
     ],
 )
-def test_what_cannot_be_resolved_fails_by_name(look, text, says):
+def test_what_cannot_be_resolved_fails_by_name(look: Any, text: Any, says: str) -> None:
     found = look({"manifests/x.yaml": text, "manifests/y.yaml": CRON})
     assert names(found) == ["docker.io/library/cron:1"]
     with pytest.raises(Problems) as caught:
@@ -154,7 +156,7 @@ def test_what_cannot_be_resolved_fails_by_name(look, text, says):
     assert "manifests/x.yaml" in str(caught.value)
 
 
-def test_a_charts_images_are_those_that_helm_renders(look):
+def test_a_charts_images_are_those_that_helm_renders(look: Any) -> None:
     found = look(below("application/apps/shop", SHOP) | {"manifests/y.yaml": CRON}, SdkHelm(timeout=30))
     assert sorted(names(found)) == [
         "docker.io/acme/migrate:20",
@@ -168,7 +170,7 @@ def test_a_charts_images_are_those_that_helm_renders(look):
     assert shop.why == "Deployment/shop-web in application/apps/shop/templates/web.yaml (app shop)"
 
 
-def test_keys_that_stand_twice_in_a_charts_values_are_told(look):
+def test_keys_that_stand_twice_in_a_charts_values_are_told(look: Any) -> None:
     """Also in a subchart's, and in a second look that finds them remembered; an image comes from the last."""
     more = {"values.yaml": SHOP["values.yaml"] + "image: {registry: quay.io, repository: last, tag: '2'}\n"}
     more |= {"charts/cache/values.yaml": "a: 1\nb: {c: 1}\na: 2\n", "templates/values.yaml": ""}
@@ -184,7 +186,7 @@ def test_keys_that_stand_twice_in_a_charts_values_are_told(look):
         assert "Helm takes the last one" in warnings[0].hint
 
 
-def test_a_chart_that_does_not_render_fails_by_name(look):
+def test_a_chart_that_does_not_render_fails_by_name(look: Any) -> None:
     files = below("charts/shop", SHOP | {"templates/x.yaml": '{{ fail "no domain" }}'})
     found = look(files | {"manifests/y.yaml": CRON}, SdkHelm(timeout=30))
     assert names(found) == ["docker.io/library/cron:1"]
@@ -192,12 +194,12 @@ def test_a_chart_that_does_not_render_fails_by_name(look):
         found.check()
 
 
-def test_without_helm_a_chart_is_an_error(look):
+def test_without_helm_a_chart_is_an_error(look: Any) -> None:
     with pytest.raises(BundlerError, match="no Helm here"):
         look(below("charts/shop", SHOP))
 
 
-def test_finds_become_requests(look):
+def test_finds_become_requests(look: Any) -> None:
     (request,) = look({"manifests/y.yaml": CRON}).requests()
     assert str(request.source) == "docker.io/library/cron:1"
     assert request.why == ("CronJob/nightly in manifests/y.yaml",)

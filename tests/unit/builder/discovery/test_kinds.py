@@ -1,5 +1,7 @@
 """Each kind of place where charts name images: taken where it is called image, else pointed out."""
 
+from typing import Any
+
 import pytest
 
 from bundler.builder.charts.helm import SdkHelm
@@ -19,8 +21,8 @@ CHART = {"Chart.yaml": "{apiVersion: v2, name: shop, version: 0.1.0}"}
 
 
 @pytest.fixture
-def look(store):
-    def look(files):
+def look(store: Any) -> Any:
+    def look(files: Any) -> Any:
         rules = ImageRules.read(resource("templates") / FILE)
         return discover(
             tree_of(store, files),
@@ -33,25 +35,25 @@ def look(store):
     return look
 
 
-def chart(text, **more):
+def chart(text: Any, **more: Any) -> Any:
     return below("application/apps/shop", CHART | {"templates/d.yaml": text} | more)
 
 
-def names(finds):
+def names(finds: Any) -> Any:
     return [str(one.reference) for one in finds]
 
 
-def pod(container):
+def pod(container: Any) -> str:
     return "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n" + container
 
 
-def config(text):
+def config(text: Any) -> str:
     return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  file: |\n" + "".join(
         f"    {line}\n" for line in text.splitlines()
     )
 
 
-def resource_of(spec):
+def resource_of(spec: Any) -> str:
     return f"apiVersion: acme.example/v1\nkind: Thing\nmetadata: {{name: t}}\nspec: {spec}\n"
 
 
@@ -104,7 +106,7 @@ TOML = '[[runners]]\n  executor = "kube"\n  [runners.kubernetes]\n    helper_ima
         ("apiVersion: v1\nkind: Secret\nstringData: {c: 'image: quay.io/acme/db:2.0'}\n", 3),
     ],
 )
-def test_what_is_called_image_is_taken(look, text, line):
+def test_what_is_called_image_is_taken(look: Any, text: Any, line: int) -> None:
     found = look({"manifests/x.yaml": text})
     assert names(found.found) == [DB]
     assert (found.found[0].location.file, found.found[0].location.line) == ("manifests/x.yaml", line)
@@ -139,7 +141,7 @@ def test_what_is_called_image_is_taken(look, text, line):
         ),
     ],
 )
-def test_what_only_looks_like_an_image_is_pointed_out(look, text, name, line):
+def test_what_only_looks_like_an_image_is_pointed_out(look: Any, text: Any, name: Any, line: int) -> None:
     found = look({"manifests/x.yaml": text})
     assert found.found == ()
     assert [(str(one.reference), one.location.line) for one in found.candidates] == [(name, line)]
@@ -160,13 +162,13 @@ def test_what_only_looks_like_an_image_is_pointed_out(look, text, name, line):
         "kind: CustomResourceDefinition\nspec: {description: 'as quay.io/acme/db:2.0'}\n",
     ],
 )
-def test_what_is_no_image_is_left(look, text):
+def test_what_is_no_image_is_left(look: Any, text: Any) -> None:
     found = look({"manifests/x.yaml": text})
     assert found.found == found.candidates == ()
     assert found.check() == ()
 
 
-def test_pieces_of_one_image_are_not_taken_for_others(look):
+def test_pieces_of_one_image_are_not_taken_for_others(look: Any) -> None:
     """Neither the repository alone (as `latest`) nor a short name that a registry belongs to."""
     spec = "{image: {registry: quay.io, repository: acme/db, tag: '2.0', pullPolicy: Always}, tag: '3'}"
     found = look({"manifests/x.yaml": resource_of(spec)})
@@ -174,7 +176,7 @@ def test_pieces_of_one_image_are_not_taken_for_others(look):
     assert found.candidates == ()
 
 
-def test_an_image_with_a_digest_is_known_by_its_tag_too(look):
+def test_an_image_with_a_digest_is_known_by_its_tag_too(look: Any) -> None:
     text = resource_of(f"{{image: 'quay.io/acme/db:2.0@sha256:{'a' * 64}', note: quay.io/acme/db:2.0}}")
     found = look({"manifests/x.yaml": text})
     root = Descriptor(OCI_MANIFEST, Digest.of(b"x"), 1)
@@ -183,7 +185,7 @@ def test_an_image_with_a_digest_is_known_by_its_tag_too(look):
     assert len(list(remarks(found, (), (), None))) == 1
 
 
-def test_a_version_that_images_are_made_of_is_pointed_out(look):
+def test_a_version_that_images_are_made_of_is_pointed_out(look: Any) -> None:
     text = (
         "apiVersion: db.acme.example/v1\nkind: Store\nmetadata: {name: s}\nspec: {version: 8.1.2, size: 3}\n"
     )
@@ -203,14 +205,14 @@ def test_a_version_that_images_are_made_of_is_pointed_out(look):
         ("operator.tigera.io/v1", "Installation"),
     ],
 )
-def test_objects_that_fetch_charts_or_images_are_noted(look, group, kind):
+def test_objects_that_fetch_charts_or_images_are_noted(look: Any, group: str, kind: str) -> None:
     spec = "{repo: 'https://charts.example', chart: shop, version: 1.0.0}"
     text = f"apiVersion: {group}\nkind: {kind}\nmetadata: {{name: x}}\nspec: {spec}\n"
     (warning,) = look({"manifests/x.yaml": text}).check()
     assert (warning.rule, warning.location.line) == ("image-elsewhere", 2)
 
 
-def test_the_chart_makers_list_is_pointed_out(look):
+def test_the_chart_makers_list_is_pointed_out(look: Any) -> None:
     listed = CHART["Chart.yaml"].rstrip("}") + (
         ", annotations: {artifacthub.io/images: \"- {name: db, image: 'quay.io/acme/db:2.0'}\\n"
         '- name: api\\n  image: acme/api:2\\n", helm.sh/images: "- quay.io/acme/tool:1\\n"}}'
@@ -228,7 +230,7 @@ spec: {containers: [{name: t, image: "busybox:1"}]}
 """
 
 
-def test_images_of_helm_test_are_left_out_and_told(look):
+def test_images_of_helm_test_are_left_out_and_told(look: Any) -> None:
     found = look(chart(TEST_HOOK))
     assert found.found == found.candidates == ()
     assert list(remarks(found, (), (), None)) == [
@@ -258,12 +260,12 @@ spec: {containers: [{name: c, image: "{{ . }}"}]}
 """
 
 
-def test_branches_for_upgrades_and_for_more_of_an_api_are_looked_into(look):
+def test_branches_for_upgrades_and_for_more_of_an_api_are_looked_into(look: Any) -> None:
     found = {name.removeprefix("docker.io/library/") for name in names(look(chart(BRANCHES)).found)}
     assert found == {"base:1", "upgrade:1", "install:1", "monitor:1", "kind:1"}
 
 
-def test_a_chart_that_refuses_an_upgrade_is_looked_into_for_more_of_an_api(look):
+def test_a_chart_that_refuses_an_upgrade_is_looked_into_for_more_of_an_api(look: Any) -> None:
     refusing = '{{ if .Release.IsUpgrade }}{{ fail "PASSWORDS" }}{{ end }}\n' + BRANCHES
     found = {name.removeprefix("docker.io/library/") for name in names(look(chart(refusing)).found)}
     assert found == {"base:1", "install:1", "monitor:1", "kind:1"}
@@ -285,7 +287,7 @@ spec:
 """
 
 
-def test_rendered_text_is_split_where_helm_splits_it(look):
+def test_rendered_text_is_split_where_helm_splits_it(look: Any) -> None:
     found = look(chart(GLUED))
     assert names(found.found) == ["docker.io/library/web:1", "docker.io/library/db:1"]
     assert found.check() == ()
@@ -293,7 +295,7 @@ def test_rendered_text_is_split_where_helm_splits_it(look):
     assert (place.file, place.line) == ("application/apps/shop/templates/d.yaml (rendered)", 8)
 
 
-def test_files_are_split_where_kubectl_splits_them(look):
+def test_files_are_split_where_kubectl_splits_them(look: Any) -> None:
     first, second = (f'kind: Pod\nspec: {{containers: [{{image: "{name}:1"}}]}}\n' for name in "ab")
     text = f"{first}---# next\n{second}"
     found = look({"manifests/x.yaml": text})
@@ -305,7 +307,7 @@ def test_files_are_split_where_kubectl_splits_them(look):
         look({"manifests/x.yaml": text.replace("---# next\n", "---")}).check()
 
 
-def test_what_kubernetes_reads_and_we_do_not_is_a_warning(look):
+def test_what_kubernetes_reads_and_we_do_not_is_a_warning(look: Any) -> None:
     text = "kind: ConfigMap\ndata:\n  b: !!binary aGk=\n  image: quay.io/acme/db:2.0\n---\n" + pod(
         "  - {name: a, image: 'web:1'}\n"
     )
@@ -329,7 +331,7 @@ spec: {containers: [{name: a, image: "web:1", image: "web:2"}]}
 
 
 @pytest.mark.parametrize("rendered", [True, False])
-def test_keys_that_stand_twice_are_warned_of_and_the_last_counts(look, rendered):
+def test_keys_that_stand_twice_are_warned_of_and_the_last_counts(look: Any, *, rendered: bool) -> None:
     found = look(chart(DOUBLED) if rendered else {"manifests/x.yaml": DOUBLED})
     assert names(found.found) == ["docker.io/library/web:2"]
     warnings = found.check()
@@ -341,14 +343,14 @@ def test_keys_that_stand_twice_are_warned_of_and_the_last_counts(look, rendered)
 
 
 @pytest.mark.parametrize("word", ["auto", "REPLACE_ME", "<your image>", "placeholder", "ko://acme/cmd"])
-def test_a_word_that_holds_the_place_of_an_image_is_warned_of(look, word):
+def test_a_word_that_holds_the_place_of_an_image_is_warned_of(look: Any, word: str) -> None:
     found = look(chart(pod(f'  - {{name: a, image: "{word}"}}\n')))
     assert found.found == ()
     (warning,) = found.check()
     assert warning.rule == "image-placeholder"
 
 
-def test_a_large_dashboard_is_not_parsed_for_nothing():
+def test_a_large_dashboard_is_not_parsed_for_nothing() -> None:
     """A text that tells of no image is not read as configuration."""
     assert not worth_reading('{"expr": "sum(x{image!=\\"\\"}) by (pod)"}')
     assert worth_reading('{"image": "web:1"}')

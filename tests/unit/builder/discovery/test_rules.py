@@ -1,6 +1,7 @@
 """Images besides pod specs: found by rules, pointed out when they merely look like it, or not wanted."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,19 +87,19 @@ data:
 
 
 @pytest.fixture
-def look(store):
-    def look(files, rules=None):
+def look(store: Any) -> Any:
+    def look(files: Any, rules: Any = None) -> Any:
         known = rules or ImageRules.read(resource("templates") / FILE)
         return discover(tree_of(store, files), store, helm=SdkHelm(), rules=known)
 
     return look
 
 
-def names(found):
+def names(found: Any) -> Any:
     return sorted(str(one.reference) for one in found)
 
 
-def test_variables_and_flags_of_operators_are_found_and_others_pointed_out(look):
+def test_variables_and_flags_of_operators_are_found_and_others_pointed_out(look: Any) -> None:
     found = look({"manifests/d.yaml": DEPLOYMENT})
     assert names(found.found) == [
         "docker.io/library/agent:7",
@@ -114,7 +115,7 @@ def test_variables_and_flags_of_operators_are_found_and_others_pointed_out(look)
     assert [one.location.line for one in found.found if "acme/db" in str(one.reference)] == [12]
 
 
-def test_custom_resources_are_found_by_rule_and_others_pointed_out(look):
+def test_custom_resources_are_found_by_rule_and_others_pointed_out(look: Any) -> None:
     found = look({"manifests/c.yaml": CUSTOM})
     assert names(found.found) == [
         "docker.elastic.co/elasticsearch/elasticsearch:8.9.0",
@@ -131,7 +132,7 @@ def test_custom_resources_are_found_by_rule_and_others_pointed_out(look):
     assert ["filled in later" in problem.message for problem in found.check()] == [True]
 
 
-def test_what_is_not_wanted_is_neither_found_nor_pointed_out(look):
+def test_what_is_not_wanted_is_neither_found_nor_pointed_out(look: Any) -> None:
     known = ImageRules.read(resource("templates") / FILE)
     found = look(
         {"manifests/d.yaml": DEPLOYMENT}, known + ImageRules(ignore=("quay.io/*", "agent:*", "side:2"))
@@ -140,12 +141,12 @@ def test_what_is_not_wanted_is_neither_found_nor_pointed_out(look):
     assert found.candidates == ()
 
 
-def resolved(name):
+def resolved(name: Any) -> Any:
     root = Descriptor(OCI_MANIFEST, Digest.of(b"x"), 1)
     return ResolvedImage(Reference.parse(name), root, (root,), ())
 
 
-def test_remarks_are_about_what_may_be_missing_and_what_nothing_uses(look):
+def test_remarks_are_about_what_may_be_missing_and_what_nothing_uses(look: Any) -> None:
     found = look({"manifests/d.yaml": DEPLOYMENT})
     asked = [
         ImageRequest(Reference.parse(name), (), Location(file, line))
@@ -163,7 +164,7 @@ def test_remarks_are_about_what_may_be_missing_and_what_nothing_uses(look):
     assert "extra:1" in told[1]
 
 
-def test_the_build_context_adds_rules(tmp_path, look):
+def test_the_build_context_adds_rules(tmp_path: Path, look: Any) -> None:
     (tmp_path / FILE).write_text(
         "resources:\n- {apiVersion: acme.example/*, kind: Th*, images: [spec.engine, "
         "'{spec.image.repository}:{spec.image.tag}', 'spec.parts.*.list[]', spec.absent]}\n"
@@ -196,13 +197,13 @@ def test_the_build_context_adds_rules(tmp_path, look):
         ("resources:\n- {kind: A, apiVersion: b, images: ['x:{a[0]}']}\n", 2),
     ],
 )
-def test_a_rule_file_with_faults_is_told_with_the_line(text, line):
+def test_a_rule_file_with_faults_is_told_with_the_line(text: str, line: int) -> None:
     with pytest.raises(Problems) as caught:
         ImageRules.parse(text, "image-rules.yaml")
     assert [problem.location.line for problem in caught.value.problems] == [line]
 
 
-def test_an_empty_rule_file_says_nothing():
+def test_an_empty_rule_file_says_nothing() -> None:
     assert ImageRules.parse("# nothing\n", "image-rules.yaml") == ImageRules()
 
 
@@ -234,6 +235,6 @@ def test_an_empty_rule_file_says_nothing():
         ("a: [{b: registry.k8s.io/pause:3.9}]", True),
     ],
 )
-def test_what_looks_like_an_image(text, suspicious):
+def test_what_looks_like_an_image(text: str, *, suspicious: bool) -> None:
     found = list(mentions_in(load_all(text, "x")[0].data))
     assert bool(found) is suspicious

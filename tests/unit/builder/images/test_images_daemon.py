@@ -8,7 +8,9 @@ import socketserver
 import tarfile
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -22,7 +24,7 @@ from tests.kits.images import MadeImage, digest_of, docker_files
 AMD64 = Platform("linux", "amd64")
 
 
-def packed(files):
+def packed(files: Any) -> bytes:
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as tar:
         for name, data in files.items():
@@ -35,14 +37,14 @@ def packed(files):
 class Docker(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
-    def __init__(self, path):
+    def __init__(self, path: Any) -> None:
         self.images = {}
         self.seen = []
         self.cut = False
         server = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
+            def do_GET(self) -> Any:
                 path = unquote(self.path)
                 server.seen.append(path)
                 name, _, what = path.removeprefix("/images/").rpartition("/")
@@ -54,16 +56,16 @@ class Docker(socketserver.ThreadingUnixStreamServer):
                 tar = packed(docker_files({name: image}))
                 return self.say(200, tar[: len(tar) // 2] if server.cut else tar, len(tar))
 
-            def say(self, status, body, size=None):
+            def say(self, status: Any, body: Any, size: Any = None) -> None:
                 self.send_response(status)
                 self.send_header("Content-Length", str(size or len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
-            def address_string(self):
+            def address_string(self) -> str:
                 return "socket"
 
-            def log_message(self, *_):
+            def log_message(self, *_: Any) -> None:
                 pass
 
         super().__init__(str(path), Handler)
@@ -71,7 +73,7 @@ class Docker(socketserver.ThreadingUnixStreamServer):
 
 
 @pytest.fixture
-def docker():
+def docker() -> Iterator[Any]:
     with (
         tempfile.TemporaryDirectory() as folder,
         Docker(Path(folder) / "s") as server,
@@ -81,15 +83,15 @@ def docker():
 
 
 @pytest.fixture
-def read(docker, store):
-    def read(name, platform=AMD64):
+def read(docker: Any, store: Any) -> Any:
+    def read(name: Any, platform: Any = AMD64) -> Any:
         environment = {"DOCKER_HOST": f"unix://{docker.server_address}"}
         return read_daemon(parse_source(f"docker-daemon:{name}", Path()), store, platform, environment)
 
     return read
 
 
-def test_an_image_of_docker_keeps_its_name_and_comes_once(docker, read, store):
+def test_an_image_of_docker_keeps_its_name_and_comes_once(docker: Any, read: Any, store: Any) -> None:
     image = MadeImage(os.urandom(100_000), b"small")
     docker.images["nginx:1.27"] = image
     (found,) = read("nginx:1.27")
@@ -103,7 +105,7 @@ def test_an_image_of_docker_keeps_its_name_and_comes_once(docker, read, store):
     assert read("nginx:1.27") != (found,)
 
 
-def test_what_the_cache_lost_is_asked_for_again(docker, read, store):
+def test_what_the_cache_lost_is_asked_for_again(docker: Any, read: Any, store: Any) -> None:
     docker.images["quay.io/acme/web:1"] = MadeImage(b"one")
     (found,) = read("quay.io/acme/web:1")
     store.discard(found.blobs[1].digest)
@@ -118,7 +120,9 @@ def test_what_the_cache_lost_is_asked_for_again(docker, read, store):
         ("web:1", "linux/arm64", ExitCode.NOT_FOUND, "linux/amd64"),
     ],
 )
-def test_what_docker_has_not_is_told(docker, read, name, platform, code, says):
+def test_what_docker_has_not_is_told(
+    docker: Any, read: Any, name: str, platform: str, code: Any, says: str
+) -> None:
     docker.images["web:1"] = MadeImage(b"one")
     with pytest.raises(BundlerError) as caught:
         read(name, Platform.parse(platform))
@@ -126,7 +130,7 @@ def test_what_docker_has_not_is_told(docker, read, name, platform, code, says):
     assert says in str(caught.value)
 
 
-def test_a_cut_answer_leaves_nothing(docker, read, store):
+def test_a_cut_answer_leaves_nothing(docker: Any, read: Any, store: Any) -> None:
     docker.images["web:1"] = MadeImage(os.urandom(50_000))
     docker.cut = True
     with pytest.raises(BundlerError) as caught:
@@ -142,7 +146,7 @@ def test_a_cut_answer_leaves_nothing(docker, read, store):
         ("unix:///nowhere/docker.sock", ExitCode.NETWORK, "no socket /nowhere/docker.sock"),
     ],
 )
-def test_without_a_docker_it_is_said(store, host, code, says):
+def test_without_a_docker_it_is_said(store: Any, host: str, code: Any, says: str) -> None:
     source = LocalSource(Transport.DOCKER_DAEMON, Path(), "web:1")
     with pytest.raises(BundlerError) as caught:
         read_daemon(source, store, AMD64, {"DOCKER_HOST": host})

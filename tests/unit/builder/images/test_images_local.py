@@ -4,6 +4,8 @@ import gzip
 import io
 import json
 import tarfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +28,7 @@ AMD64 = Platform("linux", "amd64")
 ONE, TWO = MadeImage(b"one", b"shared"), MadeImage(b"two", b"shared")
 
 
-def tar_of(files, links=()):
+def tar_of(files: Any, links: Any = ()) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name, data in files.items():
@@ -41,10 +43,10 @@ def tar_of(files, links=()):
 
 
 @pytest.fixture
-def local(tmp_path, store):
+def local(tmp_path: Path, store: Any) -> Any:
     """Write an archive or layout of these files and read images from it."""
 
-    def local(transport, files, wanted="", links=(), pack=bytes):
+    def local(transport: Any, files: Any, wanted: str = "", links: Any = (), pack: Any = bytes) -> Any:
         path = tmp_path / "source"
         if transport == "oci":
             for name, data in files.items():
@@ -57,12 +59,12 @@ def local(tmp_path, store):
     return local
 
 
-def names(images):
+def names(images: Any) -> Any:
     return [image.name for image in images]
 
 
 @pytest.mark.parametrize("transport", ["oci", "oci-archive"])
-def test_a_layout_keeps_its_digests(local, store, transport):
+def test_a_layout_keeps_its_digests(local: Any, store: Any, transport: str) -> None:
     images = local(transport, layout_files({"quay.io/a/one:1": ONE, "two:2": TWO}))
     assert names(images) == ["quay.io/a/one:1", "docker.io/library/two:2"]
     assert str(images[0].root.digest) == ONE.digest
@@ -80,12 +82,14 @@ def test_a_layout_keeps_its_digests(local, store, transport):
     ],
 )
 @pytest.mark.parametrize("kind", ["oci-archive", "docker-archive"])
-def test_a_name_chooses_an_image_or_names_the_only_one(local, kind, entries, wanted, name):
+def test_a_name_chooses_an_image_or_names_the_only_one(
+    local: Any, kind: str, entries: Any, wanted: str, name: str
+) -> None:
     files = layout_files(entries) if kind == "oci-archive" else docker_files(entries)
     assert names(local(kind, files, wanted)) == [name]
 
 
-def test_a_layout_that_knows_only_a_tag_needs_the_full_name(local):
+def test_a_layout_that_knows_only_a_tag_needs_the_full_name(local: Any) -> None:
     files = layout_files({"1.27": ONE})
     assert names(local("oci-archive", files, "quay.io/a/b:1.27")) == ["quay.io/a/b:1.27"]
     with pytest.raises(BundlerError, match="can't take images"):
@@ -100,7 +104,9 @@ def test_a_layout_that_knows_only_a_tag_needs_the_full_name(local):
         ({"": ONE}, "", ExitCode.INPUT),
     ],
 )
-def test_an_image_without_a_usable_name_is_an_error(local, kind, entries, wanted, code):
+def test_an_image_without_a_usable_name_is_an_error(
+    local: Any, kind: str, entries: Any, wanted: str, code: Any
+) -> None:
     files = layout_files(entries) if kind == "oci-archive" else docker_files(entries)
     with pytest.raises(BundlerError) as caught:
         local(kind, files, wanted)
@@ -109,7 +115,7 @@ def test_an_image_without_a_usable_name_is_an_error(local, kind, entries, wanted
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_docker_save_becomes_an_oci_image_with_plain_layers(local, store, pack):
+def test_docker_save_becomes_an_oci_image_with_plain_layers(local: Any, store: Any, pack: Any) -> None:
     images = local("docker-archive", docker_files({"one:1": ONE, "two:1": TWO}), pack=pack)
     assert names(images) == ["docker.io/library/one:1", "docker.io/library/two:1"]
     manifest = json.loads(b"".join(store.chunks(_blob(images[0].root), name="x")))
@@ -119,12 +125,12 @@ def test_docker_save_becomes_an_oci_image_with_plain_layers(local, store, pack):
     assert images[0].blobs[2] == images[1].blobs[2]
 
 
-def test_the_same_archive_gives_the_same_manifest(local):
+def test_the_same_archive_gives_the_same_manifest(local: Any) -> None:
     files = docker_files({"one:1": ONE})
     assert local("docker-archive", files) == local("docker-archive", dict(reversed(files.items())))
 
 
-def test_gzipped_layers_of_docker_stay_gzipped(local):
+def test_gzipped_layers_of_docker_stay_gzipped(local: Any) -> None:
     files = docker_files({"one:1": ONE})
     entry = json.loads(files["manifest.json"])
     for name, data in zip(entry[0]["Layers"], ONE.layers, strict=True):
@@ -134,7 +140,7 @@ def test_gzipped_layers_of_docker_stay_gzipped(local):
     assert {part.media_type for part in image.blobs[1:]} == {OCI_LAYER + "+gzip"}
 
 
-def test_links_between_layers_are_followed_inside_the_archive_only(local):
+def test_links_between_layers_are_followed_inside_the_archive_only(local: Any) -> None:
     twice = MadeImage(b"same", b"same")
     files = docker_files({"one:1": twice})
     entry = json.loads(files["manifest.json"])
@@ -147,11 +153,11 @@ def test_links_between_layers_are_followed_inside_the_archive_only(local):
             local("docker-archive", files, links=[("second/layer.tar", target)])
 
 
-def _flip(data):
+def _flip(data: Any) -> bytes:
     return bytes([data[0] ^ 1]) + data[1:]
 
 
-def test_a_changed_layer_is_refused(local):
+def test_a_changed_layer_is_refused(local: Any) -> None:
     for kind, files in (
         ("docker-archive", docker_files({"one:1": ONE})),
         ("oci-archive", layout_files({"one:1": ONE})),
@@ -162,7 +168,7 @@ def test_a_changed_layer_is_refused(local):
         assert caught.value.code == ExitCode.INTEGRITY
 
 
-def test_a_changed_manifest_or_another_platform_is_refused(local):
+def test_a_changed_manifest_or_another_platform_is_refused(local: Any) -> None:
     files = layout_files({"one:1": ONE})
     path = f"blobs/sha256/{ONE.digest[7:]}"
     with pytest.raises(BundlerError) as caught:
@@ -185,20 +191,20 @@ def test_a_changed_manifest_or_another_platform_is_refused(local):
         ("oci-archive", {"index.json": b"[]"}),
     ],
 )
-def test_a_broken_archive_is_a_clear_error(local, kind, files):
+def test_a_broken_archive_is_a_clear_error(local: Any, kind: str, files: Any) -> None:
     with pytest.raises(BundlerError):
         local(kind, files)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:700], lambda _: b"no tar at all" * 100])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_damaged_tar_is_a_clear_error(local, damage, pack):
+def test_a_damaged_tar_is_a_clear_error(local: Any, damage: Any, pack: Any) -> None:
     with pytest.raises(BundlerError) as caught:
         local("docker-archive", docker_files({"one:1": ONE}), pack=lambda data: pack(damage(data)))
     assert caught.value.code in {ExitCode.INTEGRITY, ExitCode.NOT_FOUND}
 
 
-def test_a_truncated_gzip_is_a_clear_error(local):
+def test_a_truncated_gzip_is_a_clear_error(local: Any) -> None:
     with pytest.raises(BundlerError, match="damaged"):
         local("docker-archive", docker_files({"one:1": ONE}), pack=lambda data: gzip.compress(data)[:-20])
 
@@ -213,7 +219,7 @@ def test_a_truncated_gzip_is_a_clear_error(local):
         ("oci:/abs/dir:x:1", (Transport.OCI, "/abs/dir", "x:1")),
     ],
 )
-def test_sources_are_written_as_for_skopeo(tmp_path, text, source):
+def test_sources_are_written_as_for_skopeo(tmp_path: Path, text: str, source: Any) -> None:
     if isinstance(source, tuple):
         source = LocalSource(source[0], tmp_path / source[1], source[2])
     assert parse_source(text, tmp_path) == source
@@ -227,13 +233,13 @@ def test_sources_are_written_as_for_skopeo(tmp_path, text, source):
         ("Nginx", ExitCode.INPUT),
     ],
 )
-def test_other_sources_are_refused_by_name(tmp_path, text, code):
+def test_other_sources_are_refused_by_name(tmp_path: Path, text: str, code: Any) -> None:
     with pytest.raises(BundlerError) as caught:
         parse_source(text, tmp_path)
     assert caught.value.code == code
 
 
-def test_what_lies_in_images_is_imported_and_leaves_the_tree(store):
+def test_what_lies_in_images_is_imported_and_leaves_the_tree(store: Any) -> None:
     files = {f"images/deep/{name}": data for name, data in layout_files({"quay.io/a/one:1": ONE}).items()}
     files |= {
         "images/two.tar": tar_of(docker_files({"two:1": TWO})),
@@ -250,21 +256,21 @@ def test_what_lies_in_images_is_imported_and_leaves_the_tree(store):
     assert sorted(tree.entries) == ["bin/tool.tar", "images/README"]
 
 
-def test_a_layout_may_be_the_folder_itself(store):
+def test_a_layout_may_be_the_folder_itself(store: Any) -> None:
     files = {f"images/{name}": data for name, data in layout_files({"quay.io/a/one:1": ONE}).items()}
     images, tree = take_images(tree_of(store, files), store, AMD64)
     assert names(images) == ["quay.io/a/one:1"]
     assert tree == Tree()
 
 
-def test_all_bad_archives_in_images_are_named(store):
+def test_all_bad_archives_in_images_are_named(store: Any) -> None:
     tree = tree_of(store, {"images/a.tar": b"junk" * 300, "images/b.tar": tar_of({"x": b"1"})})
     with pytest.raises(Problems) as caught:
         take_images(tree, store, AMD64)
     assert [problem.location.file for problem in caught.value.problems] == ["images/a.tar", "images/b.tar"]
 
 
-def resolved(store, *requests, supplied=()):
+def resolved(store: Any, *requests: Any, supplied: Any = ()) -> Any:
     """Without a network: no registry is reachable at port 1."""
     return resolve_images(
         requests,
@@ -276,11 +282,11 @@ def resolved(store, *requests, supplied=()):
     )
 
 
-def _blob(part):
+def _blob(part: Any) -> Any:
     return Blob(part.digest, part.size)
 
 
-def test_what_is_supplied_is_not_pulled(local, store):
+def test_what_is_supplied_is_not_pulled(local: Any, store: Any) -> None:
     supplied = local("oci-archive", layout_files({"quay.io/a/one:1": ONE}))
     pinned = Reference.parse(f"quay.io/a/one@{ONE.digest}")
     images = resolved(
@@ -296,7 +302,7 @@ def test_what_is_supplied_is_not_pulled(local, store):
     ]
 
 
-def test_two_images_of_one_name_are_an_error(local, store):
+def test_two_images_of_one_name_are_an_error(local: Any, store: Any) -> None:
     one = local("oci-archive", layout_files({"a:1": ONE}))
     two = local("oci-archive", layout_files({"a:1": TWO}))
     with pytest.raises(Problems, match="two different images"):
@@ -304,7 +310,7 @@ def test_two_images_of_one_name_are_an_error(local, store):
     assert len(resolved(store, supplied=(*one, *one))) == 1
 
 
-def test_every_local_source_that_fails_is_named(store, tmp_path):
+def test_every_local_source_that_fails_is_named(store: Any, tmp_path: Path) -> None:
     sources = [parse_source(f"oci-archive:{name}.tar", tmp_path) for name in ("a", "b")]
     with pytest.raises(Problems) as caught:
         resolved(store, *[ImageRequest(source, ("IMAGE",)) for source in sources])
@@ -312,7 +318,7 @@ def test_every_local_source_that_fails_is_named(store, tmp_path):
     assert caught.value.code == ExitCode.NOT_FOUND
 
 
-def test_the_layout_holds_each_blob_once_and_says_what_compresses(local, store):
+def test_the_layout_holds_each_blob_once_and_says_what_compresses(local: Any, store: Any) -> None:
     images = (
         *local("oci-archive", layout_files({"quay.io/a/one:1": ONE})),
         *local("docker-archive", docker_files({"two:1": TWO})),
@@ -336,7 +342,7 @@ def test_the_layout_holds_each_blob_once_and_says_what_compresses(local, store):
     assert lay_out(reversed(images), store) == layout
 
 
-def test_docker_images_keep_their_digest_behind_a_small_index(registry, pull, store):
+def test_docker_images_keep_their_digest_behind_a_small_index(registry: Any, pull: Any, store: Any) -> None:
     docker = MadeImage(b"x", docker=True)
     images = pull(registry.put("app:1", docker))
     layout = lay_out(images, store)
@@ -349,7 +355,7 @@ def test_docker_images_keep_their_digest_behind_a_small_index(registry, pull, st
     assert [one["digest"] for one in json.loads(wrapper)["manifests"]] == [docker.digest]
 
 
-def test_a_pinned_docker_list_is_in_the_layout(registry, pull, store):
+def test_a_pinned_docker_list_is_in_the_layout(registry: Any, pull: Any, store: Any) -> None:
     docker = MadeImage(b"x", docker=True)
     registry.put("app:x", docker)
     raw = index_of(docker, docker=True)
@@ -359,6 +365,6 @@ def test_a_pinned_docker_list_is_in_the_layout(registry, pull, store):
     assert f"images/blobs/sha256/{digest_of(raw)[7:]}" in {file.path for file in layout.files}
 
 
-def test_no_images_no_layout(store):
+def test_no_images_no_layout(store: Any) -> None:
     assert lay_out((), store).files == ()
     assert isinstance(next(iter(tree_of(store, {"a": "x"}).entries.values())), File)

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,14 +20,14 @@ SUM = "sha256:" + "a" * 64
 
 
 @pytest.fixture
-def catalogue(tmp_path):
+def catalogue(tmp_path: Path) -> Any:
     base = tmp_path / "catalog" / "base" / "Kubefile"
     base.parent.mkdir(parents=True)
     base.write_text("FROM scratch\nENV BASE_ENV=1\nCNI net local://net\nAPP dns local://dns\n")
     return Catalogue(tmp_path / "catalog")
 
 
-def linted(text, tmp_path, catalogue):
+def linted(text: Any, tmp_path: Path, catalogue: Any) -> Any:
     path = tmp_path / "ctx" / "Kubefile"
     path.parent.mkdir(exist_ok=True)
     (tmp_path / "standing").mkdir(exist_ok=True)
@@ -76,6 +77,7 @@ TABLE = [
     (F + 'APP a local://a\nAPPCMDS a ["b", 1]\n', [("bad-json", "error", 3, 11)]),
     (F + "APP we,b local://web\n", [("bad-app-name", "error", 2, 5)]),
     (F + "APP web web/\n", [("bad-source", "error", 2, 9)]),
+    (F + 'APP web "oci://h.example/web:>=1.2 <2"\n', []),
     (F + "COPY https://h/f x\n", [("bad-source", "error", 2, 6)]),
     (F + "IMAGE containers-storage:x\n", [("bad-image", "error", 2, 7)]),
     (F + "IMAGE a;b\n", [("bad-image", "error", 2, 7)]),
@@ -139,7 +141,7 @@ TABLE = [
 @pytest.mark.parametrize(
     ("text", "told"), TABLE, ids=lambda value: value[0][0] if value and isinstance(value, list) else ""
 )
-def test_a_fault_is_told_once_with_its_place(text, told, tmp_path, catalogue):
+def test_a_fault_is_told_once_with_its_place(text: Any, told: Any, tmp_path: Path, catalogue: Any) -> None:
     found = [
         (f.problem.rule, f.severity.value, f.problem.location.line, f.problem.location.column)
         for f in linted(text, tmp_path, catalogue).findings
@@ -169,7 +171,7 @@ AT_BUILD = {
 }
 
 
-def test_every_rule_stands_in_the_table():
+def test_every_rule_stands_in_the_table() -> None:
     assert {rule for _, told in TABLE for rule, *_ in told} | AT_BUILD == set(RULES)
 
 
@@ -186,16 +188,16 @@ GOOD = [
 
 
 @pytest.mark.parametrize("text", GOOD)
-def test_nothing_is_told_of_a_good_kubefile(text, tmp_path, catalogue):
+def test_nothing_is_told_of_a_good_kubefile(text: Any, tmp_path: Path, catalogue: Any) -> None:
     assert as_text(linted(text, tmp_path, catalogue)) == "0 errors, 0 warnings\n"
 
 
-def test_an_unreadable_base_hides_which_apps_there_are(tmp_path, catalogue):
+def test_an_unreadable_base_hides_which_apps_there_are(tmp_path: Path, catalogue: Any) -> None:
     report = linted('FROM kubernetes:v1\nLAUNCH ["anything"]\n', tmp_path, catalogue)
     assert [f.problem.rule for f in report.findings] == ["from-unsupported"]
 
 
-def test_a_cycle_through_another_file_is_found(tmp_path, catalogue):
+def test_a_cycle_through_another_file_is_found(tmp_path: Path, catalogue: Any) -> None:
     other = tmp_path / "ctx" / "other"
     other.mkdir(parents=True)
     (other / "Kubefile").write_text("FROM ..\n")
@@ -203,7 +205,7 @@ def test_a_cycle_through_another_file_is_found(tmp_path, catalogue):
     assert report.errors == ()  # told when it is built; what counts here is that linting ends
 
 
-def test_the_catalogue_is_found_beside_the_package_and_lints_clean():
+def test_the_catalogue_is_found_beside_the_package_and_lints_clean() -> None:
     catalogue = Catalogue(default_catalogue())
     assert catalogue.names()
     for name in catalogue.names():
@@ -233,7 +235,7 @@ def test_the_catalogue_is_found_beside_the_package_and_lints_clean():
         max_size=6,
     )
 )
-def test_lint_says_something_of_any_order_of_lines(lines):
+def test_lint_says_something_of_any_order_of_lines(lines: Any) -> None:
     text = "".join(f"{keyword} {rest}\n" for keyword, rest in lines)
     reading = parser.read(text, "Kubefile")
     nowhere = Catalogue(Path("/nonexistent"))
@@ -242,13 +244,13 @@ def test_lint_says_something_of_any_order_of_lines(lines):
         assert finding.problem.location.line >= 1
 
 
-def test_a_missing_kubefile_is_told_without_traceback(tmp_path, catalogue):
+def test_a_missing_kubefile_is_told_without_traceback(tmp_path: Path, catalogue: Any) -> None:
     with pytest.raises(BundlerError) as caught:
         lint(tmp_path / "none", catalogue)
     assert caught.value.code is ExitCode.NOT_FOUND
 
 
-def test_text_shows_line_caret_and_fix(tmp_path, catalogue):
+def test_text_shows_line_caret_and_fix(tmp_path: Path, catalogue: Any) -> None:
     report = linted("FROM scratch\nCOPPY a b\nCMD x\n", tmp_path, catalogue)
     assert as_text(report) == (
         "error: Kubefile:2:1: unknown instruction COPPY [unknown-instruction]\n"
@@ -271,7 +273,9 @@ def test_text_shows_line_caret_and_fix(tmp_path, catalogue):
         ('CMD one\nCMD ["two", "three"]\nCMDS ["four"]', ["one", "two", "three", "four"]),
     ],
 )
-def test_the_hint_for_old_commands_can_be_taken_over_as_it_is(lines, listed, tmp_path, catalogue):
+def test_the_hint_for_old_commands_can_be_taken_over_as_it_is(
+    lines: str, listed: Any, tmp_path: Path, catalogue: Any
+) -> None:
     before = parser.parse(F + lines, "Kubefile")
     first, *others = linted(F + lines, tmp_path, catalogue).findings
     line = first.problem.hint.removeprefix("write ").rpartition(" at the end")[0]
@@ -283,7 +287,7 @@ def test_the_hint_for_old_commands_can_be_taken_over_as_it_is(lines, listed, tmp
     assert all(other.problem.hint == "it belongs into the one CMDS, see line 2" for other in others)
 
 
-def test_a_chart_in_image_is_told_to_be_an_app(tmp_path, catalogue):
+def test_a_chart_in_image_is_told_to_be_an_app(tmp_path: Path, catalogue: Any) -> None:
     (finding,) = linted(F + "IMAGE oci://registry.example/charts/shop:1\n", tmp_path, catalogue).findings
     assert "APP NAME oci://registry.example/charts/shop:1" in finding.problem.hint
 
@@ -295,12 +299,14 @@ def test_a_chart_in_image_is_told_to_be_an_app(tmp_path, catalogue):
         ("RUN curl $(URL)\n", "write ${URL}, and define it with ENV URL=…"),
     ],
 )
-def test_a_variable_in_parentheses_is_told_how_to_be_written(text, hint, tmp_path, catalogue):
+def test_a_variable_in_parentheses_is_told_how_to_be_written(
+    text: str, hint: str, tmp_path: Path, catalogue: Any
+) -> None:
     (finding,) = linted(F + text, tmp_path, catalogue).findings
     assert finding.problem.hint == hint
 
 
-def test_json_says_the_same(tmp_path, catalogue):
+def test_json_says_the_same(tmp_path: Path, catalogue: Any) -> None:
     (row,) = json.loads(as_json(linted("FROM scratch\nCOPPY a b\n", tmp_path, catalogue)))
     assert row == {
         "rule": "unknown-instruction",
@@ -314,7 +320,7 @@ def test_json_says_the_same(tmp_path, catalogue):
     }
 
 
-def test_sarif_has_what_code_scanning_asks_for(tmp_path, catalogue):
+def test_sarif_has_what_code_scanning_asks_for(tmp_path: Path, catalogue: Any) -> None:
     document = json.loads(as_sarif(linted("FROM scratch\nCOPPY a b\n", tmp_path, catalogue), "1.2.3"))
     assert document["version"] == "2.1.0"
     (run,) = document["runs"]
@@ -330,7 +336,7 @@ def test_sarif_has_what_code_scanning_asks_for(tmp_path, catalogue):
     }
 
 
-def test_sarif_names_a_file_as_a_uri():
+def test_sarif_names_a_file_as_a_uri() -> None:
     report = Report(
         (Finding(Problem(Location("my site/ä#1%/Kubefile", 1, 1), "no-from", "x"), Severity.ERROR),)
     )
@@ -340,7 +346,9 @@ def test_sarif_names_a_file_as_a_uri():
 
 
 @pytest.mark.parametrize(("before", "behind"), [(0, 5000), (5000, 0), (5000, 5000), (70, 70)])
-def test_of_a_long_line_only_what_is_around_the_place_is_shown(tmp_path, catalogue, before, behind):
+def test_of_a_long_line_only_what_is_around_the_place_is_shown(
+    tmp_path: Path, catalogue: Any, before: int, behind: int
+) -> None:
     line = f"IMAGE a{'/a' * (before // 2)} # {'b' * behind}"
     found = linted(f"FROM scratch\n{line}\n", tmp_path, catalogue).errors
     (finding,) = [each for each in found if each.problem.rule == "trailing-comment"]
@@ -349,21 +357,21 @@ def test_of_a_long_line_only_what_is_around_the_place_is_shown(tmp_path, catalog
     assert shown[len(caret) - 1 :].startswith("# ")
 
 
-def test_nothing_that_a_terminal_obeys_is_shown(tmp_path, catalogue):
+def test_nothing_that_a_terminal_obeys_is_shown(tmp_path: Path, catalogue: Any) -> None:
     text = "FROM scratch\nCOP\x1b]0;x\x07Y a\u202e b\n\tLAUCNH\tx\n"
     shown = as_text(linted(text, tmp_path, catalogue))
     assert all(char.isprintable() or char in "\n\t" for char in shown)
     assert "\n    \tLAUCNH\tx\n    \t^\n" in shown
 
 
-def test_every_rule_is_documented_as_it_is():
+def test_every_rule_is_documented_as_it_is() -> None:
     text = DOC.read_text()
     for rule in RULES.values():
         severity = "warning" if rule.warning else "error"
         assert f"| `{rule.id}` | {severity} | {rule.text} |" in text
 
 
-def test_the_documented_example_is_without_fault(tmp_path):
+def test_the_documented_example_is_without_fault(tmp_path: Path) -> None:
     example = DOC.read_text().split("```dockerfile\n")[1].split("```")[0]
     base = tmp_path / "catalog" / "kubernetes-source" / "Kubefile"
     base.parent.mkdir(parents=True)
@@ -377,7 +385,9 @@ ADVICE = {"cmd-old-form", "maintainer-old", "no-checksum", "add-archive"}
 
 
 @pytest.mark.parametrize("name", sorted(SEALER_STYLE))
-def test_kubefiles_in_the_style_of_sealers_own_lint_as_they_stand(name, tmp_path, catalogue):
+def test_kubefiles_in_the_style_of_sealers_own_lint_as_they_stand(
+    name: Any, tmp_path: Path, catalogue: Any
+) -> None:
     report = linted(SEALER_STYLE[name], tmp_path, catalogue)
     assert {finding.problem.rule for finding in report.errors} <= {"from-unsupported"}
     assert {finding.problem.rule for finding in report.findings} <= ADVICE | {"from-unsupported"}

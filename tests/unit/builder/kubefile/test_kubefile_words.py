@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ VALUES = {"X": "x", "EMPTY": "", "A_1": "one two"}
         ("${X:?must be}", "x"),
     ],
 )
-def test_expansion(text, value):
+def test_expansion(text: str, value: str) -> None:
     assert expand(text, VALUES.get) == value
 
 
@@ -56,33 +58,33 @@ def test_expansion(text, value):
         ("${EMPTY:?}", 0, "EMPTY is not set"),
     ],
 )
-def test_what_cannot_be_expanded_tells_where(text, offset, message):
+def test_what_cannot_be_expanded_tells_where(text: str, offset: int, message: str) -> None:
     with pytest.raises(ExpansionError, match=message) as caught:
         expand(text, VALUES.get)
     assert caught.value.offset == offset
 
 
-def test_deep_nesting_ends_in_an_error():
+def test_deep_nesting_ends_in_an_error() -> None:
     with pytest.raises(ExpansionError, match="nested"):
         expand("${a:-" * 50 + "}" * 50, VALUES.get)
 
 
-def test_a_heredoc_body_keeps_its_quotes():
+def test_a_heredoc_body_keeps_its_quotes() -> None:
     assert expand_body('say "$X" it\'s \\$X \\n\n', VALUES.get) == 'say "x" it\'s $X \\n\n'
 
 
-def test_variables_are_those_without_a_default():
+def test_variables_are_those_without_a_default() -> None:
     assert variables("$A ${B} ${C:-d} ${D+e} '$E' \\$F") == {"A", "B"}
 
 
 @given(st.text())
-def test_quoting_with_single_quotes_keeps_any_text(text):
+def test_quoting_with_single_quotes_keeps_any_text(text: Any) -> None:
     quoted = "'" + text.replace("'", "'\\''") + "'"
     assert expand(quoted, VALUES.get) == text
 
 
 @given(st.text(alphabet="aX_1 ${}:-+?\"'\\/"))
-def test_expansion_ends_in_a_value_or_an_error(text):
+def test_expansion_ends_in_a_value_or_an_error(text: Any) -> None:
     try:
         offset = len(expand(text, VALUES.get)) * 0
     except ExpansionError as error:

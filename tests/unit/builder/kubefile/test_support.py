@@ -75,7 +75,7 @@ def test_lint_warns_and_does_not_fail(context: Path, tmp_path: Path) -> None:
     report = lint(context / "Kubefile", Catalogue(tmp_path))
     (told,) = [each for each in report.findings if each.problem.rule == "out-of-support"]
     assert (told.problem.location.line, report.errors) == (2, ())
-    assert "Kubernetes 1.20.2 is out of support since 2022-02-28" in told.problem.message
+    assert "Kubernetes 1.20.2 has been out of support since 2022-02-28" in told.problem.message
 
 
 def test_lint_warns_of_a_base(context: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,8 @@ from bundler.builder.lib.parallel import Stop, StoppedError, run_all
 from bundler.core.errors import BundlerError, ExitCode
 
 
-def test_results_come_in_the_order_of_the_work():
-    def piece(number):
+def test_results_come_in_the_order_of_the_work() -> None:
+    def piece(number: Any) -> Any:
         time.sleep(0.02 if number == 0 else 0)
         return number
 
@@ -18,28 +19,28 @@ def test_results_come_in_the_order_of_the_work():
     assert run_all([], 4, Stop()) == []
 
 
-def test_a_failure_is_a_result_and_stops_nothing():
+def test_a_failure_is_a_result_and_stops_nothing() -> None:
     error = BundlerError("no", code=ExitCode.NETWORK)
 
-    def fail():
+    def fail() -> None:
         raise error
 
     assert run_all([fail, lambda: 1, fail, lambda: 2], 2, Stop()) == [error, 1, error, 2]
 
 
-def test_a_bug_ends_all_at_once_and_is_raised():
+def test_a_bug_ends_all_at_once_and_is_raised() -> None:
     stop = Stop()
     started = threading.Event()
     done = []
 
-    def long():
+    def long() -> None:
         started.set()
         for _ in range(500):
             stop.check()
             time.sleep(0.01)
         done.append("long")
 
-    def bug():
+    def bug() -> None:
         started.wait(5)
         raise ZeroDivisionError
 
@@ -50,7 +51,7 @@ def test_a_bug_ends_all_at_once_and_is_raised():
     assert done == []
 
 
-def test_stopped_work_says_so():
+def test_stopped_work_says_so() -> None:
     stop = Stop()
     stop.check()
     stop.now()
@@ -58,11 +59,11 @@ def test_stopped_work_says_so():
         stop.check()
 
 
-def test_ctrl_c_may_come_before_all_threads_are_started(monkeypatch):
+def test_ctrl_c_may_come_before_all_threads_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
 
     class Interrupted(threading.Thread):
-        def start(self):
+        def start(self) -> None:
             if started:
                 raise KeyboardInterrupt
             started.append(self)

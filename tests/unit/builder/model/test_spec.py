@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from bundler.builder.model.spec import identify, tree_contents
@@ -121,7 +123,7 @@ def test_a_kubernetes_version_that_is_none() -> None:
         identify({"io.kubernetes.version": "latest"}, "x")
 
 
-def test_sealers_labels_say_the_version_where_ours_does_not():
+def test_sealers_labels_say_the_version_where_ours_does_not() -> None:
     theirs = {
         "cluster.alpha.sealer.io/cluster-runtime-type": "kubernetes",
         "cluster.alpha.sealer.io/cluster-runtime-version": "v1.22.15",
@@ -146,7 +148,7 @@ def test_sealers_labels_say_the_version_where_ours_does_not():
         ("a" * 127 + " b", "x", "a" * 127),
     ],
 )
-def test_a_title_is_for_people_and_the_name_is_made_of_it(title, folder, name):
+def test_a_title_is_for_people_and_the_name_is_made_of_it(title: str, folder: str, name: str) -> None:
     assert identify({"org.opencontainers.image.title": title}, folder).name == name
 
 
@@ -160,7 +162,7 @@ def test_a_title_is_for_people_and_the_name_is_made_of_it(title, folder, name):
         ),
     ],
 )
-def test_a_name_that_no_file_can_have_is_told_with_its_label(label, value):
+def test_a_name_that_no_file_can_have_is_told_with_its_label(label: Any, value: Any) -> None:
     """Before anything is fetched: the writer would find out when all else is done."""
     with pytest.raises(BundlerError) as caught:
         identify({label: value}, "x")

@@ -133,7 +133,7 @@ def test_a_login_goes_to_its_host_and_not_along_with_a_redirect(
             assert store.path(fetcher.fetch(own.url("/near")).digest).read_bytes() == b"tool"
             assert store.path(fetcher.fetch(own.url("/away")).digest).read_bytes() == b"elsewhere"
         assert given(other, "/tool") == [""]
-        with Fetcher(store) as fetcher, pytest.raises(BundlerError, match="wants a login") as caught:
+        with Fetcher(store) as fetcher, pytest.raises(BundlerError, match="requires a login") as caught:
             fetcher.fetch(own.url("/tool"))
         assert caught.value.code is ExitCode.TRUST
         assert "netrc" in caught.value.fix

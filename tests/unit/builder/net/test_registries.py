@@ -1,5 +1,8 @@
 """containers-registries.conf(5): which places are asked, in which order."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,14 +35,14 @@ mirror = [{location = "m", pull-from-mirror = "all"}]
 """
 
 
-def places(tmp_path, text, name):
+def places(tmp_path: Path, text: Any, name: Any) -> Any:
     path = tmp_path / "registries.conf"
     path.write_text(text)
     rules = Registries.of({"CONTAINERS_REGISTRIES_CONF": str(path)})
     return [(place.name, place.insecure) for place in rules.places(Reference.parse(name))]
 
 
-def test_the_manuals_example_gives_the_manuals_order(tmp_path):
+def test_the_manuals_example_gives_the_manuals_order(tmp_path: Path) -> None:
     assert places(tmp_path, MANUAL, "example.com/foo/image:latest") == [
         ("mirror-0.local/mirror-for-foo/image", False),
         ("mirror-1.local/mirrors/foo/image", True),
@@ -68,7 +71,7 @@ def test_the_manuals_example_gives_the_manuals_order(tmp_path):
         ('[registries.insecure]\nregistries = ["h:5000"]', "h:5000/x", [("h:5000/x", True)]),
     ],
 )
-def test_the_longest_prefix_decides(tmp_path, text, name, expected):
+def test_the_longest_prefix_decides(tmp_path: Path, text: Any, name: str, expected: Any) -> None:
     assert places(tmp_path, text, name) == expected
 
 
@@ -82,7 +85,9 @@ def test_the_longest_prefix_decides(tmp_path, text, name, expected):
         ("", 'pull-from-mirror = "all"', 2, 2),
     ],
 )
-def test_mirrors_for_tags_or_digests_only(tmp_path, registry, mirror, by_tag, by_digest):
+def test_mirrors_for_tags_or_digests_only(
+    tmp_path: Path, registry: str, mirror: str, by_tag: int, by_digest: int
+) -> None:
     text = f'[[registry]]\nprefix = "q.io"\n{registry}\n[[registry.mirror]]\nlocation = "m"\n{mirror}\n'
     assert len(places(tmp_path, text, "q.io/x:1")) == by_tag
     assert len(places(tmp_path, text, f"q.io/x:1{DIGEST}")) == by_digest
@@ -91,7 +96,7 @@ def test_mirrors_for_tags_or_digests_only(tmp_path, registry, mirror, by_tag, by
 @pytest.mark.parametrize(
     "text", ['[[registry]]\nprefix = "q.io"\nblocked = true', '[registries.block]\nregistries = ["q.io"]']
 )
-def test_what_is_blocked_is_not_asked(tmp_path, text):
+def test_what_is_blocked_is_not_asked(tmp_path: Path, text: str) -> None:
     with pytest.raises(BundlerError) as caught:
         places(tmp_path, text, "q.io/x:1")
     assert "blocks this image" in caught.value.what
@@ -115,7 +120,7 @@ def test_what_is_blocked_is_not_asked(tmp_path, text):
         "registries = 3",
     ],
 )
-def test_a_file_that_is_wrong_is_told(tmp_path, text):
+def test_a_file_that_is_wrong_is_told(tmp_path: Path, text: Any) -> None:
     path = tmp_path / "registries.conf"
     path.write_text(text)
     with pytest.raises(BundlerError) as caught:
@@ -126,7 +131,7 @@ def test_a_file_that_is_wrong_is_told(tmp_path, text):
 
 @settings(deadline=None)  # it writes files, which a busy machine may do slowly
 @given(st.binary(max_size=200))
-def test_no_file_surprises_the_reader(tmp_path_factory, data):
+def test_no_file_surprises_the_reader(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "any.conf"
     path.write_bytes(data)
     try:
@@ -136,7 +141,9 @@ def test_no_file_surprises_the_reader(tmp_path_factory, data):
     assert all(isinstance(rule, Rule) for rule in rules)
 
 
-def test_the_users_file_comes_before_the_systems_and_drop_ins_replace(tmp_path, monkeypatch):
+def test_the_users_file_comes_before_the_systems_and_drop_ins_replace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     system, user = tmp_path / "etc", tmp_path / "home/.config/containers"
     monkeypatch.setattr("bundler.builder.net.registries._SYSTEM", system)
     for folder in (system, user):
@@ -154,5 +161,5 @@ def test_the_users_file_comes_before_the_systems_and_drop_ins_replace(tmp_path, 
         Registries.of({"CONTAINERS_REGISTRIES_CONF": str(tmp_path / "absent")})
 
 
-def test_without_rules_the_name_is_the_place():
+def test_without_rules_the_name_is_the_place() -> None:
     assert Registries().places(Reference.parse("q.io/x:1")) == (Place("q.io/x"),)

@@ -3,24 +3,26 @@
 import base64
 import json
 import stat
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bundler.builder.net.registry_logins import Credentials, Keychain
-from bundler.builder.oci.tokens import Challenge, parse_challenge
+from bundler.core.challenge import Challenge, parse_challenge
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from tests.kits.images import MadeImage
 
 SECRET = "s3cret:with:colons"
 
 
-def auth(user="user", password=SECRET):
+def auth(user: str = "user", password: Any = SECRET) -> Any:
     return {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
 @pytest.fixture
-def keychain(tmp_path):
-    def keychain(document, **environment):
+def keychain(tmp_path: Path) -> Any:
+    def keychain(document: Any, **environment: Any) -> Any:
         path = tmp_path / "auth.json"
         path.write_text(document if isinstance(document, str) else json.dumps(document))
         return Keychain((path,), environment)
@@ -47,12 +49,14 @@ def keychain(tmp_path):
         ("docker.io", "quay.io", "library/nginx", False),
     ],
 )
-def test_keys_match_as_they_do_for_docker_and_podman(keychain, key, registry, repository, found):
+def test_keys_match_as_they_do_for_docker_and_podman(
+    keychain: Any, key: str, registry: str, repository: str, *, found: bool
+) -> None:
     credentials = keychain({"auths": {key: auth()}}).find(registry, repository)
     assert credentials == (Credentials("user", SECRET) if found else None)
 
 
-def test_the_most_special_key_wins(keychain):
+def test_the_most_special_key_wins(keychain: Any) -> None:
     keys = {"quay.io": auth("all"), "quay.io/a": auth("team"), "quay.io/a/b": auth("one")}
     logins = keychain({"auths": keys})
     assert logins.find("quay.io", "a/b").username == "one"
@@ -60,7 +64,7 @@ def test_the_most_special_key_wins(keychain):
     assert logins.find("quay.io", "x/c").username == "all"
 
 
-def test_the_files_are_those_of_podman_docker_and_helm(tmp_path):
+def test_the_files_are_those_of_podman_docker_and_helm(tmp_path: Path) -> None:
     home = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": "/run/user/1"}
     assert [str(path) for path in Keychain.of(home).files] == [
         "/run/user/1/containers/auth.json",
@@ -80,7 +84,7 @@ def test_the_files_are_those_of_podman_docker_and_helm(tmp_path):
     assert Keychain.of({}).find("quay.io", "a") is None
 
 
-def test_the_first_file_with_a_login_wins(tmp_path):
+def test_the_first_file_with_a_login_wins(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     first.write_text(json.dumps({"auths": {"quay.io": auth("first"), "empty.io": {}}}))
     second.write_text(json.dumps({"auths": {"quay.io": auth("second"), "empty.io": auth("second")}}))
@@ -100,7 +104,7 @@ def test_the_first_file_with_a_login_wins(tmp_path):
         {"auths": {"quay.io": {"auth": base64.b64encode(b"no colon").decode()}}},
     ],
 )
-def test_a_malformed_file_is_named_and_not_shown(keychain, document):
+def test_a_malformed_file_is_named_and_not_shown(keychain: Any, document: Any) -> None:
     with pytest.raises(BundlerError) as caught:
         keychain(document).find("quay.io", "a")
     assert caught.value.code == ExitCode.INPUT
@@ -108,17 +112,17 @@ def test_a_malformed_file_is_named_and_not_shown(keychain, document):
     assert "no colon" not in str(caught.value)
 
 
-def test_secrets_are_not_shown():
+def test_secrets_are_not_shown() -> None:
     login = Credentials("user", SECRET, "identity")
     assert SECRET not in repr(login)
     assert "identity'" not in repr(login)
 
 
 @pytest.fixture
-def helper(tmp_path):
+def helper(tmp_path: Path) -> Any:
     """A credential helper on PATH; the environment to use it."""
 
-    def helper(script):
+    def helper(script: Any) -> Any:
         path = tmp_path / "bin" / "docker-credential-mine"
         path.parent.mkdir()
         path.write_text(f"#!/bin/sh\n{script}\n")
@@ -128,7 +132,9 @@ def helper(tmp_path):
     return helper
 
 
-def test_a_helper_is_asked_on_standard_input(keychain, helper, monkeypatch):
+def test_a_helper_is_asked_on_standard_input(
+    keychain: Any, helper: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     env = helper('read server; echo "{\\"Username\\": \\"$1 $# $server\\", \\"Secret\\": \\"s\\"}"')
     monkeypatch.setenv("PATH", env["PATH"])
     logins = keychain({"credHelpers": {"quay.io": "mine"}, "auths": {"quay.io": auth()}}, **env)
@@ -137,7 +143,9 @@ def test_a_helper_is_asked_on_standard_input(keychain, helper, monkeypatch):
     assert store.find("docker.io", "a/b").username == "get 1 https://index.docker.io/v1/"
 
 
-def test_a_helper_may_hold_an_identity_token_or_nothing(keychain, helper, monkeypatch):
+def test_a_helper_may_hold_an_identity_token_or_nothing(
+    keychain: Any, helper: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     env = helper(
         'read server; [ "$server" = quay.io ] || { echo "credentials not found"; exit 1; }\n'
         'echo "{\\"Username\\": \\"<token>\\", \\"Secret\\": \\"s\\"}"'
@@ -149,7 +157,9 @@ def test_a_helper_may_hold_an_identity_token_or_nothing(keychain, helper, monkey
 
 
 @pytest.mark.parametrize("script", ["exit 3", "echo hidden-secret", "echo '{}'"])
-def test_a_helper_that_fails_is_named_and_its_words_are_not(keychain, helper, monkeypatch, script):
+def test_a_helper_that_fails_is_named_and_its_words_are_not(
+    keychain: Any, helper: Any, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
     env = helper(script)
     monkeypatch.setenv("PATH", env["PATH"])
     with pytest.raises(BundlerError) as caught:
@@ -160,7 +170,7 @@ def test_a_helper_that_fails_is_named_and_its_words_are_not(keychain, helper, mo
 
 
 @pytest.mark.parametrize("name", ["../../bin/sh", "absent-helper", "a/b"])
-def test_a_helper_that_is_none_is_an_error(keychain, name):
+def test_a_helper_that_is_none_is_an_error(keychain: Any, name: str) -> None:
     with pytest.raises(BundlerError, match="no login"):
         keychain({"credsStore": name}).find("quay.io", "a")
 
@@ -197,41 +207,45 @@ def test_a_helper_that_is_none_is_an_error(keychain, name):
         ('Bearer realm="', Challenge("bearer")),
     ],
 )
-def test_challenges_are_read(header, challenge):
+def test_challenges_are_read(header: str, challenge: Any) -> None:
     assert parse_challenge(header) == challenge
 
 
 class TokenRegistry:
     """The stub registry, behind a token server on the same port."""
 
-    def __init__(self, registry, *, valid=("t1",), login=None, field="token"):
+    def __init__(
+        self, registry: Any, *, valid: Any = ("t1",), login: Any = None, field: str = "token"
+    ) -> None:
         self.registry, self.valid, self.login, self.field = registry, list(valid), login, field
         self.issued = 0
         registry.content["/token"] = ("application/json", b"")
         registry.script("/none")
 
-    def guard(self, *paths):
+    def guard(self, *paths: Any) -> None:
         for path in paths:
             self.registry.script(path, *[self._check] * 50)
 
-    def _check(self, handler):
+    def _check(self, handler: Any) -> None:
         if handler.headers.get("Authorization", "") in {f"Bearer {token}" for token in self.valid}:
             handler.serve()
             return
         realm = f'Bearer realm="http://{self.registry.host}/token",service="reg",scope="repository:app:pull"'
         handler.say(401, headers={"WWW-Authenticate": realm})
 
-    def serve_tokens(self, *answers):
+    def serve_tokens(self, *answers: Any) -> None:
         path = "/token?service=reg&scope=repository%3Aapp%3Apull"
         self.registry.script(path, *answers)
 
 
-def token(value, field="token"):
+def token(value: Any, field: str = "token") -> Any:
     return lambda handler: handler.say(200, json.dumps({field: value}).encode())
 
 
 @pytest.mark.parametrize("field", ["token", "access_token"])
-def test_a_token_is_fetched_once_and_used_for_all_of_a_repository(registry, pull, keychain, field):
+def test_a_token_is_fetched_once_and_used_for_all_of_a_repository(
+    registry: Any, pull: Any, keychain: Any, field: str
+) -> None:
     image = MadeImage(b"1", b"2", b"3")
     name = registry.put("app:1", image)
     server = TokenRegistry(registry)
@@ -242,14 +256,14 @@ def test_a_token_is_fetched_once_and_used_for_all_of_a_repository(registry, pull
     assert [headers["Authorization"] for headers in asked] == [Credentials("user", SECRET).basic()]
 
 
-def test_a_token_that_runs_out_is_renewed_on_the_way(registry, pull):
+def test_a_token_that_runs_out_is_renewed_on_the_way(registry: Any, pull: Any) -> None:
     image = MadeImage(b"1")
     name = registry.put("app:1", image)
     server = TokenRegistry(registry, valid=["t1"])
     server.guard(*registry.content)
     path = next(path for path in registry.content if image.layers and path.endswith(_layer(image)))
 
-    def expire(handler):
+    def expire(handler: Any) -> None:
         server.valid = ["t2"]
         server._check(handler)
 
@@ -259,17 +273,17 @@ def test_a_token_that_runs_out_is_renewed_on_the_way(registry, pull):
     assert len(registry.asked("/token")) == 2
 
 
-def _layer(image):
+def _layer(image: Any) -> Any:
     return json.loads(image.manifest)["layers"][0]["digest"]
 
 
-def test_an_identity_token_goes_in_the_body(registry, pull, keychain):
+def test_an_identity_token_goes_in_the_body(registry: Any, pull: Any, keychain: Any) -> None:
     name = registry.put("app:1", MadeImage(b"1"))
     server = TokenRegistry(registry)
     server.guard(*registry.content)
     bodies = []
 
-    def answer(handler):
+    def answer(handler: Any) -> None:
         bodies.append(handler.rfile.read(int(handler.headers["Content-Length"])).decode())
         token("t1")(handler)
 
@@ -291,7 +305,9 @@ def test_an_identity_token_goes_in_the_body(registry, pull, keychain):
         (lambda handler: handler.say(200, b" " * (2 << 20)), "endless"),
     ],
 )
-def test_a_token_server_that_gives_none_is_a_clear_error(registry, pull, keychain, answer, says):
+def test_a_token_server_that_gives_none_is_a_clear_error(
+    registry: Any, pull: Any, keychain: Any, answer: Any, says: str
+) -> None:
     name = registry.put("app:1", MadeImage(b"1"))
     server = TokenRegistry(registry)
     server.guard(*registry.content)
@@ -304,7 +320,7 @@ def test_a_token_server_that_gives_none_is_a_clear_error(registry, pull, keychai
     assert Credentials("user", SECRET).basic() not in str(caught.value)
 
 
-def test_a_token_that_is_never_good_enough_ends(registry, pull):
+def test_a_token_that_is_never_good_enough_ends(registry: Any, pull: Any) -> None:
     name = registry.put("app:1", MadeImage(b"1"))
     server = TokenRegistry(registry, valid=[])
     server.guard(*registry.content)
@@ -315,7 +331,7 @@ def test_a_token_that_is_never_good_enough_ends(registry, pull):
     assert len(registry.asked("/token")) < 10
 
 
-def test_basic_without_or_with_a_wrong_login_says_what_to_do(registry, pull, keychain):
+def test_basic_without_or_with_a_wrong_login_says_what_to_do(registry: Any, pull: Any, keychain: Any) -> None:
     name = registry.put("app:1", MadeImage(b"1"))
     challenge = {"WWW-Authenticate": 'Basic realm="x"'}
     registry.script("/v2/app/manifests/1", *[lambda handler: handler.say(401, headers=challenge)] * 9)

@@ -5,6 +5,8 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,21 +23,21 @@ from tests.kits.images import MadeImage, StubRegistry, digest_of, index_of
 BIG = b"".join(n.to_bytes(4, "big") for n in range(200_000))  # 800 kB that gzip can't shrink to nothing
 
 
-def blob_path(repository, data):
+def blob_path(repository: Any, data: Any) -> str:
     return f"/v2/{repository}/blobs/{digest_of(data)}"
 
 
-def stored(store, data):
+def stored(store: Any, data: Any) -> Any:
     return b"".join(store.chunks(Blob(Digest.of(data), len(data)), name="x"))
 
 
-def failure(pull, *names, **options):
+def failure(pull: Any, *names: Any, **options: Any) -> Any:
     with pytest.raises(Problems) as caught:
         pull(*names, **options)
     return caught.value
 
 
-def test_every_part_arrives_under_its_digest(registry, pull, store):
+def test_every_part_arrives_under_its_digest(registry: Any, pull: Any, store: Any) -> None:
     image = MadeImage(b"one", BIG)
     (found,) = pull(registry.put("team/app:1", image))
     assert found.name == f"{registry.host}/team/app:1"
@@ -50,7 +52,7 @@ def test_every_part_arrives_under_its_digest(registry, pull, store):
     assert found.why == ("test",)
 
 
-def test_a_warm_cache_needs_no_blob_and_a_digest_no_request(registry, pull):
+def test_a_warm_cache_needs_no_blob_and_a_digest_no_request(registry: Any, pull: Any) -> None:
     image = MadeImage(b"one")
     name = registry.put("app:1", image)
     pull(name)
@@ -64,7 +66,7 @@ def test_a_warm_cache_needs_no_blob_and_a_digest_no_request(registry, pull):
     assert str(found.root.digest) == image.digest
 
 
-def test_offline_a_tag_means_what_it_meant(registry, pull):
+def test_offline_a_tag_means_what_it_meant(registry: Any, pull: Any) -> None:
     name = registry.put("app:1", MadeImage(b"one"))
     online = pull(name)
     registry.seen.clear()
@@ -75,14 +77,14 @@ def test_offline_a_tag_means_what_it_meant(registry, pull):
     assert "offline" in str(error)
 
 
-def test_a_shared_layer_is_fetched_once(registry, pull):
+def test_a_shared_layer_is_fetched_once(registry: Any, pull: Any) -> None:
     names = [registry.put("app:1", MadeImage(BIG, b"1")), registry.put("app:2", MadeImage(BIG, b"2"))]
     pull(*names)
     shared = MadeImage(BIG).layers[0]
     assert len(registry.asked(digest_of(shared))) == 1
 
 
-def test_a_list_gives_the_one_image_of_the_platform(registry, pull, store):
+def test_a_list_gives_the_one_image_of_the_platform(registry: Any, pull: Any, store: Any) -> None:
     intel, arm = MadeImage(b"intel"), MadeImage(b"arm", platform="linux/arm64/v8")
     for image in (intel, arm):
         registry.put("app:x", image)
@@ -95,7 +97,9 @@ def test_a_list_gives_the_one_image_of_the_platform(registry, pull, store):
 
 
 @pytest.mark.parametrize("docker", [False, True])
-def test_a_name_pinned_to_a_list_keeps_the_list(registry, pull, store, docker):
+def test_a_name_pinned_to_a_list_keeps_the_list(
+    registry: Any, pull: Any, store: Any, *, docker: bool
+) -> None:
     image = MadeImage(b"intel", docker=docker)
     other = MadeImage(b"arm", docker=docker, platform="linux/arm64")
     registry.put("app:x", image)
@@ -107,7 +111,7 @@ def test_a_name_pinned_to_a_list_keeps_the_list(registry, pull, store, docker):
     assert stored(store, raw) == raw
 
 
-def test_a_list_without_the_platform_says_what_there_is(registry, pull):
+def test_a_list_without_the_platform_says_what_there_is(registry: Any, pull: Any) -> None:
     name = registry.put_index("app:1", index_of(MadeImage(b"x", platform="linux/arm64"), MadeImage(b"y")))
     error = failure(pull, name, platform="linux/riscv64")
     assert error.code == ExitCode.NOT_FOUND
@@ -115,7 +119,7 @@ def test_a_list_without_the_platform_says_what_there_is(registry, pull):
     assert "linux/amd64, linux/arm64" in str(error)
 
 
-def test_an_image_of_another_architecture_never_slips_in(registry, pull):
+def test_an_image_of_another_architecture_never_slips_in(registry: Any, pull: Any) -> None:
     arm = MadeImage(b"arm", platform="linux/arm64")
     plain = registry.put("plain:1", arm)
     mislabelled = json.loads(index_of(arm))
@@ -127,7 +131,7 @@ def test_an_image_of_another_architecture_never_slips_in(registry, pull):
         assert "its config says that it is built for linux/arm64" in str(error)
 
 
-def test_all_missing_images_are_named_at_once(registry, pull):
+def test_all_missing_images_are_named_at_once(registry: Any, pull: Any) -> None:
     good = registry.put("good:1", MadeImage(b"x"))
     error = failure(pull, f"{registry.host}/one:1", good, f"{registry.host}/two:2")
     assert error.code == ExitCode.NOT_FOUND
@@ -137,12 +141,12 @@ def test_all_missing_images_are_named_at_once(registry, pull):
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_a_cut_blob_goes_on_where_it_stopped(registry, pull, store):
+def test_a_cut_blob_goes_on_where_it_stopped(registry: Any, pull: Any, store: Any) -> None:
     image = MadeImage(BIG)
     name = registry.put("app:1", image)
     data = image.layers[0]
 
-    def cut(handler):
+    def cut(handler: Any) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(data)))
         handler.end_headers()
@@ -159,12 +163,12 @@ def test_a_cut_blob_goes_on_where_it_stopped(registry, pull, store):
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_a_later_run_goes_on_where_an_earlier_one_gave_up(registry, pull, store):
+def test_a_later_run_goes_on_where_an_earlier_one_gave_up(registry: Any, pull: Any, store: Any) -> None:
     image = MadeImage(BIG)
     name = registry.put("app:1", image)
     data = image.layers[0]
 
-    def cut(handler):
+    def cut(handler: Any) -> None:
         begin = int(handler.headers.get("Range", "bytes=0-")[6:-1])
         if begin:
             handler.say(503)
@@ -186,7 +190,9 @@ def test_a_later_run_goes_on_where_an_earlier_one_gave_up(registry, pull, store)
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("change", ["flip", "truncate", "extend"])
-def test_a_registry_that_lies_about_a_blob_is_refused(registry, pull, store, change):
+def test_a_registry_that_lies_about_a_blob_is_refused(
+    registry: Any, pull: Any, store: Any, change: str
+) -> None:
     image = MadeImage(BIG)
     name = registry.put("app:1", image)
     data = image.layers[0]
@@ -199,12 +205,12 @@ def test_a_registry_that_lies_about_a_blob_is_refused(registry, pull, store, cha
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_an_endless_body_is_cut_off_at_the_size_that_was_announced(registry, pull):
+def test_an_endless_body_is_cut_off_at_the_size_that_was_announced(registry: Any, pull: Any) -> None:
     image = MadeImage(b"small")
     name = registry.put("app:1", image)
     written = []
 
-    def endless(handler):
+    def endless(handler: Any) -> None:
         handler.send_response(200)
         handler.end_headers()
         while True:  # ends when the client hangs up
@@ -217,8 +223,8 @@ def test_an_endless_body_is_cut_off_at_the_size_that_was_announced(registry, pul
     assert sum(written) < 100 << 20
 
 
-def test_a_manifest_that_never_ends_is_refused(registry, pull):
-    def endless(handler):
+def test_a_manifest_that_never_ends_is_refused(registry: Any, pull: Any) -> None:
+    def endless(handler: Any) -> None:
         handler.send_response(200)
         handler.end_headers()
         while True:  # ends when the client hangs up
@@ -228,7 +234,7 @@ def test_a_manifest_that_never_ends_is_refused(registry, pull):
     assert str(MAX_MANIFEST) in str(failure(pull, f"{registry.host}/app:1"))
 
 
-def test_a_manifest_that_is_not_what_its_digest_says_is_refused(registry, pull):
+def test_a_manifest_that_is_not_what_its_digest_says_is_refused(registry: Any, pull: Any) -> None:
     image, other = MadeImage(b"one"), MadeImage(b"two")
     registry.put("app:1", image)
     registry.content[f"/v2/app/manifests/{image.digest}"] = (other.media_type, other.manifest)
@@ -237,7 +243,7 @@ def test_a_manifest_that_is_not_what_its_digest_says_is_refused(registry, pull):
     assert other.digest in str(error)
 
 
-def test_a_registry_that_is_busy_is_asked_again_when_it_says(registry, pull):
+def test_a_registry_that_is_busy_is_asked_again_when_it_says(registry: Any, pull: Any) -> None:
     name = registry.put("app:1", MadeImage(b"x"))
     registry.script("/v2/app/manifests/1", lambda handler: handler.say(429, headers={"Retry-After": "1"}))
     begin = time.monotonic()
@@ -247,7 +253,7 @@ def test_a_registry_that_is_busy_is_asked_again_when_it_says(registry, pull):
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_a_registry_that_stays_busy_ends_the_build(registry, pull):
+def test_a_registry_that_stays_busy_ends_the_build(registry: Any, pull: Any) -> None:
     name = registry.put("app:1", MadeImage(b"x"))
     registry.script("/v2/app/manifests/1", *[lambda handler: handler.say(503)] * 50)
     error = failure(pull, name)
@@ -256,7 +262,9 @@ def test_a_registry_that_stays_busy_ends_the_build(registry, pull):
     assert 2 <= len(registry.asked("/manifests/1")) <= 10
 
 
-def test_the_login_stays_with_its_host_when_a_blob_is_elsewhere(registry, pull, tmp_path):
+def test_the_login_stays_with_its_host_when_a_blob_is_elsewhere(
+    registry: Any, pull: Any, tmp_path: Path
+) -> None:
     image = MadeImage(b"x")
     name = registry.put("app:1", image)
     with StubRegistry() as elsewhere:
@@ -275,7 +283,7 @@ def test_the_login_stays_with_its_host_when_a_blob_is_elsewhere(registry, pull, 
         elsewhere.shutdown()
 
 
-def test_redirects_in_a_circle_end(registry, pull):
+def test_redirects_in_a_circle_end(registry: Any, pull: Any) -> None:
     path = "/v2/app/manifests/1"
     again = {"Location": f"http://{registry.host}{path}"}
     registry.script(path, *[lambda handler: handler.say(302, headers=again)] * 100)
@@ -283,7 +291,7 @@ def test_redirects_in_a_circle_end(registry, pull):
     assert len(registry.seen) < 20
 
 
-def test_a_challenge_behind_a_redirect_gets_no_login(registry, pull, tmp_path):
+def test_a_challenge_behind_a_redirect_gets_no_login(registry: Any, pull: Any, tmp_path: Path) -> None:
     image = MadeImage(b"x")
     name = registry.put("app:1", image)
     with StubRegistry() as thief:
@@ -297,14 +305,14 @@ def test_a_challenge_behind_a_redirect_gets_no_login(registry, pull, tmp_path):
         thief.shutdown()
 
 
-def _keychain(tmp_path, host):
+def _keychain(tmp_path: Path, host: Any) -> Any:
     path = tmp_path / "auth.json"
     path.write_text(json.dumps({"auths": {host: {"auth": "dXNlcjpzZWNyZXQ="}}}))
     return Keychain((path,))
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_https_never_becomes_http_by_itself(registry, pull):
+def test_https_never_becomes_http_by_itself(registry: Any, pull: Any) -> None:
     name = registry.put("app:1", MadeImage(b"x"))
     error = failure(pull, name, insecure=frozenset())
     assert error.code == ExitCode.NETWORK
@@ -313,13 +321,13 @@ def test_https_never_becomes_http_by_itself(registry, pull):
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_a_registry_that_is_not_there_is_named(pull):
+def test_a_registry_that_is_not_there_is_named(pull: Any) -> None:
     error = failure(pull, "127.0.0.1:1/app:1")
     assert error.code == ExitCode.NETWORK
     assert "127.0.0.1:1/app:1" in str(error)
 
 
-def test_progress_adds_up(registry, pull):
+def test_progress_adds_up(registry: Any, pull: Any) -> None:
     image = MadeImage(BIG, b"small")
     told = _Told()
     pull(registry.put("app:1", image), progress=told)
@@ -331,26 +339,26 @@ def test_progress_adds_up(registry, pull):
 class _Told(Silent):
     expected, came, open = (0, 0), 0, 0
 
-    def expect(self, count, size):
+    def expect(self, count: Any, size: Any) -> None:
         self.expected = (count, size)
 
-    def begin(self, *_):
+    def begin(self, *_: Any) -> None:
         self.open += 1
 
-    def advance(self, _, count):
+    def advance(self, _: Any, count: Any) -> None:
         self.came += count
 
-    def end(self, _):
+    def end(self, _: Any) -> None:
         self.open -= 1
 
 
-def test_an_interrupted_pull_stops_at_once_and_goes_on_later(registry, pull, store):
+def test_an_interrupted_pull_stops_at_once_and_goes_on_later(registry: Any, pull: Any, store: Any) -> None:
     image = MadeImage(BIG)
     name = registry.put("app:1", image)
     data = image.layers[0]
     over = threading.Event()
 
-    def stalling(handler):
+    def stalling(handler: Any) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(data)))
         handler.end_headers()
@@ -360,7 +368,7 @@ def test_an_interrupted_pull_stops_at_once_and_goes_on_later(registry, pull, sto
         handler.close_connection = True
 
     class Interrupting(_Told):
-        def advance(self, _, count):
+        def advance(self, _: Any, count: Any) -> None:
             super().advance(_, count)
             if self.came == 100_000:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -375,14 +383,14 @@ def test_an_interrupted_pull_stops_at_once_and_goes_on_later(registry, pull, sto
     assert stored(store, data) == data
 
 
-def test_four_blobs_at_a_time(registry, pull, monkeypatch):
+def test_four_blobs_at_a_time(registry: Any, pull: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     image = MadeImage(*[bytes([n]) * 1000 for n in range(12)])
     name = registry.put("app:1", image)
     running = []
     most = []
     true_blob = RegistryClient.blob
 
-    def counting(*args, **kwargs):
+    def counting(*args: Any, **kwargs: Any) -> Any:
         running.append(1)
         most.append(len(running))
         time.sleep(0.02)
@@ -396,7 +404,7 @@ def test_four_blobs_at_a_time(registry, pull, monkeypatch):
     assert max(most) == 4
 
 
-def test_a_mirror_is_asked_and_the_name_stays(registry, pull):
+def test_a_mirror_is_asked_and_the_name_stays(registry: Any, pull: Any) -> None:
     image = MadeImage(b"x")
     registry.put("hub/library/app:1", image)
     (found,) = pull("app:1", mirrors=Mirrors(images=(("docker.io", f"{registry.host}/hub"),)))

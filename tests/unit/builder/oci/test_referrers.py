@@ -1,6 +1,8 @@
 """Signatures and the like: found by the referrers API, by the tag that stands in for it, by cosign's tags."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,7 @@ COSIGN = "application/vnd.dev.cosign.simplesigning.v1+json"
 EMPTY = "application/vnd.oci.empty.v1+json"
 
 
-def artifact(data, kind, *, subject=None):
+def artifact(data: Any, kind: Any, *, subject: Any = None) -> Any:
     """A manifest with one layer, and its blobs."""
     document = {
         "schemaVersion": 2,
@@ -38,10 +40,10 @@ def artifact(data, kind, *, subject=None):
 
 
 @pytest.fixture
-def attach(registry):
+def attach(registry: Any) -> Any:
     """Put an artifact into a repository, under its digest and under a tag."""
 
-    def attach(repository, made, tag=""):
+    def attach(repository: Any, made: Any, tag: str = "") -> Any:
         raw, blobs = made
         for wanted in filter(None, (digest_of(raw), tag)):
             registry.content[f"/v2/{repository}/manifests/{wanted}"] = (OCI_MANIFEST, raw)
@@ -53,10 +55,12 @@ def attach(registry):
 
 
 @pytest.fixture
-def pull(registry, store):
-    usual = store
+def pull(registry: Any, store: Any) -> Any:
+    usual, none = store, ImagePins()
 
-    def pull(*names, signatures=True, store=usual, pinned=ImagePins(), **options):  # noqa: B008  (it is frozen)
+    def pull(
+        *names: Any, signatures: bool = True, store: Any = usual, pinned: Any = none, **options: Any
+    ) -> Any:
         (found,) = resolve_images(
             [ImageRequest(Reference.parse(name), signatures=signatures) for name in names],
             store=store,
@@ -70,16 +74,18 @@ def pull(registry, store):
     return pull
 
 
-def listing(*entries):
+def listing(*entries: Any) -> bytes:
     return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries)}).encode()
 
 
-def tags(image):
+def tags(image: Any) -> Any:
     return [one.tag for one in image.attached]
 
 
 @pytest.mark.parametrize("api", [True, False])
-def test_what_refers_to_the_image_comes_as_an_index_under_the_tag(registry, store, attach, pull, api):
+def test_what_refers_to_the_image_comes_as_an_index_under_the_tag(
+    registry: Any, store: Any, attach: Any, pull: Any, *, api: bool
+) -> None:
     image = MadeImage(b"one")
     name = registry.put("team/app:1", image)
     made = artifact(b"signed", SIGSTORE, subject=described(image.manifest, image.media_type))
@@ -97,7 +103,7 @@ def test_what_refers_to_the_image_comes_as_an_index_under_the_tag(registry, stor
     assert all(store.find(part.digest, part.size) for part in (*one.manifests, *one.blobs))
 
 
-def test_cosigns_tags_are_found_and_again_offline(registry, attach, pull):
+def test_cosigns_tags_are_found_and_again_offline(registry: Any, attach: Any, pull: Any) -> None:
     image = MadeImage(b"one")
     name = registry.put("team/app:1", image)
     base = image.digest.replace(":", "-")
@@ -111,7 +117,9 @@ def test_cosigns_tags_are_found_and_again_offline(registry, attach, pull):
 
 
 @pytest.mark.parametrize("api", [True, False])
-def test_pins_give_the_same_again_whatever_came_since(registry, attach, pull, tmp_path, api):
+def test_pins_give_the_same_again_whatever_came_since(
+    registry: Any, attach: Any, pull: Any, tmp_path: Path, *, api: bool
+) -> None:
     """Another cache, and signatures that were added: what the pins say comes, by digest, and nothing else."""
     image = MadeImage(b"one")
     name = registry.put("team/app:1", image)
@@ -142,7 +150,7 @@ def test_pins_give_the_same_again_whatever_came_since(registry, attach, pull, tm
     assert pull(name, pinned=ImagePins(attached={name: ()})).attached == ()
 
 
-def test_a_pinned_signature_that_is_gone_is_told(registry, pull):
+def test_a_pinned_signature_that_is_gone_is_told(registry: Any, pull: Any) -> None:
     image = MadeImage(b"one")
     name = registry.put("team/app:1", image)
     gone = Digest.of(b"gone")
@@ -152,7 +160,7 @@ def test_a_pinned_signature_that_is_gone_is_told(registry, pull):
     assert f"bundler update {name}" in str(caught.value)
 
 
-def test_of_a_list_the_list_is_kept_because_it_was_signed(registry, attach, pull):
+def test_of_a_list_the_list_is_kept_because_it_was_signed(registry: Any, attach: Any, pull: Any) -> None:
     intel, arm = MadeImage(b"intel"), MadeImage(b"arm", platform="linux/arm64")
     registry.put("team/app:intel", intel)
     raw = index_of(intel, arm)
@@ -164,7 +172,7 @@ def test_of_a_list_the_list_is_kept_because_it_was_signed(registry, attach, pull
     assert tags(found) == [f"{digest_of(raw).replace(':', '-')}.sig"]
 
 
-def test_only_on_request(registry, attach, pull):
+def test_only_on_request(registry: Any, attach: Any, pull: Any) -> None:
     image = MadeImage(b"one")
     name = registry.put("team/app:1", image)
     attach("team/app", artifact(b"sig", COSIGN), f"{image.digest.replace(':', '-')}.sig")
@@ -172,7 +180,7 @@ def test_only_on_request(registry, attach, pull):
     assert not registry.asked("referrers")
 
 
-def test_or_for_all(registry, store, attach):
+def test_or_for_all(registry: Any, store: Any, attach: Any) -> None:
     image = MadeImage(b"one")
     name = registry.put("team/app:1", image)
     attach("team/app", artifact(b"sig", COSIGN), f"{image.digest.replace(':', '-')}.sig")
@@ -183,7 +191,7 @@ def test_or_for_all(registry, store, attach):
     assert len(found.attached) == 1
 
 
-def test_in_the_layout_they_stand_under_their_tags(registry, store, attach, pull):
+def test_in_the_layout_they_stand_under_their_tags(registry: Any, store: Any, attach: Any, pull: Any) -> None:
     image = MadeImage(b"one")
     name = registry.put("team/app:1", image)
     tag = f"{image.digest.replace(':', '-')}.sig"
@@ -209,7 +217,7 @@ def test_in_the_layout_they_stand_under_their_tags(registry, store, attach, pull
         (listing(described(b"absent", OCI_MANIFEST)), "doesn't have"),
     ],
 )
-def test_a_listing_that_is_wrong_fails_the_image(registry, pull, raw, says):
+def test_a_listing_that_is_wrong_fails_the_image(registry: Any, pull: Any, raw: Any, says: str) -> None:
     image = MadeImage(b"one")
     name = registry.put("team/app:1", image)
     registry.content[f"/v2/team/app/referrers/{image.digest}"] = (OCI_INDEX, raw)
@@ -218,7 +226,7 @@ def test_a_listing_that_is_wrong_fails_the_image(registry, pull, raw, says):
     assert says in str(caught.value)
 
 
-def test_an_artifact_that_is_too_large_fails_the_image(registry, attach, pull):
+def test_an_artifact_that_is_too_large_fails_the_image(registry: Any, attach: Any, pull: Any) -> None:
     image = MadeImage(b"one")
     name = registry.put("team/app:1", image)
     raw, blobs = artifact(b"sig", COSIGN)

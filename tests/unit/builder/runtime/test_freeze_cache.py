@@ -114,6 +114,6 @@ def test_it_lies_in_the_cache_under_its_digest(machine: Machine, build: Build, t
     path = build()
     with path.open("rb") as stream:
         assert Digest.of_file(stream).hex == path.name
-    link = tmp_path / "cache/runtime" / f"{this_platform().replace('/', '-')}.tar.gz"
+    link = tmp_path / "cache/runtime" / f"{str(this_platform()).replace('/', '-')}.tar.gz"
     assert link.resolve() == path
     assert machine.made == 1

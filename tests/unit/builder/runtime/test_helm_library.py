@@ -11,6 +11,7 @@ from bundler.builder.runtime.freeze import helm_library
 from bundler.builder.runtime.helm_library import helm_content
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import Platform
 
 
 def elf(machine: int, *, big: bool = False) -> bytes:
@@ -41,12 +42,12 @@ def test_the_library_of_another_architecture_never_slips_in(tmp_path: Path) -> N
     given = tmp_path / "libhelm_c.so"
     given.write_bytes(elf(183 if foreign == "arm64" else 62))
     with Store(tmp_path / "cache") as store:
-        content = helm_content(f"linux/{foreign}", given, store)
+        content = helm_content(Platform("linux", foreign), given, store)
         assert content.blob.digest == Digest.of(given.read_bytes())
-        for platform, path in ((f"linux/{foreign}", None), (f"linux/{own}", given)):
+        for platform, path in ((Platform("linux", foreign), None), (Platform("linux", own), given)):
             with pytest.raises(BundlerError, match="--helm-library") as caught:
                 helm_content(platform, path, store)
             assert caught.value.code is ExitCode.UNSUPPORTED
-        own_blob = helm_content(f"linux/{own}", None, store).blob
-        assert helm_content(f"linux/{own}", None, store).blob == own_blob
+        own_blob = helm_content(Platform("linux", own), None, store).blob
+        assert helm_content(Platform("linux", own), None, store).blob == own_blob
         assert own_blob.size == helm_library().stat().st_size

@@ -6,6 +6,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 DPKG = "var/lib/dpkg/status"
 
@@ -175,7 +176,7 @@ def bdb(*blobs: bytes, order: str = "<", size: int = 512) -> bytes:
     return meta.ljust(size, b"\0") + b"".join(pages[1:])
 
 
-def deb(files: Mapping[str, bytes | str | None], pack=lambda data: data, suffix: str = "") -> bytes:
+def deb(files: Mapping[str, bytes | str | None], pack: Any = lambda data: data, suffix: str = "") -> bytes:
     """A .deb with these files."""
     members = {
         b"debian-binary": b"2.0\n",

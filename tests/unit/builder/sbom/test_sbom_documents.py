@@ -2,7 +2,10 @@
 
 import gzip
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cyclonedx.schema import SchemaVersion
@@ -32,23 +35,23 @@ DEP5 = (
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Iterator[Any]:
     with Store(tmp_path / "cache") as store:
         yield store
 
 
 @pytest.fixture
-def runtime(tmp_path):
+def runtime(tmp_path: Path) -> Any:
     path = tmp_path / "runtime.tar.gz"
     path.write_bytes(gzip.compress(b"installer"))
     return path
 
 
-def put(store, data):
+def put(store: Any, data: Any) -> Any:
     return store.add([data], digest=None, size=None, name="test")
 
 
-def image(store, name, *layers):
+def image(store: Any, name: Any, *layers: Any) -> Any:
     """(the index's entry, the members) of an image of these layers."""
     blobs = [put(store, gzip.compress(tar(layer, mode=0o755), 1, mtime=0)) for layer in layers]
     kind = "application/vnd.oci.image"
@@ -85,7 +88,7 @@ def image(store, name, *layers):
 
 
 @pytest.fixture
-def spec(store):
+def spec(store: Any) -> Any:
     web, web_blobs = image(
         store,
         "registry.example:5000/shop/web:1.0",
@@ -131,10 +134,10 @@ def spec(store):
 
 
 @pytest.fixture
-def documents(spec, store, runtime):
+def documents(spec: Any, store: Any, runtime: Any) -> Any:
     """The three documents, read again; options are those of `accounted`."""
 
-    def documents(of=spec, **options):
+    def documents(of: Any = spec, **options: Any) -> Any:
         made = accounted(of, store, runtime=runtime, progress=Silent(), **options)
         found = {content.path: content.blob for content in made.contents}
         return [json.loads(store.open(found[path].digest).read()) for path in (CYCLONEDX, SPDX, PROVENANCE)]
@@ -142,11 +145,11 @@ def documents(spec, store, runtime):
     return documents
 
 
-def purls(cdx):
+def purls(cdx: Any) -> Any:
     return {part["purl"] for part in cdx["components"] if "purl" in part}
 
 
-def test_both_bills_are_valid_by_the_formats_own_rules(documents):
+def test_both_bills_are_valid_by_the_formats_own_rules(documents: Any) -> None:
     for created in (None, 1_700_000_000):
         cdx, spdx, _ = documents(created=created)
         assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(cdx)) is None
@@ -154,7 +157,7 @@ def test_both_bills_are_valid_by_the_formats_own_rules(documents):
         assert validate_full_spdx_document(document, "SPDX-2.3") == []
 
 
-def test_everything_is_in_both_bills_and_every_url_reads_back(documents):
+def test_everything_is_in_both_bills_and_every_url_reads_back(documents: Any) -> None:
     cdx, spdx, _ = documents()
     found = purls(cdx)
     named = {PackageURL.from_string(text).to_string() for text in found}
@@ -178,7 +181,7 @@ def test_everything_is_in_both_bills_and_every_url_reads_back(documents):
     assert len(found) == 12  # and the two images
 
 
-def test_what_holds_what(documents):
+def test_what_holds_what(documents: Any) -> None:
     cdx, _, _ = documents()
     holds = {each["ref"]: each["dependsOn"] for each in cdx["dependencies"]}
     assert "pkg:pypi/flask@1.0" in holds["image:registry.example:5000/shop/web:1.0"]
@@ -190,7 +193,7 @@ def test_what_holds_what(documents):
     assert {ref for several in holds.values() for ref in several} == refs
 
 
-def test_what_could_not_be_read_is_told(documents):
+def test_what_could_not_be_read_is_told(documents: Any) -> None:
     cdx, spdx, _ = documents()
     unread = ["image:docker.io/shop/api:2", "installer"]  # a stand-in, which doesn't tell what is in it
     assert cdx["compositions"] == [{"aggregate": "incomplete", "assemblies": unread}]
@@ -199,7 +202,7 @@ def test_what_could_not_be_read_is_told(documents):
     assert len(comments) == 2
 
 
-def test_licences_are_told_in_the_words_of_each_format(documents):
+def test_licences_are_told_in_the_words_of_each_format(documents: Any) -> None:
     cdx, spdx, _ = documents()
     told = {part["name"]: part.get("licenses") for part in cdx["components"]}
     assert told["left-pad"] == [{"license": {"id": "WTFPL"}}]
@@ -211,7 +214,9 @@ def test_licences_are_told_in_the_words_of_each_format(documents):
     assert [each["licenseId"] for each in spdx["hasExtractedLicensingInfos"]] == [declared["socat"]]
 
 
-def test_the_statement_names_the_lock_the_inputs_and_all_members(documents, spec, store, runtime):
+def test_the_statement_names_the_lock_the_inputs_and_all_members(
+    documents: Any, spec: Any, store: Any, runtime: Any
+) -> None:
     lock = Digest.of(b"lock")
     _, _, statement = documents(lock=lock)
     made = accounted(spec, store, runtime=runtime, progress=Silent(), lock=lock)
@@ -226,7 +231,7 @@ def test_the_statement_names_the_lock_the_inputs_and_all_members(documents, spec
     assert {"socat 1.7.4.4-2", "files", "registry.example:5000/shop/web:1.0"} <= set(inputs)
 
 
-def test_another_cache_gives_the_same_bytes(spec, store, runtime, tmp_path):
+def test_another_cache_gives_the_same_bytes(spec: Any, store: Any, runtime: Any, tmp_path: Path) -> None:
     made = accounted(spec, store, runtime=runtime, progress=Silent())
     with Store(tmp_path / "other") as other:
         for content in spec.contents:
@@ -234,10 +239,10 @@ def test_another_cache_gives_the_same_bytes(spec, store, runtime, tmp_path):
         assert accounted(spec, other, runtime=runtime, progress=Silent()) == made
 
 
-def test_no_layer_is_read_twice(documents, spec, monkeypatch):
+def test_no_layer_is_read_twice(documents: Any, spec: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     once = documents()
 
-    def never(*_: object, **__: object):
+    def never(*_: object, **__: object) -> None:
         raise AssertionError("it was scanned again")
 
     monkeypatch.setattr(scans, "scan", never)
@@ -246,7 +251,7 @@ def test_no_layer_is_read_twice(documents, spec, monkeypatch):
     assert purls(documents(renamed)[0]) == purls(once[0])  # from the scans' records
 
 
-def test_a_changed_content_gives_other_bills(documents, spec, store):
+def test_a_changed_content_gives_other_bills(documents: Any, spec: Any, store: Any) -> None:
     changed = [
         SpecContent(content.path, put(store, b"a: 2\n")) if content.path.endswith("values.yaml") else content
         for content in spec.contents
@@ -254,7 +259,7 @@ def test_a_changed_content_gives_other_bills(documents, spec, store):
     assert documents(replace(spec, contents=tuple(changed)))[0] != documents()[0]
 
 
-def test_a_damaged_layer_in_the_cache_stops_the_build(documents, spec, store):
+def test_a_damaged_layer_in_the_cache_stops_the_build(documents: Any, spec: Any, store: Any) -> None:
     layer = store.path(spec.images[0].blobs[1])
     layer.chmod(0o644)
     data = bytearray(layer.read_bytes())
@@ -266,13 +271,15 @@ def test_a_damaged_layer_in_the_cache_stops_the_build(documents, spec, store):
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", None), ("0", 0), ("1700000000", 1_700_000_000)])
-def test_the_date_comes_from_the_environment(monkeypatch, text, expected):
+def test_the_date_comes_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, text: str, expected: int | None
+) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
     assert source_date() == expected
 
 
 @pytest.mark.parametrize("text", ["now", "-1", "1.5", "9" * 30])
-def test_a_date_that_is_none_is_refused(monkeypatch, text):
+def test_a_date_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
     with pytest.raises(BundlerError) as raised:
         source_date()

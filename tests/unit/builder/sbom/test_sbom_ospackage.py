@@ -1,6 +1,8 @@
 """What is inside .debs and .rpms, good and damaged ones."""
 
 import gzip
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,12 +20,12 @@ HEADER = {"name": "app", "version": "1", "release": "1", "licence": "MIT"}
 RPM = rpm_file(gzip.compress(cpio({f"./{PLACE}": METADATA, "./odd": b"12345"}), mtime=0), **HEADER)
 
 
-def scanned(data: bytes, folder, limit: int = 1 << 20) -> Layer:
+def scanned(data: bytes, folder: Any, limit: int = 1 << 20) -> Layer:
     pieces = (data[at : at + 999] for at in range(0, len(data), 999))
     return scan_package(pieces, limit=limit, scratch=folder)
 
 
-def test_both_kinds_are_told_by_their_first_bytes(tmp_path):
+def test_both_kinds_are_told_by_their_first_bytes(tmp_path: Path) -> None:
     for data in (RPM, deb({PLACE: METADATA})):
         layer = scanned(data, tmp_path)
         assert layer.finds.gaps == ()
@@ -48,19 +50,19 @@ def test_both_kinds_are_told_by_their_first_bytes(tmp_path):
         (b"", "it is no .deb|ends in the middle"),
     ],
 )
-def test_a_package_that_is_damaged_is_a_gap(tmp_path, data, why):
+def test_a_package_that_is_damaged_is_a_gap(tmp_path: Path, data: Any, why: str) -> None:
     (gap,) = scanned(data, tmp_path).finds.gaps
     assert any(each in gap.why for each in why.split("|"))
 
 
-def test_a_package_that_unpacks_to_too_much_is_a_gap(tmp_path):
+def test_a_package_that_unpacks_to_too_much_is_a_gap(tmp_path: Path) -> None:
     data = rpm_file(gzip.compress(cpio({"./big": bytes(1 << 20)})), **HEADER)
     (gap,) = scanned(data, tmp_path, limit=1 << 16).finds.gaps
     assert "more than 65536" in gap.why
 
 
 @given(st.lists(st.tuples(st.integers(0, len(RPM)), st.binary(min_size=1, max_size=4)), max_size=6))
-def test_noise_in_an_rpm_is_read_or_a_gap(tmp_path_factory, changes):
+def test_noise_in_an_rpm_is_read_or_a_gap(tmp_path_factory: pytest.TempPathFactory, changes: Any) -> None:
     data = bytearray(RPM)
     for at, noise in changes:
         data[at : at + len(noise)] = noise

@@ -5,6 +5,8 @@ import io
 import lzma
 import sqlite3
 import struct
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -34,16 +36,16 @@ from tests.unit.builder.sbom.parts import (
 )
 
 
-def only(files):
+def only(files: Any) -> Any:
     (content,) = files.values()
     return content
 
 
-def told(packages):
+def told(packages: Any) -> Any:
     return [(each.name, each.version) for each in packages]
 
 
-def test_dpkg_lists_what_is_installed():
+def test_dpkg_lists_what_is_installed() -> None:
     text = (
         stanza("bash", "5.2-1", Source="bash (5.2)", Description="a shell\n with: colons\n .\n more")
         + "\n"
@@ -58,7 +60,7 @@ def test_dpkg_lists_what_is_installed():
     )
 
 
-def test_apk_lists_name_version_licence_and_origin():
+def test_apk_lists_name_version_licence_and_origin() -> None:
     text = (
         b"C:Q1abc=\nP:musl\nV:1.2.4-r2\nA:x86_64\nL:MIT\no:musl\nF:lib\n\n"
         b"P:libcrypto3\nV:3.1-r0\nA:x86_64\nL:Apache-2.0\no:openssl\n"
@@ -76,7 +78,7 @@ def test_apk_lists_name_version_licence_and_origin():
     )
 
 
-def test_a_copyright_file_in_prose_states_nothing():
+def test_a_copyright_file_in_prose_states_nothing() -> None:
     assert stanzas.copyright_licences(b"This is free.\nLicense: GPL, mostly\n") == ()
 
 
@@ -88,7 +90,7 @@ def test_a_copyright_file_in_prose_states_nothing():
         (b"", ("", "")),
     ],
 )
-def test_os_release(text, expected):
+def test_os_release(text: bytes, expected: Any) -> None:
     assert stanzas.os_release(text) == expected
 
 
@@ -102,12 +104,12 @@ def test_os_release(text, expected):
         (("License: " + "all of the text " * 20,), ()),
     ],
 )
-def test_python_metadata(lines, licences):
+def test_python_metadata(lines: Any, licences: Any) -> None:
     (package,) = manifests.python(only(wheel("Some_Thing.x", "1.0", *lines)))
     assert package == Package(Kind.PYPI, "some-thing-x", "1.0", licences=licences)
 
 
-def test_npm_packages():
+def test_npm_packages() -> None:
     assert manifests.npm(only(node("@babel/core", version="7.0.0", license="MIT"))) == (
         Package(Kind.NPM, "core", "7.0.0", namespace="@babel", licences=("MIT",)),
     )
@@ -120,7 +122,7 @@ def test_npm_packages():
 
 
 @pytest.mark.parametrize("inline", [True, False], ids=["since 1.18", "before"])
-def test_go_programs_tell_their_modules(inline):
+def test_go_programs_tell_their_modules(*, inline: bool) -> None:
     text = modules(
         "path\texample.org/tool/cmd",
         "mod\texample.org/tool\t(devel)\t",
@@ -149,13 +151,13 @@ def test_go_programs_tell_their_modules(inline):
         ([], ""),
     ],
 )
-def test_a_go_program_has_a_name_and_a_version(lines, program):
+def test_a_go_program_has_a_name_and_a_version(lines: Any, program: str) -> None:
     text = modules("path\texample.org/tool/cmd", *lines)
     first = golang.golang(io.BytesIO(go_program("go1.20.3", text)))[0]
     assert (first.namespace, first.name, first.version) == ("example.org/tool", "cmd", program)
 
 
-def test_a_go_program_without_a_path_is_none():
+def test_a_go_program_without_a_path_is_none() -> None:
     text = modules("path\tcommand-line-arguments", "mod\ta/b\tv1.0.0")
     assert told(golang.golang(io.BytesIO(go_program("go1.20", text)))) == [
         ("stdlib", "1.20"),
@@ -163,18 +165,18 @@ def test_a_go_program_without_a_path_is_none():
     ]
 
 
-def test_a_go_program_without_modules_tells_gos_version():
+def test_a_go_program_without_modules_tells_gos_version() -> None:
     assert told(golang.golang(io.BytesIO(go_program("go1.19.8", "")))) == [("stdlib", "1.19.8")]
 
 
-def test_an_elf_file_without_build_information_tells_nothing():
+def test_an_elf_file_without_build_information_tells_nothing() -> None:
     program = go_program("go1.20", "").replace(b".go.buildinfo", b".something..e")
     assert golang.golang(io.BytesIO(program)) == ()
 
 
 @given(st.data())
 @settings(max_examples=200)
-def test_a_changed_program_is_read_or_refused(data):
+def test_a_changed_program_is_read_or_refused(data: Any) -> None:
     program = bytearray(
         go_program("go1.20", modules("dep\ta/b\tv1"), inline=data.draw(st.booleans()), size=5000)
     )
@@ -185,8 +187,8 @@ def test_a_changed_program_is_read_or_refused(data):
         golang.golang(io.BytesIO(bytes(program)))
 
 
-def test_jars_by_pom_by_manifest_and_by_name():
-    def read(files, path="lib/x.jar"):
+def test_jars_by_pom_by_manifest_and_by_name() -> None:
+    def read(files: Any, path: str = "lib/x.jar") -> Any:
         return [(p.namespace, p.name, p.version) for p in java.java(io.BytesIO(jar(files)), path)]
 
     assert read(pom("org.a", "one", "1.0") | pom("org.b", "two", "2.0")) == [
@@ -199,7 +201,7 @@ def test_jars_by_pom_by_manifest_and_by_name():
     assert read({"A.class": b""}, "lib/nothing.jar") == []
 
 
-def test_jars_in_jars_are_read_but_not_for_ever():
+def test_jars_in_jars_are_read_but_not_for_ever() -> None:
     inner = jar(pom("g", "inner", "1"))
     war = jar({"WEB-INF/lib/inner.jar": inner} | pom("g", "war", "2"))
     assert told(java.java(io.BytesIO(war), "app.war")) == [("war", "2"), ("inner", "1")]
@@ -211,12 +213,12 @@ def test_jars_in_jars_are_read_but_not_for_ever():
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\5\6" + bytes(18), jar(pom("a", "b", "1"))[:-30]])
-def test_what_is_no_jar_is_refused_or_empty(data):
+def test_what_is_no_jar_is_refused_or_empty(data: Any) -> None:
     with contextlib.suppress(BrokenError):
         assert java.java(io.BytesIO(data), "x.jar") == ()
 
 
-def test_a_jar_with_a_huge_directory_is_refused():
+def test_a_jar_with_a_huge_directory_is_refused() -> None:
     data = bytearray(jar({"a": b""}))
     struct.pack_into("<I", data, len(data) - 22 + 12, 1 << 30)
     with pytest.raises(BrokenError, match="directory is too large"):
@@ -227,7 +229,7 @@ HEADER = {"name": "bash", "version": "5.1", "release": "2.el9", "licence": "GPLv
 BASH = Package(Kind.RPM, "bash", "5.1-2.el9", architecture="x86_64", licences=("GPLv3+",))
 
 
-def database(path, *blobs):
+def database(path: Any, *blobs: Any) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB NOT NULL)")
     connection.executemany("INSERT INTO Packages(blob) VALUES (?)", [(blob,) for blob in blobs])
@@ -235,7 +237,7 @@ def database(path, *blobs):
     connection.close()
 
 
-def test_rpm_databases(tmp_path):
+def test_rpm_databases(tmp_path: Path) -> None:
     blobs = (
         rpm_header(**HEADER),
         rpm_header(**(HEADER | {"name": "openssl", "epoch": 1})),
@@ -274,7 +276,7 @@ LONG = rpm_header(**(HEADER | {"licence": "MIT " * 1000}))
         (3 * 512 + 22, b"\xff\xff", "damaged"),  # how much is on it
     ],
 )
-def test_a_berkeley_db_that_is_damaged(at, bytes_, why):
+def test_a_berkeley_db_that_is_damaged(at: int, bytes_: bytes, why: str) -> None:
     data = bytearray(bdb(LONG))
     data[at : at + len(bytes_)] = bytes_
     with pytest.raises(BrokenError, match=why):
@@ -285,7 +287,7 @@ def test_a_berkeley_db_that_is_damaged(at, bytes_, why):
     st.lists(st.tuples(st.integers(0, 12 * 512), st.binary(min_size=1, max_size=4)), max_size=8),
     st.integers(0, 12 * 512),
 )
-def test_noise_in_a_berkeley_db_is_read_or_refused(changes, cut):
+def test_noise_in_a_berkeley_db_is_read_or_refused(changes: Any, cut: Any) -> None:
     data = bytearray(bdb(LONG, rpm_header(**HEADER)))
     for at, noise in changes:
         data[at : at + len(noise)] = noise
@@ -293,7 +295,7 @@ def test_noise_in_a_berkeley_db_is_read_or_refused(changes, cut):
         rpm.berkeley(io.BytesIO(bytes(data[: len(data) - cut] if cut % 3 == 0 else data)))
 
 
-def test_an_rpm_database_that_never_ends_is_stopped(tmp_path, monkeypatch):
+def test_an_rpm_database_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpm, "_STEPS", 1_000_000)
     connection = sqlite3.connect(tmp_path / "rpmdb.sqlite")
     connection.execute(
@@ -306,14 +308,14 @@ def test_an_rpm_database_that_never_ends_is_stopped(tmp_path, monkeypatch):
 
 
 @given(st.binary(max_size=200), st.integers(0, 150))
-def test_a_damaged_rpm_header_is_refused(noise, at):
+def test_a_damaged_rpm_header_is_refused(noise: Any, at: Any) -> None:
     blob = bytearray(rpm_header(**HEADER))
     blob[at : at + len(noise)] = noise
     with contextlib.suppress(UNREADABLE):
         rpm.ndb(io.BytesIO(ndb(bytes(blob))))
 
 
-def test_debs_give_their_data_however_it_is_packed():
+def test_debs_give_their_data_however_it_is_packed() -> None:
     files = {"usr/bin/x": b"program"}
     for pack, suffix in ((bytes, ""), (lzma.compress, ".xz")):
         made = deb(files, pack, suffix)
@@ -343,7 +345,7 @@ def test_debs_give_their_data_however_it_is_packed():
         ("etc/passwd", b"root:x:0:0::/:/bin/sh\n", None),
     ],
 )
-def test_files_are_known_by_their_place(path, content, expected, tmp_path):
+def test_files_are_known_by_their_place(path: str, content: Any, expected: Any, tmp_path: Path) -> None:
     fact = examine(path, 0o644, TarContent([content], len(content)), tmp_path)
     assert (
         told(fact.packages) and [p.name for p in fact.packages] if isinstance(fact, Packages) else None
@@ -351,7 +353,7 @@ def test_files_are_known_by_their_place(path, content, expected, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_os_release_is_a_fact_of_its_own(tmp_path):
+def test_os_release_is_a_fact_of_its_own(tmp_path: Path) -> None:
     content = b"ID=debian\nVERSION_ID=12\n"
     found = examine("usr/lib/os-release", 0o644, TarContent([content], len(content)), tmp_path)
     assert found == Release("usr/lib/os-release", "debian", "12")
@@ -374,7 +376,9 @@ def test_os_release_is_a_fact_of_its_own(tmp_path):
     st.binary(max_size=300),
 )
 @settings(max_examples=150)
-def test_noise_in_any_of_them_does_no_harm(tmp_path_factory, path, noise):
+def test_noise_in_any_of_them_does_no_harm(
+    tmp_path_factory: pytest.TempPathFactory, path: Any, noise: Any
+) -> None:
     with contextlib.suppress(UNREADABLE):
         examine(
             path,
@@ -384,6 +388,6 @@ def test_noise_in_any_of_them_does_no_harm(tmp_path_factory, path, noise):
         )
 
 
-def test_deeply_nested_json_is_refused():
+def test_deeply_nested_json_is_refused() -> None:
     with pytest.raises(BrokenError):
         manifests.npm(b'{"a":' * 100_000)

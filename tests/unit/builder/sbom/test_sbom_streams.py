@@ -6,6 +6,7 @@ import io
 import lzma
 import tarfile
 import tracemalloc
+from typing import Any
 
 import pytest
 import zstandard
@@ -26,37 +27,37 @@ PACKERS = {
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), min_size=1)
 
 
-def joined(data, limit=1 << 30, size=1000):
+def joined(data: Any, limit: int = 1 << 30, size: int = 1000) -> Any:
     return b"".join(unpacked(chunks(data, size), limit=limit))
 
 
 @pytest.mark.parametrize("name", PACKERS)
 @given(data=st.binary(max_size=3000), size=st.integers(1, 4000))
 @settings(max_examples=25)
-def test_content_comes_back_however_it_is_packed_and_cut(name, data, size):
+def test_content_comes_back_however_it_is_packed_and_cut(name: Any, data: Any, size: Any) -> None:
     packed = PACKERS[name](b"content:" + data)
     assert joined(packed, size=size) == b"content:" + data
 
 
 @pytest.mark.parametrize("name", ["gzip", "xz", "bzip2", "zstd"])
-def test_several_streams_one_after_another_are_one_content(name):
+def test_several_streams_one_after_another_are_one_content(name: str) -> None:
     packed = PACKERS[name](b"first ") + PACKERS[name](b"second")
     assert joined(packed, size=7) == b"first second"
 
 
-def test_padding_behind_gzip_is_passed_over():
+def test_padding_behind_gzip_is_passed_over() -> None:
     assert joined(gzip.compress(b"content") + bytes(5000)) == b"content"
 
 
 @pytest.mark.parametrize("name", ["gzip", "xz", "bzip2"])
-def test_a_cut_stream_is_told(name):
+def test_a_cut_stream_is_told(name: str) -> None:
     packed = PACKERS[name](bytes(range(256)) * 40)
     with pytest.raises(BrokenError, match="ends in the middle"):
         joined(packed[:-12])
 
 
 @pytest.mark.parametrize("name", ["gzip", "xz", "zstd"])
-def test_a_damaged_stream_is_told(name):
+def test_a_damaged_stream_is_told(name: str) -> None:
     packed = bytearray(PACKERS[name](bytes(range(256)) * 400))
     packed[7:27] = b"\xff" * 20  # behind the magic bytes, upon zstd's block header: it has no checksum
     with pytest.raises(BrokenError):
@@ -64,7 +65,7 @@ def test_a_damaged_stream_is_told(name):
 
 
 @pytest.mark.parametrize("name", ["gzip", "xz", "bzip2", "zstd"])
-def test_a_bomb_ends_at_the_limit_and_needs_little_memory(name):
+def test_a_bomb_ends_at_the_limit_and_needs_little_memory(name: str) -> None:
     bomb = PACKERS[name](bytes(24 << 20))
     tracemalloc.start()
     try:
@@ -78,7 +79,7 @@ def test_a_bomb_ends_at_the_limit_and_needs_little_memory(name):
 @given(st.lists(st.tuples(NAMES, st.binary(max_size=1500)), max_size=6), st.integers(1, 3000))
 @settings(max_examples=60)
 @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_entries_are_those_that_tarfile_sees(form, files, size):
+def test_entries_are_those_that_tarfile_sees(form: Any, files: Any, size: Any) -> None:
     data = tar(dict(files), form=form)
     with tarfile.open(fileobj=io.BytesIO(data)) as reader:
         expected = [
@@ -96,11 +97,11 @@ def test_entries_are_those_that_tarfile_sees(form, files, size):
     assert all(ours == _normal(theirs) for ours, theirs in plain)
 
 
-def _normal(path):
+def _normal(path: Any) -> str:
     return "/".join(part for part in path.split("/") if part not in {"", "."})
 
 
-def test_long_names_links_folders_and_modes():
+def test_long_names_links_folders_and_modes() -> None:
     long = "d" * 90 + "/" + "n" * 300
     for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
         data = tar({"./a/": None, long: b"x", "l": "to/" + long, "/e": b""}, form=form, mode=0o755)
@@ -113,12 +114,12 @@ def test_long_names_links_folders_and_modes():
         ]
 
 
-def test_ustar_prefix_joins_the_name():
+def test_ustar_prefix_joins_the_name() -> None:
     path = "p" * 120 + "/" + "n" * 80
     assert [entry.path for entry in entries([tar({path: b""}, form=tarfile.USTAR_FORMAT)])] == [path]
 
 
-def test_unread_content_is_passed_over_and_peeked_content_comes_again():
+def test_unread_content_is_passed_over_and_peeked_content_comes_again() -> None:
     data = tar({"a": b"1" * 3000, "b": b"2" * 3000, "c": b"3" * 600})
     found = {}
     for entry in entries(chunks(data, 100)):
@@ -130,12 +131,12 @@ def test_unread_content_is_passed_over_and_peeked_content_comes_again():
     assert found == {"b": b"2" * 3000, "c": b"3" * 600}
 
 
-def test_content_longer_than_allowed_is_refused_before_it_is_read():
+def test_content_longer_than_allowed_is_refused_before_it_is_read() -> None:
     with pytest.raises(BrokenError, match="more than 10"):
         TarContent([b"x" * 11], 11).read(10)
 
 
-def test_a_header_that_asks_for_a_gigabyte_of_name_is_refused():
+def test_a_header_that_asks_for_a_gigabyte_of_name_is_refused() -> None:
     member = tarfile.TarInfo("././@LongLink")
     member.type, member.size = tarfile.GNUTYPE_LONGNAME, 1 << 30
     with pytest.raises(BrokenError, match="a name or pax header"):
@@ -143,7 +144,7 @@ def test_a_header_that_asks_for_a_gigabyte_of_name_is_refused():
 
 
 @given(st.binary(max_size=3000))
-def test_anything_else_is_no_tar(data):
+def test_anything_else_is_no_tar(data: Any) -> None:
     with_content = data.strip(b"\0")
     try:
         found = list(entries([data]))
@@ -154,7 +155,7 @@ def test_anything_else_is_no_tar(data):
 
 @given(st.data())
 @settings(max_examples=150)
-def test_a_changed_tar_is_read_or_refused_but_never_worse(data):
+def test_a_changed_tar_is_read_or_refused_but_never_worse(data: Any) -> None:
     whole = bytearray(
         tar({"a": b"1" * 700, "b/" + "c" * 120: b"2" * 20, "d": "link"}, form=tarfile.PAX_FORMAT)
     )

@@ -2,6 +2,7 @@
 
 import json
 from importlib import resources
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from bundler.builder.sbom.model import Kind, Package
 from bundler.builder.sbom.purl import of_package, purl
 
 
-def test_every_identifier_is_on_spdxs_list():
+def test_every_identifier_is_on_spdxs_list() -> None:
     schema = json.loads((resources.files("cyclonedx.schema._res") / "spdx.SNAPSHOT.schema.json").read_text())
     assert {*IDENTIFIERS, *EXCEPTIONS} <= set(schema["enum"])
 
@@ -42,11 +43,11 @@ def test_every_identifier_is_on_spdxs_list():
         ("Apache Software License", ""),
     ],
 )
-def test_statements_in_spdxs_words(stated, expected):
+def test_statements_in_spdxs_words(stated: str, expected: str) -> None:
     assert licence(stated).expression == expected
 
 
-def test_several_are_joined():
+def test_several_are_joined() -> None:
     found = [licence(text) for text in ("MIT", "GPL-2+ or ISC", "Own")]
     assert combined(found[:1]) == "MIT"
     assert combined(found) == f"MIT AND (GPL-2.0-or-later OR ISC) AND {found[2].reference}"
@@ -54,7 +55,7 @@ def test_several_are_joined():
 
 
 @given(st.text(max_size=300))
-def test_any_statement_is_taken(text):
+def test_any_statement_is_taken(text: Any) -> None:
     found = licence(text)
     assert found.reference.startswith("LicenseRef-")
     assert found.reference.isascii()
@@ -66,7 +67,7 @@ TEXT = st.text(CHARACTERS, min_size=1, max_size=20)
 
 
 @given(TEXT, TEXT, TEXT)
-def test_urls_read_back_as_what_they_were_made_of(name, version, value):
+def test_urls_read_back_as_what_they_were_made_of(name: Any, version: Any, value: Any) -> None:
     found = PackageURL.from_string(purl("generic", name, version, qualifiers={"a": value, "empty": ""}))
     assert (found.name, found.version, found.qualifiers) == (name, version, {"a": value})
 
@@ -88,6 +89,6 @@ def test_urls_read_back_as_what_they_were_made_of(name, version, value):
         (Package(Kind.DEB, "bash", "1"), "pkg:deb/bash@1"),
     ],
 )
-def test_urls_of_packages(package, expected):
+def test_urls_of_packages(package: Any, expected: str) -> None:
     assert of_package(package) == expected
     assert PackageURL.from_string(expected).to_string() == expected

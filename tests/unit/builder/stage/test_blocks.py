@@ -1,5 +1,7 @@
 """INCLUDE: blocks are laid over the base, before the lines of the Kubefile itself."""
 
+from typing import Any
+
 import pytest
 
 from bundler.core.errors import Problems
@@ -17,15 +19,15 @@ CACHE = 'FROM scratch\nINCLUDE ../database\nAPP cache local://manifests\nLAUNCH 
 POD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
 
 
-def rules(caught):
+def rules(caught: Any) -> Any:
     return [(p.rule, p.location.line, p.location.column) for p in caught.value.problems]
 
 
 @pytest.fixture
-def block(site):
+def block(site: Any) -> Any:
     """Write a block beside the context, for INCLUDE ../NAME (the Kubefile lies one up)."""
 
-    def write(name, text):
+    def write(name: Any, text: Any) -> None:
         folder = site.context.parent / name
         (folder / "manifests").mkdir(parents=True, exist_ok=True)
         (folder / "Kubefile").write_text(text)
@@ -34,7 +36,7 @@ def block(site):
     return write
 
 
-def test_a_block_brings_its_apps_images_packages_and_variables(site, block):
+def test_a_block_brings_its_apps_images_packages_and_variables(site: Any, block: Any) -> None:
     block("database", DATABASE)
     site.write({"shop/a.yaml": POD})
     staged = site.build(
@@ -56,14 +58,14 @@ def test_a_block_brings_its_apps_images_packages_and_variables(site, block):
     }
 
 
-def test_a_block_that_two_include_comes_once(site, block):
+def test_a_block_that_two_include_comes_once(site: Any, block: Any) -> None:
     block("database", DATABASE)
     block("cache", CACHE)
     staged = site.build("FROM scratch\nINCLUDE cache database\n")
     assert staged.launch == ("database", "cache")
 
 
-def test_launch_of_a_base_is_not_inherited_but_that_of_its_childs_blocks_is(site, block):
+def test_launch_of_a_base_is_not_inherited_but_that_of_its_childs_blocks_is(site: Any, block: Any) -> None:
     block("database", DATABASE)
     block("base", 'FROM scratch\nAPP old local://manifests\nLAUNCH ["old"]\n')
     staged = site.build("FROM base\nINCLUDE database\n")
@@ -82,7 +84,7 @@ def test_launch_of_a_base_is_not_inherited_but_that_of_its_childs_blocks_is(site
         ("FROM scratch\nENV A=b\nINCLUDE database\n", [("include-place", 3, 1)]),
     ],
 )
-def test_what_cannot_be_included(site, block, text, rule):
+def test_what_cannot_be_included(site: Any, block: Any, text: str, rule: Any) -> None:
     block("database", DATABASE)
     block("other", "FROM scratch\nAPP database local://manifests\n")
     block("standing", "FROM ../database\n")
@@ -105,7 +107,7 @@ tested: contract
 """
 
 
-def test_two_blocks_cannot_take_the_same_port(site, block):
+def test_two_blocks_cannot_take_the_same_port(site: Any, block: Any) -> None:
     for name in ("one", "two"):
         block(name, f"FROM scratch\nAPP {name} local://manifests\n")
         (site.context.parent / name / "entry.yaml").write_text(ENTRY)
@@ -128,7 +130,7 @@ nodes:
 """
 
 
-def test_what_blocks_want_of_the_hosts_kernels_is_in_the_bundles_labels(site, block):
+def test_what_blocks_want_of_the_hosts_kernels_is_in_the_bundles_labels(site: Any, block: Any) -> None:
     for name, module, count in (("database", "dm_crypt", 1048575), ("cache", "rbd", 262144)):
         block(name, DATABASE if name == "database" else CACHE)
         (site.context.parent / name / "entry.yaml").write_text(WITH_NODES.format(module=module, count=count))

@@ -6,6 +6,7 @@ from bundler.builder.cache.store import Store
 from bundler.builder.kubefile.catalogue import Catalogue
 from bundler.builder.net.fetch import Fetcher
 from bundler.builder.stage.build_context import BuildContext
+from bundler.core.oci import AMD64
 from tests.build_kit import evaluate
 
 
@@ -15,12 +16,12 @@ def kubefile(folder: Path, text: str) -> Path:
     return folder / "Kubefile"
 
 
-def test_a_base_leaves_tools_to_those_that_build_on_it(tmp_path):
+def test_a_base_leaves_tools_to_those_that_build_on_it(tmp_path: Path) -> None:
     base = "FROM scratch\nCOPY tool .build/tool\nRUN cp .build/tool kept\n"
     kubefile(tmp_path / "catalog/base", base)
     (tmp_path / "catalog/base/tool").write_text("a tool")
     child = kubefile(tmp_path / "child", "FROM base\nRUN cp .build/tool own\n")
     with Store(tmp_path / "cache") as store, Fetcher(store) as fetcher:
-        shop = BuildContext(store, fetcher, Catalogue(tmp_path / "catalog"), "linux/amd64")
+        shop = BuildContext(store, fetcher, Catalogue(tmp_path / "catalog"), AMD64)
         staged = evaluate(child, child.parent, shop)
     assert list(staged.tree.entries) == ["kept", "own"]

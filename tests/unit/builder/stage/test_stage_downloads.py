@@ -15,6 +15,7 @@ from bundler.builder.stage.downloads import SumsFile, lockable, parse_checksum, 
 from bundler.builder.stage.sums import find_sum
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import AMD64
 
 ONE, TWO = "1" * 64, "2" * 64
 
@@ -76,7 +77,7 @@ def test_no_secret_of_an_address_is_kept() -> None:
 @pytest.fixture
 def build_context(tmp_path: Path) -> BuildContext:
     store = Store(tmp_path / "cache")
-    return BuildContext(store, Fetcher(store), Catalogue(tmp_path), "linux/amd64")
+    return BuildContext(store, Fetcher(store), Catalogue(tmp_path), AMD64)
 
 
 def _file(path: Path, text: str) -> tuple[str, Digest]:

@@ -1,6 +1,8 @@
 import hashlib
 import os
 import tarfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,11 +10,11 @@ from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.index import App, AppKind, AppRole
 
 
-def rules(caught):
+def rules(caught: Any) -> Any:
     return [(p.rule, p.location.line, p.location.column) for p in caught.value.problems]
 
 
-def test_copy_follows_the_rules_of_a_dockerfile(site):
+def test_copy_follows_the_rules_of_a_dockerfile(site: Any) -> None:
     site.write(
         {"a": "A", "b.txt": "B", "d/x": "X", "d/e/y": "Y", "p/1.yaml": "1", "p/2.yaml": "2", "p/3.txt": "3"}
     )
@@ -40,7 +42,7 @@ def test_copy_follows_the_rules_of_a_dockerfile(site):
     }
 
 
-def test_modes_do_not_tell_who_built(site):
+def test_modes_do_not_tell_who_built(site: Any) -> None:
     site.write({"a": ("A", 0o600), "x": ("X", 0o711), "s": ("S", 0o600)})
     staged = site.build("FROM scratch\nCOPY a x d/\nCOPY --chmod=0600 s secret\n")
     assert {path: entry.mode for path, entry in staged.tree.files()} == {
@@ -50,7 +52,7 @@ def test_modes_do_not_tell_who_built(site):
     }
 
 
-def test_links_are_kept_inside_folders_and_followed_when_named(site):
+def test_links_are_kept_inside_folders_and_followed_when_named(site: Any) -> None:
     site.write({"d/a": "A"})
     (site.context / "d" / "link").symlink_to("a")
     (site.context / "named").symlink_to("d/a")
@@ -58,7 +60,7 @@ def test_links_are_kept_inside_folders_and_followed_when_named(site):
     assert site.shown(staged.tree) == {"d/a": "A", "d/link": "-> a", "x/named": "A"}
 
 
-def test_kubeignore_leaves_out(site):
+def test_kubeignore_leaves_out(site: Any) -> None:
     site.write(
         {
             ".kubeignore": "**/*.md\n.git\n!keep.md\n",
@@ -75,7 +77,7 @@ def test_kubeignore_leaves_out(site):
         site.build("FROM scratch\nCOPY a.md x\n")
 
 
-def test_variables_and_heredocs(site):
+def test_variables_and_heredocs(site: Any) -> None:
     site.write({"amd64/tool": "T"})
     staged = site.build(
         'ARG V=1\nFROM scratch\nARG V\nARG W=$V.2\nENV NAME="a b" W2=${W}\n'
@@ -88,7 +90,7 @@ def test_variables_and_heredocs(site):
     assert staged.labels == {"version": "1.2", "arch": "amd64"}
 
 
-def test_build_args_win_and_must_be_known(site):
+def test_build_args_win_and_must_be_known(site: Any) -> None:
     staged = site.build("FROM scratch\nARG V=1\nLABEL v=$V\n", build_args={"V": "2"})
     assert staged.labels == {"v": "2"}
     with pytest.raises(BundlerError, match=r"no ARG is called VV.*\[unused-build-arg\]") as caught:
@@ -96,7 +98,7 @@ def test_build_args_win_and_must_be_known(site):
     assert caught.value.fix == "did you mean V?"
 
 
-def test_all_missing_files_are_told_before_anything_runs(site):
+def test_all_missing_files_are_told_before_anything_runs(site: Any) -> None:
     site.write({"a": ""})
     (site.context / "out").symlink_to("/etc/passwd")
     os.mkfifo(site.context / "pipe")
@@ -126,7 +128,7 @@ def test_all_missing_files_are_told_before_anything_runs(site):
         ("FROM --platform=linux/arm64 scratch", "bad-platform", 6),
     ],
 )
-def test_faults_stand_at_their_place(line, rule, column, site):
+def test_faults_stand_at_their_place(line: str, rule: str, column: int, site: Any) -> None:
     site.write({"a": "A", "b": "B", "t/d/x": "X", "t/e/f": "F", "u/d": "U"})
     os.mkfifo(site.context / "pipe")
     head = "" if line.startswith("FROM") else "FROM scratch\nCOPY t .\n"
@@ -141,7 +143,7 @@ def test_faults_stand_at_their_place(line, rule, column, site):
             assert error.where.column == column
 
 
-def test_a_special_file_is_named_with_its_kind(site):
+def test_a_special_file_is_named_with_its_kind(site: Any) -> None:
     (site.context / "run").mkdir()
     os.mkfifo(site.context / "run/pipe")
     with pytest.raises(Problems) as caught:
@@ -151,7 +153,7 @@ def test_a_special_file_is_named_with_its_kind(site):
     assert problem.hint == "remove it, or write run/pipe into .kubeignore"
 
 
-def test_a_shell_app_may_have_capitals_and_a_chart_not(site):
+def test_a_shell_app_may_have_capitals_and_a_chart_not(site: Any) -> None:
     site.write({"go.sh": "true\n", "c/Chart.yaml": "name: c\nversion: 1.0.0\n", "c/templates/a.yaml": ""})
     staged = site.build('FROM scratch\nAPP orderDesk local://go.sh\nLAUNCH ["orderDesk"]\n')
     assert [(app.name, app.kind) for app in staged.apps] == [("orderDesk", AppKind.SHELL)]
@@ -161,7 +163,7 @@ def test_a_shell_app_may_have_capitals_and_a_chart_not(site):
     assert "APP orderdesk" in str(caught.value)
 
 
-def test_add_unpacks_only_when_asked(site):
+def test_add_unpacks_only_when_asked(site: Any) -> None:
     site.write({"src/d/a": "A"})
     with tarfile.open(site.context / "x.tgz", "w:gz") as archive:
         archive.add(site.context / "src", arcname="src")
@@ -169,7 +171,7 @@ def test_add_unpacks_only_when_asked(site):
     assert sorted(staged.tree.entries) == ["bin/src/d/a", "packed/x.tgz"]
 
 
-def test_add_fetches_with_checksum(site, tmp_path):
+def test_add_fetches_with_checksum(site: Any, tmp_path: Path) -> None:
     (tmp_path / "tool v1").write_text("T")
     digest = hashlib.sha256(b"T").hexdigest()
     url = (tmp_path / "tool v1").as_uri()
@@ -177,7 +179,7 @@ def test_add_fetches_with_checksum(site, tmp_path):
     assert {path: entry.mode for path, entry in staged.tree.files()} == {"bin/tool v1": 0o755, "t": 0o644}
 
 
-def test_a_wrong_checksum_stops_the_build(site, tmp_path):
+def test_a_wrong_checksum_stops_the_build(site: Any, tmp_path: Path) -> None:
     (tmp_path / "f").write_text("F")
     site.write({"f": "F"})
     for source in ((tmp_path / "f").as_uri(), "f"):
@@ -187,7 +189,7 @@ def test_a_wrong_checksum_stops_the_build(site, tmp_path):
         assert caught.value.where.line == 2
 
 
-def test_what_an_app_is_shows_in_its_files(site):
+def test_what_an_app_is_shows_in_its_files(site: Any) -> None:
     site.write(
         {
             "chart/Chart.yaml": "name: c\n", "chart/templates/a.yaml": "", "chart/values.yaml": "",
@@ -219,7 +221,7 @@ def test_what_an_app_is_shows_in_its_files(site):
     assert "application/apps/sh/install.sh" in staged.tree.entries
 
 
-def test_a_packed_chart_is_unpacked(site):
+def test_a_packed_chart_is_unpacked(site: Any) -> None:
     site.write({"web/Chart.yaml": "name: web\n", "web/templates/a.yaml": "", "other/x": ""})
     for name in ("web", "other"):
         with tarfile.open(site.context / f"{name}-1.0.tgz", "w:gz") as archive:
@@ -236,14 +238,14 @@ def test_a_packed_chart_is_unpacked(site):
     assert (caught.value.code, caught.value.where.line) == (ExitCode.INTEGRITY, 2)
 
 
-def test_an_app_that_nothing_can_launch_is_told_at_its_line(site):
+def test_an_app_that_nothing_can_launch_is_told_at_its_line(site: Any) -> None:
     site.write({"a.txt": ""})
     with pytest.raises(Problems) as caught:
         site.build("FROM scratch\nAPP web local://a.txt\n")
     assert rules(caught) == [("app-kind-unknown", 2, 5)]
 
 
-def test_an_app_may_have_a_namespace_and_be_privileged(site):
+def test_an_app_may_have_a_namespace_and_be_privileged(site: Any) -> None:
     site.write({"a.yaml": ""})
     text = "FROM scratch\nARG NS=db\nAPP --namespace=$NS --privileged x local://a.yaml\n"
     (app,) = site.build(text).apps
@@ -260,20 +262,20 @@ def test_an_app_may_have_a_namespace_and_be_privileged(site):
         ("APP --namespace=db x local://b.sh", "choose their namespaces themselves"),
     ],
 )
-def test_a_namespace_that_can_not_be_is_refused(site, line, message):
+def test_a_namespace_that_can_not_be_is_refused(site: Any, line: str, message: str) -> None:
     site.write({"a.yaml": "", "b.sh": ""})
     with pytest.raises(Problems, match=message):
         site.build(f"FROM scratch\n{line}\n")
 
 
-def test_a_later_app_takes_the_place_of_a_former_one(site):
+def test_a_later_app_takes_the_place_of_a_former_one(site: Any) -> None:
     site.write({"a.yaml": "", "b.sh": ""})
     staged = site.build("FROM scratch\nAPP x local://a.yaml\nAPPENV x A=1\nAPP x local://b.sh\n")
     assert staged.apps == (App("x", AppKind.SHELL, AppRole.APP, "application/apps/x"),)
     assert sorted(staged.tree.entries) == ["application/apps/x/b.sh"]
 
 
-def test_launch_chooses_among_plug_ins(site):
+def test_launch_chooses_among_plug_ins(site: Any) -> None:
     site.write({"a.yaml": ""})
     text = "FROM scratch\nCNI one local://a.yaml\nCNI two local://a.yaml\nAPP x local://a.yaml\n"
     assert site.build(text + "LAUNCH x two\n").launch == ("two", "x")
@@ -282,7 +284,7 @@ def test_launch_chooses_among_plug_ins(site):
     assert rules(caught) == [("launch-plugin-choice", 3, 5)]
 
 
-def test_a_base_gives_files_env_labels_and_apps_but_not_what_is_launched(site):
+def test_a_base_gives_files_env_labels_and_apps_but_not_what_is_launched(site: Any) -> None:
     base = site.build_context.catalogue.root / "base"
     base.mkdir(parents=True)
     (base / "net.yaml").write_text("n")
@@ -316,16 +318,16 @@ def test_a_base_gives_files_env_labels_and_apps_but_not_what_is_launched(site):
     ]
 
 
-def test_a_wish_knows_its_line(site):
+def test_a_wish_knows_its_line(site: Any) -> None:
     (wish,) = site.build("FROM scratch\n  IMAGE nginx:1\n").images
     assert (wish.location.line, wish.location.column, wish.line) == (2, 9, "  IMAGE nginx:1")
 
 
-def test_old_commands_add_up(site):
+def test_old_commands_add_up(site: Any) -> None:
     assert site.build("FROM scratch\nCMD a b\nCMD c\n").commands == ("a b", "c")
 
 
-def test_bases_by_path_and_their_cycles(site):
+def test_bases_by_path_and_their_cycles(site: Any) -> None:
     folder = site.context.parent / "sub"
     folder.mkdir()
     (folder / "Kubefile").write_text("FROM scratch\nENV A=1\n")
@@ -337,7 +339,7 @@ def test_bases_by_path_and_their_cycles(site):
 
 
 @pytest.mark.parametrize("base", ["kubernetes:v1.22", "quay.io/a/b@sha256:" + "0" * 64])
-def test_images_as_bases_are_refused_by_name(base, site):
+def test_images_as_bases_are_refused_by_name(base: str, site: Any) -> None:
     with pytest.raises(BundlerError, match="an image can't be a base") as caught:
         site.build(f"FROM {base}\n")
     assert caught.value.code is ExitCode.UNSUPPORTED
@@ -345,20 +347,20 @@ def test_images_as_bases_are_refused_by_name(base, site):
     assert f"FROM oci://{base}" in caught.value.fix
 
 
-def test_warnings_are_said_and_do_not_stop(site):
+def test_warnings_are_said_and_do_not_stop(site: Any) -> None:
     site.build("FROM scratch\nCMD a\n")
     assert len(site.heard.said) == 1
     assert site.heard.said[0].startswith("warning: ")
     assert "[cmd-old-form]" in site.heard.said[0]
 
 
-def test_required_variables_stop_the_build(site):
+def test_required_variables_stop_the_build(site: Any) -> None:
     with pytest.raises(Problems, match="VERSION is not set: say which") as caught:
         site.build('FROM scratch\nARG VERSION\nLABEL v="${VERSION:?say which}"\n')
     assert rules(caught) == [("bad-expansion", 3, 10)]
 
 
-def test_the_kubernetes_that_is_installed_is_held_against_kubeversion(site):
+def test_the_kubernetes_that_is_installed_is_held_against_kubeversion(site: Any) -> None:
     site.write({"b/Kubefile": "FROM scratch\nKUBEVERSION >=1.22\nLABEL io.kubernetes.version=v1.24.1\n"})
     assert site.build("FROM ctx/b\nKUBEVERSION ~1.24\n").kube_versions == (">=1.22", "~1.24")
     with pytest.raises(Problems, match=r"installs Kubernetes v1.24.1, which is not in >=1.25") as caught:

@@ -1,5 +1,6 @@
 import re
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -45,16 +46,16 @@ from bundler.builder.stage.ignore import Ignore, component
         ("**/a/*/c", "x/a/a/b/c", True),
     ],
 )
-def test_as_dockerignore_has_it(rules, path, excluded):
+def test_as_dockerignore_has_it(rules: str, path: str, *, excluded: bool) -> None:
     assert Ignore.parse(rules).excludes(path) is excluded
 
 
-def test_folders_are_skipped_only_when_nothing_comes_back():
+def test_folders_are_skipped_only_when_nothing_comes_back() -> None:
     assert Ignore.parse("a\nb").can_prune
     assert not Ignore.parse("a\n!a/b").can_prune
 
 
-def test_hostile_patterns_take_no_time():
+def test_hostile_patterns_take_no_time() -> None:
     rules = Ignore.parse("**/a/" * 30 + "b\n" + "*a" * 100 + "b\n")
     started = time.monotonic()
     assert not rules.excludes("a/" * 500 + "c")
@@ -66,11 +67,11 @@ SHORT = st.text(alphabet="ab", max_size=6)
 
 
 @given(st.lists(SHORT, min_size=2, max_size=4), SHORT)
-def test_stars_find_a_way_when_there_is_one(pieces, text):
+def test_stars_find_a_way_when_there_is_one(pieces: Any, text: Any) -> None:
     expected = re.fullmatch(".*".join(pieces), text) is not None
     assert (component("*".join(pieces)).fullmatch(text) is not None) == expected
 
 
 @given(st.text(), st.text(max_size=30))
-def test_any_file_can_be_read(rules, path):
+def test_any_file_can_be_read(rules: Any, path: Any) -> None:
     assert Ignore.parse(rules).excludes(path) in {True, False}

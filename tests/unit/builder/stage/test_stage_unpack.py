@@ -2,6 +2,9 @@ import gzip
 import io
 import lzma
 import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -12,7 +15,7 @@ from bundler.builder.tree.tree import File, Symlink
 from bundler.core.errors import BundlerError, ExitCode
 
 
-def tar(*members):
+def tar(*members: Any) -> bytes:
     """A tar archive of (name, content or TarInfo type and link target)."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
@@ -38,12 +41,12 @@ GOOD = tar(
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Iterator[Any]:
     with Store(tmp_path) as made:
         yield made
 
 
-def compress(data, how):
+def compress(data: Any, how: Any) -> Any:
     match how:
         case "gz":
             return gzip.compress(data)
@@ -56,7 +59,7 @@ def compress(data, how):
 
 
 @pytest.mark.parametrize("how", ["plain", "gz", "xz", "zst"])
-def test_files_and_links_with_normal_modes(how, store):
+def test_files_and_links_with_normal_modes(how: str, store: Any) -> None:
     tree = unpack(io.BytesIO(compress(GOOD, how)), store, "x.tar")
     assert {
         path: entry.mode if isinstance(entry, File) else entry.target for path, entry in tree.entries.items()
@@ -83,13 +86,13 @@ def test_files_and_links_with_normal_modes(how, store):
         ("a", (tarfile.FIFOTYPE, "")),
     ],
 )
-def test_what_leads_outside_or_is_special_is_refused(member, store):
+def test_what_leads_outside_or_is_special_is_refused(member: Any, store: Any) -> None:
     with pytest.raises(BundlerError) as caught:
         unpack(io.BytesIO(tar(member)), store, "x.tar")
     assert caught.value.code is ExitCode.INPUT
 
 
-def test_a_file_below_a_link_of_the_archive_is_refused(store):
+def test_a_file_below_a_link_of_the_archive_is_refused(store: Any) -> None:
     with pytest.raises(BundlerError, match="symbolic link"):
         unpack(io.BytesIO(tar(("a", (tarfile.SYMTYPE, "b")), ("a/x", b"x"))), store, "x.tar")
 
@@ -97,7 +100,7 @@ def test_a_file_below_a_link_of_the_archive_is_refused(store):
 @pytest.mark.parametrize(
     "data", [b"", b"no tar", GOOD[:1100], gzip.compress(GOOD)[:-20], compress(GOOD, "zst")[:-5]]
 )
-def test_what_is_no_whole_archive_is_refused(data, store):
+def test_what_is_no_whole_archive_is_refused(data: Any, store: Any) -> None:
     with pytest.raises(BundlerError) as caught:
         unpack(io.BytesIO(data), store, "x.tar")
     assert caught.value.code is ExitCode.INTEGRITY

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,12 +18,12 @@ G = File(0o755, 2, E)
     ("text", "path"),
     [("a", "a"), ("/a//b/", "a/b"), ("./a/./b", "a/b"), (".", ""), ("/", ""), ("..a/b..", "..a/b..")],
 )
-def test_paths_have_one_form(text, path):
+def test_paths_have_one_form(text: str, path: str) -> None:
     assert clean_path(text) == path
 
 
 @pytest.mark.parametrize("text", ["..", "a/../b", "/..", "a\nb", "a\0b", "a" * 5000, "\udce9"])
-def test_paths_that_are_refused(text):
+def test_paths_that_are_refused(text: str) -> None:
     with pytest.raises(BundlerError) as caught:
         clean_path(text)
     assert caught.value.code is ExitCode.INPUT
@@ -30,11 +32,11 @@ def test_paths_that_are_refused(text):
 @pytest.mark.parametrize(
     ("mode", "normal"), [(0o600, 0o644), (0o666, 0o644), (0o700, 0o755), (0o4711, 0o755), (0o611, 0o644)]
 )
-def test_modes_say_only_whether_it_can_be_executed(mode, normal):
+def test_modes_say_only_whether_it_can_be_executed(mode: int, normal: int) -> None:
     assert normal_mode(mode) == normal
 
 
-def test_order_of_making_does_not_show():
+def test_order_of_making_does_not_show() -> None:
     one = Tree({"b": F, "a/c": G})
     two = Tree({"a/c": G}).add({"b": F})
     assert one == two
@@ -42,7 +44,7 @@ def test_order_of_making_does_not_show():
     assert one.digest == two.digest
 
 
-def test_everything_counts_for_the_digest():
+def test_everything_counts_for_the_digest() -> None:
     trees = [
         Tree({"a": F}),
         Tree({"b": F}),
@@ -54,12 +56,12 @@ def test_everything_counts_for_the_digest():
     assert len({tree.digest for tree in trees}) == len(trees)
 
 
-def test_merge_below_a_folder_replaces_what_is_there():
+def test_merge_below_a_folder_replaces_what_is_there() -> None:
     tree = Tree({"a/x": F, "b": F}).merge(Tree({"x": G, "y/z": F}), "a")
     assert dict(tree.entries) == {"a/x": G, "a/y/z": F, "b": F}
 
 
-def test_subtree_and_without():
+def test_subtree_and_without() -> None:
     tree = Tree({"a/x": F, "a/y/z": G, "ab": F})
     assert dict(tree.subtree("a").entries) == {"x": F, "y/z": G}
     assert dict(tree.without("a").entries) == {"ab": F}
@@ -67,7 +69,7 @@ def test_subtree_and_without():
     assert dict(tree.subtree("nothing").entries) == {}
 
 
-def test_folders_are_what_paths_imply():
+def test_folders_are_what_paths_imply() -> None:
     tree = Tree({"a/b/c": F})
     assert tree.folders == {"a", "a/b"}
     assert tree.is_folder("")
@@ -75,12 +77,12 @@ def test_folders_are_what_paths_imply():
 
 
 @pytest.mark.parametrize("entries", [{"a": F, "a/b": F}, {"a": Symlink("b"), "a/b/c": F}])
-def test_nothing_lies_below_a_file_or_link(entries):
+def test_nothing_lies_below_a_file_or_link(entries: Any) -> None:
     with pytest.raises(BundlerError, match="nothing can lie below it"):
         Tree(entries)
 
 
-def test_a_file_does_not_take_a_folders_place():
+def test_a_file_does_not_take_a_folders_place() -> None:
     with pytest.raises(BundlerError, match="is a folder already"):
         Tree({"a/b": F}).add({"a": F})
 
@@ -93,13 +95,13 @@ ENTRIES = st.one_of(
 
 
 @given(st.dictionaries(NAMES, ENTRIES))
-def test_json_there_and_back(entries):
+def test_json_there_and_back(entries: Any) -> None:
     tree = Tree(entries)
     assert Tree.from_json(tree.to_json()) == tree
 
 
 @given(st.one_of(st.binary(), st.text().map(str.encode)))
-def test_other_json_is_refused(data):
+def test_other_json_is_refused(data: Any) -> None:
     try:
         tree = Tree.from_json(data)
     except BundlerError as error:
@@ -112,6 +114,6 @@ def test_other_json_is_refused(data):
     "data",
     [b'{"../a":["x"]}', b'{"a":[420,1]}', b'{"a":[420,1,"md5:1"]}', b"[]", b"{", b'{"a":["x"],"a/b":["y"]}'],
 )
-def test_hostile_json_is_refused(data):
+def test_hostile_json_is_refused(data: bytes) -> None:
     with pytest.raises(BundlerError):
         Tree.from_json(data)

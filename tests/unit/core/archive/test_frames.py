@@ -44,7 +44,7 @@ def test_a_compressed_frame_comes_back(data: bytes, step: int) -> None:
     assert zstandard.frame_content_size(frame) == len(data)
 
 
-def test_threads_and_chunks_do_not_change_a_compressed_frame(monkeypatch) -> None:
+def test_threads_and_chunks_do_not_change_a_compressed_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     data = b"".join(f"line {index * index}\n".encode() for index in range(300_000))
     made = set()
     for cpus, step in ((1, 1 << 20), (2, 100_000), (8, 1 << 16)):

@@ -1,5 +1,6 @@
 import gzip
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import zstandard
@@ -22,7 +23,7 @@ def packed(content: bytes, dictionary: bytes = b"") -> bytes:
     return zstandard.ZstdCompressor(dict_data=known if dictionary else None).compress(content)
 
 
-def begin(contents: dict[RecipeSource, bytes], size: int = 7000):  # type: ignore[no-untyped-def]  # a closure for tests
+def begin(contents: dict[RecipeSource, bytes], size: int = 7000) -> Any:  # a closure for tests
     def open_it(source: RecipeSource) -> Iterator[bytes]:
         data = contents[source]
         return (data[start : start + size] for start in range(0, len(data), size))

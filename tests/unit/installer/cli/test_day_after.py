@@ -59,7 +59,7 @@ def test_no_pass_phrase_shows_in_a_repr() -> None:
 def test_a_key_opens_what_was_written_to_it_and_a_plain_file_needs_none(tmp_path: Path) -> None:
     key = pyrage.x25519.Identity.generate()
     (tmp_path / "key").write_text(f"# a comment\n{key}\n")
-    kit.write(tmp_path / "x.snapshot", snapshot_commands._readers([str(key.to_public())], None))  # type: ignore[arg-type]  # recipients
+    kit.write(tmp_path / "x.snapshot", snapshot_commands._readers([str(key.to_public())], None))
     assert restore_commands._opener(tmp_path / "x.snapshot", tmp_path / "key", None)
     kit.plain(tmp_path / "x.tar")
     assert restore_commands._opener(tmp_path / "x.tar", None, None) is None

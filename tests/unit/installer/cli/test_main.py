@@ -31,7 +31,7 @@ def test_apply_is_meant_without_a_command(words: list[str], expected: list[str])
     [
         (["aply"], ExitCode.USAGE, "did you mean ./product.run apply"),
         (["plna", "-f", "x"], ExitCode.USAGE, "did you mean ./product.run plan -f x"),
-        (["quite-else"], ExitCode.USAGE, "--help tells what there is"),
+        (["quite-else"], ExitCode.USAGE, "--help lists them"),
         (["--clusterfil", "x"], ExitCode.USAGE, "--clusterfile"),
         (["plan"], ExitCode.USAGE, "--clusterfile"),
         (["apply", "-f", "x", "--parallel", "0"], ExitCode.USAGE, "--parallel"),
@@ -78,7 +78,7 @@ def test_a_fault_of_ours_shows_no_traceback(
     monkeypatch.setattr("bundler.installer.cli.main._dispatch", broken)
     assert main([]) == ExitCode.BUG
     shown = capsys.readouterr().err
-    assert "fault of bundler itself: TypeError: oops" in shown
+    assert "bug in bundler: TypeError: oops" in shown
     assert "Traceback" not in shown
 
 

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.cli.progress import BarProgress, PlainProgress, view
+from bundler.installer.cli.progress import LiveProgress, PlainProgress, view
 from bundler.installer.cli.reports import Reports, reported
 from bundler.installer.operations.carrying import check_lost
 from bundler.installer.plan.cluster.operation import Consents, Operation
+from bundler.installer.plan.duration import work
 from bundler.installer.plan.steps import Exec, Phase, Plan
 from bundler.installer.run.actions import Captures, StepContext
 from bundler.installer.run.events import RunStarted, StepFinished, StepOutput, StepStarted, Waiting, tee
@@ -31,9 +32,9 @@ STEP = Exec(id="host/h/x", host="h", phase=Phase.HOST, reason=f"because {EVIL}",
 @pytest.mark.parametrize("bars", [False, True])
 def test_no_escape_of_a_host_reaches_the_terminal_raw(*, bars: bool) -> None:
     stream = io.StringIO()
-    shown = BarProgress(stream) if bars else PlainProgress(stream, detail=True)
+    shown = LiveProgress(stream) if bars else PlainProgress(stream, detail=True)
     with shown as sink:
-        sink(RunStarted(f"title {EVIL}", 1, 0, 0))
+        sink(RunStarted(f"title {EVIL}", 1, 0, 0, work((STEP,))))
         sink(StepStarted(STEP))
         sink(StepOutput(STEP, EVIL))
         sink(StepFinished(STEP, 1.0))
@@ -65,7 +66,7 @@ def test_a_run_goes_on_with_the_log_alone_when_nobody_reads(tmp_path: Path, *, b
     log = LogFile.open(tmp_path / "log", frozenset)
     with os.fdopen(here, "w") as stream:
         os.close(there)
-        with BarProgress(stream) if bars else PlainProgress(stream, detail=True) as shown:
+        with LiveProgress(stream) if bars else PlainProgress(stream, detail=True) as shown:
             execute(Plan("t", steps), {"h": host}, StepContext(NoSource(), "", Captures()), tee(log, shown))
     log.close()
     events = [json.loads(line)["event"] for line in (tmp_path / "log").read_text().splitlines()]
@@ -92,8 +93,8 @@ def test_waits_of_many_hosts_are_one_line() -> None:
     stream = io.StringIO()
     with PlainProgress(stream, detail=False, clock=lambda: 0.0) as sink:
         sink(Waiting(tuple((step, 30.0 + step.host.endswith("3"), "no pod network yet") for step in joins)))
-    assert stream.getvalue().split("s  ", 1)[1] == (
-        "10.0.0.21-23 (3) workers/join: it joins, for 31 s, limit 2 min: no pod network yet\n"
+    assert stream.getvalue().split(" ", 1)[1] == (
+        "waiting  workers: 10.0.0.21-23 (3) join for 31 s, limit 2 min: no pod network yet\n"
     )
 
 

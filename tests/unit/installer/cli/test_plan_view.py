@@ -48,7 +48,7 @@ def test_a_host_that_differs_has_a_line_of_its_own() -> None:
         found, kit.WORKER, units={}
     )  # somebody took containerd's and the kubelet's units away
     told = text(View(kit.plan(of, found, BUNDLE), of, found, BUNDLE))
-    assert "Nobody signed the file." in told
+    assert "The file is not signed." in told
     assert "\n~ 10.0.0.3 " in told
     assert "because " in told
     assert "containerd on 10.0.0.3" in told

@@ -7,8 +7,9 @@ import pytest
 
 from bundler.installer.collect import contents
 from bundler.installer.collect.contents import Collection, File
+from bundler.installer.plan.cluster.steps import Severity
 from bundler.installer.status.judge import judge
-from bundler.installer.status.model import Finding, Severity
+from bundler.installer.status.model import Finding
 from tests.unit.core.test_markup import EVIL, Tags
 from tests.unit.installer.status import condition_kit as made
 

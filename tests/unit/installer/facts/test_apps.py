@@ -49,7 +49,7 @@ def test_a_release_is_read_with_all_that_is_noted_of_it() -> None:
         ([ROW.format(n=n, status="deployed") for n in (2, 10, 3)] + ["answered"], "deployed", True),
         ([ROW.format(n=3, status="pending-upgrade"), "answered"], "pending-upgrade", True),
         (["answered"], "", False),  # uninstalled by hand
-        ([], "deployed", False),  # nobody could be asked: unknown is not absent
+        ([], "deployed", False),  # no host could be asked: unknown is not absent
         (["odd", "a b c d e f g h", "answered"], "", False),
     ],
 )

@@ -2,11 +2,12 @@
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
-from bundler.installer.helm.agent import Request, deploy, main, objects, status_of
-from bundler.installer.helm.request import Removal, read
+from bundler.installer.helm.agent import deploy, main, objects, status_of
+from bundler.installer.helm.request import Removal, Request, read
 
 REQUEST = Request("web", "/charts/web", "default", "/etc/kubernetes/admin.conf", 60, server_side=False)
 
@@ -106,7 +107,7 @@ def test_what_is_late_is_told_from_what_is_wrong(said: str, status: int) -> None
     assert status_of(said) == status
 
 
-def test_a_schema_that_leads_out_of_the_chart_is_refused(tmp_path):
+def test_a_schema_that_leads_out_of_the_chart_is_refused(tmp_path: Path) -> None:
     """Before Helm is even loaded: it would follow the reference, as root."""
     (tmp_path / "values.schema.json").write_text('{"$ref": "file:///etc/shadow"}')
     request = {name: getattr(REQUEST, name) for name in REQUEST.__slots__} | {"chart": str(tmp_path)}

@@ -30,7 +30,7 @@ NAMES = {
         ("see quay.io/acme/db:2.0.", f"see {HERE}/quay.io/acme/db:2.0."),
     ],
 )
-def test_a_name_is_replaced_however_it_is_written(text, moved):
+def test_a_name_is_replaced_however_it_is_written(text: str, moved: str) -> None:
     assert relocate(text, NAMES).text == moved
 
 
@@ -45,15 +45,15 @@ def test_a_name_is_replaced_however_it_is_written(text, moved):
         "image:\n  repository: quay.io/acme/db\n  tag: '2.0'",
     ],
 )
-def test_what_is_no_name_of_an_image_of_ours_stays(text):
+def test_what_is_no_name_of_an_image_of_ours_stays(text: str) -> None:
     assert relocate(text, NAMES).text == text
 
 
-def test_it_tells_which_were_met():
+def test_it_tells_which_were_met() -> None:
     done = relocate("image: nginx:1.27\nimage: quay.io/acme/db:2.0\n", NAMES)
     assert done.met == {"docker.io/library/nginx:1.27", "quay.io/acme/db:2.0"}
 
 
-def test_twice_is_once():
+def test_twice_is_once() -> None:
     once = relocate("image: nginx:1.27", NAMES).text
     assert relocate(once, NAMES).text == once

@@ -1,5 +1,8 @@
 """Manifests that are rendered already as a chart: Helm makes the same of it, braces and all."""
 
+from pathlib import Path
+from typing import Any
+
 import helm_python
 import pytest
 
@@ -18,7 +21,7 @@ CRD = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmeta
 
 
 @pytest.fixture
-def app(tmp_path):
+def app(tmp_path: Path) -> Any:
     (tmp_path / "one.yaml").write_text(f"# what it is\n---\n{ODD}--- # next\n{CRD}")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/two.yml").write_text(JOB)
@@ -26,13 +29,13 @@ def app(tmp_path):
     return tmp_path
 
 
-def test_documents_are_told_from_definitions(app):
+def test_documents_are_told_from_definitions(app: Any) -> None:
     found = wrap.of_folder(app)
     assert list(found.objects.values()) == [f"\n{ODD}", JOB]
     assert list(found.definitions.values()) == [f"\n{CRD}"]
 
 
-def test_helm_renders_them_as_they_are(app):
+def test_helm_renders_them_as_they_are(app: Any) -> None:
     chart = helm_python.Chart.load_archive(wrap.packed("shop", "1.2.3+bundle.abc", wrap.of_folder(app)))
     (text,) = (each for each in chart.render({}, name="shop").values() if each.strip())
     assert '"{{ .Values.nothing }} and {{ range }}"' in text
@@ -41,7 +44,7 @@ def test_helm_renders_them_as_they_are(app):
     assert chart.version == "1.2.3+bundle.abc"
 
 
-def test_what_helm_rendered_is_kept_but_for_notes_and_what_is_empty():
+def test_what_helm_rendered_is_kept_but_for_notes_and_what_is_empty() -> None:
     rendered = {
         "shop/templates/a.yaml": ODD,
         "shop/templates/NOTES.txt": "hello",

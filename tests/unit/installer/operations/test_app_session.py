@@ -2,10 +2,12 @@
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.errors import ExitCode
 from bundler.core.index import App, AppKind, AppRole
 from bundler.installer.cli.main import main
 from bundler.installer.operations import app_session
@@ -15,31 +17,8 @@ from bundler.installer.plan.contents import Contents
 from bundler.installer.transport.local import LocalTransport
 from tests.unit.installer.plan import kit
 
-NOBODY = """apiVersion: v1
-kind: Config
-current-context: here
-clusters: [{name: here, cluster: {server: "https://127.0.0.1:1"}}]
-users: [{name: me, user: {}}]
-contexts: [{name: here, context: {cluster: here, user: me}}]
-"""
 
-
-@pytest.fixture
-def kubeconfig(tmp_path):
-    path = tmp_path / "kubeconfig"
-    path.write_text(NOBODY)
-    return path
-
-
-def test_a_cluster_that_does_not_answer_ends_the_run_with_its_own_words(kubeconfig, tmp_path):
-    where = Place(str(kubeconfig), str(tmp_path), app_session._program(tmp_path))
-    with pytest.raises(BundlerError) as caught:
-        app_session._look(LocalTransport(HERE, as_caller=True), where, tmp_path)
-    assert caught.value.code is ExitCode.HOST
-    assert "127.0.0.1:1" in caught.value.why
-
-
-def test_what_the_cluster_says_is_read():
+def test_what_the_cluster_says_is_read() -> None:
     told = {
         "version": "v1.37.2",
         "architectures": ["amd64", "amd64"],
@@ -62,7 +41,7 @@ def test_what_the_cluster_says_is_read():
     assert seen.releases[0].before == (1, "0.9.0+bundle.b")
 
 
-def test_yaml_beside_an_apps_own_commands_gets_the_new_names(tmp_path):
+def test_yaml_beside_an_apps_own_commands_gets_the_new_names(tmp_path: Path) -> None:
     app = App("tool", AppKind.COMMANDS, AppRole.APP, "application/apps/tool")
     path = tmp_path / "apps/tool/job.yaml"
     path.parent.mkdir(parents=True)
@@ -73,21 +52,23 @@ def test_yaml_beside_an_apps_own_commands_gets_the_new_names(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["apply"], [], ["plan"], ["rollback"], ["delete", "--yes"]])
-def test_the_kubeconfig_tells_these_commands_from_those_of_a_site(command, tmp_path, monkeypatch, capsys):
+def test_the_kubeconfig_tells_these_commands_from_those_of_a_site(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("BUNDLER_RUN_FILE", str(tmp_path / "x.run"))
     code = main([*command, "--kubeconfig", str(tmp_path / "absent")])
     assert code == ExitCode.INPUT
     assert "the kubeconfig can't be read" in capsys.readouterr().err
 
 
-def test_a_step_runs_as_the_caller_with_the_callers_environment(monkeypatch):
+def test_a_step_runs_as_the_caller_with_the_callers_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLOCKS_OWN", "mine")
     outcome = LocalTransport(HERE, as_caller=True).run('printf %s "$BLOCKS_OWN"', timeout=20)
     assert outcome.stdout == "mine"
     assert LocalTransport(HERE).run('printf %s "${BLOCKS_OWN-none}"', timeout=20).stdout == "none"
 
 
-def test_this_program_is_started_again_as_it_was(tmp_path):
+def test_this_program_is_started_again_as_it_was(tmp_path: Path) -> None:
     assert app_session._program(tmp_path)[-3:] == (sys.executable, "-m", "bundler.installer.cli.main")
     (tmp_path / "libhelm_c.so").write_bytes(b"")
     assert f"HELM_C_LIB={tmp_path}/libhelm_c.so" in app_session._program(tmp_path)

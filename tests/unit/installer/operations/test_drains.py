@@ -189,3 +189,17 @@ def test_the_terminal_is_asked_until_it_names_a_choice(
     said = capsys.readouterr().err
     assert "and 2 more" in said
     assert "s  skip 10.0.0.21" in said
+
+
+def test_a_terminal_that_names_none_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for stream in ("stdin", "stderr"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True, raising=False)
+
+    def prompt(*_words: object, **_options: object) -> str:
+        asked.append("x")
+        return "x"
+
+    monkeypatch.setattr("typer.prompt", prompt)
+    assert chooser(None)(HeldUp("10.0.0.21", "w1", ())) is Blocked.STOP
+    assert 1 < len(asked) < 20

@@ -64,7 +64,7 @@ def test_how_it_ended_is_told(error: BaseException | None, result: str, told: st
     session.transports = {
         kit.CONTROL_PLANE: MemoryTransport(
             "x", lambda _script, data: kept.append(data.decode()) or history_ok
-        )  # type: ignore[func-returns-value]
+        )
     }
 
     def go() -> None:

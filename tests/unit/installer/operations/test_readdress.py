@@ -8,6 +8,8 @@ import pytest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts.model import Facts
 from bundler.installer.operations import readdress as operation
+from bundler.installer.operations.session import Session
+from bundler.installer.plan.cluster.decide import refuse
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.contents import Contents
@@ -30,11 +32,16 @@ class Desk:
     operation: Operation = field(default_factory=Operation)
     kept: Record = OLD
     said: list[str] = field(default_factory=list)
+    context = Session.context
 
-    def prepare(self) -> Prepared:
+    @property
+    def state(self) -> "Desk":
+        return self
+
+    def prepare(self, seen: Facts | None = None) -> Prepared:
         bundle = kit.index()
         contents = Contents(bundle, kit.files_of(bundle), ())
-        return prepare(self.site, self.facts, contents, kit.SECRETS, operation=self.operation)
+        return prepare(self.site, seen or self.facts, contents, kit.SECRETS, operation=self.operation)
 
     def settle(self) -> None:
         self.said.append("settled")
@@ -88,7 +95,7 @@ def test_a_break_leaves_the_record_and_the_same_command_goes_on(desk: Any) -> No
 def test_an_apply_at_the_new_addresses_names_the_command(desk: Any) -> None:
     desk.operation = Operation(Kind.APPLY)
     view = desk.prepare().view
-    refused = operation.refuse(view)
+    refused = refuse(view)
     assert refused is not None
     assert "BND-READDRESS" in {each.rule for each in refused.refusals}
     assert "readdress --to" in next(each.fix for each in refused.refusals if each.rule == "BND-READDRESS")

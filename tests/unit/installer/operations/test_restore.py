@@ -60,6 +60,10 @@ class Site:
     supply: Callable[[Any], Any] = lambda source: source
 
     @property
+    def state(self) -> "Site":
+        return self
+
+    @property
     def transports(self) -> dict[str, MemoryTransport]:
         def answer(script: str, _stdin: bytes) -> Outcome:
             return Outcome(0, next((text for word, text in self.said.items() if word in script), ""), "")
@@ -79,7 +83,8 @@ class Site:
 
 def restore(tmp_path: Path, session: Site) -> Restore:
     snapshots.plain(tmp_path / "x.tar")
-    return Restore(session, container.read(tmp_path / "x.tar", None), NOW)  # type: ignore[arg-type]  # stands for one
+    made = Restore.of(session, container.read(tmp_path / "x.tar", None))  # type: ignore[arg-type]  # stands for one
+    return replace(made, now=NOW)
 
 
 def carried(made: Restore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -97,9 +102,9 @@ def carried(made: Restore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_fresh_machines_are_installed_around_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = Site(facts())
-    made = restore(tmp_path, session)
+    made = restore(tmp_path, Site(facts()))
     assert carried(made, monkeypatch) == ["settle", "keep", "install"]
+    session: Site = made.session  # type: ignore[assignment]  # as above
     assert session.kept is not None
     assert (session.kept.site_id, session.kept.operation, session.kept.hosts) == ("s1", "restore", ())
     assert session.kept_secrets == '{"ca": "x"}'
@@ -132,7 +137,7 @@ def test_another_snapshot_in_the_middle_of_a_restore_begins_anew(
 
 def test_a_cluster_with_another_authority_is_not_replaced(tmp_path: Path) -> None:
     session = Site(facts(snapshots.RECORD, traces=True), {"ca.crt": f"{'0' * 64}\n"})
-    with pytest.raises(BundlerError, match="of another cluster") as caught:
+    with pytest.raises(BundlerError, match="from another cluster") as caught:
         restore(tmp_path, session).judge()
     assert caught.value.code is ExitCode.REFUSED
     assert session.calls == []

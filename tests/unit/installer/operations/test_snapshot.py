@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from bundler.installer.transport.protocol import Outcome
 from tests.kits.transports import MemoryTransport, private_transport
 from tests.unit.installer.snapshot import kit
 
-PHRASE = PassPhrase(b"correct horse")
+PHRASE = PassPhrase(b"correct horse", work=10)
 FILES = {"manifest.json": kit.manifest(), "files.tar": kit.FILES, "etcd.db": kit.DATABASE}
 
 
@@ -24,7 +25,7 @@ class Host(MemoryTransport):
         super().__init__("10.0.0.2")
         self.files = files
 
-    def run(self, script, **options):  # type: ignore[no-untyped-def,override]  # the protocol has the options
+    def run(self, script: Any, **options: Any) -> Any:  # the protocol has the options
         content = self.files[script.rpartition("/")[2]]
         if (take := options.get("on_bytes")) is not None:
             for start in range(0, len(content), 50_000):

@@ -123,7 +123,7 @@ def site(workers: int = 1, *, control_planes: int = 1) -> Site:
 
 
 def address(worker: int) -> str:
-    """10.0.0.3, 10.0.0.4, …"""
+    """10.0.0.3, 10.0.0.4 and so on."""
     number = worker + 3
     return f"10.0.{number // 256}.{number % 256}"
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -34,28 +35,36 @@ PLACE = Place(
 SEEN = ClusterSeen("v1.37.2", frozenset({"amd64"}), ("local",), "", (), kubectl=True)
 
 
-def bundle(*apps, version="2.0", launch=("login", "db", "pages"), **changes):
+def bundle(*apps: Any, version: str = "2.0", launch: Any = ("login", "db", "pages"), **changes: Any) -> Any:
     made = kit.index(apps=apps or APPS, launch=launch, files=FILES, kubernetes="", packages=())
     changed = replace(made, version=version, apps=tuple(a for a in made.apps if a.name != "net"), **changes)
     return Contents(changed, {})
 
 
-def released(contents, name="db", *, status="deployed", history=(), revision=1, version=""):
+def released(
+    contents: Any,
+    name: str = "db",
+    *,
+    status: str = "deployed",
+    history: Any = (),
+    revision: int = 1,
+    version: str = "",
+) -> Any:
     app = next(app for app in contents.index.apps if app.name == name)
     called = version or chart_version(contents, app, PLACE)
     return Release(name, app.namespace or "default", status, revision, called, tuple(history))
 
 
-def ids(plan):
+def ids(plan: Any) -> Any:
     return [step.id for step in plan.steps]
 
 
-def asked(plan, name):
+def asked(plan: Any, name: Any) -> Any:
     step = next(step for step in plan.steps if step.id == f"apps/{name}")
     return json.loads(step.stdin)
 
 
-def test_everything_is_pushed_then_brought_in_order_each_behind_the_last():
+def test_everything_is_pushed_then_brought_in_order_each_behind_the_last() -> None:
     plan = app_plan(bundle(), SEEN, PLACE, Aim.APPLY)
     assert ids(plan) == ["registry/images", "apps/store", "apps/login", "apps/db", "apps/pages"]
     assert [step.after for step in plan.steps[1:]] == [(step.id,) for step in plan.steps[:-1]]
@@ -77,7 +86,7 @@ def test_everything_is_pushed_then_brought_in_order_each_behind_the_last():
     assert asked(plan, "pages")["chart"] is False
 
 
-def test_an_apps_own_commands_see_its_variables_and_the_kubeconfig():
+def test_an_apps_own_commands_see_its_variables_and_the_kubeconfig() -> None:
     place = replace(PLACE, env={"ADDRESSES": "10.0.0.1 10.0.0.2"})
     plan = app_plan(bundle(), SEEN, place, Aim.APPLY)
     script = next(step.script for step in plan.steps if step.id == "apps/login")
@@ -87,7 +96,7 @@ def test_an_apps_own_commands_see_its_variables_and_the_kubeconfig():
     assert script.endswith("bash login.sh")
 
 
-def test_a_release_that_is_so_already_is_left_out():
+def test_a_release_that_is_so_already_is_left_out() -> None:
     contents = bundle(launch=("db", "pages"))
     there = tuple(released(contents, name) for name in ("store", "db"))
     plan = app_plan(contents, replace(SEEN, releases=there), PLACE, Aim.APPLY)
@@ -97,7 +106,7 @@ def test_a_release_that_is_so_already_is_left_out():
 
 
 @pytest.mark.parametrize("status", ["failed", "pending-install", "pending-upgrade"])
-def test_a_release_that_was_cut_short_is_done_again(status):
+def test_a_release_that_was_cut_short_is_done_again(status: str) -> None:
     contents = bundle(launch=("db",))
     there = (released(contents, "store"), released(contents, "db", status=status))
     assert ids(app_plan(contents, replace(SEEN, releases=there), PLACE, Aim.APPLY)) == [
@@ -106,7 +115,7 @@ def test_a_release_that_was_cut_short_is_done_again(status):
     ]
 
 
-def test_another_registry_is_another_release():
+def test_another_registry_is_another_release() -> None:
     contents = bundle(launch=("db",))
     other = replace(PLACE, images={"docker.io/a/b:1": "other.example/docker.io/a/b:1"})
     assert chart_version(contents, APPS[1], other) != chart_version(contents, APPS[1], PLACE)
@@ -116,29 +125,29 @@ def test_another_registry_is_another_release():
     ("version", "expected"),
     [("2.0", "2.0.0"), ("v1.2.3-rc.1", "1.2.3-rc.1"), ("1.37.2", "1.37.2"), ("autumn", "0.0.0")],
 )
-def test_a_products_version_is_one_that_helm_takes(version, expected):
+def test_a_products_version_is_one_that_helm_takes(version: str, expected: str) -> None:
     assert chart_version(bundle(version=version), APPS[1], PLACE).startswith(f"{expected}+bundle.")
 
 
-def refused(contents, seen, **options):
+def refused(contents: Any, seen: Any, **options: Any) -> Any:
     with pytest.raises(BundlerError) as caught:
         app_plan(contents, seen, PLACE, Aim.APPLY, **options)
     return caught.value
 
 
-def test_what_somebody_else_made_is_not_overwritten():
+def test_what_somebody_else_made_is_not_overwritten() -> None:
     there = Release("db", "data", "deployed", 3, "1.0.0")
     error = refused(bundle(), replace(SEEN, releases=(there,)))
     assert error.code is ExitCode.REFUSED
     assert "release db that no app bundle made" in error.what
 
 
-def test_a_release_of_that_name_in_another_namespace_is_none_of_ours():
+def test_a_release_of_that_name_in_another_namespace_is_none_of_ours() -> None:
     there = Release("db", "elsewhere", "deployed", 3, "1.0.0")
     assert "apps/db" in ids(app_plan(bundle(), replace(SEEN, releases=(there,)), PLACE, Aim.APPLY))
 
 
-def test_something_newer_is_replaced_only_when_it_is_said():
+def test_something_newer_is_replaced_only_when_it_is_said() -> None:
     newer = released(bundle(version="3.0"), "db")
     seen = replace(SEEN, releases=(newer,))
     assert refused(bundle(), seen).code is ExitCode.REFUSED
@@ -154,14 +163,16 @@ def test_something_newer_is_replaced_only_when_it_is_said():
         ({}, {"launch": (), "apps": ()}, ExitCode.UNSUPPORTED, "launches no apps"),
     ],
 )
-def test_what_does_not_fit_is_told_before_anything_is_done(seen, contents, code, words):
+def test_what_does_not_fit_is_told_before_anything_is_done(
+    seen: Any, contents: Any, code: Any, words: str
+) -> None:
     made = bundle()
     error = refused(Contents(replace(made.index, **contents), {}), replace(SEEN, **seen))
     assert error.code is code
     assert words in error.what
 
 
-def test_what_nobody_does_on_a_foreign_cluster_is_told():
+def test_what_nobody_does_on_a_foreign_cluster_is_told() -> None:
     labels = {"io.bundler.hosts.modules": "iscsi_tcp", "io.bundler.hosts.sysctls": "vm.max_map_count=262144"}
     packages = (kit.package("open-iscsi", requested=True), kit.package("libc-extra"))
     contents = bundle(launch=("db",), labels=labels, packages=packages)
@@ -173,7 +184,7 @@ def test_what_nobody_does_on_a_foreign_cluster_is_told():
     assert app_plan(bundle(launch=("db",)), SEEN, PLACE, Aim.APPLY).warnings == ()
 
 
-def test_a_rollback_goes_to_the_newest_revision_of_another_bundle_the_last_app_first():
+def test_a_rollback_goes_to_the_newest_revision_of_another_bundle_the_last_app_first() -> None:
     contents = bundle(launch=("db", "pages"))
     now = {
         name: chart_version(contents, app, PLACE)
@@ -195,13 +206,13 @@ def test_a_rollback_goes_to_the_newest_revision_of_another_bundle_the_last_app_f
     assert "back to 1.9.0" in plan.steps[1].reason
 
 
-def test_without_an_older_bundle_there_is_nothing_to_go_back_to():
+def test_without_an_older_bundle_there_is_nothing_to_go_back_to() -> None:
     with pytest.raises(BundlerError, match="nothing to go back to") as caught:
         app_plan(bundle(), SEEN, PLACE, Aim.ROLLBACK)
     assert caught.value.code is ExitCode.NOT_FOUND
 
 
-def test_delete_takes_away_what_is_ours_alone():
+def test_delete_takes_away_what_is_ours_alone() -> None:
     contents = bundle(launch=("db", "pages"))
     releases = (released(contents, "db"), Release("pages", "default", "deployed", 1, "0.1.0"))
     plan = app_plan(contents, replace(SEEN, releases=releases), PLACE, Aim.DELETE)

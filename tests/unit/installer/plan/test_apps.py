@@ -181,7 +181,7 @@ def test_with_prune_it_is_uninstalled_by_its_note_and_its_volumes_stay_unless_na
     assert step.id == "apps/10.0.0.2/uninstall-db"
     for line in (f"note={note_of('db')}", "app=db", "kind=kube", f"volumes={volumes}"):
         assert f"{line}\n" in step.script
-    assert reasons(decision) == [f"nothing brings it up any more; its volumes {said}"]
+    assert reasons(decision) == [f"nothing launches it any more; its volumes {said}"]
     assert decision.forecast == ()
 
 
@@ -204,7 +204,7 @@ def test_what_came_last_goes_first() -> None:
     ("change", "text"),
     [
         ({"role": "csi"}, "a plug-in of the network or of storage is not taken from under the cluster"),
-        ({"kind": "shell"}, "what takes it away stands in configs[].delete of db"),
+        ({"kind": "shell"}, "configs[].delete of db says how to remove it"),
     ],
 )
 def test_what_cant_be_taken_away_safely_is_only_listed(change: dict[str, object], text: str) -> None:

@@ -1,8 +1,12 @@
 """What is left of bundles of the past: decided from lists, removed by scripts under a real shell."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from bundler.installer.plan.prune import Doomed, Listed, doomed, listing, parse, prune_steps
+from bundler.installer.plan.steps import Exec
 from bundler.installer.scripts import render as templates
 from tests.unit.installer.plan import kit
 from tests.unit.installer.plan.test_scripts import Machine
@@ -60,7 +64,7 @@ def test_nodes_let_go_before_registries_and_lists_go_last() -> None:
 
 
 @pytest.fixture
-def machine(tmp_path):
+def machine(tmp_path: Path) -> Any:
     return Machine(tmp_path)
 
 
@@ -90,21 +94,56 @@ def test_what_leads_to_content_goes_with_it_and_everything_else_stays(machine: M
     machine.run(script, stdin=f"{A}\n")
 
 
-def test_an_image_that_a_container_was_made_from_stays(machine: Machine) -> None:
+def prune_images(machine: Machine, stdin: str) -> list[str]:
+    """Images that go from a node with a container of r/used:1; containerd lists each by its digest, too."""
+    digests = {"r/used:1": A, "r/old:1": B, "r/again:1": C, "r/kept:1": C, "r/other:1": SHARED}
+    by_name = [f"{name} type sha256:{digest} 1.0 MiB linux/amd64 -" for name, digest in digests.items()]
+    by_id = [
+        f"sha256:{n}{digest[1:]} type sha256:{digest} 1.0 MiB linux/amd64 -"
+        for n, digest in enumerate(sorted(set(digests.values())))
+    ]
+    by_digest = [f"r/old@sha256:{B} type sha256:{B} 1.0 MiB linux/amd64 -"]
+    listed = "\n".join(("REF TYPE DIGEST SIZE PLATFORMS LABELS", *by_name, *by_id, *by_digest))
     ctr = machine.bin / "ctr"
     ctr.write_text(
         f"""#!/bin/sh
 case "$*" in
 *'containers ls') printf 'CONTAINER IMAGE RUNTIME\\nabc r/used:1 io\\n' ;;
-*'images ls -q') printf 'r/used:1\\nr/old:1\\n' ;;
+*'images ls') cat <<'EOF'
+{listed}
+EOF
+;;
 *) echo "$*" >>{machine.calls} ;;
 esac
 """
     )
     ctr.chmod(0o755)
-    script = templates.script("prune-images.sh", store="/store")
-    machine.run(script, stdin="r/used:1\nr/old:1\nr/gone:1\n")
-    assert machine.calls.read_text() == "-n k8s.io images rm r/old:1\n"
+    machine.run(templates.script("prune-images.sh", store="/store"), stdin=stdin)
+    calls = machine.calls.read_text().splitlines() if machine.calls.exists() else []
+    assert all(call.startswith("-n k8s.io images rm ") for call in calls)
+    return [call.split()[-1] for call in calls]
+
+
+def test_an_image_goes_with_every_entry_that_would_keep_its_content(machine: Machine) -> None:
+    assert prune_images(machine, f"r/old:1\nr/gone:1\n{B}\n") == [
+        "r/old:1",
+        f"r/old@sha256:{B}",
+        f"sha256:1{B[1:]}",
+    ]
+
+
+def test_an_image_that_a_container_was_made_from_stays_whole(machine: Machine) -> None:
+    assert prune_images(machine, f"r/used:1\n{A}\n") == []
+
+
+def test_content_that_another_name_shares_stays(machine: Machine) -> None:
+    assert prune_images(machine, "r/again:1\n") == ["r/again:1"]
+
+
+def test_nodes_are_told_names_and_digests() -> None:
+    images, *_ = prune_steps(kit.site(1).hosts, Doomed(("shop 1",), ("r/web:1",), (A,)))
+    assert isinstance(images, Exec)
+    assert images.stdin == f"r/web:1\n{A}\n"
 
 
 def test_lists_are_read_newest_first_and_one_that_is_in_use_again_is_the_newest(machine: Machine) -> None:

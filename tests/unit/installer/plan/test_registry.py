@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from bundler.core.errors import Problems
 from bundler.core.reference import Reference
 from bundler.installer.facts.model import Facts
-from bundler.installer.facts.observed import FileState
+from bundler.installer.facts.observed import FileState, UnitState
 from bundler.installer.plan.context import spread
+from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.registry import links
 from bundler.installer.plan.registry_paths import store_name
 from bundler.installer.plan.site_pki import Secrets
@@ -281,3 +282,18 @@ def test_the_store_may_lie_on_another_disk() -> None:
     assert kit.plan(of, kit.facts(of, control_plane={"disk_free": disks}), large).steps
     with pytest.raises(Problems, match="MiB free on /;"):
         kit.plan(kit.site(), kit.facts(of, control_plane={"disk_free": disks}), large)
+
+
+def test_nobody_pulls_from_a_registry_that_was_started_again_before_it_listens() -> None:
+    """As in a restore on the same machines: the journal knows a wait that was for the process of before."""
+    of = kit.site()
+    found = kit.done_all(kit.plan(of), kit.facts(of))
+    assert kit.plan(of, found).steps == ()
+    seen = found.hosts[kit.CONTROL_PLANE].site
+    assert seen is not None
+    stopped = {"bundler-registry.service": UnitState(enabled=True, active=False)}
+    found = kit.changed(found, kit.CONTROL_PLANE, units={**seen.units, **stopped})
+    left = kit.steps(kit.plan(of, kit.changed(found, kit.WORKER, images=frozenset())))
+    start, listens = left[f"registry/{kit.CONTROL_PLANE}/start"], left[Ids(kit.CONTROL_PLANE).registry]
+    assert listens.after == (start.id,)
+    assert listens.id in left[Ids(kit.WORKER).images].after

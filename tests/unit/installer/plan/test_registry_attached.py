@@ -1,5 +1,7 @@
 """What is kept beside an image stands under its tags of the same repository of the site's registry."""
 
+from typing import Any
+
 import pytest
 
 from bundler.core.digest import Digest
@@ -11,12 +13,12 @@ IMAGE, LAYER, SIGNATURE, PAYLOAD = (Digest(letter * 64) for letter in "abcd")
 TAG = f"sha256-{IMAGE.hex}.sig"
 
 
-def signed(tag=TAG, digest=SIGNATURE):
+def signed(tag: Any = TAG, digest: Any = SIGNATURE) -> Any:
     beside = Attached(tag, digest, (SIGNATURE,), (PAYLOAD, LAYER))
     return Image("quay.io/acme/web:1", IMAGE, "m", 1, (IMAGE,), (LAYER,), (beside,))
 
 
-def test_its_tags_and_blobs_are_linked_once():
+def test_its_tags_and_blobs_are_linked_once() -> None:
     lines = links(signed())
     assert len(lines) == len(set(lines))
     base = lines[0].partition("/_layers")[0]
@@ -33,9 +35,9 @@ def test_its_tags_and_blobs_are_linked_once():
 
 
 @pytest.mark.parametrize(("tag", "digest"), [("../../evil", SIGNATURE), ("a b", SIGNATURE), (TAG, PAYLOAD)])
-def test_a_tag_that_could_lead_elsewhere_is_refused(tag, digest):
+def test_a_tag_that_could_lead_elsewhere_is_refused(tag: Any, digest: Any) -> None:
     class NothingMissing:
-        def member(self, path):
+        def member(self, path: Any) -> Any:
             return type("Member", (), {"digest": Digest(path.rpartition("/")[2])})
 
     assert any("beside" in fault for fault in _image(signed(tag, digest), NothingMissing()))

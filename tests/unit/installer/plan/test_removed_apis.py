@@ -1,7 +1,7 @@
 import pytest
 
+from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.installer.plan.removed_apis import asked_for
-from bundler.installer.plan.versions import KubernetesVersion
 
 TARGET = KubernetesVersion.parse("v1.37.2")
 LINE = 'group="{}",removed_release="{}",resource="widgets",subresource="",version="v1beta1"'

@@ -1,6 +1,7 @@
 """Settings of the Clusterfile's kubeadm documents on their way to a cluster that runs."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def found(of: Site, flags: dict[str, str], journal: dict[str, JournalEntry] | No
     return Facts(hosts, 1000.0, api=Present(api), etcd=Present(etcd))
 
 
-def decided(of: Site, facts: Facts):
+def decided(of: Site, facts: Facts) -> Any:
     bundle = kit.index()
     prepared = prepare(of, facts, Contents(bundle, kit.files_of(bundle), ()), kit.SECRETS)
     decision = decide(prepared.desired, prepared.observed, prepared.operation)
@@ -92,7 +93,7 @@ def rolled_out(decision: Plan) -> list[tuple[str, str]]:
     return [(step.host, step.key.rsplit("/", 1)[1]) for step in decision.steps if step.verb is Verb.SETTINGS]
 
 
-def changed(prepared, decision: Plan, deeds=()) -> tuple[Step, ...]:
+def changed(prepared: Any, decision: Plan, deeds: Any = ()) -> tuple[Step, ...]:
     """The steps of these deeds, or of all that change settings."""
     changes = (step for step in decision.steps if step.verb in {Verb.STORE_CONFIG, Verb.SETTINGS})
     deeds = tuple(deeds) or tuple(changes)

@@ -211,12 +211,6 @@ def shellcheck(*arguments: str | Path) -> str:
 
 
 @needs_shellcheck
-def test_shellcheck() -> None:
-    # SC2034: `read` must name fields that nobody needs, to get at those behind them.
-    assert shellcheck("-e", "SC2034", *(templates.folder() / name for name in SCRIPTS)) == ""
-
-
-@needs_shellcheck
 def test_every_variable_that_a_script_reads_is_given(tmp_path: Path) -> None:
     apps = (
         App("web", AppKind.HELM, AppRole.APP, "application/apps/web"),

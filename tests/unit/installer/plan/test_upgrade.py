@@ -1,5 +1,6 @@
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -27,17 +28,17 @@ from tests.unit.installer.plan.decisions.kit import plan as decided
 from tests.unit.installer.plan.decisions.kit import wanted
 
 
-def context(workers=1):
+def context(workers: int = 1) -> Any:
     of, bundle = kit.site(workers), kit.index()
     contents = Contents(bundle, kit.files_of(bundle), ())
     return replace(context_of(of, kit.facts(of), contents, kit.SECRETS), running=True)
 
 
-def words(steps):
+def words(steps: Any) -> Any:
     return [step.id.rsplit("/", 1)[1] for step in steps]
 
 
-def test_etcd_is_whole_again_before_anything_else_goes_on():
+def test_etcd_is_whole_again_before_anything_else_goes_on() -> None:
     of = context()
     steps = upgrade_control_plane(of, of.primary, "v1.34.4", after=("snapshot",))
     assert words(steps) == ["upgrade-config", "upgrade", "upgrade-settled"]
@@ -45,7 +46,7 @@ def test_etcd_is_whole_again_before_anything_else_goes_on():
     assert "CoreDNSUnsupportedPlugins" in steps[1].script
 
 
-def test_a_worker_is_drained_and_takes_pods_again_when_it_is_ready():
+def test_a_worker_is_drained_and_takes_pods_again_when_it_is_ready() -> None:
     of = context()
     steps = upgrade_node(of, of.site.workers[0], "v1.37.2")
     assert words(steps) == [f"upgrade-node-{what}" for what in ("drain", "kubelet", "ready", "uncordon")]
@@ -58,17 +59,17 @@ def test_a_worker_is_drained_and_takes_pods_again_when_it_is_ready():
     assert all(before.id in behind.after for before, behind in pairwise(steps))
 
 
-def test_the_only_node_is_not_drained():
+def test_the_only_node_is_not_drained() -> None:
     of = context(workers=0)
     steps = upgrade_node(of, of.primary, "v1.37.2")
     assert words(steps) == [f"upgrade-node-{what}" for what in ("kubelet", "ready", "steady", "uncordon")]
     assert isinstance(steps[0], Exec)
 
 
-def test_every_control_plane_gets_the_one_snapshot_before_the_first_is_upgraded():
-    of, bundle = kit.site(1, control_planes=3), kit.index()
+def test_every_control_plane_gets_the_one_snapshot_before_the_first_is_upgraded() -> None:
+    site, bundle = kit.site(1, control_planes=3), kit.index()
     contents = Contents(bundle, kit.files_of(bundle), ())
-    of = replace(context_of(of, kit.facts(of), contents, kit.SECRETS), running=True)
+    of = replace(context_of(site, kit.facts(site), contents, kit.SECRETS), running=True)
     taken, *copies = snapshot(of, "v1.36.3")
     assert taken.host == of.primary.address
     assert sorted((copy.host, copy.path) for copy in copies) == [
@@ -86,7 +87,7 @@ TARGET = "v1.37.2"
 _PARTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
 
 
-def carrying(controls=1, workers=1):
+def carrying(controls: int = 1, workers: int = 1) -> Any:
     """A site whose bundle carries two minors on the way to its own."""
     of = kit.site(workers, control_planes=controls)
     images = tuple(f"registry.k8s.io/{part}:{v}" for v in (*VIA, TARGET) for part in _PARTS)
@@ -104,7 +105,7 @@ def carrying(controls=1, workers=1):
     return replace(context_of(of, kit.facts(of), contents, secrets), running=True)
 
 
-def test_a_version_on_the_way_brings_its_own_kubeadm_and_leaves_etcd_alone():
+def test_a_version_on_the_way_brings_its_own_kubeadm_and_leaves_etcd_alone() -> None:
     of = carrying()
     brought, config, upgrade, settled = upgrade_control_plane(of, of.primary, VIA[1], after=("snapshot",))
     assert (brought.after, config.after, upgrade.after[0]) == (("snapshot",), (brought.id,), config.id)
@@ -116,7 +117,7 @@ def test_a_version_on_the_way_brings_its_own_kubeadm_and_leaves_etcd_alone():
     assert settled.after == (upgrade.id,)
 
 
-def test_the_last_hop_is_an_ordinary_one():
+def test_the_last_hop_is_an_ordinary_one() -> None:
     of = carrying()
     config, upgrade, _settled = upgrade_control_plane(of, of.primary, TARGET)
     assert upgrade.script.variables["on_the_way"] == ""
@@ -124,7 +125,7 @@ def test_the_last_hop_is_an_ordinary_one():
     assert "imageTag" not in config.content
 
 
-def hops(controls, workers, start="v1.34.4"):
+def hops(controls: Any, workers: Any, start: str = "v1.34.4") -> Any:
     """What the planner decides, stage by stage, on a simulated site that is three minors behind."""
     old = replace(wanted(controls, workers), versions=Versions("shop", "1", start, (start,)))
     site = Site.of([host.address for host in old.hosts])
@@ -133,7 +134,7 @@ def hops(controls, workers, start="v1.34.4"):
     return site, aim, decided(site, aim)
 
 
-def test_control_planes_go_by_every_minor_and_kubelets_jump_once():
+def test_control_planes_go_by_every_minor_and_kubelets_jump_once() -> None:
     site, aim, made = hops(3, 2)
     planes = [(step.inputs["version"], step.subject) for step in steps_of(made, Verb.UPGRADE_CONTROL_PLANE)]
     assert planes == [(version, cp(n)) for version in (*VIA, TARGET) for n in (1, 2, 3)]
@@ -147,7 +148,7 @@ def test_control_planes_go_by_every_minor_and_kubelets_jump_once():
 
 
 @pytest.mark.parametrize(("controls", "workers"), [(1, 1), (3, 2)])
-def test_the_way_over_two_minors_reads_as_it_did(controls, workers):
+def test_the_way_over_two_minors_reads_as_it_did(controls: int, workers: int) -> None:
     of = carrying(controls, workers)
     *_, made = hops(controls, workers)
     numbers = {cp(n + 1): host for n, host in enumerate(of.site.control_planes)}

@@ -104,7 +104,7 @@ def test_all_faults_are_told_together() -> None:
     [
         (VendorRules(strict=frozenset({"no-such"})), "no check is called 'no-such'"),
         (VendorRules(severities={"no-such": "note"}), "no check is called 'no-such'"),
-        (VendorRules(checks=(VendorCheck("swap-on", "x"),)), "'swap-on' is the name of a check of ours"),
+        (VendorRules(checks=(VendorCheck("swap-on", "x"),)), "'swap-on' is the name of a built-in check"),
     ],
 )
 def test_ids_that_nobody_has_or_that_are_ours(given: VendorRules, said: str) -> None:

@@ -14,7 +14,7 @@ from bundler.installer.facts.observed import BlobState, FileState
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan
 from bundler.installer.site.desired import AppAim, Desired, Versions
-from tests.fakes.site.access import KilledError, go, moments
+from tests.fakes.site.access import KilledError, go, killed, moments
 from tests.fakes.site.recipe import CONTAINERD, cp, desired, with_pieces, worker
 from tests.fakes.site.site import Site
 
@@ -94,15 +94,24 @@ def test_a_kill_at_any_micro_step_ends_as_an_unbroken_run(name: str) -> None:
     before, after, operation = OPERATIONS[name]
     start = built(before)
     whole = deepcopy(start)
-    number = len(moments(whole, after, operation))
-    for tick in range(1, number + 1):
+    sites = killed(whole, after, operation)
+    assert sites
+    for tick, site in enumerate(sites, 1):
+        ended = go(site, after, operation)
+        assert ended.done, (tick, len(sites), ended)
+        assert state(site) == state(whole), (tick, len(sites), site.log[-5:])
+        assert site.inits <= whole.inits + (before is None)
+
+
+def test_a_copy_is_what_a_kill_leaves() -> None:
+    before, after, operation = OPERATIONS["grow 1+1 to 3+2"]
+    start = built(before)
+    sites = killed(deepcopy(start), after, operation)
+    for tick in range(1, len(sites) + 1, 7):
         site = deepcopy(start)
         with pytest.raises(KilledError):
             go(site, after, operation, kill_at=tick)
-        ended = go(site, after, operation)
-        assert ended.done, (tick, number, ended)
-        assert state(site) == state(whole), (tick, number, site.log[-5:])
-        assert site.inits <= whole.inits + (before is None)
+        assert site == sites[tick - 1]
 
 
 @pytest.mark.parametrize("name", ["install 3+2", "grow 1+1 to 3+2", "shrink 3+2 to 1+1", "next minor"])
@@ -126,10 +135,7 @@ def test_kills_on_kills_still_end(name: str) -> None:
 def test_after_a_broken_delete_apply_brings_the_site_up() -> None:
     of = aim(3, 1)
     start = built(of)
-    for tick in range(1, len(moments(deepcopy(start), of, DELETE)) + 1):
-        site = deepcopy(start)
-        with pytest.raises(KilledError):
-            go(site, of, DELETE, kill_at=tick)
+    for tick, site in enumerate(killed(start, of, DELETE), 1):
         ended = go(site, of)
         assert ended.done, (tick, ended)
         assert site.api_up

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
@@ -19,17 +21,17 @@ from bundler.installer.site.select import selected
         (("fd00::2", "fd00::1"), "fd00::1, fd00::2 (2)"),
     ],
 )
-def test_hosts_are_listed_as_a_person_would(addresses, text):
+def test_hosts_are_listed_as_a_person_would(addresses: Any, text: str) -> None:
     assert folded(addresses) == text
 
 
-def test_a_very_long_list_ends_in_a_count():
+def test_a_very_long_list_ends_in_a_count() -> None:
     scattered = [f"10.0.0.{2 * number}" for number in range(40)]
     assert folded(scattered).endswith("10.0.0.22 and 28 more (40)")
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "no host"), (1, "1 host"), (2, "2 hosts")])
-def test_counts_have_their_plural(count, text):
+def test_counts_have_their_plural(count: int, text: str) -> None:
     assert hosts(count) == text
 
 
@@ -54,14 +56,14 @@ SITE = Site(
         (("10.0.0.2-10.0.0.9",), "23"),
     ],
 )
-def test_a_role_an_address_or_a_range_means_hosts(words, found):
+def test_a_role_an_address_or_a_range_means_hosts(words: Any, found: str) -> None:
     assert [host.address for host in selected(SITE, words)] == [f"10.0.0.{number}" for number in found]
 
 
 @pytest.mark.parametrize(
     ("word", "fix"), [("wroker", 'did you mean "worker"?'), ("10.0.0.9", "10.0.0."), ("a-b", "")]
 )
-def test_a_word_that_means_no_host_is_refused(word, fix):
+def test_a_word_that_means_no_host_is_refused(word: str, fix: str) -> None:
     with pytest.raises(BundlerError) as caught:
         selected(SITE, (word,))
     assert caught.value.code is ExitCode.USAGE

@@ -38,7 +38,17 @@ def bundle() -> Index:
 
 
 def installed(of: Site, index: Index) -> Facts:
-    """Facts of the site once every step of an install has succeeded."""
+    """Facts of the site once every step of an install has succeeded; once for each site and bundle."""
+    key = repr((of, index))
+    if key not in _INSTALLED:
+        _INSTALLED[key] = _install(of, index)
+    return _INSTALLED[key]
+
+
+_INSTALLED: dict[str, Facts] = {}
+
+
+def _install(of: Site, index: Index) -> Facts:
     found = kit.facts(of)
     for _ in range(10):
         made = kit.plan(of, found, index)

@@ -65,7 +65,7 @@ def test_detail_has_a_line_for_every_host_member_app_and_run() -> None:
     run = PastRun("apply", "failed", "ops@deploy1", made.NOW, 3.0, "shop", "2.1.0", steps=1, error="no room")
     shown = list(text.lines(judge(made.look(conditions={CP: {"runs": (run,)}})), detail=True))
     found = [" ".join(line.split()) for line in shown]
-    assert "10.0.0.3 node-10-0-0-3 worker ready v1.34.4 debian 12 24 h 0 min 61%" in found
+    assert "10.0.0.3 node-10-0-0-3 worker ready v1.34.4 debian 12 24 h 61%" in found
     assert "cp1 10.0.0.2 leader 60 MiB" in found
     assert "shop helm ready 2 of 2 deployed, revision 3" in found
     assert found[-1].endswith("apply, failed shop 2.1.0, 1 step, ops@deploy1: no room")
@@ -125,6 +125,32 @@ def test_a_part_that_has_not_passed_its_startup_probe_is_a_note() -> None:
 def test_a_part_that_was_restarted_or_fails_beside_its_probe_is_not_starting(pod: Pod) -> None:
     status = judge(made.look(conditions={CP: {"contents": made.contents(pods=(pod,))}}))
     assert only(status).id == "component-not-ready"
+
+
+def _coredns(**changes: object) -> Pod:
+    fields: dict[str, object] = {"ready": 0, "total": 1, "age": 9.0, **changes}
+    return Pod("kube-system", "coredns-1", WORKER, **{"phase": "Running", **fields})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"phase": "Pending", "reason": "ContainerCreating"}, {"age": 119.0}, {"age": -3.0},
+], ids=str)  # fmt: skip
+def test_a_pod_that_only_just_began_is_a_note(changes: dict[str, object]) -> None:
+    """CoreDNS' second replica is asked for the first time as it starts, and again ten seconds later."""
+    contents = made.contents(pods=(_coredns(**changes),))
+    status = judge(made.look(conditions={CP: {"contents": contents}}))
+    found = only(status)
+    assert (found.id, found.severity, found.value) == ("pods-starting", Severity.NOTE, 1)
+    assert (status.state, {part.state for part in status.parts}) == (State.WELL, {State.WELL})
+
+
+@pytest.mark.parametrize("changes", [
+    {"age": None}, {"age": 120.0}, {"age": -500.0}, {"restarts": 1}, {"reason": "ImagePullBackOff"},
+    {"phase": "Failed"}, {"deleted": True},
+], ids=str)  # fmt: skip
+def test_a_pod_that_failed_or_takes_too_long_is_not_starting(changes: dict[str, object]) -> None:
+    contents = made.contents(pods=(_coredns(**changes),))
+    assert only(judge(made.look(conditions={CP: {"contents": contents}}))).id == "pods-not-ready"
 
 
 def test_what_passes() -> None:
@@ -189,7 +215,7 @@ def test_a_worker_s_word_of_the_cluster_does_not_count() -> None:
     lie = made.contents(releases=())
     run = PastRun("apply", "done", "nobody", made.NOW, 1.0)
     status = judge(made.look(conditions={WORKER: {"contents": lie, "runs": (run,)}, CP: {"contents": None}}))
-    assert rows(status)["apps"] == "nobody could be asked | "
+    assert rows(status)["apps"] == "no host could be asked | "
     assert status.runs == ()
 
 
@@ -343,7 +369,7 @@ def _apps(**changes: dict[str, object]) -> Status:
         ({"net": {"missing": ("DaemonSet cni",)}}, "drift", Severity.WARNING, "DaemonSet cni is missing"),
         ({"net": {"changed": ("Deployment net (5 replicas, not 2)",)}}, "app-changed", Severity.NOTE,
          "(5 replicas, not 2) changed by hand"),
-        ({"old": {"namespace": "shop"}}, "app-listed", Severity.NOTE, "nothing brings it up any more"),
+        ({"old": {"namespace": "shop"}}, "app-listed", Severity.NOTE, "nothing launches it any more"),
     ],
 )  # fmt: skip
 def test_status_says_of_apps_what_plan_says(

@@ -69,10 +69,13 @@ has {"a" * 64}
 {{"operation": "apply", "result": "done", "by": "me@here", "ended": 5.0, "seconds": 2.5, "steps": 7}}
 {{cut
 {{"operation": "apply", "result": "done", "by": "me@here", "ended": "nan", "seconds": 2.5}}
+@@status-clock
+1795710724
 @@status-pods
 kube-system\tcoredns-1\tn1\tRunning\t10\t2 1 \tCrashLoopBackOff \tdns\t
 shop\tweb-1\t\tPending
-kube-system\tetcd-n1\tn1\tRunning\ts\t0 \t\t\t
+kube-system\tetcd-n1\tn1\tRunning\ts\t0 \t\t\t\t2026-11-26T16:31:54Z
+shop\tnew-1\tn1\tRunning\t0\t0 \t\t\t\tyesterday
 answered
 @@status-workloads
 Deployment\tshop\tweb\t2\t1\tshop\tshop
@@ -117,7 +120,8 @@ def test_what_runs_in_the_cluster_is_read() -> None:
     assert found.pods == (
         Pod("kube-system", "coredns-1", "n1", "Running", 1, 2, 3, "CrashLoopBackOff", "dns"),
         Pod("shop", "web-1", "", "Pending"),
-        Pod("kube-system", "etcd-n1", "n1", "Running", 0, 1, unstarted=1),
+        Pod("kube-system", "etcd-n1", "n1", "Running", 0, 1, unstarted=1, age=10.0),
+        Pod("shop", "new-1", "n1", "Running", 0, 1),
     )
     assert found.workloads == (
         Workload("Deployment", "shop", "web", 2, 1, "shop/shop"),

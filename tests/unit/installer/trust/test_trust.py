@@ -71,23 +71,23 @@ ALL = Allowed(unsigned=True, new_key=True, downgrade=True)
         (None, TRUSTED, NO, "--allow-unsigned"),
         (None, replace(TRUSTED, known=OURS.fingerprint), NO, OURS.fingerprint),
         (signed(1), Keys(), ALL, f"--trust {OURS.fingerprint}"),
-        (signed(2), TRUSTED, ALL, "nobody here trusts"),
+        (signed(2), TRUSTED, ALL, "is not trusted here"),
         (signed(1), replace(TRUSTED, known=OTHER.fingerprint), NO, "--accept-new-key"),
-        (signed(2), Keys(known=OURS.fingerprint), ALL, "nobody here trusts"),
+        (signed(2), Keys(known=OURS.fingerprint), ALL, "is not trusted here"),
         (signed(1), replace(TRUSTED, revoked=frozenset({OURS.fingerprint})), ALL, "revoked"),
         (signed(1, replace(SEAL, version="2.1")), TRUSTED, ALL, "signature is wrong"),
         (
             signed(1),
             Keys(Named(signers=(AllowedSigner(OURS, "v", valid_before=50),))),
             ALL,
-            "nobody here trusts",
+            "is not trusted here",
         ),
-        (signed(1), Keys(Named(signers=(AllowedSigner(OURS, "v", ("git",)),))), ALL, "nobody here trusts"),
+        (signed(1), Keys(Named(signers=(AllowedSigner(OURS, "v", ("git",)),))), ALL, "is not trusted here"),
         (
             signed(1),
             Keys(Named(signers=(AllowedSigner(OURS, "v", valid_before=50),)), known=OURS.fingerprint),
             ALL,
-            "nobody here trusts",
+            "is not trusted here",
         ),
     ],
 )
@@ -237,7 +237,7 @@ def test_what_others_may_write_vouches_for_nothing(ring: Keyring, what: str) -> 
     ring.remember("shop", OURS.fingerprint)
     assert ring.known is not None
     {"folder": ring.folders[1], "file": file, "known": ring.known}[what].chmod(0o777)
-    with pytest.raises(BundlerError, match="others than root") as caught:
+    with pytest.raises(BundlerError, match="users other than you") as caught:
         ring.keys("shop", [])
     assert caught.value.code is ExitCode.TRUST
 

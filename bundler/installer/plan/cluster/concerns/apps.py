@@ -1,4 +1,4 @@
-"""Apps in their order, each behind the one before; what nobody wants any more is listed, or goes."""
+"""Apps in order, one after the other; unwanted ones are listed, or removed."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -45,7 +45,7 @@ def _joins(view: View) -> tuple[str, ...]:
 def _one(view: View, where: str, name: str, digest: str, after: tuple[str, ...]) -> Iterator[Step]:
     release = view.api.releases.get(name) if view.api else None
     if release and release.pending:
-        back = f"revision {release.revision - 1}" if release.revision > 1 else "nothing, it was the first"
+        back = f"revision {release.revision - 1}" if release.revision > 1 else "nothing: it was the first"
         why = Because(Cause.CHANGED, f"release {name}", release.status, back)
         recover = step(Verb.RECOVER, where, why, ReleaseSettled(name), about=name, after=after)
         yield recover
@@ -70,14 +70,14 @@ def _unwanted(view: View) -> Iterator[Proposal | Finding]:
     after: tuple[str, ...] = ()
     for name in reversed(tuple(name for name in own_apps(view) if name not in wanted)):
         if why := stays(view, name):
-            yield Finding("app-listed", name, f"nothing brings it up any more; {why}", Severity.WARNING)
+            yield Finding("app-listed", name, f"nothing launches it any more; {why}", Severity.WARNING)
         elif view.operation.consents.prune:
-            made = uninstall(view, name, "nothing brings it up any more", after)
+            made = uninstall(view, name, "nothing launches it any more", after)
             yield proposal("apps", made, claims={f"app:{name}": 1})
             after = (made.key,)
         else:
             text = f"its volumes stay, unless with --delete-volumes {name}"
-            text = f"nothing brings it up any more; to uninstall it: --prune ({text})"
+            text = f"nothing launches it any more; to uninstall it: --prune ({text})"
             yield Finding("app-listed", name, text, Severity.WARNING)
 
 
@@ -93,12 +93,12 @@ def own_apps(view: View) -> tuple[str, ...]:
 
 
 def stays(view: View, name: str) -> str:
-    """Why an app is not uninstalled, whoever asks for it; "" for one that may go."""
+    """Why an app is never uninstalled; "" for one that may be."""
     release = view.api.releases.get(name) if view.api else None
     if release is not None and release.role in _PLUGINS:
         return "a plug-in of the network or of storage is not taken from under the cluster"
     if release is not None and release.kind == "shell" and name not in view.desired.deletes:
-        return f"its own commands brought it up: what takes it away stands in configs[].delete of {name}"
+        return f"its own commands installed it; configs[].delete of {name} says how to remove it"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Who is asked for the API and for images: every host's lists follow the control planes that are whole."""
+"""Which hosts serve the API and images: every host's lists follow the complete control planes."""
 
 from collections.abc import Iterator
 

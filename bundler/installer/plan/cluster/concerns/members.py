@@ -52,7 +52,7 @@ def _learner(view: View, learner: Member) -> Proposal | Refusal:
             f"{learner.address} was joining and does not answer",
             f"etcd member {learner.id}, a learner",
             "it may still come up; until then no other member can join",
-            f"bring it back; if it is lost: {{run}} --gone {learner.address} -f {{file}}",
+            f"get it back; if it is lost: {{run}} --gone {learner.address} -f {{file}}",
         )
     why = requested(f"its join was broken off before etcd started on {learner.address}")
     return proposal("members", *out(view, learner.address, learner.id, why), claims=_CLAIM)

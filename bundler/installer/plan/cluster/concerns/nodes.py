@@ -25,9 +25,9 @@ def nodes(view: View) -> Iterator[Proposal | Finding]:
             continue
         yield from _labels(view, address, node)
         if node.cordon is Cordon.PERSON:
-            yield Finding("cordoned", address, f"{node.name} was cordoned by a person; left alone")
+            yield Finding("cordoned", address, f"{node.name} was cordoned by an administrator; left alone")
         elif node.cordon is Cordon.MAINTENANCE:
-            text = f"{node.name} is in maintenance; to bring it back: maintenance {address} --done"
+            text = f"{node.name} is in maintenance; to end it: maintenance {address} --done"
             yield Finding("maintenance", address, text)
         elif node.cordon is Cordon.OURS and view.observed.host(address):
             probe = NodeHas(node.name, uncordoned=True)

@@ -129,20 +129,22 @@ def _follows(view: View, piece: Piece, kept: Mapping[str, str]) -> Because | Non
 
 
 def _waits(piece: Piece, wanted: Mapping[str, Step]) -> Because | None:
-    """Whoever starts an app again waits for it again."""
-    if not isinstance(piece.expected, Journalled) or not piece.expected.app:
+    """A step that restarts an app or a unit waits for it again."""
+    if not isinstance(piece.expected, Journalled):
         return None
     starts = (wanted[name] for name in piece.after if name in wanted)
-    return next((each.because for each in starts if _starts(each, piece.expected.app)), None)
+    return next((each.because for each in starts if _starts(each, piece.expected)), None)
 
 
-def _starts(step: Step, app: str) -> bool:
+def _starts(step: Step, awaited: Journalled) -> bool:
     probe = step.probe
-    return (
-        isinstance(probe, PieceIs)
-        and isinstance(probe.piece.expected, AppRuns)
-        and probe.piece.expected.name == app
-    )
+    match probe.piece.expected if isinstance(probe, PieceIs) else None:
+        case AppRuns(name=name):
+            return name == awaited.app
+        case UnitRuns():
+            return awaited.unit
+        case _:
+            return False
 
 
 def _is_file(step: Step) -> bool:

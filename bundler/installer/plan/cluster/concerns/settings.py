@@ -52,7 +52,7 @@ def _store(view: View) -> Iterator[Proposal | Finding]:
         if not was or not found or found == wanted or (found == was and not _other(view, name)):
             continue
         if found != was and not view.operation.consents.restore_config:
-            text = f"somebody changed {name} in the cluster; to put it back: --restore-config"
+            text = f"{name} was changed in the cluster; to put it back: --restore-config"
             yield Finding("config-drift", f"kube-system/{name}", text, Severity.WARNING)
             continue
         what = "was changed in the cluster" if found != was else "has other settings in the Clusterfile"

@@ -11,4 +11,6 @@ def status(view: View) -> Iterator[Finding]:
     was = view.record.stored.get("coredns", "") if view.record else ""
     found = view.api.stored.get("coredns", "") if view.api else ""
     if was and found and was != found:
-        yield Finding("corefile", "kube-system/coredns", "the Corefile was changed by a person; left alone")
+        yield Finding(
+            "corefile", "kube-system/coredns", "the Corefile was changed by an administrator; left alone"
+        )

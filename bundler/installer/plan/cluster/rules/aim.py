@@ -138,7 +138,7 @@ def versions(view: View) -> Iterator[Refusal]:
 
 
 def cgroups(view: View) -> Iterator[Refusal]:
-    """From 1.35 on the kubelet does not start on cgroup v1, unless it is told to."""
+    """From 1.35 on the kubelet does not start on cgroup v1, unless configured to."""
     target = KubernetesVersion.parse(view.desired.versions.kubernetes)
     if (
         (target.major, target.minor) < (1, 35)
@@ -175,7 +175,7 @@ def apps_fit(view: View) -> Iterator[Refusal]:
 
 
 def apps_taken(view: View) -> Iterator[Refusal]:
-    """Apps are told apart by their names: nobody takes over another product's."""
+    """Apps are identified by their names: no product takes over another's."""
     mine = view.desired.versions.product
     here = view.api.releases if view.api and view.operation.kind is Kind.APPLY else {}
     for app in view.desired.apps:
@@ -192,7 +192,7 @@ def apps_taken(view: View) -> Iterator[Refusal]:
 
 
 def endpoint(view: View) -> Iterator[Refusal]:
-    """An address that answers and is nobody's of ours is somebody else's."""
+    """An address that answers and is not one of ours belongs to others."""
     aim_ = view.desired.endpoint
     if aim_.kind is not EndpointKind.VIP or aim_.address not in view.observed.answering:
         return
@@ -239,7 +239,7 @@ def not_owner(view: View) -> Iterator[Refusal]:
     if new:
         yield Refusal(
             "BND-NOT-OWNER",
-            "this product did not bring the cluster and can't add hosts to it",
+            "another product installed the cluster, so this one can't add hosts to it",
             ", ".join(new),
             f"{view.record.owner} brought Kubernetes {view.record.kubernetes}",
             f"add them with the .run of {view.record.owner}, then run this one",
@@ -272,6 +272,6 @@ def not_rolled_out(view: View) -> Iterator[Refusal]:
             f"a change of {subject} is not rolled out to a running cluster yet",
             view.desired.name,
             f"it changed from {was} to {wanted}{more}",
-            "put it back; or delete the site and install it anew",
+            "put it back; or delete the site and reinstall it",
             ExitCode.UNSUPPORTED,
         )

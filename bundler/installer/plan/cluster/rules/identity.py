@@ -52,10 +52,10 @@ def busy(view: View) -> Iterator[Refusal]:
         if host.holder is not None and host.holder.alive:
             yield Refusal(
                 "BND-BUSY",
-                "another run is at work on this site",
+                "another run is working on this site",
                 host.address,
                 f"{host.holder.who}, since {host.holder.since}",
-                "wait until it has ended, or end it",
+                "wait until it ends, or end it",
                 ExitCode.BUSY,
             )
             return
@@ -78,7 +78,7 @@ def schema(view: View) -> Iterator[Refusal]:
 
 
 def unreadable(view: View) -> Iterator[Refusal]:
-    """A record that nobody can read is no reason to believe that there is none."""
+    """An unreadable record is no reason to believe that there is none."""
     broken = [(host.address, host.record.why) for host in view.answering if isinstance(host.record, Unknown)]
     if broken and view.record is None:
         yield Refusal(
@@ -134,7 +134,7 @@ def other_site(view: View) -> Iterator[Refusal]:
             "hosts belong to another site",
             ", ".join(strangers),
             "they are tagged with another site's id; their cluster would be torn apart",
-            "take them out of the Clusterfile, or `{run} delete` that site first",
+            "remove them from the Clusterfile, or `{run} delete` that site first",
         )
 
 
@@ -149,7 +149,7 @@ def leftovers(view: View) -> Iterator[Refusal]:
         "BND-LEFTOVERS",
         "refused to install over a cluster that this product did not make",
         ", ".join(f"{host.address} ({_traces(host)})" for host in strange),
-        "neither a record nor a ledger of ours is there",
+        "it has neither a record nor a ledger of this product",
         f"if it may go, on each: kubeadm reset -f && rm -rf {_LEFT_BEHIND}",
     )
 
@@ -189,7 +189,7 @@ def signer(view: View) -> Iterator[Refusal]:
             "BND-KEY-CHANGED",
             f"the key that signs {product.name} has changed",
             f"recorded {product.key}, this file {view.desired.key}",
-            "the vendor has a new key, or the file is somebody else's",
+            "either the vendor has a new key, or the file is not the vendor's",
             "ask the vendor, then: {run} --accept-new-key -f {file}",
             ExitCode.TRUST,
         )

@@ -1,4 +1,4 @@
-"""Who has to answer before anything is changed; and what a cluster that does not answer allows."""
+"""Which hosts must answer before anything is changed; and what a cluster that does not answer allows."""
 
 from collections.abc import Iterator
 
@@ -59,8 +59,7 @@ def _unknown(view: View, silent: list[str]) -> Refusal:
         f"refused to install: it could destroy a cluster on {view.desired.name}",
         "; ".join(f"{address}: {_why(view, address)}" for address in silent),
         f"{known}; unreachable is not absent",
-        "bring the host back and run the same command; if it is lost: "
-        "{run} restore --from SNAPSHOT -f {file}",
+        "get the host back and run the same command; if it is lost: {run} restore --from SNAPSHOT -f {file}",
     )
 
 
@@ -83,7 +82,7 @@ def _lost(view: View) -> Refusal:
         f"the cluster {view.desired.name} has lost its data",
         where,
         "every control plane answers, and none holds etcd data any more",
-        "{run} restore --from SNAPSHOT -f {file}; or, to give it up: {run} delete -f {file}",
+        "{run} restore --from SNAPSHOT -f {file}; or, to abandon it: {run} delete -f {file}",
     )
 
 
@@ -99,7 +98,7 @@ def silent_hosts(view: View) -> Iterator[Refusal | Finding]:
         if view.gone(address) or restored:
             continue
         if address in view.excused:
-            text = f"{_why(view, address)}; left out, the next run takes it in"
+            text = f"{_why(view, address)}; left out; the next run includes it"
             yield Finding("host-silent", address, text, Severity.WARNING)
         else:
             yield _silent(view, address)
@@ -108,13 +107,13 @@ def silent_hosts(view: View) -> Iterator[Refusal | Finding]:
 def _silent(view: View, address: str) -> Refusal:
     control, wanted = view.is_control_plane(address), view.wanted(address)
     if view.operation.kind is not Kind.DELETE and (view.leaving(address) or wanted is None):
-        fix = f"bring it back; if it is lost: {{run}} --gone {address} -f {{file}}"
+        fix = f"get it back; if it is lost: {{run}} --gone {address} -f {{file}}"
     elif control and view.recorded_host(address) is None:
-        fix = "bring it back, or take it out of the Clusterfile"
+        fix = "get it back, or remove it from the Clusterfile"
     elif control:
-        fix = f"bring it back; to work without it: {{run}} --without {address} -f {{file}}"
+        fix = f"get it back; to go on without it: {{run}} --without {address} -f {{file}}"
     else:
-        fix = "bring it back; to install the others: {run} --max-failed 1 -f {file}"
+        fix = "get it back; to install the others: {run} --max-failed 1 -f {file}"
     recorded = view.recorded_host(address)
     state = recorded.state.value if recorded else "new"
     role = "control plane" if control else "worker"

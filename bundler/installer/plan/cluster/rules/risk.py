@@ -121,7 +121,7 @@ def sick_etcd(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
 
 
 def quorum(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
-    """Whoever leaves, etcd has to be able to agree before and after."""
+    """Whichever member leaves, etcd needs a quorum before and after."""
     if view.etcd is None or view.operation.kind is Kind.DELETE:
         return
     voters, healthy = len(view.etcd.voters), view.etcd.healthy
@@ -165,8 +165,8 @@ def absent_control_planes(view: View, steps: Sequence[Step]) -> Iterator[Refusal
             "BND-NEEDS-CONTROL-PLANE",
             f"this needs every control plane, and {absent[0]} does not answer",
             f"{needy[0].verb.value} on {needy[0].subject}",
-            "it would be left behind with another version, endpoint or set of members",
-            f"bring it back; if it is lost: {{run}} --gone {absent[0]} -f {{file}}",
+            "it would keep an outdated version, endpoint or set of members",
+            f"get it back; if it is lost: {{run}} --gone {absent[0]} -f {{file}}",
         )
 
 
@@ -181,7 +181,7 @@ def stored(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
         if was and found != was and reads and name not in mended:
             yield Refusal(
                 "BND-STORED-CONFIG",
-                f"somebody changed {name} in the cluster",
+                f"{name} was changed in the cluster",
                 f"kube-system/{name}",
                 f"{reads[0].verb.value} of {reads[0].subject} would read it",
                 "to put it back: {run} --restore-config -f {file}; else write it into the Clusterfile",

@@ -3,14 +3,15 @@ import pytest
 from bundler.builder.packages.deb.archives import architecture_of, archive_of
 from bundler.builder.packages.deb.source import _REQUEST
 from bundler.core.errors import BundlerError
+from bundler.core.oci import AMD64, Platform
 from bundler.core.suite import Suite
 
 
 def test_architectures() -> None:
-    assert architecture_of("linux/amd64") == "amd64"
-    assert architecture_of("linux/arm/v7") == "armhf"
+    assert architecture_of(AMD64) == "amd64"
+    assert architecture_of(Platform.parse("linux/arm/v7")) == "armhf"
     with pytest.raises(BundlerError):
-        architecture_of("windows/amd64")
+        architecture_of(Platform.parse("windows/amd64"))
 
 
 @pytest.mark.parametrize(

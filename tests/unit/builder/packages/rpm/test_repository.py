@@ -8,6 +8,7 @@ from bundler.builder.packages.rpm.repository import RpmEntry, file_name, needed_
 from bundler.builder.packages.rpm.source import _REQUEST, architecture_of
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.oci import AMD64, ARM64, Platform
 
 SERVER = PackageFile("server", "3:2.0-1.el9", "x86_64", "appstream", "p/s.rpm", 7, Digest("1" * 64))
 
@@ -53,10 +54,10 @@ def test_what_is_no_package_is_refused(tmp_path: Path) -> None:
 
 
 def test_architectures() -> None:
-    assert architecture_of("linux/amd64") == "x86_64"
-    assert architecture_of("linux/arm64") == "aarch64"
+    assert architecture_of(AMD64) == "x86_64"
+    assert architecture_of(ARM64) == "aarch64"
     with pytest.raises(BundlerError):
-        architecture_of("windows/amd64")
+        architecture_of(Platform.parse("windows/amd64"))
 
 
 @pytest.mark.parametrize(

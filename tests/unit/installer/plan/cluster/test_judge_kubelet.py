@@ -13,7 +13,7 @@ KUBELET = Piece("host/a/kubelet", "a", "kubelet", UnitRuns("kubelet.service", ac
 @pytest.mark.parametrize(
     ("node", "active", "well"), [(False, False, True), (True, True, True), (True, False, False)]
 )
-def test_a_kubelet_has_to_run_as_soon_as_the_host_is_a_node(node, active, well):
+def test_a_kubelet_has_to_run_as_soon_as_the_host_is_a_node(*, node: bool, active: bool, well: bool) -> None:
     host = HostObservation(
         "a",
         "m",

@@ -1,6 +1,7 @@
 """Situations 60 to 72: several hands, several products, half-way, and odd."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_63_a_control_plane_that_is_off_may_be_left_out_by_name(number: int) -> 
     done(site, wanted(3, 2))
 
 
-def _without(host: str):  # type: ignore[no-untyped-def]  # an Operation
+def _without(host: str) -> Any:  # an Operation
     from bundler.installer.plan.cluster.operation import Consents, Operation  # noqa: PLC0415  (used once)
 
     return Operation(Kind.APPLY, Consents(without=frozenset({host})))
@@ -228,7 +229,7 @@ def test_69_one_that_is_wanted_again_leaves_and_joins(inside: int) -> None:
     assert ran.index(f"leave/{worker(2)}") < ran.index(f"join/{worker(2)}")
 
 
-def _prune():  # type: ignore[no-untyped-def]  # an Operation
+def _prune() -> Any:  # an Operation
     from bundler.installer.plan.cluster.operation import Consents, Operation  # noqa: PLC0415  (used once)
 
     return Operation(Kind.APPLY, Consents(prune=True))
