@@ -32,6 +32,16 @@ _STEERING: Final = frozenset(
             "RUBYLIB",
             "RUBYOPT",
         ),
+        *(
+            "GIT_EXEC_PATH",
+            "GIT_SSH",
+            "GIT_SSH_COMMAND",
+            "LESSCLOSE",
+            "LESSOPEN",
+            "SSH_ASKPASS",
+            "SUDO_ASKPASS",
+        ),
+        *("OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES", "SSLKEYLOGFILE"),
     }
 )
 _FAMILIES: Final = ("LD_", "DYLD_", "BASH_FUNC_", "GLIBC_", "MALLOC_")

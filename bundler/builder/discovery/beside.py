@@ -15,7 +15,8 @@ from bundler.builder.tree.links import resolve_link
 from bundler.builder.tree.tree import Symlink, Tree
 from bundler.core.errors import BundlerError, Location, Problem
 
-_YAML = re.compile(r"\.(?:ya?ml|json)(?:\.[A-Za-z0-9]{1,9})?$")  # `.yaml.j2`, `.yaml.template`, too
+# `.yaml.j2`, `.yml.tpl` and `.yaml.template`, too.
+_YAML = re.compile(r"\.(?:ya?ml|json)(?:\.[A-Za-z0-9]{1,9})?$")
 _NOT_MANIFESTS = ("images/", "packages/", "bin/", "cri/", ".build/")
 _POD_SPEC = re.compile(rb"containers[\"']?\s*:")
 _MAX_FILE = 4 << 20  # bytes; manifests are small, what is larger is data

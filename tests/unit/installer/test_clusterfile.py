@@ -86,7 +86,23 @@ def test_sealers_own_example_is_read_as_it_stands() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["$(touch /x)", "A B", "1A", "a-b", "PATH", "IFS", "ENV", "BASH_ENV", "LD_PRELOAD", "PYTHONPATH", "é"],
+    [
+        "$(touch /x)",
+        "A B",
+        "1A",
+        "a-b",
+        "PATH",
+        "IFS",
+        "ENV",
+        "BASH_ENV",
+        "LD_PRELOAD",
+        "PYTHONPATH",
+        "é",
+        "OPENSSL_CONF",
+        "LESSOPEN",
+        "GIT_SSH_COMMAND",
+        "SSLKEYLOGFILE",
+    ],
 )
 def test_a_variables_name_is_never_code(name: str) -> None:
     quoted = f"'{name}'"

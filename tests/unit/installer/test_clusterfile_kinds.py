@@ -49,6 +49,12 @@ def test_a_config() -> None:
     assert (change.data, str(change.place)) == ("user: cm9vdA==\n", "site.yaml:11:9")
 
 
+@pytest.mark.parametrize("version", ["sealer.io/v2", "sealer.cloud/v2", "sealer.aliyun.com/v1alpha1"])
+def test_both_kinds_are_taken_in_every_version_of_sealers(version: str) -> None:
+    made = site(SMALL + (CONFIG + PLUGIN).replace("sealer.io/v1", version))
+    assert (len(made.changes), len(made.plugins)) == (1, 1)
+
+
 def test_a_plug_in() -> None:
     (plugin,) = site(SMALL + PLUGIN).plugins
     assert (plugin.name, plugin.type, plugin.moments) == ("mine", PluginType.SHELL, (Moment.POST_INSTALL,))

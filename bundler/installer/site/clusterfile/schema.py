@@ -297,11 +297,12 @@ KINDS: Final[Mapping[str, type[Model]]] = {
     "Plugin": Plugin,
 }
 KUBEADM_CONFIG: Final = "KubeadmConfig"  # of Sealer: fields of all of kubeadm's kinds together, below `spec`
+_SEALER_V1: Final = ("sealer.io/v1", "sealer.cloud/v1", "sealer.aliyun.com/v1alpha1")
 API_VERSIONS: Final[Mapping[str, frozenset[str]]] = {
     "Cluster": frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
     "Application": frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
-    "Config": frozenset({"sealer.io/v1", "sealer.cloud/v1", "sealer.aliyun.com/v1alpha1", NATIVE}),
-    "Plugin": frozenset({"sealer.io/v1", "sealer.cloud/v1", "sealer.aliyun.com/v1alpha1", NATIVE}),
+    "Config": frozenset({*_SEALER_V1, "sealer.io/v2", "sealer.cloud/v2", NATIVE}),
+    "Plugin": frozenset({*_SEALER_V1, "sealer.io/v2", "sealer.cloud/v2", NATIVE}),
     KUBEADM_CONFIG: frozenset({"sealer.io/v2", "sealer.cloud/v2", NATIVE}),
 }
 # Kubernetes' own documents are passed through; kubeadm knows what may be in them.

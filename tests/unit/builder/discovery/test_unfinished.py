@@ -198,3 +198,12 @@ def test_what_is_no_image_is_not_pointed_out(look: Any, more: str) -> None:
 def test_a_plain_word_that_is_no_whole_name_is_not_pointed_out(look: Any, text: str) -> None:
     names = {str(one.reference) for one in look(text).candidates}
     assert not {name for name in names if name.endswith(("/library/driver:latest", "/info:latest"))}
+
+
+@pytest.mark.parametrize("name", ["etc/app.yaml.j2", "opt/web.yml.tpl", "scripts/d.yaml.template"])
+def test_a_pod_spec_in_somebodys_template_is_pointed_out(store, name):
+    text = "kind: Pod\nspec:\n  containers:\n  - {name: a, image: quay.io/acme/db:2.0}\n"
+    found = discover(tree_of(store, {name: text}), store, helm=SdkHelm())
+    assert [(str(one.reference), str(one.location)) for one in found.candidates] == [
+        ("quay.io/acme/db:2.0", f"{name}:4:22")
+    ]

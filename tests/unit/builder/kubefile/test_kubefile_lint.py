@@ -392,3 +392,9 @@ def test_kubefiles_in_the_style_of_sealers_own_lint_as_they_stand(
     assert {finding.problem.rule for finding in report.errors} <= {"from-unsupported"}
     assert {finding.problem.rule for finding in report.findings} <= ADVICE | {"from-unsupported"}
     assert all(finding.problem.hint for finding in report.findings)
+
+
+def test_flags_behind_the_name_of_an_app_are_told_as_such(tmp_path, catalogue):
+    (finding,) = linted("FROM scratch\nAPP web --namespace=db local://web\n", tmp_path, catalogue).findings
+    assert (finding.problem.rule, finding.problem.location.column) == ("bad-source", 9)
+    assert "APP --namespace=db web" in finding.problem.hint
