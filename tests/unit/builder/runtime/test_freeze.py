@@ -88,7 +88,7 @@ def test_a_disk_that_is_too_full_is_told_before_pyinstaller_starts(
     """PyInstaller's own tools tell it as "No such file" or not at all."""
     usage = shutil.disk_usage(tmp_path)._replace(free=20 << 20)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
-    with pytest.raises(BundlerError, match="too little room for freezing the installer") as caught:
+    with pytest.raises(BundlerError, match="not enough space for freezing the installer") as caught:
         freeze(this_platform(), tmp_path, log=pytest.fail)
     assert caught.value.code is ExitCode.SPACE
     assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
