@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import os
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,16 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 NAME = "values.schema.json"
 _OWN = f"file:///{NAME}"  # what Helm calls a schema without an `$id`
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef", "$schema"})
+_NAMED = frozenset(
+    {"properties", "patternProperties", "definitions", "$defs", "dependentSchemas", "dependencies"}
+)
+_LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems", "items"})
+_SINGLE = frozenset(
+    {
+        *("additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "items"),
+        *("not", "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
+    }
+)
 _BUILT_IN = "json-schema.org"  # whose schemas Helm has with it
 _MAX_SCHEMA = 8 << 20  # bytes
 _MAX_PACKED = 256 << 20  # bytes of all that is packed in a chart, and in charts that are packed in it
@@ -96,46 +107,73 @@ def _read(stream: IO[bytes], where: str) -> bytes:
 
 
 def _of_schema(text: bytes, file: str) -> Iterator[Outside]:
+    """Raises ValueError for what we can't read: Helm may take it, and follow what is in it."""
     try:
-        schema = json.loads(text)
-        known = {_OWN, *_identities(schema, _OWN)}
-        found = dict.fromkeys(_leading_out(schema, _OWN, known))
-    except (ValueError, RecursionError):
+        # As Go does it: bytes that are no UTF-8 are replaced, and numbers may have any length.
+        schema = json.loads(text.decode("utf-8-sig", "replace"), parse_int=str, parse_float=str)
+        ids = _Ids(old=_is_old(schema))
+        known = {_OWN, *ids.found_in(schema, _OWN)}
+        found = dict.fromkeys(_leading_out(schema, _OWN, known, ids))
+    except json.JSONDecodeError:
         return  # no schema for Helm either, which says so
+    except RecursionError as error:
+        raise ValueError(f"{file}: nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
     for reference in found:
         where = text.find(json.dumps(reference).encode())
         yield Outside(file, text.count(b"\n", 0, max(where, 0)) + 1, reference)
 
 
-def _identities(schema: object, base: str) -> Iterator[str]:
-    """What the parts of a schema are called by their `$id`."""
-    if isinstance(schema, dict):
-        base = _base(schema, base)
-        yield urldefrag(base).url
-        for value in schema.values():
-            yield from _identities(value, base)
-    elif isinstance(schema, list):
-        for item in schema:
-            yield from _identities(item, base)
+def _is_old(schema: object) -> bool:
+    """Whether it is of draft 4 or older, in which `id` names a part."""
+    told = schema.get("$schema") if isinstance(schema, dict) else None
+    return isinstance(told, str) and re.search(r"draft-0[34]", told) is not None
 
 
-def _leading_out(schema: object, base: str, known: set[str]) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Ids:
+    """What parts of a schema are called by. Whatever Helm may not take for a name must not count as one."""
+
+    old: bool
+
+    def base(self, schema: dict[str, Any], base: str) -> str:
+        """What references in this part are relative to."""
+        own = schema.get("id" if self.old else "$id")
+        return urljoin(base, own) if isinstance(own, str) and "$ref" not in schema else base
+
+    def found_in(self, schema: object, base: str) -> Iterator[str]:
+        """The names of all parts."""
+        if isinstance(schema, dict):
+            base = self.base(schema, base)
+            yield urldefrag(base).url
+            for part in _parts(schema):
+                yield from self.found_in(part, base)
+
+
+def _parts(schema: dict[str, Any]) -> Iterator[object]:
+    """The schemas in a schema, by its keywords: what stands anywhere else is data."""
+    for key, value in schema.items():
+        if key in _NAMED and isinstance(value, dict):
+            yield from value.values()
+        elif key in _LISTED and isinstance(value, list):
+            yield from value
+        elif key in _SINGLE:
+            yield value
+
+
+def _leading_out(schema: object, base: str, known: set[str], ids: _Ids) -> Iterator[str]:
     if isinstance(schema, dict):
-        base = _base(schema, base)
+        base = ids.base(schema, base)
         for key, value in schema.items():
             if key in _REFERENCES and isinstance(value, str):
                 target = urldefrag(urljoin(base, value)).url
                 if target not in known and not _is_built_in(target):
                     yield value
-            yield from _leading_out(value, base, known)
+            yield from _leading_out(value, base, known, ids)
     elif isinstance(schema, list):
         for item in schema:
-            yield from _leading_out(item, base, known)
-
-
-def _base(schema: dict[str, Any], base: str) -> str:
-    own = schema.get("$id", schema.get("id"))
-    return urljoin(base, own) if isinstance(own, str) else base
+            yield from _leading_out(item, base, known, ids)
 
 
 def _is_built_in(target: str) -> bool:

@@ -21,10 +21,16 @@ def lasting(seconds: float) -> str:
     if whole < 100:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+        return _two(whole, (60, "min"), (1, "s"))
     if whole < _DAY * 2:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // _DAY} days {whole % _DAY // 3600} h"
+        return _two(whole, (3600, "h"), (60, "min"))
+    return _two(whole, (_DAY, "days"), (3600, "h"))
+
+
+def _two(whole: int, large: tuple[int, str], small: tuple[int, str]) -> str:
+    """In two units; nothing of the small one is left out: `2 min`."""
+    rest = whole % large[0] // small[0]
+    return f"{whole // large[0]} {large[1]}" + (f" {rest} {small[1]}" if rest else "")
 
 
 def roughly(seconds: float) -> str:
@@ -39,3 +45,12 @@ def mebibytes(size: int) -> str:
     """MiB up to 9,999, then GiB."""
     mib = -(-size // _MIB)
     return f"{mib:,} MiB" if mib < 10_000 else f"{size / (1 << 30):,.1f} GiB"
+
+
+def sized(size: int) -> str:
+    """Bytes of anything, large or small: `812 B`, `12.3 KiB`, `12.3 MiB`, `611 MiB`, `10.4 GiB`."""
+    if size < 1 << 10:
+        return f"{size} B"
+    if size < _MIB:
+        return f"{size / (1 << 10):.1f} KiB"
+    return f"{size / _MIB:.1f} MiB" if size < 100 * _MIB else mebibytes(size)

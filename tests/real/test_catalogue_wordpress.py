@@ -9,14 +9,16 @@ import struct
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from bundler.builder.kubefile.catalogue import default_catalogue
 from tests.real import catalogue_kit
 from tests.real.catalogue_kit import built, unpack
 
@@ -71,13 +73,16 @@ class _FpmServer(socketserver.ThreadingTCPServer):
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """nginx on a port of loopback, and the pages behind it."""
+    """nginx on ports of loopback, for readers and for the kubelet, and the pages behind it."""
 
     port: int
+    probes: int
     pages: Pages
 
-    def read(self, path: str = "/", **headers: str) -> str:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+    def read(self, path: str = "/", port: int = 0, headers: Mapping[str, str] | None = None) -> str:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port or self.port}{path}", headers=dict(headers or {})
+        )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=20) as answer:
             text: str = answer.read().decode()
@@ -85,14 +90,16 @@ class Web:
 
 
 @contextmanager
-def _nginx(root: Path, fpm_port: int) -> Iterator[int]:
+def _nginx(root: Path, fpm_port: int) -> Iterator[tuple[int, int]]:
     """As the pod starts it, but for the ports: those of the pod are taken from a machine's own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        port, probes = one.getsockname()[1], other.getsockname()[1]
     text = (root / "etc/wordpress/nginx.conf").read_text()
-    assert "listen 8080;" in text
-    ports = text.replace("listen 8080;", f"listen 127.0.0.1:{port};").replace(":9000;", f":{fpm_port};")
-    (root / "etc/wordpress/here.conf").write_text(ports)
+    changes = {"listen 8080;": f"listen 127.0.0.1:{port};", "listen 8081;": f"listen 127.0.0.1:{probes};"}
+    for before, after in {**changes, ":9000;": f":{fpm_port};"}.items():
+        assert before in text
+        text = text.replace(before, after)
+    (root / "etc/wordpress/here.conf").write_text(text)
     shutil.rmtree(root / "tmp/pages", ignore_errors=True)
     (root / "tmp").mkdir(exist_ok=True)
     (root / "tmp").chmod(0o1777)
@@ -100,7 +107,7 @@ def _nginx(root: Path, fpm_port: int) -> Iterator[int]:
     with subprocess.Popen(["/usr/sbin/chroot", "--userspec=33:33", root, *command]) as process:
         try:
             _wait_for(port)
-            yield port
+            yield port, probes
         finally:
             process.terminate()
 
@@ -130,8 +137,8 @@ def web(root: Path) -> Iterator[Web]:
     pages.may_answer.set()
     with _FpmServer(pages) as fpm:
         threading.Thread(target=fpm.serve_forever, daemon=True).start()
-        with _nginx(root, fpm.server_address[1]) as port:
-            yield Web(port, pages)
+        with _nginx(root, fpm.server_address[1]) as (port, probes):
+            yield Web(port, probes, pages)
         pages.may_answer.set()
         fpm.shutdown()
 
@@ -156,14 +163,35 @@ def _read_on(connection: http.client.HTTPConnection) -> str:
 
 
 def test_each_host_has_pages_of_its_own(web: Web) -> None:
-    assert [web.read(Host="a.example"), web.read(Host="b.example")] == ["page 1", "page 2"]
+    assert [web.read(headers={"Host": f"{name}.example"}) for name in "ab"] == ["page 1", "page 2"]
 
 
 def test_who_is_logged_in_gets_a_page_of_his_own_and_nobody_else_does(web: Web) -> None:
     cookie = {"Cookie": "a=b; wordpress_logged_in_1=admin"}
-    assert [web.read(**cookie), web.read(**cookie)] == ["page 1", "page 2"]
+    assert [web.read(headers=cookie), web.read(headers=cookie)] == ["page 1", "page 2"]
     assert web.read() == "page 3"
 
 
 def test_the_state_of_health_is_that_of_now(web: Web) -> None:
     assert [web.read("/healthz"), web.read("/healthz")] == ["page 1", "page 2"]
+
+
+def test_only_the_kubelet_can_have_a_pod_make_its_pages(web: Web) -> None:
+    assert web.read("/warm", web.probes) == "page 1"
+    assert b"SCRIPT_FILENAME/usr/share/wordpress/warm.php" in web.pages.asked[0]
+    for path, port, code in (("/warm.php", web.port, 403), ("/", web.probes, 404)):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            web.read(path, port)
+        assert caught.value.code == code
+
+
+def test_our_php_can_be_read(root: Path) -> None:
+    """By the PHP of the other image, which has the same files of WordPress."""
+    php = unpack(root.parent / "stage/images", "bundler.local/wordpress:6.1", root.parent / "php")
+    ours = Path(default_catalogue()) / "wordpress/image/site"
+    files = [path.relative_to(ours) for path in ours.rglob("*.php")]
+    assert files
+    for path in files:
+        check = ["/usr/sbin/chroot", str(php), "/usr/bin/php8.2", "-n", "-l", f"/usr/share/wordpress/{path}"]
+        done = subprocess.run(check, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

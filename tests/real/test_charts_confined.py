@@ -16,7 +16,7 @@ import pytest
 from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import RenderRequest, SdkHelm
 from bundler.core.chart_schema import outside_references
-from bundler.core.errors import Problems
+from bundler.core.errors import BundlerError, Problems
 from tests.kits.servers import content, serving
 
 pytestmark = pytest.mark.real
@@ -126,6 +126,41 @@ def test_a_packed_chart_that_is_cut_short_is_told(tmp_path: Path) -> None:
 def test_a_schema_that_holds_all_it_needs_is_taken(tmp_path: Path, text: str) -> None:
     chart = write(tmp_path / "shop", CHART | {"values.schema.json": text})
     assert list(outside_references(chart)) == []
+
+
+EVIL = "https://h.example/x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"title": "\xff", "properties": {"a": {"$ref": "https://h.example/x"}}}',
+        b'{"maximum": ' + b"9" * 5000 + b', "properties": {"a": {"$ref": "https://h.example/x"}}}',
+        json.dumps({"default": {"$id": EVIL}, "properties": {"a": {"$ref": EVIL}}}).encode(),
+        json.dumps({"enum": [{"$id": EVIL}], "properties": {"a": {"$ref": EVIL}}}).encode(),
+        json.dumps({"x-more": {"$id": EVIL}, "properties": {"a": {"$ref": EVIL}}}).encode(),
+        json.dumps({"properties": {"b": {"id": EVIL}, "a": {"$ref": EVIL}}}).encode(),
+        json.dumps({"properties": {"b": {"$id": EVIL, "$ref": "#"}, "a": {"$ref": EVIL}}}).encode(),
+    ],
+    ids=["no-utf-8", "long-number", "default", "enum", "unknown-keyword", "id-of-draft-4", "beside-ref"],
+)
+def test_what_helm_would_follow_is_not_hidden_from_us(tmp_path: Path, text: bytes) -> None:
+    chart = write(tmp_path / "shop", CHART | {"values.schema.json": text})
+    assert [one.reference for one in outside_references(chart)] == [EVIL]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"not": ' * 5000 + '{"$ref": "https://h.example/x"}' + "}" * 5000,
+        '{"allOf": [{"$ref": "http://["}, {"$ref": "https://h.example/x"}]}',
+    ],
+    ids=["deep", "bad-address"],
+)
+def test_a_schema_that_we_can_not_read_is_refused(tmp_path: Path, text: str) -> None:
+    chart = write(tmp_path / "shop", CHART | {"values.schema.json": text})
+    with pytest.raises(BundlerError, match="schema"):
+        SdkHelm(timeout=30).render(RenderRequest(chart, "shop"), "charts/shop")
 
 
 def test_a_schema_that_leads_to_another_kind_of_schema_is_refused(tmp_path: Path) -> None:

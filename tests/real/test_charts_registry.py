@@ -76,6 +76,9 @@ def test_what_helm_pushed_is_what_we_fetch_and_what_helm_resolves(
             for version, data in (("1.0.0", old), ("1.1.0+b2", new)):
                 name, blob = supply.fetch(f"oci://{registry.host}/charts/cache:{version}")
                 assert (name, blob.digest) == (f"cache-{version}.tgz", Digest.of(data))
+            name, blob = supply.fetch(f"oci://{registry.host}/charts/cache:^1.0")
+            assert (name, blob.digest) == ("cache-1.1.0+b2.tgz", Digest.of(new))
+            assert supply.settled == {f"oci://{registry.host}/charts/cache:^1.0": "1.1.0+b2"}
             chart = json.dumps(
                 {
                     "apiVersion": "v2",

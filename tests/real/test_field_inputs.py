@@ -113,7 +113,7 @@ def test_a_bundle_without_kubernetes_says_that_it_is_an_app_bundle(
     said = bundler(folder, *words, cache=tmp_path / "cache", **hub)
     assert said.code == 0, said.text
     assert "an app bundle: it installs no Kubernetes, so no site can apply it as it is" in said.out
-    assert "fix: begin with FROM kubernetes" in said.out
+    assert "with a Kubernetes of its own: FROM kubernetes" in said.out
 
 
 def test_dockers_ignore_file_counts_where_there_is_no_other(tmp_path: Path) -> None:

@@ -40,7 +40,9 @@ def make(request: BuildRequest, chain: tuple[Loaded, ...], store: Store, progres
         form = Form(target, runtime, request.level, request.split, request.signer)
         written = write(spec, shrunk, form, store=store, progress=progress)
     parts = parts_of(written.size, request.split)
-    return Made(target, written.size, spec, tuple(clock.phases), parts, _shrink_notes(shrunk, written.layers))
+    notes = _shrink_notes(shrunk, written.layers)
+    signed = request.signer is not None
+    return Made(target, written.size, spec, tuple(clock.phases), parts, notes, signed)
 
 
 def _shrunk(

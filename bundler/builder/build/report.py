@@ -7,8 +7,8 @@ from pathlib import Path
 from bundler.builder.model.spec import ROOT, BundleSpec
 from bundler.core.archive.parts import part_path
 from bundler.core.archive.platforms import FOLDER
-from bundler.core.archive.text import human
 from bundler.core.index import Image
+from bundler.core.words import counted, lasting, sized
 
 _COSTLIEST = 5
 
@@ -25,7 +25,7 @@ class Phase:
 class Made:
     """A finished .run: where it lies, its size in bytes, what is in it and how long it took.
 
-    parts: how many files it is split into. saving: lines of what made it smaller.
+    parts: how many files it is split into. saving: lines of what made it smaller. signed: by whoever made it.
     """
 
     path: Path
@@ -34,6 +34,7 @@ class Made:
     phases: tuple[Phase, ...]
     parts: int = 1
     saving: tuple[str, ...] = ()
+    signed: bool = False
 
 
 def summary(made: Made) -> str:
@@ -42,32 +43,38 @@ def summary(made: Made) -> str:
 
 
 def _summary(made: Made) -> Iterator[str]:
-    spec, seconds = made.spec, sum(phase.seconds for phase in made.phases)
-    yield f"{made.path}: {spec.identity.name} {spec.identity.version} for {spec.platform}"
-    if is_app_bundle(spec):
-        yield "  an app bundle: it installs no Kubernetes, so no site can apply it as it is"
-        yield (
-            "    fix: begin with FROM kubernetes or FROM kubernetes-debian, or build on it with "
-            f"FROM {made.path.name}"
-        )
-    counts = (
-        (len(spec.apps), "app"),
-        (len(spec.images), "image"),
-        (len(spec.packages), "OS package"),
-        (len(spec.contents), "file"),
-    )
-    held = ", ".join(_counted(number, noun) for number, noun in counts)
+    spec, product = made.spec, f"{made.spec.identity.name} {made.spec.identity.version}"
+    yield f"✓ {made.path}: {product}, {sized(made.size)}, {spec.platform}, {_times(made.phases)}"
     if made.parts > 1:
-        yield f"  in {made.parts} parts: {made.path.name}, {part_path(made.path, 1).name}, …"
-    yield f"  {human(made.size)} from {human(spec.size)} of content: {held}"
+        yield f"  parts    {made.parts}: {made.path.name}, {part_path(made.path, 1).name}, …"
+    yield f"  holds    {_held(spec)}; {sized(spec.size)} unpacked"
     yield from (f"  {line}" for line in made.saving)
-    slowest = sorted(made.phases, key=lambda phase: -phase.seconds)[:3]
-    parts = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in slowest if phase.seconds >= 0.05)
-    yield f"  {seconds:.1f} s" + (f": {parts}" if parts else "")
-    costs = _costs(spec)
-    if costs:
-        yield "  largest contents:"
-        yield from (f"    {human(size):>9}  {name}" for name, size in costs)
+    if costs := _costs(spec):
+        yield f"  largest  {', '.join(f'{name} {sized(size)}' for name, size in costs)}"
+    if is_app_bundle(spec):
+        yield "! an app bundle: it installs no Kubernetes, so no site can apply it as it is"
+        yield f"    onto a cluster that is there: ./{made.path.name} apply --kubeconfig FILE"
+        yield f"    with a Kubernetes of its own: FROM kubernetes, and these apps; or FROM {made.path.name}"
+    if not made.signed:
+        yield f"! unsigned: sites refuse it: bundler sign {made.path} --key KEY"
+
+
+def _times(phases: Sequence[Phase]) -> str:
+    """How long it took in all, and what took longest."""
+    slowest = sorted(phases, key=lambda phase: -phase.seconds)[:3]
+    parts = ", ".join(f"{each.name} {lasting(each.seconds)}" for each in slowest if each.seconds >= 0.05)
+    return lasting(sum(phase.seconds for phase in phases)) + (f" ({parts})" if parts else "")
+
+
+def _held(spec: BundleSpec) -> str:
+    suites = ", ".join(sorted({package.suite for package in spec.packages}))
+    counts = (
+        (len(spec.apps), "app", ""),
+        (len(spec.images), "image", ""),
+        (len(spec.packages), "OS package", f" for {suites}"),
+        (len(spec.contents), "file", ""),
+    )
+    return ", ".join(f"{counted(number, noun)}{more}" for number, noun, more in counts if number) or "nothing"
 
 
 def is_app_bundle(spec: BundleSpec) -> bool:
@@ -110,7 +117,3 @@ def _own(image: Image, shared: dict[str, int]) -> Iterator[str]:
 
 def _blob(hex_: str) -> str:
     return f"images/blobs/sha256/{hex_}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

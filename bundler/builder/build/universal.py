@@ -70,7 +70,8 @@ def make_universal(
     with clock.phase("assemble"):
         form = Form(target, runtimes[0], first.level, first.split, first.signer)
         size = _write(joined, form, runtimes[1:], store, progress)
-    return Made(target, size, joined.whole, tuple(clock.phases), parts_of(size, first.split))
+    parts, signed = parts_of(size, first.split), first.signer is not None
+    return Made(target, size, joined.whole, tuple(clock.phases), parts, signed=signed)
 
 
 def _resolved(

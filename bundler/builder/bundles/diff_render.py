@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from bundler.builder.bundles.diff import Difference, How, MemberChange, Side
-from bundler.core.archive.text import human
 from bundler.core.terminal import tame
+from bundler.core.words import sized
 
 _SIGNS = {How.ADDED: "+", How.REMOVED: "-", How.CHANGED: "~"}
 _LONGEST = 100  # characters of a value
@@ -52,7 +52,7 @@ def _lines(difference: Difference) -> Iterator[str]:
         yield f"{section}:"
         yield from (f"  {_SIGNS[change.how]} {tame(_line(change))}" for change in changes)
     old, new = difference.old.size, difference.new.size
-    yield f"size: {human(old)} -> {human(new)} ({_signed(new - old)}), {human(difference.fresh)} of it new"
+    yield f"size: {sized(old)} -> {sized(new)} ({_signed(new - old)}), {sized(difference.fresh)} of it new"
 
 
 def _line(change: MemberChange) -> str:
@@ -67,4 +67,4 @@ def _short(text: str) -> str:
 
 
 def _signed(count: int) -> str:
-    return f"{'-' if count < 0 else '+'}{human(abs(count))}"
+    return f"{'-' if count < 0 else '+'}{sized(abs(count))}"

@@ -5,9 +5,9 @@ from typing import Final
 
 from bundler.builder.bundles.diff import Difference, Section
 from bundler.builder.bundles.upgrade_check import Outcome, Parts, Weight
-from bundler.core.archive.text import human
 from bundler.core.errors import ExitCode
 from bundler.core.terminal import tame
+from bundler.core.words import sized
 
 SCHEMA: Final = 1
 _MARKS: Final = {Weight.ERROR: "✗", Weight.WARNING: "!", Weight.NOTE: "•"}
@@ -26,7 +26,7 @@ def exit_code(outcome: Outcome) -> ExitCode:
 
 def as_text(old: Parts, new: Parts, outcome: Outcome, difference: Difference) -> str:
     """For a person: what changes, what restarts, what a site must have, what stands against it."""
-    lines = [f"{new.name} {old.version} → {new.version}, {human(difference.fresh)} of new content"]
+    lines = [f"{new.name} {old.version} → {new.version}, {sized(difference.fresh)} of new content"]
     for what, before, after in _versions(old, new):
         told = (before or "none",) if before == after else (before or "none", after or "none")
         lines.append(f"  {what:<11} {' → '.join(told)}")

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.words import sized
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ELSEWHERE = "free some space, or choose another disk with --cache or BUNDLER_CACHE"
@@ -30,12 +30,12 @@ def space_told(folder: Path, name: str, size: int | None) -> Iterator[None]:
     except OSError as error:
         if not is_full(error):
             raise
-        need = f"; {name} needs {human(size)}" if size is not None else ""
+        need = f"; {name} needs {sized(size)}" if size is not None else ""
         quota = " (a quota is used up)" if error.errno == errno.EDQUOT else ""
         raise BundlerError(
             f"the disk is full while writing {name}",
             where=folder,
-            why=f"{human(_free(folder))} are free there{quota}{need}",
+            why=f"{sized(_free(folder))} are free there{quota}{need}",
             code=ExitCode.SPACE,
             fix=_ELSEWHERE,
         ) from error
@@ -50,7 +50,7 @@ def need(folder: Path, name: str, size: int) -> None:
         raise BundlerError(
             f"there is not enough space for {name}",
             where=folder,
-            why=f"{human(free)} are free there; it needs {human(size)}",
+            why=f"{sized(free)} are free there; it needs {sized(size)}",
             code=ExitCode.SPACE,
             fix=_ELSEWHERE,
         )

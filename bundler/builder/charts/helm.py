@@ -238,6 +238,12 @@ def _fix_for(why: str) -> str:
     """What to do about an error of Helm's."""
     if "namespace" in why.lower() and "not found" not in why:
         return "name the namespace that it wants with APP --namespace=NAME"
+    if why.startswith("validation:"):
+        return "correct the chart's Chart.yaml; `helm lint` shows the same error"
+    if 'no template "' in why:
+        return "put the chart that defines it into charts/, and name it under dependencies in Chart.yaml"
+    if "parse error" in why or ('function "' in why and "not defined" in why):
+        return "correct the template; `helm template` shows the same error"
     return "give the values it needs with APP --values=FILE; `helm template -f FILE` shows the same error"
 
 

@@ -52,6 +52,30 @@ class ChartPins:
     ranges: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Where a range is named, and what settles it, for messages."""
+
+    what: str
+    file: str
+    lock: str
+    fix: str
+
+
+_CHART = _Named(
+    "the chart's dependencies",
+    "Chart.yaml",
+    "Chart.lock",
+    "run `helm dependency update` in the chart's folder once, and keep its Chart.lock",
+)
+_KUBEFILE = _Named(
+    "the chart's version",
+    "the Kubefile",
+    "Kubefile.lock",
+    "run `bundler lock` once, and keep its Kubefile.lock",
+)
+
+
 @dataclass(slots=True)
 class ChartSupply:
     """Where a build gets charts from.
@@ -73,7 +97,10 @@ class ChartSupply:
 
         Raises BundlerError (INPUT, NOT_FOUND, NETWORK, TRUST, INTEGRITY, SPACE).
         """
-        return self._fetch(ChartReference.parse(text), checksum, why or text)
+        chart = ChartReference.parse(text)
+        if chart.is_range:
+            (chart,) = self._pinned([Missing(chart.name, chart.version, chart.repository)], text, _KUBEFILE)
+        return self._fetch(chart, checksum, why or text)
 
     def values(self, text: bytes, file: str, *, own: bool = False) -> Values:
         """The values of a file, as Helm reads them; own and errors as `read_values` has them."""
@@ -108,13 +135,13 @@ class ChartSupply:
         """What comes from elsewhere, as packed charts below `charts/`."""
         wanted = [one for one in missing_dependencies(chart, self.store, where) if not one.folder]
         files: dict[str, File] = {}
-        for one in self._pinned(wanted, where):
+        for one in self._pinned(wanted, where, _CHART):
             name, blob = self._fetch(one, None, f"{where} depends on it")
             files[f"charts/{name}"] = File(0o644, blob.size, blob.digest)
         return files
 
-    def _pinned(self, wanted: list[Missing], where: str) -> list[ChartReference]:
-        """Exact versions: from Chart.lock, from Chart.yaml where it is exact; Helm resolves the others."""
+    def _pinned(self, wanted: list[Missing], where: str, named: "_Named") -> list[ChartReference]:
+        """Exact versions: from a lock, from where it is named if it is exact; Helm resolves the others."""
         ranges = [one for one in wanted if not one.exact]
         known = {one: self.pins.ranges[_range(one)] for one in ranges if _range(one) in self.pins.ranges}
         self.settled |= {_range(one): version for one, version in known.items()}
@@ -125,14 +152,15 @@ class ChartSupply:
         if self.registries.offline:
             names = ", ".join(one.name for one in loose)
             raise BundlerError(
-                "the chart's dependencies can't be resolved without the network",
+                f"{named.what} can't be resolved without the network",
                 where=where,
-                why=f"Chart.yaml names ranges for {names}, and there is no Chart.lock",
-                fix="run `helm dependency update` in the chart's folder once, and keep its Chart.lock",
+                why=f"{named.file} names ranges for {names}, and there is no {named.lock}",
+                fix=named.fix,
                 code=ExitCode.NOT_FOUND,
             )
         self.progress.say(
-            f"warning: {where}: there is no Chart.lock, so each build without a Kubefile.lock resolves ranges"
+            f"warning: {where}: there is no {named.lock}, "
+            "so each build without a Kubefile.lock resolves ranges"
         )
         guarded = {one: self._newest(one, where) for one in loose if self._wants_login(one)}
         rest = [one for one in loose if one not in guarded]
@@ -159,7 +187,7 @@ class ChartSupply:
             f"the repository has no {one.name} in the range {one.version}",
             where=where,
             why=f"asked of {display(repository)}",
-            fix="check the version in Chart.yaml; `helm search repo -l` lists what is there",
+            fix="check the range; `helm search repo -l` lists what is there",
             code=ExitCode.NOT_FOUND,
         )
 

@@ -9,6 +9,7 @@ import typer
 
 from bundler.builder.cli import options as opt
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.words import sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,9 +175,8 @@ def _around(cache: Path | None, insecure: list[str] | None, jobs: int, *, quiet:
 
 
 def _size(count: int) -> str:
-    from bundler.core.archive.text import human  # noqa: PLC0415  (--help does without the archive's code)
 
-    return human(count)
+    return sized(count)
 
 
 def _moved_text(moved: "Moved", verb: str) -> str:

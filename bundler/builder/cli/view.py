@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from bundler.builder.lib.progress import Transfer
-from bundler.core.archive.text import human
+from bundler.core.words import sized
 
 _EVERY = 5.0  # seconds between two lines about the same transfers
 _BUSY = 30.0  # seconds without a line until one says what a RUN is at; CI ends jobs that say nothing
@@ -161,9 +161,9 @@ class Lines:
 def _moved(done: int, total: int, seconds: float) -> str:
     """`120 MB of 400 MB, 24 MB/s, 12 s left`."""
     rate = done / seconds if seconds > 0 else 0.0
-    of = f" of {human(total)}" if total >= done else ""
+    of = f" of {sized(total)}" if total >= done else ""
     left = f", {(total - done) / rate:.0f} s left" if rate > 0 and total > done else ""
-    return f"{human(done)}{of}, {human(int(rate))}/s{left}"
+    return f"{sized(done)}{of}, {sized(int(rate))}/s{left}"
 
 
 class _Counted:

@@ -15,7 +15,7 @@ from bundler.builder.tree.links import resolve_link
 from bundler.builder.tree.tree import Symlink, Tree
 from bundler.core.errors import BundlerError, Location, Problem
 
-_YAML = (".yaml", ".yml", ".json")
+_YAML = re.compile(r"\.(?:ya?ml|json)(?:\.[A-Za-z0-9]{1,9})?$")  # `.yaml.j2`, `.yaml.template`, too
 _NOT_MANIFESTS = ("images/", "packages/", "bin/", "cri/", ".build/")
 _POD_SPEC = re.compile(rb"containers[\"']?\s*:")
 _MAX_FILE = 4 << 20  # bytes; manifests are small, what is larger is data
@@ -36,7 +36,7 @@ def search_beside(tree: Tree, store: Store, searched: Collection[str], finds: Fi
     left_out = (*done, *_NOT_MANIFESTS, *(f"{path}/" for path in charts))
     for path, file in tree.files():
         if (
-            path.endswith(_YAML)
+            _YAML.search(path)
             and file.size <= _MAX_FILE
             and not path.startswith(left_out)
             and path not in searched

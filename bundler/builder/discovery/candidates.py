@@ -19,8 +19,12 @@ from bundler.builder.discovery.names import (
     is_bare_short,
     is_full,
     is_image,
+    is_simple,
     is_untagged,
     looks_like_image,
+    may_be_image,
+    names_listed,
+    short_within,
 )
 from bundler.builder.discovery.pieces import Above, is_piece, pieces_in
 from bundler.builder.discovery.podspec import Path, containers_in, images_in
@@ -76,7 +80,7 @@ def _walk(data: object, path: Path, key: str, above: Above, depth: int) -> Itera
             called_image(name)
         ):
             for at, text in texts.items():
-                yield from _value((*path, "data", at), "image", str(text), depth)
+                yield from _value((*path, "data", at), "images", str(text), depth)
             yield from _mapping(others, path, key, above, depth)
         case dict():
             yield from _mapping(data, path, key, above, depth)
@@ -95,7 +99,7 @@ def _mapping(data: dict[Any, Any], path: Path, key: str, above: Above, depth: in
     above = _shared(data, above).with_those_of(texts)
     images = key in {"image", "images"}
     for name, value in data.items():
-        if name == "status" or name in pieces:
+        if name == "status" or name in pieces or (is_simple(value) and _one_of_several(str(name), texts)):
             continue
         if name == "metadata" and isinstance(value, dict):
             yield from _walk(
@@ -104,6 +108,11 @@ def _mapping(data: dict[Any, Any], path: Path, key: str, above: Above, depth: in
             continue
         word = "image" if images and isinstance(value, str) and not is_piece(str(name)) else str(name)
         yield from _walk(value, (*path, name), word, above, depth)
+
+
+def _one_of_several(key: str, texts: Mapping[str, str]) -> bool:
+    """Whether a key names one piece of a name beside others: `image: driver` under a `repository`."""
+    return is_piece(key) and any(other != key and is_piece(other) for other in texts)
 
 
 def _shared(data: dict[Any, Any], above: Above) -> Above:
@@ -123,7 +132,9 @@ def _value(path: Path, key: str, text: str, depth: int) -> Iterator[Mention]:
     plain = text.strip().removeprefix("docker://")
     if is_image(key, plain):
         yield Mention(path, plain, sure=True)
-    elif looks_like_image(plain) or is_untagged(key, plain):
+    elif names := names_listed(key, plain):
+        yield from (_at(path, name, text, sure=True) for name in names)
+    elif looks_like_image(plain) or is_untagged(key, plain) or (not depth and may_be_image(key, plain)):
         yield Mention(path, plain, sure=False)
     elif len(plain) > 5:
         yield from _long(path, key, text, depth)
@@ -168,7 +179,11 @@ def _script(path: Path, text: str, *, called: bool = False, configuration: bool 
             yield from (_at(path, one.name, text, sure=False) for one in pieces_in(lines(text)))
     for offset, name in full_within(text):
         if name not in sure:
+            sure.add(name)
             yield Mention(path, name, sure=called, offset=offset)
+    for offset, name in short_within(text):
+        if name not in sure:
+            yield Mention(path, name, sure=False, offset=offset)
 
 
 def _defaults(data: object, path: Path) -> Iterator[Mention]:

@@ -23,11 +23,19 @@ _SHORT = re.compile(rf"{_PATH}{_TAG_OR_DIGEST}")
 _VERSIONED = re.compile(rf"{_PART}(?:/{_PART})+(?::v?[0-9]+\.[0-9][A-Za-z0-9_.-]*(?:{_DIGEST})?|{_DIGEST})")
 _HOST_AND_PORT = re.compile(r"[^/]*\.[^/]*:[0-9]+|[^/]*:[0-9]{4,5}")
 # Within a longer text a name is set off: nothing before it that would make it a part of something else.
-_WITHIN = re.compile(rf"(?<![\w.@:/%$+-])(?:docker://)?({_FULL.pattern})(?![\w/@:])")
-# `NAME_IMAGE=x`, `--side-image x`, `image: "x"`, `"image":"x"`, `helper_image = "x"`, `<image>x</image>`.
+_WITHIN = re.compile(rf"(?:(?<![\w.@:/%$+-])(?:docker://)?|oci://)({_FULL.pattern})(?![\w/@:])")
+# `docker run acme/db:2.0`: a path and a version, which is no port.
+_SHORT_WITHIN = re.compile(
+    rf"(?<![\w.@:/%$+-])({_PART}(?:/{_PART})+(?::(?![0-9]{{4,5}}\b)v?[0-9][A-Za-z0-9_.-]*|{_DIGEST}))(?![\w/@:])"
+)
+_IMG = re.compile(r"(?:^|[^a-z])img(?:$|[^a-z])|[a-z]Img(?:$|[^a-z])|IMG(?:$|[^A-Z])")
+_CALLED_LAST = re.compile(r"(?:.*[a-z0-9._/-])?(?:[iI]mage|IMAGE)|.*_IMAGE")
+_SIMPLE = re.compile(r"[a-z][a-z0-9-]{2,}")
+# `NAME_IMAGE=x`, `--side-image x`, `image: "x"`, `"image":"x"`, `helper_image = "x"`, `<image>x</image>`,
+# CUE's `image: *"x" | string`.
 _CALLED_WITHIN = re.compile(
     r"(?:(?P<flag>-[\w.-]*)|(?P<key>[\w./-]*))(?P<word>[iI]mage|IMAGE)(?P<rest>[\w.-]*)[\"']?"
-    rf"(?:\s*[:=]\s*|>|(?(flag)[ \t]+|(?!)))[\"']?(?:docker://)?(?P<name>{_FULL.pattern}|{_SHORT.pattern})"
+    rf"(?:\s*[:=]\s*|>|(?(flag)[ \t]+|(?!)))\*?[\"']?(?:docker://)?(?P<name>{_FULL.pattern}|{_SHORT.pattern})"
     r"(?![\w/@:])"
 )
 # `spark.kubernetes.container.image  x`: a line of Java's properties with blanks for `=`.
@@ -48,7 +56,7 @@ _PLACEHOLDERS = re.compile(
     re.IGNORECASE,
 )
 _BLANK = re.compile(
-    r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*(?::[A-Z][A-Z0-9_-]*)?|<[^<>]*>|ko://\S+|__\w+__|[/:@]+"
+    r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*(?::[A-Z][A-Z0-9_-]*)?|<[^<>]*>|ko://\S+|\S*__[A-Z]\w*__\S*|[/:@]+"
 )
 
 _PARTIAL = re.compile(r"[^\s:]\S*[:@]|[/:@]\S+")
@@ -73,6 +81,28 @@ def is_untagged(word: str, text: str) -> bool:
     if not called_image(word) or len(text) > LONGEST or _FILE.search(text):
         return False
     return is_bare(text) or ("/" in text and _PLAIN.fullmatch(text) is not None)
+
+
+def may_be_image(word: str, text: str) -> bool:
+    """Whether a text, under this key, may be one: `img: acme/db:2`, and `image: nginx`, which is `latest`."""
+    if len(text) > LONGEST or _HOST_AND_PORT.fullmatch(text) or is_placeholder(text):
+        return False
+    if _IMG.search(word):
+        return _SHORT.fullmatch(text) is not None and not _FILE.search(text)
+    return called_image(word) and _CALLED_LAST.fullmatch(word) is not None and is_simple(text)
+
+
+def is_simple(value: object) -> bool:
+    """Whether a value is one plain word: `nginx`."""
+    return isinstance(value, str) and _SIMPLE.fullmatch(value) is not None
+
+
+def names_listed(word: str, text: str) -> list[str]:
+    """The names of a list in one text, `acme/a:1,acme/b:2`, under a key called image; [] for all else."""
+    parts = [part for part in re.split(r"[\s,;|]+", text) if part]
+    if len(parts) < 2 or not all(is_image(word, part) and ("/" in part) for part in parts):
+        return []
+    return parts
 
 
 def is_bare_short(text: str) -> bool:
@@ -111,6 +141,13 @@ def full_within(text: str) -> Iterator[tuple[int, str]]:
         name = found[1].rstrip(".-")
         if is_full(name):
             yield found.start(1), name
+
+
+def short_within(text: str) -> Iterator[tuple[int, str]]:
+    """Paths with a version in a longer text, as commands have them; a text alone says too little."""
+    for found in _SHORT_WITHIN.finditer(text):
+        if found[1] != text.strip() and not _in_comment(text, found.start()):
+            yield found.start(1), found[1].rstrip(".-")
 
 
 def called_within(text: str) -> Iterator[tuple[int, str]]:

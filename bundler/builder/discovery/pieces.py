@@ -92,6 +92,8 @@ def pieces_in(values: Mapping[str, str], parent: str = "", above: Above = _NOTHI
     for group in _groups(values, named=called).values():
         if piece := _joined(group, above, called=called):
             yield piece
+        if other := _other_reading(group, above):
+            yield other
 
 
 def _groups(values: Mapping[str, str], *, named: bool) -> dict[tuple[str, ...], _Group]:
@@ -133,6 +135,15 @@ def _joined(group: _Group, above: Above, *, called: bool) -> Piece | None:
         return Piece(key, name, sure=called and explicit)
     alone = len(group.parts) == 1 and not called
     return Piece(key, name, sure=False) if name == base and is_bare(base) and not alone else None
+
+
+def _other_reading(group: _Group, above: Above) -> Piece | None:
+    """A repository and its tag beside an image that is whole itself: two names, not one in pieces."""
+    if not _has_registry(group.text(_IMAGE)) or "/" not in group.text(_REPOSITORY) or not group.text(_TAG):
+        return None
+    alone = _Group({role: part for role, part in group.parts.items() if role != _IMAGE})
+    found = _joined(alone, above, called=True)
+    return Piece(found.key, found.name, sure=False) if found else None
 
 
 def _base(group: _Group, above: Above) -> tuple[str, bool]:

@@ -5,7 +5,7 @@ import re
 from bundler.builder.kubefile.arguments import Reader
 from bundler.builder.kubefile.instructions import App, AppCmds, AppEnv, Cmds, Launch
 from bundler.builder.kubefile.parse_files import checksum, switch
-from bundler.builder.kubefile.words import Word
+from bundler.builder.kubefile.words import ExpansionError, Word, expand
 from bundler.core.chart_reference import SCHEMES as CHART_SCHEMES
 from bundler.core.chart_reference import ChartReference
 from bundler.core.errors import BundlerError
@@ -25,8 +25,10 @@ def app(reader: Reader) -> App | None:
         reader.missing("a name and its files", f"{keyword} name local://folder")
         return None
     for word in words[1:]:
-        if "$" not in word.text and not word.text.startswith(_SCHEMES):
+        if "$" not in word.text and not _unquoted(word).startswith(_SCHEMES):
             hint = f"write local://{word.text}, or an https:// address"
+            if word.text.startswith("--"):
+                hint = f"flags stand in front of the name: {keyword} {word.text} {words[0].text} …"
             reader.fault(word.location, "bad-source", f"not a source of an app: {word.text}", hint)
         _check_chart(word, reader)
     if not _good_name(words[0], reader):
@@ -58,12 +60,21 @@ def _namespace(reader: Reader) -> Word | None:
     return word
 
 
+def _unquoted(word: Word) -> str:
+    """The word as it is meant; quotes that don't fit are told of where it is expanded."""
+    try:
+        return expand(word.text, lambda _: "")
+    except ExpansionError:
+        return word.text
+
+
 def _check_chart(word: Word, reader: Reader) -> None:
     """A chart's reference, where no variable has to be put in first."""
-    if "$" in word.text or not word.text.startswith(CHART_SCHEMES):
+    text = _unquoted(word)
+    if "$" in text or not text.startswith(CHART_SCHEMES):
         return
     try:
-        ChartReference.parse(word.text)
+        ChartReference.parse(text)
     except BundlerError as error:
         reader.fault(word.location, "bad-source", f"{error.what}: {error.why}", error.fix)
 

@@ -6,6 +6,7 @@ from bundler.core.archive.recipes import Needed
 from bundler.core.archive.seal import Section
 from bundler.core.index import FORMAT, App, Image, Index, OsPackage
 from bundler.core.terminal import tame
+from bundler.core.words import sized
 
 
 def info(
@@ -33,7 +34,7 @@ def info(
         ("images", len(index.images)),
         ("packages", f"{len(index.packages)} ({suites})" if suites else 0),
         ("files", len(index.members)),
-        ("content", f"{content} bytes ({human(content)})"),
+        ("content", f"{content} bytes ({sized(content)})"),
         ("format", FORMAT),
         ("archive offset", archive.offset),
         ("archive length", archive.length),
@@ -65,7 +66,7 @@ def _listing(index: Index, base: Needed | None) -> Iterator[str]:
     yield from _part("packages", (_package(package) for package in index.packages))
     own = {package.path for package in index.packages}
     files = (each for each in index.members if each.path not in own and not each.path.startswith("images/"))
-    yield from _part("files", (f"{human(each.size):>9}  {each.path}" for each in files))
+    yield from _part("files", (f"{sized(each.size):>9}  {each.path}" for each in files))
 
 
 def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -84,22 +85,12 @@ def _app(app: App) -> str:
 def _image(image: Image, index: Index) -> str:
     blobs = (index.member(f"images/blobs/sha256/{digest.hex}") for digest in image.digests)
     size = sum(blob.size for blob in blobs if blob is not None)
-    return f"{human(size):>9}  {image.name}  {image.digest}"
+    return f"{sized(size):>9}  {image.name}  {image.digest}"
 
 
 def _package(package: OsPackage) -> str:
     why = "" if package.requested else "  (needed by others)"
     return f"{package.suite}  {package.name} {package.version} {package.architecture}{why}"
-
-
-def human(size: int) -> str:
-    """Bytes as people say them, in powers of 1000: `12.3 MB`."""
-    value, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 999.95:
-            break
-        value, unit = value / 1000, larger
-    return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
 
 
 def _lines(lines: Iterable[str]) -> str:

@@ -10,10 +10,9 @@ import typer
 
 from bundler.core.archive.bases import opened
 from bundler.core.archive.extract import extract, select
-from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.terminal import show
-from bundler.core.words import counted
+from bundler.core.words import counted, sized
 from bundler.installer.cli import options as opt
 from bundler.installer.handout.export import Kind, export
 
@@ -47,7 +46,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
             files = select(of.index, names)
             extract(of, files, target, umask=mask)
         size = sum(taken.member.size for taken in files)
-        say(f"{counted(len(files), 'file')}, {human(size)}, verified, in {target}")
+        say(f"{counted(len(files), 'file')}, {sized(size)}, verified, in {target}")
 
     @app.command("export")
     def export_command(

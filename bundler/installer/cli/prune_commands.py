@@ -13,6 +13,7 @@ from bundler.installer.cli.operation_run import RunOptions, running
 from bundler.installer.cli.reports import ReportOptions
 from bundler.installer.cli.site_options import Clusterfile, LoginOptions, Parallel
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.facts.gather import newest
 from bundler.installer.operations.opening import opened
 from bundler.installer.operations.session import Session
 from bundler.installer.operations.speaking import say
@@ -33,7 +34,7 @@ def prune_command(
     parallel: Parallel = 32,
     reports: ReportOptions,
 ) -> None:
-    """Remove content that only bundles of the past had; the last two of each product stay."""
+    """Remove content that only bundles of the past had; the last two of each product of the site stay."""
     with opened(
         run_file(), clusterfile, login.access(), opt.gate(trust),
         parallel=parallel, tell=say, alone=not plan,
@@ -41,7 +42,7 @@ def prune_command(
         found = _doomed(session)
         steps = arrange(f"{session.bundle.index.name}: prune", prune_steps(session.site.hosts, found))
         if not found.bundles:
-            say("nothing to do: no more than two bundles of a product were ever here")
+            say("nothing to do: no more than two bundles of each product are here")
             return
         counted = f"{len(found.images)} images, {len(found.blobs)} blobs"
         say(f"of the past, no longer needed: {', '.join(found.bundles)}: {counted}")
@@ -55,7 +56,9 @@ def prune_command(
 
 def _doomed(session: Session) -> Doomed:
     first = next(h.address for h in session.site.control_planes if h.address in session.transports)
-    return doomed(parse(session.ask(first, script("bundle-lists.sh"))))
+    record = newest(session.facts)
+    products = frozenset(each.name for each in record.products) if record else None
+    return doomed(parse(session.ask(first, script("bundle-lists.sh"))), products)
 
 
 def register(app: typer.Typer) -> None:

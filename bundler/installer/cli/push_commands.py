@@ -8,9 +8,9 @@ from typing import Annotated, Final
 import typer
 
 from bundler.core.archive.bases import opened
-from bundler.core.archive.text import human
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.option_groups import spread
+from bundler.core.words import sized
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.handout_commands import say
 from bundler.installer.handout.images import offered
@@ -72,7 +72,7 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
             say(f"{done.attached} signatures and the like pushed, {done.attached_there} were there")
         say(
             f"{done.images} images pushed, {done.images_there} were there; blobs: {done.sent} sent "
-            f"({human(done.size)}), {done.mounted} mounted, {done.there} were there"
+            f"({sized(done.size)}), {done.mounted} mounted, {done.there} were there"
         )
 
 

@@ -14,8 +14,11 @@ from bundler.installer.plan.cluster.steps import Refused
 from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.decide import rough_view
 from bundler.installer.plan.order import arrange
+from bundler.installer.plan.plugin_removal import behind_rollback
+from bundler.installer.plan.plugin_steps import check_modules
+from bundler.installer.plan.plugins import with_shipped
 from bundler.installer.plan.rollback import rollback_steps
-from bundler.installer.plan.steps import Plan
+from bundler.installer.plan.steps import Plan, Step
 from bundler.installer.plan.upgrade import kept
 from bundler.installer.plan.way_back import Spot, WayBack, closed, find, opened
 from bundler.installer.scripts.render import script
@@ -141,8 +144,16 @@ def prepare(session: Session) -> Rollback:
         if view.is_control_plane(host.address) and not view.gone(host.address)
     )
     title = f"{session.bundle.index.name}: back to Kubernetes {way.version}"
-    plan = arrange(title, rollback_steps(way, members))
+    plan = arrange(title, _with_plugins(session, way, rollback_steps(way, members)))
     return Rollback(session, way, plan, _loss(session, view, way))
+
+
+def _with_plugins(session: Session, way: WayBack, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Those of the Clusterfile and of this file, behind all that goes back."""
+    contents = session.plugins_of_bundle()
+    site = with_shipped(session.site, contents)
+    check_modules(site, contents.index)
+    return behind_rollback(site, contents, steps, {spot.address for spot in way.hosts})
 
 
 def _loss(session: Session, view: View, way: WayBack) -> Loss | None:

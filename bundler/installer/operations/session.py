@@ -262,12 +262,16 @@ class Session:
     def removal(self, going: frozenset[str] = frozenset()) -> Plan:
         """What has to be done to leave the machines as they were. Raises what `decide_removal` does."""
         site = replace(self.site, hosts=(*self.site.hosts, *self.others.values()))
+        contents = self.plugins_of_bundle()
+        return decide_removal(
+            site, self.facts, contents.index, operation=self.operation, contents=contents, going=going
+        )
+
+    def plugins_of_bundle(self) -> Contents:
+        """The bundle with the texts of its plug-ins alone."""
         index = self.bundle.index
         files = {path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in shipped(index)}
-        contents = Contents(index, files)
-        return decide_removal(
-            site, self.facts, index, operation=self.operation, contents=contents, going=going
-        )
+        return Contents(index, files)
 
     def run(
         self, plan: Plan, sink: Sink, *, limits: ScheduleLimits, timeouts: Timeouts

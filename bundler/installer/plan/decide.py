@@ -274,7 +274,7 @@ def decide_removal(
         site = with_shipped(site, contents)
         check_modules(site, index)
     steps = around_uninstall(replace(site, hosts=hosts), contents or Contents(index, {}), steps, names)
-    return arrange(f"{index.name}: {counted(len(site.hosts))} as before the install", (*marks, *steps))
+    return arrange(f"{site.name}: {counted(len(site.hosts))} as before the install", (*marks, *steps))
 
 
 def check_products(view: View, going: frozenset[str]) -> None:

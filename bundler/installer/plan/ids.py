@@ -62,6 +62,11 @@ class Ids:
         return ident(Phase.REGISTRY, self.host, "ready")
 
     @property
+    def node_images(self) -> str:
+        """The cluster's own images are in the site's registry."""
+        return ident(Phase.REGISTRY, self.host, "images")
+
+    @property
     def app_images(self) -> str:
         """The apps' images are in the site's registry."""
         return ident(Phase.REGISTRY, self.host, "app-images")

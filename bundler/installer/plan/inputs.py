@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 
 from bundler.installer.plan.steps import Await, Deliver, Exec, Relay, Step, Write
 from bundler.installer.scripts.render import Script, revision
 
+_SHARED = 4096  # texts that hosts of a large site have in common, and some of their own
 _PLAIN = frozenset({"config", "discovery", "pki", "folder", "library", "runtime", "archive", "environment"})
 
 
@@ -29,8 +31,11 @@ def inputs_of(step: Step) -> Mapping[str, str]:
 
 def _of_script(text: str) -> Mapping[str, str]:
     """A script's variables; its text counts only where its origin is unknown."""
-    if not isinstance(text, Script):
-        return {"script": short(text)}
+    return _variables(text) if isinstance(text, Script) else {"script": short(text)}
+
+
+@lru_cache(maxsize=_SHARED)
+def _variables(text: Script) -> Mapping[str, str]:
     named = {key: value for key, value in text.variables.items() if key not in _PLAIN}
     return {key: value if len(value) < 200 else short(value) for key, value in named.items()}
 
@@ -40,11 +45,13 @@ def revision_of(step: Step) -> int:
     return revision(step.script) if isinstance(step, Exec | Await) else 1
 
 
+@lru_cache(maxsize=_SHARED)
 def digest_of(text: str) -> str:
     """Of a whole content, as it is compared with a file on a host."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@lru_cache(maxsize=_SHARED)
 def short(text: str) -> str:
     """Stands for a text in which no words are searched."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

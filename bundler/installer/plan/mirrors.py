@@ -41,6 +41,7 @@ def mirror_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ..
         content=(context.site.external.ca if context.site.external else "") or context.secrets.ca_certificate,
     )
     gate = (gate_id(context),) if context.site.external else ()
+    caught_up = _caught_up(context) if context.of(host).kubelet_config else ()
     secret = bool(_authorization(context))
     mirrors = tuple(
         Write(
@@ -48,7 +49,7 @@ def mirror_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ..
             host=host.address,
             phase=Phase.RUNTIME,
             reason=_reason(name),
-            after=(ids.prepare, *gate),
+            after=(ids.prepare, *gate, *caught_up),
             path=f"{paths.CERTS}/{name}/hosts.toml",
             content=content,
             mode=0o600,
@@ -57,6 +58,16 @@ def mirror_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ..
         for name, content in files
     )
     return (ca, *mirrors)
+
+
+def _caught_up(context: Context) -> tuple[str, ...]:
+    """The steps behind which every registry has all images.
+
+    A node is led to one that comes, or comes back, only then: what that one had before may be another image
+    under the same name. A host that is no node yet need not wait, since it starts nothing of before.
+    """
+    ids = (Ids(host.address) for host in context.registries)
+    return tuple(name for each in ids for name in (each.node_images, each.app_images))
 
 
 def ca_id(host: Host) -> str:

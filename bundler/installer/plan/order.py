@@ -22,7 +22,7 @@ def arrange(title: str, steps: Iterable[Step], wanted: frozenset[str] | None = N
     if wanted is not None and not wanted:  # an order of nothing is found at once, on three thousand hosts too
         return Plan(title=title, steps=(), done=tuple(Done(step, _SO) for step in by_id.values()))
     _check(by_id)
-    ordered = _sorted(by_id if wanted is None else _before(by_id, wanted))
+    ordered = _sorted(by_id if wanted is None or len(wanted) > len(by_id) // 2 else _before(by_id, wanted))
     done = _done(ordered, by_id, frozenset(by_id) if wanted is None else wanted)
     return Plan(
         title=title,
@@ -85,11 +85,38 @@ def _before(by_id: Mapping[str, Step], wanted: frozenset[str]) -> Mapping[str, S
 
 
 def _sorted(by_id: Mapping[str, Step]) -> tuple[Step, ...]:
+    """Row by row: what waits for nothing, then what waits for these alone, and so on.
+
+    As graphlib has it, which takes three times as long for the tens of thousands of steps of a large site.
+    """
+    names = dict.fromkeys(name for step in by_id.values() for name in (step.id, *step.after))
+    waits = {name: len(by_id[name].after) for name in names}
+    behind: dict[str, list[str]] = {name: [] for name in names}
+    for step in by_id.values():
+        for name in step.after:
+            behind[name].append(step.id)
+    row = [name for name, count in waits.items() if not count]
+    ordered: list[Step] = []
+    while row:
+        ordered += (by_id[name] for name in row)
+        following: list[str] = []
+        for name in row:
+            for each in behind[name]:
+                waits[each] -= 1
+                if not waits[each]:
+                    following.append(each)
+        row = following
+    if len(ordered) < len(by_id):
+        raise ValueError(f"steps wait for each other: {_circle(by_id)}")
+    return tuple(ordered)
+
+
+def _circle(by_id: Mapping[str, Step]) -> list[str]:
     try:
-        names = tuple(TopologicalSorter({step.id: step.after for step in by_id.values()}).static_order())
+        TopologicalSorter({step.id: step.after for step in by_id.values()}).prepare()
     except CycleError as error:
-        raise ValueError(f"steps wait for each other: {error.args[1]}") from None
-    return tuple(by_id[name] for name in names)
+        return list(error.args[1])
+    return []
 
 
 def _done(ordered: tuple[Step, ...], by_id: Mapping[str, Step], wanted: frozenset[str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ changed, and decides only for what leaves nothing to look at.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from bundler.installer.plan.inputs import digest_of, inputs_of, revision_of
@@ -143,6 +144,7 @@ def _expected(step: Step) -> Expected:
             return Journalled(follows=step.phase is Phase.APPS)
 
 
+@lru_cache(maxsize=4096)  # hosts of a large site have most of them in common
 def _of_script(script: Script, stdin: str) -> Expected:  # noqa: PLR0911  (a case for each script)
     """Scripts that start a unit, set kernel settings or pull images leave something to look at."""
     variables = script.variables

@@ -1,4 +1,7 @@
-"""Plug-ins around the removal of hosts: before anything stops, and once all is as it was found. Pure."""
+"""Plug-ins around the removal of hosts: before anything stops, and once all is as it was found. Pure.
+
+And behind a rollback, which comes with no install either.
+"""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -51,6 +54,30 @@ def around_uninstall(
     last = _of(site, contents, Moment.POST_UNINSTALL, primary, restored)
     _insert(by_id, last, _id(primary, "forget"))
     return (*first, *by_id.values())
+
+
+def behind_rollback(
+    site: Site, contents: Contents, steps: tuple[Step, ...], hosts: Collection[str]
+) -> tuple[Step, ...]:
+    """The steps by which a site goes back, then the plug-ins of that moment.
+
+    hosts: those that go back. A host's own plug-ins run one behind the other.
+    """
+    waited = {name for step in steps for name in step.after}
+    ends = tuple(step.id for step in steps if step.id not in waited)
+    made: list[Step] = []
+    last: dict[str, tuple[str, ...]] = {}
+    for plugin in site.plugins:
+        if Moment.ROLLBACK not in plugin.moments:
+            continue
+        for host in chosen(site, plugin, Moment.ROLLBACK, site.control_plane):
+            if host.address not in hosts:
+                continue
+            after = last.get(host.address, ends)
+            at = Occasion(site, contents, host, Moment.ROLLBACK, Phase.NETWORK, after, around=True)
+            made += steps_of(plugin, at)
+            last[host.address] = (made[-1].id,)
+    return (*steps, *made)
 
 
 def _insert(by_id: dict[str, Step], made: tuple[Step, ...], before: str) -> None:

@@ -5,7 +5,7 @@ the two newest count: the one that runs, and the one that `rollback` goes back t
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,14 +60,18 @@ def parse(text: str) -> tuple[Listed, ...]:
     return tuple(Listed(p, v, frozenset(images), frozenset(blobs)) for p, v, images, blobs in found)
 
 
-def doomed(lists: Iterable[Listed]) -> Doomed:
-    """lists: newest first. What is in none of those that count."""
+def doomed(lists: Iterable[Listed], products: Collection[str] | None = None) -> Doomed:
+    """What is in none of those that count. lists: newest first.
+
+    products: that the site has; of one that was deleted nothing counts any more. None where nobody knows.
+    """
     kept: dict[str, int] = {}
     stay: list[Listed] = []
     past: list[Listed] = []
     for each in lists:
         kept[each.product] = kept.get(each.product, 0) + 1
-        (stay if kept[each.product] <= KEPT else past).append(each)
+        here = products is None or each.product in products
+        (stay if here and kept[each.product] <= KEPT else past).append(each)
     images = frozenset[str]().union(*(each.images for each in past))
     blobs = frozenset[str]().union(*(each.blobs for each in past))
     return Doomed(

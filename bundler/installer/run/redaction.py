@@ -2,11 +2,13 @@
 
 import base64
 import ipaddress
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 from bundler.core.errors import BundlerError
 from bundler.installer.run.events import Event, Sink, StepFailed, StepOutput, Waiting
@@ -14,6 +16,7 @@ from bundler.installer.run.events import Event, Sink, StepFailed, StepOutput, Wa
 Secrets = Callable[[], frozenset[str]]
 
 _SHORTEST: Final = 4  # a secret shorter than this would blot out ordinary words
+_SHORTEST_INSIDE: Final = 6  # bytes of one that is looked for within base64
 _SHORTEST_VALUE: Final = 6  # the same for a variable whose name doesn't speak of a secret
 _TELLING: Final = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY|CRED|AUTH|LOGIN|DSN", re.IGNORECASE)
 _PLAIN: Final = re.compile(
@@ -34,9 +37,24 @@ def count_known(text: str, secrets: frozenset[str]) -> int:
 
 
 def disguises(secret: str) -> frozenset[str]:
-    """The secret, and as it stands in files of Kubernetes and headers of HTTP."""
-    encoded = base64.b64encode(secret.encode()).decode()
-    return frozenset({secret, encoded, encoded.rstrip("=")} if len(secret) >= _SHORTEST else {secret})
+    """The secret, and as it stands in files of Kubernetes, headers of HTTP, addresses, JSON and shells."""
+    if len(secret) < _SHORTEST:
+        return frozenset({secret})
+    quoted = (quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1])
+    traced = (secret.replace("'", "'\\''"), secret.replace("'", "'\"'\"'"))
+    return frozenset({secret, *quoted, *traced, *_in_base64(secret.encode())})
+
+
+def _in_base64(secret: bytes) -> Iterator[str]:
+    """The secret encoded alone; and what is left of it where it is a part of something that is encoded."""
+    alone = base64.b64encode(secret).decode()
+    yield from (alone, alone.rstrip("="))
+    if len(secret) < _SHORTEST_INSIDE:
+        return
+    for before in range(3):
+        whole = base64.b64encode(bytes(before) + secret).decode()
+        # A character stands for six bits: those that the bytes around have a share in can't be known.
+        yield whole[-(-before * 8 // 6) : (before + len(secret)) * 8 // 6]
 
 
 def of_variables(variables: Mapping[str, str]) -> frozenset[str]:

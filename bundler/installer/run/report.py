@@ -1,6 +1,7 @@
 """The end of a run: what was done in which time, for a person and as JSON."""
 
 import json
+import re
 import textwrap
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from bundler.installer.site.ranges import folded
 
 _HEAD: Final = 9  # columns of the words at the left
 _WIDTH: Final = 100
+_STAYS: Final = "\xa0"  # a blank at which no line is broken
 
 
 @dataclass(slots=True)
@@ -142,11 +144,12 @@ class Report:
 
 
 def _row(head: str, text: str) -> list[str]:
-    """Wrapped under its own column."""
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=f"{head:<{_HEAD}}", subsequent_indent=" " * _HEAD,
-        break_long_words=False, break_on_hyphens=False,
+    """Wrapped under its own column; a number stays with its unit."""
+    lines = textwrap.wrap(
+        re.sub(r"(?<=\d) (?=\w)", _STAYS, text), _WIDTH, initial_indent=f"{head:<{_HEAD}}",
+        subsequent_indent=" " * _HEAD, break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
+    return [line.replace(_STAYS, " ") for line in lines]
 
 
 def _ready(nodes: str) -> tuple[int, int]:

@@ -160,7 +160,7 @@ def join(site: Site, desired: Desired, step: Step) -> Micro:
     if old is not None and old.address != step.host:
         raise HarmError("two machines, one node")
     machine.ours = True
-    machine.trace(pki=True, kubelet_conf=True)
+    machine.trace(kubelet_conf=True)  # the CA's key stays with control planes
     _certificates(site, machine, desired, control_plane=False)
     yield "kubelet.conf"
     machine.components["kubelet"] = Component(
@@ -337,7 +337,8 @@ def upgrade_control_plane(site: Site, _desired: Desired, step: Step) -> Micro:
 
 def upgrade_node(site: Site, _desired: Desired, step: Step) -> Micro:
     machine = site.machines[step.host]
-    site.nodes[machine.name] = replace(site.nodes[machine.name], cordon=Cordon.OURS)
+    if site.nodes[machine.name].cordon is Cordon.NONE:  # a person's stays one
+        site.nodes[machine.name] = replace(site.nodes[machine.name], cordon=Cordon.OURS)
     yield "cordoned"
     gone = step.inputs.get("deleted", "").split(", ")
     site.pods = [pod for pod in site.pods if pod.name not in gone]
@@ -347,7 +348,8 @@ def upgrade_node(site: Site, _desired: Desired, step: Step) -> Micro:
     yield "kubelet"
     site.nodes[machine.name] = replace(site.nodes[machine.name], version=step.inputs["version"])
     yield "seen"
-    site.nodes[machine.name] = replace(site.nodes[machine.name], cordon=Cordon.NONE)
+    if site.nodes[machine.name].cordon is Cordon.OURS:
+        site.nodes[machine.name] = replace(site.nodes[machine.name], cordon=Cordon.NONE)
 
 
 def store_config(site: Site, desired: Desired, step: Step) -> Micro:

@@ -42,6 +42,9 @@ def test_in_a_registry_the_plus_is_an_underscore_and_a_digest_pins() -> None:
         ("chart+ftp://charts.example/web:1.0.0", "scheme"),
         ("https://charts.example/web:1.0.0", "scheme"),
         ("oci://ghcr.io/acme/a b:1.0.0", "name of a chart"),
+        ("oci://ghcr.io/acme/web:^1.2@sha256:" + "a" * 64, "not of a range"),
+        ("oci://ghcr.io/acme/web:^", "no version"),
+        ("oci://ghcr.io/acme/web:>=1.2 and <2", "no version"),
     ],
 )
 def test_what_is_none_is_told(text: str, why: str) -> None:
@@ -49,6 +52,14 @@ def test_what_is_none_is_told(text: str, why: str) -> None:
         ChartReference.parse(text)
     assert caught.value.code == ExitCode.INPUT
     assert why in caught.value.why
+
+
+@pytest.mark.parametrize("wanted", ["^1.2", "~1", ">=1.2 <2", "1.x", "*", "1.2 - 1.4", "^1 || ^3", "!=1.3.0"])
+def test_a_version_may_be_a_range(wanted: str) -> None:
+    for base in ("oci://ghcr.io/acme/web", "chart+https://charts.example/web"):
+        chart = ChartReference.parse(f"{base}:{wanted}")
+        assert (chart.version, chart.is_range, str(chart)) == (wanted, True, f"{base}:{wanted}")
+    assert not ChartReference.parse("oci://ghcr.io/acme/web:1.2").is_range
 
 
 @given(st.text(max_size=60))

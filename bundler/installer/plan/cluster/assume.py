@@ -190,7 +190,7 @@ def _all_joined(observed: Observed, probes: Sequence[p.ControlPlaneIs | p.NodeIs
 
 def _as_node(host: HostObservation, probe: p.ControlPlaneIs | p.NodeIs) -> HostObservation:
     control = isinstance(probe, p.ControlPlaneIs)
-    traces = Traces(pki=True, kubelet_conf=True, static_pods=control, etcd_data=control)
+    traces = Traces(pki=control, kubelet_conf=True, static_pods=control, etcd_data=control)
     return _running(replace(host, traces=traces, ours=True), probe)
 
 

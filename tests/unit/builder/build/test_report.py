@@ -40,17 +40,17 @@ def test_the_summary_tells_what_takes_time_and_room() -> None:
         contents=tuple(contents),
     )
     phases = (Phase("stage", 0.01), Phase("images", 12.34), Phase("packages", 2.0), Phase("assemble", 3.0))
-    assert summary(Made(Path("shop.run"), 9_000_000, spec, phases)).splitlines() == [
-        "shop.run: shop 2.1 for linux/amd64",
-        "  9.0 MB from 15.0 MB of content: 0 apps, 2 images, 1 OS package, 5 files",
-        "  17.4 s: images 12.3 s, assemble 3.0 s, packages 2.0 s",
-        "  largest contents:",
-        "       5.0 MB  layers that images share",
-        "       4.0 MB  root/bin/kubelet",
-        "       3.0 MB  image one",
-        "       2.0 MB  OS packages",
-        "       1.0 MB  image two",
+    assert summary(Made(Path("shop.run"), 9_000_000, spec, phases, signed=True)).splitlines() == [
+        "✓ shop.run: shop 2.1, 8.6 MiB, linux/amd64, 17 s (images 12 s, assemble 3.0 s, packages 2.0 s)",
+        "  holds    2 images, 1 OS package for debian:bookworm, 5 files; 14.3 MiB unpacked",
+        (
+            "  largest  layers that images share 4.8 MiB, root/bin/kubelet 3.8 MiB, image one 2.9 MiB, "
+            "OS packages 1.9 MiB, image two 976.6 KiB"
+        ),
     ]
+    assert summary(Made(Path("shop.run"), 9_000_000, spec, phases)).splitlines()[-1] == (
+        "! unsigned: sites refuse it: bundler sign shop.run --key KEY"
+    )
 
 
 @pytest.mark.parametrize(

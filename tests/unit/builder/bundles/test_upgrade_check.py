@@ -119,5 +119,5 @@ def test_programs_read_what_people_read() -> None:
     assert (told["schema"], told["exit_code"], told["hops"]) == (1, 18, ["v1.36.3", "v1.37.2"])
     assert told["findings"][0]["id"] == "other-key"
     text = as_text(OLD, NEW, found, difference())
-    assert text.splitlines()[0] == "shop 2.1.0 → 3.0.0, 314.6 MB of new content"
+    assert text.splitlines()[0] == "shop 2.1.0 → 3.0.0, 300 MiB of new content"
     assert text.splitlines()[-1] == "Exit code 18 (FINDINGS)"

@@ -237,7 +237,7 @@ def test_a_full_disk_is_told_in_figures(full_disk: Path) -> None:
             small.add((block for _ in range(4)), digest=None, size=4 << 20, name="big.bin")
         assert files(small.root) == []
     assert caught.value.code is ExitCode.SPACE
-    assert "big.bin needs 4.2 MB" in str(caught.value)
+    assert "big.bin needs 4.0 MiB" in str(caught.value)
 
 
 @pytest.fixture

@@ -377,3 +377,62 @@ def test_a_settled_range_is_not_resolved_again(supply: Any, server: Any, store: 
     }
     assert pinned.settled == older
     assert "charts/db-1.2.0.tgz" in made.entries
+
+
+VERSIONS = ("0.9.0", "1.0.0", "1.2.5", "1.10.0", "2.0.0-rc.1", "2.0.0")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "version"),
+    [
+        ("^1.2", "1.10.0"),
+        ("~1.2", "1.2.5"),
+        (">=1.2 <2", "1.10.0"),
+        (">=1.0, <1.2", "1.0.0"),
+        ("1.x", "1.10.0"),
+        ("1 - 2", "2.0.0"),
+        ("^0.9 || ^3", "0.9.0"),
+        ("*", "2.0.0"),
+        (">=2.0.0-0 <2.0.0", "2.0.0-rc.1"),
+    ],
+)
+def test_a_range_in_a_kubefile_comes_to_the_version_that_helm_takes(
+    server: Any, supply: Any, wanted: str, version: str
+) -> None:
+    base = offer(server, *(("db", one, packed("db", one)) for one in VERSIONS))
+    maker = supply()
+    name, _ = maker.fetch(f"{base}/db:{wanted}", why="APP")
+    assert name == f"db-{version}.tgz"
+    assert maker.settled == {f"{base.removeprefix('chart+')}/db:{wanted}": version}
+    assert [str(one.chart) for one in maker.taken] == [f"{base}/db:{version}"]
+
+
+def test_a_range_that_nothing_fits_and_one_without_a_lock_offline_are_told(server: Any, supply: Any) -> None:
+    base = offer(server, ("db", "1.0.0", packed("db", "1.0.0")))
+    with pytest.raises(BundlerError) as caught:
+        supply().fetch(f"{base}/db:^2")
+    assert "^2" in str(caught.value)
+    with pytest.raises(BundlerError) as offline:
+        supply(offline=True).fetch(f"{base}/db:^1")
+    assert (offline.value.code, "Kubefile.lock" in offline.value.why) == (ExitCode.NOT_FOUND, True)
+
+
+@pytest.mark.parametrize(
+    ("chart", "template", "fix"),
+    [
+        ("version: 1.0.0", 'a: {{ required "give me a password" .Values.password }}', "--values=FILE"),
+        ("version: 1.0.0", '{{ fail "not in this namespace" }}', "--namespace=NAME"),
+        ("version: 1.0.0", 'a: {{ include "common.name" . }}', "dependencies in Chart.yaml"),
+        ("version: 1.0.0", "a: {{ nosuch 1 }}", "correct the template"),
+        ("version: devel", "a: b", "Chart.yaml; `helm lint`"),
+    ],
+    ids=["value", "namespace", "library", "template", "chart-yaml"],
+)
+def test_the_hint_fits_what_helm_says(
+    store: Any, tmp_path: Path, chart: str, template: str, fix: str
+) -> None:
+    files = {"Chart.yaml": f"apiVersion: v2\nname: shop\n{chart}\n", "templates/x.yaml": template}
+    checkout = check_out(tree_of(store, files), store, tmp_path / "shop")
+    with pytest.raises(BundlerError) as caught:
+        SdkHelm(timeout=60).render(RenderRequest(checkout.root, "r"), "shop")
+    assert fix in caught.value.fix

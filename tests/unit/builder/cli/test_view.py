@@ -20,25 +20,25 @@ def test_plain_lines_tell_of_long_transfers_now_and_then() -> None:
     clock, out = Clock(), []
     lines = Lines(out.append, clock)
     lines.begin("images")
-    one, two = lines.transfer("a", 100_000_000), lines.transfer("b", 100_000_000)
+    one, two = lines.transfer("a", 100 << 20), lines.transfer("b", 100 << 20)
     clock.now += 4
-    one.advance(30_000_000)
+    one.advance(30 << 20)
     clock.now += 1
-    two.advance(20_000_000)
+    two.advance(20 << 20)
     clock.now += 1
     one.advance(1)
-    assert out == ["[   0.0 s] images", "           50.0 MB of 200.0 MB, 10.0 MB/s, 15 s left"]
+    assert out == ["[   0.0 s] images", "           50.0 MiB of 200 MiB, 10.0 MiB/s, 15 s left"]
 
 
 def test_a_restart_takes_back_and_unknown_totals_are_left_out() -> None:
     clock, out = Clock(), []
     lines = Lines(out.append, clock)
     transfer = lines.transfer("a", None)
-    transfer.advance(10_000_000)
-    transfer.advance(-4_000_000)
+    transfer.advance(10 << 20)
+    transfer.advance(-(4 << 20))
     clock.now += 6
     transfer.advance(0)
-    assert out == ["           6.0 MB, 1.0 MB/s"]
+    assert out == ["           6.0 MiB, 1.0 MiB/s"]
 
 
 def test_who_is_told_what() -> None:

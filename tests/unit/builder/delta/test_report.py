@@ -30,10 +30,10 @@ def test_a_whole_bundle_tells_nothing() -> None:
 
 def test_it_tells_what_was_left_out_and_what_was_saved() -> None:
     assert saving(SHRUNK, 750) == (
-        "rests on shop 1.0: 1 contents (5.0 kB) come out of it, with 70 B of changes",
+        "rests on shop 1.0: 1 content (4.9 KiB) come out of it, with 70 B of changes",
         "its installer is that of its base; --with-installer puts it in",
-        "1 layers recompressed: 1.0 kB became 750 B (25% saved)",
-        "1 contents (400 B) stay as they are: their compression can't be made again bit for bit",
+        "1 layer recompressed: 1000 B became 750 B (25% saved)",
+        "left as before: 1 content (400 B), whose compression can't be made again bit for bit",
     )
 
 

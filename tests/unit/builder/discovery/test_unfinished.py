@@ -74,9 +74,21 @@ objects:
         (workload("null"), 9),
         (workload("'quay.io/acme/db:'"), 9),
         (workload("':2.0'"), 9),
+        (workload("'__REGISTRY__/acme/db:2.0'"), 9),
         (workload("'/acme/db:2.0'"), 9),
     ],
-    ids=["workflow", "openshift", "tekton", "variables", "empty", "null", "no-tag", "no-name", "no-registry"],
+    ids=[
+        "workflow",
+        "openshift",
+        "tekton",
+        "variables",
+        "empty",
+        "null",
+        "no-tag",
+        "no-name",
+        "blank",
+        "no-registry",
+    ],
 )
 def test_what_is_filled_in_later_is_warned_of_with_its_place(look: Any, text: Any, line: int) -> None:
     found = look(text)
@@ -104,9 +116,10 @@ def config(text: Any) -> str:
     "text",
     [
         "spark.executor.cores  2\nspark.kubernetes.container.image   quay.io/acme/db:2.0\n",
+        'parameter: {\n  // +usage=the image\n  image: *"quay.io/acme/db:2.0" | string\n}\n',
         "<agent>\n  <image>quay.io/acme/db:2.0</image>\n</agent>\n",
     ],
-    ids=["properties", "xml"],
+    ids=["properties", "cue", "xml"],
 )
 def test_an_image_in_a_configuration_of_another_form_is_taken(look: Any, text: str) -> None:
     assert [str(one.reference) for one in look(config(text)).found] == ["quay.io/acme/db:2.0"]
@@ -117,3 +130,71 @@ def test_repository_and_tag_of_an_ini_file_are_pointed_out(look: Any) -> None:
         config("[kubernetes]\nworker_container_repository = acme/airflow\nworker_container_tag = 2.9.1\n")
     )
     assert [str(one.reference) for one in found.candidates] == ["docker.io/acme/airflow:2.9.1"]
+
+
+def pod(more: str) -> str:
+    return (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n"
+        f"  - name: a\n    image: quay.io/acme/web:1.0\n    {more}\n"
+    )
+
+
+def thing(spec: str) -> str:
+    return f"apiVersion: acme.example/v1\nkind: Thing\nmetadata: {{name: t}}\nspec: {spec}\n"
+
+
+def test_a_list_of_short_names_in_one_variable_is_taken(look: Any) -> None:
+    found = look(pod("env: [{name: HELPER_IMAGES, value: 'acme/one:1,acme/two:2'}]")).found
+    assert {str(one.reference) for one in found} == {
+        "quay.io/acme/web:1.0",
+        "docker.io/acme/one:1",
+        "docker.io/acme/two:2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (pod("env: [{name: PROXY_IMG, value: 'acme/db:v2'}]"), "docker.io/acme/db:v2"),
+        (pod("args: ['--img', 'acme/db:1']"), "docker.io/acme/db:1"),
+        (pod("env: [{name: HELPER_IMAGE, value: busybox}]"), "docker.io/library/busybox:latest"),
+        (thing("{proxy: {image: nginx}}"), "docker.io/library/nginx:latest"),
+        (thing("{url: 'oci://quay.io/acme/filter:1.0'}"), "quay.io/acme/filter:1.0"),
+        (pod("args: ['docker run --rm acme/db:2.0 sh']"), "docker.io/acme/db:2.0"),
+        (pod("args: ['kubectl set image deploy/web web=acme/db:2']"), "docker.io/acme/db:2"),
+        (
+            thing("{baseImage: quay.io/acme/base, imageRepository: acme/db, imageTag: '9'}"),
+            "docker.io/acme/db:9",
+        ),
+    ],
+    ids=["variable", "flag", "no-tag", "plain-word", "artifact", "docker-run", "set-image", "two-in-pieces"],
+)
+def test_what_is_likely_an_image_is_pointed_out(look: Any, text: str, name: str) -> None:
+    assert name in {str(one.reference) for one in look(text).candidates}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "env: [{name: LISTEN, value: 'see svc/web:8080 and tcp://web/x:9090'}]",
+        "env: [{name: IMAGE_REGISTRY, value: busybox}]",
+        "args: ['--img=logo.png', '--image-policy=always']",
+        "args: ['# docker run acme/db:2.0']",
+    ],
+    ids=["ports", "registry", "picture", "comment"],
+)
+def test_what_is_no_image_is_not_pointed_out(look: Any, more: str) -> None:
+    assert look(pod(more)).candidates == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        thing("{driver: {repository: quay.io/acme, image: driver, imagePullPolicy: Always}}"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: image-updater}\ndata: {log.level: info}\n",
+    ],
+    ids=["one-piece-of-several", "settings-of-an-image-tool"],
+)
+def test_a_plain_word_that_is_no_whole_name_is_not_pointed_out(look: Any, text: str) -> None:
+    names = {str(one.reference) for one in look(text).candidates}
+    assert not {name for name in names if name.endswith(("/library/driver:latest", "/info:latest"))}

@@ -77,6 +77,7 @@ TABLE = [
     (F + 'APP a local://a\nAPPCMDS a ["b", 1]\n', [("bad-json", "error", 3, 11)]),
     (F + "APP we,b local://web\n", [("bad-app-name", "error", 2, 5)]),
     (F + "APP web web/\n", [("bad-source", "error", 2, 9)]),
+    (F + 'APP web "oci://h.example/web:>=1.2 <2"\n', []),
     (F + "COPY https://h/f x\n", [("bad-source", "error", 2, 6)]),
     (F + "IMAGE containers-storage:x\n", [("bad-image", "error", 2, 7)]),
     (F + "IMAGE a;b\n", [("bad-image", "error", 2, 7)]),

@@ -94,7 +94,7 @@ def test_waits_of_many_hosts_are_one_line() -> None:
     with PlainProgress(stream, detail=False, clock=lambda: 0.0) as sink:
         sink(Waiting(tuple((step, 30.0 + step.host.endswith("3"), "no pod network yet") for step in joins)))
     assert stream.getvalue().split(" ", 1)[1] == (
-        "waiting  workers: 10.0.0.21-23 (3) join for 31 s, limit 2 min 0 s: no pod network yet\n"
+        "waiting  workers: 10.0.0.21-23 (3) join for 31 s, limit 2 min: no pod network yet\n"
     )
 
 

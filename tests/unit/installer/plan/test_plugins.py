@@ -10,7 +10,11 @@ from bundler.core.index import App, AppKind, AppRole
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.decide import decide_removal
+from bundler.installer.plan.order import arrange
+from bundler.installer.plan.plugin_removal import behind_rollback
+from bundler.installer.plan.rollback import rollback_steps
 from bundler.installer.plan.steps import Await, Deliver, Exec, Plan, Write
+from bundler.installer.plan.way_back import Spot, WayBack
 from bundler.installer.site.model import Site
 from bundler.installer.site.plugins import Moment, Plugin, PluginType, Scope
 from tests.unit.installer.plan import kit
@@ -198,3 +202,31 @@ def test_removal_is_surrounded_by_its_plug_ins() -> None:
         assert earlier in behind(made, later) or order.index(earlier) < order.index(later), (earlier, later)
     assert f"remove/{WORKER}/plugin-p2-post-clean-host" in behind(made, f"remove/{WORKER}/forget")
     assert f"remove/{WORKER}/restore" in behind(made, f"remove/{CP}/plugin-p3-post-uninstall")
+
+
+def back(of: Site, *, data: bool) -> Plan:
+    """The plan of a rollback of the usual two hosts, by a patch or with etcd's data."""
+    spots = (Spot(CP, "cp"),)
+    way = WayBack("v1.37.2", "v1.36.3", spots, (Spot(WORKER, "w"),), token="t" if data else "")
+    steps = behind_rollback(of, Contents(kit.index(), {}), rollback_steps(way, spots), {CP, WORKER})
+    return arrange("back", steps)
+
+
+@pytest.mark.parametrize("data", [True, False])
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [(Scope(), [CP]), (Scope(control_planes=False), [WORKER]), (Scope(everywhere=True), [CP, WORKER])],
+)
+def test_a_rollbacks_plug_ins_run_when_every_host_is_back(
+    scope: Scope, expected: list[str], *, data: bool
+) -> None:
+    made = back(site(plugin(Moment.ROLLBACK, scope=scope)), data=data)
+    ran = ids(made, "plugin-tune-rollback")
+    assert ran == [f"network/{host}/plugin-tune-rollback" for host in expected]
+    done = {step.id for step in made.steps if "plugin" not in step.id}
+    for step in ran:
+        assert done <= behind(made, step)
+
+
+def test_a_plug_in_of_another_moment_has_no_part_in_a_rollback() -> None:
+    assert ids(back(site(plugin(Moment.UPGRADE)), data=False), "plugin") == []

@@ -34,6 +34,16 @@ def test_another_products_bundles_count_by_themselves() -> None:
     assert doomed(lists) == Doomed(("shop 1",), ("r/web:1",), ())
 
 
+def test_of_a_product_that_was_deleted_nothing_stays_but_what_others_share() -> None:
+    lists = [bundle("9", A, product="gone"), bundle("2", B), bundle("8", C, product="gone")]
+    assert doomed(lists, {"shop"}) == Doomed(("gone 9", "gone 8"), ("r/web:8", "r/web:9"), (A, C))
+    assert doomed(lists, {"shop", "gone"}) == Doomed((), (), ())
+
+
+def test_where_no_record_says_which_products_there_are_all_count() -> None:
+    assert doomed([bundle("9", A, product="other"), bundle("2", B)]) == Doomed((), (), ())
+
+
 def test_a_list_holds_every_image_and_everything_that_it_is_made_of() -> None:
     index = kit.index()
     (read,) = parse(f"== demo 1\n{listing(index)}noise\nblob short\n")

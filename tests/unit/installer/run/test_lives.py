@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bundler.installer.facts.observed import FileState
+from bundler.installer.facts.api import Cordon
+from bundler.installer.facts.observed import BlobState, FileState
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan
 from bundler.installer.site.desired import AppAim, Desired, Versions
@@ -178,8 +179,49 @@ def reinstall_worker(site: Site, host: str) -> None:
         site.reinstall(host)
 
 
+def damage_blob(site: Site, host: str) -> None:
+    if "sha256:bb" in site.machines[host].blobs:
+        site.machines[host].blobs["sha256:bb"] = BlobState.DAMAGED
+
+
+def stop_registry(site: Site, host: str) -> None:
+    units = site.machines[host].units
+    if "bundler-registry.service" in units:
+        units["bundler-registry.service"] = replace(units["bundler-registry.service"], active=False)
+
+
+def disable_kubelet(site: Site, host: str) -> None:
+    units = site.machines[host].units
+    if "kubelet.service" in units:
+        units["kubelet.service"] = replace(units["kubelet.service"], enabled=False)
+
+
+def lose_images(site: Site, host: str) -> None:
+    site.machines[host].images.clear()
+
+
+def lose_journal(site: Site, host: str) -> None:
+    site.machines[host].journal.clear()
+
+
+def lose_record(site: Site, host: str) -> None:
+    """One copy of several."""
+    site.machines[host].record = None
+
+
+def cordon(site: Site, host: str) -> None:
+    if site.machines[host].name in site.nodes:
+        site.change_node(host, cordon=Cordon.PERSON)
+
+
+def label(site: Site, host: str) -> None:
+    if site.machines[host].name in site.nodes:
+        site.change_node(host, labels={**site.node_at(host).labels, "theirs": "yes"})
+
+
 FAULTS: tuple[Fault, ...] = (
     stop_unit, edit_file, delete_node, lose_sysctl, lose_blob, lose_app, reinstall_worker,
+    damage_blob, stop_registry, disable_kubelet, lose_images, lose_journal, lose_record, cordon, label,
 )  # fmt: skip
 
 sites = st.tuples(
@@ -203,7 +245,7 @@ REINSTALLED_BEFORE_AN_UPGRADE = [
 
 @example(life=REINSTALLED_BEFORE_AN_UPGRADE)
 @given(life=st.lists(turns, min_size=1, max_size=4))
-@settings(max_examples=25)
+@settings(max_examples=40)
 def test_any_life_converges(
     life: list[tuple[tuple[set[str], set[str], str, str], list[tuple[Fault, str]], list[int]]],
 ) -> None:
@@ -228,3 +270,49 @@ def test_any_life_converges(
         again = go(site, of)
         assert isinstance(again.decision, Plan)
         assert again.stages == 0
+
+
+STRIKES = st.tuples(st.integers(1, 200), st.sampled_from(FAULTS), st.sampled_from(ALL))
+
+
+@given(name=st.sampled_from(sorted(OPERATIONS)), strikes=st.lists(STRIKES, min_size=1, max_size=3))
+@settings(max_examples=60)
+def test_faults_between_a_kill_in_the_middle_of_a_step_and_the_next_run_are_mended(
+    name: str, strikes: list[tuple[int, Fault, str]]
+) -> None:
+    """What a person or a disk did meanwhile is no reason to stop, nor to begin a second cluster."""
+    before, after, operation = OPERATIONS[name]
+    site = built(before)
+    for tick, fault, host in strikes:
+        try:
+            ended = go(site, after, operation, kill_at=tick)
+            assert ended.done, ended
+        except KilledError:
+            pass
+        if operation is not DELETE:
+            fault(site, host)
+    ended = go(site, after, operation)
+    assert ended.done, ended
+    assert go(site, after, operation).stages == 0 or operation is DELETE
+    assert site.inits <= 1
+
+
+@given(
+    kills=st.lists(st.integers(1, 150), min_size=1, max_size=4),
+    grown=st.booleans(),
+    fault=st.sampled_from([cordon, label]),
+)
+@settings(max_examples=30)
+def test_what_people_put_on_nodes_outlives_every_run(kills: list[int], *, grown: bool, fault: Fault) -> None:
+    start, end = (aim(), aim(3, 2)) if grown else (aim(3, 2), newer(aim(3, 2), "v1.36.4"))
+    site = built(start)
+    fault(site, worker(1))
+    before = site.node_at(worker(1))
+    for kill in kills:
+        try:
+            go(site, end, kill_at=kill)
+        except KilledError:
+            continue
+    assert go(site, end).done
+    after = site.node_at(worker(1))
+    assert (after.cordon, after.labels) == (before.cordon, before.labels)

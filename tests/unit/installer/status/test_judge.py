@@ -65,7 +65,7 @@ def test_detail_has_a_line_for_every_host_member_app_and_run() -> None:
     run = PastRun("apply", "failed", "ops@deploy1", made.NOW, 3.0, "shop", "2.1.0", steps=1, error="no room")
     shown = list(text.lines(judge(made.look(conditions={CP: {"runs": (run,)}})), detail=True))
     found = [" ".join(line.split()) for line in shown]
-    assert "10.0.0.3 node-10-0-0-3 worker ready v1.34.4 debian 12 24 h 0 min 61%" in found
+    assert "10.0.0.3 node-10-0-0-3 worker ready v1.34.4 debian 12 24 h 61%" in found
     assert "cp1 10.0.0.2 leader 60 MiB" in found
     assert "shop helm ready 2 of 2 deployed, revision 3" in found
     assert found[-1].endswith("apply, failed shop 2.1.0, 1 step, ops@deploy1: no room")
