@@ -201,7 +201,7 @@ def test_a_plain_word_that_is_no_whole_name_is_not_pointed_out(look: Any, text: 
 
 
 @pytest.mark.parametrize("name", ["etc/app.yaml.j2", "opt/web.yml.tpl", "scripts/d.yaml.template"])
-def test_a_pod_spec_in_somebodys_template_is_pointed_out(store, name):
+def test_a_pod_spec_in_somebodys_template_is_pointed_out(store: Any, name: str) -> None:
     text = "kind: Pod\nspec:\n  containers:\n  - {name: a, image: quay.io/acme/db:2.0}\n"
     found = discover(tree_of(store, {name: text}), store, helm=SdkHelm())
     assert [(str(one.reference), str(one.location)) for one in found.candidates] == [
