@@ -71,7 +71,7 @@ def _unquoted(word: Word) -> str:
 def _check_chart(word: Word, reader: Reader) -> None:
     """A chart's reference, where no variable has to be put in first."""
     text = _unquoted(word)
-    if "$" in text or not text.startswith(CHART_SCHEMES):
+    if "$" in word.text or not text.startswith(CHART_SCHEMES):
         return
     try:
         ChartReference.parse(text)

@@ -389,3 +389,8 @@ def test_flags_behind_the_name_of_an_app_are_told_as_such(tmp_path, catalogue):
     (finding,) = linted("FROM scratch\nAPP web --namespace=db local://web\n", tmp_path, catalogue).findings
     assert (finding.problem.rule, finding.problem.location.column) == ("bad-source", 9)
     assert "APP --namespace=db web" in finding.problem.hint
+
+
+def test_a_version_that_a_variable_gives_is_not_judged_by_its_text(tmp_path, catalogue):
+    text = 'FROM scratch\nARG V=1.0.0\nAPP web oci://h.example/web:$V\nAPP db "oci://h.example/db:${V}"\n'
+    assert "bad-source" not in {one.problem.rule for one in linted(text, tmp_path, catalogue).findings}
