@@ -142,14 +142,27 @@ def parse_revoked(text: str, file: str) -> frozenset[str]:
     found: set[str] = set()
     problems: list[Problem] = []
     for number, line in _lines(text):
-        if (refused := _refused(line)) is not None:
+        if (refused := _refused(line)) is not None and not _has_two(line):
             found.add(refused)
             continue
-        fix = "write a key as in a .pub file, or its fingerprint SHA256:…"
-        problems.append(Problem(Location(file, number), "revoked-key", "not a key", fix, line[:200]))
+        fix = "one a line: write a key as in a .pub file, or its fingerprint SHA256:…"
+        problems.append(
+            Problem(Location(file, number), "revoked-key", "not a key, or more than one", fix, line[:200])
+        )
     if problems:
         raise Problems(tuple(problems), code=ExitCode.TRUST)
     return frozenset(found)
+
+
+def _has_two(line: str) -> bool:
+    """Whether a second key or fingerprint stands in a line: it would be passed over."""
+    words = line.partition(" #")[0].split()
+    prints = sum(FINGERPRINT.fullmatch(word.rstrip("=")) is not None for word in words)
+    keys = sum(
+        _OTHER_KINDS.fullmatch(kind) is not None and after.startswith("AAAA")
+        for kind, after in pairwise(words)
+    )
+    return prints + keys > 1
 
 
 def _refused(line: str) -> str | None:

@@ -225,7 +225,8 @@ class ChartSupply:
 
     def _led_to_registry(self, chart: ChartReference, url: str, manifest: str) -> Taken:
         """A chart whose repository's index names a place in a registry; manifest: what a lock says it is."""
-        there = ChartReference.parse(url)
+        tagged = ":" in url.rpartition("/")[2]  # Helm asks for the version where the address names none
+        there = ChartReference.parse(url if tagged else f"{url}:{chart.version}")
         taken = self._pull(replace(there, digest=manifest) if manifest else there)
         return replace(taken, chart=chart, url=url)
 

@@ -30,7 +30,7 @@ _SHORT_WITHIN = re.compile(
 )
 _IMG = re.compile(r"(?:^|[^a-z])img(?:$|[^a-z])|[a-z]Img(?:$|[^a-z])|IMG(?:$|[^A-Z])")
 _CALLED_LAST = re.compile(r"(?:.*[a-z0-9._/-])?(?:[iI]mage|IMAGE)|.*_IMAGE")
-_SIMPLE = re.compile(r"[a-z][a-z0-9-]{2,}")
+_SIMPLE = re.compile(r"(?!(?:true|false|yes|off|always|never|default|enabled|disabled)$)[a-z][a-z0-9-]{2,}")
 # `NAME_IMAGE=x`, `--side-image x`, `image: "x"`, `"image":"x"`, `helper_image = "x"`, `<image>x</image>`,
 # CUE's `image: *"x" | string`.
 _CALLED_WITHIN = re.compile(

@@ -76,7 +76,11 @@ def _check_old(lists: Sequence[Cmds], findings: Findings) -> None:
         if each is old[0]:
             listed = json.dumps([line for one in lists for line in one.lines], ensure_ascii=False)
             instead = "in their place" if len(lists) > 1 else "in its place"
-            hint = f"write CMDS {listed} at the end, {instead}"
+            hint = (
+                f"write CMDS {listed} at the end, {instead}"
+                if listed != "[]"
+                else "remove it: it runs nothing"
+            )
         else:
             hint = f"it belongs into the one CMDS, see line {old[0].location.line}"
         findings.add(each.location, "cmd-old-form", "CMD is an old form", hint)

@@ -1,6 +1,7 @@
 """The instructions about apps: APP, CNI, CSI, APPCMDS, APPENV, LAUNCH, CMDS, CMD."""
 
 import re
+import shlex
 
 from bundler.builder.kubefile.arguments import Reader
 from bundler.builder.kubefile.instructions import App, AppCmds, AppEnv, Cmds, Launch
@@ -71,7 +72,7 @@ def _unquoted(word: Word) -> str:
 def _check_chart(word: Word, reader: Reader) -> None:
     """A chart's reference, where no variable has to be put in first."""
     text = _unquoted(word)
-    if "$" in text or not text.startswith(CHART_SCHEMES):
+    if "$" in word.text or not text.startswith(CHART_SCHEMES):
         return
     try:
         ChartReference.parse(text)
@@ -157,7 +158,15 @@ def cmd(reader: Reader) -> Cmds | None:
         reader.missing("a command", 'CMDS ["kubectl apply -f etc/app.yaml"]')
         return None
     listed = reader.json_strings() if text.startswith("[") else None
-    return Cmds(location=reader.stated.location, lines=listed or (text,), old=True)
+    lines = (text,) if listed is None else _as_lines(listed)
+    return Cmds(location=reader.stated.location, lines=lines, old=True)
+
+
+def _as_lines(listed: tuple[str, ...]) -> tuple[str, ...]:
+    """A CMD's list; one as Docker has it, `["sh", "-c", "…"]`, is one command: no line begins with a dash."""
+    if any(line.startswith("-") for line in listed[1:]):
+        return (shlex.join(listed),)
+    return listed
 
 
 def _good_name(word: Word, reader: Reader) -> bool:

@@ -102,6 +102,13 @@ def test_an_index_may_lead_to_a_registry(server: Any, registry: Any, store: Any,
     assert len(registry.seen) == seen
 
 
+def test_an_index_that_leads_to_a_registry_without_a_version_means_its_own(server, registry, store, supply):
+    data = packed("web", "1.2.3")
+    name = led_to(server, put(registry, "charts/web", "1.2.3", data).rpartition(":")[0])
+    file, blob = supply().fetch(name)
+    assert (file, store.path(blob.digest).read_bytes()) == ("web-1.2.3.tgz", data)
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://h.example/web.tgz"])
 def test_an_index_may_not_lead_to_files(server: Any, supply: Any, url: str) -> None:
     with pytest.raises(BundlerError, match="index can't be used") as caught:

@@ -178,10 +178,11 @@ def test_what_is_likely_an_image_is_pointed_out(look: Any, text: str, name: str)
     [
         "env: [{name: LISTEN, value: 'see svc/web:8080 and tcp://web/x:9090'}]",
         "env: [{name: IMAGE_REGISTRY, value: busybox}]",
+        "env: [{name: ALLOW_OTHER_IMAGE, value: 'false'}]",
         "args: ['--img=logo.png', '--image-policy=always']",
         "args: ['# docker run acme/db:2.0']",
     ],
-    ids=["ports", "registry", "picture", "comment"],
+    ids=["ports", "registry", "switch", "picture", "comment"],
 )
 def test_what_is_no_image_is_not_pointed_out(look: Any, more: str) -> None:
     assert look(pod(more)).candidates == ()

@@ -398,3 +398,21 @@ def test_flags_behind_the_name_of_an_app_are_told_as_such(tmp_path, catalogue):
     (finding,) = linted("FROM scratch\nAPP web --namespace=db local://web\n", tmp_path, catalogue).findings
     assert (finding.problem.rule, finding.problem.location.column) == ("bad-source", 9)
     assert "APP --namespace=db web" in finding.problem.hint
+
+
+def test_a_version_that_a_variable_gives_is_not_judged_by_its_text(tmp_path, catalogue):
+    text = 'FROM scratch\nARG V=1.0.0\nAPP web oci://h.example/web:$V\nAPP db "oci://h.example/db:${V}"\n'
+    assert "bad-source" not in {one.problem.rule for one in linted(text, tmp_path, catalogue).findings}
+
+
+@pytest.mark.parametrize(
+    ("commands", "hint"),
+    [
+        ('CMD ["sh", "-c", "echo $HOME"]', """write CMDS ["sh -c 'echo $HOME'"] at the end, in its place"""),
+        ('CMD ["kubectl get x", "ls"]', 'write CMDS ["kubectl get x", "ls"] at the end, in its place'),
+        ("CMD []", "remove it: it runs nothing"),
+    ],
+)
+def test_the_hint_for_an_old_cmd_can_be_taken_over(commands, hint, tmp_path, catalogue):
+    found = linted(f"FROM scratch\n{commands}\n", tmp_path, catalogue).findings
+    assert [one.problem.hint for one in found if one.problem.rule == "cmd-old-form"] == [hint]

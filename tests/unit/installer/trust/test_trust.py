@@ -13,7 +13,7 @@ from bundler.core import sshwire
 from bundler.core.archive.seal import REQUIRED, Seal, Section
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode, Problems
-from bundler.core.sshkey import ED25519, AllowedSigner, PublicKey
+from bundler.core.sshkey import ED25519, AllowedSigner, PublicKey, parse_revoked
 from bundler.core.sshsig import Signature
 from bundler.core.trustwords import Named
 from bundler.installer.trust.keyring import Keyring
@@ -273,3 +273,24 @@ def test_root_reads_only_what_is_its_own(ring: Keyring) -> None:
     with pytest.raises(BundlerError) as caught:
         ring.keys("shop", [])
     assert caught.value.code is ExitCode.TRUST
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{OURS.fingerprint} {OTHER.fingerprint}",
+        f"{OURS} {OTHER}",
+        f"{OURS.fingerprint} {OTHER}",
+        f"me@here,you@there {OURS} {OTHER.fingerprint}",
+    ],
+)
+def test_a_second_key_in_a_line_of_revoked_ones_is_not_passed_over(line: str) -> None:
+    with pytest.raises(Problems) as caught:
+        parse_revoked(f"# lost in May\n{line}\n", "lost.revoked")
+    assert caught.value.code is ExitCode.TRUST
+    assert [(one.location.line, one.rule) for one in caught.value.problems] == [(2, "revoked-key")]
+
+
+def test_what_is_said_of_a_revoked_key_is_no_second_one() -> None:
+    text = f"{OURS.fingerprint} # replaced by {OTHER.fingerprint}\n{OTHER} ops laptop, ssh-ed25519\n"
+    assert parse_revoked(text, "lost.revoked") == {OURS.fingerprint, OTHER.fingerprint}
