@@ -83,7 +83,7 @@ CODES = (
     ),
     Explanation(
         "BND-SPACE",
-        "a disk is full, or would become fullcome fullcome fullcome fullcome fullcome full",
+        "a disk is full, or would become full",
         ("the disk under the folder that the message names has too little room",),
         (
             "free the space that the message asks for: `df -h`, `du -xhd1 /var | sort -h`",
