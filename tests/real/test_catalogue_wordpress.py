@@ -176,6 +176,26 @@ def test_the_state_of_health_is_that_of_now(web: Web) -> None:
     assert [web.read("/healthz"), web.read("/healthz")] == ["page 1", "page 2"]
 
 
+def test_a_pod_that_goes_says_so_and_goes_on_serving(root: Path, web: Web) -> None:
+    """By what its preStop does first; the proxy takes 404 for: finish, and nothing new."""
+    leave = [
+        "/usr/sbin/chroot",
+        "--userspec=33:33",
+        str(root),
+        "/bin/sh",
+        "-c",
+        "touch /tmp/leaving; sleep 0",
+    ]
+    subprocess.run(leave, check=True)
+    try:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            web.read("/healthz")
+        assert caught.value.code == 404
+        assert web.read() == "page 1"
+    finally:
+        (root / "tmp/leaving").unlink()
+
+
 def test_only_the_kubelet_can_have_a_pod_make_its_pages(web: Web) -> None:
     assert web.read("/warm", web.probes) == "page 1"
     assert b"SCRIPT_FILENAME/usr/share/wordpress/warm.php" in web.pages.asked[0]
