@@ -102,7 +102,9 @@ def test_an_index_may_lead_to_a_registry(server: Any, registry: Any, store: Any,
     assert len(registry.seen) == seen
 
 
-def test_an_index_that_leads_to_a_registry_without_a_version_means_its_own(server, registry, store, supply):
+def test_an_index_that_leads_to_a_registry_without_a_version_means_its_own(
+    server, registry, store, supply
+) -> None:
     data = packed("web", "1.2.3")
     name = led_to(server, put(registry, "charts/web", "1.2.3", data).rpartition(":")[0])
     file, blob = supply().fetch(name)
