@@ -103,7 +103,7 @@ def test_an_index_may_lead_to_a_registry(server: Any, registry: Any, store: Any,
 
 
 def test_an_index_that_leads_to_a_registry_without_a_version_means_its_own(
-    server, registry, store, supply
+    server: Any, registry: Any, store: Any, supply: Any
 ) -> None:
     data = packed("web", "1.2.3")
     name = led_to(server, put(registry, "charts/web", "1.2.3", data).rpartition(":")[0])
