@@ -32,7 +32,7 @@ demo-wordpress: setup ## WordPress with MariaDB Galera and Redis Sentinel on thr
 demo-down: $(STAMP) ## take the demo's site down; nothing is left but the cache
 	@$(PY) -m tests.site down --name $(SITE)
 
-check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests: side by side, under a minute on two cores
+check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests: side by side
 	@$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target check-format check-lint check-types check-imports check-shell check-collect check-unit
 
 .PHONY: check-format check-lint check-types check-imports check-shell check-collect check-unit
@@ -51,7 +51,7 @@ check-shell:
 check-collect:
 	@echo "collect tests/real tests/site"; found=$$($(PY) -m pytest --collect-only -qq tests/real tests/site) || { echo "$$found"; exit 1; }
 
-test: setup-test check cover test-real test-site ## check, coverage, then the tests on real parts, then the site (about 30 minutes on two cores)
+test: setup-test check cover test-real test-site ## check, coverage, then the tests on real parts, then the site (about 35 minutes on two cores)
 
 cover: $(STAMP) ## what the unit tests run of both programs; fails below the gate of pyproject.toml
 	@rm -rf build/coverage
