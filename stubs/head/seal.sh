@@ -113,7 +113,7 @@ signature_room() {
 # An armor holds SSHSIG, a version of 4 bytes, then the key: 4 bytes with its length, and as many bytes.
 signer() {
     room=$(signature_room)
-    case $room in '') echo 'nobody: this file is not signed' && return ;; esac
+    case $room in '') echo 'no one: this file is not signed' && return ;; esac
     is_armor "$room" || { echo 'nobody can tell: the signature is damaged' && return; }
     for tool in base64 od sha256sum; do
         found=$(command -v $tool) || { echo "a key that --verify-sig names (this machine lacks $tool)" && return; }

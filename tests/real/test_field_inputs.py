@@ -270,7 +270,7 @@ def test_a_long_command_says_what_it_is_at() -> None:
         line("   ")
         time.sleep(0.12)
     count = len(heard.said)
-    assert "RUN make: at work for 0 s; it has written nothing so far" in heard.said[0]
+    assert "RUN make: running for 0 s; it has written nothing so far" in heard.said[0]
     assert heard.said[-1].endswith("last line: compiling a.c")
     time.sleep(0.12)
     assert len(heard.said) == count

@@ -146,8 +146,8 @@ def frozen_in(folder: Path) -> Path:
     entry = shutil.copy(ENTRY, folder.parent)
     script = (
         "import os, sys; from pathlib import Path; os.umask(0o077); "
-        "from bundler.builder.runtime.freeze import freeze; "
-        "print(freeze('linux/amd64', Path('cache'), entry=Path(sys.argv[1])))"
+        "from bundler.builder.runtime.freeze import freeze; from bundler.core.oci import AMD64; "
+        "print(freeze(AMD64, Path('cache'), entry=Path(sys.argv[1])))"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script, entry],

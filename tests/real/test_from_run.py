@@ -312,7 +312,7 @@ def test_packages_are_resolved_anew_only_for_what_the_base_lacks(project: Projec
             "tool_1.0_amd64.deb",
         )
     ]
-    assert [line for line in said.lines if "resolved anew" in line] != []
+    assert [line for line in said.lines if "resolved again" in line] != []
 
 
 def test_a_base_for_another_platform_is_refused(project: Project) -> None:

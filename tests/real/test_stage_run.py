@@ -207,11 +207,12 @@ from bundler.builder.kubefile.catalogue import Catalogue
 from tests.build_kit import evaluate
 from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.cache.store import Store
+from bundler.core.oci import AMD64
 
 here = Path(sys.argv[1])
 with Store(here / "cache") as store:
     try:
-        evaluate(here / "Kubefile", here, BuildContext(store, None, Catalogue(here / "none"), "linux/amd64"))
+        evaluate(here / "Kubefile", here, BuildContext(store, None, Catalogue(here / "none"), AMD64))
     except KeyboardInterrupt:
         sys.exit(130)
 """
@@ -269,6 +270,7 @@ def test_two_builds_at_once_do_a_run_once(site: Site) -> None:
         "from tests.build_kit import evaluate\n"
         "from bundler.builder.stage.build_context import BuildContext\n"
         "from bundler.builder.cache.store import Store\n"
+        "from bundler.core.oci import AMD64\n"
         "context, root = map(Path, sys.argv[1:])\n"
         "class Told:\n"
         "    def say(self, line):\n"
@@ -276,7 +278,7 @@ def test_two_builds_at_once_do_a_run_once(site: Site) -> None:
         "        if 'another build' in line:\n            (context.parent / 'waiting').touch()\n"
         "    log = say\n"
         "with Store(root) as store:\n"
-        "    tools = BuildContext(store, Fetcher(store), Catalogue(context), 'linux/amd64',"
+        "    tools = BuildContext(store, Fetcher(store), Catalogue(context), AMD64,"
         " progress=Told())\n"
         "    print(evaluate(context / 'Kubefile', context, tools).tree.digest)\n"
     )

@@ -98,7 +98,7 @@ class _Resolution:
     @property
     def _key(self) -> str:
         platform = self.means.options.platform
-        return json.dumps([_FORM, str(self.suite), platform, self.source.settings, self._names])
+        return json.dumps([_FORM, str(self.suite), str(platform), self.source.settings, self._names])
 
     def _recalled(self) -> Closure | None:
         options = self.means.options
