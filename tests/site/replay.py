@@ -5,6 +5,7 @@ They hold no key, password or token: the product's question asks for none.
 """
 
 import os
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from bundler.installer.facts.observed import Observed
 from bundler.installer.plan.aim import observed_of
 from tests.site import ssh
 from tests.site.spec import Machine, SiteSpec
+
+_CONNECTION = re.compile(r" *\d+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} (?!0A)")  # as in /proc/net/tcp
 
 
 def observed(spec: SiteSpec, machines: Sequence[Machine], chapter: str) -> Observed:
@@ -29,4 +32,10 @@ def observed(spec: SiteSpec, machines: Sequence[Machine], chapter: str) -> Obser
 def _keep(folder: Path, answers: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for address, text in answers.items():
-        (folder / f"{address}.txt").write_text(text, encoding="utf-8")
+        (folder / f"{address}.txt").write_text(_lean(text), encoding="utf-8")
+
+
+def _lean(text: str) -> str:
+    """Without connections that are no listeners, and without the addresses of a distribution."""
+    kept = (line for line in text.splitlines() if not _CONNECTION.match(line) and "_URL=" not in line)
+    return "".join(f"{line}\n" for line in kept)
