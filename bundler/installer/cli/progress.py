@@ -113,11 +113,12 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         return phase in self._board.phases
 
     def _go_on(self, phase: Phase) -> None:
-        """How far a phase is, every 15 seconds, when it is at it for that long."""
-        if not self._knows(phase) or self._board.phases[phase].began is None:
+        """How far a phase is on its hosts, every 15 seconds, when it is at it for that long."""
+        found = self._board.phases.get(phase)
+        if found is None or found.began is None or not found.share:
             return
-        spoke = self._spoke.get(phase, self._board.phases[phase].began or 0.0)
-        if self._clock() - spoke >= EVERY and self._board.phases[phase].share:
+        counts = len(found.left) > 1 or phase is Phase.DISTRIBUTE  # of a single host there is nothing to say
+        if counts and self._clock() - self._spoke.get(phase, found.began) >= EVERY:
             self._say("running", phase, f"{self._board.state(phase)}, {lasting(self._board.seconds(phase))}")
 
     def _wait(self, event: Waiting) -> None:
