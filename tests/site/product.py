@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
@@ -12,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.core.errors import BundlerError, ExitCode
-from tests.site import ssh
+from tests.site import origin, ssh
 from tests.site.identity import Identity
 from tests.site.spec import Machine, SiteSpec, cache_root
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "templates/catalog/demo"
+OLD, NEW = "v1.36.3", "v1.37.2"  # the two minors of Kubernetes that the tests upgrade between
 _PAGE_LIMIT = 60.0  # seconds for every node to answer
 PAGES = {30080: "docker.io/demo/web:1.0", 30081: "quay.io/demo/web:1.0"}  # NodePort -> the image that answers
 # The site's machines have the first version of control groups, which a kubelet from 1.35 on refuses unasked.
@@ -50,6 +52,20 @@ def make(output: Path, *options: str, context: Path = DEMO, quiet: bool = False)
 def make_of(output: Path, *names: str, quiet: bool = False) -> None:
     """`bundler make` of entries of the catalogue. Raises BundlerError (BUILD) when it fails."""
     _make(output, *names, quiet=quiet)
+
+
+def make_minor(output: Path, version: str, context: Path = DEMO) -> None:
+    """`bundler make` of the demo with Kubernetes `version` (`v1.36.3`), compiled or from the cache."""
+    entry = origin.entry("source", origin.go_version())
+    arguments = ("--build-arg", f"KUBERNETES={entry}", "--build-arg", f"KUBERNETES_VERSION={version[1:]}")
+    make(output, *arguments, context=context, quiet=True)
+
+
+def make_minors(old: Path, new: Path) -> None:
+    """The demo with the older minor, and its next version with the newer one."""
+    make_minor(old, OLD)
+    with tempfile.TemporaryDirectory() as folder:
+        make_minor(new, NEW, upgraded(Path(folder)))
 
 
 def _make(output: Path, *words: str, quiet: bool) -> None:
