@@ -2,6 +2,7 @@
 # What up.sh and upgrade.sh share; they source it from its own folder.
 shell="ssh -i /root/id_ed25519 -o BatchMode=yes"
 began=$(date +%s.%N)
+trap '[ "$?" -eq 0 ] || tail -n 3 ./*.log >&2' EXIT # whoever waits for the table sees why there is none
 
 phase() { # NAME: it ends now
     now=$(date +%s.%N)
