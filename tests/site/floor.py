@@ -66,7 +66,9 @@ def by_product(spec: SiteSpec, run_file: Path, control_planes: int, say: Say) ->
         return applied(spec, run_file.name, say)
 
 
-def applied(spec: SiteSpec, name: str, say: Say) -> tuple[Times, float]:
+def applied(
+    spec: SiteSpec, name: str, say: Say, pages: Mapping[int, str] = product.PAGES
+) -> tuple[Times, float]:
     """`./NAME --clusterfile site.yaml` on node-1: seconds by phase as its report has them, and in all.
 
     Raises BundlerError (STEP) when the run fails.
@@ -76,11 +78,11 @@ def applied(spec: SiteSpec, name: str, say: Say) -> tuple[Times, float]:
     done = product.run(spec, "--clusterfile site.yaml --report report.json", name=name, timeout=3600)
     if done.returncode:
         raise BundlerError("the .run failed", code=ExitCode.STEP, why=done.stderr[-3000:])
-    pages = product.wait_for_pages(spec)
+    page = product.wait_for_pages(spec, pages)
     took = time.monotonic() - began
     report = json.loads(ssh.on(spec, spec.machines[0], "cat /root/report.json"))
     phases = {phase: float(seconds) for phase, seconds in report["phases"].items()}
-    return {**phases, "page on every node": pages}, took
+    return {**phases, "page on every node": page}, took
 
 
 def parse_phases(text: str) -> dict[str, float]:

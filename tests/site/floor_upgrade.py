@@ -23,7 +23,7 @@ def by_hand(spec: SiteSpec, old: Path, new: Path, control_planes: int, say: Say)
     with site(spec, say):
         brought_up(spec, old, control_planes, say)
         times = on_first(spec, new, "upgrade.sh", control_planes, say)
-        return {**times, "page on every node": product.wait_for_pages(spec)}
+        return {**times, "page on every node": product.wait_for_pages(spec, product.UPGRADED_PAGES)}
 
 
 def by_product(spec: SiteSpec, old: Path, new: Path, control_planes: int, say: Say) -> tuple[Times, float]:
@@ -35,7 +35,7 @@ def by_product(spec: SiteSpec, old: Path, new: Path, control_planes: int, say: S
         product.carry(spec, old, control_planes=control_planes)
         ssh.put(spec, spec.machines[0], [new], "/root/")
         applied(spec, old.name, say)
-        return applied(spec, new.name, say)
+        return applied(spec, new.name, say, product.UPGRADED_PAGES)
 
 
 def main(arguments: list[str]) -> int:
