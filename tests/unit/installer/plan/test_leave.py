@@ -224,7 +224,7 @@ def drained(tmp_path: Path, node: str, cordoned: str = "") -> tuple[subprocess.C
 def test_a_drain_names_the_pod_and_the_budget_that_hold_it_up(tmp_path: Path) -> None:
     done, calls = drained(tmp_path, "n1")
     assert done.returncode == 1
-    assert "pod/web-1 of namespace shop is held by the disruption budget web" in done.stderr
+    assert "pod/web-1 in namespace shop is held by the disruption budget web" in done.stderr
     assert "annotate --overwrite node n1 bundler/cordoned=leave" in calls
     assert "cordon n1" in calls
 
