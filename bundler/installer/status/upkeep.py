@@ -21,7 +21,8 @@ _SERVES: Final = frozenset({"", "200"})
 def registries_part(look: Look) -> Judged:
     """The site's registries: whether they serve, and whether every image of the bundle is in them."""
     # The images of another version are wanted only once it is applied.
-    wanted = {} if look.installed else {image.digest.hex: image.name for image in look.index.images}
+    images = look.index.images if look.images is None else look.images
+    wanted = {} if look.installed else {image.digest.hex: image.name for image in images}
     planes = [host.address for host in look.site.control_planes]
     found = {a: seen.registry for a in planes if (seen := look.conditions.get(a)) and seen.registry}
     if not found:
