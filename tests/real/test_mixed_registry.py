@@ -6,7 +6,7 @@ The store is made as an installer makes it, out of a .run for both; a real regis
 import json
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -22,15 +22,15 @@ from bundler.installer.plan import paths
 from bundler.installer.plan.contents import Contents, wanted_files
 from bundler.installer.plan.mixed import fitted
 from bundler.installer.plan.registry import links
+from bundler.installer.plan.rehearsal import assumed
 from bundler.installer.plan.steps import RUNTIME_MEMBER, Delivery
 from bundler.installer.run.deliver import BundleSource
 from bundler.installer.scripts import render as templates
-from bundler.installer.site.model import Host, Role
+from bundler.installer.site.model import Host, Role, Site
 from tests.kits.archive.bundles import STUB, meta
 from tests.kits.images import MadeImage, described, index_of
 from tests.kits.run_files import runtime
 from tests.real import registry_kit
-from tests.unit.installer.plan.kit import host_facts
 
 pytestmark = [
     pytest.mark.real,
@@ -87,10 +87,12 @@ class Store:
 
     def contents(self, architectures: Mapping[str, str]) -> Contents:
         """What a site with these hosts gets."""
-        found = {a: host_facts(a, architecture=each) for a, each in architectures.items()}
-        hosts = tuple(Host(address, frozenset({Role.WORKER})) for address in architectures)
         of = self.bundle.of(architectures[HERE])
-        return fitted(contents_of(of, wanted_files, set(architectures.values())), Facts(found, 0.0), hosts)
+        contents = contents_of(of, wanted_files, set(architectures.values()))
+        hosts = tuple(Host(address, frozenset({Role.WORKER})) for address in architectures)
+        plain = assumed(Site("trial", hosts), contents, None).hosts
+        found = {a: replace(plain[a], architecture=each) for a, each in architectures.items()}
+        return fitted(contents, Facts(found, 0.0), hosts)
 
     def fill(self, architectures: Mapping[str, str]) -> Collection[str]:
         """Blobs, then names; the paths of the blobs."""
