@@ -76,8 +76,14 @@ class Contents:
 
     @cached_property
     def shared(self) -> tuple["Contents", ...]:
-        """Of all platforms whose images the site's registries have, the plan's own first."""
-        return (self, *(self.mix.others[platform] for platform in self.mix.used))
+        """Of all platforms whose images the site's registries have, in the file's order.
+
+        That order stays when another control plane comes to be the first: so do lists that are made by it.
+        """
+        if not self.mix.used:
+            return (self,)
+        both = {self.index.platform: self, **{used: self.mix.others[used] for used in self.mix.used}}
+        return tuple(both[platform] for platform in self.platforms if platform in both)
 
     @cached_property
     def version(self) -> KubernetesVersion:

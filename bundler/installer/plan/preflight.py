@@ -230,7 +230,7 @@ def _bundle(context: Context) -> Iterator[Problem]:
     contents = context.contents
     if contents.distribution is Distribution.KUBEADM:
         yield from _programs(context)
-    for other in contents.shared[1:]:
+    for other in contents.shared:
         if other.index.kubernetes != contents.index.kubernetes:
             message = (
                 f"the bundle installs Kubernetes {contents.index.kubernetes} on {contents.index.platform}"

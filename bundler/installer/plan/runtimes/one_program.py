@@ -45,10 +45,12 @@ class OneProgram:
         return tuple(self._faults(context))
 
     def _faults(self, context: Context) -> Iterator[Problem]:
-        name, index = self.flavour.layout.program, context.contents.index
-        for path, fix in ((f"{name}/{name}", f"FROM {name}"), ("bin/registry", "put the registry into bin/")):
-            if index.member(f"{TREE}/{path}") is None:
-                yield Problem(Location(index.name), "bundle", f"the bundle has no {TREE}/{path}", fix)
+        name = self.flavour.layout.program
+        parts = ((f"{name}/{name}", f"FROM {name}"), ("bin/registry", "put the registry into bin/"))
+        for index in (each.index for each in context.contents.shared):
+            for path, fix in parts:
+                if index.member(f"{TREE}/{path}") is None:
+                    yield Problem(Location(index.name), "bundle", f"the bundle has no {TREE}/{path}", fix)
         for kind in context.site.kubeadm:
             document = context.site.documents.get(kind)
             message = f"{name} reads no {kind}: it is a document of kubeadm's"

@@ -12,7 +12,7 @@ from bundler.core.index import Member
 from bundler.installer.plan.cluster.operation import Consents, Operation
 from bundler.installer.plan.contents import Mix, blob_path
 from bundler.installer.plan.ids import Ids
-from bundler.installer.plan.steps import Deliver, Exec, Plan
+from bundler.installer.plan.steps import Deliver, Exec, Phase, Plan
 from bundler.installer.site.model import Host, Role, Site
 from bundler.installer.site.quorum import majority
 from tests.unit.installer.plan import golden_text, kit, mixed_kit
@@ -106,6 +106,14 @@ def test_a_name_means_the_index_and_both_platforms_are_in_every_registry() -> No
         wanted = {d.hex for each in (index, theirs) for image in each.images for d in image.digests}
         wanted |= {mixed_kit.top(image.name).digest.hex for image in index.images}
         assert blobs(made, host.address) == {blob_path(digest) for digest in wanted}
+
+
+def test_what_registries_hold_does_not_hang_on_which_platform_the_plan_is_made_of() -> None:
+    of = kit.site(2, control_planes=3)
+    found = mixed_kit.facts(of, {"10.0.0.3", "10.0.0.6"})
+    one, other = (mixed_kit.plan(of, found, b) for b in (mixed_kit.amd(), mixed_kit.arm(mixed_kit.amd())))
+    named = [step for step in one.steps if step.phase is Phase.REGISTRY]
+    assert named == [step for step in other.steps if step.phase is Phase.REGISTRY]
 
 
 def test_hosts_of_one_architecture_get_what_a_plain_file_gives_them() -> None:
