@@ -220,7 +220,8 @@ class Session:
         """Ask every host again."""
         able = {address: each for address, each in self.transports.items() if address not in self.lost}
         silent = {address: doubt(error) for address, error in self.lost.items()}
-        found = gather(able, parallel=self.parallel)
+        planes = {host.address for host in self.site.control_planes}
+        found = gather(able, parallel=self.parallel, keepers=planes)
         self.state.facts = replace(found, silent={**self.facts.silent, **silent})
 
     def keep(self, record: Record, before: Record | None) -> None:

@@ -74,7 +74,7 @@ class Secrets:
             if not all(isinstance(value, str) for value in values.values()):
                 raise TypeError  # noqa: TRY301  (one answer to every way of being damaged)
             return cls(registries=pairs, **values)
-        except (ValueError, TypeError, AttributeError, KeyError):
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
             raise BundlerError(
                 "the site's kept secrets can't be read",
                 where=STORE,
