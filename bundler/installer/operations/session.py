@@ -156,8 +156,9 @@ class Session:
         """
         check_site(self.verdict, self._releases(), self.allowed)
         index = self.bundle.index
-        found = self.kept_secrets or kept(self._on_control_planes(READ_SCRIPT))
-        self.state.secrets = keys = renew(found=found, site=self.site, now=datetime.now(UTC))
+        here = kept(self._on_control_planes(READ_SCRIPT))
+        found = self.kept_secrets or here
+        self.state.secrets = keys = renew(found=found, site=self.site, now=datetime.now(UTC), here=here)
         files = {
             path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT)
             for path in dict.fromkeys((*wanted_files(index), *touched(self.site, index), *shipped(index)))
