@@ -187,6 +187,7 @@ def test_each_stage_of_a_restore_finds_the_certificates_of_the_one_before(
         restored = replace(opened, kept_secrets=snapshot)
         for _stage in range(2):
             restored.prepare()
+            assert restored.state.secrets is not None
             written.append(restored.state.secrets.to_json())
     assert written[1] == written[2]
 
