@@ -159,8 +159,9 @@ class Session:
         Raises what `check_site` does.
         """
         check_site(self.verdict, self._releases(), self.allowed)
-        found = self.kept_secrets or kept(self._on_control_planes(READ_SCRIPT))
-        self.state.secrets = keys = renew(found=found, site=self.site, now=datetime.now(UTC))
+        here = kept(self._on_control_planes(READ_SCRIPT))
+        found = self.kept_secrets or here
+        self.state.secrets = keys = renew(found=found, site=self.site, now=datetime.now(UTC), here=here)
         contents = self._contents(
             lambda index: (*wanted_files(index), *touched(self.site, index), *shipped(index))
         )
