@@ -28,7 +28,7 @@ from bundler.installer.cli.product_delete import delete_apps
 from bundler.installer.cli.prune_commands import register as register_prune
 from bundler.installer.cli.readdress_command import register as register_readdress
 from bundler.installer.cli.rehearse_command import register as register_rehearsal
-from bundler.installer.cli.reports import ReportOptions, reported
+from bundler.installer.cli.reports import reported
 from bundler.installer.cli.restore_commands import register as register_restore
 from bundler.installer.cli.rollback_commands import register as register_rollback
 from bundler.installer.cli.schema_commands import register as register_schema
