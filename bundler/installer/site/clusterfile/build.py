@@ -232,7 +232,7 @@ class Builder:
         return own
 
     def _worker(self, labels: tuple[str, ...], path: Path) -> frozenset[Role]:
-        """What a host is that has roles of the site's own alone: to Sealer, too, all but masters are workers."""
+        """What a host is that has only the site's own roles: to Sealer, too, all but masters are workers."""
         where = self._document.locate((*path, "roles"))
         told = ", ".join(f"node-role.kubernetes.io/{name}" for name in labels)
         self.notices.append(f"{where}: neither a control plane nor a worker is named: a worker, with {told}")
