@@ -13,7 +13,6 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.installer.cli import asking
-from bundler.installer.cli import options as opt
 from bundler.installer.cli.operation_run import limits
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.site_options import Clusterfile
