@@ -84,8 +84,10 @@ bench: setup-bench ## the figures of docs/performance.md, beside their peers, as
 bench-large: setup-bench ## memory at a layer of 6 GiB and a .run of 20 GiB: 25 GiB of disk, about 10 minutes
 	@$(PY) -m tests.bench.large
 
-bench-site: setup-test ## the site's bring-up beside the same cluster brought up by hand; prints a table
+bench-site: setup-test ## a site brought up (1+1, then 3+1) and upgraded (3+2) by hand, and by the .run; prints tables; 40 minutes
 	$(PY) -m tests.site.floor
+	$(PY) -m tests.site.floor --control-planes 3 --workers 1
+	$(PY) -m tests.site.floor_upgrade
 
 fuzz: $(STAMP) ## throw bytes at what reads files of strangers, FUZZ_SECONDS=60 at each reader
 	@for target in run kubefile reference manifest yaml; do \

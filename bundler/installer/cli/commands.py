@@ -28,6 +28,7 @@ from bundler.installer.cli.product_delete import delete_apps
 from bundler.installer.cli.prune_commands import register as register_prune
 from bundler.installer.cli.readdress_command import register as register_readdress
 from bundler.installer.cli.rehearse_command import register as register_rehearsal
+from bundler.installer.cli.reports import reported
 from bundler.installer.cli.restore_commands import register as register_restore
 from bundler.installer.cli.rollback_commands import register as register_rollback
 from bundler.installer.cli.schema_commands import register as register_schema
@@ -157,18 +158,18 @@ def delete(
     timeouts = Timeouts.parse(timeout_factor or ())
     options = work.run("delete", timeouts)
     meant = Operation(Kind.DELETE, Consents(volumes=frozenset(delete_volumes or ())))
-    with opened(
+    with reported(options.reports) as report, opened(
         run_file(), clusterfile, work.access(), work.gate(),
         parallel=work.parallel, tell=say, alone=True, operation=meant,
     ) as session:  # fmt: skip
         if session.neighbours and not with_:
-            delete_apps(session, options, yes=yes)
+            delete_apps(session, options, report, yes=yes)
             return
         decided = session.removal(frozenset(with_ or ()))
         if not yes:
             _agree_to_delete(session)
         session.note_removal()
-        with running(session, options, noted=False) as run:
+        with running(session, options, noted=False, begun=report) as run:
             run.carry_out(decided)
     run.finish(nodes=False)
 

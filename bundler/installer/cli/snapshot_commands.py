@@ -1,6 +1,5 @@
 """`snapshot`: a site in one encrypted file."""
 
-import getpass
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import typer
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
+from bundler.installer.cli import asking
 from bundler.installer.cli.operation_run import limits
 from bundler.installer.cli.progress import view
 from bundler.installer.cli.site_options import Clusterfile
@@ -143,8 +143,8 @@ def pass_phrase(file: Path | None, *, twice: bool = False) -> PassPhrase:
                 fix=f"give --passphrase-file FILE, or {VARIABLE} in the environment"
                 + (", or --recipient AGE1…" if twice else ""),
             )
-        text = getpass.getpass("Pass phrase of the snapshot: ").encode()
-        if twice and text != getpass.getpass("Repeat it: ").encode():
+        text = asking.hidden("Pass phrase of the snapshot: ", fix="give --passphrase-file FILE").encode()
+        if twice and text != asking.hidden("Repeat it: ", fix="give --passphrase-file FILE").encode():
             raise BundlerError("the pass phrases differ", code=ExitCode.USAGE, fix="start again")
     if not text:
         raise BundlerError("the pass phrase is empty", where=file, code=ExitCode.INPUT)

@@ -67,7 +67,7 @@ def _command_steps(context: Context, after: tuple[str, ...]) -> tuple[Step, ...]
         "tree",
         (
             (member, f"{paths.TREE}/{member.path.removeprefix(f'{TREE}/')}")
-            for member in context.contents.below(TREE)
+            for member in context.contents.on(host).below(TREE)
             if not member.path.startswith(_NOT_FOR_COMMANDS)
         ),
         "the bundle's commands run in its tree",

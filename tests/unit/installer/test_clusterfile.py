@@ -157,9 +157,33 @@ def test_what_sealer_saves_is_read_as_it_stands() -> None:
     assert found.workers[0].env == {"NAMES": "a;b"}
 
 
-def test_a_misspelt_role_is_guessed() -> None:
-    with pytest.raises(Problems, match='did you mean "worker"'):
-        site(SAVED.replace("[node, db]", "[workr]"))
+@pytest.mark.parametrize(
+    ("roles", "labels"),
+    [("[db]", ("db",)), ("[gpu, storage]", ("gpu", "storage")), ("[ingress, ingress]", ("ingress",))],
+)
+def test_a_host_of_own_roles_alone_is_a_worker(roles: str, labels: tuple[str, ...]) -> None:
+    """To Sealer every host that is no master is a worker; that it is one is said."""
+    found = site(SAVED.replace("[node, db]", roles))
+    assert (found.workers[0].roles, found.workers[0].labels) == (frozenset({Role.WORKER}), labels)
+    (notice,) = (each for each in found.notices if "neither" in each)
+    assert all(f"node-role.kubernetes.io/{label}" in notice for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("roles", "meant"),
+    [
+        ("[workr]", "worker"),
+        ("[Worker]", "worker"),
+        ("[nodes]", "node"),
+        ("[Master]", "master"),
+        ("[masters]", "master"),
+        ("[control_plane]", "control-plane"),
+        ("[controlplane, db]", "control-plane"),
+    ],
+)
+def test_a_misspelt_role_is_guessed(roles: str, meant: str) -> None:
+    with pytest.raises(Problems, match=f'did you mean "{meant}"'):
+        site(SAVED.replace("[node, db]", roles))
 
 
 def test_a_small_file_gets_the_defaults() -> None:
@@ -215,7 +239,7 @@ def host(entry: str) -> str:
         (host("{ips: [10.0.0.300, 10.0.0.9-10.0.0.2], roles: [master]}"),
             [("5:12", "wrong-value"), ("5:24", "wrong-value")]),
         (host("{ips: ['ff02::1'], roles: [master]}"), [("5:12", "wrong-value")]),
-        (host("{ips: [10.0.0.2], roles: [boss]}"), [("5:31", "wrong-value")]),
+        (host("{ips: [10.0.0.2], roles: [boss]}"), [("4:3", "missing-role")]),
         (host("{ips: [10.0.0.2], roles: [node]}"), [("4:3", "missing-role")]),
         (SMALL + "  endpoint: {vip: 10.0.0.2}\n", [("6:19", "wrong-value")]),
         (SMALL + "  endpoint: {vip: 10.0.0.8, external: 10.0.0.9}\n", [("6:3", "wrong-value")]),

@@ -46,7 +46,7 @@ def test_where_no_record_says_which_products_there_are_all_count() -> None:
 
 def test_a_list_holds_every_image_and_everything_that_it_is_made_of() -> None:
     index = kit.index()
-    (read,) = parse(f"== demo 1\n{listing(index)}noise\nblob short\n")
+    (read,) = parse(f"== demo 1\n{listing(index.images)}noise\nblob short\n")
     assert read.images == {image.name for image in index.images}
     assert read.blobs == {digest.hex for image in index.images for digest in image.digests}
 

@@ -9,7 +9,7 @@ from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.facts.seen import Present, value_of
 from bundler.installer.plan.aim import observed_of
 from bundler.installer.plan.cluster.assume import assume
-from bundler.installer.plan.contents import wanted_files
+from bundler.installer.plan.contents import Mix, wanted_files
 from bundler.installer.plan.decide import decide
 from bundler.installer.plan.site_pki import Secrets, ServerPair
 from bundler.installer.plan.steps import Plan, Step
@@ -173,12 +173,15 @@ def plan(
     secrets: Secrets = SECRETS,
     platforms: tuple[str, ...] = (),
     files: Mapping[str, bytes] | None = None,
+    mix: Mix | None = None,
 ) -> Plan:
     """files: contents that the plan reads beside kubeadm's and the plug-in's."""
     of = of or site()
     bundle = bundle or index()
     contents = files_of(bundle, files)
-    return decide(of, found or facts(of), bundle, of_site(secrets, of), contents, platforms=platforms)
+    return decide(
+        of, found or facts(of), bundle, of_site(secrets, of), contents, platforms=platforms, mix=mix
+    )
 
 
 def of_site(secrets: Secrets, of: Site) -> Secrets:
