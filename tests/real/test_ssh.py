@@ -1,5 +1,6 @@
 """The ssh transport against a real OpenSSH server on loopback."""
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -252,7 +253,10 @@ def test_a_host_that_turns_callers_away_is_called_again(tmp_path: Path, options:
             others.append(socket.create_connection((ADDRESS, server.port)))
             said = others[-1].recv(4)
         assert said == b"Exce"
-        threading.Timer(0.5, lambda: [other.close() for other in others]).start()
+        hang_up = contextlib.ExitStack()
+        for other in others:
+            hang_up.callback(other.close)
+        threading.Timer(0.5, hang_up.close).start()
         transport = connect(server)
         assert transport.run("echo in", timeout=10).stdout == "in\n"
         transport.close()
