@@ -200,7 +200,7 @@ def _restarts(view: View) -> str:
     """Units that run by now and that the plan touches; on a new host nothing of ours runs."""
     found: dict[str, list[str]] = {}
     for step in view.plan.steps:
-        unit = _UNITS.get(f"{step.phase}/{step.id.rpartition('/')[2]}")
+        unit = _UNITS.get(f"{step.phase}/{step.name}")
         if unit and not view.is_new(step.host):
             found.setdefault(unit, []).append(step.host)
     return "; ".join(f"{unit} on {folded(places)}" for unit, places in found.items())

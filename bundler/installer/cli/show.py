@@ -31,7 +31,7 @@ def plan_in_order(plan: Plan) -> str:
     lines = [plan.title, *(f"warning: {each}" for each in plan.warnings), ""]
     for step in plan.steps:
         what = f"wait for {step.subject}" if isinstance(step, Await) else step.reason
-        lines.append(f"  {step.host:<16} {step.id.rpartition('/')[2]:<20} {what}")
+        lines.append(f"  {step.host:<16} {step.name:<20} {what}")
     return "\n".join([*lines, "", f"{counted(len(plan.steps), 'step')} to do"])
 
 

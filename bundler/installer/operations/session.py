@@ -159,8 +159,9 @@ class Session:
         Raises what `check_site` does.
         """
         check_site(self.verdict, self._releases(), self.allowed)
-        found = self.kept_secrets or kept(self._on_control_planes(READ_SCRIPT))
-        self.state.secrets = keys = renew(found=found, site=self.site, now=datetime.now(UTC))
+        here = kept(self._on_control_planes(READ_SCRIPT))
+        found = self.kept_secrets or here
+        self.state.secrets = keys = renew(found=found, site=self.site, now=datetime.now(UTC), here=here)
         contents = self._contents(
             lambda index: (*wanted_files(index), *touched(self.site, index), *shipped(index))
         )
@@ -220,7 +221,8 @@ class Session:
         """Ask every host again."""
         able = {address: each for address, each in self.transports.items() if address not in self.lost}
         silent = {address: doubt(error) for address, error in self.lost.items()}
-        found = gather(able, parallel=self.parallel)
+        planes = {host.address for host in self.site.control_planes}
+        found = gather(able, parallel=self.parallel, keepers=planes)
         self.state.facts = replace(found, silent={**self.facts.silent, **silent})
 
     def keep(self, record: Record, before: Record | None) -> None:

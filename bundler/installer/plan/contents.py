@@ -197,7 +197,7 @@ class Contents:
     @cached_property
     def node_images(self) -> tuple[str, ...]:
         """What every node starts when it has joined: pause, kube-proxy and the network plug-in."""
-        plugin = self._images_in(app for app in self.index.apps if app.role is AppRole.CNI)
+        plugin = self._images_in(self.index.network_plugins)
         return tuple(name for name in self._names if _last_part(name) in _NODE_IMAGES or name in plugin)
 
     @cached_property

@@ -72,6 +72,11 @@ class _Step:
     always_run: bool = False  # true: a stamp of an earlier success does not count, and none is kept
     only_if_needed: bool = False  # true: serves only the steps right behind it, left out when these are done
 
+    @property
+    def name(self) -> str:
+        """What it does, by the last part of its id: `join`, `helm-web`."""
+        return self.id.rpartition("/")[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliver(_Step):

@@ -240,19 +240,7 @@ def _clean(host: HostObservation) -> HostObservation:
     )
 
 
-_Plain = (
-    p.Clean
-    | p.MarkedForRemoval
-    | p.RunsWith
-    | p.ControlPlaneRuns
-    | p.KeptIs
-    | p.ListIs
-    | p.CertificatesLast
-    | p.ClockIs
-)
-
-
-def _on_host(probe: _Plain, observed: Observed) -> Observed:  # noqa: PLR0911  (as above)
+def _on_host(probe: p.HostProbe, observed: Observed) -> Observed:  # noqa: PLR0911  (as above)
     match probe:
         case p.Clean(address, removed):
             clean = _clean if removed else lambda host: replace(host, traces=Traces(pki=host.traces.pki))

@@ -15,7 +15,7 @@ from bundler.installer.plan.site_pki import Secrets, ServerPair
 from bundler.installer.plan.steps import Done, Plan, Step
 from bundler.installer.site.desired import DesiredHost
 from bundler.installer.site.model import Host, Role, Site
-from bundler.installer.site.record import Record
+from bundler.installer.site.record import HostState, Record, RecordedHost
 
 CONTROL_PLANE = "10.0.0.2"
 WORKER = "10.0.0.3"
@@ -247,6 +247,21 @@ def with_record(found: Facts, record: Record) -> Facts:
     for host in found.hosts:
         found = changed(found, host, record=Present(record))
     return found
+
+
+def settled(of: Site, found: Facts) -> Facts:
+    """The facts with the record of a run that left nothing to do: every host a member."""
+    hosts = tuple(
+        RecordedHost(
+            host.address,
+            host.address,
+            found.hosts[host.address].hostname,
+            Role.CONTROL_PLANE if host.is_control_plane else Role.WORKER,
+            HostState.MEMBER,
+        )
+        for host in of.hosts
+    )
+    return with_record(found, Record("s", of.name, hosts=hosts))
 
 
 def with_node(found: Facts, name: str, *, labels: Mapping[str, str], taints: Iterable[str]) -> Facts:

@@ -8,8 +8,8 @@ import pytest
 from bundler.installer.plan.prune import Doomed, Listed, doomed, listing, parse, prune_steps
 from bundler.installer.plan.steps import Exec
 from bundler.installer.scripts import render as templates
+from tests.kits.machine import Machine
 from tests.unit.installer.plan import kit
-from tests.unit.installer.plan.test_scripts import Machine
 
 A, B, C, SHARED = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
 
