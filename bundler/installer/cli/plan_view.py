@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Final
 
 from bundler.core.index import Index
-from bundler.core.words import mebibytes, roughly
+from bundler.core.words import counted, mebibytes, roughly
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.cluster.steps import Verb
 from bundler.installer.plan.duration import SPEED, copied, copying, work
@@ -66,7 +66,8 @@ def as_text(view: View, again: str) -> str:
     if not view.plan.steps:
         return "\n".join([_headline(view), *_answers(view), "Nothing to do."])
     lines = [_headline(view), *_answers(view), *deeds(view), *_warnings(view)]
-    steps = f"All {len(view.plan.steps):,} steps: plan -v."
+    count = len(view.plan.steps)
+    steps = f"{'The' if count == 1 else 'All'} {counted(count, 'step')}: plan -v."
     return "\n".join([*lines, f"Nothing was changed. {steps} To do it: {again}"])
 
 

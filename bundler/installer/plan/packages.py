@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bundler.core.index import OsPackage
+from bundler.core.words import counted
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.contents import deliver
@@ -58,7 +59,8 @@ def _one(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
             phase=Phase.DISTRIBUTE,
             # Its files follow from what the host has now, so its own stamp could not be compared.
             only_if_needed=True,
-            reason=f"{suite} needs {len(packages)} packages; the host has {_count(packages, facts)} of them",
+            reason=f"{suite} needs {counted(len(packages), 'package')}; "
+            f"the host has {_count(packages, facts)} of them",
             files=_files(context, suite.folder, pool, facts, packages),
         ),
         Exec(

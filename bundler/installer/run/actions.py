@@ -110,8 +110,8 @@ def perform(
         case Await():
             outcome = _wait(step, transport, context, say)
     if outcome.status:
-        error = failure(step, outcome)
-        raise (None if outcome.status in KNOWN else full_disk(step, transport, error)) or error
+        failed = failure(step, outcome)
+        raise (None if outcome.status in KNOWN else full_disk(step, transport, failed)) or failed
     if isinstance(step, Exec) and step.capture:
         context.captures.keep(step.capture, _captured(step, outcome.stdout.strip()))
 
