@@ -7,6 +7,7 @@ directory descriptors, so that neither `..` nor a symbolic link planted meanwhil
 import contextlib
 import errno
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ MAX_PART = 255  # bytes, NAME_MAX of every file system in use
 # looks like another.
 _OBEYED = (range(0x20), range(0x7F, 0xA0), range(0x2028, 0x202F), range(0x2066, 0x206A))
 _CONTROL = frozenset(chr(code) for codes in _OBEYED for code in codes)
+
+# Most parts are of this kind, and nothing else has to be asked of them: an archive may have a million.
+_PLAIN = re.compile(rf"(?!\.\.?\Z)[ -.0-~]{{1,{MAX_PART}}}")
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -62,6 +66,8 @@ class RootedPath:
 def _fault(parts: tuple[str, ...]) -> str:
     """Why these parts are no rooted path; "" when they are one."""
     text = "/".join(parts)
+    if len(parts) <= MAX_DEPTH and len(text) <= MAX_PATH and parts and all(map(_PLAIN.fullmatch, parts)):
+        return ""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:

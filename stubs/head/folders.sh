@@ -26,7 +26,10 @@ write_probe() {
 
 # Try a folder as the place of the runtime: sets home, or complains and gives 1.
 try() {
-    base=$(cd -P -- "$1" 2>&1 && pwd -P) || { note "$1: cannot be entered" && return 1; }
+    case $1 in /*) base=$1 ;; *) base=$PWD/$1 ;; esac  # a name such as - is an option to cd
+    base=$(cd -P -- "$base" 2>&1 && pwd -P && echo end) || { note "$1: cannot be entered" && return 1; }
+    base=${base%"${newline}end"}  # else a line break at the name's end would be lost
+    case $base in *"$newline"*) note "$1: its name has a line break" && return 1 ;; esac
     why=$(untrusted_owner "$base" | head -n 1)
     [ -z "$why" ] || { note "$base: $why" && return 1; }
     home=$base/bundler-$me

@@ -30,8 +30,6 @@ sums() {
 # others are: a pipe, because what runs in the background would not end with Ctrl-C.
 check_sections() {
     results=$(sums archive | { sums others && cat; })
-    newline='
-'
     results=$newline$results$newline
     old=$IFS IFS=$newline
     # shellcheck disable=SC2086  # split into lines on purpose

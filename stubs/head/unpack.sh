@@ -13,10 +13,11 @@ copy_installer() {
 }
 
 # Unpack ARCHIVE into FOLDER. A pipe only tells how its last command ended, so the first one leaves a mark.
+# No tar -C: GNU's takes a backslash in the folder's name for the start of a character's code.
 unpack_archive() {
     {
         gzip -dc <"$1" || : >"$1.cut"
-    } | tar -xof - -C "$2" && [ ! -e "$1.cut" ]
+    } | (cd -P -- "$2" && tar -xof -) && [ ! -e "$1.cut" ]
 }
 
 # Print the names of all that lies in FOLDER. What cleans old files out of /var/tmp takes single ones away. Names with

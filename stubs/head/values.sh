@@ -15,6 +15,7 @@ BUNDLER_UMASK=$(umask)
 umask 077
 # Settings that would change what the commands below do, or how they print it.
 unset TAR_OPTIONS TAR_READER_OPTIONS TAPE GZIP CDPATH QUOTING_STYLE TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE BLOCKSIZE
+unset _POSIX2_VERSION POSIXLY_CORRECT FUNCNEST
 
 name='@NAME@' version='@VERSION@' platform='@PLATFORM@'
 runtime_offset=@RUNTIME_OFFSET@ runtime_length=@RUNTIME_LENGTH@ runtime_kib=@RUNTIME_KIB@
@@ -34,9 +35,12 @@ pieces=1 piece_blocks=$((file_size / block + 1))  # of a file that is whole
 # The exit codes are those of docs/exit-codes.md.
 usage=2 absent=4 integrity=6 space=8 unsupported=14 interrupted=130
 
+newline='
+'
 case $0 in
 /*) self=$0 ;;
 *) self=$PWD/$0 ;;
 esac
 [ -f "$self" ] || self=
+home=''
 fresh=''  # a folder that is being filled, removed when that fails

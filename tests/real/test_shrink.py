@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -267,6 +268,61 @@ def test_another_users_file_lends_no_installer(alone: Path, old: Path, tmp_path:
     os.chown(alone, 12345, 12345)  # whoever owns the file that is started needs no lender to do harm
     told = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=60)
     assert told.returncode == 7
+
+
+def _neighbour(kind: str, place: Path, old: Path) -> None:
+    """Something that is called like a .run, and is none that could lend anything."""
+    match kind:
+        case "FIFO":
+            os.mkfifo(place)
+        case "device":
+            place.symlink_to("/dev/zero")
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(place))
+        case "folder":
+            place.mkdir()
+        case "dangling":
+            place.symlink_to("nowhere")
+        case "circle":
+            place.symlink_to(place.name)
+        case "itself":
+            place.symlink_to(next(place.parent.glob("shop*.run")).name)
+        case "no size of a .run":
+            place.write_bytes(old.read_bytes()[:-1])
+        case "a seal of numbers that are code":
+            data = bytearray(old.read_bytes())
+            at = data.rindex(b"\nruntime ") + 1
+            digest = data[data.index(b"sha256:", at) : data.index(b"\n", at)]
+            line = b"runtime a[$(touch${IFS}x)] a[$(touch${IFS}x)] " + digest
+            data[at : at + len(line)] = line
+            place.write_bytes(data)
+        case _:
+            shutil.copy(old, place)
+            place.chmod(0)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("FIFO", "device", "socket", "folder", "dangling", "circle", "itself", "no size of a .run"),
+        "a seal of numbers that are code",
+    ],
+)
+def test_odd_neighbours_hinder_nobody(alone: Path, old: Path, tmp_path: Path, kind: str) -> None:
+    """They lie in front of the one that lends; the installer finds that one, and so does its reader."""
+    _neighbour(kind, alone.parent / "a.run", old)
+    argv, env = ["sh", str(alone), "plan"], os.environ | {"TMPDIR": str(tmp_path)}
+
+    def start() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=60)
+
+    assert start().returncode == ExitCode.NOT_FOUND
+    shutil.copy(old, alone.parent / "b.run")
+    told = start()
+    assert (told.returncode, told.stdout.splitlines()[0]) == (7, "plan"), told.stderr
+    assert contents(alone)["root/bin/tool"] == NEWER_TOOL
+    assert not (Path.cwd() / "x").exists()
 
 
 def test_the_installer_is_put_in_on_request(product: Product, old: Path) -> None:

@@ -104,3 +104,63 @@ def test_a_kustomization_that_nothing_builds_is_told(site: Site) -> None:
     found, warnings = images(staged, site.build_context.store)
     assert found == ["docker.io/acme/web:1.0"]
     assert [one.rule for one in warnings] == ["kustomization-unbuilt"] * 2
+
+
+SETS = {
+    "a new name and a tag": (
+        "{name: acme/web, newName: quay.io/acme/db, newTag: '2.0'}",
+        "quay.io/acme/db:2.0",
+    ),
+    "a new name alone": ("{name: acme/web, newName: quay.io/acme/db}", "quay.io/acme/db:latest"),
+    "a tag alone": ("{name: acme/web, newTag: v3}", "docker.io/acme/web:v3"),
+    "a tag that is a number": ("{name: acme/web, newTag: 2}", "docker.io/acme/web:2"),
+    "a name with a port": ("{name: 'r.example:5000/web', newTag: v3}", "r.example:5000/web:v3"),
+    "a name that had a tag": ("{name: 'acme/web:1.0', newTag: v3}", "docker.io/acme/web:v3"),
+    "a digest": (
+        "{name: acme/web, digest: 'sha256:%s'}" % ("a" * 64),
+        f"docker.io/acme/web@sha256:{'a' * 64}",
+    ),
+    "a name alone": ("{name: acme/web}", ""),
+    "a place": ("{name: acme/web, newName: REGISTRY, newTag: '${TAG}'}", ""),
+    "no mapping": ("acme/web", ""),
+}
+
+
+@pytest.mark.parametrize("mark", ["kustomization.yaml", "kustomization.yml", "Kustomization"])
+@pytest.mark.parametrize("case", SETS)
+def test_images_that_an_unbuilt_kustomization_sets_are_named(site: Site, case: str, mark: str) -> None:
+    """Its files are applied one by one, so what it sets is in no pod: it is pointed out, with its line."""
+    entry, name = SETS[case]
+    site.write({f"web/{mark}": f"kind: Kustomization\nresources: [web.yaml]\nimages:\n- {entry}\n"})
+    site.write({"web/web.yaml": POD})
+    staged = site.build("FROM scratch\nCOPY web deploy/web/\n")
+    found = discover(staged.tree, site.build_context.store, helm=SdkHelm())
+    set_by = [one for one in found.candidates if one.file == f"deploy/web/{mark}"]
+    assert [str(one.reference) for one in set_by] == [name] * bool(name)
+    assert all(one.location.line == 4 for one in set_by)
+    assert [one.rule for one in found.check()] == ["kustomization-unbuilt"]
+
+
+@real
+@pytest.mark.parametrize(
+    "command",
+    [
+        "kubectl apply -k prod",
+        "kubectl apply --kustomize=prod/",
+        "kubectl create -k ./prod",
+        "kubectl kustomize prod | kubectl apply -f -",
+        "kubectl kustomize --enable-helm=false prod | kubectl apply -f -",
+        "kustomize build --load-restrictor LoadRestrictionsRootOnly prod | kubectl apply -f -",
+        "cd prod && kustomize build . | kubectl apply -f -",
+    ],
+)
+def test_one_that_is_built_hides_no_other(site: Site, command: str) -> None:
+    """Its bases belong to it; a folder that no command names is still told of."""
+    site.write(WEB)
+    site.write({"other/kustomization.yaml": "images: [{name: a, newName: quay.io/b, newTag: '1'}]\n"})
+    staged = site.build("FROM scratch\nCOPY base base/\nCOPY prod prod/\nCOPY other other/\n")
+    found, warnings = images(staged, site.build_context.store, command)
+    assert found == ["quay.io/acme/db:2.0"]
+    assert [(one.rule, one.location.file) for one in warnings] == [
+        ("kustomization-unbuilt", "other/kustomization.yaml")
+    ]

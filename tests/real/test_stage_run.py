@@ -108,6 +108,19 @@ def test_what_a_command_finds(site: Site, monkeypatch: pytest.MonkeyPatch) -> No
     assert list(staged.tree.entries) == ["env"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["BUNDLER_PASSPHRASE", "BUNDLER_REGISTRY_PASSWORD", "BASH_ENV", "ENV", "LD_PRELOAD", "PYTHONPATH", "TMP"],
+)
+def test_a_command_gets_no_secret_of_ours_and_nothing_that_steers_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The passphrase of the vendor's key passed to every RUN, of other vendors' bases and blocks, too."""
+    monkeypatch.setenv(name, "/nowhere")
+    staged = site.build(f'FROM scratch\nRUN printf "%s" "${{{name}-none}}" > env\n')
+    assert site.shown(staged.tree)["env"] == "none"
+
+
 def test_list_form_and_other_interpreters(site: Site) -> None:
     staged = site.build(
         'FROM scratch\nENV X=x\nRUN ["cp", "/dev/null", "$X"]\n'

@@ -213,6 +213,76 @@ def test_a_planted_folder_is_not_trusted(shell: list[str], product: Path, privat
     assert str(planted) not in call(shell, product, env=private).stdout
 
 
+# Of the caller's environment: whatever it says, the file answers, and starts what is in it.
+SETTINGS = (
+    {"POSIXLY_CORRECT": "1"},
+    {"_POSIX2_VERSION": "199209"},
+    {"DF_BLOCK_SIZE": "human-readable", "GZIP": "-v", "LS_COLORS": "x", "COLUMNS": "1"},
+    {"IFS": "e0/"},
+    {"OPENSSL_CONF": "/nonexistent"},
+    {"FUNCNEST": "3"},
+    {"GLOBIGNORE": "*", "BASHOPTS": "nocasematch"},
+    {"HOME": "relative", "XDG_CACHE_HOME": "-", "OLDPWD": "/etc"},
+    {"PWD": "/nonexistent", "PS4": "$(touch /nowhere)", "ENV": "/nonexistent"},
+    {"BASH_COMPAT": "3.1", "TMOUT": "1"},
+    {"silent": "yes", "home": "/etc", "noexec": "1", "private": "yes", "made": "/etc", "fresh": "/etc"},
+)
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids="+".join)
+def test_no_setting_in_the_environment_counts(
+    shell: list[str], product: Path, private: dict[str, str], settings: dict[str, str]
+) -> None:
+    """`tail -c` of `_POSIX2_VERSION` read other files, so that damage in the gaps was passed over."""
+    told = call(shell, product, "a", env=private | settings, cwd=Path("/"))
+    assert (told.returncode, told.stdout.splitlines()[0], told.stderr) == (7, "a", "")
+    data = bytearray(product.read_bytes())
+    for question, said in (("--info", "signed by: no one"), ("--check", "every byte is as it was sealed")):
+        told = call(shell, product, question, env=private | settings)
+        assert (told.returncode, said in told.stdout, told.stderr) == (0, True, "")
+    data[65535] = 1  # the last byte of the gap behind the stub
+    product.write_bytes(data)
+    assert call(shell, product, "--check", env=private | settings).returncode == ExitCode.INTEGRITY
+
+
+FOLDERS = (
+    *("with space", "ends ", "tab\t", "ünï", "-n", "-", "~", "x" * 200),
+    *("a*b", "$(touch owned)", "a'b\"c", "bs\\n", "%s"),
+)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("relative", [True, False], ids=["relative", "whole"])
+def test_a_folder_may_be_called_anything(
+    shell: list[str],
+    product: Path,
+    private: dict[str, str],
+    name: str,
+    relative: bool,  # noqa: FBT001  (a test's case)
+) -> None:
+    folder = Path(private["TMPDIR"], name)
+    folder.mkdir(mode=0o700)
+    env = {"TMPDIR": name if relative else str(folder)}
+    told = call(shell, product, "a", env=env, cwd=folder.parent)
+    assert (told.returncode, told.stdout.splitlines()[0], told.stderr) == (7, "a", "")
+    assert str(folder) in told.stdout
+    told = call(shell, product, "--target", env["TMPDIR"], "b", cwd=folder.parent)
+    assert (told.returncode, told.stdout.splitlines()[0], told.stderr) == (7, "b", "")
+    assert {path.name for path in folder.parent.iterdir()} == {name}
+
+
+@pytest.mark.parametrize("name", ["new\nline", "ends\n", "\n"])
+def test_a_folder_with_a_line_break_is_refused_in_one_word(
+    shell: list[str], product: Path, private: dict[str, str], name: str
+) -> None:
+    folder = Path(private["TMPDIR"], name)
+    folder.mkdir(mode=0o700)
+    told = call(shell, product, "--target", folder, "a")
+    assert (told.returncode, "its name has a line break" in told.stderr) == (ExitCode.SPACE, True)
+    assert "not set" not in told.stderr
+    assert not list(folder.iterdir())
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to somebody else")
 def test_a_folder_of_somebody_else_is_not_trusted(
     shell: list[str], product: Path, private: dict[str, str]

@@ -5,9 +5,9 @@ from itertools import chain
 
 from bundler.builder.cache.partial import Blob
 from bundler.builder.cache.store import Store
+from bundler.core.archive.frames import NOT_KEPT
 
 _KIND = "frame"
-_SMALL = 1 << 16  # bytes; below, compressing again is quicker than looking it up
 
 
 class StoredFrames:
@@ -23,7 +23,7 @@ class StoredFrames:
             return
         chunks = make()
         head = _head(chunks)
-        if sum(map(len, head)) < _SMALL:
+        if sum(map(len, head)) < NOT_KEPT:
             yield from head
             return
         blob = self._keep(key, chain(head, chunks))
@@ -42,12 +42,12 @@ class StoredFrames:
 
 
 def _head(chunks: Iterator[bytes]) -> list[bytes]:
-    """The first chunks, up to _SMALL bytes."""
+    """The first chunks, up to NOT_KEPT bytes."""
     head: list[bytes] = []
     size = 0
     for chunk in chunks:
         head.append(chunk)
         size += len(chunk)
-        if size >= _SMALL:
+        if size >= NOT_KEPT:
             break
     return head

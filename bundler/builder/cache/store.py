@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -26,6 +27,7 @@ __all__ = ["Blob", "Partial", "Store", "default_root"]
 
 _EMPTY = hashlib.sha256().hexdigest()
 _KIND = re.compile(r"[a-z][a-z0-9-]*")
+_SMALL = 1 << 14  # bytes of content that are held in memory, so that they need not be written a second time
 _HEAD = 65  # a record starts with the hex sha256 of its value and a newline
 
 
@@ -46,6 +48,7 @@ class Store:
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = (root or default_root()).absolute()
+        self._blobs = f"{self.root}/blobs/sha256"
         with _usable(self.root):
             _own_folder(self.root)
             for name in ("blobs", "partial", "records"):
@@ -125,9 +128,12 @@ class Store:
         """
         if digest is not None and (found := self.size(digest)) is not None and size in {None, found}:
             return Blob(digest, found)
+        head, more = _begun(_expected(chunks, digest, size, name))
+        if more is None and self._has(head):  # an archive may hold the same small file a million times
+            return Blob(Digest.of(head), len(head))
         temp = self._workspace.file()
         try:
-            blob = self._write(temp, _expected(chunks, digest, size, name), size, name)
+            blob = self._write(temp, chain([head], more or ()), size, name)
             if synced:
                 sync(temp)
             self._settle(temp, blob.digest)
@@ -224,7 +230,14 @@ class Store:
             os.close(fd)
 
     def _place(self, digest: Digest) -> Path:
-        return self.root / "blobs" / "sha256" / digest.hex[:2] / digest.hex
+        return Path(f"{self._blobs}/{digest.hex[:2]}/{digest.hex}")
+
+    def _has(self, content: bytes) -> bool:
+        """Whether this small content is there, whole and undamaged."""
+        digest = Digest.of(content)
+        if self.size(digest) != len(content):
+            return False
+        return not content or self._place(digest).read_bytes() == content
 
     def _record(self, kind: str, key: str, below: str = "records") -> Path:
         if not _KIND.fullmatch(kind):
@@ -245,9 +258,23 @@ class Store:
     def _settle(self, temp: Path, digest: Digest) -> None:
         """Put a finished file at its place; when another one was faster, it is replaced by its like."""
         place = self._place(digest)
-        place.parent.mkdir(parents=True, exist_ok=True)
         temp.chmod(0o444)
-        temp.replace(place)
+        try:
+            temp.replace(place)
+        except FileNotFoundError:  # its folder is not there yet
+            place.parent.mkdir(parents=True, exist_ok=True)
+            temp.replace(place)
+
+
+def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
+    """The first bytes, and what comes behind them; None where they are all."""
+    more = iter(chunks)
+    head = bytearray()
+    for chunk in more:
+        head += chunk
+        if len(head) > _SMALL:
+            return bytes(head), more
+    return bytes(head), None
 
 
 def _expected(chunks: Iterable[bytes], digest: Digest | None, size: int | None, name: str) -> Iterable[bytes]:

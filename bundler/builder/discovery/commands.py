@@ -38,6 +38,9 @@ _BEFORE = frozenset(
 _SHELLS = frozenset(["sh", "bash", "dash", "ash", "source", "."])
 _KUBECTL_VERBS = frozenset(["apply", "create", "replace"])
 _HELM_VERBS = frozenset(["install", "upgrade", "template"])
+_KUSTOMIZE_VALUED = frozenset(
+    ["-o", "--output", "-e", "--env", "--helm-command", "--load-restrictor", "--network-name", "--mount"]
+)
 _HELM_SETS = ("--set-json", "--set", "--set-string", "--set-literal")  # in the order in which Helm takes them
 _HELM_VALUED = re.compile(  # flags whose value may be the next word
     r"-[fnosla]|--(values|set(-\w+)?|namespace|name|version|repo|(wait-)?timeout|kubeconfig|kube-context|output"
@@ -177,6 +180,8 @@ def _carried_out(words: list[str], shell: _Shell) -> Iterator[Action]:
             shell.folder = shell.path(words[1])
         case "kubectl" | "k3s" | "oc":
             yield from _kubectl(words[1:], shell)
+        case "kustomize" if words[1:2] == ["build"]:
+            yield from _kustomize(words[2:], shell)
         case "helm" | "helm3":
             yield from _helm(words[1:], shell)
         case program if program in _SHELLS:
@@ -196,6 +201,8 @@ def _script(words: list[str], shell: _Shell) -> Iterator[Action]:
 
 
 def _kubectl(words: list[str], shell: _Shell) -> Iterator[Action]:
+    if words[:1] == ["kustomize"]:
+        yield from _kustomize(words[1:], shell)
     if not _KUBECTL_VERBS & set(words):
         return
     recursive = any(re.fullmatch(r"-\w*R\w*|--recursive(=true)?", word) for word in words)
@@ -207,6 +214,15 @@ def _kubectl(words: list[str], shell: _Shell) -> Iterator[Action]:
                 yield Kustomized(_place(path, shell))
             else:
                 yield Applied(_place(path, shell), recursive)
+
+
+def _kustomize(words: list[str], shell: _Shell) -> Iterator[Action]:
+    """`kubectl kustomize FOLDER` and `kustomize build FOLDER`; the output goes to `kubectl apply -f -`."""
+    for number, word in enumerate(words):
+        if not word.startswith("-") and (number == 0 or words[number - 1] not in _KUSTOMIZE_VALUED):
+            yield Kustomized(_place(word, shell))
+            return
+    yield Kustomized(_place(".", shell))
 
 
 def _place(path: str, shell: _Shell) -> str:

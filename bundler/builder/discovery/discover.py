@@ -21,6 +21,7 @@ from bundler.builder.discovery.applied import Script, launched_by, read
 from bundler.builder.discovery.beside import search_beside
 from bundler.builder.discovery.commands import Installed
 from bundler.builder.discovery.finds import IMAGE_LIST, TEMPLATE, At, Discovery, Finds
+from bundler.builder.discovery.kustomizations import tell_of_unbuilt
 from bundler.builder.discovery.rules import ImageRules
 from bundler.builder.discovery.search import search_file, search_inline, search_rendered
 from bundler.builder.tree.checkout import check_out
@@ -92,21 +93,9 @@ def discover(
         searched.add(f"{path}/")
     for script, text in applied.inline:
         search_inline(text, script.where, script.app, finds)
-    if not applied.kustomized:
-        _tell_of_kustomizations(tree, finds)
+    tell_of_unbuilt(tree, store, applied.kustomized, finds)
     search_beside(tree, store, searched, finds)
     return finds.result()
-
-
-def _tell_of_kustomizations(tree: Tree, finds: Finds) -> None:
-    """Those that nothing builds: their files are searched one by one, without what Kustomize changes."""
-    charts = tuple(f"{chart.path}/" for chart in find_charts(tree, "", ""))
-    for path, _ in tree.files():
-        if posixpath.basename(path) in MARKS and not path.startswith(charts):
-            message = "nothing was seen to build this kustomization, so images that it sets are not known"
-            hint = "make the folder an APP, or apply it with `kubectl apply -k`"
-            problem = Problem(Location(path), "kustomization-unbuilt", message, hint)
-            finds.miss(path, "", [problem], fatal=False)
 
 
 def _places(tree: Tree) -> Iterator[tuple[str, str]]:

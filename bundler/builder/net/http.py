@@ -32,6 +32,8 @@ ATTEMPTS = 5  # in a row that bring nothing new
 LONGEST_WAIT = 120.0  # seconds: what we grant a server's Retry-After; longer waits are not honoured
 MOST_ATTEMPTS = 1000  # of one download, however little each brings
 
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_LONGEST_DATE = 64  # characters
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
@@ -152,11 +154,11 @@ def retry_after(value: str, *, now: float) -> float | None:
 
     now: seconds since the epoch, for the form that names a date.
     """
-    if value.strip().isdigit():
+    if _SECONDS.fullmatch(value.strip()):
         return float(value)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, TypeError):
+        return max(0.0, email.utils.parsedate_to_datetime(value[:_LONGEST_DATE]).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -19,9 +19,11 @@ _VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 @contextlib.contextmanager
 def usable_proxies() -> Iterator[None]:
     """Tell of a proxy that the HTTP library refuses. Raises BundlerError (UNSUPPORTED)."""
+    import httpx2  # noqa: PLC0415  (loaded by who uses the network)
+
     try:
         yield
-    except (ValueError, ImportError) as error:
+    except (ValueError, ImportError, httpx2.InvalidURL) as error:
         set_ = [f"{name}={_shown(value)}" for name, value in _set().items()]
         if not set_:
             raise
@@ -52,7 +54,7 @@ def proxy_of(url: str) -> str:
     proxies = getproxies()
     for scheme in (parts.scheme, "all"):
         if found := proxies.get(scheme):
-            return f"{_shown(found)} ({scheme.upper()}_PROXY)"
+            return f"{_shown(found) or repr(found)} ({scheme.upper()}_PROXY)"
     return ""
 
 

@@ -7,6 +7,7 @@ from bundler.builder.cache.store import Blob, Store
 from bundler.builder.model.spec import HELM_LIBRARY, SpecContent
 from bundler.builder.runtime.elf import HEAD, architecture
 from bundler.builder.runtime.freeze import helm_library
+from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.oci import Platform
 
@@ -38,14 +39,10 @@ def _check(path: Path, platform: Platform) -> None:
 
 
 def _kept(path: Path, store: Store) -> Blob:
-    """Hashed once for each version of it."""
-    key = f"{importlib.metadata.version('helm-python-sdk')} {path.stat().st_size}"
-    known = store.recall("helm", key)
-    blob = Blob.from_json(known) if known else None
-    if blob is None or store.find(blob.digest, blob.size) is None:
-        blob = _added(path, store)
-        store.remember("helm", key, blob.to_json())
-    return blob
+    """Hashed each time: it goes under the vendor's signature, so a record in the cache doesn't count."""
+    with path.open("rb") as file:
+        digest, size = Digest.of_file(file), file.tell()
+    return Blob(digest, size) if store.find(digest, size) else _added(path, store)
 
 
 def _added(path: Path, store: Store) -> Blob:

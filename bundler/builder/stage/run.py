@@ -29,6 +29,8 @@ _PASSED = frozenset(
         "GOMODCACHE", "GOCACHE",
     }
 )  # fmt: skip
+# Ours, and no business of a command, which may be another vendor's.
+_SECRET = frozenset({"BUNDLER_PASSPHRASE", "BUNDLER_REGISTRY_PASSWORD"})
 _EPOCH = "315532800"  # 1980-01-01, the first day that a zip archive can hold; for tools that honour it
 
 
@@ -137,7 +139,9 @@ def _machine() -> dict[str, str]:
 
     Python leaves no byte code beside its scripts: it holds their times, and would make every stage another.
     """
-    passed = {k: v for k, v in os.environ.items() if k in _PASSED or k.startswith("BUNDLER_")}
+    passed = {
+        k: v for k, v in os.environ.items() if k in _PASSED or (k.startswith("BUNDLER_") and k not in _SECRET)
+    }
     return {**passed, "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
 
 

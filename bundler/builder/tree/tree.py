@@ -4,6 +4,7 @@ Folders are what the paths imply: one that holds nothing doesn't exist.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import canonical
 
 MAX_PATH = 4096  # bytes, as Linux has it
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def clean_path(text: str) -> str:
     path = "/".join(parts)
     if ".." in parts:
         raise _bad(text, "it climbs out with `..`")
-    if any(ord(char) < 32 or ord(char) == 127 for char in path):
+    if _CONTROL.search(path):
         raise _bad(text, "it holds control characters")
     try:
         if len(path.encode()) > MAX_PATH:

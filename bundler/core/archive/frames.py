@@ -15,6 +15,8 @@ LEVEL = 8  # the next ones up take twice the time for 1% (docs/format.md)
 MAX_WINDOW = 8 << 20  # bytes a reader must be ready to look back; bounds its memory
 LONG_WINDOW = 64 << 20  # the same for what recipes take from: layers that were compressed together
 
+NOT_KEPT = 1 << 16  # bytes of content; below, compressing again is quicker than looking the frame up
+
 HEAD = 18  # bytes; no frame's header is longer
 
 _MAGIC = 0xFD2FB528

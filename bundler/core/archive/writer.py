@@ -178,6 +178,8 @@ class BundleWriter:
             compressed, checked = frames.is_compressed(first), chain([first], checked)
         if compressed:
             return frames.stored(checked, size)
+        if size < frames.NOT_KEPT:
+            return frames.compressed(checked, size, level=self._level, long=long)
         key = frames.cache_key(str(digest), self._level, long=long)
         return self._cache.frame(key, lambda: frames.compressed(checked, size, level=self._level, long=long))
 

@@ -14,11 +14,11 @@ from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.core.words import counted
 from bundler.installer.cli import asking
-from bundler.installer.cli import options as opt
 from bundler.installer.cli.operation_run import limits
 from bundler.installer.cli.progress import view
-from bundler.installer.cli.site_options import Clusterfile, Log, LoginOptions, Parallel, Verbose
+from bundler.installer.cli.site_options import Clusterfile
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.cli.work_options import LoggedOptions
 from bundler.installer.operations import snapshot as taking
 from bundler.installer.operations.carrying import log_path
 from bundler.installer.operations.held_site import HeldSite, held_site
@@ -52,17 +52,13 @@ PassPhraseFile = Annotated[
 
 
 @spread
-def snapshot_command(  # noqa: PLR0913  (a command has as many parameters as options)
+def snapshot_command(
     *,
     clusterfile: Clusterfile,
     to: To,
     recipient: RecipientKey = None,
     passphrase_file: PassPhraseFile = None,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
-    log: Log = None,
-    verbose: Verbose = False,
+    work: LoggedOptions,
 ) -> None:
     """Keep the cluster in one encrypted file: etcd, keys, configuration, record.
 
@@ -70,16 +66,16 @@ def snapshot_command(  # noqa: PLR0913  (a command has as many parameters as opt
     gives a pass phrase. Volumes of apps are not in it.
     """
     who = _readers(recipient, passphrase_file)
-    found = login.access()
-    with held_site(run_file(), clusterfile, found, trust.gate(), parallel=parallel, tell=say) as held:
+    found = work.access()
+    with held_site(run_file(), clusterfile, found, work.gate(), parallel=work.parallel, tell=say) as held:
         made = take(held.site, held.facts)
         with (
-            held.logged(log_path(log, f"{held.product}-snapshot")) as written,
+            held.logged(log_path(work.log, f"{held.product}-snapshot")) as written,
             _target(held, to, found) as target,
         ):
             transport = held.transports[source(held.site, held.facts).address]
             try:
-                held.carry_out(made, written, view(detail=verbose), limits(parallel))
+                held.carry_out(made, written, view(detail=work.verbose), limits(work.parallel))
                 put(sys.stdout, f"{_kept(held.site, transport, who, target, to)}\n")
             finally:
                 taking.put_away(transport)

@@ -5,13 +5,15 @@ release since; objects that a note names and nobody finds were deleted by hand.
 """
 
 import contextlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bundler.installer.facts.answer_json import read_json
 from bundler.installer.facts.api import Release
+from bundler.installer.facts.numbers import whole
 
 Sections = Mapping[str, Sequence[str]]
+_MOST = 1 << 31  # revisions, which Helm counts in an int
 _ALWAYS = "v1 Namespace - kube-system"  # its line says that objects were looked for
 
 
@@ -55,13 +57,13 @@ def _notes(lines: Iterable[str]) -> dict[str, dict[str, str]]:
     for line in lines:
         name, key, quoted = [*line.split("\t", 2), "", ""][:3]
         with contextlib.suppress(ValueError):
-            found.setdefault(name, {})[key] = str(json.loads(quoted))
+            found.setdefault(name, {})[key] = str(read_json(quoted))
     return {name: data for name, data in found.items() if data.get("name")}
 
 
 def _noted(data: Mapping[str, str]) -> Release:
     text = data.get("revision", "")
-    revision = int(text) if text.isdigit() else 0
+    revision = _number(text)
     return Release(
         name=data["name"],
         digest=data.get("content", ""),
@@ -76,15 +78,22 @@ def _noted(data: Mapping[str, str]) -> Release:
     )
 
 
+def _number(text: str) -> int:
+    """A revision, which counts from 1; 0 for what is none."""
+    with contextlib.suppress(ValueError):
+        return whole(text, most=_MOST)
+    return 0
+
+
 def _newest(lines: Iterable[str]) -> Iterator[_Stored]:
     """Rows NAMESPACE SECRET TYPE DATA AGE NAME STATUS VERSION; a release has a secret a revision."""
     found: dict[tuple[str, str], _Stored] = {}
     for line in lines:
         match line.split():
-            case [home, _, "helm.sh/release.v1", _, _, name, status, version] if version.isdigit():
+            case [home, _, "helm.sh/release.v1", _, _, name, status, version] if number := _number(version):
                 known = found.get((home, name))
-                if known is None or known.revision < int(version):
-                    found[home, name] = _Stored(home, name, status, int(version))
+                if known is None or known.revision < number:
+                    found[home, name] = _Stored(home, name, status, number)
     yield from found.values()
 
 

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-import yaml
+from bundler.core.yamlplain import documents
 
-_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is about ten times faster
 _OWN: Final = frozenset(
     {"apiVersion", "kind", "networking", "clusterName", "kubernetesVersion", "controlPlaneEndpoint"}
 )
@@ -28,7 +27,7 @@ def flat(document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 @lru_cache(maxsize=64)  # thousands of nodes have one configuration
 def _read(text: str) -> tuple[tuple[str, str], ...]:
-    document = yaml.load(text, _PARSER)  # noqa: S506  (a safe loader)
+    document = next(iter(documents(text)), None)
     return tuple(flat(document)) if isinstance(document, dict) else ()
 
 
@@ -36,5 +35,5 @@ def flat_yaml(text: str) -> dict[str, str]:
     """The same of a text; nothing of one that is no YAML."""
     try:
         return dict(_read(text))
-    except (yaml.YAMLError, TypeError, ValueError):
+    except (TypeError, ValueError, KeyError):
         return {}

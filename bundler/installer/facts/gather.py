@@ -6,10 +6,13 @@ The script prints sections: a line `@@name`, then the section's lines as the hos
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal, observe
+from bundler.installer.facts.answer_json import ODD
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.facts.numbers import seconds, whole
 from bundler.installer.facts.seen import Absent, Present, Seen, Unknown, value_of
@@ -85,19 +88,59 @@ def gather(
     transports: Mapping[str, Transport],
     *,
     parallel: int = 32,
+    keepers: AbstractSet[str] = frozenset(),
     clock: Callable[[], float] = time.time,
 ) -> Facts:
-    """Facts of every host. Raises BundlerError (HOST) that names every host that gave no answer."""
+    """Facts of every host. keepers: as in `gathered`.
+
+    Raises BundlerError (HOST) that names every host that gave no answer.
+    """
     started = clock()
     asked = on_each({address: asker(each, clock) for address, each in transports.items()}, parallel)
-    return gathered(asked, started)
+    return gathered(asked, started, keepers)
 
 
-def gathered(asked: Mapping[str, HostFacts], started: float) -> Facts:
-    """The hosts' facts with what they say of the cluster: one that knows counts before one that does not."""
-    apis = [host.api for host in asked.values()]
-    etcds = [host.etcd for host in asked.values()]
-    return Facts(asked, started, api=_best(apis), etcd=_best(etcds))
+def gathered(
+    asked: Mapping[str, HostFacts], started: float, keepers: AbstractSet[str] = frozenset()
+) -> Facts:
+    """The hosts' facts with what they say of the cluster: one that knows counts before one that does not.
+
+    keepers: control planes by the Clusterfile. Theirs is the word about the cluster and its record; another
+    host is only heard where none of them knows anything, for a worker is nobody's witness for the site.
+    """
+    kept = {address: _witness(host, asked, keepers) for address, host in asked.items()}
+    first = sorted(kept.values(), key=lambda host: host.address not in keepers)
+    return Facts(
+        kept, started, api=_best([host.api for host in first]), etcd=_best([host.etcd for host in first])
+    )
+
+
+def heard(facts: Facts, keepers: AbstractSet[str]) -> Facts:
+    """The facts without what other hosts than these say of the cluster and its record."""
+    hosts = {
+        address: host if address in keepers else _silenced(host) for address, host in facts.hosts.items()
+    }
+    api, etcd = (_best([getattr(host, name) for host in hosts.values()]) for name in ("api", "etcd"))
+    return replace(facts, hosts=hosts, api=api, etcd=etcd)
+
+
+def _silenced(host: HostFacts) -> HostFacts:
+    site = replace(host.site, record=Absent()) if host.site else None
+    return replace(host, site=site, api=Absent(), etcd=Absent())
+
+
+def _witness(host: HostFacts, asked: Mapping[str, HostFacts], keepers: AbstractSet[str]) -> HostFacts:
+    """What counts of a host's answer."""
+    keep = [asked[address] for address in keepers & asked.keys()]
+    if host.address in keepers or not keep:
+        return host
+    known = any(each.site and not isinstance(each.site.record, Absent) for each in keep)
+    return replace(
+        host,
+        site=replace(host.site, record=Absent()) if host.site and known else host.site,
+        api=Absent() if any(isinstance(each.api, Present) for each in keep) else host.api,
+        etcd=Absent() if any(isinstance(each.etcd, Present) for each in keep) else host.etcd,
+    )
 
 
 def newest(facts: Facts) -> Record | None:
@@ -136,7 +179,7 @@ def parse(address: str, text: str, *, asked_at: float) -> HostFacts:
     found = sections(text)
     try:
         return _facts(address, found, asked_at)
-    except (KeyError, ValueError, IndexError):
+    except (*ODD, RecursionError):
         raise BundlerError(
             "the host's answer can't be read",
             where=address,
@@ -187,7 +230,7 @@ def _facts(address: str, sections: Mapping[str, list[str]], asked_at: float) -> 
             hostname,
             sections,
             journal.parse("\n".join(sections["journal"])),
-            float(sections["clock"][0]) - asked_at,
+            seconds(sections["clock"][0]) - asked_at,
         )
         if "identity" in sections
         else None,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from bundler.installer.facts.answer_json import ODD, read_json
 from bundler.installer.facts.observed import JournalEntry
 
 STATE: Final = "/var/lib/bundler"
@@ -37,12 +38,12 @@ def parse(text: str) -> Mapping[str, JournalEntry]:
 
 def _entry(line: str) -> dict[str, JournalEntry]:
     try:
-        read = json.loads(line)
+        read = read_json(line)
         if read["v"] != SCHEMA:
             return {}
         inputs = {str(key): str(value) for key, value in read["inputs"].items()}
         return {str(read["step"]): JournalEntry(inputs, int(read["revision"]))}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except ODD:
         return {}
 
 

@@ -2,13 +2,13 @@
 
 import contextlib
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from bundler.installer.facts import apps
+from bundler.installer.facts.answer_json import ODD, read_json
 from bundler.installer.facts.api import ApiObservation, Budget, Cordon, Node, Owner, Pod
 from bundler.installer.facts.certificates import certificates
 from bundler.installer.facts.etcd import EtcdObservation, Member
@@ -79,7 +79,7 @@ def _record(text: str) -> Seen[Record]:
         return Absent()
     try:
         return Present(from_json(text))
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         return Unknown(f"the record can't be read: {error}")
 
 
@@ -217,7 +217,7 @@ def _stored(lines: Sequence[str]) -> dict[tuple[str, str], str]:
     for line in lines:
         name, key, quoted = [*line.split("\t", 2), "", ""][:3]
         with contextlib.suppress(ValueError):
-            found[name, key] = json.loads(quoted)
+            found[name, key] = str(read_json(quoted))
     return found
 
 
@@ -245,11 +245,11 @@ def etcd(sections: Sections) -> Seen[EtcdObservation]:
     if sections.get("voters"):
         return _voters(sections)
     try:
-        listed: dict[str, Any] = json.loads("\n".join(sections.get("members", ())))
+        listed: dict[str, Any] = read_json("\n".join(sections.get("members", ())))
     except ValueError:
         return Unknown("etcd does not answer") if "members" in sections else Absent()
-    with contextlib.suppress(ValueError):
-        status = json.loads("\n".join(sections.get("status", ())) or "[]")
+    with contextlib.suppress(*ODD):
+        status = read_json("\n".join(sections.get("status", ())) or "[]")
         known = {int(each["Status"]["header"]["member_id"]): each["Status"] for each in status}
         cluster = str(listed.get("header", {}).get("cluster_id", ""))
         members = tuple(_member(each, known) for each in listed.get("members", ()))

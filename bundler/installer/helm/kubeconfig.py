@@ -30,7 +30,16 @@ class Reached:
             cluster, user = _named(whole, "cluster", chosen["cluster"]), _named(whole, "user", chosen["user"])
             url = urlsplit(cluster["server"])
             host, port = url.hostname, url.port or 443
-        except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError, StopIteration):
+        except (
+            OSError,
+            yaml.YAMLError,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            StopIteration,
+            RecursionError,
+        ):
             return None
         if url.scheme != "https" or not host or "proxy-url" in cluster or _ELSEWHERE & user.keys():
             return None

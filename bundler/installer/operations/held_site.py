@@ -119,7 +119,8 @@ def held_site(
                 raise together(errors, len(site.hosts))
             first = next(iter(transports))
             with held(transports, first, claim, parallel=parallel, tell=tell):
-                found = gather(transports, parallel=parallel)
+                planes = {host.address for host in site.control_planes}
+                found = gather(transports, parallel=parallel, keepers=planes)
                 silent = {address: doubt(error) for address, error in errors.items()}
                 secrets = site_secrets(site, access, None)
                 yield HeldSite(

@@ -8,7 +8,7 @@ from pathlib import Path
 from bundler.core.archive.bases import opened as open_bundle
 from bundler.core.archive.platforms import choose
 from bundler.core.archive.reader import Bundle
-from bundler.installer.facts.gather import gather, newest
+from bundler.installer.facts.gather import gather, heard, newest
 from bundler.installer.facts.model import Facts
 from bundler.installer.facts.seen import Unknown
 from bundler.installer.operations.connecting import connect, excused
@@ -23,7 +23,7 @@ from bundler.installer.run.execute import close_all
 from bundler.installer.run.hostlock import Claim, held
 from bundler.installer.run.site_base import SiteBase
 from bundler.installer.site.clusterfile.read import read_file
-from bundler.installer.site.model import Host, Site
+from bundler.installer.site.model import Host, Role, Site
 from bundler.installer.site.ranges import hosts
 from bundler.installer.transport.connect import Access
 from bundler.installer.transport.parallel import together
@@ -72,15 +72,19 @@ def opened(  # noqa: PLR0913  (as many as a command has options)
 
                 # What a run before this one has left unfinished ends first: facts hold its journal.
                 hold(transports, first)
-                facts = replace(gather(transports, parallel=parallel), silent=connected.silent)
+                planes = {host.address for host in site.control_planes}
+                asked = gather(transports, parallel=parallel, keepers=planes)
+                facts = replace(asked, silent=connected.silent)
                 lost = excused(site, facts, bundle.index, connected.errors, access, operation)
                 for error in lost.values():
                     tell(f"warning: left out: {error}")
-                others = beyond(site, facts)
+                others = beyond(site, heard(facts, planes))
                 if others:
                     found = connect(site, others, access, parallel=parallel)
                     hold(found.transports, next(iter(found.transports), ""))
-                    facts = _with(facts, gather(found.transports, parallel=parallel), found.silent)
+                    masters = {host.address for host in others if Role.CONTROL_PLANE in host.roles}
+                    more = heard(gather(found.transports, parallel=parallel), masters)
+                    facts = _with(facts, more, found.silent)
                     transports.update(found.transports)
                 base = site_base(bundle, transports[first])
                 of = fitting(bundle, facts.hosts[first].architecture)

@@ -70,7 +70,8 @@ def full_disk(step: Step, transport: Transport, error: BundlerError) -> BundlerE
         asked = transport.run(f"{load('full-disk.sh')}\nfull_disk", timeout=_TIMEOUT)
     except BundlerError:  # the host went away meanwhile; the first failure is the one to tell
         return None
-    return None if asked.status else _no_space(step, asked, error.why)
+    found = any(line.startswith(_FULL_LINE) for line in asked.stderr.splitlines())
+    return _no_space(step, asked, error.why) if found and not asked.status else None
 
 
 def _no_space(step: Step, outcome: Outcome, said: str = "") -> BundlerError:

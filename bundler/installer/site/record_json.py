@@ -3,10 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bundler.installer.site.model import Role
 from bundler.installer.site.record import SCHEMA, HostState, Product, Record, RecordedHost, Removed
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_MOST: Final = 1 << 53  # of what is counted: generations and serials
 
 
 def to_json(record: Record) -> str:
@@ -27,11 +32,17 @@ def _plain(value: Any) -> Any:
 
 
 def from_json(text: str) -> Record:
-    """Read it again. Raises ValueError, KeyError or TypeError for what is no record.
+    """Read it again. Raises ValueError for what is no record, whatever else it may be.
 
     Of a record of a later schema only that and its age are read: the rest must not be acted upon.
     """
-    data: dict[str, Any] = json.loads(text)
+    try:
+        return _checked(_record(json.loads(text)))
+    except (TypeError, AttributeError, LookupError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def _record(data: Mapping[str, Any]) -> Record:
     if int(data["schema"]) > SCHEMA:
         return Record(
             site_id=str(data.get("site_id", "")),
@@ -50,6 +61,44 @@ def from_json(text: str) -> Record:
         "removed": tuple(Removed(**each) for each in data.get("removed", ())),
     }
     return Record(**{**plain, **lists})
+
+
+def _checked(record: Record) -> Record:
+    """Raises ValueError where a part is of another type than ours: it would fail far from here."""
+    _check(record, Record(site_id="", name=""))
+    for host in record.hosts:
+        _check(host, RecordedHost("", "", "", host.role, host.state))
+    for product in record.products:
+        _check(product, Product("", ""))
+    for removed in record.removed:
+        _check(removed, Removed("", "", ""))
+    _numbers(record.secrets)
+    for settings in (*record.settings.values(), *record.rolled.values()):
+        _texts(settings, "settings")
+    for name in ("fixed", "stored", "kept", "previous"):
+        _texts(getattr(record, name), name)
+    for host in record.hosts:
+        _texts(host.labels, "labels")
+    return record
+
+
+def _check(part: "DataclassInstance", like: "DataclassInstance") -> None:
+    for field in fields(like):
+        value, sample = getattr(part, field.name), getattr(like, field.name)
+        if type(value) is not type(sample):
+            raise ValueError(f"{field.name} is no {type(sample).__name__}")
+        if isinstance(value, int) and not 0 <= value <= _MOST:
+            raise ValueError(f"{field.name} is no number from 0 to {_MOST}")
+
+
+def _numbers(values: Mapping[str, Any]) -> None:
+    if not isinstance(values, dict) or not all(type(each) is int for each in values.values()):
+        raise ValueError("secrets is no mapping of numbers")
+
+
+def _texts(values: Mapping[str, Any], name: str) -> None:
+    if not isinstance(values, dict) or not all(isinstance(each, str) for each in values.values()):
+        raise ValueError(f"{name} is no mapping of texts")
 
 
 def _host(data: Mapping[str, Any]) -> RecordedHost:

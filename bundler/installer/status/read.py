@@ -3,7 +3,6 @@
 import base64
 import binascii
 import contextlib
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from bundler.installer.facts.answer_json import ODD, read_json
 from bundler.installer.status.condition import (
     Condition,
     Contents,
@@ -156,8 +156,8 @@ def _registry(lines: Sequence[str]) -> RegistryStore | None:
 
 def _runs(lines: Iterable[str]) -> Iterator[PastRun]:
     for line in lines:
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-            yield _run(json.loads(line))
+        with contextlib.suppress(*ODD):
+            yield _run(read_json(line))
 
 
 def _run(told: Mapping[str, Any]) -> PastRun:

@@ -82,7 +82,7 @@ class Tail:
 
     def _pass_on(self, data: bytes, on_output: Callable[[str], None]) -> None:
         *lines, rest = (self._line + data).split(b"\n")
-        self._line = rest[-self._limit :]
+        self._line = rest[-LINE_LIMIT:]  # a line without end is not copied again and again
         for line in lines:
             text = line[-LINE_LIMIT:].decode(errors="replace")
             if text.startswith(_MARK) or _SETSID.fullmatch(text):

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-import yaml
-
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.yamlplain import documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +33,13 @@ class Modules:
 def read_modules(text: str) -> Modules:
     """Read modules.yaml. Raises BundlerError (INTEGRITY)."""
     try:
-        documents = [each for each in yaml.load_all(text, yaml.CSafeLoader) if isinstance(each, dict)]
-        defaults = dict(_defaults(documents))
+        found = [each for each in documents(text) if isinstance(each, dict)]
+        defaults = dict(_defaults(found))
         taken: set[str] = set()
         left: set[str] = set()
-        for name, stream, packages in _streams(documents):
+        for name, stream, packages in _streams(found):
             (taken if defaults.get(name) == stream else left).update(packages)
-    except (yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise BundlerError(
             "the modules of an rpm repository can't be read",
             where="modules.yaml",
@@ -51,15 +50,15 @@ def read_modules(text: str) -> Modules:
     return Modules(frozenset(taken), frozenset(left - taken))
 
 
-def _defaults(documents: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    for each in documents:
+def _defaults(found: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for each in found:
         if each.get("document") == "modulemd-defaults":
             data: Mapping[str, Any] = each["data"]
             yield data["module"], str(data.get("stream", ""))
 
 
-def _streams(documents: list[dict[str, Any]]) -> Iterator[tuple[str, str, list[str]]]:
-    for each in documents:
+def _streams(found: list[dict[str, Any]]) -> Iterator[tuple[str, str, list[str]]]:
+    for each in found:
         if each.get("document") == "modulemd":
             data: Mapping[str, Any] = each["data"]
             yield data["name"], str(data["stream"]), data.get("artifacts", {}).get("rpms", [])

@@ -186,8 +186,9 @@ class Builder:
         for number, group in enumerate(spec.hosts):
             path = ("spec", "hosts", number)
             login = self._login(spec.ssh, group, path)
-            roles = frozenset(_ROLES[name] for name in group.roles if name in _ROLES)
             labels = self._own_roles(group, path)
+            roles = frozenset(_ROLES[name] for name in group.roles if name in _ROLES)
+            roles = roles or self._worker(labels, path)
             taints = [parse_taint(text) for text in group.taints]
             has = frozenset(text for taint in taints if not taint.gone for text in taint.texts)
             lacks = frozenset(text for taint in taints if taint.gone for text in taint.texts)
@@ -233,18 +234,23 @@ class Builder:
         return tuple(map(str, found))
 
     def _own_roles(self, group: schema.Host, path: Path) -> tuple[str, ...]:
-        """Roles that are none of ours become labels; one beside which there is none of ours is a slip."""
+        """Roles that are none of ours become labels; one that is nearly one of ours is a slip."""
         own = tuple(dict.fromkeys(name for name in group.roles if name not in _ROLES))
         known = tuple(_ROLES)
-        alone = len(own) == len(set(group.roles))
         for name in own:
             if len(self.problems) >= MOST_FAULTS:
                 break
-            if alone or _is_like_a_role(name):
+            if _is_like_a_role(name):
                 place = (*path, "roles", group.roles.index(name))
-                message = f"{name!r} alone is no role" if alone else f"{name!r} is no role"
-                self._fault(place, "wrong-value", message, suggest(name.lower(), known))
+                self._fault(place, "wrong-value", f"{name!r} is no role", suggest(name.lower(), known))
         return own
+
+    def _worker(self, labels: tuple[str, ...], path: Path) -> frozenset[Role]:
+        """What a host is that has only the site's own roles: to Sealer, too, all but masters are workers."""
+        where = self._document.locate((*path, "roles"))
+        told = ", ".join(f"node-role.kubernetes.io/{name}" for name in labels)
+        self.notices.append(f"{where}: neither a control plane nor a worker is named: a worker, with {told}")
+        return frozenset({Role.WORKER})
 
     def _addresses(self, group: schema.Host, path: Path, known: set[addresses.Address]) -> Iterator[str]:
         """New ones. However many entries say the same, or however much, the time that it takes is bounded."""

@@ -99,6 +99,36 @@ def test_chunks_drops_a_damaged_blob(store: Store) -> None:
     assert store.find(blob.digest) is None
 
 
+@pytest.mark.parametrize("content", [b"", b"x", b"y" * 16384])
+def test_a_small_content_that_is_there_is_not_written_again(store: Store, content: bytes) -> None:
+    """An archive of 400,000 empty files took minutes: each one was written and renamed anew."""
+    blob = store.add([content], digest=None, size=None, name="a")
+    before = store.path(blob.digest).stat()
+    assert store.add([content[:1], content[1:]], digest=None, size=len(content), name="b") == blob
+    after = store.path(blob.digest).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    store.close()
+    assert not list((store.root / "temp").iterdir())
+
+
+@pytest.mark.parametrize("damage", [b"", b"wrong", b"righ", b"right and more"])
+def test_a_small_content_that_is_there_damaged_is_written_again(store: Store, damage: bytes) -> None:
+    blob = store.add([b"right"], digest=None, size=None, name="a")
+    path = store.path(blob.digest)
+    path.chmod(0o644)
+    path.write_bytes(damage)
+    assert store.add([b"right"], digest=None, size=None, name="a") == blob
+    assert path.read_bytes() == b"right"
+
+
+@pytest.mark.parametrize("size", [4, 6])
+def test_a_small_content_of_another_size_than_announced_is_refused(store: Store, size: int) -> None:
+    store.add([b"right"], digest=None, size=None, name="a")
+    with pytest.raises(BundlerError) as refused:
+        store.add([b"right"], digest=None, size=size, name="a")
+    assert refused.value.code is ExitCode.INTEGRITY
+
+
 def test_a_missing_blob_is_a_clear_error(store: Store) -> None:
     with pytest.raises(BundlerError, match="the cache has no sha256:") as caught:
         store.open(Digest.of(b"never"))
@@ -286,6 +316,6 @@ def test_a_big_blob_is_not_held_in_memory(tmp_path: Path) -> None:
 def test_sweeping_a_large_cache_is_quick(store: Store) -> None:
     for number in range(200):
         store.add([str(number).encode()], digest=None, size=None, name="x")
-    begin = time.monotonic()
+    begin = time.process_time()
     Store(store.root)
-    assert time.monotonic() - begin < 1
+    assert time.process_time() - begin < 1

@@ -248,6 +248,16 @@ def test_mirrors_stand_in_for_hosts(server: Server, store: Store) -> None:
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
         ("soon", None),
         ("", None),
+        (" 5 ", 5.0),
+        ("-5", None),
+        ("1.5", None),
+        ("²", None),
+        ("9" * 400, None),
+        ("5, 10", None),
+        ("Thu, 01 Jan 1970 00:01:40", 90.0),
+        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
+        ("Wed, 99 Oct 2015 07:28:00 GMT", None),
+        ("a" * 100_000, None),
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:

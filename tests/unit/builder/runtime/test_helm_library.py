@@ -1,5 +1,6 @@
 """Helm's library for the site's machines, and the file that says which machine it is for."""
 
+import importlib.metadata
 import struct
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from bundler.builder.cache.store import Store
 from bundler.builder.runtime.elf import HEAD, architecture
-from bundler.builder.runtime.freeze import helm_library
+from bundler.builder.runtime.freeze import helm_library, this_platform
 from bundler.builder.runtime.helm_library import helm_content
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
@@ -51,3 +52,16 @@ def test_the_library_of_another_architecture_never_slips_in(tmp_path: Path) -> N
         own_blob = helm_content(Platform("linux", own), None, store).blob
         assert helm_content(Platform("linux", own), None, store).blob == own_blob
         assert own_blob.size == helm_library().stat().st_size
+
+
+def test_a_cache_that_came_from_elsewhere_names_no_library(tmp_path: Path) -> None:
+    """A record in it, with a blob under its right digest, was sealed and signed in place of the library."""
+    path = helm_library()
+    with path.open("rb") as file:
+        wanted, platform = Digest.of_file(file), this_platform()
+    with Store(tmp_path / "cache") as store:
+        hostile = store.add([path.read_bytes()[:HEAD], b"hostile"], digest=None, size=None, name="x")
+        key = f"{importlib.metadata.version('helm-python-sdk')} {path.stat().st_size}"
+        store.remember("helm", key, hostile.to_json())
+        assert helm_content(platform, None, store).blob.digest == wanted
+        assert helm_content(platform, None, store).blob.digest == wanted

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.cli.progress import LiveProgress, PlainProgress, view
+from bundler.installer.cli.live_progress import LiveProgress
+from bundler.installer.cli.progress import PlainProgress, view
 from bundler.installer.cli.reports import Reports, reported
 from bundler.installer.operations.carrying import check_lost
 from bundler.installer.plan.cluster.operation import Consents, Operation
