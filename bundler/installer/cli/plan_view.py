@@ -11,7 +11,7 @@ from bundler.core.index import Index
 from bundler.core.words import counted, mebibytes, roughly
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.cluster.steps import Verb
-from bundler.installer.plan.duration import SPEED, copied, copying, work
+from bundler.installer.plan.duration import SPEED, ahead, copied, copying, work
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.steps import Await, Deliver, Phase, Plan, Step
 from bundler.installer.site.model import Host, Site
@@ -208,8 +208,9 @@ def _restarts(view: View) -> str:
 
 
 def _seconds(view: View) -> float:
-    steps = view.plan.steps
-    return copying(copied(steps)) + sum(part.seconds for part in work(steps))
+    steps, decision = view.plan.steps, view.plan.decision
+    later = ahead(decision.forecast) if decision else 0.0
+    return copying(copied(steps)) + sum(part.seconds for part in work(steps)) + later
 
 
 def _warnings(view: View) -> Iterator[str]:

@@ -3,13 +3,18 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.installer.plan.test_scripts import Machine
-from tests.unit.installer.plan.test_scripts_cluster import program
 
 from bundler.installer.scripts import render as templates
+from tests.kits.machine import Machine
 
 POD_EVENT = "pod-event"
 LAST_WORDS = "[pod/db-0/db] last words"
+
+
+def program(machine: Machine, name: str, text: str) -> None:
+    path = machine.bin / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
 
 
 def diagnosed(folder: Path, *, nodes: str = "", pods: str = "", warnings: str = "") -> list[str]:
