@@ -1,6 +1,5 @@
 """The ssh transport against a real OpenSSH server on loopback."""
 
-import contextlib
 import hashlib
 import os
 import signal
