@@ -1,6 +1,5 @@
 """The ssh transport against a real OpenSSH server on loopback."""
 
-import contextlib
 import hashlib
 import os
 import signal
@@ -253,10 +252,12 @@ def test_a_host_that_turns_callers_away_is_called_again(tmp_path: Path, options:
             others.append(socket.create_connection((ADDRESS, server.port)))
             said = others[-1].recv(4)
         assert said == b"Exce"
-        hang_up = contextlib.ExitStack()
-        for other in others:
-            hang_up.callback(other.close)
-        threading.Timer(0.5, hang_up.close).start()
+
+        def leave() -> None:
+            for other in others:
+                other.close()
+
+        threading.Timer(0.5, leave).start()
         transport = connect(server)
         assert transport.run("echo in", timeout=10).stdout == "in\n"
         transport.close()
