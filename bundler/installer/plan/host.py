@@ -179,7 +179,8 @@ def _least(context: Context, facts: HostFacts) -> str:
 
 
 def _needs(context: Context) -> HostNeeds:
-    return HostNeeds.of(context.contents.index.labels)
+    """Of kernels, whatever their platform."""
+    return context.contents.needs
 
 
 def _line(address: str, *names: str) -> str:
