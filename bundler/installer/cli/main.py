@@ -21,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(200_000)
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _dispatch(words)
+        code = _dispatch(words)
+        sys.stdout.flush()  # not at the interpreter's end, where a failure is a traceback
     except KeyboardInterrupt:
         return _fail("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
     except BundlerError as error:
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _unwritten(error)
     except Exception as error:  # noqa: BLE001  (no user ever sees a traceback, unless asked for)
         return _bug(error)
+    return code
 
 
 def program() -> int:

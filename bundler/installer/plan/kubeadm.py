@@ -25,6 +25,7 @@ from bundler.installer.site.model import Host
 # Room for 16,384 nodes of 254 pods, in the block that no site numbers its machines from (RFC 6598).
 POD_SUBNET: Final = "100.64.0.0/10"
 SERVICE_SUBNET: Final = "10.96.0.0/16"
+NETWORKING: Final = ("podSubnet", "serviceSubnet", "dnsDomain")  # for a cluster's life
 # The same for a cluster of IPv6: of the private block (RFC 4193), 65,536 nodes, 65,536 services.
 _SUBNETS_V6: Final = ("fd64:100::/48", "fd64:96::/112")
 
@@ -165,10 +166,16 @@ def _common_driver(context: Context) -> str:
     return node_settings(context.of(context.primary)).cgroup_driver
 
 
+def networking(context: Context) -> dict[str, str]:
+    """podSubnet, serviceSubnet and dnsDomain as they will be, after all merging; any runtime takes them."""
+    merged = context.layers.merged("ClusterConfiguration", _cluster(context)).get("networking", {})
+    return {name: str(merged[name]) for name in NETWORKING if merged.get(name)}
+
+
 def subnets(context: Context) -> tuple[str, str]:
-    """Pod and service subnets as they will be, after all merging."""
-    networking = context.layers.merged("ClusterConfiguration", _cluster(context)).get("networking", {})
-    return str(networking.get("podSubnet", "")), str(networking.get("serviceSubnet", ""))
+    """Pod and service subnets."""
+    found = networking(context)
+    return found.get("podSubnet", ""), found.get("serviceSubnet", "")
 
 
 def _init(context: Context, host: Host) -> Document:

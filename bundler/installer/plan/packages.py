@@ -6,6 +6,7 @@ from typing import Final
 
 from bundler.core.index import OsPackage
 from bundler.core.suite import Suite
+from bundler.core.words import counted
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, content_digest
@@ -92,8 +93,8 @@ def _one(host: Host, facts: HostFacts, lot: _Lot) -> tuple[Step, ...]:
             phase=Phase.DISTRIBUTE,
             # Its files follow from what the host has now, so its own stamp could not be compared.
             only_if_needed=True,
-            reason=f"{lot.suite} needs {len(packages)} packages; the host has {_count(packages, facts)}"
-            " of them",
+            reason=f"{lot.suite} needs {counted(len(packages), 'package')}; "
+            f"the host has {_count(packages, facts)} of them",
             files=_files(facts, lot),
         ),
         Exec(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from bundler.core.words import counted
 from bundler.installer.plan.inputs import digest_of, inputs_of, revision_of
 from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Relay, Step, Write
 from bundler.installer.scripts.render import Script
@@ -121,7 +122,7 @@ def _subject(step: Step) -> str:
         case Write(path=path):
             return path
         case Deliver(files=files):
-            return f"{len(files)} files of {step.id.rsplit('/', 1)[-1]}"
+            return f"{counted(len(files), 'file')} of {step.id.rsplit('/', 1)[-1]}"
         case _:
             what = step.id.rsplit("/", 1)[-1]
             return _SUBJECTS.get(what, f"what {what} works on")
