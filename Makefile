@@ -32,12 +32,18 @@ demo-wordpress: setup ## WordPress with MariaDB Galera and Redis Sentinel on thr
 demo-down: $(STAMP) ## take the demo's site down; nothing is left but the cache
 	@$(PY) -m tests.site down --name $(SITE)
 
-check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests: side by side
-	@$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target check-format check-lint check-types check-imports check-shell check-collect check-unit
+CHECKS := check-format check-lint check-types check-imports check-shell check-collect
+SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target
 
-.PHONY: check-format check-lint check-types check-imports check-shell check-collect check-unit
+check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests but no property tests: side by side
+	@$(SIDE_BY_SIDE) $(CHECKS) check-unit
+
+.PHONY: $(CHECKS) check-unit check-static
+check-static: $(STAMP)
+	@$(SIDE_BY_SIDE) $(CHECKS)
+# hypothesis marks its tests itself; `make cover` runs these, too.
 check-unit:
-	$(PY) -m pytest -q tests/unit -n 2 --dist worksteal
+	$(PY) -m pytest -q tests/unit -m "not hypothesis" -n 2 --dist worksteal
 check-types:
 	$(V)/bin/mypy
 check-format:
@@ -49,19 +55,19 @@ check-imports:
 check-shell:
 	$(PY) -m tests.shellcheck
 check-collect:
-	@echo "collect tests/real tests/site"; found=$$($(PY) -m pytest --collect-only -qq tests/real tests/site) || { echo "$$found"; exit 1; }
+	@echo "collect tests/slow tests/real tests/site"; found=$$($(PY) -m pytest --collect-only -qq tests/slow tests/real tests/site) || { echo "$$found"; exit 1; }
 
-test: setup-test check cover test-real test-site ## check, coverage, then the tests on real parts, then the site (about 35 minutes on two cores)
+test: setup-test check-static cover test-real test-site ## all checks and tests, each once: unit and slow under coverage, real parts, the site (about 35 minutes on two cores)
 
-cover: $(STAMP) ## what the unit tests run of both programs; fails below the gate of pyproject.toml
+cover: $(STAMP) ## the unit and slow tests, all of them, and what they run of both programs; fails below the gate of pyproject.toml
 	@rm -rf build/coverage
 	COVERAGE_CORE=$$($(PY) -c 'import sys; print("sysmon" if hasattr(sys, "monitoring") else "ctrace")') \
-		$(V)/bin/coverage run -m pytest -q tests/unit -n 2 --dist worksteal
+		$(V)/bin/coverage run -m pytest -q tests/unit tests/slow -n 2 --dist worksteal
 	@$(V)/bin/coverage combine -q
 	$(V)/bin/coverage report
 
-test-unit: $(STAMP) ## the quick tests alone
-	$(PY) -m pytest -q tests/unit
+test-unit: $(STAMP) ## the unit and slow tests alone
+	$(PY) -m pytest -q tests/unit tests/slow -n 2 --dist worksteal
 
 test-real: setup-test ## tests against real parts: sshd, registry, apt, Helm
 	$(PY) -m pytest tests/real
@@ -78,8 +84,10 @@ bench: setup-bench ## the figures of docs/performance.md, beside their peers, as
 bench-large: setup-bench ## memory at a layer of 6 GiB and a .run of 20 GiB: 25 GiB of disk, about 10 minutes
 	@$(PY) -m tests.bench.large
 
-bench-site: setup-test ## the site's bring-up beside the same cluster brought up by hand; prints a table
+bench-site: setup-test ## a site brought up (1+1, then 3+1) and upgraded (3+2) by hand, and by the .run; prints tables; 40 minutes
 	$(PY) -m tests.site.floor
+	$(PY) -m tests.site.floor --control-planes 3 --workers 1
+	$(PY) -m tests.site.floor_upgrade
 
 fuzz: $(STAMP) ## throw bytes at what reads files of strangers, FUZZ_SECONDS=60 at each reader
 	@for target in run kubefile reference manifest yaml; do \

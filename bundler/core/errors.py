@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
+from bundler.core.folding import folded
 from bundler.core.terminal import plain
 
 _LINE = 160  # characters shown of a line
@@ -169,4 +170,4 @@ class Problems(BundlerError):  # noqa: N818  (it is a list of faults; "ProblemsE
         super().__init__(f"{count} problem{'s' if count != 1 else ''} found", code=code)
 
     def __str__(self) -> str:
-        return "\n".join([*(str(problem) for problem in self.problems), self.what])
+        return "\n".join([*folded(self.problems), self.what])

@@ -158,6 +158,11 @@ class Index:
         # A frozen dataclass is filled this way; the map only repeats what `members` says.
         object.__setattr__(self, "_by_path", {member.path: member for member in self.members})
 
+    @property
+    def network_plugins(self) -> tuple[App, ...]:
+        """The apps that CNI named: with one, the cluster takes no network of its distribution's."""
+        return tuple(app for app in self.apps if app.role is AppRole.CNI)
+
     def member(self, path: str) -> Member | None:
         """The member with this path, if there is one."""
         return self._by_path.get(path)

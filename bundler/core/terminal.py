@@ -5,8 +5,12 @@ lines or send keys. So every character that is not printed is written out: `\x1b
 """
 
 import contextlib
+import errno
 import os
-from typing import TextIO
+import sys
+from typing import Final, TextIO
+
+_STREAMS: Final = 2  # the last descriptor of the three
 
 
 def tame(line: str) -> str:
@@ -44,6 +48,25 @@ def pass_on(stream: TextIO | None, text: str) -> None:
         _write(stream, plain(text) if stream.isatty() else text)
     except (OSError, ValueError):
         mute(stream)
+
+
+def fill_gaps() -> None:
+    """Open what of the three streams was closed (`>&-`), on /dev/null.
+
+    Else the next file that is opened, a log or a connection, would become standard output, and a child's
+    messages would go into it.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STREAMS:
+        os.set_inheritable(descriptor, True)  # noqa: FBT003  (its own signature)
+    os.close(descriptor)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  (by its number)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  (as above)
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  (as above)
+
+
+def is_gone(error: OSError) -> bool:
+    """Whether the reader of our output has gone: `| head`, or a terminal that hung up."""
+    return error.errno == errno.EPIPE or (error.errno == errno.EIO and error.filename is None)
 
 
 def mute(stream: TextIO) -> None:

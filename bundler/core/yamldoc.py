@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import yaml
@@ -31,6 +32,7 @@ DUPLICATE = "yaml-duplicate-key"  # the rule
 _TAG = "tag:yaml.org,2002:"
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser is about ten times faster
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what YAML 1.1 takes for the end of a line
+_WORD = 200  # characters of a misspelt word that are looked at
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -151,8 +153,13 @@ def load_all(
 
 def suggest(word: object, known: Sequence[str]) -> str:
     """A hint for a misspelt word: `did you mean "ports"?`, or what is known, or "" when nothing is."""
-    close = get_close_matches(str(word), known, n=1, cutoff=0.6)
-    if close:
+    return _suggest(str(word)[:_WORD], tuple(known))
+
+
+@lru_cache(maxsize=1024)
+def _suggest(word: str, known: tuple[str, ...]) -> str:
+    """Looked for once: a slip of the pen may be on every host."""
+    if close := get_close_matches(word, known, n=1, cutoff=0.6):
         return f'did you mean "{close[0]}"?'
     return f"known here: {', '.join(known)}" if known else ""
 

@@ -7,7 +7,7 @@ export LC_ALL=C.UTF-8
 record=/var/lib/bundler/record.json
 
 if [ -e "$lock" ] && ! flock -n "$lock" true; then
-    echo "an installer is at work; next time"
+    echo "an installer is running; will try again next time"
     exit 0
 fi
 
@@ -42,7 +42,7 @@ due=$(left | while read -r name residual; do
     esac
 done)
 if [ -z "$due" ] && [ ! -e /var/lib/bundler/renewing ]; then exit 0; fi
-echo "renewing, since these end soon: $(printf '%s' "$due" | tr '\n' ' ')"
+echo "renewing what expires soon: $(printf '%s' "$due" | tr '\n' ' ')"
 sh "$renew" <"$config"
 tries=0
 until pods_serve "$node" kube-apiserver kube-controller-manager kube-scheduler 2>/dev/null && approve; do

@@ -2,12 +2,12 @@
 # Put the registry's store on another disk. Variables: root (the folder there), store (where it is looked for).
 set -eu
 if [ -L "$store" ] && [ "$(readlink "$store")" != "$root/registry" ]; then
-    echo "the registry's store is $(readlink "$store"): dataRoot is chosen once, before the first install" >&2
+    echo "the registry's store is $(readlink "$store"): dataRoot cannot change after the first install" >&2
     exit 1
 fi
 if [ -d "$store" ] && [ ! -L "$store" ]; then
     rmdir "$store" 2>/dev/null || {
-        echo "$store holds images already: dataRoot is chosen once, before the first install" >&2
+        echo "$store holds images already: dataRoot cannot change after the first install" >&2
         exit 1
     }
 fi

@@ -22,8 +22,8 @@ printf '%s\n' "$budgets" | while read -r namespace budget labels; do
     [ -n "$budget" ] || continue
     kubectl -n "$namespace" get pods -l "${labels%,}" --field-selector "spec.nodeName=$node" -o name </dev/null |
         while read -r pod; do
-            echo "$pod of namespace $namespace is held by the disruption budget $budget, which allows none to go now" >&2
+            echo "$pod in namespace $namespace is held by the disruption budget $budget, which allows no disruption now" >&2
         done
 done
-echo "after $limit s $node still runs pods; it stays cordoned, and the next run goes on here" >&2
+echo "$node still runs pods after $limit s; it stays cordoned, and the next run continues from here" >&2
 exit 1

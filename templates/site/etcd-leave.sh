@@ -55,7 +55,7 @@ tries=0
 until agreed; do
     tries=$((tries + 1))
     if [ "$tries" -gt 60 ]; then
-        echo "etcd's other members have not all taken up the removal of $member" >&2
+        echo "some members of etcd have not applied the removal of $member yet" >&2
         exit 1
     fi
     sleep 1

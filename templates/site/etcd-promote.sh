@@ -6,7 +6,7 @@ while etcd_members | grep -q "^$id,.*,true$"; do
     ! etcdctl --endpoints "$etcd_here" member promote "$id" >/dev/null 2>&1 || break
     tries=$((tries + 1))
     if [ "$tries" -gt 120 ]; then
-        echo "the learner $id does not catch up" >&2
+        echo "learner $id does not catch up with the leader" >&2
         exit 1
     fi
     sleep 1

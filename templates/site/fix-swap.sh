@@ -5,7 +5,7 @@ umask 022
 field() { sed -n "s/^$1: *\([0-9]*\).*/\1/p" /proc/meminfo; }
 used=$(($(field SwapTotal) - $(field SwapFree)))
 if [ "$used" -ge "$(field MemAvailable)" ]; then
-    echo "$((used / 1024)) MiB are swapped out, for which there is no memory: stop what needs it, or give the machine more" >&2
+    echo "$((used / 1024)) MiB are swapped out and do not fit into memory: stop what uses it, or add memory" >&2
     exit 1
 fi
 # Undone backwards: fstab is put back first, then swap turned on.

@@ -2,7 +2,7 @@
 # Whether a disk that we write to is full, said on standard error: a step that failed may say everything but that.
 full_disk() (
     set --
-    for place in / /etc /tmp /usr/local /var /var/lib /var/lib/bundler /var/lib/containerd /var/lib/etcd \
+    for place in / /etc /run /tmp /usr/local /var /var/lib /var/lib/bundler /var/lib/containerd /var/lib/etcd \
         /var/lib/kubelet /var/log; do
         [ ! -d "$place" ] || set -- "$@" "$place"
     done

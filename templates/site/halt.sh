@@ -12,7 +12,7 @@ system='labels."io.kubernetes.pod.namespace"==kube-system'
 # What containerd's tool warns of is not ours to say.
 listed() {
     timeout 30 ctr -n k8s.io containers ls -q "$@" 2>/dev/null || {
-        echo "containerd does not tell which containers there are" >&2
+        echo "containerd does not list its containers" >&2
         return 1
     }
 }
@@ -24,7 +24,7 @@ end() { # FILTER...
     left=$((grace * 5))
     while running=$(alive); do
         if [ "$left" -le 0 ]; then
-            [ "$left" -gt -150 ] || { echo "these containers do not end: $(echo "$running" | tr '\n' ' ')" >&2 && return 1; }
+            [ "$left" -gt -150 ] || { echo "these containers do not stop: $(echo "$running" | tr '\n' ' ')" >&2 && return 1; }
             for id in $running; do ctr -n k8s.io tasks kill -s SIGKILL "$id" 2>/dev/null || :; done
         fi
         left=$((left - 1))

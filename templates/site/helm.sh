@@ -13,5 +13,7 @@ said=$("$runtime/start" helm-agent) || status=$?
 mkdir -p /var/lib/bundler/apps
 printf '%s\n' "$said" | sed -n 's/^object //p' >/var/lib/bundler/apps/objects
 printf '%s\n' "$said" | sed '/^object /d'
-if [ "$status" = 75 ]; then diagnose >&2 || :; fi
-[ "$status" = 0 ] || exit "$status"
+[ "$status" = 0 ] || {
+    diagnose >&2 || :
+    exit "$status"
+}

@@ -9,7 +9,7 @@ tries=0
 until [ -n "$(kubectl get node "$node" -o 'jsonpath={.metadata.annotations.etcd\.k3s\.cattle\.io/removed-node-name}')" ]; do
     tries=$((tries + 1))
     if [ "$tries" -gt 150 ]; then
-        echo "k3s has not taken $node out of etcd within 150 s" >&2
+        echo "k3s did not remove $node from etcd within 150 s" >&2
         exit 1
     fi
     sleep 1

@@ -13,4 +13,4 @@ while [ "$tries" -lt 60 ] && [ "$quiet" -lt 2 ]; do
         -o 'jsonpath={range .items[?(@.metadata.deletionTimestamp)]}{.metadata.name} {end}')
     if [ -n "$going" ]; then quiet=0; else quiet=$((quiet + 1)); fi
 done
-[ "$quiet" -gt 0 ] || echo "still ending after 60 s: $going" >&2
+[ "$quiet" -gt 0 ] || echo "still terminating after 60 s: $going" >&2

@@ -5,6 +5,6 @@ set -eu
 last=$(awk '$3 > last { last = $3 } END { print last + 0 }' "$keep/etcd.keys")
 heard=$(kubectl -n kube-node-lease get lease "$node" -o 'jsonpath={.metadata.resourceVersion}')
 if [ "$heard" -le "$((last + 500000000))" ]; then
-    echo "$node has not been heard of since the restore" >&2
+    echo "$node has not reported since the restore" >&2
     exit 1
 fi

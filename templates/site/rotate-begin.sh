@@ -10,7 +10,7 @@ pki=/etc/kubernetes/pki
 [ ! -e $dir ] || exit 0
 for name in ca front-proxy-ca etcd/ca; do
     [ -s $pki/$name.key ] || {
-        echo "$pki/$name.key is not here: who keeps that key has to replace the authority" >&2
+        echo "$pki/$name.key is missing: whoever holds that key must replace the authority" >&2
         exit 1
     }
 done

@@ -27,6 +27,6 @@ wanted=$(awk '{printf "%s\\n", $0}' $pki/ca.crt)
 found=$(kubectl get configmaps -A --field-selector metadata.name=kube-root-ca.crt -o json |
     sed -n 's/^ *"ca\.crt": "\(.*\)",\{0,1\}$/\1/p' | sort -u)
 if [ "$found" != "$wanted" ]; then
-    echo "pods of some namespaces are not told yet whom to trust" >&2
+    echo "kube-root-ca.crt is not up to date in all namespaces yet" >&2
     exit 1
 fi

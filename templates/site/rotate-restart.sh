@@ -17,7 +17,7 @@ while read -r kind namespace name; do
     left=$((end - $(date +%s)))
     [ "$left" -gt 1 ] || left=1
     kubectl -n "$namespace" rollout status "$kind/$name" --timeout "${left}s" </dev/null >/dev/null || {
-        echo "$kind $namespace/$name does not come up again: mend it, then give the same command" >&2
+        echo "$kind $namespace/$name does not become Ready after its restart: fix it, then run the same command" >&2
         exit 1
     }
 done <"$mark.list"

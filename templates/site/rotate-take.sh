@@ -10,7 +10,7 @@ mkdir -p $dir.new
 base64 -d <"$packed" | tar -xzf - -C $dir.new --no-same-owner --no-same-permissions
 if [ -e $dir ]; then
     cmp -s $dir/new/ca.crt $dir.new/new/ca.crt || {
-        echo "another rotation is under way on this host: $dir is not that of the first control plane" >&2
+        echo "another rotation is in progress on this host: $dir differs from the first control plane's" >&2
         exit 1
     }
     exit 0

@@ -28,7 +28,7 @@ if serves; then
     rm -f "$config.why"
     exit 0
 fi
-echo "$part does not serve with its new settings after $limit s; they go back:" >&2
+echo "$part does not serve with its new settings after $limit s; restoring the old ones:" >&2
 cat "$config.why" >&2
 for log in /var/log/pods/kube-system_"$part"-*/"$part"/*.log; do
     [ ! -f "$log" ] || tail -n 5 "$log" >&2

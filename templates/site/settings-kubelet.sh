@@ -21,7 +21,7 @@ keeps_running() {
 kubeadm upgrade node phase kubelet-config --kubeconfig "$conf" 2>&1
 chmod 0600 "$config"
 if keeps_running; then exit 0; fi
-echo "the kubelet does not keep running with its new settings; they go back:" >&2
+echo "the kubelet does not keep running with its new settings; restoring the old ones:" >&2
 journalctl -u kubelet.service -n 5 --no-pager -o cat >&2
 cp "$kept" "$config"
 keeps_running || echo "the kubelet does not run with its old settings either" >&2

@@ -8,7 +8,7 @@ mkdir -p "$folder"
 needed=$(($(stat -c %s /var/lib/etcd/member/snap/db) * 3 / 1024 + 65536))
 free=$(df -Pk "$folder" | sed 1d | while read -r _ _ _ free _; do echo "$free"; done)
 if [ "$free" -lt "$needed" ]; then
-    echo "No space left on device: a snapshot takes $((needed / 1024)) MiB below $folder, and $((free / 1024)) are free" >&2
+    echo "No space left on device: a snapshot needs $((needed / 1024)) MiB in $folder, $((free / 1024)) MiB are free" >&2
     exit 1
 fi
 snapshot=$folder/etcd.db

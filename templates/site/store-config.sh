@@ -22,7 +22,7 @@ kube-proxy)
     in_system get configmap kube-proxy -o json >"$kept"
     kubeadm init phase addon kube-proxy --config "$config" 2>&1
     if ! rolls_out 2>&1; then
-        echo "kube-proxy does not run everywhere with its new settings; they go back" >&2
+        echo "kube-proxy does not run everywhere with its new settings; restoring the old ones" >&2
         in_system replace -f "$kept" --force >&2
         rolls_out >&2 || echo "kube-proxy does not run everywhere with its old settings either" >&2
         exit 1

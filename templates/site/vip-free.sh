@@ -21,6 +21,6 @@ for host in $hosts; do
     ! ip -o addr show | grep -qF " $host/" || continue
     [ "$(owner "$host")" != "$found" ] || exit 0
 done
-echo "$address, the API's virtual address, is in use: $found answers for it, which is no control plane of this site" >&2
-echo "name an address in spec.endpoint.vip that nobody has" >&2
+echo "$address, the API's virtual address, is in use: $found answers for it and is no control plane of this site" >&2
+echo "set spec.endpoint.vip to an unused address" >&2
 exit 1

@@ -1,7 +1,9 @@
 """The ssh transport against a real OpenSSH server on loopback."""
 
+import hashlib
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -80,8 +82,6 @@ def test_neither_script_nor_input_is_in_any_argv(transport: SshTransport) -> Non
 def test_binary_input_arrives_whole(transport: SshTransport) -> None:
     chunks = [os.urandom(1 << 20) for _ in range(20)]
     outcome = transport.run("sha256sum", stdin=chunks, timeout=30)
-    import hashlib  # noqa: PLC0415  (beside its only use)
-
     assert outcome.stdout.split()[0] == hashlib.sha256(b"".join(chunks)).hexdigest()
 
 
@@ -233,6 +233,50 @@ def test_nobody_listens() -> None:
         )
     assert caught.value.code is ExitCode.HOST
     assert "refused" in caught.value.why.lower()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("MaxStartups 2:100:2",),
+        ("PerSourceMaxStartups 2",),
+    ],
+)
+def test_a_host_that_turns_callers_away_is_called_again(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Two others hang before their login until after our first try."""
+    with running(tmp_path, options=(*options, "LoginGraceTime 60")) as server:
+        server.trust()
+        others: list[socket.socket] = []
+        said = b""
+        while said != b"Exce" and len(others) < 8:
+            others.append(socket.create_connection((ADDRESS, server.port)))
+            said = others[-1].recv(4)
+        assert said == b"Exce"
+        threading.Timer(0.5, lambda: [other.close() for other in others]).start()
+        transport = connect(server)
+        assert transport.run("echo in", timeout=10).stdout == "in\n"
+        transport.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("Banner /usr/share/common-licenses/GPL-3",),
+        ("PrintMotd yes", "PrintLastLog yes", "UseDNS yes"),
+        ("AllowTcpForwarding no", "AllowStreamLocalForwarding no", "X11Forwarding no", "PermitTTY no"),
+        ("ClientAliveInterval 1", "ClientAliveCountMax 1"),
+        ("Compression no", "RekeyLimit 1M 2s"),
+    ],
+)
+def test_what_sshd_is_set_to_elsewhere(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """sftp is not needed, banners are passed over, and keys are exchanged anew in the middle of a copy."""
+    wanted = os.urandom(8 << 20)
+    with running(tmp_path, options=options) as server:
+        server.trust()
+        transport = connect(server)
+        outcome = transport.run("sleep 2.5; sha256sum", stdin=[wanted], timeout=60)
+        transport.close()
+    assert outcome.stdout.split()[0] == hashlib.sha256(wanted).hexdigest()
 
 
 @pytest.mark.parametrize("most", [1, 2, 4])

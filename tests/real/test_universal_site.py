@@ -104,12 +104,14 @@ def test_its_own_architecture_is_what_it_takes_for_itself(product: Path, arm: ss
     assert "the bundle has no root/bin/kubeadm" in told
 
 
-def test_a_site_of_both_is_refused_by_the_names_of_its_hosts(product: Path, arm: sshd.Sshd) -> None:
-    told = plan(product, arm, {HERE: "control-plane", THERE: "worker"})
-    assert f"{THERE}: the host is arm64, the control plane is amd64 [architecture]" in told
-    assert "write a Clusterfile for those of each" in told
-    told = plan(product, arm, {THERE: "control-plane", HERE: "worker"})
-    assert f"{HERE}: the host is amd64, the control plane is arm64 [architecture]" in told
+def test_on_a_site_of_both_each_host_is_held_against_its_own_platform(product: Path, arm: sshd.Sshd) -> None:
+    for hosts in ({HERE: "control-plane", THERE: "worker"}, {THERE: "control-plane", HERE: "worker"}):
+        told = plan(product, arm, hosts)
+        assert "[architecture]" not in told
+        assert "the bundle has no root/bin/kubeadm for linux/amd64" in told
+        assert "the bundle has no root/bin/kubeadm for linux/arm64" not in told
+        for platform in (AMD, ARM):
+            assert f"the bundle has no root/bin/kubectl for {platform}" in told
 
 
 def test_hosts_get_the_runtime_of_their_architecture(product: Path) -> None:

@@ -54,6 +54,8 @@ class _Demo:
                     )
                 sentence = next(line for line in text.splitlines() if image in line)
                 self.say(f"http://{machine.address}:{port}/  {re.sub('<[^>]*>', '', sentence)}")
+        # A static pod is first probed after ten seconds, and is not ready until then.
+        product.kubectl(self.spec, "wait --for=condition=Ready pods --all -A --timeout=60s")
         self.say(product.kubectl(self.spec, "get pods -A").rstrip())
         left = watch.seen(self.spec, watch.CLUSTER_NETWORKS)
         self.say(f"Packets and name look-ups that tried to leave the site: {len(left)}")

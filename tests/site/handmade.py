@@ -1,7 +1,7 @@
 """A folder with all that byhand/up.sh needs, taken out of a .run: what a person would carry there."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bundler.builder.charts.helm import RenderRequest, SdkHelm
@@ -10,6 +10,7 @@ from bundler.core.index import App, AppKind, AppRole
 from tests.site.spec import SiteSpec
 
 _SCRIPTS = Path(__file__).parent / "byhand"
+_ENDPOINT = "api.by-hand.internal"  # the first machine, everywhere: the fewest commands balance nothing
 
 
 def lay_out(spec: SiteSpec, run_file: Path, folder: Path, scratch: Path) -> None:
@@ -22,18 +23,37 @@ def lay_out(spec: SiteSpec, run_file: Path, folder: Path, scratch: Path) -> None
         _take(bundle, "root/cri/", folder / "cri")
         _take(bundle, "root/application/apps/", scratch / "apps")
         apps, version = bundle.index.apps, bundle.index.kubernetes
-        etcd = next(image.name for image in bundle.index.images if "/etcd:" in image.name)
+        images = tuple(image.name for image in bundle.index.images)
         (folder / "network.yaml").write_text(_manifests(apps, scratch / "apps", AppRole.CNI))
         (folder / "apps.yaml").write_text(_manifests(apps, scratch / "apps", AppRole.APP))
     (folder / "packages").mkdir()
     for package in scratch.glob(f"packages/debian-{spec.machines[0].suite}/*.deb"):
         package.rename(folder / "packages" / package.name)
-    text = (folder / "kubeadm.yml.in").read_text()
-    filled = {"ADDRESS": str(spec.machines[0].address), "VERSION": version, "ETCD": etcd.rpartition(":")[2]}
+    first = spec.machines[0]
+    filled = {
+        "ADDRESS": str(first.address),
+        "ENDPOINT": _ENDPOINT,
+        "VERSION": version,
+        "ETCD": _named(images, "etcd").rpartition(":")[2],
+        "PAUSE": _named(images, "pause"),
+    }
+    _fill(folder / "kubeadm.yml.in", filled)
+    _fill(folder / "containerd.toml.in", filled)
+    names = [f"{each.address} {each.name}\n" for each in spec.machines]
+    (folder / "hosts").write_text("".join([*names, f"{first.address} {_ENDPOINT}\n"]))
+
+
+def _named(images: tuple[str, ...], name: str) -> str:
+    """The image whose path ends in this name."""
+    return next(image for image in images if f"/{name}:" in image)
+
+
+def _fill(template: Path, filled: Mapping[str, str]) -> None:
+    """Write the file beside the template, named without `.in`, with its `@NAME@`s replaced."""
+    text = template.read_text()
     for name, value in filled.items():
         text = text.replace(f"@{name}@", value)
-    (folder / "kubeadm.yml").write_text(text)
-    (folder / "hosts").write_text("".join(f"{each.address} {each.name}\n" for each in spec.machines))
+    template.with_suffix("").write_text(text)
 
 
 def _take(bundle: Bundle, prefix: str, folder: Path) -> None:

@@ -5,21 +5,24 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.core.errors import BundlerError, ExitCode
-from tests.site import ssh
+from tests.site import origin, ssh
 from tests.site.identity import Identity
 from tests.site.spec import Machine, SiteSpec, cache_root
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "templates/catalog/demo"
+OLD, NEW = "v1.36.3", "v1.37.2"  # the two minors of Kubernetes that the tests upgrade between
 _PAGE_LIMIT = 60.0  # seconds for every node to answer
 PAGES = {30080: "docker.io/demo/web:1.0", 30081: "quay.io/demo/web:1.0"}  # NodePort -> the image that answers
+UPGRADED_PAGES = {port: image.replace(":1.0", ":1.1") for port, image in PAGES.items()}
 # The site's machines have the first version of control groups, which a kubelet from 1.35 on refuses unasked.
 _CGROUPS = """apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -50,6 +53,20 @@ def make(output: Path, *options: str, context: Path = DEMO, quiet: bool = False)
 def make_of(output: Path, *names: str, quiet: bool = False) -> None:
     """`bundler make` of entries of the catalogue. Raises BundlerError (BUILD) when it fails."""
     _make(output, *names, quiet=quiet)
+
+
+def make_minor(output: Path, version: str, context: Path = DEMO) -> None:
+    """`bundler make` of the demo with Kubernetes `version` (`v1.36.3`), compiled or from the cache."""
+    entry = origin.entry("source", origin.go_version())
+    arguments = ("--build-arg", f"KUBERNETES={entry}", "--build-arg", f"KUBERNETES_VERSION={version[1:]}")
+    make(output, *arguments, context=context, quiet=True)
+
+
+def make_minors(old: Path, new: Path) -> None:
+    """The demo with the older minor, and its next version with the newer one."""
+    make_minor(old, OLD)
+    with tempfile.TemporaryDirectory() as folder:
+        make_minor(new, NEW, upgraded(Path(folder)))
 
 
 def _make(output: Path, *words: str, quiet: bool) -> None:
@@ -180,21 +197,21 @@ def ready_nodes(spec: SiteSpec) -> dict[str, bool]:
     }
 
 
-def wait_for_pages(spec: SiteSpec) -> float:
+def wait_for_pages(spec: SiteSpec, pages: Mapping[int, str] = PAGES) -> float:
     """Seconds until every node answers with every page. Raises BundlerError (NOT_READY)."""
     began = time.monotonic()
-    wanted = [(machine, port) for machine in spec.machines for port in PAGES]
+    wanted = [(machine, port) for machine in spec.machines for port in pages]
     while wanted:
-        wanted = [(machine, port) for machine, port in wanted if not _shows(machine, port)]
+        wanted = [(machine, port) for machine, port in wanted if not _shows(machine, port, pages[port])]
         if time.monotonic() - began > _PAGE_LIMIT:
             raise BundlerError(f"no page from {wanted}", code=ExitCode.NOT_READY)
         time.sleep(0.1)
     return time.monotonic() - began
 
 
-def _shows(machine: Machine, port: int) -> bool:
+def _shows(machine: Machine, port: int, image: str) -> bool:
     try:
-        return PAGES[port] in page(machine, port).text
+        return image in page(machine, port).text
     except OSError:
         return False
 

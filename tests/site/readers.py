@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 
 from tests.site.spec import Machine
 
@@ -24,6 +25,7 @@ class Met:
     well_after: float  # the end of the last request that failed, from the beginning on
     slowest: float  # of the requests that were answered
     slow: tuple[tuple[float, float], ...] = ()  # those over half a second: asked when, took how long
+    failures: tuple[tuple[float, str], ...] = ()  # when each one ended, and how
 
     def __str__(self) -> str:
         """A line for people."""
@@ -42,7 +44,7 @@ class Reader:
     requests: int = 0
     slowest: float = 0.0
     slow: list[tuple[float, float]] = field(default_factory=list)
-    failures: list[float] = field(default_factory=list)
+    failures: list[tuple[float, str]] = field(default_factory=list)
 
     def read(self) -> None:
         began = time.monotonic()
@@ -54,15 +56,20 @@ class Reader:
     def _ask(self, began: float) -> None:
         self.requests += 1
         asked = time.monotonic()
-        try:
-            well = self.words in read(f"http://{self.machine.address}/")
-        except OSError:
-            well = False
+        failure = self._failure()
         ended = time.monotonic()
-        if well:
-            self._note(asked - began, ended - asked)
+        if failure:
+            self.failures.append((round(ended - began, 1), f"{failure} after {ended - asked:.2f} s"))
         else:
-            self.failures.append(ended - began)
+            self._note(asked - began, ended - asked)
+
+    def _failure(self) -> str:
+        """How a request fails; nothing when the page is there."""
+        try:
+            text = read(f"http://{self.machine.address}/")
+        except (OSError, HTTPException) as error:
+            return f"{type(error).__name__}: {error}"
+        return "" if self.words in text else f"a page without {self.words!r}: {text[:200]!r}"
 
     def _note(self, when: float, took: float) -> None:
         self.slowest = max(self.slowest, took)
@@ -70,8 +77,9 @@ class Reader:
             self.slow.append((round(when, 1), round(took, 2)))
 
     def met(self) -> Met:
-        failed, well_after = len(self.failures), max(self.failures, default=0.0)
-        return Met(self.machine, self.requests, failed, well_after, self.slowest, tuple(self.slow))
+        failed, well_after = len(self.failures), max((when for when, _ in self.failures), default=0.0)
+        noted = tuple(self.slow), tuple(self.failures)
+        return Met(self.machine, self.requests, failed, well_after, self.slowest, *noted)
 
 
 @contextmanager
@@ -91,7 +99,7 @@ def reading(machines: Sequence[Machine], words: str) -> Iterator[list[Reader]]:
 
 
 def read(address: str) -> str:
-    """A page as this host sees it. Raises OSError."""
+    """A page as this host sees it. Raises OSError, HTTPException."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the site is never behind a proxy
     with opener.open(address, timeout=_TRY) as answer:
         text: str = answer.read(1 << 20).decode()

@@ -26,7 +26,9 @@ spec:
   template:
     metadata: {labels: {app: held}}
     spec:
-      containers: [{name: web, image: "docker.io/demo/web:1.0"}]
+      terminationGracePeriodSeconds: 1
+      containers:
+      - {name: web, image: "docker.io/demo/web:1.0", command: [/bin/busybox, sleep, "86400"]}
       nodeSelector: {kubernetes.io/hostname: node-2}
 ---
 apiVersion: policy/v1

@@ -40,7 +40,9 @@ spec:
     metadata: {labels: {app: held}}
     spec:
       nodeName: NODE
-      containers: [{name: web, image: "docker.io/demo/web:1.0"}]
+      terminationGracePeriodSeconds: 1
+      containers:
+      - {name: web, image: "docker.io/demo/web:1.0", command: [/bin/busybox, sleep, "86400"]}
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.site import lifecycle, origin, product, ssh
+from tests.site import lifecycle, product, ssh
 from tests.site.identity import Identity
+from tests.site.product import NEW, OLD
 from tests.site.spec import SiteSpec
 
 pytestmark = [pytest.mark.site, pytest.mark.rotating("upgrade", kind="cluster")]
 
-OLD, NEW = "v1.36.3", "v1.37.2"
 _OBJECTS = 200
 _CONFIG_MAP = 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: kept-%s}\\ndata: {number: "%s"}\\n---\\n'
 _WRITE = """
@@ -77,10 +77,7 @@ def _made(name: str, folder: Path, version: str, context: Path) -> Path:
     if made := os.environ.get(name):
         return Path(made)
     output = folder / f"{version}.run"
-    words = ("--build-arg", f"KUBERNETES={origin.entry('source', origin.go_version())}")
-    product.make(
-        output, *words, "--build-arg", f"KUBERNETES_VERSION={version[1:]}", context=context, quiet=True
-    )
+    product.make_minor(output, version, context)
     return output
 
 

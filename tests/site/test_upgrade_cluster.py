@@ -15,9 +15,10 @@ import pytest
 from tests.site import product, ssh
 from tests.site.asking import asking
 from tests.site.probe import Record, probing
+from tests.site.product import NEW, OLD
 from tests.site.spec import SiteSpec
 from tests.site.test_certificates import shipped
-from tests.site.test_upgrade import NEW, OLD, Upgraded, brought_up
+from tests.site.test_upgrade import Upgraded, brought_up
 
 pytestmark = [pytest.mark.site, pytest.mark.rotating("upgrade-cluster", kind="cluster")]
 

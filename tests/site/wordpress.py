@@ -3,6 +3,7 @@
 `python -m tests.site.wordpress [FILE.run]` plays it on a site of its own: `make demo-wordpress`.
 """
 
+import http.client
 import http.cookiejar
 import json
 import os
@@ -98,7 +99,7 @@ class Blog:
     def shows(self, machine: Machine, words: str = "</html>") -> bool:
         try:
             return words in read(f"http://{machine.address}/")
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def post(self, machine: Machine, title: str) -> None:
@@ -154,7 +155,7 @@ class Blog:
             time.sleep(5)  # the last old pods end
         met = [reader.met() for reader in readers]
         for each in met:
-            self.say(f"  {each} {each.slow or ''}".rstrip())
+            self.say(f"  {each} {each.slow or ''} {each.failures or ''}".rstrip())
         return met
 
     def version(self) -> str:

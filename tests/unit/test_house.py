@@ -28,7 +28,8 @@ def test_this_house_has_no_circles_and_no_loose_modules_but_its_face() -> None:
 
 
 TESTS = Path(__file__).parents[1]
-APART = {"unit": {"bench"}, "real": {"bench"}}  # figures are taken with what the tests have
+# Who else may import from them: slow tests are unit tests, and figures are taken with what the tests have.
+APART: dict[str, set[str]] = {"unit": {"bench", "slow"}, "slow": set(), "real": {"bench"}}
 
 
 _IMPORT = re.compile(r"^\s*(?:from|import) tests\.(\w+)", re.MULTILINE)  # ruff keeps one import a line

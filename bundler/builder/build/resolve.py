@@ -4,30 +4,34 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bundler.builder.artifact.bases import RegistryBases
 from bundler.builder.build.launching import launch_of
 from bundler.builder.build.phases import Clock
 from bundler.builder.build.request import BuildRequest
+from bundler.builder.build.sources import Sources, opened_sources
 from bundler.builder.cache.store import Store
 from bundler.builder.charts.helm import SdkHelm
-from bundler.builder.charts.supply import ChartSupply
 from bundler.builder.discovery.discover import discover
 from bundler.builder.discovery.finds import Discovery
 from bundler.builder.discovery.report import remarks, rules_for
 from bundler.builder.images.layout import Layout, lay_out
 from bundler.builder.images.resolve import resolve_images
 from bundler.builder.images.staged import take_images
-from bundler.builder.kubefile.runfile import Bases, RunFile
+from bundler.builder.kubefile.runfile import RunFile
 from bundler.builder.lib.progress import ByName, Progress
 from bundler.builder.lock.collect import Taking, collect
 from bundler.builder.lock.compare import changes
 from bundler.builder.lock.model import Inputs, place
-from bundler.builder.lock.pins import Pins, pins
-from bundler.builder.model.spec import BundleSpec, SpecBase, SpecContent, identify, placed, tree_contents
+from bundler.builder.model.spec import (
+    BundleSpec,
+    Identity,
+    SpecBase,
+    SpecContent,
+    identify,
+    placed,
+    tree_contents,
+)
 from bundler.builder.model.via import check_via
-from bundler.builder.net.fetch import Fetcher
-from bundler.builder.oci.client import RegistryOptions
-from bundler.builder.oci.model import ImageRequest, parse_source
+from bundler.builder.oci.model import ImageRequest, ResolvedImage, parse_source
 from bundler.builder.packages import (
     PackageOptions,
     PackageRequest,
@@ -36,7 +40,6 @@ from bundler.builder.packages import (
 )
 from bundler.builder.packages.inherited import Kept, keep
 from bundler.builder.runtime.helm_library import helm_content
-from bundler.builder.stage.build_context import BuildContext
 from bundler.builder.stage.evaluate import evaluate
 from bundler.builder.stage.load import Loaded, load_chain, with_base
 from bundler.builder.stage.state import KUBERNETES_LABEL, ImageWish, Staged
@@ -66,65 +69,16 @@ def resolve(
 
     chain: what `check` gave for this order. Raises BundlerError, Problems.
     """
-    platform = request.platform
-    pinned = pins(request.lock.inputs(str(request.platform)))
-    with (
-        Fetcher(
-            store,
-            mirrors=request.mirrors,
-            progress=progress,
-            offline=request.offline,
-            logins=request.logins,
-        ) as fetcher,
-        RegistryBases(store, _registries(request), pinned.bases, progress) as bases,
-    ):
-        charts = ChartSupply(store, fetcher, _registries(request), SdkHelm(), progress, pinned.charts)
-        build_context = _build_context(request, charts, bases, pinned)
+    with opened_sources(request, store, progress) as sources:
         with clock.phase("stage"):
-            chain = with_base(chain, bases, request.platform)
-            staged = evaluate(chain, build_context)
+            chain = with_base(chain, sources.bases, request.platform)
+            staged = evaluate(chain, sources.context)
             identity = identify(staged.labels, request.context.resolve().name)
         with clock.phase("images"):
-            supplied, tree = take_images(staged.tree, store, platform)
-            found = discover(
-                tree,
-                store,
-                helm=SdkHelm(),
-                launch=launch_of(staged, tree, store, identity.kubernetes),
-                rules=rules_for(request.context, request.ignored),
-            )
-            for problem in found.check():
-                progress.say(f"warning: {problem}")
-            wanted = asked(staged.images)
-            images = resolve_images(
-                (*wanted, *found.requests()),
-                store=store,
-                platform=platform,
-                registries=_registries(request),
-                progress=ByName(progress),
-                supplied=(*staged.inherited.images, *supplied),
-                pinned=pinned.images,
-            )
-            for line in remarks(found, wanted, images, request.kubefile):
-                progress.say(line)
-            layout = lay_out(images, store)
+            images = _images(staged, identity, sources)
         with clock.phase("packages"):
             kept = _kept(staged, progress)
-            packages = _packages(request, kept.requests, build_context, fetcher, pinned)
-    contents = (
-        *tree_contents(tree),
-        *_image_files(layout),
-        *(SpecContent(path, blob) for path, blob in kept.files),
-        *_package_files(packages),
-        *_helm(staged, request, store),
-    )
-    check_via(
-        staged.labels,
-        identity.kubernetes,
-        frozenset(content.path for content in contents),
-        frozenset(image.name for image in layout.images),
-        request.kubefile,
-    )
+            packages = _packages(sources, kept.requests)
     spec = BundleSpec(
         identity=identity,
         platform=str(request.platform),
@@ -134,13 +88,85 @@ def resolve(
         launch=staged.launch,
         commands=staged.commands,
         kube_versions=staged.kube_versions,
-        images=layout.images,
+        images=images.layout.images,
         packages=(*kept.packages, *(package for each in packages for package in each.packages)),
-        contents=tuple(sorted(contents, key=lambda content: content.path)),
+        contents=_contents(staged, images, kept, packages, sources),
         base=_base(chain[0].base),
     )
-    taking = Taking(build_context.files, charts, images, found.found, packages, staged.packages)
-    return Resolved(spec, tree, collect(chain, request.catalogue.root, taking), found, packages)
+    _check_via(spec, request)
+    taking = Taking(
+        sources.context.files,
+        sources.charts,
+        images.resolved,
+        images.found.found,
+        packages,
+        staged.packages,
+    )
+    inputs = collect(chain, request.catalogue.root, taking)
+    return Resolved(spec, images.tree, inputs, images.found, packages)
+
+
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """The bundle's images. tree: the stage without those it held itself."""
+
+    tree: Tree
+    found: Discovery
+    resolved: tuple[ResolvedImage, ...]
+    layout: Layout
+
+
+def _images(staged: Staged, identity: Identity, sources: Sources) -> _Images:
+    """Find what the stage, its apps and IMAGE lines name, and pull it. Says what nobody decided on."""
+    request, store, progress = sources.request, sources.store, sources.progress
+    supplied, tree = take_images(staged.tree, store, request.platform)
+    found = discover(
+        tree,
+        store,
+        helm=SdkHelm(),
+        launch=launch_of(staged, tree, store, identity.kubernetes),
+        rules=rules_for(request.context, request.ignored),
+    )
+    for problem in found.check():
+        progress.say(f"warning: {problem}")
+    wanted = asked(staged.images)
+    images = resolve_images(
+        (*wanted, *found.requests()),
+        store=store,
+        platform=request.platform,
+        registries=sources.registries,
+        progress=ByName(progress),
+        supplied=(*staged.inherited.images, *supplied),
+        pinned=sources.pinned.images,
+    )
+    for line in remarks(found, wanted, images, request.kubefile):
+        progress.say(line)
+    return _Images(tree, found, images, lay_out(images, store))
+
+
+def _contents(
+    staged: Staged, images: _Images, kept: Kept, packages: Iterable[SuitePackages], sources: Sources
+) -> tuple[SpecContent, ...]:
+    """Every member of the bundle, by path."""
+    contents = (
+        *tree_contents(images.tree),
+        *_image_files(images.layout),
+        *(SpecContent(path, blob) for path, blob in kept.files),
+        *_package_files(packages),
+        *_helm(staged, sources.request, sources.store),
+    )
+    return tuple(sorted(contents, key=lambda content: content.path))
+
+
+def _check_via(spec: BundleSpec, request: BuildRequest) -> None:
+    """Hold the versions that an upgrade passes through against what the bundle has. Raises Problems."""
+    check_via(
+        spec.labels,
+        spec.identity.kubernetes,
+        frozenset(content.path for content in spec.contents),
+        frozenset(image.name for image in spec.images),
+        request.kubefile,
+    )
 
 
 def as_locked(request: BuildRequest, resolved: Resolved, progress: Progress) -> Resolved:
@@ -168,31 +194,6 @@ def check(request: BuildRequest) -> tuple[Loaded, ...]:
         request.catalogue,
         platform=request.platform,
         build_args=request.build_args,
-    )
-
-
-def _build_context(request: BuildRequest, charts: ChartSupply, bases: Bases, pinned: Pins) -> BuildContext:
-    return BuildContext(
-        store=charts.store,
-        fetcher=charts.fetcher,
-        catalogue=request.catalogue,
-        platform=request.platform,
-        build_args=request.build_args,
-        progress=charts.progress,
-        log_file=request.log_file,
-        charts=charts,
-        bases=bases,
-        pinned_files=pinned.files,
-    )
-
-
-def _registries(request: BuildRequest) -> RegistryOptions:
-    return RegistryOptions(
-        request.insecure,
-        at_once=request.jobs,
-        offline=request.offline,
-        mirrors=request.mirrors,
-        signatures=request.signatures,
     )
 
 
@@ -227,17 +228,12 @@ def _kept(staged: Staged, progress: Progress) -> Kept:
     return kept
 
 
-def _packages(
-    request: BuildRequest,
-    requests: tuple[PackageRequest, ...],
-    build_context: BuildContext,
-    fetcher: Fetcher,
-    pinned: Pins,
-) -> tuple[SuitePackages, ...]:
+def _packages(sources: Sources, requests: tuple[PackageRequest, ...]) -> tuple[SuitePackages, ...]:
+    request = sources.request
     return resolve_packages(
         requests,
-        store=build_context.store,
-        fetcher=fetcher,
+        store=sources.store,
+        fetcher=sources.fetcher,
         options=PackageOptions(
             platform=request.platform,
             now=time.time(),
@@ -245,9 +241,9 @@ def _packages(
             offline=request.offline,
             refresh=request.refresh,
             at_once=request.jobs,
-            pinned=pinned.closures,
+            pinned=sources.pinned.closures,
         ),
-        progress=build_context.progress,
+        progress=sources.progress,
     )
 
 

@@ -80,9 +80,7 @@ def build(wanted: BuildOptions) -> None:
     with Store(wanted.supply.cache) as store:
         path = wanted.said.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
         with _opened(path) as log:
-            view = View(
-                display(quiet=wanted.said.quiet), log, verbose=wanted.said.verbose, quiet=wanted.said.quiet
-            )
+            view = _view(wanted.said, log)
             made = _watched(lambda: _made(wanted, orders_of(wanted, path, signer), store, view), view)
             told = "\n".join(map(summary, made))
             view.note(told)
@@ -147,9 +145,7 @@ def lock(wanted: BuildOptions, updated: tuple[str, ...] | None) -> None:
     with Store(wanted.supply.cache) as store:
         path = wanted.said.log or log_path(store.root, wanted.context.resolve().name, now=time.time())
         with _opened(path) as log:
-            view = View(
-                display(quiet=wanted.said.quiet), log, verbose=wanted.said.verbose, quiet=wanted.said.quiet
-            )
+            view = _view(wanted.said, log)
             asked = targets(wanted.platform)
             orders = [_order(wanted, target, path) for target in asked]
             different = _watched(lambda: _relocked(orders, updated, store, view), view)

@@ -168,6 +168,19 @@ HOSTS = (
         ExitCode.SPACE,
     ),
     Explanation(
+        "BND-STEP-READ-ONLY",
+        "a step failed because a file system is mounted read-only",
+        (
+            "the kernel remounted it after errors of the disk",
+            "it is mounted so on purpose, as /usr of an immutable system is",
+        ),
+        (
+            "look for errors of the disk on that host: `journalctl -k`, `findmnt -O ro`",
+            "repair the disk, or mount the file system writable; then run the same command",
+        ),
+        ExitCode.STEP,
+    ),
+    Explanation(
         "BND-COPY-DAMAGED",
         "files arrived damaged on a host",
         ("its memory or disk is bad", "something in between corrupts data"),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from bundler.installer.checks.areas.build import MIB, mib
+from bundler.installer.plan.duration import copied
 from bundler.installer.plan.steps import Deliver, Plan
 from bundler.installer.site.ranges import hosts
 
@@ -13,7 +14,7 @@ def forecast(plan: Plan, speed: Mapping[str, float]) -> str:
     All copies leave this machine by one link, which is at least as fast as the fastest of them.
     """
     steps = [step for step in plan.steps if isinstance(step, Deliver)]
-    size = sum(file.size for step in steps for file in step.files)
+    size = copied(steps)
     best = max(speed.values(), default=0.0)
     if not size or not best:
         return ""

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -55,6 +56,15 @@ TimeoutFactor = Annotated[
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all output.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkOptions:
+    """How the steps are carried out, and where their log goes."""
+
+    timeout_factor: TimeoutFactor = None
+    log: Log = None
+    verbose: Verbose = False
+
+
 @app.command()
 @spread
 def apply(  # noqa: PLR0913  (a command has as many parameters as options)
@@ -70,9 +80,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     env: Env = None,
     base: opt.Bases = None,
     trust: opt.UpgradeTrustOptions,
-    timeout_factor: TimeoutFactor = None,
-    log: Log = None,
-    verbose: Verbose = False,
+    work: WorkOptions,
 ) -> None:
     """Install the apps, or upgrade them; what is there already is left out."""
     pushing = _pushing(
@@ -82,7 +90,7 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     cluster = Cluster(kubeconfig, context, registry, not without_images, pushing, _variables(env))
     with opened(run_file(), cluster, trust.gate(), say, base or ()) as session:
         made = session.plan(Aim.APPLY, downgrade=trust.allow_downgrade)
-        _carry_out(session, made, Aim.APPLY, log, timeout_factor, detail=verbose)
+        _carry_out(session, made, Aim.APPLY, work)
 
 
 @app.command()
@@ -114,14 +122,12 @@ def rollback(
     context: Context = "",
     base: opt.Bases = None,
     trust: opt.TrustOptions,
-    timeout_factor: TimeoutFactor = None,
-    log: Log = None,
-    verbose: Verbose = False,
+    work: WorkOptions,
 ) -> None:
     """Take the apps back to what the bundle before this one made of them; their data stay as they are."""
     cluster = Cluster(kubeconfig, context, images=False)
     with opened(run_file(), cluster, trust.gate(), say, base or ()) as session:
-        _carry_out(session, session.plan(Aim.ROLLBACK), Aim.ROLLBACK, log, timeout_factor, detail=verbose)
+        _carry_out(session, session.plan(Aim.ROLLBACK), Aim.ROLLBACK, work)
 
 
 @app.command()
@@ -132,9 +138,7 @@ def delete(
     context: Context = "",
     base: opt.Bases = None,
     trust: opt.TrustOptions,
-    timeout_factor: TimeoutFactor = None,
-    log: Log = None,
-    verbose: Verbose = False,
+    work: WorkOptions,
     yes: Yes = False,
 ) -> None:
     """Uninstall the apps. Volumes, definitions, namespaces and secrets that were made on site stay."""
@@ -149,7 +153,7 @@ def delete(
                 undone="nothing was deleted",
                 answer="delete it",
             )
-        _carry_out(session, made, Aim.DELETE, log, timeout_factor, detail=verbose)
+        _carry_out(session, made, Aim.DELETE, work)
 
 
 def run(words: list[str]) -> int:
@@ -157,16 +161,15 @@ def run(words: list[str]) -> int:
     return invoke(app, words)
 
 
-def _carry_out(
-    session: AppSession, made: Plan, aim: Aim, log: Path | None, factor: list[str] | None, *, detail: bool
-) -> None:
+def _carry_out(session: AppSession, made: Plan, aim: Aim, work: WorkOptions) -> None:
     index = session.bundle.index
     _tell_warnings(made)
     if not made.steps:
         put(sys.stdout, f"{made.title}: nothing to do\n")
         return
-    timeouts = Timeouts.parse(factor or ())
-    with _logged(log_path(log, f"{index.name}-{aim.value}")) as written, view(detail=detail) as shown:
+    timeouts = Timeouts.parse(work.timeout_factor or ())
+    path = log_path(work.log, f"{index.name}-{aim.value}")
+    with _logged(path) as written, view(detail=work.verbose) as shown:
         session.run(made, tee(written, shown), timeouts)
     done = ", ".join(step.id.partition("/")[2] for step in made.steps)
     put(sys.stdout, f"{made.title}: done ({done})\n")

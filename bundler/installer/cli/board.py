@@ -159,7 +159,7 @@ def waits(event: Waiting) -> Iterator[tuple[Phase, str]]:
     """What takes long, by phase: equal steps of several hosts in one text."""
     groups: dict[tuple[Phase, str], list[tuple[Step, float, str]]] = {}
     for each in event.steps:
-        groups.setdefault((each[0].phase, each[0].id.rpartition("/")[2]), []).append(each)
+        groups.setdefault((each[0].phase, each[0].name), []).append(each)
     for (phase, _), group in groups.items():
         step, since, line = max(group, key=lambda each: each[1])
         yield phase, at_work(step, folded(each.host for each, _, _ in group), since, line)
@@ -172,11 +172,6 @@ def at_work(step: Step, where: str, since: float, line: str) -> str:
         case Await(subject=subject, deadline=limit):
             return f"{where} waiting {lasting(since)} for {subject}, limit {lasting(limit)}{said}"
         case Exec(timeout=limit):
-            return f"{where} {doing(step)} for {lasting(since)}, limit {lasting(limit)}{said}"
+            return f"{where} {step.name} for {lasting(since)}, limit {lasting(limit)}{said}"
         case _:
-            return f"{where} {doing(step)} for {lasting(since)}{said}"
-
-
-def doing(step: Step) -> str:
-    """What a step does, by the last part of its id: `join`, `helm-web`."""
-    return step.id.rpartition("/")[2]
+            return f"{where} {step.name} for {lasting(since)}{said}"

@@ -11,19 +11,16 @@ import typer
 from bundler.core.errors import ExitCode
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
-from bundler.installer.cli import options as opt
-from bundler.installer.cli.operation_run import Doing, Request, RunOptions, idle, operate
+from bundler.installer.cli.operation_run import Doing, Request, idle, operate
 from bundler.installer.cli.site_options import (
     AsJson,
     Clusterfile,
-    Log,
     LoginOptions,
     Parallel,
     ShowPlan,
-    Verbose,
 )
 from bundler.installer.cli.typer_app import new_app
-from bundler.installer.cli.work_options import WorkOptions
+from bundler.installer.cli.work_options import LoggedOptions, WorkOptions
 from bundler.installer.operations import certificates as certs
 from bundler.installer.operations.certs_timer import timer_plan
 from bundler.installer.operations.reach import reached
@@ -93,11 +90,7 @@ def timer_command(
     clusterfile: Clusterfile,
     off: Off = False,
     plan: ShowPlan = False,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
-    log: Log = None,
-    verbose: Verbose = False,
+    work: LoggedOptions,
 ) -> None:
     """Have every control plane renew its certificates by itself, in their last 30 days.
 
@@ -108,10 +101,10 @@ def timer_command(
         return timer_plan(session, on=not off)
 
     request = Request(
-        RunOptions("certs-timer", parallel, log, verbose),
+        work.run("certs-timer"),
         clusterfile,
-        login.access(),
-        trust.gate(),
+        work.access(),
+        work.gate(),
         idle("nothing to do"),
         plan,
         show,

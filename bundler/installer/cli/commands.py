@@ -23,12 +23,12 @@ from bundler.installer.cli.day_after_commands import register as register_day_af
 from bundler.installer.cli.drain_choice import chooser
 from bundler.installer.cli.explain_command import register as register_explain
 from bundler.installer.cli.host_commands import register as register_hosts
-from bundler.installer.cli.operation_run import Request, RunOptions, operate, running
+from bundler.installer.cli.operation_run import Request, operate, running
 from bundler.installer.cli.product_delete import delete_apps
 from bundler.installer.cli.prune_commands import register as register_prune
 from bundler.installer.cli.readdress_command import register as register_readdress
 from bundler.installer.cli.rehearse_command import register as register_rehearsal
-from bundler.installer.cli.reports import ReportOptions
+from bundler.installer.cli.reports import reported
 from bundler.installer.cli.restore_commands import register as register_restore
 from bundler.installer.cli.rollback_commands import register as register_rollback
 from bundler.installer.cli.schema_commands import register as register_schema
@@ -39,18 +39,16 @@ from bundler.installer.cli.site_options import (
     Clusterfile,
     ConsentOptions,
     DeleteVolumes,
-    Log,
     LoginOptions,
     Parallel,
     TimeoutFactor,
-    Verbose,
     Yes,
     consent_words,
 )
 from bundler.installer.cli.snapshot_commands import register as register_snapshots
 from bundler.installer.cli.status_commands import register as register_status
 from bundler.installer.cli.typer_app import called, new_app, run_file
-from bundler.installer.cli.work_options import WorkOptions
+from bundler.installer.cli.work_options import HostOptions, UpgradeOptions, WorkOptions
 from bundler.installer.operations.carrying import check_lost, logged
 from bundler.installer.operations.opening import opened
 from bundler.installer.operations.session import Session
@@ -59,7 +57,7 @@ from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.timeouts import Timeouts
-from bundler.installer.site.ranges import hosts
+from bundler.installer.site.ranges import hosts as counted
 
 HELP: Final = """Bring up the Kubernetes product in this file on your machines, over ssh.
 
@@ -80,19 +78,14 @@ With = Annotated[
 
 @app.command()
 @spread
-def apply(  # noqa: PLR0913  (a command has as many parameters as options)
+def apply(
     *,
     clusterfile: Clusterfile,
-    login: LoginOptions,
     base: opt.Bases = None,
-    trust: opt.UpgradeTrustOptions,
-    parallel: Parallel = 32,
     consents: ConsentOptions,
     blocked_drain: BlockedDrain = None,
     timeout_factor: TimeoutFactor = None,
-    log: Log = None,
-    reports: ReportOptions,
-    verbose: Verbose = False,
+    work: UpgradeOptions,
 ) -> None:
     """Install, or go on with an install.
 
@@ -101,10 +94,10 @@ def apply(  # noqa: PLR0913  (a command has as many parameters as options)
     timeouts = Timeouts.parse(timeout_factor or ())
     following = shlex.join((called(), "status", "-f", str(clusterfile)))
     request = Request(
-        RunOptions("apply", parallel, log, verbose, reports.reports(), timeouts, following),
+        work.run("apply", timeouts, following),
         clusterfile,
-        login.access(max_failed=consents.max_failed),
-        trust.gate(),
+        work.access(max_failed=consents.max_failed),
+        work.gate(),
         _nothing_to_do,
         do=partial(carry_on, choose=chooser(blocked_drain)),
         bases=tuple(base or ()),
@@ -119,7 +112,7 @@ def _nothing_to_do(session: Session) -> None:
 
 @app.command()
 @spread
-def plan(  # noqa: PLR0913  (as above)
+def plan(  # noqa: PLR0913  (a command has as many parameters as options)
     *,
     clusterfile: Clusterfile,
     login: LoginOptions,
@@ -165,18 +158,18 @@ def delete(
     timeouts = Timeouts.parse(timeout_factor or ())
     options = work.run("delete", timeouts)
     meant = Operation(Kind.DELETE, Consents(volumes=frozenset(delete_volumes or ())))
-    with opened(
+    with reported(options.reports) as report, opened(
         run_file(), clusterfile, work.access(), work.gate(),
         parallel=work.parallel, tell=say, alone=True, operation=meant,
     ) as session:  # fmt: skip
         if session.neighbours and not with_:
-            delete_apps(session, options, yes=yes)
+            delete_apps(session, options, report, yes=yes)
             return
         decided = session.removal(frozenset(with_ or ()))
         if not yes:
             _agree_to_delete(session)
         session.note_removal()
-        with running(session, options, noted=False) as run:
+        with running(session, options, noted=False, begun=report) as run:
             run.carry_out(decided)
     run.finish(nodes=False)
 
@@ -186,14 +179,12 @@ def delete(
 def facts(
     *,
     clusterfile: Clusterfile,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
+    hosts: HostOptions,
     as_json: AsJson = False,
 ) -> None:
     """Show what the hosts are, and change nothing."""
     with opened(
-        run_file(), clusterfile, login.access(), trust.gate(), parallel=parallel, tell=say
+        run_file(), clusterfile, hosts.access(), hosts.gate(), parallel=hosts.parallel, tell=say
     ) as session:
         found = session.facts
     put(sys.stdout, f"{show.facts_json(found) if as_json else show.facts_text(found)}\n")
@@ -226,7 +217,7 @@ def _plan_text(session: Session, plan: Plan, clusterfile: Path, *, verbose: bool
 
 
 def _agree_to_delete(session: Session) -> None:
-    where = hosts(len(session.site.hosts))
+    where = counted(len(session.site.hosts))
     agree(
         f"Delete the cluster {session.site.name} on {where}, with all its data?",
         command="delete",

@@ -2,9 +2,8 @@
 
 import sys
 
-import typer
-
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.cli import asking
 
 
 def agree(question: str, *, command: str, before: str, undone: str, answer: str) -> None:
@@ -14,7 +13,7 @@ def agree(question: str, *, command: str, before: str, undone: str, answer: str)
     answer: what a yes does. Raises BundlerError: USAGE without a terminal, INTERRUPTED for a no.
     """
     _need_terminal(command, before, "add --yes")
-    if not typer.confirm(question):
+    if not asking.confirm(question):
         raise BundlerError(undone, code=ExitCode.INTERRUPTED, fix=f"answer y to {answer}")
 
 
@@ -26,7 +25,7 @@ def agree_by_name(site: str, *, command: str, given: str = "", fix: str = "add -
     """
     if not given:
         _need_terminal(command, "data is lost", fix)
-    name = given or typer.prompt(f"Type {site} to go on")
+    name = given or asking.prompt(f"Type {site} to go on")
     if name != site:
         raise BundlerError(
             "nothing was changed",

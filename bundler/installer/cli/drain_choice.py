@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-import typer
-
+from bundler.core.errors import BundlerError
+from bundler.installer.cli import asking
 from bundler.installer.operations.drains import Choose
 from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.blocked import HeldUp
@@ -47,7 +47,11 @@ def _ask(held: HeldUp) -> Blocked:
     for letter, choice in letters.items():
         say(f"  {letter}  {texts[choice]}")
     for _ in range(_TRIES):
-        answer = typer.prompt("Choice", default="w", err=True).strip().lower()
+        try:
+            answer = asking.prompt("Choice", default="w", err=True).strip().lower()
+        except BundlerError as gone:
+            say(f"{gone.what}: {gone.why}; stopped")
+            return Blocked.STOP
         if answer in letters:
             return letters[answer]
     say(f"no choice after {_TRIES} answers: stopped")

@@ -3,6 +3,7 @@
 Loads little by itself: what takes long to import is imported by the command that needs it.
 """
 
+import errno
 import gc
 import os
 import signal
@@ -10,11 +11,12 @@ import sys
 from collections.abc import Sequence
 
 from bundler.core.errors import BundlerError, ExitCode, headed
-from bundler.core.terminal import mute, show
+from bundler.core.terminal import fill_gaps, is_gone, mute, show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code (docs/exit-codes.md). The one place that renders errors."""
+    fill_gaps()
     gc.set_threshold(50_000)  # imports make many objects that stay; the collector need not look so often
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -24,9 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BundlerError as error:
         show(sys.stderr, f"{headed(error)}\n")
         return error.code
-    except BrokenPipeError:  # the reader of our output has seen enough
-        mute(sys.stdout)
-        return ExitCode.OK
+    except OSError as error:
+        return _unwritten(error)
     except Exception as error:  # noqa: BLE001  (no user ever sees a traceback, unless asked for)
         return _bug(error)
 
@@ -117,6 +118,25 @@ def _of_site(words: list[str]) -> int:
 def _fail(text: str, code: ExitCode) -> int:
     show(sys.stderr, f"error: {text}\n")
     return code
+
+
+def _unwritten(error: OSError) -> int:
+    """Nobody reads any more, or a disk of this machine is full; anything else is a bug."""
+    if is_gone(error):  # who reads our output has seen enough
+        mute(sys.stdout)
+        return ExitCode.OK
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        return _bug(error)
+    mute(sys.stdout)  # what its buffer still holds would fail again
+    fault = BundlerError(
+        "a disk of this machine is full",
+        where=error.filename or "standard output",
+        why=os.strerror(error.errno),
+        code=ExitCode.SPACE,
+        fix="free space there, then run the same command again",
+    )
+    show(sys.stderr, f"{headed(fault)}\n")
+    return fault.code
 
 
 def _bug(error: Exception) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from bundler.core.terminal import show as put
 from bundler.installer.cli import decision_view, show
 from bundler.installer.cli.progress import view
-from bundler.installer.cli.reports import NOWHERE, Reports, found, reported
+from bundler.installer.cli.reports import NOWHERE, Reports, found, reported, versions
 from bundler.installer.cli.typer_app import run_file
 from bundler.installer.operations import history
 from bundler.installer.operations.carrying import carry_out, check_lost, log_path, logged
@@ -84,26 +84,38 @@ class Running:
         )
 
     def finish(self, *, nodes: bool = True) -> None:
-        """Write the reports, and print what was done; with what Kubernetes says of its nodes."""
+        """Print what was done, and write the reports; with what Kubernetes says of its nodes."""
         if nodes:
             self.report.nodes = self.session.nodes()
             self.report.following = self.options.following
-        self.options.reports.write(self.report)
         put(sys.stdout, f"{self.report.as_text()}\n")
+        self.options.reports.write(self.report)
 
 
 @contextlib.contextmanager
-def running(session: Session, options: RunOptions, *, noted: bool = True) -> Iterator[Running]:
+def running(
+    session: Session, options: RunOptions, *, noted: bool = True, begun: Report | None = None
+) -> Iterator[Running]:
     """A command at work, whose log is closed and whose end is reported however it ends.
 
-    noted: in the site's history, too.
+    noted: in the site's history, too. begun: the report of a command that writes it however it ends.
     """
     with (
-        reported(options.reports, session.site, session.bundle.index) as report,
+        _report(session, options, begun) as report,
         history.noted(session, options.name, report) if noted else contextlib.nullcontext(),
         contextlib.ExitStack() as logs,
     ):
         yield Running(session, options, report, logs)
+
+
+def _report(
+    session: Session, options: RunOptions, begun: Report | None
+) -> contextlib.AbstractContextManager[Report]:
+    if begun is None:
+        return reported(options.reports, session.site, session.bundle.index)
+    begun.site = session.site
+    versions(begun, session.bundle.index)
+    return contextlib.nullcontext(begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +144,7 @@ def idle(text: str) -> Callable[[Session], None]:
 
 def operate(request: Request, meant: Operation) -> None:
     """Raises what `carry_on` and `check_lost` do."""
-    with opened(
+    with reported(request.options.reports) as report, opened(
         run_file(), request.clusterfile, request.access, request.gate,
         parallel=request.options.parallel, tell=say, bases=request.bases, alone=not request.only_plan,
         operation=meant,
@@ -140,16 +152,17 @@ def operate(request: Request, meant: Operation) -> None:
         if request.only_plan:
             put(sys.stdout, f"{_planned(request.planned(session))}\n")
             return
-        with running(session, request.options) as run:
+        with running(session, request.options, begun=report) as run:
             ended = request.do(session, run.carry_out)
         if isinstance(ended.decision, Decided):
             for line in decision_view.lines(ended.decision):
                 say(line)
+        found(run.report, ended.decision)
         if ended.stages:
-            found(run.report, ended.decision)
             run.finish()
         else:
             request.idle(session)
+            request.options.reports.write(run.report)
         check_lost(session)
 
 

@@ -56,6 +56,14 @@ class View:
         """The steps of one host."""
         return self._by_host.get(address, [])
 
+    def machine(self, address: str) -> str:
+        """The host's architecture, where the site's hosts are of several; else ""."""
+        return self.facts.hosts[address].architecture if self._mixed else ""
+
+    @cached_property
+    def _mixed(self) -> bool:
+        return len({host.architecture for host in self.facts.hosts.values()}) > 1
+
     def is_new(self, address: str) -> bool:
         """Whether the host is no node yet."""
         return not self.facts.hosts[address].kubelet_config
@@ -109,7 +117,13 @@ def _rows(view: View) -> Iterator[str]:
     groups: dict[tuple[object, ...], list[Host]] = {}
     for host in view.site.hosts:
         if steps := view.of(host.address):
-            key = (view.is_new(host.address), *_role(host), _deeds(view, host, steps), copied(steps) // _MIB)
+            key = (
+                view.is_new(host.address),
+                view.machine(host.address),
+                *_role(host),
+                _deeds(view, host, steps),
+                copied(steps) // _MIB,
+            )
             groups.setdefault(key, []).append(host)
     places = [folded(host.address for host in group) for group in groups.values()]
     width = min(max(map(len, places), default=0), 40)
@@ -126,7 +140,9 @@ def _row(view: View, host: Host, place: str, width: int) -> Iterator[str]:
     new = view.is_new(host.address)
     size = copied(steps)
     copy = f", copy {mebibytes(size)}" if size else ""
-    deeds = f"{' '.join(_role(host))}: {_deeds(view, host, steps)}{copy}"
+    machine = view.machine(host.address)
+    role = f"{' '.join(_role(host))}{machine and f' ({machine})'}"
+    deeds = f"{role}: {_deeds(view, host, steps)}{copy}"
     mark = "+" if new else "~"
     if len(place) > width:  # many ranges: they have lines of their own
         yield from _wrapped(f"{mark} ", place)
@@ -184,7 +200,7 @@ def _restarts(view: View) -> str:
     """Units that run by now and that the plan touches; on a new host nothing of ours runs."""
     found: dict[str, list[str]] = {}
     for step in view.plan.steps:
-        unit = _UNITS.get(f"{step.phase}/{step.id.rpartition('/')[2]}")
+        unit = _UNITS.get(f"{step.phase}/{step.name}")
         if unit and not view.is_new(step.host):
             found.setdefault(unit, []).append(step.host)
     return "; ".join(f"{unit} on {folded(places)}" for unit, places in found.items())

@@ -7,9 +7,10 @@ from bundler.installer.operations.session import Session
 from bundler.installer.operations.site_run import carry_on
 from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.steps import Plan as Decided
+from bundler.installer.run.report import Report
 
 
-def delete_apps(session: Session, options: RunOptions, *, yes: bool) -> None:
+def delete_apps(session: Session, options: RunOptions, report: Report, *, yes: bool) -> None:
     """Uninstall this product's apps; yes: without asking. Raises what `agree` and `carry_on` do."""
     product, others = session.bundle.index.name, ", ".join(session.neighbours)
     if not yes:
@@ -20,7 +21,7 @@ def delete_apps(session: Session, options: RunOptions, *, yes: bool) -> None:
             undone="nothing was deleted",
             answer="delete them",
         )
-    with running(session, options) as run:
+    with running(session, options, begun=report) as run:
         ended = carry_on(session, run.carry_out)
     if isinstance(ended.decision, Decided):
         for line in decision_view.lines(ended.decision):

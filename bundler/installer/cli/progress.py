@@ -1,18 +1,16 @@
 """What the user sees of a run: a table that moves on a terminal, plain lines anywhere else."""
 
-import io
 import os
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Final, Self, TextIO, cast
+from typing import Final, TextIO
 
-from bundler.core.terminal import mute, show, tame
+from bundler.core.terminal import show, tame
 from bundler.core.words import lasting, mebibytes, roughly
-from bundler.installer.cli.board import Board, PhaseProgress, at_work, waits
+from bundler.installer.cli.board import Board, waits
 from bundler.installer.plan.steps import Await, Phase, Step
 from bundler.installer.run.events import (
     Event,
@@ -28,19 +26,13 @@ from bundler.installer.run.events import (
 )
 from bundler.installer.run.waits import EVERY
 
-if TYPE_CHECKING:
-    from rich.console import JustifyMethod, RenderableType
-
 _WAITS: Final = 4  # lines on what takes long, every 15 s
-_A_SECOND: Final = 4  # times the table is drawn
-_BAR: Final = 22  # characters
-_LONG: Final = 5.0  # seconds from which on a step is named
 
 
 def label(step: Step) -> str:
     """A step for those who asked for all of them: `10.0.0.2 runtime/containerd: why`."""
     what = f"waiting for {step.subject}" if isinstance(step, Await) else step.reason
-    return f"{step.host} {step.phase.value}/{step.id.rpartition('/')[2]}: {what}"
+    return f"{step.host} {step.phase.value}/{step.name}: {what}"
 
 
 def _headline(board: Board, steps: int) -> str:
@@ -136,128 +128,6 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         show(self._stream, f"{self._now():%H:%M:%S} {mark:<8} {tame(text)}\n")
 
 
-class _Lasting(io.TextIOBase):
-    """A terminal for rich that may go away: nothing is drawn from then on, and the run goes on."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """As the stream does."""
-        with self._kept():
-            self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """As the stream does."""
-        with self._kept():
-            self._stream.flush()
-
-    def isatty(self) -> bool:
-        """As the stream is."""
-        return self._stream.isatty()
-
-    def fileno(self) -> int:
-        """The stream's."""
-        return self._stream.fileno()
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]  # typeshed has a variable; it is read only
-        """The stream's."""
-        return self._stream.encoding
-
-    @contextmanager
-    def _kept(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, ValueError):
-            mute(self._stream)
-
-
-class LiveProgress(AbstractContextManager["LiveProgress"]):
-    """A row for each phase, below it what has been under way for longest; a sink."""
-
-    def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
-        # rich takes a tenth of a second to load, and a log file needs none of it
-        from rich.console import Console  # noqa: PLC0415
-        from rich.live import Live  # noqa: PLC0415
-
-        self._board = Board(clock)
-        self._guard = threading.Lock()  # rich draws from a thread of its own
-        console = Console(file=cast("IO[str]", _Lasting(stream)), highlight=False)
-        self._live = Live(
-            console=console,
-            get_renderable=self._drawn,
-            refresh_per_second=_A_SECOND,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def __call__(self, event: Event) -> None:
-        """Take an event in."""
-        with self._guard:
-            self._board(event)
-
-    def _drawn(self) -> "RenderableType":
-        from rich.console import Group  # noqa: PLC0415  (loaded by now)
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
-
-        with self._guard:
-            table = Table.grid(padding=(0, 1))
-            columns: tuple[JustifyMethod, ...] = ("left", "left", "right", "left")
-            for align in columns:
-                table.add_column(justify=align, overflow="fold")
-            for phase, progress in self._board.phases.items():
-                mark, style = _mark(progress)
-                took = lasting(self._board.seconds(phase)) if progress.began is not None else ""
-                table.add_row(Text(mark, style), phase.words, took, Text(self._said(phase, progress)))
-            head = Text(tame(self._board.title), "bold")
-            return Group(head, table, Text(self._foot(), "dim")) if self._board.phases else head
-
-    def _said(self, phase: Phase, progress: PhaseProgress) -> str:
-        """How far it is; behind it, on a line of its own, what takes longest."""
-        if progress.began is None:
-            return "" if self._board.over else "later"
-        state = self._board.state(phase)
-        if phase is Phase.DISTRIBUTE and progress.ended is None:
-            state = f"{_bar(self._board)} {state}"
-        longest = None if progress.ended is not None else self._board.longest(phase)
-        if longest is None or longest[1] < _LONG:
-            return tame(state)
-        step, since = longest
-        return f"{tame(state)}\n{tame(at_work(step, step.host, since, self._board.said.get(step.id, '')))}"
-
-    def _foot(self) -> str:
-        took = lasting(self._board.elapsed)
-        if self._board.over:
-            return took
-        left = self._board.time_left
-        forecast = f", about {roughly(left)} left" if left >= 1 else ""
-        return f"{took}{forecast}. Ctrl-C stops safely; the same command goes on."
-
-
-def _mark(progress: PhaseProgress) -> tuple[str, str]:
-    """The mark of a row and its colour."""
-    if progress.failed:
-        return "✗", "red"
-    if progress.ended is not None:
-        return "✓", "green"
-    return ("→", "") if progress.began is not None else ("•", "dim")
-
-
-def _bar(board: Board) -> str:
-    full = round(_BAR * min(board.copied / board.size, 1.0)) if board.size else 0
-    return f"[{'#' * full}{'-' * (_BAR - full)}]"
-
-
 def view(stream: TextIO | None = None, *, detail: bool) -> AbstractContextManager[Sink]:
     """The view that suits where the output goes, and what was asked for in front of the command."""
     where: TextIO | None = stream or sys.stderr
@@ -265,6 +135,9 @@ def view(stream: TextIO | None = None, *, detail: bool) -> AbstractContextManage
         return nullcontext(_nothing)
     if detail or os.environ.get("BUNDLER_NOPROGRESS") or not _moves(where):
         return PlainProgress(where, detail=detail)
+    # rich takes a tenth of a second to load, and neither a log file nor a pipe needs it.
+    from bundler.installer.cli.live_progress import LiveProgress  # noqa: PLC0415  (only on a terminal)
+
     return LiveProgress(where)
 
 

@@ -7,12 +7,11 @@ import typer
 
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
-from bundler.installer.cli import options as opt
 from bundler.installer.cli import show
-from bundler.installer.cli.operation_run import RunOptions, running
-from bundler.installer.cli.reports import ReportOptions
-from bundler.installer.cli.site_options import Clusterfile, LoginOptions, Parallel
+from bundler.installer.cli.operation_run import running
+from bundler.installer.cli.site_options import Clusterfile
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.cli.work_options import WorkOptions
 from bundler.installer.facts.gather import newest
 from bundler.installer.operations.opening import opened
 from bundler.installer.operations.session import Session
@@ -29,15 +28,12 @@ def prune_command(
     *,
     clusterfile: Clusterfile,
     plan: PlanOnly = False,
-    login: LoginOptions,
-    trust: opt.Trust = None,
-    parallel: Parallel = 32,
-    reports: ReportOptions,
+    work: WorkOptions,
 ) -> None:
     """Remove content that only bundles of the past had; the last two of each product of the site stay."""
     with opened(
-        run_file(), clusterfile, login.access(), opt.gate(trust),
-        parallel=parallel, tell=say, alone=not plan,
+        run_file(), clusterfile, work.access(), work.gate(),
+        parallel=work.parallel, tell=say, alone=not plan,
     ) as session:  # fmt: skip
         found = _doomed(session)
         steps = arrange(f"{session.bundle.index.name}: prune", prune_steps(session.site.hosts, found))
@@ -49,7 +45,7 @@ def prune_command(
         if plan:
             put(sys.stdout, f"{show.plan_text(steps)}\n")
             return
-        with running(session, RunOptions("prune", parallel, reports=reports.reports())) as run:
+        with running(session, work.run("prune")) as run:
             run.carry_out(steps)
         run.finish(nodes=False)
 

@@ -1,10 +1,11 @@
 """The reports of a run, as JSON and as a page: written at its end, however it ends."""
 
 import contextlib
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -31,6 +32,11 @@ class Reports:
     json: Path | None = None
     html: Path | None = None
 
+    def check(self) -> None:
+        """Raises BundlerError (INPUT) for one that can't be written; one of an earlier run stays for now."""
+        for path in (self.json, self.html):
+            _write(path, lambda: "", mode="a")
+
     def write(self, report: Report) -> None:
         """Write those that are wanted. Raises BundlerError (INPUT) where that is not possible."""
         _write(self.json, report.as_json)
@@ -53,18 +59,33 @@ class ReportOptions:
 
 
 @contextlib.contextmanager
-def reported(reports: Reports, site: Site, index: Index | None = None) -> Iterator[Report]:
-    """A report that is written although the run fails; who succeeds writes it at the end."""
-    report = Report(site)
+def reported(reports: Reports, site: Site | None = None, index: Index | None = None) -> Iterator[Report]:
+    """A report that is written however the run fails; who succeeds writes it at the end.
+
+    site: unknown to a command that has yet to read the Clusterfile and to reach its hosts.
+
+    Raises BundlerError (INPUT) at once where it can't be written: not after a long run.
+    """
+    reports.check()
+    report = Report(site or Site("", ()))
     if index is not None:
-        report.versions = {"product": f"{index.name} {index.version}", "kubernetes": index.kubernetes}
+        versions(report, index)
     try:
         yield report
-    except BundlerError as error:
-        report.error = str(error)
+    except BaseException as error:
+        match error:
+            case KeyboardInterrupt():
+                report.error = "interrupted"
+            case _:
+                report.error = str(error) or type(error).__name__
         with contextlib.suppress(BundlerError):  # the run's own failure is what counts
             reports.write(report)
         raise
+
+
+def versions(report: Report, index: Index) -> None:
+    """Take over what the bundle is."""
+    report.versions = {"product": f"{index.name} {index.version}", "kubernetes": index.kubernetes}
 
 
 def found(report: Report, decision: object) -> None:
@@ -76,12 +97,17 @@ def found(report: Report, decision: object) -> None:
         ]
 
 
-def _write(path: Path | None, text: Callable[[], str]) -> None:
+def _write(path: Path | None, text: Callable[[], str], mode: Literal["a", "w"] = "w") -> None:
     if path is None:
         return
     try:
-        path.write_text(text(), encoding="utf-8")
+        with path.open(mode, encoding="utf-8") as stream:
+            stream.write(text())
     except OSError as error:
         raise BundlerError(
-            "the report can't be written", where=path, why=str(error.strerror), code=ExitCode.INPUT
+            "the report can't be written",
+            where=path,
+            why=error.strerror or str(error),
+            code=ExitCode.SPACE if error.errno == errno.ENOSPC else ExitCode.INPUT,
+            fix="name another place: --report FILE",
         ) from None

@@ -11,12 +11,12 @@ from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.consent import agree_by_name
-from bundler.installer.cli.operation_run import RunOptions, running
-from bundler.installer.cli.reports import ReportOptions
+from bundler.installer.cli.operation_run import running
 from bundler.installer.cli.show import plan_in_order
-from bundler.installer.cli.site_options import Clusterfile, Log, LoginOptions, Parallel, Verbose, Yes
+from bundler.installer.cli.site_options import Clusterfile, Yes
 from bundler.installer.cli.snapshot_commands import PassPhraseFile, pass_phrase
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.cli.work_options import WorkOptions
 from bundler.installer.operations.opening import opened
 from bundler.installer.operations.restore import Restore
 from bundler.installer.operations.speaking import say
@@ -52,28 +52,23 @@ def restore_command(  # noqa: PLR0913  (a command has as many parameters as opti
     confirm: Confirm = "",
     yes: Yes = False,
     plan: ShowPlan = False,
-    login: LoginOptions,
     base: opt.Bases = None,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
     timeout_factor: TimeoutFactor = None,
-    log: Log = None,
-    reports: ReportOptions,
-    verbose: Verbose = False,
+    work: WorkOptions,
 ) -> None:
     """Bring the cluster back from a snapshot, onto the same machines or fresh ones.
 
     The file is read whole before anything is changed. Says first what is lost.
     """
     timeouts = Timeouts.parse(timeout_factor or ())
-    options = RunOptions("restore", parallel, log, verbose, reports.reports(), timeouts)
+    options = work.run("restore", timeouts)
     snapshot = read(source, _opener(source, identity, passphrase_file))
     with opened(
         run_file(),
         clusterfile,
-        login.access(),
-        trust.gate(),
-        parallel=parallel,
+        work.access(),
+        work.gate(),
+        parallel=work.parallel,
         tell=say,
         bases=base or (),
         alone=True,

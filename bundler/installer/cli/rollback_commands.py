@@ -8,13 +8,12 @@ import typer
 
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
-from bundler.installer.cli import options as opt
 from bundler.installer.cli import show
 from bundler.installer.cli.consent import agree_by_name
-from bundler.installer.cli.operation_run import RunOptions, running
-from bundler.installer.cli.reports import ReportOptions
-from bundler.installer.cli.site_options import AllSteps, Clusterfile, LoginOptions, Parallel
+from bundler.installer.cli.operation_run import running
+from bundler.installer.cli.site_options import Clusterfile
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.cli.work_options import WorkOptions
 from bundler.installer.operations.opening import opened
 from bundler.installer.operations.rollback import Rollback, prepare
 from bundler.installer.operations.speaking import say
@@ -32,19 +31,15 @@ def rollback_command(
     clusterfile: Clusterfile,
     plan: PlanOnly = False,
     yes: Yes = False,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
-    reports: ReportOptions,
-    verbose: AllSteps = False,
+    work: WorkOptions,
 ) -> None:
     """Go back to the version before the last upgrade.
 
     A patch goes back without touching data; a minor with the snapshot of etcd that was taken before it.
     """
     with opened(
-        run_file(), clusterfile, login.access(), trust.gate(),
-        parallel=parallel, tell=say, alone=not plan, operation=Operation(Kind.ROLLBACK),
+        run_file(), clusterfile, work.access(), work.gate(),
+        parallel=work.parallel, tell=say, alone=not plan, operation=Operation(Kind.ROLLBACK),
     ) as session:  # fmt: skip
         going = prepare(session)
         _tell(going)
@@ -53,7 +48,7 @@ def rollback_command(
             return
         if going.loss is not None and not yes:
             agree_by_name(session.site.name, command="rollback")
-        with running(session, RunOptions("rollback", parallel, None, verbose, reports.reports())) as run:
+        with running(session, work.run("rollback")) as run:
             going.carry_out(run.carry_out)
         run.finish()
 

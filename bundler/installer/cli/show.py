@@ -7,7 +7,7 @@ from typing import Any
 from bundler.core.words import counted
 from bundler.installer.cli import decision_view
 from bundler.installer.facts.model import Facts, HostFacts
-from bundler.installer.plan.steps import Await, Deliver, Exec, Phase, Plan, Step, Write
+from bundler.installer.plan.steps import Await, Deliver, Delivery, Exec, Phase, Plan, Step, Write
 
 _MIB = 1 << 20
 _OF_SITE = frozenset({"site", "api", "etcd"})  # what is observed of the site is the plan's to show
@@ -31,7 +31,7 @@ def plan_in_order(plan: Plan) -> str:
     lines = [plan.title, *(f"warning: {each}" for each in plan.warnings), ""]
     for step in plan.steps:
         what = f"wait for {step.subject}" if isinstance(step, Await) else step.reason
-        lines.append(f"  {step.host:<16} {step.id.rpartition('/')[2]:<20} {what}")
+        lines.append(f"  {step.host:<16} {step.name:<20} {what}")
     return "\n".join([*lines, "", f"{counted(len(plan.steps), 'step')} to do"])
 
 
@@ -97,7 +97,7 @@ def _step(step: Step) -> dict[str, Any]:
     }
     match step:
         case Deliver(files=files):
-            told["files"] = [{"path": file.path, "member": file.member, "size": file.size} for file in files]
+            told["files"] = [_file(file) for file in files]
         case Write(path=path):
             told["path"] = path
         case Exec(timeout=timeout):
@@ -105,6 +105,11 @@ def _step(step: Step) -> dict[str, Any]:
         case Await(subject=subject, deadline=deadline):
             told |= {"subject": subject, "deadline": deadline}
     return told
+
+
+def _file(file: Delivery) -> dict[str, Any]:
+    told = {"path": file.path, "member": file.member, "size": file.size}
+    return {**told, "platform": file.platform} if file.platform else told
 
 
 def _host_lines(host: HostFacts) -> Iterator[str]:

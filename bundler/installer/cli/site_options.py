@@ -1,18 +1,20 @@
 """The options of every command that reaches a site: its Clusterfile, how to log in, how many at once."""
 
-import getpass
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from bundler.installer.cli import asking
 from bundler.installer.cli.options import Ignore
 from bundler.installer.operations.speaking import say
 from bundler.installer.plan.cluster.operation import Blocked, Consents, Kind, Operation
 from bundler.installer.site.model import Secret
 from bundler.installer.transport.connect import Access
+
+_OR_IN_A_FILE: Final = "name a file of it in the Clusterfile: ssh.passwordFile, or ssh.passwordEnv"
 
 Clusterfile = Annotated[
     Path, typer.Option("--clusterfile", "-f", help="The site's description: hosts, roles, ssh.")
@@ -106,7 +108,8 @@ class LoginOptions:
 
     def access(self, *, max_failed: int = 0) -> Access:
         """What the caller's account brings along; asks for the password where that is wanted."""
-        password = Secret(getpass.getpass("ssh password: ")) if self.ask_password else None
+        asked = asking.hidden("ssh password: ", fix=_OR_IN_A_FILE) if self.ask_password else None
+        password = None if asked is None else Secret(asked)
         return Access(Path.home(), os.environ, password, self.accept_new, say, max_failed)
 
 

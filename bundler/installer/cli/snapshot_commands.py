@@ -1,6 +1,5 @@
 """`snapshot`: a site in one encrypted file."""
 
-import getpass
 import os
 import sys
 from collections.abc import Iterator
@@ -13,11 +12,12 @@ import typer
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
-from bundler.installer.cli import options as opt
+from bundler.installer.cli import asking
 from bundler.installer.cli.operation_run import limits
 from bundler.installer.cli.progress import view
-from bundler.installer.cli.site_options import Clusterfile, Log, LoginOptions, Parallel, Verbose
+from bundler.installer.cli.site_options import Clusterfile
 from bundler.installer.cli.typer_app import run_file
+from bundler.installer.cli.work_options import LoggedOptions
 from bundler.installer.operations import snapshot as taking
 from bundler.installer.operations.carrying import log_path
 from bundler.installer.operations.held_site import HeldSite, held_site
@@ -51,17 +51,13 @@ PassPhraseFile = Annotated[
 
 
 @spread
-def snapshot_command(  # noqa: PLR0913  (a command has as many parameters as options)
+def snapshot_command(
     *,
     clusterfile: Clusterfile,
     to: To,
     recipient: RecipientKey = None,
     passphrase_file: PassPhraseFile = None,
-    login: LoginOptions,
-    trust: opt.TrustOptions,
-    parallel: Parallel = 32,
-    log: Log = None,
-    verbose: Verbose = False,
+    work: LoggedOptions,
 ) -> None:
     """Keep the cluster in one encrypted file: etcd, keys, configuration, record.
 
@@ -69,16 +65,16 @@ def snapshot_command(  # noqa: PLR0913  (a command has as many parameters as opt
     gives a pass phrase. Volumes of apps are not in it.
     """
     who = _readers(recipient, passphrase_file)
-    found = login.access()
-    with held_site(run_file(), clusterfile, found, trust.gate(), parallel=parallel, tell=say) as held:
+    found = work.access()
+    with held_site(run_file(), clusterfile, found, work.gate(), parallel=work.parallel, tell=say) as held:
         made = take(held.site, held.facts)
         with (
-            held.logged(log_path(log, f"{held.product}-snapshot")) as written,
+            held.logged(log_path(work.log, f"{held.product}-snapshot")) as written,
             _target(held, to, found) as target,
         ):
             transport = held.transports[source(held.site, held.facts).address]
             try:
-                held.carry_out(made, written, view(detail=verbose), limits(parallel))
+                held.carry_out(made, written, view(detail=work.verbose), limits(work.parallel))
                 put(sys.stdout, f"{_kept(held.site, transport, who, target, to)}\n")
             finally:
                 taking.put_away(transport)
@@ -147,8 +143,8 @@ def pass_phrase(file: Path | None, *, twice: bool = False) -> PassPhrase:
                 fix=f"give --passphrase-file FILE, or {VARIABLE} in the environment"
                 + (", or --recipient AGE1…" if twice else ""),
             )
-        text = getpass.getpass("Pass phrase of the snapshot: ").encode()
-        if twice and text != getpass.getpass("Repeat it: ").encode():
+        text = asking.hidden("Pass phrase of the snapshot: ", fix="give --passphrase-file FILE").encode()
+        if twice and text != asking.hidden("Repeat it: ", fix="give --passphrase-file FILE").encode():
             raise BundlerError("the pass phrases differ", code=ExitCode.USAGE, fix="start again")
     if not text:
         raise BundlerError("the pass phrase is empty", where=file, code=ExitCode.INPUT)

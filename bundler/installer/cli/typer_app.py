@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import is_gone
 from bundler.installer.cli.environment import NAME, RUN_FILE
 
 
@@ -37,6 +38,10 @@ def invoke(app: typer.Typer, words: list[str]) -> int:
         raise KeyboardInterrupt from None
     except typer.Exit as end:
         return end.exit_code
+    except SystemExit as end:
+        if isinstance(end.__context__, OSError) and is_gone(end.__context__):  # typer's way to leave then
+            raise end.__context__ from None
+        raise
     except typer.TyperException as error:
         raise BundlerError(
             error.format_message(), code=ExitCode.USAGE, fix=_usage(app, words, f"./{name}")

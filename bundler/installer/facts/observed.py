@@ -139,6 +139,7 @@ class HostObservation:
     renewing: bool = False  # a renewal has begun here and not ended
     rotating: bool = False  # the certificate authorities are being replaced
     generations: Mapping[str, str] = field(default_factory=dict)
+    architecture: str = ""  # as OCI names it
 
 
 @dataclass(frozen=True, slots=True)

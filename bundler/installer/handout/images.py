@@ -5,15 +5,14 @@ takes its own, made when the file was built (`images/platforms.json`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from bundler.core.archive.platforms import IMAGES
 from bundler.core.archive.reader import Bundle
 from bundler.core.digest import Digest
-from bundler.core.errors import BundlerError, ExitCode
-from bundler.core.index import Image, Member, united
+from bundler.core.index import Image, Member
 from bundler.core.oci import MAX_MANIFEST, OCI_INDEX, Descriptor, ManifestIndex, Platform, parse_manifest
+from bundler.core.offered import contradicts, offer
 
 _REF_NAME: Final = "org.opencontainers.image.ref.name"
 _Variant = tuple[Platform, Image]  # what a name means on a platform
@@ -26,8 +25,7 @@ def offered(bundle: Bundle) -> tuple[Image, ...]:
     """
     if len(bundle.indexes) == 1:
         return bundle.index.images
-    made = choices(bundle)
-    return tuple(_offer(variants, made.get(name)) for name, variants in _variants(bundle).items())
+    return offer((index.images for index in bundle.indexes), choices(bundle))
 
 
 def choices(bundle: Bundle) -> Mapping[str, Descriptor]:
@@ -65,19 +63,6 @@ def _variants(bundle: Bundle) -> Mapping[str, list[_Variant]]:
     return found
 
 
-def _offer(variants: Sequence[_Variant], made: Descriptor | None) -> Image:
-    """One name: what all platforms mean by it, else the index that lists what each does."""
-    (whole,) = united(image for _, image in variants)
-    if all(image.digest == whole.digest for _, image in variants):
-        return whole
-    if made is None:
-        raise _contradicts(whole.name)
-    own = dict.fromkeys(image.manifests[-1] for _, image in variants)
-    return replace(
-        whole, digest=made.digest, media_type=OCI_INDEX, size=made.size, manifests=(made.digest, *own)
-    )
-
-
 def _path(digest: Digest) -> str:
     return f"images/blobs/sha256/{digest.hex}"
 
@@ -89,14 +74,4 @@ def _check(bundle: Bundle, name: str, made: Descriptor, variants: Sequence[_Vari
     for platform, image in variants:
         chosen = index.choose(platform) if isinstance(index, ManifestIndex) else None
         if chosen is None or chosen.digest != image.manifests[-1]:
-            raise _contradicts(name)
-
-
-def _contradicts(name: str) -> BundlerError:
-    return BundlerError(
-        "the bundle does not say which image each platform has",
-        where=name,
-        why=f"{IMAGES} is not what the platforms' indexes say",
-        code=ExitCode.INTEGRITY,
-        fix="get the file again from where it came from",
-    )
+            raise contradicts(name)

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 NOT_READY: Final = 75  # as of a step that waits (EX_TEMPFAIL)
 # Helm's words for it, of its own waiting and of kubectl's.
-_LATE: Final = ("deadline exceeded", "timed out waiting", "timeout waiting", "not ready")
+# Time that is over, and what gave up before: a rollout, a Job of a hook.
+_LATE: Final = (
+    *("deadline exceeded", "timed out waiting", "timeout waiting", "not ready"),
+    *("status: failed", "backofflimitexceeded", "deadlineexceeded"),
+)
 
 
 def deploy(helm: Helm, request: Request) -> str:

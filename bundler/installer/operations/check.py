@@ -16,7 +16,6 @@ from bundler.installer.facts.model import Facts
 from bundler.installer.operations.checking import (
     Judged,
     ask_all,
-    contents_of,
     facts_of,
     judged,
     of_platform,
@@ -25,7 +24,10 @@ from bundler.installer.operations.checking import (
     speeds,
 )
 from bundler.installer.operations.connecting import connect
+from bundler.installer.operations.contents import contents_of
 from bundler.installer.operations.hidden import site_secrets
+from bundler.installer.plan.contents import wanted_files
+from bundler.installer.plan.mixed import architectures
 from bundler.installer.plan.steps import Plan
 from bundler.installer.plan.vendor import VendorRules
 from bundler.installer.run.actions import Captures, StepContext
@@ -81,7 +83,7 @@ class CheckSession:
             bad = f", {failed:,} failed" if failed else ""
             self.tell(f"{done:,} of {hosts(total)} looked at{bad}")
 
-        contents = contents_of(self.bundle)
+        contents = contents_of(self.bundle, wanted_files)
         answered, failed = ask_all(self.site, contents, self.rules, self.transports, self.parallel, progress)
         facts = facts_of(answered, started)
         self.bundle = of_platform(self.bundle, facts)
@@ -105,7 +107,8 @@ class CheckSession:
 
     def _judged(self, facts: Facts) -> Judged:
         key = self.verdict.release.key
-        return judged(self.site, facts, contents_of(self.bundle), key, self.rules, self.run, self.file)
+        contents = contents_of(self.bundle, wanted_files, architectures(facts, {}))
+        return judged(self.site, facts, contents, key, self.rules, self.run, self.file)
 
 
 @contextlib.contextmanager
@@ -129,7 +132,7 @@ def opened(
     with open_bundle(run_file, ()) as bundle:
         verdict = gate.admit(bundle, tell)
         site = read_file(clusterfile)
-        rules = rules_of(contents_of(bundle))
+        rules = rules_of(contents_of(bundle, wanted_files))
         if faults := rule_faults(rules):
             raise Problems(faults)
         for notice in site.notices:

@@ -18,7 +18,7 @@ from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.operations.opening import fitting
 from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.steps import Refused
-from bundler.installer.plan.contents import MAX_TEXT, Contents, wanted_files
+from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.decide import context_of, draft, prepare
 from bundler.installer.plan.kubeadm import subnets
@@ -54,13 +54,6 @@ class Judged:
     plan: Plan = _NOTHING
     problems: tuple[Problem, ...] = ()
     refused: tuple[Problem, ...] = field(default=())
-
-
-def contents_of(bundle: Bundle) -> Contents:
-    """What deciding reads of a bundle."""
-    index = bundle.index
-    files = {path: bundle.read(bundle.member(path), limit=MAX_TEXT) for path in wanted_files(index)}
-    return Contents(index, files, bundle.platforms)
 
 
 def ask_all(

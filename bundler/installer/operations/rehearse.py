@@ -10,7 +10,9 @@ from bundler.core.archive.reader import Bundle
 from bundler.core.errors import Problems
 from bundler.core.index import Index
 from bundler.installer.checks.judge import rule_faults
-from bundler.installer.operations.checking import contents_of, rules_of
+from bundler.installer.operations.checking import rules_of
+from bundler.installer.operations.contents import contents_of
+from bundler.installer.plan.contents import wanted_files
 from bundler.installer.plan.rehearsal import Rehearsed, rehearse, suites_of
 from bundler.installer.plan.site_pki import renew
 from bundler.installer.site.clusterfile.read import read_file
@@ -58,7 +60,7 @@ def rehearsal(
 
 
 def _of(bundle: Bundle, site: Site, key: str) -> Iterable[Rehearsed]:
-    contents = contents_of(bundle)
+    contents = contents_of(bundle, wanted_files)
     rules = rules_of(contents)
     if faults := rule_faults(rules):
         raise Problems(faults)

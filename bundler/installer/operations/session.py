@@ -3,7 +3,7 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,14 @@ from typing import Final
 
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.index import Index
 from bundler.installer.facts.gather import gather, newest
 from bundler.installer.facts.journal import RELEASES, STATE
 from bundler.installer.facts.model import Facts
 from bundler.installer.facts.seen import Present
+from bundler.installer.handout.images import offered
 from bundler.installer.operations.connecting import doubt
+from bundler.installer.operations.contents import contents_of
 from bundler.installer.operations.external import fill
 from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.operations.session_state import SessionState
@@ -26,7 +29,7 @@ from bundler.installer.plan.cluster.intent import intend
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.cluster.steps import Refused
-from bundler.installer.plan.contents import MAX_TEXT, Contents, wanted_files
+from bundler.installer.plan.contents import Contents, wanted_files
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.decide import (
     Prepared,
@@ -35,6 +38,7 @@ from bundler.installer.plan.decide import (
     prepare,
     rough_view,
 )
+from bundler.installer.plan.mixed import architectures, fitted
 from bundler.installer.plan.overlay import touched
 from bundler.installer.plan.plugins import shipped
 from bundler.installer.plan.prune import listing
@@ -155,23 +159,28 @@ class Session:
         Raises what `check_site` does.
         """
         check_site(self.verdict, self._releases(), self.allowed)
-        index = self.bundle.index
-        found = self.kept_secrets or kept(self._on_control_planes(READ_SCRIPT))
-        self.state.secrets = keys = renew(found=found, site=self.site, now=datetime.now(UTC))
-        files = {
-            path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT)
-            for path in dict.fromkeys((*wanted_files(index), *touched(self.site, index), *shipped(index)))
-        }
+        here = kept(self._on_control_planes(READ_SCRIPT))
+        found = self.kept_secrets or here
+        self.state.secrets = keys = renew(found=found, site=self.site, now=datetime.now(UTC), here=here)
+        contents = self._contents(
+            lambda index: (*wanted_files(index), *touched(self.site, index), *shipped(index))
+        )
         self.state.prepared = made = prepare(
             self.site,
             facts or self.facts,
-            Contents(index, files, self.bundle.platforms),
+            contents,
             keys,
             key=self.verdict.release.key,
             operation=self.operation,
             others=self.others,
         )
         return made
+
+    def _contents(self, wanted: Callable[[Index], Iterable[str]]) -> Contents:
+        """The bundle as these hosts need it. wanted: the members to read."""
+        record = newest(self.facts)
+        found = architectures(self.facts, record.architectures if record else {})
+        return contents_of(self.bundle, wanted, found)
 
     def context(self, prepared: Prepared, otherwise: BundlerError) -> Context:
         """What steps are made from.
@@ -249,7 +258,7 @@ class Session:
             self.record()
             index = self.bundle.index
             keep = script("bundle-list.sh", name=f"{index.name} {index.version}")
-            self._on_control_planes(keep, [listing(index).encode()])
+            self._on_control_planes(keep, [listing(offered(self.bundle)).encode()])
 
     def record(self, release: Release | None = None) -> None:
         """Note on every control plane which release the site has: this file's. Raises BundlerError (STEP)."""
@@ -270,9 +279,7 @@ class Session:
 
     def plugins_of_bundle(self) -> Contents:
         """The bundle with the texts of its plug-ins alone."""
-        index = self.bundle.index
-        files = {path: self.bundle.read(self.bundle.member(path), limit=MAX_TEXT) for path in shipped(index)}
-        return Contents(index, files)
+        return fitted(self._contents(shipped), self.facts, self.site.hosts)
 
     def run(
         self, plan: Plan, sink: Sink, *, limits: ScheduleLimits, timeouts: Timeouts

@@ -10,10 +10,11 @@ from typing import Final
 from bundler.core.archive.bases import opened as open_bundle
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, Problems
-from bundler.core.index import AppKind
+from bundler.core.index import AppKind, Image
 from bundler.installer.facts import gather
 from bundler.installer.facts.model import Facts, HostFacts
 from bundler.installer.operations.connecting import doubt
+from bundler.installer.operations.contents import contents_of
 from bundler.installer.operations.lookout import Lookout
 from bundler.installer.operations.opening import beyond, fitting, site_base
 from bundler.installer.operations.session import Session
@@ -22,7 +23,9 @@ from bundler.installer.plan import paths
 from bundler.installer.plan.cluster.decide import decide
 from bundler.installer.plan.cluster.operation import Consents, Kind, Operation
 from bundler.installer.plan.cluster.steps import Decision
-from bundler.installer.plan.decide import rough_view
+from bundler.installer.plan.cluster.view import View
+from bundler.installer.plan.decide import rough_view, silent_architectures
+from bundler.installer.plan.mixed import architectures, fitted
 from bundler.installer.run.actions import Captures
 from bundler.installer.run.hostlock import FOLDER, Claim
 from bundler.installer.scripts.render import script
@@ -66,7 +69,8 @@ class Watcher:
         index = self._fitting(facts).index
         view = rough_view(self.site, facts, index, self._operation(facts))
         forecast, now = self._forecast(facts), time.time()
-        look = Look(self.site, index, facts, view, conditions, forecast, now, self.again)
+        images = self._images(facts, view)
+        look = Look(self.site, index, facts, view, conditions, forecast, now, self.again, images)
         return judge(look, seconds=time.monotonic() - started)
 
     def ask(self) -> tuple[Facts, dict[str, Condition]]:
@@ -89,6 +93,13 @@ class Watcher:
         """What of a file for several platforms is for these hosts."""
         architecture = next((each.architecture for each in facts.hosts.values()), "")
         return fitting(self.bundle, architecture)
+
+    def _images(self, facts: Facts, view: View) -> tuple[Image, ...]:
+        """What the site's registries are to have."""
+        found = architectures(facts, view.record.architectures if view.record else {})
+        contents = contents_of(self._fitting(facts), lambda _index: (), found)
+        mixed = fitted(contents, facts, self.site.hosts, silent_architectures(view))
+        return tuple(mixed.images.values())
 
     def _operation(self, facts: Facts) -> Operation:
         """What silent hosts lack does not count as a reason to do nothing: they are named anyway."""

@@ -127,6 +127,7 @@ def _observation(facts: HostFacts) -> HostObservation:
             packages=facts.packages,
             ours=ours,
             disk_free=facts.disk_free,
+            architecture=facts.architecture,
         )
     return HostObservation(
         address=facts.address,
@@ -142,6 +143,7 @@ def _observation(facts: HostFacts) -> HostObservation:
         clock_offset=facts.clock_offset,
         cgroup_v1=old,
         site=Absent(),
+        architecture=facts.architecture,
     )
 
 

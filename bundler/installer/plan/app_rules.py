@@ -94,5 +94,5 @@ def warnings(contents: Contents, seen: ClusterSeen, apps: tuple[App, ...]) -> It
         yield f"the nodes need these kernel modules and settings, which nobody sets: {', '.join(wanted)}"
     if not seen.classes and all(app.role is not AppRole.CSI for app in apps):
         yield "the cluster has no StorageClass: apps with volumes will wait for one"
-    if any(app.role is AppRole.CNI for app in index.apps):
+    if index.network_plugins:
         yield "the bundle's network plug-in is left out: the cluster has its own"

@@ -51,8 +51,7 @@ def launched(context: Context) -> tuple[App, ...]:
 
 def all_started(context: Context) -> tuple[App, ...]:
     """Plug-ins of the network, of storage, and apps, in the order in which they come up."""
-    plugins = (app for app in context.contents.index.apps if app.role is AppRole.CNI)
-    return (*plugins, *launched(context))
+    return (*context.contents.index.network_plugins, *launched(context))
 
 
 def _command_steps(context: Context, after: tuple[str, ...]) -> tuple[Step, ...]:
@@ -68,7 +67,7 @@ def _command_steps(context: Context, after: tuple[str, ...]) -> tuple[Step, ...]
         "tree",
         (
             (member, f"{paths.TREE}/{member.path.removeprefix(f'{TREE}/')}")
-            for member in context.contents.below(TREE)
+            for member in context.contents.on(host).below(TREE)
             if not member.path.startswith(_NOT_FOR_COMMANDS)
         ),
         "the bundle's commands run in its tree",

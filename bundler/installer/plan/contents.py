@@ -12,6 +12,8 @@ from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
 from bundler.core.kubernetes_version import KubernetesVersion
+from bundler.core.oci import Descriptor
+from bundler.core.offered import offer
 from bundler.core.reference import Reference
 from bundler.installer.plan.distribution import Distribution, distribution_of
 from bundler.installer.plan.paths import REGISTRY_BLOBS
@@ -34,12 +36,29 @@ _PLUGINS: Final = frozenset({AppRole.CNI, AppRole.CSI})
 _NODE_IMAGES: Final = frozenset({"kube-proxy", "coredns", "pause"})
 
 
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Further platforms of a site whose hosts are of several; empty where all are of one.
+
+    others: by platform. hosts: by address, the platform of those that are not of the plan's own. used: those
+    that hosts have which stay, so that registries have their images. choices: by name, the image index from
+    which each platform's client takes its own.
+    """
+
+    others: Mapping[str, "Contents"] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    used: tuple[str, ...] = ()
+    choices: Mapping[str, Descriptor] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)  # no slots: `cached_property` needs the instance's dict
 class Contents:
     """A view of the index.
 
     files: contents of the members that `wanted_files` named. platforms: as `decide` has them. written:
     contents that the site has in place of members, or beside them; gone: members that it does not have.
+    mix: what other platforms of the file have, where hosts are of several. platform: where this is one of
+    those, which; "" for the one that the plan is made of.
     """
 
     index: Index
@@ -47,6 +66,24 @@ class Contents:
     platforms: tuple[str, ...] = ()
     written: Mapping[str, bytes] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    mix: Mix = Mix()
+    platform: str = ""
+
+    def on(self, address: str) -> "Contents":
+        """What there is for the platform of this host."""
+        platform = self.mix.hosts.get(address, "")
+        return self.mix.others[platform] if platform else self
+
+    @cached_property
+    def shared(self) -> tuple["Contents", ...]:
+        """Of all platforms whose images the site's registries have, in the file's order.
+
+        That order stays when another control plane comes to be the first: so do lists that are made by it.
+        """
+        if not self.mix.used:
+            return (self,)
+        both = {self.index.platform: self, **{used: self.mix.others[used] for used in self.mix.used}}
+        return tuple(both[platform] for platform in self.platforms if platform in both)
 
     @cached_property
     def version(self) -> KubernetesVersion:
@@ -102,15 +139,18 @@ class Contents:
 
     @cached_property
     def images(self) -> Mapping[str, Image]:
-        """Images by full name."""
-        return {image.name: image for image in self.index.images}
+        """Images by full name, as the site's registries have them."""
+        if not self.mix.used:
+            return {image.name: image for image in self.index.images}
+        every = offer((each.index.images for each in self.shared), self.mix.choices)
+        return {image.name: image for image in every}
 
     @cached_property
     def pause(self) -> str:
         """The name of the pause image. Raises BundlerError (INPUT) when the bundle has none."""
-        for name in self.images:
-            if _last_part(name) == "pause":
-                return name
+        for image in self.index.images:
+            if _last_part(image.name) == "pause":
+                return image.name
         raise BundlerError(
             "the bundle has no pause image, which every pod needs",
             where=self.index.name,
@@ -152,13 +192,25 @@ class Contents:
     @cached_property
     def control_plane_images(self) -> tuple[str, ...]:
         """What the API needs."""
-        return tuple(name for name in self.images if _last_part(name) in _CONTROL_PLANE_IMAGES)
+        return tuple(name for name in self._names if _last_part(name) in _CONTROL_PLANE_IMAGES)
 
     @cached_property
     def node_images(self) -> tuple[str, ...]:
         """What every node starts when it has joined: pause, kube-proxy and the network plug-in."""
-        plugin = self._images_in(app for app in self.index.apps if app.role is AppRole.CNI)
-        return tuple(name for name in self.images if _last_part(name) in _NODE_IMAGES or name in plugin)
+        plugin = self._images_in(self.index.network_plugins)
+        return tuple(name for name in self._names if _last_part(name) in _NODE_IMAGES or name in plugin)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        """Of this platform's own images, each once."""
+        return tuple(dict.fromkeys(image.name for image in self.index.images))
+
+    @cached_property
+    def node_size(self) -> int:
+        """Bytes of those images, as they come over the network."""
+        named = frozenset(self.node_images)
+        digests = (digest for image in self.index.images if image.name in named for digest in image.digests)
+        return sum(self.required(f"images/blobs/sha256/{digest.hex}").size for digest in digests)
 
     def _images_in(self, apps: Iterable[App]) -> frozenset[str]:
         names: set[str] = set()
@@ -194,10 +246,17 @@ class Contents:
         """
         there = frozenset(self._digests(besides))
         digests = dict.fromkeys(digest for digest in self._digests(names) if digest not in there)
-        return tuple(
-            deliver(self.required(f"images/blobs/sha256/{digest.hex}"), blob_path(digest.hex), 0o644)
-            for digest in digests
-        )
+        return tuple(self._blob(digest.hex) for digest in digests)
+
+    def _blob(self, hexadecimal: str) -> Delivery:
+        path = f"images/blobs/sha256/{hexadecimal}"
+        has = next((each for each in self.shared if each.index.member(path)), self)
+        return has.deliver(has.required(path), blob_path(hexadecimal), 0o644)
+
+    def deliver(self, member: Member, path: str, mode: int | None = None) -> Delivery:
+        """A delivery of this member of ours, with its own mode unless another is given."""
+        mode = member.mode if mode is None else mode
+        return Delivery(member.path, path, mode, member.digest, member.size, self.platform)
 
     def _digests(self, names: Sequence[str]) -> Iterator[Digest]:
         for name in names:
@@ -228,11 +287,6 @@ def wanted_files(index: Index) -> tuple[str, ...]:
     )
     rules = tuple(member.path for member in contents.below(RULES) if member.path.endswith((".yaml", ".yml")))
     return ((KUBEADM_FILE,) if index.member(KUBEADM_FILE) else ()) + manifests + rules
-
-
-def deliver(member: Member, path: str, mode: int | None = None) -> Delivery:
-    """A delivery of this member, with its own mode unless another is given."""
-    return Delivery(member.path, path, member.mode if mode is None else mode, member.digest, member.size)
 
 
 def blob_path(hexadecimal: str) -> str:

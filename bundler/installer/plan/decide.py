@@ -3,7 +3,7 @@
 The planner (plan/cluster) says what has to happen to which host and why, the producers here by which steps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bundler.core.errors import BundlerError, ExitCode, Problems
@@ -20,7 +20,7 @@ from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.cluster.steps import Refused, Stage
 from bundler.installer.plan.cluster.view import View
-from bundler.installer.plan.contents import Contents
+from bundler.installer.plan.contents import Contents, Mix
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.distribution import Distribution
 from bundler.installer.plan.endpoint import endpoint_steps
@@ -30,6 +30,7 @@ from bundler.installer.plan.external import gated
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.labels import label_steps
 from bundler.installer.plan.limits import HostLimits
+from bundler.installer.plan.mixed import fitted
 from bundler.installer.plan.order import arrange
 from bundler.installer.plan.overlay import overlaid
 from bundler.installer.plan.packages import package_steps
@@ -89,15 +90,17 @@ def decide(
     files: Mapping[str, bytes],
     *,
     platforms: tuple[str, ...] = (),
+    mix: Mix | None = None,
     limits: HostLimits | None = None,
 ) -> Plan:
     """The plan that makes this site what its Clusterfile says.
 
     files: the contents of the members that `wanted_files(index)` names. platforms: all that the file is
-    for, where they are several. limits: what a host needs at least, else as the bundle has it.
+    for, where they are several; mix: what it has for those of them that the hosts have besides. limits: what
+    a host needs at least, else as the bundle has it.
     Raises RefusedError with every reason to do nothing, and what `concrete` does.
     """
-    prepared = prepare(site, facts, Contents(index, files, platforms), secrets)
+    prepared = prepare(site, facts, Contents(index, files, platforms, mix=mix or Mix()), secrets)
     decision = ask_planner(prepared.desired, prepared.observed, prepared.operation)
     if isinstance(decision, Refused):
         raise RefusedError(decision, site.name)
@@ -131,7 +134,8 @@ def prepare(
     view = moved_on(View(rough, observed, operation))
     if refuse(view):
         return Prepared(rough, observed, operation, contents)
-    context = context_of(effective(site, view, others or {}), facts, contents, secrets)
+    silent = silent_architectures(view)
+    context = context_of(effective(site, view, others or {}), facts, contents, secrets, silent=silent)
     check_names(context)
     check_runtime(context, operation)
     recipe = producers(context)
@@ -213,11 +217,20 @@ def producers(context: Context) -> tuple[Step, ...]:
     return _behind(vip_free(context), woven(context, (*steps, *stale_steps(steps))))
 
 
-def context_of(site: Site, facts: Facts, contents: Contents, secrets: Secrets) -> Context:
-    """All that the parts of a plan read."""
+def context_of(
+    site: Site, facts: Facts, contents: Contents, secrets: Secrets, *, silent: Iterable[str] = ()
+) -> Context:
+    """All that the parts of a plan read. silent: architectures of hosts that stay and do not answer."""
+    contents = fitted(contents, facts, site.hosts, silent)
     primary = facts.hosts[site.control_plane.address]
     context = Context(site, facts, contents, secrets, cluster_settings(primary))
     return replace(context, running=_joined(context))
+
+
+def silent_architectures(view: View) -> tuple[str, ...]:
+    """Architectures of hosts that stay and do not answer, as they were when they did."""
+    known = view.record.architectures if view.record else {}
+    return tuple(known[address] for address in view.silent if address in known and not view.leaving(address))
 
 
 def _behind(first: tuple[str, ...], steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -60,7 +60,7 @@ def endpoint_of(context: Context, host: Host) -> tuple[Step, ...]:
 
 def balancer_of(context: Context, facts: HostFacts) -> Balancer | None:
     """The bundle's HAProxy for a host: a program in `bin/`, else an OS package of the host's suite."""
-    if context.contents.program(BALANCER) is not None:
+    if context.contents.on(facts.address).program(BALANCER) is not None:
         return Balancer(f"{paths.PROGRAMS}/{BALANCER}", packaged=False)
     if any(package.name == BALANCER for package in packages_of(context, facts)):
         return Balancer(f"/usr/sbin/{BALANCER}", packaged=True)

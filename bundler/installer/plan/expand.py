@@ -79,9 +79,7 @@ def expand(context: Context, recipe: tuple[Step, ...], stage: Stage, leaving: It
     recipe = _behind_keeping(recipe, stage)
     recipe, scaled = _scaled(context, recipe, stage)
     more += scaled
-    recipe = apps_behind(
-        recipe, tuple(step.id for step in more if step.id.rpartition("/")[2].startswith(_MARKS))
-    )
+    recipe = apps_behind(recipe, tuple(step.id for step in more if step.name.startswith(_MARKS)))
     known = {step.id for step in (*recipe, *more)}
     fitted = tuple(replace(step, after=tuple(a for a in step.after if a in known)) for step in more)
     wanted.update(step.id for step in fitted)

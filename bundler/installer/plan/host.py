@@ -4,7 +4,7 @@ from bundler.core.host_needs import HostNeeds
 from bundler.core.index import Member
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
-from bundler.installer.plan.contents import TREE, deliver
+from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, content_digest, node_name
 from bundler.installer.plan.endpoint import BALANCER
 from bundler.installer.plan.hardening import files as hardening_files
@@ -82,7 +82,7 @@ def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[
             reason=f"a {_role(host)} runs these programs",
             after=(ids.prepare, *packages_first(context, host)),
             files=tuple(
-                deliver(member, f"{paths.PROGRAMS}/{_base(member)}", 0o755)
+                context.contents.on(host.address).deliver(member, f"{paths.PROGRAMS}/{_base(member)}", 0o755)
                 for member in _programs(context, host)
             ),
         ),
@@ -144,9 +144,10 @@ def _role(host: Host) -> str:
 
 
 def _programs(context: Context, host: Host) -> tuple[Member, ...]:
+    contents = context.contents.on(host.address)
     if host.is_control_plane:
-        return context.contents.below(f"{TREE}/bin")
-    found = (context.contents.program(name) for name in _WORKER_PROGRAMS)
+        return contents.below(f"{TREE}/bin")
+    found = (contents.program(name) for name in _WORKER_PROGRAMS)
     return tuple(member for member in found if member is not None)
 
 

@@ -10,7 +10,7 @@ from bundler.core.index import App, AppKind
 from bundler.core.variables import why_not
 from bundler.installer.plan import paths
 from bundler.installer.plan.app_note import about
-from bundler.installer.plan.contents import HELM_MEMBER, deliver
+from bundler.installer.plan.contents import HELM_MEMBER
 from bundler.installer.plan.context import Context, files_digest
 from bundler.installer.plan.ids import ident
 from bundler.installer.plan.placing import placed
@@ -26,13 +26,14 @@ def launch(context: Context, app: App, *, phase: Phase, after: tuple[str, ...]) 
     after: what its start waits for; its files are delivered at once.
     """
     host = context.primary.address
+    contents = context.contents.on(host)
     files = placed(
         context,
         host,
         f"app-{app.name}",
         (
-            (member, f"{folder_of(app)}/{context.contents.app_name(app, member)}")
-            for member in context.contents.app_files(app)
+            (member, f"{folder_of(app)}/{contents.app_name(app, member)}")
+            for member in contents.app_files(app)
         ),
         f"the app {app.name} is started from its own files",
     )
@@ -56,7 +57,8 @@ def folder_of(app: App) -> str:
 def helm_steps(context: Context) -> tuple[Step, ...]:
     """What every chart needs on the control plane: Helm's library and the frozen installer to call it."""
     host = context.primary.address
-    library = context.contents.required(HELM_MEMBER)
+    contents = context.contents.on(host)
+    library = contents.required(HELM_MEMBER)
     delivery = Deliver(
         id=ident(Phase.DISTRIBUTE, host, "helm"),
         host=host,
@@ -64,8 +66,8 @@ def helm_steps(context: Context) -> tuple[Step, ...]:
         reason="charts are installed by Helm's own code, on the control plane",
         after=(ident(Phase.DISTRIBUTE, host, "app-images"),),  # nothing waits for it as early as for those
         files=(
-            deliver(library, paths.HELM_LIBRARY, 0o755),
-            Delivery(RUNTIME_MEMBER, paths.RUNTIME_ARCHIVE, 0o600),
+            contents.deliver(library, paths.HELM_LIBRARY, 0o755),
+            Delivery(RUNTIME_MEMBER, paths.RUNTIME_ARCHIVE, 0o600, platform=contents.platform),
         ),
     )
     unpack = Exec(
@@ -172,7 +174,8 @@ def _diagnosis() -> str:
 def _commands(
     context: Context, app: App, phase: Phase, after: tuple[str, ...], files: tuple[Delivery, ...]
 ) -> tuple[Step, ...]:
-    names = (context.contents.app_name(app, member) for member in context.contents.app_files(app))
+    contents = context.contents.on(context.primary.address)
+    names = (contents.app_name(app, member) for member in contents.app_files(app))
     scripts = tuple(("bash", name) for name in sorted(names) if name.endswith(".sh"))
     return run_steps(
         context,

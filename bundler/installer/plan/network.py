@@ -1,6 +1,5 @@
 """DNS and the network plug-in, as soon as the API answers, and then all nodes Ready."""
 
-from bundler.core.index import AppRole
 from bundler.core.words import counted
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.dns import dns_steps
@@ -22,8 +21,7 @@ def network_steps(context: Context, *, own_names: bool = True) -> tuple[Step, ..
     ids = Ids(host)
     plugins = tuple(
         step
-        for app in context.contents.index.apps
-        if app.role is AppRole.CNI
+        for app in context.contents.index.network_plugins
         for step in launch(context, app, phase=Phase.NETWORK, after=context.begun)
     )
     applied = tuple(

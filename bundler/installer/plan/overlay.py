@@ -53,7 +53,10 @@ def overlay(site: Site, contents: Contents) -> Overlay:
 
 
 def overlaid(site: Site, contents: Contents) -> Contents:
-    """The contents as this site has them. Raises what `overlay` does."""
+    """The contents as this site has them, of every platform. Raises what `overlay` does."""
+    if others := contents.mix.others:
+        mixed = {platform: overlaid(site, each) for platform, each in others.items()}
+        contents = replace(contents, mix=replace(contents.mix, others=mixed))
     made = overlay(site, contents)
     if not made.written and not made.gone:
         return contents

@@ -6,7 +6,6 @@ from typing import Final
 from bundler.core.index import OsPackage
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
-from bundler.installer.plan.contents import deliver
 from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.steps import Deliver, Delivery, Exec, Phase, Step
@@ -30,7 +29,7 @@ def carries_containerd(packages: Iterable[OsPackage]) -> bool:
 def packages_of(context: Context, facts: HostFacts) -> tuple[OsPackage, ...]:
     """The bundle's packages for a host; none where no suite fits."""
     suite = suite_of(context, facts)
-    return () if suite is None else context.contents.suites[str(suite)]
+    return () if suite is None else context.contents.on(facts.address).suites[str(suite)]
 
 
 def packages_first(context: Context, host: Host) -> tuple[str, ...]:
@@ -83,8 +82,9 @@ def _files(
     context: Context, folder: str, pool: str, facts: HostFacts, packages: tuple[OsPackage, ...]
 ) -> tuple[Delivery, ...]:
     there = {package.path for package in packages if facts.packages.get(package.name) == package.version}
+    contents = context.contents.on(facts.address)
     return tuple(
-        deliver(member, f"{pool}/{member.path.removeprefix(f'{folder}/')}", 0o644)
-        for member in context.contents.below(folder)
+        contents.deliver(member, f"{pool}/{member.path.removeprefix(f'{folder}/')}", 0o644)
+        for member in contents.below(folder)
         if member.path not in there
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bundler.core.index import Member
 from bundler.installer.plan import paths
-from bundler.installer.plan.contents import KUBEADM_FILE, TREE, deliver
+from bundler.installer.plan.contents import KUBEADM_FILE, TREE
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.ids import ident
 from bundler.installer.plan.steps import Deliver, Delivery, Phase, Step, Write
@@ -29,17 +29,21 @@ def change_steps(context: Context, delivered: frozenset[str]) -> tuple[Step, ...
 
     delivered: hosts that get the bundle's whole tree.
     """
-    contents = context.contents
+    hosts = (host.address for host in context.site.hosts if host.address not in delivered)
+    return tuple(step for host in hosts for step in _changed(context, host))
+
+
+def _changed(context: Context, host: str) -> tuple[Step, ...]:
+    contents = context.contents.on(host)
     if not contents.written:
         return ()
     apps = tuple(f"{contents.app_folder(app)}/" for app in contents.index.apps)
-    files = tuple(
+    files = (
         (member, f"{paths.TREE}/{member.path.removeprefix(f'{TREE}/')}")
         for member in contents.below(TREE)
         if member.path in contents.written and not member.path.startswith((KUBEADM_FILE, *apps))
     )
-    hosts = (host.address for host in context.site.hosts if host.address not in delivered)
-    return tuple(step for host in hosts for step in placed(context, host, "changed", files, "").steps)
+    return placed(context, host, "changed", files, "").steps
 
 
 def placed(
@@ -47,8 +51,11 @@ def placed(
 ) -> Placed:
     """Every file to its path on the host. what: the last part of the delivery's id."""
     listed = tuple(files)
-    written = context.contents.written
-    deliveries = tuple(deliver(member, path) for member, path in listed if member.path not in written)
+    contents = context.contents.on(host)
+    written = contents.written
+    deliveries = tuple(
+        contents.deliver(member, path) for member, path in listed if member.path not in written
+    )
     delivery = Deliver(
         id=ident(Phase.DISTRIBUTE, host, what),
         host=host,

@@ -74,7 +74,9 @@ def behind_rollback(
             if host.address not in hosts:
                 continue
             after = last.get(host.address, ends)
-            at = Occasion(site, contents, host, Moment.ROLLBACK, Phase.NETWORK, after, around=True)
+            at = Occasion(
+                site, contents.on(host.address), host, Moment.ROLLBACK, Phase.NETWORK, after, around=True
+            )
             made += steps_of(plugin, at)
             last[host.address] = (made[-1].id,)
     return (*steps, *made)
@@ -96,7 +98,7 @@ def _of(
     for plugin in site.plugins:
         if moment in plugin.moments:
             for host in chosen(site, plugin, moment, primary):
-                at = Occasion(site, contents, host, moment, Phase.REMOVE, after, around=True)
+                at = Occasion(site, contents.on(host.address), host, moment, Phase.REMOVE, after, around=True)
                 made += steps_of(plugin, at)
                 after = (*after, made[-1].id)
     return tuple(made)
@@ -108,7 +110,7 @@ def _at(
     made: list[Step] = []
     for plugin in site.plugins:
         if moment in plugin.moments and host in chosen(site, plugin, moment, host):
-            at = Occasion(site, contents, host, moment, Phase.REMOVE, after, around=True)
+            at = Occasion(site, contents.on(host.address), host, moment, Phase.REMOVE, after, around=True)
             made += steps_of(plugin, at)
             after = (made[-1].id,)
     return tuple(made)

@@ -90,8 +90,8 @@ def _python(plugin: Plugin, at: Occasion) -> tuple[Step, ...]:
         after=_first(at),
         always_run=at.around,
         files=(
-            Delivery(member.path, module, 0o600, member.digest, member.size),
-            Delivery(RUNTIME_MEMBER, f"{paths.PLUGINS}/runtime.tar.gz", 0o600),
+            at.contents.deliver(member, module, 0o600),
+            Delivery(RUNTIME_MEMBER, f"{paths.PLUGINS}/runtime.tar.gz", 0o600, platform=at.contents.platform),
         ),
     )
     runtime = f"{paths.PLUGINS}/runtime"

@@ -183,7 +183,7 @@ def _steps(
     *,
     around: bool = False,
 ) -> tuple[Step, ...]:
-    at = Occasion(context.site, context.contents, host, moment, phase, after, around=around)
+    at = Occasion(context.site, context.contents.on(host.address), host, moment, phase, after, around=around)
     return steps_of(plugin, at)
 
 

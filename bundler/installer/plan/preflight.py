@@ -45,7 +45,7 @@ REQUIRED: Final[Mapping[str, str]] = MappingProxyType(  # what each rule looks a
         "no-root": "commands run as root",
         "foreign-cluster": "the host belongs to no other cluster",
         "missing-command": "systemd, tar and the package manager are there",
-        "architecture": "the architecture is the bundle's and the control plane's",
+        "architecture": "the bundle is for the host's architecture",
         "suite": "the bundle has packages for the host's system",
         "memory": "memory of the machine",
         "cpus": "CPUs of a control plane",
@@ -137,19 +137,22 @@ def _access(_context: Context, _host: Host, facts: HostFacts, _limits: HostLimit
 
 
 def _architecture(context: Context, _host: Host, facts: HostFacts, _limits: HostLimits) -> Iterator[Problem]:
-    """What of a file for several platforms is installed is that of the control plane."""
-    own = context.contents.index.platform
-    platforms = context.contents.platforms or (own,)
-    theirs = choose(platforms, facts.architecture)
-    if theirs == own:
+    """Every host has to find its own platform in the file."""
+    platforms = context.contents.platforms or (context.contents.index.platform,)
+    if choose(platforms, facts.architecture) is not None:
         return
-    if theirs is None:
-        message = f"the host is {facts.architecture}, the bundle is for {', '.join(map(_machine, platforms))}"
-        yield _problem(facts.address, "architecture", message, f"use the .run for {facts.architecture}")
-    else:
-        message = f"the host is {facts.architecture}, the control plane is {_machine(own)}"
-        fix = "all hosts of a site are of one architecture: write a Clusterfile for those of each"
-        yield _problem(facts.address, "architecture", message, fix)
+    message = f"the host is {facts.architecture}, the bundle is for {', '.join(map(_machine, platforms))}"
+    yield _problem(facts.address, "architecture", message, _way(context, platforms))
+
+
+def _way(context: Context, platforms: tuple[str, ...]) -> str:
+    """One file for all where it fits some of the hosts, else another one."""
+    found = dict.fromkeys(facts.architecture for _, facts in context.hosts())
+    lacking = [each for each in found if choose(platforms, each) is None]
+    if len(lacking) == len(found) == 1:
+        return f"use the .run for {lacking[0]}"
+    wanted = ",".join((*platforms, *(f"linux/{each}" for each in lacking)))
+    return f"get a .run for all of them: bundler make --platform {wanted} --universal"
 
 
 def _machine(platform: str) -> str:
@@ -157,11 +160,12 @@ def _machine(platform: str) -> str:
 
 
 def _system(context: Context, _host: Host, facts: HostFacts, _limits: HostLimits) -> Iterator[Problem]:
-    if not context.contents.suites:
+    suites = context.contents.on(facts.address).suites
+    if not suites:
         return
     suite = suite_of(context, facts)
     if suite is None:
-        has, host = ", ".join(sorted(context.contents.suites)), own_suite(facts)
+        has, host = ", ".join(sorted(suites)), own_suite(facts)
         message = f"the host is {host}; the bundle has packages for {has}"
         fix = f"add PACKAGE {host} … to the Kubefile, or install another system on the host"
         yield _problem(facts.address, "suite", message, fix)
@@ -237,6 +241,14 @@ def _bundle(context: Context) -> Iterator[Problem]:
     contents = context.contents
     if contents.distribution is Distribution.KUBEADM:
         yield from _programs(context)
+    for other in contents.shared:
+        if other.index.kubernetes != contents.index.kubernetes:
+            message = (
+                f"the bundle installs Kubernetes {contents.index.kubernetes} on {contents.index.platform}"
+                f" and {other.index.kubernetes} on {other.index.platform}"
+            )
+            fix = "let io.kubernetes.version be the same for all platforms"
+            yield _problem(contents.index.name, "bundle", message, fix)
     for text in contents.index.kube_versions:
         if not matches(text, contents.version.text):
             message = f"the bundle installs Kubernetes {contents.version.text}, and is made for {text}"
@@ -247,13 +259,15 @@ def _bundle(context: Context) -> Iterator[Problem]:
 def _programs(context: Context) -> Iterator[Problem]:
     """What kubeadm needs; other distributions are asked by their runtime."""
     contents = context.contents
-    for name in _PROGRAMS:
-        if contents.program(name) is None:
-            fix = f"the Kubefile must put {name} into bin/, or build FROM a base that does"
-            yield _problem(contents.index.name, "bundle", f"the bundle has no {TREE}/bin/{name}", fix)
-    if not carries_containerd(contents.index.packages) and not contents.runtime_archives:
-        fix = "the Kubefile needs PACKAGE … containerd, or containerd's archive in cri/"
-        yield _problem(contents.index.name, "bundle", "the bundle has no containerd", fix)
+    for each in contents.shared:
+        name, which = contents.index.name, f" for {each.index.platform}" if contents.mix.used else ""
+        for program in _PROGRAMS:
+            if each.program(program) is None:
+                fix = f"the Kubefile must put {program} into bin/, or build FROM a base that does"
+                yield _problem(name, "bundle", f"the bundle has no {TREE}/bin/{program}{which}", fix)
+        if not carries_containerd(each.index.packages) and not each.runtime_archives:
+            fix = "the Kubefile needs PACKAGE … containerd, or containerd's archive in cri/"
+            yield _problem(name, "bundle", f"the bundle has no containerd{which}", fix)
     if has_dns(context) and not contents.has_coredns:
         fix = "IMAGE registry.k8s.io/coredns/coredns:VERSION, or dns.disabled in a ClusterConfiguration"
         yield _problem(contents.index.name, "bundle", "the bundle has no CoreDNS, the cluster's DNS", fix)
@@ -373,12 +387,12 @@ def _disks(context: Context, plan: Plan, limits: HostLimits) -> Iterator[Problem
                 path = _lies_at(file.path, context.site.data_root)
                 place = _mount(context.facts.hosts[step.host].disk_free, path)
                 places[place] = places.get(place, 0) + file.size
-    node = sum(_image_size(context, name) for name in context.contents.node_images)
     for host, facts in context.hosts():
         needs = wanted.get(host.address, {})
         if not needs:
             continue
         place = _mount(facts.disk_free, "/var/lib/containerd")
+        node = context.contents.on(host.address).node_size
         needs[place] = needs.get(place, 0) + int(node * limits.unpacked) + limits.spare_disk
         yield from _full(facts, needs)
 
@@ -389,10 +403,6 @@ def _full(facts: HostFacts, needs: Mapping[str, int]) -> Iterator[Problem]:
         if free is not None and free < size:
             message = f"{free // MIB} MiB free on {place}; {size // MIB} MiB are needed"
             yield _problem(facts.address, "disk", message, f"make room on the file system of {place}")
-
-
-def _image_size(context: Context, name: str) -> int:
-    return sum(file.size for file in context.contents.image_deliveries((name,)))
 
 
 def _registry_port(context: Context) -> dict[int, str]:

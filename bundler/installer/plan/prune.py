@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from bundler.core.index import Index
+from bundler.core.index import Image
 from bundler.installer.plan import paths
 from bundler.installer.plan.ids import ident
 from bundler.installer.plan.steps import Exec, Phase, Step
@@ -39,11 +39,12 @@ class Doomed:
     blobs: tuple[str, ...]
 
 
-def listing(index: Index) -> str:
-    """A bundle's list, as control planes keep it."""
-    images = sorted({image.name for image in index.images})
-    blobs = sorted({digest.hex for image in index.images for digest in image.digests})
-    return "".join(f"image {name}\n" for name in images) + "".join(f"blob {digest}\n" for digest in blobs)
+def listing(images: Iterable[Image]) -> str:
+    """A bundle's list, as control planes keep it. images: of all platforms that it is for."""
+    every = tuple(images)
+    names = sorted({image.name for image in every})
+    blobs = sorted({digest.hex for image in every for digest in image.digests})
+    return "".join(f"image {name}\n" for name in names) + "".join(f"blob {digest}\n" for digest in blobs)
 
 
 def parse(text: str) -> tuple[Listed, ...]:

@@ -24,7 +24,11 @@ from bundler.installer.site.model import Host
 def registry_steps(context: Context) -> tuple[Step, ...]:
     """The cluster's own images first, so that the nodes don't wait for the apps'."""
     contents = context.contents
-    first = tuple(dict.fromkeys((*contents.control_plane_images, *contents.node_images)))
+    first = tuple(
+        dict.fromkeys(
+            name for each in contents.shared for name in (*each.control_plane_images, *each.node_images)
+        )
+    )
     rest = tuple(name for name in context.contents.images if name not in set(first))
     if context.site.external is not None:  # what a later run has to find is kept all the same
         return tuple(_kept(context, host) for host in context.site.control_planes)

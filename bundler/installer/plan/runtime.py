@@ -5,7 +5,6 @@ from typing import Final
 
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
-from bundler.installer.plan.contents import deliver
 from bundler.installer.plan.context import Context, content_digest, files_digest
 from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.mirrors import Mirrors, ca_id, mirror_id, mirror_steps, mirrors_by_order
@@ -44,9 +43,10 @@ def _packaged(context: Context, facts: HostFacts) -> bool:
 
 
 def _archive_steps(context: Context, host: Host) -> tuple[Step, ...]:
+    contents = context.contents.on(host.address)
     files = tuple(
-        deliver(member, f"{paths.ARCHIVES}/{member.path.rsplit('/', 1)[-1]}", 0o644)
-        for member in context.contents.runtime_archives
+        contents.deliver(member, f"{paths.ARCHIVES}/{member.path.rsplit('/', 1)[-1]}", 0o644)
+        for member in contents.runtime_archives
     )
     delivery_id = ident(Phase.DISTRIBUTE, host.address, "runtime-archives")
     return (
@@ -125,7 +125,7 @@ def _config(context: Context, facts: HostFacts) -> str:
     return templates.render(
         name,
         certs=paths.CERTS,
-        pause=context.contents.pause,
+        pause=context.contents.on(facts.address).pause,
         systemd_cgroup=settings.systemd_cgroup,
         restrict_oom_score_adj=settings.restrict_oom_score_adj,
         disable_apparmor=settings.disable_apparmor,
@@ -135,7 +135,7 @@ def _config(context: Context, facts: HostFacts) -> str:
 def _version(context: Context, facts: HostFacts) -> tuple[int, int]:
     """Of the containerd that this host gets; where nothing tells, 1.7: 2.x reads its configuration, too."""
     if not _packaged(context, facts):
-        return context.contents.containerd or _UNTOLD
+        return context.contents.on(facts.address).containerd or _UNTOLD
     texts = (each.version for each in packages_of(context, facts) if carries_containerd((each,)))
     match = re.match(r"(?:\d+:)?(\d+)\.(\d+)", next(texts, ""))
     return (int(match[1]), int(match[2])) if match else _UNTOLD
@@ -153,12 +153,13 @@ def _unit(*, packaged: bool) -> str:
 
 def _pull_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ...]:
     """On the control plane, what the API needs first, the rest while it comes up; on workers all at once."""
-    ids, contents = Ids(host.address), context.contents
+    ids, contents = Ids(host.address), context.contents.on(host.address)
     ready = (
         ids.containerd,
         ca_id(host),
         *(mirror_id(host, name) for name, _ in files),
         Ids(context.primary.address).registry,
+        *_arrived(context, host),
     )
     if not host.is_control_plane:
         return (_pull(host, ids.images, contents.node_images, ready),)
@@ -167,6 +168,18 @@ def _pull_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ...
         _pull(host, ids.images, contents.control_plane_images, ready),
         _pull(host, ident(Phase.RUNTIME, host.address, "node-images"), rest, (ids.images,)),
     )
+
+
+def _arrived(context: Context, host: Host) -> tuple[str, ...]:
+    """Pods start on a node as soon as it joins, so images for a further platform are there before it does."""
+    mixed = context.contents.mix.used and context.of(context.primary).admin_config
+    if not mixed or context.of(host).kubelet_config:
+        return ()
+    return tuple(name for each in context.registries for name in _named(each))
+
+
+def _named(registry: Host) -> tuple[str, str]:
+    return Ids(registry.address).node_images, Ids(registry.address).app_images
 
 
 def _pull(host: Host, name: str, images: tuple[str, ...], after: tuple[str, ...]) -> Step:

@@ -98,30 +98,41 @@ def kept(found: Iterable[str]) -> str:
     return next((text for text in found if text.strip()), "")
 
 
-def renew(*, found: str, site: Site, now: datetime) -> Secrets:
+def renew(*, found: str, site: Site, now: datetime, here: str = "") -> Secrets:
     """What the site needs, keeping of `found` (the output of `READ_SCRIPT`) all that still holds.
 
     now: the installing machine's time, with a zone. A registry's certificate is renewed in the last third of
-    its life, and when its names or its CA changed; the CA in the last third of its own.
+    its life, and when its names or its CA changed; the CA in the last third of its own. here: what the hosts
+    keep, where `found` came from elsewhere: their registries' certificates stay if that CA issued them.
     Raises BundlerError (INPUT) when `found` is damaged.
     """
     old = Secrets.from_json(found) if found.strip() else None
     key = (old.encryption_key if old else "") or _new_encryption_key()
     ca = _kept_ca(old, now) or _new_ca(site, now)
+    known = (*(old.registries.values() if old else ()), *_readable(here))
     return Secrets(
         ca_certificate=ca.certificate_pem,
         ca_key=ca.key_pem,
-        registries={host.address: _server(old, ca, _names(site, host), now) for host in site.control_planes},
+        registries={
+            host.address: _server(known, ca, _names(site, host), now) for host in site.control_planes
+        },
         htpasswd=_htpasswd(login_of(site.registry, key), old),
         encryption_key=key,
     )
 
 
+def _readable(here: str) -> tuple[ServerPair, ...]:
+    """The registries' pairs; none of a file that is damaged, as it is replaced."""
+    try:
+        return tuple(Secrets.from_json(here).registries.values()) if here.strip() else ()
+    except BundlerError:
+        return ()
+
+
 def _server(
-    old: Secrets | None, ca: "_Pair", names: x509.SubjectAlternativeName, now: datetime
+    known: Iterable[ServerPair], ca: "_Pair", names: x509.SubjectAlternativeName, now: datetime
 ) -> ServerPair:
     """One that is kept and still holds for these names, else a new one."""
-    known = old.registries.values() if old else ()
     for text in known:
         if pair := _kept_server(text, ca, names, now):
             return ServerPair(pair.certificate_pem, pair.key_pem)

@@ -50,7 +50,8 @@ class Delivery:
     """One member of the bundle and where it goes on the host.
 
     digest: of the content, so that a changed content is a changed step; None only for `RUNTIME_MEMBER`.
-    size: bytes; 0 where it is not known before the section is opened.
+    size: bytes; 0 where it is not known before the section is opened. platform: of a file for several, whose
+    index has it; "" for the one that the plan is made of.
     """
 
     member: str  # path in the index, or RUNTIME_MEMBER
@@ -58,6 +59,7 @@ class Delivery:
     mode: int
     digest: Digest | None = None
     size: int = 0
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,11 @@ class _Step:
     after: tuple[str, ...] = ()
     always_run: bool = False  # true: a stamp of an earlier success does not count, and none is kept
     only_if_needed: bool = False  # true: serves only the steps right behind it, left out when these are done
+
+    @property
+    def name(self) -> str:
+        """What it does, by the last part of its id: `join`, `helm-web`."""
+        return self.id.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ TOOLS: Final = MappingProxyType(
 
 def suite_of(context: Context, facts: HostFacts) -> Suite | None:
     """The suite whose packages the host gets; None where the bundle has none that fits."""
-    suites = context.contents.suites
+    suites = context.contents.on(facts.address).suites
     return next((suite for suite, name in _fitting(*_of(facts)) if name in suites), None)
 
 

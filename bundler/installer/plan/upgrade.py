@@ -10,7 +10,7 @@ from typing import Final
 
 from bundler.core.kubernetes_via import kubeadm_of
 from bundler.installer.plan import paths
-from bundler.installer.plan.contents import TREE, deliver
+from bundler.installer.plan.contents import TREE
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.dns import has_dns
 from bundler.installer.plan.ids import Ids, ident
@@ -177,7 +177,8 @@ def _folder(version: str) -> str:
 def _on_the_way(context: Context, host: Host, version: str, after: tuple[str, ...]) -> tuple[Step, ...]:
     if version == context.contents.version.text:
         return ()
-    member = context.contents.required(f"{TREE}/{kubeadm_of(version)}")
+    contents = context.contents.on(host.address)
+    member = contents.required(f"{TREE}/{kubeadm_of(version)}")
     return (
         Deliver(
             id=ident(Phase.CONTROL_PLANE, host.address, "upgrade-via"),
@@ -186,7 +187,7 @@ def _on_the_way(context: Context, host: Host, version: str, after: tuple[str, ..
             reason=f"{version} is an intermediate version with its own kubeadm",
             after=after,
             always_run=True,
-            files=(deliver(member, f"{_folder(version)}/kubeadm", 0o755),),
+            files=(contents.deliver(member, f"{_folder(version)}/kubeadm", 0o755),),
         ),
     )
 

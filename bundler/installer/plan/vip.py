@@ -43,7 +43,7 @@ def vip_free(context: Context) -> tuple[str, ...]:
 
 def vip_program(context: Context, facts: HostFacts) -> str:
     """The bundle's keepalived for a host: a program in `bin/`, else an OS package; "" where it has none."""
-    if context.contents.program(KEEPALIVED) is not None:
+    if context.contents.on(facts.address).program(KEEPALIVED) is not None:
         return f"{paths.PROGRAMS}/{KEEPALIVED}"
     packaged = any(package.name == KEEPALIVED for package in packages_of(context, facts))
     return f"/usr/sbin/{KEEPALIVED}" if packaged else ""

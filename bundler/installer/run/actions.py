@@ -15,25 +15,20 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.facts import journal
 from bundler.installer.plan.steps import Await, Deliver, Exec, Relay, Step, Write
 from bundler.installer.run.deliver import MemberSource, deliver
-from bundler.installer.run.hostlock import TAKEN_OVER, taken_over
+from bundler.installer.run.failures import FULL, KNOWN, NOT_READY, failure, full_disk, is_secret
 from bundler.installer.run.journal import record
 from bundler.installer.run.relay import relay
 from bundler.installer.run.timeouts import Timeouts
 from bundler.installer.scripts.render import function, load, script
 from bundler.installer.transport.protocol import Outcome, Transport
 
-_TAIL: Final = 20  # lines of output in an error
 _WRITE_TIMEOUT: Final = 120.0
 _ATTEMPT: Final = 60.0  # seconds beyond an Await's deadline for its last attempt and its diagnosis
 _TELL_EVERY: Final = 14  # seconds between two words on what is awaited; the view tells them every 15
-_NOT_READY: Final = 75  # exit status when a deadline has passed (EX_TEMPFAIL)
 _CAPTURED: Final = re.compile(
     r"[A-Za-z0-9+/=._-]{1,200000}"
     r"|-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/=]{1,76}\n){1,500}-----END CERTIFICATE-----"  # RFC 7468
 )
-_FULL: Final = 74  # exit status when a step failed on a host whose disk is full (EX_IOERR)
-_FULL_LINE: Final = "no space left on "  # as full-disk.sh says it
-_ENOSPC: Final = "No space left on device"  # as programs say it; what they wrote may be gone by now
 _SLOT: Final = re.compile(r"@@([A-Za-z0-9_.-]+)@@")
 
 
@@ -92,7 +87,7 @@ def perform(
 
     Raises BundlerError: STEP with the last output, NOT_READY, and what the transport and `deliver` raise.
     """
-    say = None if _is_secret(step) else on_line
+    say = None if is_secret(step) else on_line
     match step:
         case Deliver():
             outcome = deliver(step, transport, context.source, context.prelude, on_bytes)
@@ -111,11 +106,12 @@ def perform(
             try:
                 outcome = transport.run(text, stdin=stdin, timeout=timeout, on_output=say)
             except BundlerError as error:
-                raise _full_disk(step, transport, error) or error from None
+                raise full_disk(step, transport, error) or error from None
         case Await():
             outcome = _wait(step, transport, context, say)
     if outcome.status:
-        raise failure(step, outcome)
+        failed = failure(step, outcome)
+        raise (None if outcome.status in KNOWN else full_disk(step, transport, failed)) or failed
     if isinstance(step, Exec) and step.capture:
         context.captures.keep(step.capture, _captured(step, outcome.stdout.strip()))
 
@@ -142,7 +138,7 @@ def _wait(
     except BundlerError as error:
         if error.code is not ExitCode.STEP:
             raise
-        return Outcome(_NOT_READY, "", error.why)  # an attempt hung until the command was ended
+        return Outcome(NOT_READY, "", error.why)  # an attempt hung until the command was ended
 
 
 def guard(step: Step, patience: float = 0.0) -> str:
@@ -157,7 +153,7 @@ def guard(step: Step, patience: float = 0.0) -> str:
 def exec_script(step: Exec, prelude: str, timeout: float) -> str:
     """The step's script in a subshell, then its note in the journal."""
     opening = _opening(step, prelude, timeout)
-    return f"{opening}{function('step', step.script)}{script('step/exec.sh', bundler_full=str(_FULL))}"
+    return f"{opening}{function('step', step.script)}{script('step/exec.sh', bundler_full=str(FULL))}"
 
 
 def write_script(step: Write, prelude: str) -> str:
@@ -172,14 +168,14 @@ def write_script(step: Write, prelude: str) -> str:
         mask="077" if step.secret else "022",
         keep="" if step.secret else "yes",
         state=journal.STATE,
-        bundler_full=str(_FULL),
+        bundler_full=str(FULL),
     )
     return f"{_opening(step, prelude)}{body}"
 
 
 def relay_script(step: Relay, prelude: str) -> str:
     """Writes standard input beside its place; it gets there when its digest is `wanted`."""
-    return f"{_opening(step, prelude)}{script('step/relay.sh', path=step.path, bundler_full=str(_FULL))}"
+    return f"{_opening(step, prelude)}{script('step/relay.sh', path=step.path, bundler_full=str(FULL))}"
 
 
 def await_script(step: Await, prelude: str, deadline: float) -> str:
@@ -189,8 +185,8 @@ def await_script(step: Await, prelude: str, deadline: float) -> str:
         bundler_limit=str(max(int(deadline), 1)),
         bundler_every=str(_TELL_EVERY),
         bundler_pause=f"{step.interval:g}",
-        bundler_late=str(_NOT_READY),
-        bundler_full=str(_FULL),
+        bundler_late=str(NOT_READY),
+        bundler_full=str(FULL),
     )
     tries = function("attempt", step.script) + function("diagnose", step.diagnose)
     return f"{_opening(step, prelude)}{tries}{body}"
@@ -200,70 +196,3 @@ def _opening(step: Step, prelude: str, patience: float = 0.0) -> str:
     """What stands in front of every step: functions, the run's lock, and how its success is noted."""
     noted = function("noted", record(step))
     return f"{prelude}{load('full-disk.sh')}\n{guard(step, patience)}\n{noted}"
-
-
-def failure(step: Step, outcome: Outcome) -> BundlerError:
-    """The error for a step whose command ended with a status other than 0."""
-    if outcome.status == TAKEN_OVER:
-        return taken_over(step.host)
-    if outcome.status == _FULL or _ENOSPC in outcome.stderr:
-        return _no_space(step, outcome)
-    output = "" if _is_secret(step) else _last_lines(outcome)
-    if isinstance(step, Exec) and outcome.status == _NOT_READY:
-        return BundlerError(
-            f"it did not become ready in time ({step.reason})",
-            where=f"{step.host}, step {step.id}",
-            why=output,
-            code=ExitCode.NOT_READY,
-        )
-    if isinstance(step, Await) and outcome.status == _NOT_READY:
-        return BundlerError(
-            f"gave up waiting for {step.subject} (limit {step.deadline:g} s, times --timeout-factor)",
-            where=f"{step.host}, step {step.id}",
-            why=output,
-            code=ExitCode.NOT_READY,
-        )
-    return BundlerError(
-        f"a command failed with status {outcome.status} ({step.reason})",
-        where=f"{step.host}, step {step.id}",
-        why=output or "its output is withheld because it may hold secrets",
-        code=ExitCode.STEP,
-    )
-
-
-def _full_disk(step: Step, transport: Transport, error: BundlerError) -> BundlerError | None:
-    """What to say in place of `error`, of a script that was ended: nothing it said is from behind its end."""
-    if error.code is not ExitCode.STEP:
-        return None
-    asked = transport.run(f"{load('full-disk.sh')}\nfull_disk", timeout=_WRITE_TIMEOUT)
-    return None if asked.status else _no_space(step, asked)
-
-
-def _no_space(step: Step, outcome: Outcome) -> BundlerError:
-    """The disk first, whatever the command itself complained of."""
-    lines = [line for line in outcome.stderr.splitlines() if line.startswith(_FULL_LINE)] or [_ENOSPC]
-    rest = "" if _is_secret(step) else _last_lines(outcome)
-    return BundlerError(
-        f"a step failed, and the disk is full: {'; '.join(dict.fromkeys(lines))}",
-        where=f"{step.host}, step {step.id}",
-        why=rest,
-        code=ExitCode.SPACE,
-        id="BND-STEP-SPACE",
-        fix="free space there, then run the same command again: finished steps are skipped",
-    )
-
-
-def _last_lines(outcome: Outcome) -> str:
-    """The end of what was said; standard error last of all, since that is where commands complain."""
-    lines = [*outcome.stdout.splitlines(), *outcome.stderr.splitlines()]
-    return "\n    ".join([line for line in lines if line.strip()][-_TAIL:])[-8000:]
-
-
-def _is_secret(step: Step) -> bool:
-    match step:
-        case Exec():
-            return step.secret or bool(step.capture)
-        case Write():
-            return step.secret or bool(step.slots)
-        case _:
-            return False

@@ -76,25 +76,33 @@ class BundleSource:
     def __init__(self, bundle: Bundle, site: SiteBase | None = None) -> None:
         self._bundle = bundle
         self._site = site
+        self._of_platform: dict[str, Bundle] = {"": bundle}
 
     def describe(self, delivery: Delivery) -> tuple[Digest, int]:
         """Digest and size in bytes. Raises BundlerError (NOT_FOUND) for a member that the bundle lacks."""
+        bundle = self._of(delivery)
         if delivery.member == RUNTIME_MEMBER:
-            runtime = self._bundle.runtime
-            return runtime.digest, runtime.size
-        member = self._bundle.member(delivery.member)
+            return bundle.runtime.digest, bundle.runtime.size
+        member = bundle.member(delivery.member)
         return member.digest, member.size
 
     def chunks(self, delivery: Delivery) -> Iterator[bytes]:
         """The content, verified while it is read. Raises BundlerError (INTEGRITY)."""
+        bundle = self._of(delivery)
         if delivery.member == RUNTIME_MEMBER:
-            return self._bundle.installer()
-        member = self._bundle.member(delivery.member)
+            return bundle.installer()
+        member = bundle.member(delivery.member)
         if self._site is not None and member.length == 0:
             content = MemberContent(member.digest, member.size)
             if self._site.has(content.digest):  # made before, for this host or another one
                 return self._site.chunks(content)
-        return self._bundle.chunks(member)
+        return bundle.chunks(member)
+
+    def _of(self, delivery: Delivery) -> Bundle:
+        """With the index of the delivery's platform."""
+        if delivery.platform not in self._of_platform:
+            self._of_platform[delivery.platform] = self._bundle.of(delivery.platform)
+        return self._of_platform[delivery.platform]
 
 
 def items(step: Deliver, source: MemberSource) -> tuple[Item, ...]:

@@ -1,16 +1,19 @@
 """The log of a run: a JSON object a line, everything that happened, without secrets."""
 
+import contextlib
 import json
 import os
 import re
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self, TextIO
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.terminal import mute, show
 from bundler.installer.run.events import (
     Event,
     PhaseFinished,
@@ -105,9 +108,20 @@ class LogFile:
         line = json.dumps({"time": moment, **said}, ensure_ascii=False)
         # json.dumps escapes quotes and backslashes: the secrets are looked for in the form they have in it.
         secrets = _as_json(self._secrets())
-        with self._lock:
+        with self._lock, self._lasting():
             self._stream.write(_UNSEEN.sub(_escaped, redact(line, secrets)) + "\n")
 
     def close(self) -> None:
         """Close the file."""
-        self._stream.close()
+        with self._lasting():
+            self._stream.close()
+
+    @contextlib.contextmanager
+    def _lasting(self) -> Iterator[None]:
+        """A full disk here is no reason to leave a cluster half done: told once, and no log from then on."""
+        try:
+            yield
+        except OSError as error:
+            mute(self._stream)
+            why = error.strerror or str(error)
+            show(sys.stderr, f"{self.path}: the log ends here: {why}; the run goes on without it\n")

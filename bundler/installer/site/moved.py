@@ -24,4 +24,5 @@ def moved(record: Record, pairs: Mapping[str, str]) -> Record:
     for key, digest in record.kept.items():
         address, _, path = key.partition(" ")
         kept[f"{pairs.get(address, address)} {path}"] = digest
-    return replace(record, hosts=hosts, kept=kept)
+    found = {pairs.get(address, address): name for address, name in record.architectures.items()}
+    return replace(record, hosts=hosts, kept=kept, architectures=found)

@@ -8,7 +8,7 @@ _SHOWN = 12  # ranges; more end in "and 9 more"
 
 
 def folded(addresses: Iterable[str]) -> str:
-    """Addresses in numeric order, runs of IPv4 addresses with one dash, the count behind several.
+    """Addresses in numeric order, runs with one dash, the count behind several.
 
     Names that are no addresses stand behind them, sorted. Only the tail of a very long list is left out.
     """
@@ -38,13 +38,15 @@ def _key(text: str) -> tuple[int, int, str]:
 
 
 def _pieces(addresses: Iterable[str]) -> Iterator[str]:
-    """Runs of neighbours in the last byte as one piece each."""
+    """Runs of neighbours in the last byte, of IPv6 in the last group, as one piece each."""
 
-    def run(numbered: tuple[int, str]) -> tuple[int, int]:
+    def run(numbered: tuple[int, str]) -> tuple[int, int, int]:
         place, text = numbered
         version, value, _ = _key(text)
-        return (value >> 8, value - place) if version == 4 else (-1 - place, 0)
+        shared = {4: value >> 8, 6: value >> 16}
+        return (version, shared[version], value - place) if version in shared else (version, place, 0)
 
     for _, group in groupby(enumerate(in_order(addresses)), key=run):
         texts = [text for _, text in group]
-        yield texts[0] if len(texts) == 1 else f"{texts[0]}-{texts[-1].rpartition('.')[2]}"
+        last = texts[-1] if ":" in texts[-1] else texts[-1].rpartition(".")[2]
+        yield texts[0] if len(texts) == 1 else f"{texts[0]}-{last}"

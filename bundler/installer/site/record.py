@@ -65,7 +65,7 @@ class Record:
 
     stored: digests of the configuration that the cluster keeps, as we left it. settings: what every part is
     to run with; rolled: what every part was last seen to run with. operation: the kind of the run that is not
-    settled yet, "" after it is.
+    settled yet, "" after it is. architectures: of hosts by address, where they are of several.
     """
 
     site_id: str
@@ -87,6 +87,7 @@ class Record:
     endpoint: str = ""
     previous: Mapping[str, str] = field(default_factory=dict)
     rolled: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    architectures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def age(self) -> tuple[int, int]:

@@ -41,6 +41,7 @@ def _host(each: HostState) -> dict[str, Any]:
         "why": each.why,
         "versions": {"kubelet": each.kubelet, "containerd": each.containerd, **each.components},
         "os": each.os,
+        "architecture": each.architecture,
         "uptime": round(each.uptime),
         "memory": {"bytes": each.memory, "available": each.memory_available},
         "disk_percent": each.disk,

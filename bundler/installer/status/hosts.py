@@ -1,5 +1,6 @@
 """Hosts, their nodes and their units, judged. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -40,6 +41,7 @@ def _state(look: Look, host: Host) -> HostState:
         kubelet=node.version if node else "",
         containerd=seen.versions.get("containerd", "") if seen else "",
         os=f"{facts.os_id} {facts.os_version}".strip() if facts else "",
+        architecture=facts.architecture if facts else "",
         uptime=seen.uptime if seen else 0.0,
         memory=seen.memory if seen else 0,
         memory_available=seen.memory_available if seen else 0,
@@ -72,9 +74,14 @@ def hosts_part(look: Look, states: tuple[HostState, ...]) -> Judged:
             Part("hosts", State.UNKNOWN, f"{len(look.facts.hosts)} of {len(states)} answer", "", data),
             findings,
         )
-    return Judged(
-        Part("hosts", state, f"{ready} of {len(states)} Ready", f"{planes}, {workers}", data), findings
-    )
+    detail = ", ".join((planes, workers, *_architectures(states)))
+    return Judged(Part("hosts", state, f"{ready} of {len(states)} Ready", detail, data), findings)
+
+
+def _architectures(states: Iterable[HostState]) -> tuple[str, ...]:
+    """How many hosts are of which, where they are of several."""
+    counts = Counter(each.architecture for each in states if each.architecture)
+    return tuple(f"{count} {name}" for name, count in sorted(counts.items())) if len(counts) > 1 else ()
 
 
 def silent_hosts(look: Look, states: Iterable[HostState]) -> tuple[Finding, ...]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from bundler.core.errors import ExitCode
-from bundler.core.index import Index
+from bundler.core.index import Image, Index
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.cluster.steps import Decision, Severity
 from bundler.installer.plan.cluster.view import View
@@ -76,6 +76,7 @@ class HostState:
     kubelet: str = ""
     containerd: str = ""
     os: str = ""
+    architecture: str = ""  # as OCI names it
     uptime: float = 0.0
     memory: int = 0
     memory_available: int = 0
@@ -106,7 +107,7 @@ class Look:
     """What was seen, and what it is judged by.
 
     forecast: what `apply` would do now, or why nobody could tell. again: the command that applies. now:
-    seconds since the epoch.
+    seconds since the epoch. images: that the registries are to have; None for those of the index.
     """
 
     site: Site
@@ -117,6 +118,7 @@ class Look:
     forecast: Decision | str
     now: float
     again: str = "./product.run -f site.yaml"
+    images: tuple[Image, ...] | None = None
 
     @property
     def installed(self) -> Product | None:

@@ -87,9 +87,11 @@ def _parts(status: Status) -> Iterator[str]:
 
 def _hosts(hosts: tuple[HostState, ...]) -> Iterator[str]:
     rows = [("HOST", "NODE", "ROLES", "STATE", "KUBELET", "CONTAINERD", "OS", "UP", "MEMORY FREE", "DISK")]
+    mixed = len({each.architecture for each in hosts} - {""}) > 1
     rows += [
         (
-            each.address, each.node, "+".join(each.roles), each.state, each.kubelet, each.containerd, each.os,
+            each.address, each.node, "+".join(each.roles), each.state, each.kubelet, each.containerd,
+            f"{each.os} {each.architecture}".strip() if mixed else each.os,
             lasting(each.uptime) if each.uptime else "",
             f"{mebibytes(each.memory_available)} of {mebibytes(each.memory)}" if each.memory else "",
             f"{each.disk}%" if each.disk else "",

@@ -1,9 +1,11 @@
 """Registries, certificates, disks, drift and runs, judged. Pure."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from bundler.core.index import Image
 from bundler.core.words import counted, lasting, mebibytes
 from bundler.installer.plan.cluster.steps import Cause, Plan, Refused, Severity, Step, Verb
 from bundler.installer.site.ranges import folded
@@ -21,14 +23,15 @@ _SERVES: Final = frozenset({"", "200"})
 def registries_part(look: Look) -> Judged:
     """The site's registries: whether they serve, and whether every image of the bundle is in them."""
     # The images of another version are wanted only once it is applied.
-    wanted = {} if look.installed else {image.digest.hex: image.name for image in look.index.images}
+    images = look.index.images if look.images is None else look.images
+    wanted = () if look.installed else _wanted(images)
     planes = [host.address for host in look.site.control_planes]
     found = {a: seen.registry for a in planes if (seen := look.conditions.get(a)) and seen.registry}
     if not found:
         return Judged(Part("registries", State.UNKNOWN, "no host could be asked", "", {"total": len(planes)}))
     serving = [a for a, store in found.items() if store.code in _SERVES and _runs(look, a)]
     findings = tuple(each for a, store in found.items() for each in _store(look, a, store, wanted))
-    least = min(len(wanted.keys() & store.manifests) for store in found.values())
+    least = min(sum(image.manifests <= store.manifests for image in wanted) for store in found.values())
     state = State.WELL if not findings and len(serving) == len(planes) else State.FINDINGS
     data = {"total": len(planes), "serving": len(serving), "images": len(wanted), "images_there": least}
     count, detail = f"{len(serving)} of {len(planes)} serve", f"{least} of {counted(len(wanted), 'image')}"
@@ -36,9 +39,25 @@ def registries_part(look: Look) -> Judged:
     return Judged(Part("registries", state, count, detail, data), findings)
 
 
-def _store(look: Look, address: str, store: RegistryStore, wanted: Mapping[str, str]) -> Iterator[Finding]:
-    """One registry. wanted: names of images by the digest of their manifest."""
-    lacking = [name for digest, name in wanted.items() if digest not in store.manifests]
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An image that is there when all its manifests (hex) are: of every architecture that hosts have."""
+
+    name: str
+    manifests: frozenset[str]
+
+
+def _wanted(images: Iterable[Image]) -> tuple[_Wanted, ...]:
+    """Each content once, under the last of its names."""
+    found = {image.digest: image for image in images}
+    return tuple(
+        _Wanted(image.name, frozenset(digest.hex for digest in image.manifests)) for image in found.values()
+    )
+
+
+def _store(look: Look, address: str, store: RegistryStore, wanted: Sequence[_Wanted]) -> Iterator[Finding]:
+    """One registry."""
+    lacking = [image.name for image in wanted if not image.manifests <= store.manifests]
     if lacking:
         short = counted(len(lacking), "image")
         text = f"its registry lacks {short}, such as {lacking[0]}; fix it: {look.again}"

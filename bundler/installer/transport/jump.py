@@ -12,7 +12,8 @@ import paramiko
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.site.model import Bastion, Host, Secret
 from bundler.installer.transport import login
-from bundler.installer.transport.login import CONNECT_TIMEOUT, Credentials, Dial, Trust
+from bundler.installer.transport.dialling import CONNECT_TIMEOUT, Dial, where
+from bundler.installer.transport.login import Credentials, Trust
 
 
 class Jumps:
@@ -62,7 +63,7 @@ def _lost(bastion: Bastion, host: Host, why: str, fix: str) -> BundlerError:
     there = Host(bastion.address, frozenset(), bastion.login)
     return BundlerError(
         "the host can't be reached through the bastion",
-        where=f"{login.where(host)} through {login.where(there)}",
+        where=f"{where(host)} through {where(there)}",
         why=why,
         code=ExitCode.HOST,
         fix=fix,

@@ -2,9 +2,8 @@
 
 import contextlib
 import logging
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,12 +15,11 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.sshkey import fingerprint
 from bundler.installer.site.model import Host, Secret
 from bundler.installer.transport import hostkeys
+from bundler.installer.transport.dialling import CONNECT_TIMEOUT, Dial, admitted, tcp, unreachable, where
 from bundler.installer.transport.hostkeys import KnownHosts, Verdict
 
-CONNECT_TIMEOUT: Final = 15.0  # seconds, for each of: TCP, key exchange, one try to log in
 AUTH_TIMEOUT: Final = 45.0  # seconds, for all tries
 KEEPALIVE: Final = 15  # seconds
-_DEAD_AFTER: Final = 60_000  # milliseconds without an answer (tcp(7), TCP_USER_TIMEOUT)
 _WINDOW: Final = 128 << 20
 _AGENT_KEYS: Final = 4  # sshd's MaxAuthTries is 6 by default; the key files and the password come after
 _CIPHERS: Final = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
@@ -31,9 +29,6 @@ _KEY_KINDS: Final = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512")  # on
 # paramiko logs what it also raises; left alone, Python prints that on standard error.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
-
-
-Dial = Callable[[Host], socket.socket | paramiko.Channel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +67,7 @@ def connect(host: Host, credentials: Credentials, trust: Trust) -> paramiko.Tran
 
     Raises BundlerError: HOST when the host can't be reached or refuses us, TRUST when its key isn't trusted.
     """
-    dial = credentials.dial or _dial
+    dial = credentials.dial or tcp
     transport = _pinned(host, dial) if host.login.fingerprint else _known(host, trust, dial)
     try:
         _log_in(transport, host, credentials)
@@ -81,12 +76,6 @@ def connect(host: Host, credentials: Credentials, trust: Trust) -> paramiko.Tran
         raise
     transport.set_keepalive(KEEPALIVE)
     return transport
-
-
-def where(host: Host) -> str:
-    """The host as messages name it."""
-    login = host.login
-    return f"{login.user}@{hostkeys.host_name(host.address, login.port)}"
 
 
 def _known(host: Host, trust: Trust, dial: Dial) -> paramiko.Transport:
@@ -136,8 +125,7 @@ class _NoSuchKindError(Exception):
 
 def _greet(host: Host, kinds: tuple[str, ...], dial: Dial) -> paramiko.Transport:
     """TCP and key exchange; `kinds` of host key are asked for first, or alone where there is but one."""
-    connection = dial(host)
-    transport = paramiko.Transport(connection, default_window_size=_WINDOW)
+    transport = paramiko.Transport(admitted(host, dial), default_window_size=_WINDOW)
     options = transport.get_security_options()
     options.ciphers = [cipher for cipher in _CIPHERS if cipher in options.ciphers]
     if kinds:
@@ -152,30 +140,16 @@ def _greet(host: Host, kinds: tuple[str, ...], dial: Dial) -> paramiko.Transport
         transport.close()
         if kinds:
             raise _NoSuchKindError from None
-        raise _unreachable(host, str(error), "its sshd offers no supported authentication method") from None
+        raise unreachable(host, str(error), "its sshd offers no supported authentication method") from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
-        raise _unreachable(host, str(error) or "it closed the connection", "is that port sshd's?") from None
+        raise unreachable(host, str(error) or "it closed the connection", "is that port sshd's?") from None
     return transport
 
 
 def _signatures(kind: str) -> tuple[str, ...]:
     """The signature algorithms of a kind of key; RSA has several (RFC 8332), of which we take no SHA-1."""
     return ("rsa-sha2-512", "rsa-sha2-256") if kind == "ssh-rsa" else (kind,)
-
-
-def _dial(host: Host) -> socket.socket:
-    try:
-        connection = socket.create_connection((host.address, host.login.port), CONNECT_TIMEOUT)
-    except OSError as error:
-        raise _unreachable(host, str(error), "is it up, and is the address and the ssh port right?") from None
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_AFTER)
-    return connection
-
-
-def _unreachable(host: Host, why: str, fix: str) -> BundlerError:
-    return BundlerError("no ssh connection", where=where(host), why=why, code=ExitCode.HOST, fix=fix)
 
 
 def _check(host: Host, name: str, key: paramiko.PKey, trust: Trust) -> None:

@@ -26,6 +26,9 @@ _GROUP = re.compile(rf"^{_MARK} ([1-9][0-9]{{0,9}})\n", re.MULTILINE)
 # What setsid says of a script that a signal ended; we report who ended it.
 _SETSID = re.compile(r"^setsid: child \d+ did not exit normally.*\n?", re.MULTILINE)
 
+# What programs say is read by us: PAM may have set another language.
+_ENGLISH = "LC_ALL=C.UTF-8"
+
 # `exec` lets no shell wait in between; dd reads exactly the script and leaves the rest of stdin alone.
 _BODY = (
     f"echo {_MARK} $$ >&2; "
@@ -37,7 +40,7 @@ _BODY = (
 
 def command(script: bytes) -> str:
     """The fixed shell text that runs a script which arrives as the first bytes of standard input."""
-    return f"exec setsid -w /bin/sh -c '{_BODY.format(size=max(len(script), 1))}'"
+    return f"exec env {_ENGLISH} setsid -w /bin/sh -c '{_BODY.format(size=max(len(script), 1))}'"
 
 
 def kill_script(group: int) -> str:
@@ -82,7 +85,7 @@ class Tail:
         self._line = rest[-LINE_LIMIT:]  # a line without end is not copied again and again
         for line in lines:
             text = line[-LINE_LIMIT:].decode(errors="replace")
-            if text.startswith(_MARK):
+            if text.startswith(_MARK) or _SETSID.fullmatch(text):
                 continue
             self._passed += 1
             if self._passed <= LINES_LIMIT:

@@ -21,6 +21,8 @@ _FIRST_TRIES: Final = 5  # until the limit is known
 _TRIES: Final = 40  # afterwards: sessions that end are only slow to be forgotten
 _ROOMY: Final = 4  # sessions from which on one connection is enough
 _UNKNOWN: Final = 1 << 30
+_CONNECTS: Final = 3  # failures to make another connection until no more are made
+_LATER: Final = 2.0  # seconds until the next try
 
 Connect = Callable[[], paramiko.Transport]
 
@@ -50,6 +52,9 @@ class Sessions:
         self._limit = _UNKNOWN
         self._lines = [_Line(first, _UNKNOWN)]
         self._owners: dict[paramiko.Channel, _Line] = {}
+        self._refusal: BundlerError | None = None  # of another connection, the last one
+        self._failures = 0  # so many in a row
+        self._not_before = 0.0
         self._changed = threading.Condition()
         self._over = threading.Event()
 
@@ -108,11 +113,34 @@ class Sessions:
                 return line
         if len(self._lines) >= self._most() + spare:
             return None
-        another = _Line(self._connect(), self._limit)
+        another = self._another(spare=spare)
+        if another is None:
+            return None
         self._lines.append(another)
         if self._over.is_set():  # meanwhile
             another.connection.close()
         return another
+
+    def _another(self, *, spare: bool) -> _Line | None:
+        """One more connection, or None where the host refuses it for now: what is open must do.
+
+        Raises what `connect` does where waiting would never end: a script can't be ended without another
+        session, and where there is but one, the lock has it.
+        """
+        if self._refusal is None or (spare and self._failures < _CONNECTS):
+            pass
+        elif self._failures >= _CONNECTS and (spare or self._limit == 1):
+            raise self._refusal
+        elif self._failures >= _CONNECTS or time.monotonic() < self._not_before:
+            return None
+        try:
+            made = _Line(self._connect(), self._limit)
+        except BundlerError as error:
+            self._refusal, self._failures = error, self._failures + 1
+            self._not_before = time.monotonic() + _LATER
+            return self._another(spare=spare)
+        self._refusal, self._failures = None, 0
+        return made
 
     def _most(self) -> int:
         return 1 if self._limit >= _ROOMY else 3 if self._limit == 1 else 2

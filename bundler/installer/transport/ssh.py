@@ -11,6 +11,7 @@ import paramiko
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.site.model import Host, Secret
 from bundler.installer.transport import login, remote
+from bundler.installer.transport.dialling import where
 from bundler.installer.transport.login import Credentials, Trust
 from bundler.installer.transport.sessions import OPEN_TIMEOUT, Sessions
 
@@ -104,7 +105,7 @@ class SshTransport(remote.Runner):
         last = running.stderr.text().strip()[-2000:]
         return BundlerError(
             "the connection to the host was lost",
-            where=login.where(self._host),
+            where=where(self._host),
             why=why or last or "the host, its sshd or the network went away",
             code=ExitCode.HOST,
             id="BND-HOST-LOST",
@@ -123,7 +124,7 @@ def open_ssh(
     def connect() -> paramiko.Transport:
         return login.connect(host, credentials, trust)
 
-    sessions = Sessions(connect(), login.where(host), connect, tell)
+    sessions = Sessions(connect(), where(host), connect, tell)
     try:
         sudo, sudo_input = _root(sessions, host, credentials.password)
     except BaseException:
@@ -150,7 +151,7 @@ def _root(sessions: Sessions, host: Host, password: Secret | None) -> tuple[tupl
             return ("sudo", "-k", "-S", "-p", "", "--"), line
     raise BundlerError(
         "the user can't become root",
-        where=login.where(host),
+        where=where(host),
         why=said.strip().rpartition("\n")[2],
         code=ExitCode.HOST,
         id="BND-HOST-ROOT",
@@ -169,7 +170,7 @@ def _status(sessions: Sessions, host: Host, command: str, stdin: bytes = b"") ->
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise BundlerError(
             "the host closed the connection after the login",
-            where=login.where(host),
+            where=where(host),
             why=str(error),
             code=ExitCode.HOST,
             id="BND-HOST-LOST",

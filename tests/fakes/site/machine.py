@@ -53,6 +53,7 @@ class Machine:
     renewing: bool = False
     rotating: bool = False
     generations: dict[str, str] = field(default_factory=dict)
+    architecture: str = ""
 
     def trace(self, **changes: bool) -> None:
         """Leave or lose traces."""
@@ -99,11 +100,13 @@ class Machine:
             renewing=self.renewing,
             rotating=self.rotating,
             generations=dict(self.generations),
+            architecture=self.architecture,
         )
 
     def wipe(self) -> None:
         """As found."""
         fresh = Machine(self.address, self.machine_id, self.name, self.on)
+        fresh.architecture = self.architecture
         fresh.clock_offset, fresh.cgroup_v1, fresh.disk_free = (
             self.clock_offset,
             self.cgroup_v1,

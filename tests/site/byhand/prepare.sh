@@ -16,4 +16,10 @@ sysctl -qw net.ipv4.ip_forward=1
 systemctl daemon-reload
 systemctl -q enable kubelet containerd
 systemctl restart containerd
+tries=0
+until ctr version >/dev/null 2>&1; do # a busy machine
+    tries=$((tries + 1))
+    [ "$tries" -lt 300 ] || exit 1
+    sleep 0.2
+done
 (cd images && tar cf - .) | ctr -n k8s.io images import - >>prepare.log 2>&1

@@ -1,36 +1,22 @@
 #!/bin/sh
-# By hand, on the first machine: the fewest commands that bring the same cluster up. Arguments: the workers' addresses.
+# By hand, on the first machine: the fewest commands that bring the same cluster up.
+# Arguments: the other control planes' addresses in one word, then the workers'.
 # Prints "phase NAME SECONDS" as each phase ends.
 set -eu
 cd "$(dirname "$0")"
 export KUBECONFIG=/etc/kubernetes/admin.conf
-shell="ssh -i /root/id_ed25519 -o BatchMode=yes"
-began=$(date +%s.%N)
+controls=$1
+shift
+. ./phases.sh
 
-phase() {
-    now=$(date +%s.%N)
-    echo "phase $1 $(echo "$began $now" | awk '{printf "%.2f", $2 - $1}')"
-    began=$now
-}
-
-on_workers() { # NAME COMMAND: the same command on all workers at once
-    name=$1 command=$2 pids=
-    shift 2
-    for worker; do
-        $shell "root@$worker" "$command" </dev/null >"$name-$worker.log" 2>&1 &
-        pids="$pids $!"
-    done
-    for pid in $pids; do wait "$pid"; done
-}
-
-for worker; do
-    tar cf - . | $shell "root@$worker" 'mkdir -p /root/byhand && tar xf - -C /root/byhand'
-done
+# shellcheck disable=SC2086  # a word an address
+distribute $controls "$@"
 phase distribute
 
 sh prepare.sh &
 own=$!
-on_workers prepare 'sh /root/byhand/prepare.sh' "$@"
+# shellcheck disable=SC2086  # a word an address
+on_all prepare "sh $PWD/prepare.sh" $controls "$@"
 wait "$own"
 phase "packages, containerd, images"
 
@@ -38,10 +24,19 @@ kubeadm init --config kubeadm.yml --skip-phases=preflight >init.log 2>&1
 phase "kubeadm init"
 
 kubectl apply -f network.yaml >/dev/null
-join=$(kubeadm token create --print-join-command 2>/dev/null)
-on_workers join "$join --ignore-preflight-errors=all" "$@"
+join="$(kubeadm token create --print-join-command 2>/dev/null) --ignore-preflight-errors=all"
+if [ -n "$controls" ]; then
+    key=$(kubeadm init phase upload-certs --upload-certs 2>/dev/null | tail -n 1)
+    for control in $controls; do
+        on_all join-control-plane "$join --control-plane --certificate-key $key" "$control"
+    done
+    phase "kubeadm join, control planes"
+fi
+on_all join "$join" "$@"
 phase "kubeadm join"
 
+# shellcheck disable=SC2086  # a word an address
+set -- $controls "$@"
 nodes=$(($# + 1)) tries=0
 until [ "$(kubectl get nodes --no-headers 2>/dev/null | grep -cw Ready)" -eq "$nodes" ]; do
     tries=$((tries + 1))

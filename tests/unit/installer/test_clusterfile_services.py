@@ -9,8 +9,8 @@ from bundler.core.errors import Problems
 from bundler.installer.plan.steps import Exec
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.clusterfile.read import read
+from tests.kits.machine import Machine
 from tests.unit.installer.plan import kit
-from tests.unit.installer.plan.test_scripts import Machine
 
 TEXT = """\
 apiVersion: bundler/v1

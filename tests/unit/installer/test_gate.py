@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,13 @@ from bundler.core.archive import Bundle
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.sshkey import PublicKey
 from bundler.installer.cli.main import main
+from bundler.installer.operations import session as sessions
 from bundler.installer.operations.session import Session
 from bundler.installer.operations.session_state import SessionState
+from bundler.installer.plan.site_pki import READ_SCRIPT, renew
 from bundler.installer.run.actions import Captures
 from bundler.installer.run.hostlock import Claim
+from bundler.installer.site.model import Host, Role
 from bundler.installer.transport.connect import Access
 from bundler.installer.transport.protocol import Outcome
 from bundler.installer.trust.gate import WholeCheck
@@ -163,6 +168,28 @@ def test_the_site_remembers_its_releases(product: Path) -> None:
     before = ("other 5 unsigned", "demo 1 unsigned")
     assert settled(product, before) == [b"other 5 unsigned\ndemo 2 unsigned\n"]
     assert settled(product, ("demo 2 unsigned",)) == []
+
+
+def test_each_stage_of_a_restore_finds_the_certificates_of_the_one_before(
+    product: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot of a site at other addresses, whose registries' certificates are of no use here."""
+    for name in ("prepare", "wanted_files", "touched", "shipped"):  # this bundle has nothing to install
+        monkeypatch.setattr(sessions, name, lambda *_args, **_words: ())
+    there = replace(kit.site(), hosts=(Host("10.9.0.2", frozenset({Role.CONTROL_PLANE})),))
+    snapshot = renew(found="", site=there, now=datetime.now(UTC)).to_json()
+    written = [""]
+
+    def answer(script: str, _stdin: bytes) -> Outcome:
+        return Outcome(0, written[-1] if script == READ_SCRIPT else "", "")
+
+    with session(product, (), MemoryTransport(kit.CONTROL_PLANE, answer)) as opened:
+        restored = replace(opened, kept_secrets=snapshot)
+        for _stage in range(2):
+            restored.prepare()
+            assert restored.state.secrets is not None
+            written.append(restored.state.secrets.to_json())
+    assert written[1] == written[2]
 
 
 def test_a_damaged_file_changes_no_host(product: Path) -> None:

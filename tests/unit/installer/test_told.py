@@ -14,7 +14,8 @@ import pytest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.cli import show
 from bundler.installer.cli.board import Board, at_work
-from bundler.installer.cli.progress import LiveProgress, PlainProgress
+from bundler.installer.cli.live_progress import LiveProgress
+from bundler.installer.cli.progress import PlainProgress
 from bundler.installer.facts import journal
 from bundler.installer.facts.observed import JournalEntry
 from bundler.installer.operations.hidden import site_secrets

@@ -1,7 +1,7 @@
 """Whether each machine is one of its own, and not a copy."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from bundler.installer.checks.areas.build import ERROR, NOTE, WARNING, always
@@ -43,9 +43,17 @@ def _uuid(seen: Seen) -> str:
 
 
 def _systems(scene: Scene) -> Iterator[Fault]:
-    found = {s.address: f"{s.facts.os_id} {s.facts.os_version}" for s in scene.hosts()}
+    yield from _odd({s.address: f"{s.facts.os_id} {s.facts.os_version}" for s in scene.hosts()})
+
+
+def _architectures(scene: Scene) -> Iterator[Fault]:
+    yield from _odd({s.address: s.facts.architecture for s in scene.hosts()})
+
+
+def _odd(found: Mapping[str, str]) -> Iterator[Fault]:
+    """Hosts that have something else than most have. found: by address."""
     names = list(found.values())
-    if not names or len(set(names)) < 2:
+    if len(set(names)) < 2:
         return
     usual = max(set(names), key=lambda name: (names.count(name), name))
     for address, name in found.items():
@@ -100,6 +108,16 @@ CHECKS: Final = (
         "what was tested on one may not hold on the other",
         "install one release on all hosts",
         whole(_systems),
+        always("one for all"),
+    ),
+    Check(
+        "architecture-differs",
+        _A,
+        NOTE,
+        "hosts are of one architecture",
+        "every image has to be there for each, also those of apps that come later",
+        "nothing, if the .run is for all of them",
+        whole(_architectures),
         always("one for all"),
     ),
     Check(

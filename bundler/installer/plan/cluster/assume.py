@@ -31,21 +31,29 @@ class _Open(dict[str, Seen[HostObservation]]):
     """Hosts of an observation with no other owner: changed in place, since sites may be large."""
 
 
-def assume_all(steps: Iterable[Step], observed: Observed) -> Observed:
-    """The observation in which every one of them has succeeded."""
+def assume_all(steps: Iterable[Step], observed: Observed, unread: frozenset[str] = frozenset()) -> Observed:
+    """The observation in which every one of them has succeeded.
+
+    unread: hosts of which nobody asks what their pieces have left.
+    """
     observed = replace(observed, hosts=_Open(observed.hosts))
     waiting: list[p.NodeIs] = []
     pieces: dict[str, list[Piece]] = {}
+    ours: set[str] = set()
     for step in steps:
         match step.probe:
             case p.NodeIs():  # as many as there are workers; the list of nodes is made once
                 waiting.append(step.probe)
+            case p.PieceIs(piece) if piece.host in unread:
+                ours.add(piece.host)
             case p.PieceIs(piece) if not waiting and not isinstance(piece.expected, e.NodesCarry | e.AppRuns):
                 pieces.setdefault(piece.host, []).append(piece)  # as many again for each; a host is made once
             case _:
                 observed = assume(step, _all_joined(_all_pieces(observed, pieces), waiting))
                 waiting, pieces = [], {}
     observed = _all_joined(_all_pieces(observed, pieces), waiting)
+    for address in ours:
+        observed = _host(observed, address, _as_ours)
     return replace(observed, hosts=dict(observed.hosts))
 
 
@@ -97,6 +105,10 @@ def _host(observed: Observed, address: str, change: Callable[[HostObservation], 
         observed.hosts[address] = Present(change(host))
         return observed
     return replace(observed, hosts={**observed.hosts, address: Present(change(host))})
+
+
+def _as_ours(host: HostObservation) -> HostObservation:
+    return host if host.ours else replace(host, ours=True)
 
 
 def _with_pieces(pieces: Sequence[Piece], host: HostObservation) -> HostObservation:
@@ -228,19 +240,7 @@ def _clean(host: HostObservation) -> HostObservation:
     )
 
 
-_Plain = (
-    p.Clean
-    | p.MarkedForRemoval
-    | p.RunsWith
-    | p.ControlPlaneRuns
-    | p.KeptIs
-    | p.ListIs
-    | p.CertificatesLast
-    | p.ClockIs
-)
-
-
-def _on_host(probe: _Plain, observed: Observed) -> Observed:  # noqa: PLR0911  (as above)
+def _on_host(probe: p.HostProbe, observed: Observed) -> Observed:  # noqa: PLR0911  (as above)
     match probe:
         case p.Clean(address, removed):
             clean = _clean if removed else lambda host: replace(host, traces=Traces(pki=host.traces.pki))

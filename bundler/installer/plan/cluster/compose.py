@@ -25,20 +25,23 @@ def compose(view: View, proposals: Sequence[Proposal]) -> Composed:
     busy: set[str] = set()  # hosts in a disruptive proposal
     held: set[str] = set()
     for proposal in proposals:
-        subjects = {step.subject for step in proposal.steps if step.verb not in _READS}
-        waits = any(name in held for step in proposal.steps for name in step.after)
+        waits = held and any(name in held for step in proposal.steps for name in step.after)
         fits = all(left[name] >= number for name, number in proposal.claims.items())
-        clash = bool(subjects & busy) and bool(proposal.claims)
-        if waits or clash or not fits:
+        subjects = _subjects(proposal) if proposal.claims else set()
+        if waits or subjects & busy or not fits:
             held.update(step.key for step in proposal.steps)
             continue
         for name, number in proposal.claims.items():
             left[name] -= number
-        if proposal.claims:
-            busy.update(subjects)
+        busy.update(subjects)
         taken.extend(proposal.steps)
     steps = ordered(taken)
     return Composed(Stage(steps) if steps else None, tuple(sorted(held)))
+
+
+def _subjects(proposal: Proposal) -> set[str]:
+    """Hosts that it changes."""
+    return {step.subject for step in proposal.steps if step.verb not in _READS}
 
 
 def _budgets(view: View, proposals: Sequence[Proposal]) -> Counter[str]:
@@ -70,6 +73,9 @@ def ordered(steps: Sequence[Step]) -> tuple[Step, ...]:
     done: dict[str, Step] = {}
 
     def put(step: Step) -> None:
+        if all(name in done or name not in by_key for name in step.after):
+            done.setdefault(step.key, step)  # as nearly all do: they come in order
+            return
         stack = [step]
         while stack:
             top = stack[-1]

@@ -25,6 +25,7 @@ from bundler.installer.plan.cluster.concerns.way_back import way_back
 from bundler.installer.plan.cluster.concerns.workers import workers
 from bundler.installer.plan.cluster.intent import intend, moved_on
 from bundler.installer.plan.cluster.operation import Kind, Operation
+from bundler.installer.plan.cluster.probes import PieceIs
 from bundler.installer.plan.cluster.rules.aim import aim
 from bundler.installer.plan.cluster.rules.identity import identity
 from bundler.installer.plan.cluster.rules.reach import reach
@@ -66,13 +67,15 @@ def decide(desired: Desired, observed: Observed, operation: Operation) -> Decisi
 def foresee(view: View, stage: Stage, held: Sequence[str] = ()) -> tuple[tuple[Stage, ...], Refused | None]:
     """The stages behind this one, if every step does what its probe says. held: keys that wait for them."""
     stages: list[Stage] = []
+    put_off: tuple[Step, ...] = ()
     for _ in range(BOUND):
         record = intend(view, "forecast", "forecast")
-        observed = assume_all(stage.steps, view.observed)
+        whole = _whole(view, stage, held)
+        unread, steps = _unread(view, whole), (*put_off, *stage.steps)
+        observed = assume_all(steps, view.observed, unread)
         if any(each.verb is Verb.RESTORE for each in stage.steps):
             break  # the site goes on as an ordinary one from there
         kept = None if _is_clean(stage, observed) else record  # a record goes with the last host that has it
-        whole = _whole(view, stage, held)
         view = moved_on(View(view.desired, observed, view.operation, kept, whole))
         if view.existence is Existence.DOWN:
             break  # whether the API comes up again has to be seen
@@ -84,6 +87,7 @@ def foresee(view: View, stage: Stage, held: Sequence[str] = ()) -> tuple[tuple[S
             break
         stage = decision.stage
         stages.append(stage)
+        put_off = tuple(s for s in steps if isinstance(s.probe, PieceIs) and s.probe.piece.host in unread)
     return tuple(stages), None
 
 
@@ -107,6 +111,16 @@ def _whole(view: View, stage: Stage, held: Sequence[str]) -> frozenset[str]:
     broken |= {piece.host for piece in view.desired.pieces if piece.key in waiting} if waiting else set()
     looked_at = (a for a in view.addresses if view.observed.host(a) is not None and not view.leaving(a))
     return frozenset(address for address in looked_at if address not in broken)
+
+
+def _unread(view: View, whole: frozenset[str]) -> frozenset[str]:
+    """Of these hosts, those whose pieces nobody looks at behind this stage: on a large site nearly all.
+
+    A piece that needs the cluster is looked at still, and so is what it follows from.
+    """
+    if view.operation.consents.keep or view.desired.registry.external:
+        return frozenset()
+    return whole - view.desired.late.keys()
 
 
 def _is_clean(stage: Stage, observed: Observed) -> bool:

@@ -1,7 +1,7 @@
 """The record that a run commits before it acts, and how what was observed moves it on. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from bundler.installer.plan.cluster.concerns.settings import STORES, stored_digest
@@ -40,7 +40,13 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
     if view.existence is Existence.REMOVING:  # first it is finished, so it stays known
         return replace(new, operation=Kind.DELETE.value)
     hosts = (*(_wanted(view, host) for host in view.desired.hosts), *_unwanted(view))
-    new = replace(new, hosts=hosts, products=_products(view, old), kept=_kept(view, old))
+    new = replace(
+        new,
+        hosts=hosts,
+        products=_products(view, old),
+        kept=_kept(view, old),
+        architectures=_architectures(view, hosts, old),
+    )
     if not view.owner:
         return new
     versions = view.desired.versions
@@ -55,6 +61,17 @@ def intend(view: View, run: str, fresh_id: str) -> Record:
         endpoint=str(view.desired.endpoint),
         previous=previous,
     )
+
+
+def _architectures(view: View, hosts: Iterable[RecordedHost], old: Record) -> Mapping[str, str]:
+    """Where hosts are of several, so that images for one that is silent stay in the registries."""
+    seen = {host.address: view.observed.host(host.address) for host in hosts}
+    found = {
+        address: (host.architecture if host else "") or old.architectures.get(address, "")
+        for address, host in seen.items()
+    }
+    known = {address: architecture for address, architecture in found.items() if architecture}
+    return known if len(set(known.values())) > 1 else {}
 
 
 def _rolled(view: View, old: Record) -> Settings:

@@ -71,19 +71,7 @@ def _changed(subject: str, before: object, now: object) -> Unsatisfied:
     return Unsatisfied(Because(Cause.CHANGED, subject, str(before), str(now)))
 
 
-_HostProbe = (
-    p.Clean
-    | p.MarkedForRemoval
-    | p.RunsWith
-    | p.ControlPlaneRuns
-    | p.KeptIs
-    | p.ListIs
-    | p.CertificatesLast
-    | p.ClockIs
-)
-
-
-def _of_host(probe: _HostProbe, host: HostObservation, observed: Observed) -> Verdict:  # noqa: PLR0911  (a case for each probe)
+def _of_host(probe: p.HostProbe, host: HostObservation, observed: Observed) -> Verdict:  # noqa: PLR0911  (a case for each probe)
     match probe:
         case p.Clean(address, removed):
             dirty = host.traces.cluster or (removed and host.ours)

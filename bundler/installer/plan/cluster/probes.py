@@ -178,22 +178,18 @@ class Once:
     """Serves only the steps behind it (a snapshot, a trial pull): done with them."""
 
 
+HostProbe = (
+    Clean | MarkedForRemoval | RunsWith | ControlPlaneRuns | KeptIs | ListIs | CertificatesLast | ClockIs
+)
 Probe = (
-    PieceIs
+    HostProbe
+    | PieceIs
     | ControlPlaneIs
     | NodeIs
     | Left
     | MemberGone
     | MemberVotes
-    | Clean
-    | MarkedForRemoval
-    | RunsWith
-    | ControlPlaneRuns
-    | KeptIs
-    | ListIs
     | NodeHas
-    | CertificatesLast
-    | ClockIs
     | StoredIs
     | ReleaseIs
     | ReleaseSettled

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import yaml
 
-from bundler.core.index import AppRole
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.endpoint import ENDPOINT, shared_address
@@ -105,7 +104,7 @@ def _arguments(context: Context, host: Host) -> str:
 
 def _config(context: Context, host: Host) -> dict[str, Any]:
     """Workers find all control planes by k0s' own balancer, unless the site has one address for all."""
-    cni = any(app.role is AppRole.CNI for app in context.contents.index.apps)
+    cni = context.contents.index.network_plugins
     shared, own = shared_address(context), host.address
     spec: dict[str, Any] = {
         "api": {

@@ -9,7 +9,6 @@ from typing import Any, Final
 import yaml
 
 from bundler.core.addresses import in_url
-from bundler.core.index import AppRole
 from bundler.core.reference import Reference
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, node_name
@@ -112,7 +111,7 @@ def _node(context: Context, host: Host) -> dict[str, Any]:
 
 def _server(context: Context, host: Host) -> dict[str, Any]:
     """A network plug-in of the bundle takes the place of k3s' own."""
-    cni = any(app.role is AppRole.CNI for app in context.contents.index.apps)
+    cni = context.contents.index.network_plugins
     names = dict.fromkeys((ENDPOINT, host.address, shared_address(context)))
     return {
         **_node(context, host),

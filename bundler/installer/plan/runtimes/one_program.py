@@ -11,7 +11,7 @@ from typing import Final
 from bundler.core.errors import Location, Problem
 from bundler.core.index import Member
 from bundler.installer.plan import paths
-from bundler.installer.plan.contents import TREE, deliver
+from bundler.installer.plan.contents import TREE, Contents
 from bundler.installer.plan.context import Context, content_digest, node_name
 from bundler.installer.plan.endpoint import BALANCER, balanced
 from bundler.installer.plan.host import prepare_steps
@@ -45,10 +45,12 @@ class OneProgram:
         return tuple(self._faults(context))
 
     def _faults(self, context: Context) -> Iterator[Problem]:
-        name, index = self.flavour.layout.program, context.contents.index
-        for path, fix in ((f"{name}/{name}", f"FROM {name}"), ("bin/registry", "put the registry into bin/")):
-            if index.member(f"{TREE}/{path}") is None:
-                yield Problem(Location(index.name), "bundle", f"the bundle has no {TREE}/{path}", fix)
+        name = self.flavour.layout.program
+        parts = ((f"{name}/{name}", f"FROM {name}"), ("bin/registry", "put the registry into bin/"))
+        for index in (each.index for each in context.contents.shared):
+            for path, fix in parts:
+                if index.member(f"{TREE}/{path}") is None:
+                    yield Problem(Location(index.name), "bundle", f"the bundle has no {TREE}/{path}", fix)
         for kind in context.site.kubeadm:
             document = context.site.documents.get(kind)
             message = f"{name} reads no {kind}: it is a document of kubeadm's"
@@ -65,10 +67,10 @@ class OneProgram:
         return (*prepared, *(self._programs(context, host) for host in context.site.hosts))
 
     def _programs(self, context: Context, host: Host) -> Step:
-        layout = self.flavour.layout
-        files = [deliver(self._program(context), f"{paths.PROGRAMS}/{layout.program}", 0o755)]
-        files += [deliver(each, f"{layout.images}/{_base(each)}", 0o644) for each in self._archives(context)]
-        files += [deliver(each, f"{paths.PROGRAMS}/{_base(each)}", 0o755) for each in _beside(context, host)]
+        layout, own = self.flavour.layout, context.contents.on(host.address)
+        files = [own.deliver(self._program(own), f"{paths.PROGRAMS}/{layout.program}", 0o755)]
+        files += [own.deliver(each, f"{layout.images}/{_base(each)}", 0o644) for each in self._archives(own)]
+        files += [own.deliver(each, f"{paths.PROGRAMS}/{_base(each)}", 0o755) for each in _beside(own, host)]
         return Deliver(
             id=Ids(host.address).programs,
             host=host.address,
@@ -78,12 +80,12 @@ class OneProgram:
             files=tuple(files),
         )
 
-    def _program(self, context: Context) -> Member:
+    def _program(self, contents: Contents) -> Member:
         name = self.flavour.layout.program
-        return context.contents.required(f"{TREE}/{name}/{name}")
+        return contents.required(f"{TREE}/{name}/{name}")
 
-    def _archives(self, context: Context) -> tuple[Member, ...]:
-        below = context.contents.below(f"{TREE}/{self.flavour.layout.program}")
+    def _archives(self, contents: Contents) -> tuple[Member, ...]:
+        below = contents.below(f"{TREE}/{self.flavour.layout.program}")
         return tuple(each for each in below if each.path.endswith(_ARCHIVES))
 
     def containers(self, context: Context) -> tuple[Step, ...]:
@@ -305,11 +307,11 @@ def _write(host: Host, file: File) -> Write:
     )
 
 
-def _beside(context: Context, host: Host) -> tuple[Member, ...]:
+def _beside(contents: Contents, host: Host) -> tuple[Member, ...]:
     """Other programs of the bundle: all on a control plane, the balancer on workers."""
     if host.is_control_plane:
-        return context.contents.below(f"{TREE}/bin")
-    found = context.contents.program(BALANCER)
+        return contents.below(f"{TREE}/bin")
+    found = contents.program(BALANCER)
     return (found,) if found else ()
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from bundler.core.sshkey import FINGERPRINT
 from bundler.core.yamldoc import Document, suggest
 from bundler.installer.site.clusterfile import addresses, schema
 from bundler.installer.site.clusterfile.extras import Extras
-from bundler.installer.site.clusterfile.faults import UNSUPPORTED, Path
+from bundler.installer.site.clusterfile.faults import MOST_FAULTS, UNSUPPORTED, Path
 from bundler.installer.site.labels import parse_taint
 from bundler.installer.site.model import (
     API_NAME,
@@ -63,13 +64,23 @@ class ClusterfileParts:
     documents: dict[str, Document] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file of this machine that the Clusterfile names in `field`. opens: its key's passphrase is given."""
+
+    name: str
+    place: Path
+    field: str
+    opens: bool = False
+
+
 class Builder:
     """Makes a Site, collecting problems on the way; the Site is worth something only when there are none."""
 
     def __init__(self, document: Document, folder: PurePath) -> None:
         self.problems: list[Problem] = []
         self.notices: list[str] = []
-        self.local: list[tuple[str, Path, bool]] = []  # files that are named: path, place, a password's
+        self.local: list[LocalFile] = []
         self._looked_at = 0  # addresses
         self._too_many = False
         self._document = document
@@ -161,7 +172,8 @@ class Builder:
         return str(self._document.locate(path))
 
     def _fault(self, path: Path, rule: str, message: str, hint: str = "") -> None:
-        self.problems.append(self._document.problem(path, rule, message, hint=hint))
+        if len(self.problems) < MOST_FAULTS:
+            self.problems.append(self._document.problem(path, rule, message, hint=hint))
 
     def _check_name(self, name: str) -> None:
         if name and not _NAME.fullmatch(name):
@@ -226,7 +238,9 @@ class Builder:
         own = tuple(dict.fromkeys(name for name in group.roles if name not in _ROLES))
         known = tuple(_ROLES)
         for name in own:
-            if get_close_matches(name.lower(), known, n=1, cutoff=0.75):
+            if len(self.problems) >= MOST_FAULTS:
+                break
+            if _is_like_a_role(name):
                 place = (*path, "roles", group.roles.index(name))
                 self._fault(place, "wrong-value", f"{name!r} is no role", suggest(name.lower(), known))
         return own
@@ -296,7 +310,7 @@ class Builder:
             self._note_files(cluster, ("spec", "ssh"))
             self._check_jump(cluster.jump, ("spec", "ssh"))
         self._note_password(own, (*path, "ssh"))
-        self._note_files(own, (*path, "ssh"))
+        self._note_files(own, (*path, "ssh"), cluster.pk_passwd)
         self._check_jump(own.jump, (*path, "ssh"))
         passphrase = own.pk_passwd or cluster.pk_passwd
         return Login(
@@ -357,11 +371,13 @@ class Builder:
             better = "passwordFile, passwordEnv (apiVersion bundler/v1) or --ask-password"
             self.notices.append(f"{where}: a password in plain text; better: {better}")
 
-    def _note_files(self, ssh: schema.Ssh | schema.Jump, path: Path) -> None:
+    def _note_files(self, ssh: schema.Ssh | schema.Jump, path: Path, passphrase: str | None = "") -> None:
         if ssh.pk:
-            self.local.append((self._beside(ssh.pk), (*path, "pk"), False))
+            opens = bool(ssh.pk_passwd or passphrase)
+            self.local.append(LocalFile(self._beside(ssh.pk), (*path, "pk"), "pk", opens=opens))
         if ssh.password_file:
-            self.local.append((self._beside(ssh.password_file), (*path, "passwordFile"), True))
+            place = (*path, "passwordFile")
+            self.local.append(LocalFile(self._beside(ssh.password_file), place, "passwordFile"))
 
     def _check_fingerprint(self, group: schema.Host, path: Path) -> None:
         if not group.host_key:
@@ -391,7 +407,7 @@ class Builder:
         if given.prefix and (not _PREFIX.fullmatch(given.prefix) or ".." in given.prefix):
             self._fault((*path, "prefix"), "wrong-value", f"{given.prefix!r} is no path in lower case")
         if given.ca:
-            self.local.append((self._beside(given.ca), (*path, "ca"), False))
+            self.local.append(LocalFile(self._beside(given.ca), (*path, "ca"), "ca"))
         return ExternalRegistry(
             domain=given.domain,
             port=given.port or 443,
@@ -425,6 +441,12 @@ class Builder:
             username=given.username,
             password=Secret(given.password) if given.password else None,
         )
+
+
+@lru_cache(maxsize=1024)
+def _is_like_a_role(name: str) -> bool:
+    """Whether a role of the site's own looks like a slip of the pen; every host may have it."""
+    return bool(get_close_matches(name.lower(), tuple(_ROLES), n=1, cutoff=0.75))
 
 
 def _is_master(group: schema.Host) -> bool:

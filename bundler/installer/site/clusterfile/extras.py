@@ -140,7 +140,7 @@ class Extras:
         none = frozenset[str]()
         return replace(
             host,
-            marks={**self.labels.get(host.address, {}), **host.marks},
+            marks={**given, **host.marks} if (given := self.labels.get(host.address)) else host.marks,
             taints=host.taints | self.taints.get(host.address, none),
             no_taints=host.no_taints | self.no_taints.get(host.address, none),
         )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,7 @@ from bundler.core.yamldoc import Document, kind_of, suggest
 from bundler.installer.site.clusterfile.schema import NATIVE, Later, Model, Native
 
 UNSUPPORTED: Final = "not-supported-yet"
+MOST_FAULTS: Final = 2_000  # of one document; whoever has more mends these first
 
 Path = Sequence[str | int]
 
@@ -41,12 +43,18 @@ def dotted(path: Path) -> str:
 
 def hide(problem: Problem) -> Problem:
     """The same fault without its line when a password stands in it."""
-    return replace(problem, text="") if _SECRET_LINE.search(problem.text) else problem
+    return replace(problem, text="") if _may_hold_secret(problem.text) else problem
+
+
+@lru_cache(maxsize=64)
+def _may_hold_secret(line: str) -> bool:
+    """One long line may have a thousand faults."""
+    return _SECRET_LINE.search(line) is not None
 
 
 def invalid(document: Document, model: type[Model], error: ValidationError) -> Iterator[Problem]:
     """Every error of a document that doesn't fit its model."""
-    for detail in error.errors(include_url=False):
+    for detail in error.errors(include_url=False)[:MOST_FAULTS]:
         path = tuple(detail["loc"])
         match detail["type"]:
             case "extra_forbidden":

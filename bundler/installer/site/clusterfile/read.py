@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from bundler.core.errors import BundlerError, ExitCode, Location, Problem, Problems
-from bundler.core.yamldoc import Document, kind_of, load_all, suggest
+from bundler.core.yamldoc import Document, YamlLimits, kind_of, load_all, suggest
 from bundler.installer.site.clusterfile import schema
 from bundler.installer.site.clusterfile.build import Builder, ClusterfileParts
 from bundler.installer.site.clusterfile.extras import Extras
@@ -19,6 +19,7 @@ from bundler.installer.site.clusterfile.kubeadm_config import faults, parted
 from bundler.installer.site.model import Site
 
 _MOST: Final = 8 << 20  # bytes; three thousand hosts take a tenth of it
+_LIMITS: Final = YamlLimits(values=500_000)  # aliases followed
 
 
 def read_file(path: Path) -> Site:
@@ -54,7 +55,8 @@ def read(text: str | bytes, file: str) -> Site:
 
 def _read(text: str | bytes, file: str) -> tuple[Site, Builder]:
     try:
-        documents = [document for document in load_all(text, file) if document.data is not None]
+        loaded = load_all(text, file, limits=_LIMITS)
+        documents = [document for document in loaded if document.data is not None]
     except Problems as error:
         raise Problems(tuple(hide(each) for each in error.problems)) from None
     parts = ClusterfileParts()

@@ -316,6 +316,6 @@ def test_a_big_blob_is_not_held_in_memory(tmp_path: Path) -> None:
 def test_sweeping_a_large_cache_is_quick(store: Store) -> None:
     for number in range(200):
         store.add([str(number).encode()], digest=None, size=None, name="x")
-    begin = time.monotonic()
+    begin = time.process_time()
     Store(store.root)
-    assert time.monotonic() - begin < 1
+    assert time.process_time() - begin < 1

@@ -205,10 +205,10 @@ def test_no_ranges_of_versions(text: str) -> None:
 
 
 def test_a_hostile_range_takes_no_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert not valid_range("1  " * 80 + "!")
     assert not valid_range("1.1.1-" * 40 + "!")
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_all_errors_come_at_once_with_line_and_caret() -> None:

@@ -57,10 +57,10 @@ def test_folders_are_skipped_only_when_nothing_comes_back() -> None:
 
 def test_hostile_patterns_take_no_time() -> None:
     rules = Ignore.parse("**/a/" * 30 + "b\n" + "*a" * 100 + "b\n")
-    started = time.monotonic()
+    started = time.process_time()
     assert not rules.excludes("a/" * 500 + "c")
     assert not rules.excludes("a" * 250)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 SHORT = st.text(alphabet="ab", max_size=6)

@@ -175,7 +175,7 @@ def test_swap_stays_where_its_pages_have_no_room(host: Host) -> None:
     before = host.fstab.read_text()
     done = host.run("fix-swap.sh")
     assert done.returncode == 1
-    assert "4 MiB are swapped out, for which there is no memory" in done.stderr
+    assert "4 MiB are swapped out and do not fit into memory" in done.stderr
     assert host.fstab.read_text() == before
     assert "vdb2" in (host.root / "proc/swaps").read_text()
 

@@ -17,7 +17,7 @@ from bundler.installer.facts.etcd import EtcdObservation, Member
 from bundler.installer.facts.seen import Present, Unknown
 from bundler.installer.plan.preflight import REQUIRED
 from tests.unit.installer.checks import kit
-from tests.unit.installer.checks.kit import ONE, TWO
+from tests.unit.installer.checks.kit import ONE, THREE, TWO
 from tests.unit.installer.plan import kit as plans
 
 SITE = plans.site()
@@ -246,6 +246,14 @@ def both(**changed: str) -> Scene:
     return kit.scene(SITE, {a: kit.values(SITE, a, **changed) for a in (ONE, TWO)})
 
 
+def mixed() -> Scene:
+    """Five hosts, two of which are arm64."""
+    of = plans.site(4)
+    found = kit.facts(of)
+    arms = {a: replace(found.hosts[a], architecture="arm64") for a in (TWO, THREE)}
+    return kit.scene(of, found=replace(found, hosts={**found.hosts, **arms}))
+
+
 def of_cluster(*nodes: Node, members: tuple[Member, ...] = ()) -> Scene:
     found = replace(
         kit.facts(SITE),
@@ -279,6 +287,7 @@ WIDE: list[tuple[str, Callable[[], Scene], list[tuple[str, str]]]] = [
     ),
     ("product-uuid-twice", lambda: both(uuid="U-1"), [(each, "2 hosts have u-1…") for each in (ONE, TWO)]),
     ("product-uuid-twice", lambda: both(uuid="00000000-0000-0000-0000-000000000000"), []),
+    ("architecture-differs", mixed, [(TWO, "arm64, others amd64"), (THREE, "arm64, others amd64")]),
     ("quorum-even", lambda: kit.scene(plans.site(1, control_planes=2)), [("trial", "2 control planes")]),
     (
         "time-zone",

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
-from bundler.installer.cli.progress import LiveProgress, PlainProgress, view
+from bundler.installer.cli.live_progress import LiveProgress
+from bundler.installer.cli.progress import PlainProgress, view
 from bundler.installer.cli.reports import Reports, reported
 from bundler.installer.operations.carrying import check_lost
 from bundler.installer.plan.cluster.operation import Consents, Operation
@@ -111,6 +112,46 @@ def test_a_failed_run_writes_its_report(tmp_path: Path) -> None:
     told = json.loads(path.read_text())
     assert (told["title"], told["error"]) == ("t", "it broke")
     assert "it broke" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        (KeyboardInterrupt(), "interrupted"),
+        (ValueError("odd"), "odd"),
+        (SystemExit(), "SystemExit"),
+        (BundlerError("no ssh connection", code=ExitCode.HOST), "no ssh connection"),
+    ],
+)
+def test_a_run_that_ends_in_any_way_writes_its_report(
+    tmp_path: Path, ended: BaseException, told: str
+) -> None:
+    def fail() -> None:
+        with reported(Reports(tmp_path / "r.json", tmp_path / "r.html")):  # no host was reached yet
+            raise ended
+
+    with pytest.raises(type(ended)):
+        fail()
+    read = json.loads((tmp_path / "r.json").read_text())
+    assert (read["ok"], read["error"]) == (False, told)
+    assert (tmp_path / "r.html").stat().st_size
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_run(tmp_path: Path) -> None:
+    report = reported(Reports(tmp_path / "no" / "r.json"))
+    with pytest.raises(BundlerError, match="the report can't be written") as caught, report:
+        pytest.fail("it has begun")
+    assert caught.value.code is ExitCode.INPUT
+
+
+def test_a_full_disk_under_the_log_ends_no_run(capsys: pytest.CaptureFixture[str]) -> None:
+    log = LogFile.open(Path("/dev/full"), frozenset)
+    log.note(event="x", text="y" * 100_000)
+    log.note(event="z")
+    log.close()
+    assert capsys.readouterr().err == (
+        "/dev/full: the log ends here: No space left on device; the run goes on without it\n"
+    )
 
 
 def test_hosts_that_were_left_out_end_with_17() -> None:

@@ -10,7 +10,7 @@ from bundler.installer.plan.cluster.probes import Once
 from bundler.installer.plan.cluster.steps import Because, Cause, Stage, Step, Verb
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.steps import Plan
-from tests.unit.installer.plan import kit
+from tests.unit.installer.plan import kit, mixed_kit
 
 AGAIN = "./shop.run -f site.yaml"
 WEB = App("web", AppKind.KUBE, AppRole.APP, "application/apps/web")
@@ -37,6 +37,18 @@ def test_a_first_install_folds_equal_hosts() -> None:
     assert "Time      about " in told
     assert lines[-1].endswith(f"To do it: {AGAIN}")
     assert all(len(line) <= 110 for line in lines)
+
+
+def test_where_hosts_are_of_two_architectures_each_row_says_which() -> None:
+    of = kit.site(workers=5)
+    found = mixed_kit.facts(of, {"10.0.0.5", "10.0.0.6", "10.0.0.7"})
+    told = text(View(mixed_kit.plan(of, found), of, found, mixed_kit.amd()))
+    rows = [line.partition(", copy")[0] for line in told.splitlines() if line.startswith("+")]
+    assert rows == [
+        "+ 10.0.0.2        control-plane (amd64): install, init the control plane",
+        "+ 10.0.0.3-4 (2)  worker (amd64): install, join",
+        "+ 10.0.0.5-7 (3)  worker (arm64): install, join",
+    ]
 
 
 def test_a_host_that_differs_has_a_line_of_its_own() -> None:

@@ -99,7 +99,12 @@ def test_no_json_is_no_request() -> None:
         ("context deadline exceeded", 75),
         ("timed out waiting for the condition", 75),
         ("resource Deployment/default/web not ready. status: InProgress", 75),
+        ("resource Deployment/default/web not ready. status: Failed", 75),
+        ("pre-install hooks failed: job default/init failed: BackoffLimitExceeded", 75),
+        ("job default/init failed: DeadlineExceeded", 75),
         ("cannot re-use a name that is still in use", 1),
+        ('admission webhook "v.example" denied the request: no', 1),
+        ("pods is forbidden: exceeded quota: compute", 1),
         ("execution error at (web/templates/x.yaml:3:4): needs a value", 1),
     ],
 )

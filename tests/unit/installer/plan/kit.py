@@ -9,13 +9,13 @@ from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.facts.seen import Present, value_of
 from bundler.installer.plan.aim import observed_of
 from bundler.installer.plan.cluster.assume import assume
-from bundler.installer.plan.contents import wanted_files
+from bundler.installer.plan.contents import Mix, wanted_files
 from bundler.installer.plan.decide import decide
 from bundler.installer.plan.site_pki import Secrets, ServerPair
 from bundler.installer.plan.steps import Done, Plan, Step
 from bundler.installer.site.desired import DesiredHost
 from bundler.installer.site.model import Host, Role, Site
-from bundler.installer.site.record import Record
+from bundler.installer.site.record import HostState, Record, RecordedHost
 
 CONTROL_PLANE = "10.0.0.2"
 WORKER = "10.0.0.3"
@@ -173,12 +173,15 @@ def plan(
     secrets: Secrets = SECRETS,
     platforms: tuple[str, ...] = (),
     files: Mapping[str, bytes] | None = None,
+    mix: Mix | None = None,
 ) -> Plan:
     """files: contents that the plan reads beside kubeadm's and the plug-in's."""
     of = of or site()
     bundle = bundle or index()
     contents = files_of(bundle, files)
-    return decide(of, found or facts(of), bundle, of_site(secrets, of), contents, platforms=platforms)
+    return decide(
+        of, found or facts(of), bundle, of_site(secrets, of), contents, platforms=platforms, mix=mix
+    )
 
 
 def of_site(secrets: Secrets, of: Site) -> Secrets:
@@ -244,6 +247,21 @@ def with_record(found: Facts, record: Record) -> Facts:
     for host in found.hosts:
         found = changed(found, host, record=Present(record))
     return found
+
+
+def settled(of: Site, found: Facts) -> Facts:
+    """The facts with the record of a run that left nothing to do: every host a member."""
+    hosts = tuple(
+        RecordedHost(
+            host.address,
+            host.address,
+            found.hosts[host.address].hostname,
+            Role.CONTROL_PLANE if host.is_control_plane else Role.WORKER,
+            HostState.MEMBER,
+        )
+        for host in of.hosts
+    )
+    return with_record(found, Record("s", of.name, hosts=hosts))
 
 
 def with_node(found: Facts, name: str, *, labels: Mapping[str, str], taints: Iterable[str]) -> Facts:

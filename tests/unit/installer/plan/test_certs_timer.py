@@ -64,7 +64,7 @@ def test_certificates_are_renewed_in_their_last_days(tmp_path: Path, left: str, 
     said = host(tmp_path, left).stdout
     assert (tmp_path / "calls").exists() is renews
     assert (tmp_path / "var/lib/bundler/renewed").exists() is renews
-    assert ("renewing, since these end soon: apiserver" in said) is renews
+    assert ("renewing what expires soon: apiserver" in said) is renews
 
 
 def test_only_names_of_hosts_that_the_record_has_are_approved(tmp_path: Path) -> None:

@@ -79,6 +79,31 @@ def test_what_is_no_step_of_a_plan_is_not_waited_for() -> None:
     assert steps[1].after == (steps[0].id,)
 
 
+SYSTEMCTL = r"""#!/bin/sh
+case $* in
+show*) echo "$STATE" ;;
+*) [ "$STATE" = loaded ] || exit 5
+    echo "$1" >>"$0.calls" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "calls"), [("kubelet-stop.sh", ["stop"]), ("distribution-stop.sh", ["disable", "stop"])]
+)
+@pytest.mark.parametrize("state", ["loaded", "not-found"])
+def test_a_unit_that_a_removal_took_away_before_it_was_cut_is_stopped_already(
+    tmp_path: Path, name: str, calls: list[str], state: str
+) -> None:
+    program, noted = tmp_path / "systemctl", tmp_path / "systemctl.calls"
+    program.write_text(SYSTEMCTL)
+    program.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "STATE": state}
+    script = templates.script(name, **({} if name == "kubelet-stop.sh" else {"unit": "k3s.service"}))
+    subprocess.run(["sh", "-c", script], env=environment, check=True, timeout=60)
+    assert (noted.read_text().split() if noted.exists() else []) == (calls if state == "loaded" else [])
+
+
 ETCDCTL = r"""#!/bin/sh
 # Members are the lines of $ETCD/members: ID,URL,healthy or not,leader or not,learner or not,NAME.
 while [ $# -gt 0 ]; do
@@ -224,7 +249,7 @@ def drained(tmp_path: Path, node: str, cordoned: str = "") -> tuple[subprocess.C
 def test_a_drain_names_the_pod_and_the_budget_that_hold_it_up(tmp_path: Path) -> None:
     done, calls = drained(tmp_path, "n1")
     assert done.returncode == 1
-    assert "pod/web-1 of namespace shop is held by the disruption budget web" in done.stderr
+    assert "pod/web-1 in namespace shop is held by the disruption budget web" in done.stderr
     assert "annotate --overwrite node n1 bundler/cordoned=leave" in calls
     assert "cordon n1" in calls
 

@@ -56,10 +56,12 @@ def test_machines_are_known_by_their_id(machines: dict[str, str], pairs: dict[st
 
 
 def test_the_record_moves_with_its_hosts() -> None:
-    was = record("10.0.0.2", "10.0.0.3")
+    mixed = {"10.0.0.2": "amd64", "10.0.0.3": "arm64"}
+    was = replace(record("10.0.0.2", "10.0.0.3"), architectures=mixed)
     now = moved(was, {"10.0.0.2": "10.0.0.3", "10.0.0.3": "10.0.0.2"})
     assert [(host.address, host.machine_id) for host in now.hosts] == [("10.0.0.3", "m0"), ("10.0.0.2", "m1")]
     assert now.kept == {"10.0.0.3 /etc/x": "d"}
+    assert now.architectures == {"10.0.0.3": "amd64", "10.0.0.2": "arm64"}
 
 
 def facts(was: Record | None, machines: dict[str, str], controls: int = 1) -> Facts:

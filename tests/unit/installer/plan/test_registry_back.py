@@ -14,8 +14,7 @@ from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.decide import concrete, prepare
 from bundler.installer.plan.steps import Plan, Write
-from bundler.installer.site.model import Role, Site
-from bundler.installer.site.record import HostState, Record, RecordedHost
+from bundler.installer.site.model import Site
 from tests.unit.installer.plan import kit
 from tests.unit.installer.plan.test_decide import behind
 
@@ -48,20 +47,6 @@ def done(of: Site, found: Facts, bundle: Index, consents: Consents | None = None
     pytest.fail("it never comes to rest")
 
 
-def recorded(found: Facts) -> Facts:
-    hosts = tuple(
-        RecordedHost(
-            host.address,
-            host.address,
-            found.hosts[host.address].hostname,
-            Role.CONTROL_PLANE if host.is_control_plane else Role.WORKER,
-            HostState.MEMBER,
-        )
-        for host in SITE.hosts
-    )
-    return kit.with_record(found, Record("s", SITE.name, hosts=hosts))
-
-
 def without(found: Facts) -> Facts:
     """One control plane is off."""
     hosts = {address: host for address, host in found.hosts.items() if address != AWAY}
@@ -75,12 +60,12 @@ def lists(made: Plan, host: str) -> list[Write]:
 @pytest.fixture(scope="module")
 def away() -> Facts:
     """The site went on to a bundle with an image more while one control plane was off."""
-    running = recorded(done(SITE, kit.facts(SITE), OLD))
+    running = kit.settled(SITE, done(SITE, kit.facts(SITE), OLD))
     return done(SITE, without(running), NEW, Consents(without=frozenset({AWAY})))
 
 
 def test_while_it_is_off_no_node_is_led_to_it() -> None:
-    running = recorded(done(SITE, kit.facts(SITE), OLD))
+    running = kit.settled(SITE, done(SITE, kit.facts(SITE), OLD))
     made = ask(SITE, without(running), NEW, Consents(without=frozenset({AWAY})))
     for host in ("10.0.0.2", "10.0.0.3", WORKER):
         written = lists(made, host)
@@ -92,9 +77,9 @@ def test_while_it_is_off_no_node_is_led_to_it() -> None:
 
 
 def test_when_it_is_back_a_node_is_led_to_it_behind_its_last_image(away: Facts) -> None:
-    running = recorded(done(SITE, kit.facts(SITE), OLD))
+    running = kit.settled(SITE, done(SITE, kit.facts(SITE), OLD))
     back = replace(away, hosts={**away.hosts, AWAY: running.hosts[AWAY]}, silent={})
-    made = ask(SITE, recorded(back), NEW)
+    made = ask(SITE, kit.settled(SITE, back), NEW)
     written = lists(made, WORKER)
     assert written
     for file in written:

@@ -74,6 +74,20 @@ def test_a_control_plane_more_gets_a_certificate_and_the_others_keep_theirs() ->
     assert [str(each) for each in addresses.get_values_for_type(x509.IPAddress)] == ["10.0.0.3"]
 
 
+def test_a_site_restored_at_other_addresses_gets_its_certificates_once() -> None:
+    """The snapshot knows no registry by these names, so the hosts' own are what a second look finds."""
+    snapshot = renew(found="", site=SITE, now=NOW).to_json()
+    there = replace(SITE, hosts=(Host("10.9.0.2", frozenset({Role.CONTROL_PLANE})),))
+    first = renew(found=snapshot, site=there, now=NOW)
+    assert renew(found=snapshot, site=there, now=NOW, here=first.to_json()) == first
+
+
+@pytest.mark.parametrize("here", ["{", renew(found="", site=SITE, now=NOW).to_json()])
+def test_what_is_damaged_or_of_another_ca_on_a_host_is_replaced_by_a_restore(here: str) -> None:
+    made = renew(found="", site=SITE, now=NOW)
+    assert renew(found=made.to_json(), site=SITE, now=NOW, here=here) == made
+
+
 def test_what_a_version_with_one_registry_kept_still_holds() -> None:
     made = renew(found="", site=SITE, now=NOW)
     values = json.loads(made.to_json())

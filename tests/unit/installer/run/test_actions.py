@@ -1,5 +1,7 @@
 """The scripts of the four kinds of step, run by a real shell in a folder of the test's own."""
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -270,6 +272,71 @@ def test_a_program_that_says_that_the_disk_is_full_is_believed(bench: Bench) -> 
     error = bench.fails(script("echo 'head: error writing: No space left on device' >&2; exit 1"))
     assert error.code is ExitCode.SPACE
     assert "head: error writing" in error.why
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "what"),
+    [
+        ("cp: cannot create regular file '/x': Disk quota exceeded", ExitCode.SPACE, "Disk quota exceeded"),
+        ("mkdir: cannot create directory '/var/x': No space left on device", ExitCode.SPACE, "disk is full"),
+        ("ctr: rpc error: write /var/lib/x: no space left on device", ExitCode.SPACE, "disk is full"),
+        ("touch: cannot touch '/var/x': Read-only file system", ExitCode.STEP, "is mounted read-only"),
+        ("open /etc/cni/net.d: read-only file system", ExitCode.STEP, "is mounted read-only"),
+    ],
+)
+def test_what_a_disk_refuses_is_told_by_what_programs_say(
+    bench: Bench, said: str, code: ExitCode, what: str
+) -> None:
+    error = bench.fails(script(f"echo {shlex.quote(said)} >&2; echo 'Error: exit 1' >&2; exit 1"))
+    assert (error.code, what in error.what, said in error.why) == (code, True, True)
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize(
+    "step",
+    [
+        script("exit 1"),
+        Await(id="s", host="h", phase=Phase.HOST, reason="r", script="true", subject="x", deadline=9),
+        Write(id="s", host="h", phase=Phase.HOST, reason="r", path="@/file", content="c"),
+        Deliver(id="s", host="h", phase=Phase.HOST, reason="r", files=(Delivery("m", "@/file", 0o644),)),
+    ],
+)
+def test_a_journal_that_takes_nothing_is_a_full_disk(
+    bench: Bench, step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "JOURNAL", "/dev/full")  # a shell says "I/O error" of it
+    match step:
+        case Write():
+            step = replace(step, path=f"{bench.folder}/file")
+        case Deliver():
+            step = replace(step, files=(Delivery("m", f"{bench.folder}/file", 0o644),))
+    with pytest.raises(BundlerError) as caught:
+        bench.do(step, {"m": b"x"})
+    assert caught.value.code is ExitCode.SPACE
+    assert "no space left on /var: 2 MiB free" in caught.value.what
+
+
+def test_a_pods_own_full_disk_is_not_the_hosts(bench: Bench) -> None:
+    error = bench.fails(script("echo 'pod db-0: write /data/x: no space left on device' >&2; exit 75"))
+    assert error.code is ExitCode.NOT_READY
+
+
+def test_a_command_that_says_nothing_holds_no_secret(bench: Bench) -> None:
+    assert "it said nothing" in bench.fails(script("exit 1")).why
+    assert "withheld" in bench.fails(script("exit 1", secret=True)).why
+
+
+def test_no_line_of_a_step_is_setsids(bench: Bench) -> None:
+    bench.fails(script("echo first; kill -KILL $$"))
+    assert bench.lines == ["first"]
+
+
+def test_programs_speak_english_whatever_the_hosts_language_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "environment", lambda: {"PATH": local._PATH, "LANG": "de_DE.UTF-8"})
+    bench.do(script('echo "$LC_ALL"'))
+    assert bench.lines == ["C.UTF-8"]
 
 
 def test_a_script_that_a_signal_ended_does_not_end_in_words_of_setsid(bench: Bench) -> None:

@@ -31,7 +31,8 @@ def needed(text: str) -> set[str]:
 def calls() -> Iterator[tuple[str, tuple[str, ...], set[str]]]:
     """Every call that names scripts: its place, the scripts, the names that it gives; none with `**`."""
     for source in SOURCES:
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        text = source.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if ".sh" in text else ():
             if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):
                 continue
             if getattr(node.func, "attr", getattr(node.func, "id", "")) in NO_CALLS:

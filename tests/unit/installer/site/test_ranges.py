@@ -18,7 +18,9 @@ from bundler.installer.site.select import selected
         (("10.0.0.255", "10.0.1.0"), "10.0.0.255, 10.0.1.0 (2)"),
         (("10.0.0.2", "10.0.0.2"), "10.0.0.2"),
         (("b.example", "10.0.0.1", "a.example"), "10.0.0.1, a.example, b.example (3)"),
-        (("fd00::2", "fd00::1"), "fd00::1, fd00::2 (2)"),
+        (("fd00::2", "fd00::1"), "fd00::1-fd00::2 (2)"),
+        (("fd00::ffff", "fd00::1:0", "fd00::5"), "fd00::5, fd00::ffff, fd00::1:0 (3)"),
+        ((f"fd00::{n:x}" for n in range(1, 501)), "fd00::1-fd00::1f4 (500)"),
     ],
 )
 def test_hosts_are_listed_as_a_person_would(addresses: Any, text: str) -> None:

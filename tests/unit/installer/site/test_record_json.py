@@ -27,12 +27,19 @@ RECORD = Record(
     settings={"kubelet": {"maxPods": "9"}},
     kept={"10.0.0.3 /etc/x": "d"},
     removed=(Removed("m4", "n4", "10.0.0.4"),),
+    architectures={"10.0.0.2": "amd64", "10.0.0.3": "arm64"},
 )
 
 
 def test_what_is_written_is_read_again() -> None:
     assert from_json(to_json(RECORD)) == RECORD
     assert "\n" not in to_json(RECORD)
+
+
+def test_a_record_that_an_older_installer_wrote_says_nothing_of_architectures() -> None:
+    written = json.loads(to_json(RECORD))
+    del written["architectures"]
+    assert from_json(json.dumps(written)) == replace(RECORD, architectures={})
 
 
 def test_of_a_later_schema_only_the_age_is_read() -> None:

@@ -11,6 +11,7 @@ from bundler.core.terminal import plain
 from bundler.installer.facts.api import Cordon, Release
 from bundler.installer.facts.seen import Present, Unknown, value_of
 from bundler.installer.plan.cluster.steps import Severity
+from bundler.installer.plan.mixed import fitted
 from bundler.installer.site.record import Product, Record
 from bundler.installer.status import data, text
 from bundler.installer.status.condition import (
@@ -25,7 +26,7 @@ from bundler.installer.status.condition import (
 )
 from bundler.installer.status.judge import judge
 from bundler.installer.status.model import Finding, State, Status
-from tests.unit.installer.plan import kit
+from tests.unit.installer.plan import kit, mixed_kit
 from tests.unit.installer.status import condition_kit as made
 
 CP, WORKER = kit.CONTROL_PLANE, kit.WORKER
@@ -59,6 +60,31 @@ def test_a_site_that_is_well() -> None:
         "last run": "no run is known | ",
     }
     assert next(text.lines(status)) == "✓ trial is well: demo 1, Kubernetes v1.34.4"
+
+
+def test_where_hosts_are_of_two_architectures_it_says_how_many_and_which() -> None:
+    found = made.installed(kit.site(), made.bundle())
+    worker = replace(found.hosts[WORKER], architecture="arm64")
+    status = judge(made.look(found=replace(found, hosts={**found.hosts, WORKER: worker})))
+    assert rows(status)["hosts"] == "2 of 2 Ready | 1 control plane, 1 worker, 1 amd64, 1 arm64"
+    shown = [" ".join(line.split()) for line in text.lines(status, detail=True)]
+    assert "10.0.0.3 node-10-0-0-3 worker ready v1.34.4 debian 12 arm64 24 h 61%" in shown
+    assert [host["architecture"] for host in data.as_data(status)["hosts"]] == ["amd64", "arm64"]
+
+
+@pytest.mark.parametrize("lacks", ["", "amd64", "arm64", "index"])
+def test_an_image_is_there_when_it_is_for_every_architecture(lacks: str) -> None:
+    whole = fitted(
+        mixed_kit.contents(mixed_kit.amd()), mixed_kit.facts(kit.site(), {WORKER}), kit.site().hosts
+    )
+    image = whole.images["docker.io/a/b:1"]
+    theirs = dict(zip(("index", "amd64", "arm64"), image.manifests, strict=True))
+    has = {digest.hex for each in whole.images.values() for digest in each.manifests}
+    there = frozenset(has - {digest.hex for name, digest in theirs.items() if name == lacks})
+    look = made.look(conditions={CP: {"registry": RegistryStore("200", there)}})
+    status = judge(replace(look, images=tuple(whole.images.values())))
+    assert rows(status)["registries"] == f"1 of 1 serve | {7 if lacks else 8} of 8 images"
+    assert ids(status) == (["registry-images"] if lacks else [])
 
 
 def test_detail_has_a_line_for_every_host_member_app_and_run() -> None:
@@ -332,7 +358,8 @@ def test_programs_get_the_documented_keys() -> None:
     assert (told["schema"], told["state"], told["exit_code"]) == (1, "findings", 18)
     assert told["hosts"][1] | {"versions": None, "memory": None} == {
         "address": WORKER, "node": "node-10-0-0-3", "roles": ["worker"], "state": "ready", "why": "",
-        "os": "debian 12", "uptime": 86400, "disk_percent": 87, "versions": None, "memory": None,
+        "os": "debian 12", "architecture": "amd64", "uptime": 86400, "disk_percent": 87,
+        "versions": None, "memory": None,
     }  # fmt: skip
     assert told["parts"]["etcd"]["bytes"] == 60 << 20
     assert told["findings"][0]["id"] == "disk-full"

@@ -55,6 +55,18 @@ def test_nothing_of_the_callers_environment_reaches_a_step(
     said = transport.run("env; bash -c true", timeout=20)
     transport.close()
     names = {line.partition("=")[0] for line in said.stdout.splitlines()}
-    assert names <= {"USER", "LOGNAME", "HOME", "PATH", "SHELL", "LANG", "PWD", "OLDPWD", "SHLVL", "_"}
+    assert names <= {
+        "USER",
+        "LOGNAME",
+        "HOME",
+        "PATH",
+        "SHELL",
+        "LANG",
+        "LC_ALL",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+    }
     assert str(tmp_path) not in said.stdout
     assert not (tmp_path / "ran").exists()

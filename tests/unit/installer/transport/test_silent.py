@@ -10,7 +10,7 @@ import pytest
 
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.site.model import Host, Login
-from bundler.installer.transport import login
+from bundler.installer.transport import dialling, login
 from bundler.installer.transport.hostkeys import KnownHosts
 from bundler.installer.transport.login import Credentials, Trust
 from bundler.installer.transport.ssh import open_ssh
@@ -54,6 +54,7 @@ def speaker(request: pytest.FixtureRequest) -> Iterator[int]:
 )
 def test_a_host_that_says_nothing_is_the_hosts_fault(speaker: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login, "CONNECT_TIMEOUT", 1.0)
+    monkeypatch.setattr(dialling, "CONNECT_TIMEOUT", 1.0)
     host = Host("127.0.0.1", frozenset(), Login(port=speaker, key_file="/nowhere"))
     began = time.monotonic()
     with pytest.raises(BundlerError) as caught:

@@ -67,15 +67,12 @@ def _of_host(
     view: View, address: str, mine: Sequence[Piece], trials: tuple[str, ...]
 ) -> Iterator[Proposal | Finding]:
     kept = view.record.kept if view.record else {}
-    verdicts: dict[str, Verdict] = {piece.key: judge(PieceIs(piece), view.observed, kept) for piece in mine}
+    probes = [PieceIs(piece) for piece in mine]
+    verdicts = [judge(probe, view.observed, kept) for probe in probes]
     wanted: dict[str, Step] = {}
     disturbs: set[str] = set()
-    for piece in mine:
-        because = (
-            _because(piece, verdicts[piece.key], wanted)
-            or _follows(view, piece, kept)
-            or _waits(piece, wanted)
-        )
+    for piece, probe, verdict in zip(mine, probes, verdicts, strict=True):
+        because = _because(piece, verdict, wanted) or _follows(view, piece, kept) or _waits(piece, wanted)
         if because is None:
             continue
         if (
@@ -87,7 +84,7 @@ def _of_host(
             continue
         if because.cause is Cause.DRIFTED:
             yield Finding("drift", address, str(because), Severity.WARNING)
-        wanted[piece.key] = _step(piece, because, trials)
+        wanted[piece.key] = _step(probe, because, trials)
         disturbs |= {piece.disturbs} - {""}
     if wanted:
         yield Proposal("pieces", tuple(wanted.values()), _claims(view, address, disturbs))
@@ -151,17 +148,20 @@ def _is_file(step: Step) -> bool:
     return isinstance(step.probe, PieceIs) and isinstance(step.probe.piece.expected, FileIs)
 
 
-def _step(piece: Piece, because: Because, trials: tuple[str, ...]) -> Step:
-    size = " ".join(f"{mount}={count}" for mount, count in piece.size.items())
+def _step(probe: PieceIs, because: Because, trials: tuple[str, ...]) -> Step:
+    piece, inputs = probe.piece, probe.piece.inputs
+    if piece.size:
+        size = " ".join(f"{mount}={count}" for mount, count in piece.size.items())
+        inputs = {**inputs, "size": size}
     return Step(
         key=piece.key,
         host=piece.host,
         verb=Verb.CHECK_PULL if piece.trial else Verb.PUT,
         because=because,
-        probe=PieceIs(piece),
-        inputs={**piece.inputs, "size": size} if size else piece.inputs,
+        probe=probe,
+        inputs=inputs,
         revision=piece.revision,
-        after=(*piece.after, *(trials if "registry" in piece.inputs else ())),
+        after=(*piece.after, *trials) if trials and "registry" in piece.inputs else piece.after,
     )
 
 

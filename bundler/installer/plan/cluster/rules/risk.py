@@ -192,6 +192,8 @@ def space(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
     """What is to be copied has to fit."""
     needs: dict[tuple[str, str], int] = {}
     for step in steps:
+        if "size" not in step.inputs:  # of tens of thousands, a few bring something
+            continue
         for mount, size in _sizes(step).items():
             needs[step.host, mount] = needs.get((step.host, mount), 0) + size
     for (address, mount), size in sorted(needs.items()):

@@ -9,6 +9,7 @@ import pytest
 
 from bundler.installer.cli.decision_view import lines
 from bundler.installer.facts.observed import FileState
+from bundler.installer.plan.cluster import decide as planner
 from bundler.installer.plan.cluster.operation import Kind, Operation
 from bundler.installer.plan.cluster.steps import Plan
 from bundler.installer.plan.refused import RefusedError
@@ -103,3 +104,13 @@ def test_a_plan_reads_as_it_did(situation: Callable[[], Situation]) -> None:
     if os.environ.get("BUNDLER_GOLDEN") == "write":
         file.write_text(f"{text}\n", encoding="utf-8")
     assert file.read_text(encoding="utf-8") == f"{text}\n"
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda made: made.__name__)
+def test_what_is_foreseen_is_the_same_where_nothing_is_left_out(
+    situation: Callable[[], Situation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, aim, consents = situation()
+    short = asked(site, aim, **consents)
+    monkeypatch.setattr(planner, "_unread", lambda _view, _whole: frozenset())
+    assert asked(site, aim, **consents) == short

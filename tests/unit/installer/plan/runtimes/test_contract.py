@@ -26,8 +26,7 @@ from bundler.installer.plan.distribution import LABEL, SEALER_LABEL
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.steps import Exec, Plan, Step, Write
 from bundler.installer.scripts.render import Script
-from bundler.installer.site.model import Host, Role, Site
-from bundler.installer.site.record import HostState, Record, RecordedHost
+from bundler.installer.site.model import Host, Site
 from tests.unit.installer.plan import kit
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -88,21 +87,6 @@ def life(name: str, of: Site, found: Facts, version: str = "") -> Iterator[tuple
 
 def installed(name: str, of: Site) -> Facts:
     return list(life(name, of, kit.facts(of)))[-1][1]
-
-
-def recorded(of: Site, found: Facts) -> Facts:
-    """With the record of a run that has settled."""
-    hosts = tuple(
-        RecordedHost(
-            host.address,
-            host.address,
-            found.hosts[host.address].hostname,
-            Role.CONTROL_PLANE if host.is_control_plane else Role.WORKER,
-            HostState.MEMBER,
-        )
-        for host in of.hosts
-    )
-    return kit.with_record(found, Record("s", of.name, hosts=hosts))
 
 
 def joined(of: Site, found: Facts) -> Facts:
@@ -177,7 +161,7 @@ def _grown() -> Site:
 @pytest.mark.parametrize("leaver", ["10.0.0.2", "10.0.0.6"])
 def test_the_plan_of_leaving_is_as_it_was_looked_at(name: str, leaver: str) -> None:
     large = kit.site(2, control_planes=3)
-    found = recorded(large, installed(name, large))
+    found = kit.settled(large, installed(name, large))
     small = replace(large, hosts=tuple(host for host in large.hosts if host.address != leaver))
     stages = []
     for _ in range(10):
@@ -238,7 +222,7 @@ def test_what_the_programs_read_is_as_it_was_looked_at(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_a_lost_control_plane_goes_without_being_asked(name: str) -> None:
     large = kit.site(2, control_planes=3)
-    found = recorded(large, installed(name, large))
+    found = kit.settled(large, installed(name, large))
     assert isinstance(found.etcd, Present)
     members = tuple(replace(m, healthy=m.address != "10.0.0.4") for m in found.etcd.value.members)
     found = replace(found, etcd=Present(replace(found.etcd.value, members=members)))

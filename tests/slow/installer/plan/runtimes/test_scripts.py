@@ -12,7 +12,7 @@ from bundler.installer.facts.seen import Present
 from bundler.installer.plan.runtimes.k0s import K0S
 from bundler.installer.plan.runtimes.k3s import K3S
 from bundler.installer.scripts import render as templates
-from tests.unit.installer.plan.test_scripts import Machine
+from tests.kits.machine import Machine
 
 PLACES = ("/usr/local/bin", "/etc/kubernetes", "/etc/rancher", "/var/lib/rancher", "/etc/k0s", "/var/lib/k0s")
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bundler.installer.plan.kubelet_certificates import subject_alternative_name
 from bundler.installer.scripts import render as templates
-from tests.unit.installer.plan.test_scripts import Machine
+from tests.kits.machine import Machine
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundler.installer.scripts import render as templates
-from tests.unit.installer.plan.test_scripts import Machine
+from tests.kits.machine import Machine
 
 OLD, NEW = "v1.36.3", "v1.37.2"
 

@@ -8,8 +8,8 @@ import pytest
 from bundler.installer.plan.prune import Doomed, Listed, doomed, listing, parse, prune_steps
 from bundler.installer.plan.steps import Exec
 from bundler.installer.scripts import render as templates
+from tests.kits.machine import Machine
 from tests.unit.installer.plan import kit
-from tests.unit.installer.plan.test_scripts import Machine
 
 A, B, C, SHARED = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
 
@@ -46,7 +46,7 @@ def test_where_no_record_says_which_products_there_are_all_count() -> None:
 
 def test_a_list_holds_every_image_and_everything_that_it_is_made_of() -> None:
     index = kit.index()
-    (read,) = parse(f"== demo 1\n{listing(index)}noise\nblob short\n")
+    (read,) = parse(f"== demo 1\n{listing(index.images)}noise\nblob short\n")
     assert read.images == {image.name for image in index.images}
     assert read.blobs == {digest.hex for image in index.images for digest in image.digests}
 

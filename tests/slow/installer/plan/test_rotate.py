@@ -297,7 +297,7 @@ def test_an_authority_whose_key_somebody_else_keeps_is_not_replaced(tmp_path: Pa
     (tmp_path / "etc/kubernetes/pki/ca.key").unlink()
     done = host.run("rotate-begin.sh", stdin="kind: ClusterConfiguration\n")
     assert done.returncode == 1
-    assert "ca.key is not here" in done.stderr
+    assert "ca.key is missing" in done.stderr
     assert not (tmp_path / "var/lib/bundler/rotate-ca").exists()
 
 

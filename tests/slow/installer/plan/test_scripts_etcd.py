@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bundler.installer.scripts import render as templates
-from tests.unit.installer.plan.test_scripts import Machine
+from tests.kits.machine import Machine
 
 ETCDUTL = """\
 echo "$*" >>"$(dirname "$0")/calls"

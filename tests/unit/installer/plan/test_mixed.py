@@ -1,0 +1,276 @@
+"""Hosts of two architectures in one cluster, out of one file: who gets what, and what registries hold."""
+
+import os
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bundler.core.errors import BundlerError, ExitCode, Problems
+from bundler.core.index import Member
+from bundler.installer.plan.cluster.operation import Consents, Operation
+from bundler.installer.plan.contents import Mix, blob_path
+from bundler.installer.plan.ids import Ids
+from bundler.installer.plan.steps import Deliver, Exec, Phase, Plan
+from bundler.installer.site.model import Host, Role, Site
+from bundler.installer.site.quorum import majority
+from tests.unit.installer.plan import golden_text, kit, mixed_kit
+from tests.unit.installer.plan.mixed_kit import AMD, ARM, Living
+
+PRUNE = Operation(consents=Consents(prune=True))
+WEB = "docker.io/a/b:1"
+
+
+def site(planes: Collection[str], workers: Collection[str]) -> Site:
+    roles = {**dict.fromkeys(planes, Role.CONTROL_PLANE), **dict.fromkeys(workers, Role.WORKER)}
+    return Site("trial", tuple(Host(address, frozenset({role})) for address, role in roles.items()))
+
+
+def linked(made: Plan, host: str) -> dict[str, str]:
+    """Folders of the registry's store on this host, with what each leads to."""
+    return {
+        folder: to
+        for step in made.steps
+        if isinstance(step, Exec) and step.host == host and step.id.endswith(("/images", "/app-images"))
+        if step.id.startswith("registry/")
+        for folder, to in (line.split() for line in step.stdin.splitlines())
+    }
+
+
+def _newer(member: Member) -> Member:
+    """A program of another version is another file."""
+    if not member.path.startswith("root/bin/"):
+        return member
+    return replace(member, size=member.size + 1, digest=kit.digest(f"newer {member.path}"))
+
+
+def blobs(made: Plan, host: str) -> set[str]:
+    return {
+        file.path
+        for step in made.steps
+        if isinstance(step, Deliver) and step.host == host
+        for file in step.files
+        if file.member.startswith("images/")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "planes", "workers", "arms"),
+    [
+        ("1+1", 1, 1, {kit.WORKER}),
+        ("3+2", 3, 2, {"10.0.0.3", "10.0.0.6"}),
+    ],
+)
+def test_a_first_install(name: str, planes: int, workers: int, arms: set[str]) -> None:
+    of = kit.site(workers, control_planes=planes)
+    made = mixed_kit.plan(of, mixed_kit.facts(of, arms))
+    golden_text.check(f"mixed-{name}", made)
+    path = Path(__file__).parent / "golden_plans" / f"mixed-{name}-deliveries.txt"
+    told = "".join(
+        f"{step.id}: {file.member} of {file.platform or AMD}\n"
+        for step in made.steps
+        if isinstance(step, Deliver)
+        for file in step.files
+        if not file.member.startswith("images/")
+    )
+    if os.environ.get("BUNDLER_WRITE_GOLDEN"):
+        path.write_text(told, encoding="utf-8")
+    assert told == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("first", ["amd64", "arm64"])
+def test_each_host_gets_its_own_platform(first: str) -> None:
+    """Whichever the control plane is, and whatever the plan is made of."""
+    of = kit.site()
+    arms = {kit.CONTROL_PLANE} if first == "arm64" else {kit.WORKER}
+    for bundle in (mixed_kit.amd(), mixed_kit.arm(mixed_kit.amd())):
+        other = ARM if bundle.platform == AMD else AMD
+        for host, told in mixed_kit.delivered(mixed_kit.plan(of, mixed_kit.facts(of, arms), bundle)).items():
+            its = "linux/arm64" if host in arms else "linux/amd64"
+            expected = frozenset({"" if its == bundle.platform else other})
+            assert told["programs"] == told["packages"] == expected, (host, bundle.platform)
+
+
+def test_a_name_means_the_index_and_both_platforms_are_in_every_registry() -> None:
+    of = kit.site(2, control_planes=3)
+    made = mixed_kit.plan(of, mixed_kit.facts(of, {"10.0.0.3", "10.0.0.6"}))
+    index, theirs = mixed_kit.amd(), mixed_kit.arm(mixed_kit.amd())
+    name = "docker.io/a/b"
+    manifests = [next(i for i in each.images if i.name == WEB).digest.hex for each in (index, theirs)]
+    for host in of.control_planes:
+        links = linked(made, host.address)
+        assert links[f"{name}/_manifests/tags/1/current"] == mixed_kit.top(WEB).digest.hex
+        for digest in (mixed_kit.top(WEB).digest.hex, *manifests):
+            assert links[f"{name}/_manifests/revisions/sha256/{digest}"] == digest
+        wanted = {d.hex for each in (index, theirs) for image in each.images for d in image.digests}
+        wanted |= {mixed_kit.top(image.name).digest.hex for image in index.images}
+        assert blobs(made, host.address) == {blob_path(digest) for digest in wanted}
+
+
+def test_what_registries_hold_does_not_hang_on_which_platform_the_plan_is_made_of() -> None:
+    of = kit.site(2, control_planes=3)
+    found = mixed_kit.facts(of, {"10.0.0.3", "10.0.0.6"})
+    one, other = (mixed_kit.plan(of, found, b) for b in (mixed_kit.amd(), mixed_kit.arm(mixed_kit.amd())))
+    named = [step for step in one.steps if step.phase is Phase.REGISTRY]
+    assert named == [step for step in other.steps if step.phase is Phase.REGISTRY]
+
+
+def test_hosts_of_one_architecture_get_what_a_plain_file_gives_them() -> None:
+    of = kit.site(2)
+    plain = kit.plan(of, kit.facts(of), mixed_kit.amd())
+    for arms in ((), [host.address for host in of.hosts]):
+        index = mixed_kit.arm(mixed_kit.amd()) if arms else mixed_kit.amd()
+        made = mixed_kit.plan(of, mixed_kit.facts(of, arms), index)
+        assert [(step.id, step.after) for step in made.steps] == [(s.id, s.after) for s in plain.steps]
+        assert {
+            platform for told in mixed_kit.delivered(made).values() for p in told.values() for platform in p
+        } == {""}
+    assert mixed_kit.plan(of, kit.facts(of)).steps == plain.steps
+
+
+def test_a_host_whose_platform_the_file_lacks_is_named_with_the_way() -> None:
+    of = kit.site(2)
+    with pytest.raises(Problems) as caught:
+        kit.plan(of, mixed_kit.facts(of, {kit.WORKER}))
+    assert caught.value.code is ExitCode.PREFLIGHT
+    (problem,) = caught.value.problems
+    assert (problem.location.file, problem.rule) == (kit.WORKER, "architecture")
+    assert problem.message == "the host is arm64, the bundle is for amd64"
+    assert "bundler make --platform linux/amd64,linux/arm64 --universal" in problem.hint
+
+
+def test_a_file_for_two_is_not_for_a_third() -> None:
+    of = kit.site(2)
+    found = mixed_kit.facts(of, {kit.WORKER})
+    hosts = {**found.hosts, "10.0.0.4": replace(found.hosts["10.0.0.4"], architecture="riscv64")}
+    with pytest.raises(Problems) as caught:
+        mixed_kit.plan(of, replace(found, hosts=hosts))
+    (problem,) = caught.value.problems
+    assert problem.location.file == "10.0.0.4"
+    assert "--platform linux/amd64,linux/arm64,linux/riscv64 --universal" in problem.hint
+
+
+def test_both_platforms_have_to_install_one_kubernetes() -> None:
+    of, index = kit.site(), mixed_kit.amd()
+    other = replace(
+        mixed_kit.contents(index).mix.others[ARM], index=replace(mixed_kit.arm(index), kubernetes="v1.35.4")
+    )
+    with pytest.raises(Problems) as caught:
+        kit.plan(
+            of, mixed_kit.facts(of, {kit.WORKER}), index, platforms=(AMD, ARM),
+            mix=Mix({ARM: other}, choices=mixed_kit.mix(index).choices),
+        )  # fmt: skip
+    assert "v1.34.4 on linux/amd64 and v1.35.4 on linux/arm64" in caught.value.problems[0].message
+
+
+def test_images_that_differ_need_an_index_made_with_the_file() -> None:
+    of, index = kit.site(), mixed_kit.amd()
+    with pytest.raises(BundlerError) as caught:
+        kit.plan(
+            of, mixed_kit.facts(of, {kit.WORKER}), index, platforms=(AMD, ARM),
+            mix=replace(mixed_kit.mix(index), choices={}),
+        )  # fmt: skip
+    assert caught.value.code is ExitCode.INTEGRITY
+
+
+P1, P2, P3, W1, W2 = (f"10.0.0.{number}" for number in range(2, 7))
+BOTH = mixed_kit.amd()
+
+
+@pytest.mark.parametrize(
+    ("planes", "workers", "arms"),
+    [([P1], [W1], {W1}), ([P1], [W1], {P1}), ([P1, P2, P3], [W1, W2], {P2, W2})],
+)
+def test_it_is_installed_and_a_second_run_has_nothing_to_do(
+    planes: list[str], workers: list[str], arms: set[str]
+) -> None:
+    living = Living((*planes, *workers), frozenset(arms))
+    of = site(planes, workers)
+    bundle = BOTH if P1 not in arms else mixed_kit.arm(BOTH)
+    living.go(of, bundle)
+    assert len(living.sim.nodes) == len(of.hosts)
+    assert len(living.sim.members) >= majority(len(planes))
+    assert living.go(of, bundle).stages == 0
+    assert living.sim.record is not None
+    assert dict(living.sim.record.architectures) == {
+        a: "arm64" if a in arms else "amd64" for a in (*planes, *workers)
+    }
+
+
+def test_before_a_host_of_a_second_architecture_joins_the_registries_have_all_of_it() -> None:
+    living = Living((P1, P2, P3, W1, W2), frozenset({W2}))
+    living.go(site([P1, P2, P3], [W1]), BOTH)
+    before = {a: dict(machine.files) for a, machine in living.sim.machines.items()}
+    assert living.sim.record is not None
+    assert not living.sim.record.architectures
+    living.go(site([P1, P2, P3], [W1, W2]), BOTH)
+    log = living.sim.log
+    join, pull = log.index(f"join/{W2}"), log.index(Ids(W2).images)
+    for registry in (P1, P2, P3):
+        assert log.index(Ids(registry).node_images) < pull < join
+        assert log.index(Ids(registry).app_images) < pull
+        theirs = {d.hex for image in mixed_kit.arm(BOTH).images for d in image.digests}
+        assert {blob_path(digest) for digest in theirs} <= living.sim.machines[registry].files.keys()
+    assert not [key for key in log if key.split("/")[1] == W1], "a join runs no step on another worker"
+    assert living.sim.machines[W1].files == before[W1]
+    assert living.go(site([P1, P2, P3], [W1, W2]), BOTH).stages == 0
+
+
+def test_a_registry_that_lacks_a_blob_of_either_platform_gets_it_again() -> None:
+    living = Living((P1, W1), frozenset({W1}))
+    of = site([P1], [W1])
+    living.go(of, BOTH)
+    for index in (BOTH, mixed_kit.arm(BOTH)):
+        web = next(image for image in index.images if image.name == WEB)
+        for digest in (web.manifests[0], web.blobs[0], mixed_kit.top(WEB).digest):
+            path = blob_path(digest.hex)
+            del living.sim.machines[P1].files[path]
+            assert living.go(of, BOTH).stages == 1
+            assert path in living.sim.machines[P1].files
+
+
+def test_while_its_only_arm64_host_is_silent_the_images_for_it_stay() -> None:
+    living = Living((P1, W1, W2), frozenset({W2}))
+    of = site([P1], [W1, W2])
+    living.go(of, BOTH)
+    living.sim.power(W2, on=False)
+    living.go(of, BOTH, Operation(consents=Consents(max_failed=1)))
+    assert not [key for key in living.sim.log if "images" in key]
+
+
+def test_when_the_last_host_of_an_architecture_leaves_names_mean_the_other_again_in_the_same_run() -> None:
+    living = Living((P1, W1, W2), frozenset({W2}))
+    living.go(site([P1], [W1, W2]), BOTH)
+    rest = site([P1], [W1])
+    living.go(rest, BOTH)
+    assert not [key for key in living.sim.log if "images" in key], "it is only listed, and stays a node"
+    living.go(rest, BOTH, PRUNE)
+    assert f"leave/{W2}" in living.sim.log
+    assert {node.address for node in living.sim.nodes.values()} == {P1, W1}
+    assert living.go(rest, BOTH).stages == 0
+    assert living.sim.record is not None
+    assert not living.sim.record.architectures
+
+
+def test_the_first_control_plane_is_replaced_by_one_of_another_architecture() -> None:
+    living = Living((P1, P2, W1), frozenset({P2}))
+    living.go(site([P1], [W1]), BOTH)
+    living.go(site([P2], [W1]), mixed_kit.arm(BOTH), PRUNE)
+    assert {node.address for node in living.sim.nodes.values()} == {P2, W1}
+    assert living.go(site([P2], [W1]), mixed_kit.arm(BOTH)).stages == 0
+
+
+def test_an_upgrade_brings_each_host_the_kubelet_of_its_platform() -> None:
+    living = Living((P1, W1), frozenset({W1}))
+    of = site([P1], [W1])
+    living.go(of, BOTH)
+    newer = mixed_kit.amd(
+        kubernetes="v1.35.4", images=tuple(n.replace("v1.34.4", "v1.35.4") for n in kit.IMAGES)
+    )
+    members = tuple(_newer(member) for member in newer.members)
+    newer = replace(newer, version="2", members=members)
+    living.go(of, newer)
+    assert {Ids(P1).programs, Ids(W1).programs} <= set(living.sim.log)
+    assert {node.version for node in living.sim.nodes.values()} == {"v1.35.4"}
+    assert living.go(of, newer).stages == 0
