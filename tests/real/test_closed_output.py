@@ -46,7 +46,7 @@ def run(words: str, ends: str, folder: Path) -> tuple[int, str]:
 def all_of(commands: tuple[str, ...], ends: tuple[str, ...], folder: Path) -> dict[str, tuple[int, str]]:
     pairs = list(product(commands, ends))
     with ThreadPoolExecutor(3) as pool:
-        found = list(pool.map(lambda pair: run(*pair, folder), pairs))
+        found = list(pool.map(lambda pair: run(pair[0], pair[1], folder), pairs))
     return {" ".join(pair): each for pair, each in zip(pairs, found, strict=True)}
 
 

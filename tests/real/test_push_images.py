@@ -86,7 +86,7 @@ def test_images_keep_their_registry_in_their_name_and_digest(
         == ExitCode.OK
     )
     told = capsys.readouterr().err
-    assert "4 images pushed, 0 were there; blobs: 9 sent" in told
+    assert "4 images pushed, 0 there already; blobs: 9 sent" in told
     assert "1 mounted" in told  # the layer that two share; nine others, configs among them
     for name in ("docker.io/library/web:1", "quay.io/acme/db:2.0", "localhost-5000/old:3"):
         assert inspect(registry.host, f"mirror/{name}")["schemaVersion"] == 2
@@ -112,7 +112,7 @@ def test_a_second_push_sends_nothing(
     capsys.readouterr()
     assert main(words) == ExitCode.OK
     assert sent == [("HEAD", 0)] * 4
-    assert "0 images pushed, 4 were there; blobs: 0 sent (0 B), 0 mounted" in capsys.readouterr().err
+    assert "no image pushed, 4 there already; blobs: 0 sent (0 B), 0 mounted" in capsys.readouterr().err
 
 
 def test_a_lost_tag_needs_its_manifest_only(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +240,7 @@ def test_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         assert main(words) == ExitCode.OK
         assert "4 images pushed" in capsys.readouterr().err
         assert main(words) == ExitCode.OK
-        assert "0 images pushed, 4 were there" in capsys.readouterr().err
+        assert "no image pushed, 4 there already" in capsys.readouterr().err
         assert {each["scope"].rpartition(":")[2] for each in tokens.asked} <= {"pull,push", "pull"}
 
 
@@ -280,9 +280,9 @@ def test_a_sites_external_registry_is_filled_and_every_digest_checked(
     said: list[str] = []
     with opened(product, ()) as bundle:
         fill(bundle, external, said.append, plain=True)
-        assert said[-1] == f"{registry.host}: {len(images.images)} images pushed, 0 were there"
+        assert said[-1] == f"{registry.host}: {len(images.images)} images pushed, 0 there already"
         fill(bundle, external, said.append, plain=True)
-        assert said[-1] == f"{registry.host}: 0 images pushed, {len(images.images)} were there"
+        assert said[-1] == f"{registry.host}: no image pushed, {len(images.images)} there already"
         real = RegistryClient.manifest_digest
         names: list[str] = []
 

@@ -252,7 +252,12 @@ def test_a_host_that_turns_callers_away_is_called_again(tmp_path: Path, options:
             others.append(socket.create_connection((ADDRESS, server.port)))
             said = others[-1].recv(4)
         assert said == b"Exce"
-        threading.Timer(0.5, lambda: [other.close() for other in others]).start()
+
+        def leave() -> None:
+            for other in others:
+                other.close()
+
+        threading.Timer(0.5, leave).start()
         transport = connect(server)
         assert transport.run("echo in", timeout=10).stdout == "in\n"
         transport.close()

@@ -266,7 +266,7 @@ def test_pushed_images_give_each_client_its_own(product: Path, tmp_path: Path) -
     with registry_kit.running(tmp_path / "customers") as theirs:
         words = ("push-images", "--allow-unsigned", "--insecure-registry", f"{theirs.host}/mirror")
         told = run(product, *words)
-        assert "4 images pushed, 0 were there" in told
+        assert "4 images pushed, 0 there already" in told
         assert "/wide:1: the registry takes no list with platforms that aren't there" in told
         names = (("main:1", MAIN), ("side:1", SIDE), (f"pinned@{PIN}", PINNED), ("wide:1", WIDE[:2]))
         for name, images in names:
@@ -275,7 +275,7 @@ def test_pushed_images_give_each_client_its_own(product: Path, tmp_path: Path) -
                 options = (f"--override-arch={wanted}", "--tls-verify=false")
                 found = json.loads(skopeo("inspect", "--config", *options, where))
                 assert found["architecture"] == image.platform["architecture"] == wanted
-        assert "0 images pushed, 4 were there; blobs: 0 sent" in run(product, *words)
+        assert "no image pushed, 4 there already; blobs: 0 sent" in run(product, *words)
 
 
 def test_a_bundle_from_it_takes_the_platform_it_is_made_for(

@@ -6,7 +6,7 @@ from bundler.core.archive.recipes import Needed
 from bundler.core.archive.seal import Section
 from bundler.core.index import FORMAT, App, Image, Index, OsPackage
 from bundler.core.terminal import tame
-from bundler.core.words import sized
+from bundler.core.words import counted, sized
 
 
 def info(
@@ -29,7 +29,7 @@ def info(
         *((("platforms", ", ".join(platforms)),) if len(platforms) > 1 else ()),
         *((("rests on", rests_on(base)),) if base else ()),
         ("kubernetes", index.kubernetes or "none"),
-        ("launches", ", ".join(index.launch) or f"{len(index.commands)} commands"),
+        ("launches", ", ".join(index.launch) or counted(len(index.commands), "command")),
         ("apps", len(index.apps)),
         ("images", len(index.images)),
         ("packages", f"{len(index.packages)} ({suites})" if suites else 0),

@@ -12,6 +12,7 @@ import typer
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
+from bundler.core.words import counted
 from bundler.installer.cli import options as opt
 from bundler.installer.cli import show
 from bundler.installer.cli.consent import agree
@@ -147,7 +148,8 @@ def delete(
         made = session.plan(Aim.DELETE)
         if made.steps and not yes:
             agree(
-                f"Uninstall {len(made.steps)} apps of {session.bundle.index.name} from the cluster?",
+                f"Uninstall {counted(len(made.steps), 'app')} of {session.bundle.index.name}"
+                " from the cluster?",
                 command="delete",
                 before="it deletes",
                 undone="nothing was deleted",

@@ -17,10 +17,12 @@ from bundler.core.terminal import fill_gaps, is_gone, mute, show
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code (docs/exit-codes.md). The one place that renders errors."""
     fill_gaps()
-    gc.set_threshold(50_000)  # imports make many objects that stay; the collector need not look so often
+    # Imports, and steps for thousands of hosts, are objects that stay; the collector need not look so often.
+    gc.set_threshold(200_000)
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _dispatch(words)
+        code = _dispatch(words)
+        sys.stdout.flush()  # not at the interpreter's end, where a failure is a traceback
     except KeyboardInterrupt:
         return _fail("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
     except BundlerError as error:
@@ -30,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _unwritten(error)
     except Exception as error:  # noqa: BLE001  (no user ever sees a traceback, unless asked for)
         return _bug(error)
+    return code
 
 
 def program() -> int:

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Final
 
 from bundler.core.index import Index
-from bundler.core.words import mebibytes, roughly
+from bundler.core.words import counted, mebibytes, roughly
 from bundler.installer.facts.model import Facts
 from bundler.installer.plan.cluster.steps import Verb
-from bundler.installer.plan.duration import SPEED, copied, copying, work
+from bundler.installer.plan.duration import SPEED, ahead, copied, copying, work
 from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.steps import Await, Deliver, Phase, Plan, Step
 from bundler.installer.site.model import Host, Site
@@ -74,7 +74,8 @@ def as_text(view: View, again: str) -> str:
     if not view.plan.steps:
         return "\n".join([_headline(view), *_answers(view), "Nothing to do."])
     lines = [_headline(view), *_answers(view), *deeds(view), *_warnings(view)]
-    steps = f"All {len(view.plan.steps):,} steps: plan -v."
+    count = len(view.plan.steps)
+    steps = f"{'The' if count == 1 else 'All'} {counted(count, 'step')}: plan -v."
     return "\n".join([*lines, f"Nothing was changed. {steps} To do it: {again}"])
 
 
@@ -207,8 +208,9 @@ def _restarts(view: View) -> str:
 
 
 def _seconds(view: View) -> float:
-    steps = view.plan.steps
-    return copying(copied(steps)) + sum(part.seconds for part in work(steps))
+    steps, decision = view.plan.steps, view.plan.decision
+    later = ahead(decision.forecast) if decision else 0.0
+    return copying(copied(steps)) + sum(part.seconds for part in work(steps)) + later
 
 
 def _warnings(view: View) -> Iterator[str]:

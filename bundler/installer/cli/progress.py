@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 
 from bundler.core.terminal import show, tame
-from bundler.core.words import lasting, mebibytes, roughly
+from bundler.core.words import counted, lasting, mebibytes, roughly
 from bundler.installer.cli.board import Board, waits
 from bundler.installer.plan.steps import Await, Phase, Step
 from bundler.installer.run.events import (
@@ -37,7 +37,7 @@ def label(step: Step) -> str:
 
 def _headline(board: Board, steps: int) -> str:
     """`demo 1.0 …, about 2 min, 802 MiB to copy`; only for long runs the forecast."""
-    about = f", about {roughly(board.time_left)}" if board.time_left >= 1 else f", {steps:,} steps"
+    about = f", about {roughly(board.time_left)}" if board.time_left >= 1 else f", {counted(steps, 'step')}"
     size = f", {mebibytes(board.size)} to copy" if board.size else ""
     return f"{board.title}{about}{size}"
 

@@ -7,6 +7,7 @@ import typer
 
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
+from bundler.core.words import counted
 from bundler.installer.cli import show
 from bundler.installer.cli.operation_run import running
 from bundler.installer.cli.site_options import Clusterfile
@@ -40,8 +41,8 @@ def prune_command(
         if not found.bundles:
             say("nothing to do: no more than two bundles of each product are here")
             return
-        counted = f"{len(found.images)} images, {len(found.blobs)} blobs"
-        say(f"of the past, no longer needed: {', '.join(found.bundles)}: {counted}")
+        what = f"{counted(len(found.images), 'image')}, {counted(len(found.blobs), 'blob')}"
+        say(f"of the past, no longer needed: {', '.join(found.bundles)}: {what}")
         if plan:
             put(sys.stdout, f"{show.plan_text(steps)}\n")
             return

@@ -10,7 +10,7 @@ import typer
 from bundler.core.archive.bases import opened
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.option_groups import spread
-from bundler.core.words import sized
+from bundler.core.words import counted, sized
 from bundler.installer.cli import options as opt
 from bundler.installer.cli.handout_commands import say
 from bundler.installer.handout.images import offered
@@ -71,8 +71,8 @@ def register(app: typer.Typer, run_file: Callable[[], Path]) -> None:
         if done.attached or done.attached_there:
             say(f"{done.attached} signatures and the like pushed, {done.attached_there} were there")
         say(
-            f"{done.images} images pushed, {done.images_there} were there; blobs: {done.sent} sent "
-            f"({sized(done.size)}), {done.mounted} mounted, {done.there} were there"
+            f"{counted(done.images, 'image')} pushed, {done.images_there} there already; "
+            f"blobs: {done.sent} sent ({sized(done.size)}), {done.mounted} mounted, {done.there} were there"
         )
 
 

@@ -12,6 +12,7 @@ import typer
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.option_groups import spread
 from bundler.core.terminal import show as put
+from bundler.core.words import counted
 from bundler.installer.cli import asking
 from bundler.installer.cli.operation_run import limits
 from bundler.installer.cli.progress import view
@@ -93,7 +94,9 @@ def _kept(
         folder = to.partition(":")[2]
         size = taking.keep_there(chunks, target, folder, name, manifest.size)
         where = f"{target.address}:{folder.rstrip('/')}/{name}"
-    held = f"Kubernetes {manifest.kubernetes}, {manifest.keys:,} keys at revision {manifest.revision:,}"
+    held = (
+        f"Kubernetes {manifest.kubernetes}, {counted(manifest.keys, 'key')} at revision {manifest.revision:,}"
+    )
     return f"{where}: {size / _MIB:.1f} MiB, {held}; the trial restore passed"
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.words import counted
 from bundler.installer.facts.certificates import certificates
 from bundler.installer.facts.gather import sections
 from bundler.installer.facts.observed import Certificate
@@ -84,7 +85,7 @@ def _row(date: str, names: Mapping[str, list[str]], *, authority: bool, left: fl
     if left < WINDOW:
         leaf = "; renewed by the next apply, or: certs renew"
         advice = "; replaced by: certs rotate-ca" if authority else leaf
-    told = f"{days:,} days" if left > 0 else "expired"
+    told = counted(days, "day") if left > 0 else "expired"
     return f"{mark} {told:>10}  {date}  {kind} ({what})  {hosts}{advice}"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bundler.core.archive.reader import Bundle
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.words import counted
 from bundler.installer.handout.images import offered
 from bundler.installer.push.http import Client
 from bundler.installer.push.names import Destination, place
@@ -28,13 +29,16 @@ def fill(
             registry = RegistryClient(external.name, client, login, plain=plain)
             placed = place(offered(bundle), Destination(external.name, external.prefix), flatten=False)
             done = push(bundle, placed, registry, tell)
-            tell(f"{external.name}: {done.images} images pushed, {done.images_there} were there")
+            tell(
+                f"{external.name}: {counted(done.images, 'image')} pushed, {done.images_there} there already"
+            )
             wrong = lacking(bundle, placed, registry)
         finally:
             client.close()
     if wrong:
         raise BundlerError(
-            f"{external.name} has {len(wrong)} of {len(placed)} images with another digest than the bundle",
+            f"{external.name} has {len(wrong)} of {counted(len(placed), 'image')} "
+            "with another digest than the bundle",
             where=wrong[0].image.name,
             why="something else was pushed under that name meanwhile, or the registry changes what it gets",
             code=ExitCode.INTEGRITY,

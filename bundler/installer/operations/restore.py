@@ -8,6 +8,7 @@ from typing import Self
 
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.words import counted
 from bundler.installer.facts.gather import newest
 from bundler.installer.facts.seen import Present
 from bundler.installer.operations.session import Session
@@ -24,7 +25,7 @@ from bundler.installer.run.deliver import MemberSource
 from bundler.installer.run.loop import Ended
 from bundler.installer.scripts.render import script
 from bundler.installer.site.model import Role
-from bundler.installer.site.ranges import hosts as counted
+from bundler.installer.site.ranges import hosts
 from bundler.installer.snapshot.container import Snapshot
 
 _TIMEOUT = 120.0
@@ -111,11 +112,12 @@ class Restore:
         head = (
             f"{session.site.name}: restores etcd as it was at {manifest.made:%Y-%m-%d %H:%M} UTC ({old} ago)"
         )
-        lines = [f"{head}, {manifest.keys:,} keys, Kubernetes {manifest.kubernetes}, made on {manifest.host}"]
+        keys = counted(manifest.keys, "key")
+        lines = [f"{head}, {keys}, Kubernetes {manifest.kubernetes}, made on {manifest.host}"]
         there = traced(session.site, session.facts)
         if there and not self.broken_off:
             lines.append(
-                f"takes the cluster off {counted(len(there))}; what was written since is lost for good"
+                f"takes the cluster off {hosts(len(there))}; what was written since is lost for good"
             )
             lines += self._created()
         lines.append("data on volumes is not rolled back")

@@ -85,7 +85,7 @@ def _counted(kinds: dict[str, int]) -> str:
     ranked = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
     named = [f"{count} {kind}" for kind, count in ranked[:_NAMED]]
     others = sum(count for _, count in ranked[_NAMED:])
-    listed = ", ".join([*named, *([f"{others} others"] if others else [])])
+    listed = ", ".join([*named, *([f"{others} {'other' if others == 1 else 'others'}"] if others else [])])
     return f"{total} object{'' if total == 1 else 's'}: {listed}"
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import Final
 
 from bundler.core.index import Index
 from bundler.core.kubernetes_via import via
@@ -17,14 +16,12 @@ from bundler.installer.plan.cluster.view import View
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.distribution import Distribution
 from bundler.installer.plan.endpoint import shared_address
-from bundler.installer.plan.kubeadm import cluster_documents
+from bundler.installer.plan.kubeadm import cluster_documents, networking
 from bundler.installer.plan.pieces import pieces_of
 from bundler.installer.plan.steps import Step
 from bundler.installer.site.desired import AppAim, Desired, DesiredHost, Endpoint, EndpointKind, Versions
 from bundler.installer.site.model import ExternalEndpoint, Host, LocalEndpoint, Role, Site, VirtualEndpoint
 from bundler.installer.site.windows import WORKERS, windows
-
-_FIXED: Final = ("podSubnet", "serviceSubnet", "dnsDomain")
 
 
 def outline(site: Site, index: Index, key: str) -> Desired:
@@ -70,22 +67,20 @@ def whole(rough: Desired, context: Context, steps: Iterable[Step]) -> Desired:
         apps=_apps(context),
     )
     if context.contents.distribution is not Distribution.KUBEADM:
-        return rough
+        return replace(rough, fixed=networking(context))
     return _with_settings(rough, context)
 
 
 def _with_settings(rough: Desired, context: Context) -> Desired:
     """What kubeadm's documents say."""
     documents = cluster_documents(context)
-    networking = documents["ClusterConfiguration"].get("networking", {})
-    fixed = {name: str(networking[name]) for name in _FIXED if name in networking}
     asked = {kind: context.layers.asked(kind) for kind in documents if kind != "InitConfiguration"}
     settings = by_component({kind: dict(flat(document)) for kind, document in asked.items()})
     names = asked["ClusterConfiguration"].get("apiServer", {}).get("certSANs", ())
     kubelet = documents["KubeletConfiguration"]
     return replace(
         rough,
-        fixed=fixed,
+        fixed=networking(context),
         settings=settings,
         names=frozenset(_plain(str(name)) for name in (*names, shared_address(context)) if name),
         fail_cgroup_v1=kubelet.get("failCgroupV1", True) is not False,

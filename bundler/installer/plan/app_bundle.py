@@ -13,6 +13,7 @@ from typing import Final
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index import App, AppKind, AppRole
 from bundler.core.variables import why_not
+from bundler.core.words import counted
 from bundler.installer.helm.app_request import MARK, AppRequest, Task
 from bundler.installer.plan.app_cluster import Aim, ClusterSeen, Place, Release
 from bundler.installer.plan.app_rules import RELEASES, check_fit, check_releases, warnings
@@ -112,7 +113,7 @@ def _push(place: Place) -> tuple[Step, ...]:
         _exec(
             "images",
             Phase.REGISTRY,
-            f"the cluster's nodes pull {len(place.images)} images from there",
+            f"the cluster's nodes pull {counted(len(place.images), 'image')} from there",
             shlex.join(place.push),
             timeout=3600.0,
         ),

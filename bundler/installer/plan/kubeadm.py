@@ -26,11 +26,14 @@ from bundler.installer.site.model import Host
 # Room for 16,384 nodes of 254 pods, in the block that no site numbers its machines from (RFC 6598).
 POD_SUBNET: Final = "100.64.0.0/10"
 SERVICE_SUBNET: Final = "10.96.0.0/16"
+NETWORKING: Final = ("podSubnet", "serviceSubnet", "dnsDomain")  # for a cluster's life
 # The same for a cluster of IPv6: of the private block (RFC 4193), 65,536 nodes, 65,536 services.
 _SUBNETS_V6: Final = ("fd64:100::/48", "fd64:96::/112")
 
 # An API server that is to stop says so and serves on until the balancers, which ask each second, know.
 _FAREWELL: Final = "5s"
+
+_JSON: Final = json.JSONEncoder(sort_keys=True)
 
 _JOIN_TRACES: Final = (
     "Port-10250",
@@ -91,7 +94,7 @@ def join_config(context: Context, host: Host) -> str:
         defaults["controlPlane"] = {"localAPIEndpoint": _local_endpoint(host, facts)}
     document = context.layers.merged("JoinConfiguration", defaults)
     whole = {**document, "discovery": {"file": {"kubeConfigPath": paths.DISCOVERY}}}
-    return json.dumps(context.layers.form(whole), sort_keys=True) + "\n"
+    return _JSON.encode(context.layers.form(whole)) + "\n"
 
 
 @cache
@@ -164,10 +167,16 @@ def _common_driver(context: Context) -> str:
     return node_settings(context.of(context.primary)).cgroup_driver
 
 
+def networking(context: Context) -> dict[str, str]:
+    """podSubnet, serviceSubnet and dnsDomain as they will be, after all merging; any runtime takes them."""
+    merged = context.layers.merged("ClusterConfiguration", _cluster(context)).get("networking", {})
+    return {name: str(merged[name]) for name in NETWORKING if merged.get(name)}
+
+
 def subnets(context: Context) -> tuple[str, str]:
-    """Pod and service subnets as they will be, after all merging."""
-    networking = context.layers.merged("ClusterConfiguration", _cluster(context)).get("networking", {})
-    return str(networking.get("podSubnet", "")), str(networking.get("serviceSubnet", ""))
+    """Pod and service subnets."""
+    found = networking(context)
+    return found.get("podSubnet", ""), found.get("serviceSubnet", "")
 
 
 def _init(context: Context, host: Host) -> Document:
@@ -274,13 +283,14 @@ def overlapping(context: Context) -> tuple[str, ...]:
     return tuple(
         f"{host.address} is in {network}"
         for host in context.site.hosts
+        for address in _parsed(host.address)
         for network in networks
-        if _is_in(host.address, network)
+        if address in network
     )
 
 
-def _is_in(address: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+def _parsed(address: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
     try:
-        return ipaddress.ip_address(address) in network
+        return (ipaddress.ip_address(address),)
     except ValueError:  # a host may be given by name
-        return False
+        return ()

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.words import counted
 from bundler.installer.facts.model import Facts
 from bundler.installer.facts.seen import value_of
 from bundler.installer.plan import paths
@@ -17,7 +18,7 @@ from bundler.installer.plan.steps import Await, Exec, Phase, Plan
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host, Site
 from bundler.installer.site.quorum import majority
-from bundler.installer.site.ranges import hosts as counted
+from bundler.installer.site.ranges import hosts
 
 _UNITS: Final = (
     *("containerd.service", paths.REGISTRY_UNIT, paths.ENDPOINT_UNIT, paths.VIP_UNIT, "kubelet.service"),
@@ -58,7 +59,7 @@ def shutdown(site: Site, facts: Facts, *, grace: int, power_off: bool = False) -
             _exec(host, Phase.CONTROL_PLANE, "power-off", "everything has stopped", behind, "power-off.sh")
             for host in there
         ]
-    return Plan(f"{site.name}: stop {counted(len(there))}", tuple(steps), warnings=_off(site, facts))
+    return Plan(f"{site.name}: stop {hosts(len(there))}", tuple(steps), warnings=_off(site, facts))
 
 
 def start(site: Site, facts: Facts) -> Plan:
@@ -77,7 +78,7 @@ def start(site: Site, facts: Facts) -> Plan:
     started = [_units(host, Phase.WORKERS, "the API answers", behind) for host in workers]
     nodes = _nodes(planes[0], there, facts, tuple(step.id for step in (*ready, *started)))
     return Plan(
-        f"{site.name}: start {counted(len(there))}",
+        f"{site.name}: start {hosts(len(there))}",
         (*units, *quorum, *ready, *started, nodes),
         warnings=_off(site, facts),
     )
@@ -100,7 +101,8 @@ def _check_majority(site: Site, facts: Facts) -> None:
     if silent:
         total = len(site.control_planes)
         raise BundlerError(
-            f"{len(silent)} of {total} control planes {'does' if len(silent) == 1 else 'do'} not answer",
+            f"{len(silent)} of {counted(total, 'control plane')} "
+            f"{'does' if len(silent) == 1 else 'do'} not answer",
             where=", ".join(silent),
             why=f"etcd needs {majority(total)} of {total}; nothing was started",
             code=ExitCode.DOWN,

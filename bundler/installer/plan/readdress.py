@@ -234,7 +234,7 @@ def _ends(context: Context, pairs: Mapping[str, str], after: tuple[str, ...]) ->
             id=ident(Phase.CONTROL_PLANE, host, "readdress-pods"),
             host=host,
             phase=Phase.CONTROL_PLANE,
-            reason=f"pods in the hosts' own network know {len(pairs)} addresses that are no more",
+            reason=f"pods in the hosts' own network know {_stale(len(pairs))}",
             after=(made[-1].id,),
             always_run=True,
             script=templates.script("kubectl.sh", "readdress-pods.sh"),
@@ -253,3 +253,7 @@ def _noted(host: Host, after: tuple[str, ...]) -> Step:
         always_run=True,
         script="rm -f /var/lib/bundler/readdressing",
     )
+
+
+def _stale(count: int) -> str:
+    return "an address that is no more" if count == 1 else f"{count} addresses that are no more"

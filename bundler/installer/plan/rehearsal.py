@@ -6,6 +6,7 @@ from typing import Final
 
 from bundler.core.errors import BundlerError, Location, Problem, Problems
 from bundler.core.suite import Family, Suite
+from bundler.core.words import counted
 from bundler.installer.facts.model import CgroupVersion, Facts, HostFacts
 from bundler.installer.plan.aim import observed_of
 from bundler.installer.plan.cluster.assume import assume_all
@@ -85,7 +86,7 @@ def lacking(contents: Contents) -> Iterator[Problem]:
     for image in contents.index.images:
         missing = [digest for digest in image.digests if f"images/blobs/sha256/{digest.hex}" not in paths]
         if missing:
-            message = f"{image.name} lacks {len(missing)} of its {len(image.digests)} blobs"
+            message = f"{image.name} lacks {len(missing)} of its {counted(len(image.digests), 'blob')}"
             fix = "build the .run again, or name the one that it rests on: --base OLD.run"
             yield Problem(Location(contents.index.name), "image", message, fix)
 

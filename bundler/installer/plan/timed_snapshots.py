@@ -77,7 +77,7 @@ def _one(host: Host, wanted: TimedSnapshots) -> Iterator[Step]:
         id=ident(Phase.HOST, host.address, "snapshot-start"),
         host=host.address,
         phase=Phase.HOST,
-        reason=f"the newest {wanted.keep} snapshots stay here",
+        reason=f"of the snapshots the newest {wanted.keep} stay here",
         after=tuple(each.id for each in writes),
         script=templates.script(
             "unit-start.sh",

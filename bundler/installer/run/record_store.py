@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.words import counted
 from bundler.installer.facts.journal import RECORD, REMOVING
 from bundler.installer.scripts.render import script
 from bundler.installer.site.quorum import majority
@@ -49,7 +50,7 @@ def commit(
         raise BundlerError(
             "the site's record can't be kept",
             where=", ".join(sorted(set(hosts) - set(kept))),
-            why=f"{len(kept)} of {len(hosts)} control planes took it",
+            why=f"{len(kept)} of {counted(len(hosts), 'control plane')} took it",
             code=ExitCode.STEP,
         )
 

@@ -42,7 +42,7 @@ def etcd_part(look: Look) -> Judged:
 
 def _etcd_findings(look: Look, etcd: EtcdObservation) -> Iterator[Finding]:
     if not etcd.quorum:
-        text = f"{etcd.healthy} of {len(etcd.voters)} members are healthy: no write is taken"
+        text = f"{etcd.healthy} of {counted(len(etcd.voters), 'member')} healthy: no write is taken"
         yield Finding("etcd-quorum", Severity.ERROR, text, subject="etcd", value=etcd.healthy)
     for member in etcd.members:
         yield from _member(look, member)

@@ -46,7 +46,7 @@ def test_a_key_whose_passphrase_is_missing_is_told_before_500_hosts_refuse_it(
     (problem,) = caught.value.problems
     assert (caught.value.code, problem.rule) == (ExitCode.INPUT, "wrong-key")
     assert problem.message == f"{tmp_path}/key needs a passphrase"
-    assert read_file(clusterfile(tmp_path, "{pk: key, pkPasswd: correct horse}"))
+    assert len(read_file(clusterfile(tmp_path, "{pk: key, pkPasswd: correct horse}")).hosts) == 249
 
 
 @pytest.mark.parametrize("options", [RSA, ED25519, (*RSA[:4], "-m", "PKCS8"), ("-t", "ecdsa")])

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from bundler.core.words import counted
 from bundler.installer.checks.areas.build import ERROR, NOTE, WARNING, above, always, below, least, mib, most
 from bundler.installer.checks.look import control_planes, each
 from bundler.installer.checks.model import Area, Check, Seen, listed
@@ -112,7 +113,7 @@ def _shared(seen: Seen) -> str:
 
 def _errors(seen: Seen) -> str:
     count = seen.probe.number("ext4-errors")
-    return f"{count:,.0f} errors noted" if count else ""
+    return f"{counted(round(count), 'error')} noted" if count else ""
 
 
 def _modes(seen: Seen) -> str:

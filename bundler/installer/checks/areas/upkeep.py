@@ -26,7 +26,7 @@ def _certificates(seen: Seen, soonest: float, latest: float) -> str:
     ends, name = found[0]
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     day = datetime.fromtimestamp(ends, UTC).date().isoformat()
-    return f"{name}{more}: {(ends - now) / _DAY:,.0f} days, {day}"
+    return f"{name}{more}: {counted(round((ends - now) / _DAY), 'day')}, {day}"
 
 
 def _ended(seen: Seen) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from bundler.core.words import counted
 from bundler.installer.facts.api import Cordon
 from bundler.installer.facts.observed import HostObservation, Observed
 from bundler.installer.facts.seen import Present, value_of
@@ -131,7 +132,7 @@ def _certificates(host: HostObservation, probe: p.CertificatesLast, now: float) 
     for each in leaves:
         if each.not_after < probe.until:
             days = (each.not_after - now) / 86400
-            text = f"{days:.0f} days left" if days >= 0 else "expired"
+            text = f"{counted(round(days), 'day')} left" if days >= 0 else "expired"
             return _changed(f"certificate {each.name}", text, "a new one")
     for each in leaves:
         if each.name == "apiserver" and not names <= each.names:

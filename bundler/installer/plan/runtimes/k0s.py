@@ -5,13 +5,16 @@ load balancing, Runtime, Backup, Remove a controller. Its plan is held by contra
 real.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml
 
+from bundler.core.addresses import is_v6
 from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context
 from bundler.installer.plan.endpoint import ENDPOINT, shared_address
+from bundler.installer.plan.kubeadm import networking
 from bundler.installer.plan.mirrors import mirror_steps, mirrors_by_order
 from bundler.installer.plan.runtimes.flavour import File, Layout, Token
 from bundler.installer.plan.steps import Step
@@ -114,6 +117,7 @@ def _config(context: Context, host: Host) -> dict[str, Any]:
         },
         "images": {"default_pull_policy": "IfNotPresent"},
         "network": {
+            **_networks(networking(context)),
             **({"provider": "custom"} if cni else {}),
             **({} if shared else {"nodeLocalLoadBalancing": {"enabled": True}}),
         },
@@ -125,4 +129,19 @@ def _config(context: Context, host: Host) -> dict[str, Any]:
         "kind": "ClusterConfig",
         "metadata": {"name": "k0s"},
         "spec": spec,
+    }
+
+
+def _networks(found: Mapping[str, str]) -> dict[str, Any]:
+    """With two families, the second one's subnets stand apart."""
+    pods = found.get("podSubnet", "").split(",")
+    services = found.get("serviceSubnet", "").split(",")
+    second = len(pods) > 1 and len(services) > 1
+    pods, services = (sorted(each, key=is_v6) for each in (pods, services))
+    both = {"enabled": True, "IPv6podCIDR": pods[-1].strip(), "IPv6serviceCIDR": services[-1].strip()}
+    return {
+        "podCIDR": pods[0].strip(),
+        "serviceCIDR": services[0].strip(),
+        **({"dualStack": both} if second else {}),
+        **({"clusterDomain": found["dnsDomain"]} if "dnsDomain" in found else {}),
     }

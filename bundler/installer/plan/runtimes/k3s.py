@@ -14,6 +14,7 @@ from bundler.installer.plan import paths
 from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.endpoint import API_PORT, ENDPOINT, shared_address
 from bundler.installer.plan.ids import Ids
+from bundler.installer.plan.kubeadm import networking
 from bundler.installer.plan.mirrors import ca_id
 from bundler.installer.plan.registry_paths import store_name
 from bundler.installer.plan.runtimes.flavour import File, Layout, Token
@@ -24,6 +25,12 @@ from bundler.installer.site.model import Host
 NO_PODS: Final = "node-role.kubernetes.io/control-plane:NoSchedule"
 _CONFIG: Final = "/etc/rancher/k3s"
 _DATA: Final = "/var/lib/rancher/k3s"
+# Every server of a cluster has to be given the same; the address of its DNS follows from them.
+_NETWORKS: Final = {
+    "podSubnet": "cluster-cidr",
+    "serviceSubnet": "service-cidr",
+    "dnsDomain": "cluster-domain",
+}
 _TOKEN: Final = f"{_CONFIG}/token"
 
 _LAYOUT: Final = Layout(
@@ -113,8 +120,10 @@ def _server(context: Context, host: Host) -> dict[str, Any]:
     """A network plug-in of the bundle takes the place of k3s' own."""
     cni = context.contents.index.network_plugins
     names = dict.fromkeys((ENDPOINT, host.address, shared_address(context)))
+    networks = networking(context)
     return {
         **_node(context, host),
+        **{option: networks[name] for name, option in _NETWORKS.items() if name in networks},
         "tls-san": [name for name in names if name],
         "write-kubeconfig-mode": "0600",
         "disable-default-registry-endpoint": True,

@@ -22,6 +22,7 @@ from bundler.installer.plan.network import network_steps
 from bundler.installer.plan.packages import packages_first
 from bundler.installer.plan.remove import host_removal
 from bundler.installer.plan.runtimes import program_upgrade as upgrade
+from bundler.installer.plan.runtimes.documents import unread
 from bundler.installer.plan.runtimes.flavour import File, Flavour
 from bundler.installer.plan.runtimes.verbs import Departure
 from bundler.installer.plan.stale import told_id
@@ -51,14 +52,7 @@ class OneProgram:
             for path, fix in parts:
                 if index.member(f"{TREE}/{path}") is None:
                     yield Problem(Location(index.name), "bundle", f"the bundle has no {TREE}/{path}", fix)
-        for kind in context.site.kubeadm:
-            document = context.site.documents.get(kind)
-            message = f"{name} reads no {kind}: it is a document of kubeadm's"
-            fix = f"leave it out; settings of {name} belong into the bundle"
-            if document is None:
-                yield Problem(Location(kind), "kubeadm-document", message, fix)
-            else:
-                yield document.problem((), "kubeadm-document", message, hint=fix)
+        yield from unread(context, name)
 
     def machine(self, context: Context) -> tuple[Step, ...]:
         """Names and kernel settings as for any node, then the program."""

@@ -371,7 +371,7 @@ class Builder:
             better = "passwordFile, passwordEnv (apiVersion bundler/v1) or --ask-password"
             self.notices.append(f"{where}: a password in plain text; better: {better}")
 
-    def _note_files(self, ssh: schema.Ssh | schema.Jump, path: Path, passphrase: str | None = "") -> None:
+    def _note_files(self, ssh: schema.Ssh | schema.Jump, path: Path, passphrase: str | None = None) -> None:
         if ssh.pk:
             opens = bool(ssh.pk_passwd or passphrase)
             self.local.append(LocalFile(self._beside(ssh.pk), (*path, "pk"), "pk", opens=opens))

@@ -43,7 +43,7 @@ class Bench:
         return caught.value
 
     @property
-    def noted(self) -> dict[str, str]:
+    def noted(self) -> dict[str, JournalEntry]:
         file = self.state / "journal"
         return dict(journal.parse(file.read_text())) if file.exists() else {}
 
@@ -359,7 +359,16 @@ def test_limits_can_be_stretched_for_all_phases_or_one(bench: Bench, given: list
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [("0", "is no number from 0.1 to 100"), ("x", "is no number"), ("hots=2", "there is no phase 'hots'")],
+    [
+        *(
+            (text, "is no number from 0.1 to 100")
+            for text in ("0", "-1", "0.09", "101", "1e9", "nan", "inf", "")
+        ),
+        ("x", "is no number"),
+        ("apps=", "is no number"),
+        ("=2", "there is no phase ''"),
+        ("hots=2", "there is no phase 'hots'"),
+    ],
 )
 def test_a_factor_that_is_none(given: str, message: str) -> None:
     with pytest.raises(BundlerError, match=message) as caught:

@@ -71,7 +71,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("refusals", [1, 3, 30])
 def test_a_session_refused_in_the_middle_of_a_run_is_tried_again(refusals: int) -> None:
-    found = pool(Connection(10, refusals), refusing, told := [])
+    told: list[str] = []
+    found = pool(Connection(10, refusals), refusing, told)
     found.release(found.open())
     assert told == []
 
@@ -79,7 +80,8 @@ def test_a_session_refused_in_the_middle_of_a_run_is_tried_again(refusals: int) 
 @pytest.mark.parametrize("most", [2, 3])
 def test_where_no_other_connection_is_possible_one_does(most: int) -> None:
     """As with MaxSessions 2 on a host that takes one login at a time: the lock has one session."""
-    found = pool(Connection(most), refusing, told := [])
+    told: list[str] = []
+    found = pool(Connection(most), refusing, told)
     lock = found.open()
     left = [found.open() for _ in range(most - 1)]
     done: list[str] = []
@@ -123,7 +125,7 @@ def test_another_connection_that_is_refused_at_first_is_made_later() -> None:
 
     found = pool(Connection(1), connect, [])
     found.open()
-    assert found.open()
+    assert found.open() is not None
 
 
 def test_ending_a_script_never_waits_for_the_script() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from bundler.core.errors import ExitCode
 from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.core.versions import matches
+from bundler.core.words import counted
 from bundler.installer.facts.seen import value_of
 from bundler.installer.plan.cluster.hops import minor, next_hop, open_upgrade, running, upgrading
 from bundler.installer.plan.cluster.operation import Kind
@@ -218,7 +219,7 @@ def registry(view: View) -> Iterator[Refusal]:
         why = (
             "it does not answer"
             if found is None
-            else f"it lacks {len(missing)} of {len(aim_.digests)} images, {missing[0]} first"
+            else f"it lacks {len(missing)} of {counted(len(aim_.digests), 'image')}, {missing[0]} first"
             if missing
             else f"a trial pull failed on {', '.join(deaf)}"
         )

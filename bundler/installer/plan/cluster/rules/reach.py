@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bundler.core.errors import ExitCode
+from bundler.core.words import counted
 from bundler.installer.facts.seen import Unknown
 from bundler.installer.plan.cluster.operation import Kind
 from bundler.installer.plan.cluster.steps import Finding, Refusal, Severity
@@ -67,7 +68,8 @@ def _quorum_lost(view: View, silent: list[str]) -> Refusal:
     voters = len(view.control_planes)
     return Refusal(
         "BND-QUORUM-LOST",
-        f"{len(silent)} of {voters} control planes do not answer",
+        f"{len(silent)} of {counted(voters, 'control plane')} "
+        f"{'does' if len(silent) == 1 else 'do'} not answer",
         "; ".join(f"{address}: {_why(view, address)}" for address in silent),
         f"etcd needs {majority(voters)} of {voters}; the data of those that are left is not touched",
         "power them on and run the same command; if they are lost: {run} restore --from SNAPSHOT -f {file}",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from bundler.core.errors import ExitCode
+from bundler.core.words import counted
 from bundler.installer.facts.api import Owner
 from bundler.installer.facts.etcd import LAG_LIMIT, Member, may_leave
 from bundler.installer.plan.cluster.hops import kubelets, number, upgrading
@@ -86,7 +87,7 @@ def authorities(view: View) -> Iterator[Refusal | Finding]:
                     ExitCode.TRUST,
                 )
             elif left < 365:
-                text = f"CA {each.name}: {left:.0f} days left; plan for: certs rotate-ca"
+                text = f"CA {each.name}: {counted(round(left), 'day')} left; plan for: certs rotate-ca"
                 yield Finding("ca-expiry", host.address, text, Severity.WARNING)
 
 
@@ -110,7 +111,7 @@ def sick_etcd(view: View, steps: Sequence[Step]) -> Iterator[Refusal]:
             ),
             (
                 member.lag > LAG_LIMIT,
-                f"{member.lag} entries behind the leader",
+                f"{member.lag} {'entry' if member.lag == 1 else 'entries'} behind the leader",
                 "look at its disk: etcdctl check perf",
             ),
         ]
@@ -148,7 +149,7 @@ def _no_quorum(view: View, leaver: Member, healthy: int, voters: int) -> Refusal
     return Refusal(
         "BND-QUORUM",
         f"refused to remove {address} ({view.node_name(address)}): etcd would stop",
-        f"etcd: {voters} members, {healthy} healthy",
+        f"etcd: {counted(voters, 'member')}, {healthy} healthy",
         f"{left} of the {voters - 1} that remain would be healthy; etcd needs {majority(voters - 1)}",
         fix,
     )
@@ -254,7 +255,8 @@ def budgets(view: View) -> Iterator[Refusal]:
                 "BND-BUDGET",
                 f"the disruption budget {budget.name} allows no drain",
                 budget.name,
-                f"it wants {budget.healthy} of its {budget.pods} pods healthy, so none may ever go",
+                f"it wants {budget.healthy} of its {counted(budget.pods, 'pod')} healthy, "
+                "so none may ever go",
                 "raise its maxUnavailable to 1, or run one pod more than its minAvailable",
             )
 

@@ -8,8 +8,10 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from bundler.core.errors import BundlerError, Problems
 from bundler.core.index import Index
@@ -24,6 +26,7 @@ from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.decide import concrete, prepare
 from bundler.installer.plan.distribution import LABEL, SEALER_LABEL
 from bundler.installer.plan.ids import Ids
+from bundler.installer.plan.kubeadm import POD_SUBNET, SERVICE_SUBNET
 from bundler.installer.plan.steps import Exec, Plan, Step, Write
 from bundler.installer.scripts.render import Script
 from bundler.installer.site.model import Host, Site
@@ -234,6 +237,101 @@ def test_a_lost_control_plane_goes_without_being_asked(name: str) -> None:
     scripts = [step.script for step in made.steps if isinstance(step, Exec)]
     names = {part for text in scripts for part in getattr(text, "names", ())}
     assert names & {"etcd-leave.sh", "k3s-departed.sh", "k0s-departed.sh"}
+
+
+NETWORKS = {"podSubnet": "10.128.0.0/14", "serviceSubnet": "10.200.0.0/16", "dnsDomain": "shop.local"}
+
+
+def configured(name: str, of: Site, address: str) -> dict[str, Any]:
+    """What the distribution reads on this host after an install."""
+    first = next(life(name, of, kit.facts(of)))[0]
+    files = {"k3s": "/etc/rancher/k3s/config.yaml", "k0s": "/etc/k0s/k0s.yaml"}
+    (text,) = [
+        step.content
+        for step in first.steps
+        if isinstance(step, Write) and step.path == files[name] and step.host == address
+    ]
+    return dict(yaml.safe_load(text))
+
+
+def networked(name: str, **networking: str) -> list[dict[str, Any]]:
+    of = replace(kit.site(1, control_planes=3), kubeadm={"ClusterConfiguration": {"networking": networking}})
+    return [configured(name, of, host.address) for host in of.control_planes]
+
+
+def test_the_sites_subnets_are_k3s_on_every_server() -> None:
+    for config in networked("k3s", **NETWORKS):
+        assert config["cluster-cidr"] == "10.128.0.0/14"
+        assert config["service-cidr"] == "10.200.0.0/16"
+        assert config["cluster-domain"] == "shop.local"
+    agent = configured("k3s", kit.site(), "10.0.0.3")  # an agent takes them from the servers
+    assert not {"cluster-cidr", "service-cidr", "cluster-domain"} & agent.keys()
+
+
+def test_the_sites_subnets_are_k0s_on_every_controller() -> None:
+    for config in networked("k0s", **NETWORKS):
+        network = config["spec"]["network"]
+        assert network["podCIDR"] == "10.128.0.0/14"
+        assert network["serviceCIDR"] == "10.200.0.0/16"
+        assert network["clusterDomain"] == "shop.local"
+        assert "dualStack" not in network
+
+
+@pytest.mark.parametrize("pods", ["10.128.0.0/14,fd01::/48", "fd01::/48,10.128.0.0/14"])
+def test_two_families_of_subnets(pods: str) -> None:
+    both = {"podSubnet": pods, "serviceSubnet": "10.200.0.0/16,fd02::/112"}
+    assert networked("k3s", **both)[0]["cluster-cidr"] == pods
+    network = networked("k0s", **both)[0]["spec"]["network"]
+    assert (network["podCIDR"], network["serviceCIDR"]) == ("10.128.0.0/14", "10.200.0.0/16")
+    assert network["dualStack"] == {
+        "enabled": True,
+        "IPv6podCIDR": "fd01::/48",
+        "IPv6serviceCIDR": "fd02::/112",
+    }
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_subnets_are_what_preflight_holds_against_the_hosts(name: str) -> None:
+    """The defaults are the same with every distribution, and stand in what it reads."""
+    if name == "kubeadm":
+        return
+    networks = networked(name)[0] if name == "k3s" else networked(name)[0]["spec"]["network"]
+    assert POD_SUBNET in networks.values()
+    assert SERVICE_SUBNET in networks.values()
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("field", NETWORKS)
+def test_networks_are_for_life_with_every_distribution(name: str, field: str) -> None:
+    of = kit.site()
+    found = installed(name, of)
+    desired = {"ClusterConfiguration": {"networking": {field: NETWORKS[field]}}}
+    index = bundle(name)
+    prepared = prepare(
+        replace(of, kubeadm=desired),
+        found,
+        Contents(index, kit.files_of(index)),
+        kit.of_site(kit.SECRETS, of),
+        operation=Operation(),
+    )
+    assert prepared.desired.fixed[field] == NETWORKS[field]  # whose change is refused, see rules/aim.py
+
+
+@pytest.mark.parametrize("name", ONE_PROGRAM)
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"apiServer": {}}, "reads no ClusterConfiguration.apiServer"),
+        ({"networking": {}, "etcd": {}}, "reads no ClusterConfiguration.etcd"),
+        ({"kubernetesVersion": "v1.30.0"}, "reads no ClusterConfiguration.kubernetesVersion"),
+    ],
+)
+def test_of_kubeadms_documents_only_networks_are_taken(
+    name: str, document: dict[str, Any], said: str
+) -> None:
+    of = replace(kit.site(), kubeadm={"ClusterConfiguration": document})
+    with pytest.raises(Problems, match=f"{name} {said}"):
+        kit.plan(of, bundle=bundle(name))
 
 
 @pytest.mark.parametrize("name", ONE_PROGRAM)

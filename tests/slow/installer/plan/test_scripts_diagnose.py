@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.installer.plan.test_scripts import Machine
-from tests.unit.installer.plan.test_scripts_cluster import program
 
 from bundler.installer.scripts import render as templates
+from tests.kits.machine import Machine
+from tests.slow.installer.plan.test_scripts_cluster import program
 
 POD_EVENT = "pod-event"
 LAST_WORDS = "[pod/db-0/db] last words"
