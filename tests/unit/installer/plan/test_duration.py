@@ -16,7 +16,6 @@ from bundler.installer.plan.steps import Exec, Phase, Plan
 from bundler.installer.plan.upgrade import snapshot, upgrade_control_plane, upgrade_node
 from tests.unit.installer.plan import kit
 
-
 VERSION = kit.index().kubernetes
 
 
