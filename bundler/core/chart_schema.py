@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+from bundler.core.archive.boundedtar import opened
+
 NAME = "values.schema.json"
 _OWN = f"file:///{NAME}"  # what Helm calls a schema without an `$id`
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef", "$schema"})
@@ -81,13 +83,13 @@ def _packed(stream: IO[bytes], where: str, budget: _Budget, depth: int = 0) -> I
         raise ValueError(f"{where}: charts are packed in charts more than {_MAX_DEPTH} deep")
     try:
         # tarfile's own gzip reader stumbles over the header that Helm writes.
-        with gzip.GzipFile(fileobj=stream) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
+        with gzip.GzipFile(fileobj=stream) as plain, opened(plain) as tar:
             for member in tar:
                 budget.take(member.size, where)
                 content = tar.extractfile(member) if member.isfile() else None
                 if content is not None:
                     yield from _of_member(member.name, content, where, budget, depth)
-    except (EOFError, zlib.error) as error:
+    except (EOFError, zlib.error, tarfile.TarError) as error:
         raise ValueError(f"{where}: {error}") from error
 
 

@@ -17,7 +17,7 @@ from bundler.installer.plan.steps import Plan
 from bundler.installer.site.model import Site
 from tests.unit.installer.plan import kit
 
-_COLLECTOR = 50_000  # objects, as in bundler.installer.cli.main
+_COLLECTOR = 200_000  # objects, as in bundler.installer.cli.main
 
 
 def edited(of: Site) -> Site:

@@ -76,8 +76,10 @@ def spoiled_run(data: bytes) -> bytes:
             return base.parts.framed(rest[3:], size=size, digest=str(Digest.of(rest[3:]))).build()
         case b"h":  # what stands in front of a member in the tar
             text = FILES["root/bin/kubelet"]
-            fields = {"path": "only", "size": len(text), "digest": str(Digest.of(text))}
-            return base.parts.framed(stored(text), before=rest, **fields).build()
+            digest = str(Digest.of(text))
+            return base.parts.framed(
+                stored(text), before=rest, path="only", size=len(text), digest=digest
+            ).build()
         case b"s" | b"t":  # a seal's text; that of two platforms
             return base.parts.build(lambda _text: rest)
         case b"g":  # a signature

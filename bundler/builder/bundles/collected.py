@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from bundler.core.archive.boundedtar import opened
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.words import counted
 
@@ -68,7 +69,7 @@ def read(path: Path) -> Mapping[str, Any]:
 
 
 def _index(path: Path) -> bytes:
-    with gzip.open(path) as unpacked, tarfile.open(fileobj=_Bounded(unpacked), mode="r|") as archive:
+    with gzip.open(path) as unpacked, opened(_Bounded(unpacked)) as archive:
         for number, entry in enumerate(archive):
             if number > _ENTRIES:
                 break

@@ -53,16 +53,24 @@ _VERSIONS: Final[Mapping[str, Mapping[tuple[int, int], date]]] = MappingProxyTyp
 )
 _SUITES: Final[Mapping[str, date]] = MappingProxyType(
     {
+        "debian:wheezy": date(2018, 5, 31),
+        "debian:jessie": date(2020, 6, 30),
         "debian:stretch": date(2022, 6, 30),
         "debian:buster": date(2024, 6, 30),
         "debian:bullseye": date(2026, 8, 31),
         "debian:bookworm": date(2028, 6, 30),
         "debian:trixie": date(2030, 6, 30),
+        "ubuntu:trusty": date(2019, 4, 30),
         "ubuntu:xenial": date(2021, 4, 30),
         "ubuntu:bionic": date(2023, 5, 31),
         "ubuntu:focal": date(2025, 5, 31),
         "ubuntu:jammy": date(2027, 4, 30),
+        "ubuntu:kinetic": date(2023, 7, 20),
+        "ubuntu:lunar": date(2024, 1, 25),
+        "ubuntu:mantic": date(2024, 7, 11),
         "ubuntu:noble": date(2029, 4, 30),
+        "ubuntu:oracular": date(2025, 7, 10),
+        "ubuntu:plucky": date(2026, 1, 15),
         "rhel:7": date(2024, 6, 30),
         "rhel:8": date(2029, 5, 31),
         "rhel:9": date(2032, 5, 31),
@@ -76,15 +84,29 @@ _SUITES: Final[Mapping[str, date]] = MappingProxyType(
         "ol:7": date(2024, 12, 31),
         "ol:8": date(2029, 7, 31),
         "fedora:40": date(2025, 5, 13),
+        "fedora:41": date(2025, 12, 15),
         "amzn:2": date(2026, 6, 30),
     }
 )
 _LABELS: Final[Mapping[str, str]] = MappingProxyType(
     {"io.kubernetes.version": "Kubernetes", "io.containerd.version": "containerd"}
 )
-_IMAGES: Final[Mapping[str, str]] = MappingProxyType({"etcd": "etcd", "kube-apiserver": "Kubernetes"})
+_IMAGES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "etcd": "etcd",
+        **dict.fromkeys(
+            ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "k3s", "k0s"),
+            "Kubernetes",
+        ),
+    }
+)
 _NUMBER: Final = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:[.+~-].*)?")
-_FILE: Final = re.compile(r"(?:^|[/_-])(containerd|etcd)(?:-static)?[-_/]v?(\d{1,4}\.\d{1,4})(?=[.-])")
+_FILE: Final = re.compile(r"(?:^|[/_-])(containerd|etcd)(?:-static|-cni)?[-_/]v?(\d{1,4}\.\d{1,4})(?=[.-])")
+# Where programs of Kubernetes are published, and of distributions that take its version for theirs.
+_PUBLISHED: Final = re.compile(
+    r"(?://(?:dl|cdn\.dl)\.k8s\.io|/kubernetes-release)(?:/release)?/v(\d{1,4}\.\d{1,4})(?=\.)"
+    r"|/(?:k3s-io/k3s|k0sproject/k0s)/releases/download/v(\d{1,4}\.\d{1,4})(?=\.)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +137,19 @@ def support_of(product: str, version: str) -> date | None:
 def support_of_suite(suite: str) -> date | None:
     """The last day of support of `debian:bullseye`; None where the table has none."""
     distribution, _, release = suite.partition(":")
-    return _SUITES.get(suite) or _SUITES.get(f"{distribution}:{release.partition('.')[0]}")
+    major = release.partition(".")[0]
+    if found := _SUITES.get(suite) or _SUITES.get(f"{distribution}:{major}"):
+        return found
+    known = {int(number): last for number, last in _releases(distribution) if number.isdigit()}
+    return known[min(known)] if known and major.isdigit() and int(major) < min(known) else None
+
+
+def _releases(distribution: str) -> Iterator[tuple[str, date]]:
+    return (
+        (suite.partition(":")[2], last)
+        for suite, last in _SUITES.items()
+        if suite.startswith(f"{distribution}:")
+    )
 
 
 def out_of_support(
@@ -147,15 +181,18 @@ def _named(instruction: Instruction, values: Mapping[str, str]) -> Iterator[tupl
             yield word, suite, support_of_suite(suite)
         case Label(values=assignments):
             for each in assignments:
-                if (product := _LABELS.get(each.name.text)) and each.value is not None:
+                name = _value(each.name, values) or ""  # which may stand in quotes
+                if (product := _LABELS.get(name)) and each.value is not None:
                     yield each.value, *_dated(product, _value(each.value, values) or "")
         case Image(references=words):
             for word in words:
                 yield from _image(word, _value(word, values) or "")
         case Add(sources=words) | Copy(sources=words):
             for word in words:
-                found = _FILE.findall(_value(word, values) or "")
-                yield from ((word, *_dated(product, version)) for product, version in found)
+                text = _value(word, values) or ""
+                yield from ((word, *_dated(product, version)) for product, version in _FILE.findall(text))
+                for one, other in _PUBLISHED.findall(text):
+                    yield word, *_dated("Kubernetes", one or other)
 
 
 def _image(word: Word, name: str) -> Iterator[tuple[Word, str, date | None]]:

@@ -17,7 +17,8 @@ from bundler.core.terminal import fill_gaps, is_gone, mute, show
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code (docs/exit-codes.md). The one place that renders errors."""
     fill_gaps()
-    gc.set_threshold(50_000)  # imports make many objects that stay; the collector need not look so often
+    # Imports, and steps for thousands of hosts, are objects that stay; the collector need not look so often.
+    gc.set_threshold(200_000)
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = _dispatch(words)

@@ -239,6 +239,11 @@ class Contents:
             found.setdefault(package.suite, []).append(package)
         return {suite: tuple(packages) for suite, packages in found.items()}
 
+    @cached_property
+    def suite_names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(self.suites)
+
     def image_deliveries(self, names: Sequence[str], *, besides: Sequence[str] = ()) -> tuple[Delivery, ...]:
         """The blobs of these images, each once, to their places in the registry's store.
 

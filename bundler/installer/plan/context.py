@@ -119,6 +119,8 @@ class Context:
 
 def spread(choices: Sequence[str], address: str) -> tuple[str, ...]:
     """All choices in an order of this address's own: neighbouring addresses begin with different ones."""
+    if len(choices) < 2:
+        return tuple(choices)
     left, number = list(choices), _number(address)
     ordered: list[str] = []
     while left:

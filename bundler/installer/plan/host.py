@@ -4,7 +4,7 @@ from bundler.core.host_needs import HostNeeds
 from bundler.core.index import Member
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
-from bundler.installer.plan.contents import TREE
+from bundler.installer.plan.contents import TREE, Contents
 from bundler.installer.plan.context import Context, content_digest, node_name
 from bundler.installer.plan.endpoint import BALANCER
 from bundler.installer.plan.hardening import files as hardening_files
@@ -12,7 +12,7 @@ from bundler.installer.plan.ids import Ids, ident
 from bundler.installer.plan.kubeadm import kubelet_drop_in
 from bundler.installer.plan.packages import packages_first
 from bundler.installer.plan.settings import in_container
-from bundler.installer.plan.steps import Deliver, Exec, Phase, Step, Write
+from bundler.installer.plan.steps import Deliver, Delivery, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
 from bundler.installer.site.model import Host
 
@@ -36,7 +36,21 @@ _REMEMBERED = " ".join(
 def host_steps(context: Context) -> tuple[Step, ...]:
     """Steps of every host; they wait for nothing."""
     workers = _worker_names(context)
-    return tuple(step for host, facts in context.hosts() for step in _one(context, host, facts, workers))
+    programs = {
+        (each.platform, control): _programs(each, control=control)
+        for each in (context.contents, *context.contents.mix.others.values())
+        for control in (True, False)
+    }
+    return tuple(
+        step
+        for host, facts in context.hosts()
+        for step in _one(context, host, facts, workers, programs[_kind(context, host)])
+    )
+
+
+def _kind(context: Context, host: Host) -> tuple[str, bool]:
+    """What decides which programs it gets."""
+    return context.contents.on(host.address).platform, host.is_control_plane
 
 
 def prepare_steps(context: Context, trees: tuple[str, ...]) -> tuple[Step, ...]:
@@ -70,7 +84,9 @@ def _prepare(
     )
 
 
-def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[Step, ...]:
+def _one(
+    context: Context, host: Host, facts: HostFacts, workers: str, programs: tuple[Delivery, ...]
+) -> tuple[Step, ...]:
     ids = Ids(host.address)
     files = _files(context, host, facts)
     return (
@@ -81,10 +97,7 @@ def _one(context: Context, host: Host, facts: HostFacts, workers: str) -> tuple[
             phase=Phase.DISTRIBUTE,
             reason=f"a {_role(host)} runs these programs",
             after=(ids.prepare, *packages_first(context, host)),
-            files=tuple(
-                context.contents.on(host.address).deliver(member, f"{paths.PROGRAMS}/{_base(member)}", 0o755)
-                for member in _programs(context, host)
-            ),
+            files=programs,
         ),
         *files,
         Exec(
@@ -143,12 +156,11 @@ def _role(host: Host) -> str:
     return "control plane" if host.is_control_plane else "worker"
 
 
-def _programs(context: Context, host: Host) -> tuple[Member, ...]:
-    contents = context.contents.on(host.address)
-    if host.is_control_plane:
-        return contents.below(f"{TREE}/bin")
+def _programs(contents: Contents, *, control: bool) -> tuple[Delivery, ...]:
+    """To where they run: all on a control plane, on workers those that a node needs."""
     found = (contents.program(name) for name in _WORKER_PROGRAMS)
-    return tuple(member for member in found if member is not None)
+    members = contents.below(f"{TREE}/bin") if control else tuple(filter(None, found))
+    return tuple(contents.deliver(each, f"{paths.PROGRAMS}/{_base(each)}", 0o755) for each in members)
 
 
 def _base(member: Member) -> str:

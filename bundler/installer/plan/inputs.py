@@ -20,13 +20,18 @@ def inputs_of(step: Step) -> Mapping[str, str]:
         case Write(secret=True) | Write(slots=(_, *_)) | Relay():
             return {"path": step.path}
         case Write():
-            return {"path": step.path, "content": digest_of(step.content)}
+            return _of_file(step.path, digest_of(step.content))
         case Exec(secret=True) | Exec(capture=str()) if step.secret or step.capture:
             return {}
         case Exec():
             return {**_of_script(step.script), **({"input": short(step.stdin)} if step.stdin else {})}
         case Await():
             return _of_script(step.script)
+
+
+@lru_cache(maxsize=_SHARED)
+def _of_file(path: str, digest: str) -> Mapping[str, str]:
+    return {"path": path, "content": digest}
 
 
 def _of_script(text: str) -> Mapping[str, str]:

@@ -32,6 +32,8 @@ _SUBNETS_V6: Final = ("fd64:100::/48", "fd64:96::/112")
 # An API server that is to stop says so and serves on until the balancers, which ask each second, know.
 _FAREWELL: Final = "5s"
 
+_JSON: Final = json.JSONEncoder(sort_keys=True)
+
 _JOIN_TRACES: Final = (
     "Port-10250",
     "FileAvailable--etc-kubernetes-kubelet.conf",
@@ -91,7 +93,7 @@ def join_config(context: Context, host: Host) -> str:
         defaults["controlPlane"] = {"localAPIEndpoint": _local_endpoint(host, facts)}
     document = context.layers.merged("JoinConfiguration", defaults)
     whole = {**document, "discovery": {"file": {"kubeConfigPath": paths.DISCOVERY}}}
-    return json.dumps(context.layers.form(whole), sort_keys=True) + "\n"
+    return _JSON.encode(context.layers.form(whole)) + "\n"
 
 
 @cache
@@ -275,13 +277,14 @@ def overlapping(context: Context) -> tuple[str, ...]:
     return tuple(
         f"{host.address} is in {network}"
         for host in context.site.hosts
+        for address in _parsed(host.address)
         for network in networks
-        if _is_in(host.address, network)
+        if address in network
     )
 
 
-def _is_in(address: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+def _parsed(address: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
     try:
-        return ipaddress.ip_address(address) in network
+        return (ipaddress.ip_address(address),)
     except ValueError:  # a host may be given by name
-        return False
+        return ()

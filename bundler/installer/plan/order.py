@@ -99,12 +99,15 @@ def _sorted(by_id: Mapping[str, Step]) -> tuple[Step, ...]:
     for name, step in by_id.items():
         waits[name] = len(step.after)
         for before in step.after:
-            waits[before] = len(by_id[before].after)
-            behind.setdefault(before, []).append(name)
+            if before in behind:
+                behind[before].append(name)
+            else:
+                behind[before] = [name]
+                waits.setdefault(before, len(by_id[before].after))
     row = [name for name, count in waits.items() if not count]
     ordered: list[Step] = []
     while row:
-        ordered += (by_id[name] for name in row)
+        ordered += [by_id[name] for name in row]
         following: list[str] = []
         for name in row:
             for each in behind.get(name, ()):

@@ -1,9 +1,11 @@
 """OS packages: the part of the bundle's repository that a host lacks, and installing from it alone."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from bundler.core.index import OsPackage
+from bundler.core.suite import Suite
 from bundler.core.words import counted
 from bundler.installer.facts.model import HostFacts
 from bundler.installer.plan import paths
@@ -19,7 +21,15 @@ _CONTAINERD: Final = frozenset({"containerd", "containerd.io"})
 
 def package_steps(context: Context) -> tuple[Step, ...]:
     """For every host whose suite the bundle has packages for: deliver what it lacks, and install."""
-    return tuple(step for host, facts in context.hosts() for step in _one(context, host, facts))
+    lots: dict[tuple[str, Suite], _Lot] = {}
+    made: list[Step] = []
+    for host, facts in context.hosts():
+        if (suite := suite_of(context, facts)) is not None:
+            key = (context.contents.on(host.address).platform, suite)
+            if key not in lots:
+                lots[key] = _lot(context, facts, suite)
+            made += _one(host, facts, lots[key])
+    return tuple(made)
 
 
 def carries_containerd(packages: Iterable[OsPackage]) -> bool:
@@ -42,15 +52,36 @@ def _requested(context: Context, facts: HostFacts) -> tuple[str, ...]:
     return tuple(package.name for package in packages_of(context, facts) if package.requested)
 
 
-def _one(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
-    names = _requested(context, facts)
-    suite = suite_of(context, facts)
-    if suite is None or not names:
-        return ()
-    packages = packages_of(context, facts)
-    ids = Ids(host.address)
-    pool = f"{paths.STATE}/{suite.folder}"
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """What all hosts of one system and platform have in common. files: as one gets them that has nothing."""
+
+    suite: Suite
+    packages: tuple[OsPackage, ...]
+    content: str
+    files: tuple[tuple[str, Delivery], ...]  # with the member's path
+    pool: str
+
+
+def _lot(context: Context, facts: HostFacts, suite: Suite) -> _Lot:
+    contents, pool = context.contents.on(facts.address), f"{paths.STATE}/{suite.folder}"
+    packages = contents.suites[str(suite)]
+    files = tuple(
+        (
+            member.path,
+            contents.deliver(member, f"{pool}/{member.path.removeprefix(f'{suite.folder}/')}", 0o644),
+        )
+        for member in contents.below(suite.folder)
+    )
     content = content_digest("".join(f"{package.path} {package.version}\n" for package in packages))
+    return _Lot(suite, packages, content, files, pool)
+
+
+def _one(host: Host, facts: HostFacts, lot: _Lot) -> tuple[Step, ...]:
+    packages, ids = lot.packages, Ids(host.address)
+    names = tuple(package.name for package in packages if package.requested)
+    if not names:
+        return ()
     return (
         Deliver(
             id=ids.package_files,
@@ -58,9 +89,9 @@ def _one(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
             phase=Phase.DISTRIBUTE,
             # Its files follow from what the host has now, so its own stamp could not be compared.
             only_if_needed=True,
-            reason=f"{suite} needs {counted(len(packages), 'package')}; "
+            reason=f"{lot.suite} needs {counted(len(packages), 'package')}; "
             f"the host has {_count(packages, facts)} of them",
-            files=_files(context, suite.folder, pool, facts, packages),
+            files=_files(facts, lot),
         ),
         Exec(
             id=ids.packages,
@@ -69,7 +100,10 @@ def _one(context: Context, host: Host, facts: HostFacts) -> tuple[Step, ...]:
             reason=f"the bundle asks for {', '.join(names)}",
             after=(ids.package_files, ids.prepare),
             script=templates.script(
-                TOOLS[suite.known.family].script, pool=pool, names=" ".join(names), inputs=content
+                TOOLS[lot.suite.known.family].script,
+                pool=lot.pool,
+                names=" ".join(names),
+                inputs=lot.content,
             ),
             timeout=900.0,
         ),
@@ -80,13 +114,6 @@ def _count(packages: tuple[OsPackage, ...], facts: HostFacts) -> int:
     return sum(package.name in facts.packages for package in packages)
 
 
-def _files(
-    context: Context, folder: str, pool: str, facts: HostFacts, packages: tuple[OsPackage, ...]
-) -> tuple[Delivery, ...]:
-    there = {package.path for package in packages if facts.packages.get(package.name) == package.version}
-    contents = context.contents.on(facts.address)
-    return tuple(
-        contents.deliver(member, f"{pool}/{member.path.removeprefix(f'{folder}/')}", 0o644)
-        for member in contents.below(folder)
-        if member.path not in there
-    )
+def _files(facts: HostFacts, lot: _Lot) -> tuple[Delivery, ...]:
+    there = {each.path for each in lot.packages if facts.packages.get(each.name) == each.version}
+    return tuple(delivery for path, delivery in lot.files if path not in there)

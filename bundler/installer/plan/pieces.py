@@ -80,7 +80,9 @@ def is_late(step: Step) -> bool:
 def piece_of(step: Step, *, of_app: bool = False) -> Piece:
     """What has to be so, and how it is seen."""
     expected = _expected(step)
-    disturbs = _DISTURBS.get(expected.unit, "") if isinstance(expected, UnitRuns) else _restarts(step)
+    script = getattr(step, "script", "")
+    trial, restarts = _of_names(script) if isinstance(script, Script) else (False, "")
+    disturbs = _DISTURBS.get(expected.unit, "") if isinstance(expected, UnitRuns) else restarts
     return Piece(
         key=step.id,
         host=step.host,
@@ -92,20 +94,17 @@ def piece_of(step: Step, *, of_app: bool = False) -> Piece:
         disturbs=disturbs,
         late=is_late(step),
         of_app=of_app,
-        trial=_is_trial(step),
+        trial=trial,
     )
 
 
-def _restarts(step: Step) -> str:
-    """What a step starts anew whose effect leaves nothing to look at."""
-    script = getattr(step, "script", "")
-    return script.variables.get("disturbs", "") if isinstance(script, Script) else ""
+@lru_cache(maxsize=4096)  # hosts of a large site have most of them in common
+def _of_names(script: Script) -> tuple[bool, str]:
+    """Whether it changes nothing, and what it starts anew though its effect leaves nothing to look at.
 
-
-def _is_trial(step: Step) -> bool:
-    """Whether it changes nothing: another registry is tried on every host, then the gate opens."""
-    script = getattr(step, "script", "")
-    return isinstance(script, Script) and not _TRIALS.isdisjoint(script.names)
+    Trials change nothing: another registry is tried on every host, then the gate opens.
+    """
+    return not _TRIALS.isdisjoint(script.names), script.variables.get("disturbs", "")
 
 
 _SUBJECTS: Final = {
@@ -132,7 +131,7 @@ def _subject(step: Step) -> str:
 def _expected(step: Step) -> Expected:
     match step:
         case Write(slots=()):
-            return FileIs(step.path, digest_of(step.content), step.secret)
+            return _file(step.path, digest_of(step.content), step.secret)
         case Deliver(files=files):
             return FilesAre(
                 {file.path: (file.digest.hex if file.digest else "", file.size) for file in files}
@@ -145,7 +144,12 @@ def _expected(step: Step) -> Expected:
             return Journalled(follows=step.phase is Phase.APPS)
 
 
-@lru_cache(maxsize=4096)  # hosts of a large site have most of them in common
+@lru_cache(maxsize=4096)
+def _file(path: str, digest: str, secret: bool) -> FileIs:  # noqa: FBT001  (a cached call is fast by position)
+    return FileIs(path, digest, secret)
+
+
+@lru_cache(maxsize=4096)
 def _of_script(script: Script, stdin: str) -> Expected:  # noqa: PLR0911  (a case for each script)
     """Scripts that start a unit, set kernel settings or pull images leave something to look at."""
     variables = script.variables

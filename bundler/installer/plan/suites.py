@@ -28,8 +28,7 @@ TOOLS: Final = MappingProxyType(
 
 def suite_of(context: Context, facts: HostFacts) -> Suite | None:
     """The suite whose packages the host gets; None where the bundle has none that fits."""
-    suites = context.contents.on(facts.address).suites
-    return next((suite for suite, name in _fitting(*_of(facts)) if name in suites), None)
+    return _chosen(context.contents.on(facts.address).suite_names, *_of(facts))
 
 
 def own_suite(facts: HostFacts) -> str:
@@ -43,6 +42,14 @@ def _of(facts: HostFacts) -> tuple[str, str, str, tuple[str, ...]]:
 
 
 @cache  # thousands of hosts have few systems
+def _chosen(
+    suites: tuple[str, ...], system: str, codename: str, version: str, like: tuple[str, ...]
+) -> Suite | None:
+    fitting = _fitting(system, codename, version, like)
+    return next((suite for suite, name in fitting if name in suites), None)
+
+
+@cache
 def _fitting(
     system: str, codename: str, version: str, like: tuple[str, ...]
 ) -> tuple[tuple[Suite, str], ...]:

@@ -15,7 +15,8 @@ from typing import BinaryIO, Final
 import zstandard
 
 from bundler.core.archive import tarhead
-from bundler.core.digest import read_chunks, verified
+from bundler.core.archive.boundedtar import opened
+from bundler.core.digest import CHUNK, read_chunks, verified
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.snapshot_manifest import DATABASE, FILES, LIMIT, MANIFEST, Manifest, parse
 from bundler.installer.snapshot.age import Identity, PassPhrase, Recipient, decrypt, encrypt
@@ -153,7 +154,7 @@ def _archive(path: Path, opener: Opener) -> Iterator[tarfile.TarFile]:
             chunks = _decompressed(decrypt(stream, opener, str(path)), path)
             plain = io.BufferedReader(_Pieces(chunks), 1 << 20)
         try:
-            with tarfile.open(fileobj=plain, mode="r|") as archive:
+            with opened(plain) as archive:
                 yield archive
             for _ in read_chunks(plain):  # what stands behind it is authenticated, too
                 pass
@@ -165,7 +166,7 @@ def _archive(path: Path, opener: Opener) -> Iterator[tarfile.TarFile]:
 def _inner(snapshot: Snapshot) -> Iterator[tarfile.TarFile]:
     pieces = io.BufferedReader(_Pieces(snapshot.part(FILES)), 1 << 20)
     try:
-        with tarfile.open(fileobj=pieces, mode="r|") as archive:
+        with opened(pieces) as archive:
             yield archive
     except tarfile.TarError as error:
         raise _no_snapshot(snapshot.path, str(error)) from None
@@ -186,10 +187,13 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _decompressed(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
-    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 27)
     try:
-        for chunk in chunks:
-            yield unpacker.decompress(chunk)
+        # In bounded pieces: a few bytes may stand for gigabytes of zeros.
+        packed = io.BufferedReader(_Pieces(chunks))
+        with unpacker.stream_reader(packed, read_size=CHUNK, read_across_frames=True) as content:
+            while piece := content.read(CHUNK):
+                yield piece
     except zstandard.ZstdError as error:
         raise _no_snapshot(path, str(error)) from None
 

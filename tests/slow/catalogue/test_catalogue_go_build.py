@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -114,7 +114,7 @@ def test_every_input_counts(
 ) -> None:
     source = tmp_path / "main.go"
     source.write_text("package main")
-    case = type("Case", (), {"module": module, "monkeypatch": monkeypatch, "more": {"sources": (source,)}})
+    case = SimpleNamespace(module=module, monkeypatch=monkeypatch, more={"sources": (source,)})
     tool.build([program(tool, module, "a", **case.more)], tmp_path / "out")
     change(case)
     tool.build([program(tool, module, "a", **case.more)], tmp_path / "out")

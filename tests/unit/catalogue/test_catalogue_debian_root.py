@@ -1,5 +1,6 @@
 """debian_root.py: which packages an image gets, and what of them is left out."""
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,9 +45,7 @@ Pre-Depends: adduser
 @pytest.fixture
 def debian_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.syspath_prepend(str(TOOLS))
-    import debian_root  # noqa: PLC0415  # the catalogue's tools are no package of ours
-
-    yield debian_root
+    yield importlib.import_module("debian_root")  # the catalogue's tools are no package of ours
     for name in ("debian_root", "fetch_debian", "shared"):
         sys.modules.pop(name, None)
 

@@ -14,11 +14,11 @@ CATALOGUE = default_catalogue()
 SOURCE = CATALOGUE / "kubernetes-source"
 
 
-def documents(path: Path) -> list[dict]:
+def documents(path: Path) -> list[dict[str, Any]]:
     return [document for document in yaml.safe_load_all(path.read_text()) if document]
 
 
-def pod_specs(path: Path) -> list[dict]:
+def pod_specs(path: Path) -> list[dict[str, Any]]:
     return [
         one["spec"]["template"]["spec"]
         for one in documents(path)
@@ -26,9 +26,16 @@ def pod_specs(path: Path) -> list[dict]:
     ]
 
 
+def first(pattern: str, path: Path) -> str:
+    """What the first line of a file that the pattern fits has in its group."""
+    found = re.search(pattern, path.read_text(), re.MULTILINE)
+    assert found, pattern
+    return found[1]
+
+
 def default(kubefile: Path, name: str) -> str:
     """What an ARG of a Kubefile is if nobody sets it."""
-    return re.search(rf"^ARG {name}=(\S+)$", kubefile.read_text(), re.MULTILINE)[1]
+    return first(rf"^ARG {name}=(\S+)$", kubefile)
 
 
 def test_both_kubernetes_take_the_same_newest_version() -> None:
@@ -37,9 +44,7 @@ def test_both_kubernetes_take_the_same_newest_version() -> None:
 
 
 def test_both_say_which_containerd_they_bring() -> None:
-    pinned = re.search(
-        r"containerd/v2 v(\S+) ", (SOURCE / "modules/containerd/go.mod").read_text(), re.MULTILINE
-    )[1]
+    pinned = first(r"containerd/v2 v(\S+) ", SOURCE / "modules/containerd/go.mod")
     assert f"LABEL io.containerd.version={pinned}\n" in (SOURCE / "Kubefile").read_text()
     assert default(CATALOGUE / "kubernetes/Kubefile", "CONTAINERD_VERSION") == pinned
 

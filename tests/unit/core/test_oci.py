@@ -186,6 +186,7 @@ def test_hostile_bytes_never_give_a_traceback(raw: Any) -> None:
 )
 def test_the_one_manifest_of_the_platform_is_chosen(wanted: str, offered: Any, chosen: int | None) -> None:
     parsed = parse_manifest(index(*offered), oci.OCI_INDEX, "x")
+    assert isinstance(parsed, oci.ManifestIndex)
     found = parsed.choose(Platform.parse(wanted))
     assert (found and found.digest) == (None if chosen is None else Digest(f"{chosen:064x}"))
 
@@ -194,6 +195,7 @@ def test_attestations_are_no_platform_to_choose() -> None:
     parsed = parse_manifest(
         index(linux("arm64"), {"os": "unknown", "architecture": "unknown"}), oci.OCI_INDEX, "x"
     )
+    assert isinstance(parsed, oci.ManifestIndex)
     assert [str(platform) for platform in parsed.platforms] == ["linux/arm64"]
 
 

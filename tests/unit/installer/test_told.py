@@ -22,7 +22,7 @@ from bundler.installer.operations.hidden import site_secrets
 from bundler.installer.plan.duration import work
 from bundler.installer.plan.registry_login import login_of
 from bundler.installer.plan.site_pki import renew
-from bundler.installer.plan.steps import Await, Deliver, Delivery, Done, Exec, Phase, Plan, Write
+from bundler.installer.plan.steps import Await, Deliver, Delivery, Done, Exec, Phase, Plan, Step, Write
 from bundler.installer.run.events import (
     Event,
     PhaseFinished,
@@ -227,10 +227,11 @@ def test_plain_progress_is_never_silent_for_long() -> None:
     hosts = tuple(f"10.0.0.{number}" for number in (2, 3, 4))
     joins = tuple(replace(RUN, id=f"workers/{host}/join", host=host, phase=Phase.WORKERS) for host in hosts)
     copy = replace(COPY, files=())
+    steps: tuple[Step, ...] = (copy, *joins)
     stream = io.StringIO()
     view = plain(stream, lambda: moment)
     view(RunStarted("demo 1.0", 4, 0, 400 << 20, work((copy, *joins))))
-    for step in (copy, *joins):
+    for step in steps:
         view(StepStarted(step))
     for second in range(1, 19):
         moment = float(second)

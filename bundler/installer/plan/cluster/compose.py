@@ -73,8 +73,11 @@ def ordered(steps: Sequence[Step]) -> tuple[Step, ...]:
     done: dict[str, Step] = {}
 
     def put(step: Step) -> None:
-        if all(name in done or name not in by_key for name in step.after):
-            done.setdefault(step.key, step)  # as nearly all do: they come in order
+        for name in step.after:
+            if name not in done and name in by_key:
+                break
+        else:  # as nearly always: they come in order
+            done.setdefault(step.key, step)
             return
         stack = [step]
         while stack:

@@ -1,6 +1,7 @@
 """Is a piece of a host as expected? What is there decides, what the journal says explains the difference."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from bundler.installer.facts.observed import BlobState, HostObservation, JournalEntry, UnitState
 from bundler.installer.plan.cluster.compare import Difference, compare
@@ -12,6 +13,11 @@ from bundler.installer.site.desired import Piece
 _SHORT = 12  # characters of a digest for people
 _READABLE = 120  # characters of two values that a person still compares
 _DIGESTS = frozenset({"content", "input", "inputs", "unit_inputs", "then", "script"})  # say nothing to people
+
+
+@lru_cache(maxsize=4096)  # new hosts lack the same
+def _missing(subject: str) -> Unsatisfied:
+    return Unsatisfied(Because(Cause.MISSING, subject))
 
 
 def judge_piece(piece: Piece, host: HostObservation, kept: Mapping[str, str]) -> Verdict:
@@ -67,7 +73,7 @@ def _delivered(piece: Piece, files: Mapping[str, tuple[str, int]], host: HostObs
     missing = [path for path in files if path not in host.files]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        return Unsatisfied(Because(Cause.MISSING, f"{missing[0]}{more}"))
+        return _missing(f"{missing[0]}{more}")
     for path, (digest, size) in files.items():
         state = host.files[path]
         if size and state.size != size:
@@ -102,7 +108,7 @@ def _all_there(kind: str, wanted: tuple[str, ...], found: set[str]) -> Verdict:
     if not missing:
         return YES
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return Unsatisfied(Because(Cause.MISSING, f"{kind} {missing[0]}{more}"))
+    return _missing(f"{kind} {missing[0]}{more}")
 
 
 def _file(piece: Piece, wanted: e.FileIs, host: HostObservation, kept: Mapping[str, str]) -> Verdict:
@@ -115,7 +121,7 @@ def _file(piece: Piece, wanted: e.FileIs, host: HostObservation, kept: Mapping[s
         case Difference.KEPT:
             return Satisfied(kept=True)
         case Difference.MISSING:
-            return Unsatisfied(Because(Cause.MISSING, wanted.path))
+            return _missing(wanted.path)
         case Difference.DRIFTED:
             return Unsatisfied(Because(Cause.DRIFTED, f"{wanted.path} was changed on the host"))
         case Difference.CHANGED:
@@ -140,7 +146,7 @@ def changed_input(piece: Piece, entry: JournalEntry | None) -> Because | None:
 def _unit(piece: Piece, wanted: e.UnitRuns, host: HostObservation, entry: JournalEntry | None) -> Verdict:
     state = host.units.get(wanted.unit)
     if state is None:
-        return Unsatisfied(Because(Cause.MISSING, wanted.unit))
+        return _missing(wanted.unit)
     if not state.enabled:
         return Unsatisfied(Because(Cause.DRIFTED, wanted.unit, "enabled", "disabled"))
     # A kubelet that is not started at once has to run all the same as soon as the host is a node.
@@ -158,7 +164,7 @@ def _process(piece: Piece, wanted: e.UnitRuns, state: UnitState, entry: JournalE
         same = not wanted.reads or state.started_with == wanted.reads
         return YES if same else Unsatisfied(Because(Cause.CHANGED, f"what {wanted.unit} reads"))
     if entry is None:
-        return Unsatisfied(Because(Cause.MISSING, f"our start of {wanted.unit}"))
+        return _missing(f"our start of {wanted.unit}")
     because = changed_input(piece, entry)
     return Unsatisfied(because) if because else YES
 
@@ -166,6 +172,6 @@ def _process(piece: Piece, wanted: e.UnitRuns, state: UnitState, entry: JournalE
 def journalled(piece: Piece, entry: JournalEntry | None) -> Verdict:
     """Done with these very inputs, as the journal says."""
     if entry is None:
-        return Unsatisfied(Because(Cause.MISSING, piece.subject))
+        return _missing(piece.subject)
     because = changed_input(piece, entry)
     return Unsatisfied(because) if because else YES

@@ -54,7 +54,7 @@ def test_helm_says_what_a_value_is_and_reads_back_what_is_written() -> None:
         "none": None,
         "corner": "\x85\U0001f600",
     }  # fmt: skip
-    assert read_values(written(some | {"s": "y"}), "v.yaml", helm) == some | {"s": "y"}
+    assert read_values(written({**some, "s": "y"}), "v.yaml", helm) == {**some, "s": "y"}
 
 
 @pytest.mark.parametrize("text", [b"- a\n", b"a: 1\n---\nb: 2\n", b"text"])

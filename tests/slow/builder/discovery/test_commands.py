@@ -1,5 +1,6 @@
 """What commands apply is searched as apps are, with the values they give; what nothing applies is told."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,7 +180,7 @@ def test_a_file_that_lies_elsewhere_is_named(look: Any) -> None:
 def test_a_pod_spec_that_nothing_applies_is_told_with_its_line(look: Any) -> None:
     found = look({"etc/web.yaml": pod("web:1"), "etc/values.yaml": "image: web\n", "readme.md": pod("x:1")})
     assert found.found == ()
-    (told,) = remarks(found, (), (), None)
+    (told,) = remarks(found, (), (), Path())
     assert told.startswith("warning: etc/web.yaml:5:")
     assert "nothing was seen to apply this file: docker.io/library/web:1" in told
 

@@ -1,10 +1,10 @@
 """Images are found by reading YAML, and what can't be told is said."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from bundler.builder.charts.helm import SdkHelm
+from bundler.builder.charts.helm import Helm, SdkHelm
 from bundler.builder.discovery.discover import Launch, discover
 from bundler.core.errors import BundlerError, ExitCode, Location, Problems
 from tests.kits.charts import SHOP, below, tree_of
@@ -36,7 +36,7 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: c, image: cron
 
 
 class NoHelm:
-    def renderings(self, request: pytest.FixtureRequest, where: Any) -> None:
+    def renderings(self, request: Any, where: Any) -> None:
         raise BundlerError("no Helm here", where=where, why=str(request.chart), code=ExitCode.UNSUPPORTED)
 
 
@@ -44,7 +44,10 @@ class NoHelm:
 def look(store: Any) -> Any:
     def look(files: Any, helm: Any = None) -> Any:
         return discover(
-            tree_of(store, files), store, helm=helm or NoHelm(), launch=Launch(kube_version="v1.20.2")
+            tree_of(store, files),
+            store,
+            helm=helm or cast("Helm", NoHelm()),
+            launch=Launch(kube_version="v1.20.2"),
         )
 
     return look

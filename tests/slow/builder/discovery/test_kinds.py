@@ -1,5 +1,6 @@
 """Each kind of place where charts name images: taken where it is called image, else pointed out."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ def names(finds: Any) -> Any:
     return [str(one.reference) for one in finds]
 
 
-def pod(container: Any) -> str:
+def pod(container: str) -> str:
     return "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n" + container
 
 
@@ -145,7 +146,7 @@ def test_what_only_looks_like_an_image_is_pointed_out(look: Any, text: Any, name
     found = look({"manifests/x.yaml": text})
     assert found.found == ()
     assert [(str(one.reference), one.location.line) for one in found.candidates] == [(name, line)]
-    (told,) = remarks(found, (), (), None)
+    (told,) = remarks(found, (), (), Path())
     assert told.startswith(f"warning: manifests/x.yaml:{line}:")
     assert name in told
 
@@ -181,8 +182,8 @@ def test_an_image_with_a_digest_is_known_by_its_tag_too(look: Any) -> None:
     found = look({"manifests/x.yaml": text})
     root = Descriptor(OCI_MANIFEST, Digest.of(b"x"), 1)
     images = [ResolvedImage(one.reference, root, (root,), ()) for one in found.found]
-    assert list(remarks(found, (), images, None)) == []
-    assert len(list(remarks(found, (), (), None))) == 1
+    assert list(remarks(found, (), images, Path())) == []
+    assert len(list(remarks(found, (), (), Path()))) == 1
 
 
 def test_a_version_that_images_are_made_of_is_pointed_out(look: Any) -> None:
@@ -233,7 +234,7 @@ spec: {containers: [{name: t, image: "busybox:1"}]}
 def test_images_of_helm_test_are_left_out_and_told(look: Any) -> None:
     found = look(chart(TEST_HOOK))
     assert found.found == found.candidates == ()
-    assert list(remarks(found, (), (), None)) == [
+    assert list(remarks(found, (), (), Path())) == [
         "note: left out, as only `helm test` would use it: docker.io/library/busybox:1"
     ]
     custom = (

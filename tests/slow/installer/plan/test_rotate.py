@@ -208,18 +208,19 @@ def test_a_control_plane_signs_with_the_first_and_trusts_all_of_a_file(tmp_path:
     host = Host(tmp_path, control=True)
     host.begin()
     wanted = {
-        Stage.BOTH: (lambda name: OLD[name] + NEW[name], "old key", "signing-ca.crt"),
-        Stage.NEW: (lambda name: NEW[name] + OLD[name], "new key", "signing-ca.crt"),
-        Stage.ONLY: (lambda name: NEW[name], "new key", "ca.crt"),
+        Stage.BOTH: ((OLD, NEW), "old key", "signing-ca.crt"),
+        Stage.NEW: ((NEW, OLD), "new key", "signing-ca.crt"),
+        Stage.ONLY: ((NEW,), "new key", "ca.crt"),
     }
-    for stage, (trusted, key, signer) in wanted.items():
+    for stage, (sources, key, signer) in wanted.items():
+        trusted = {name: "".join(source[name] for source in sources) for name in OLD}
         host.stage(stage)
         for name in OLD:
-            assert host.text(f"etc/kubernetes/pki/{name}.crt") == trusted(name)
+            assert host.text(f"etc/kubernetes/pki/{name}.crt") == trusted[name]
             assert host.text(f"etc/kubernetes/pki/{name}.key").startswith(key)
         for conf in ("admin", "controller-manager", "kubelet"):
-            assert host.trusts(conf) == trusted("ca")
-        assert host.text("etc/bundler/cluster-ca.crt") == trusted("ca")
+            assert host.trusts(conf) == trusted["ca"]
+        assert host.text("etc/bundler/cluster-ca.crt") == trusted["ca"]
         manifest = host.text("etc/kubernetes/manifests/kube-controller-manager.yaml")
         assert f"--cluster-signing-cert-file={tmp_path}/etc/kubernetes/pki/{signer}\n" in manifest
         assert f"--root-ca-file={tmp_path}/etc/kubernetes/pki/ca.crt" in manifest

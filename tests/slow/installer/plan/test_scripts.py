@@ -325,7 +325,7 @@ def test_the_slices_of_pods_are_stopped_when_nothing_runs_in_them_any_more(machi
     assert "systemctl stop bundler-registry.service" in calls
 
 
-UNITS = (
+UNITS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("kubelet.service.j2", {"drop_ins": "/etc/kubernetes/kubelet.conf.d"}),
     ("kubelet.service.j2", {"drop_ins": ""}),
     ("containerd.service.j2", {"program": "/bin/true", "config": "/etc/c.toml"}),
@@ -412,7 +412,7 @@ def test_a_limit_is_raised_and_never_lowered(machine: Machine) -> None:
     (kernel / "max_user_instances").write_text("128\n")
     (kernel / "max_user_watches").write_text("1048576\n")
     machine.run('mkdir -p "$ROOT/etc/sysctl.d"\n')
-    script = templates.script(
+    script: str = templates.script(
         "prepare.sh",
         modules="",
         sysctls="",

@@ -237,7 +237,9 @@ turns = st.tuples(
 )
 
 
-REINSTALLED_BEFORE_AN_UPGRADE = [
+Turn = tuple[tuple[set[str], set[str], str, str], list[tuple[Fault, str]], list[int]]
+
+REINSTALLED_BEFORE_AN_UPGRADE: list[Turn] = [
     (({cp(2)}, {worker(1)}, "v1.36.3", "7"), [], []),
     (({cp(1)}, {worker(1), cp(1)}, "v1.36.4", "7"), [(reinstall_worker, worker(1))], []),
 ]
@@ -247,7 +249,7 @@ REINSTALLED_BEFORE_AN_UPGRADE = [
 @given(life=st.lists(turns, min_size=1, max_size=4))
 @settings(max_examples=40)
 def test_any_life_converges(
-    life: list[tuple[tuple[set[str], set[str], str, str], list[tuple[Fault, str]], list[int]]],
+    life: list[Turn],
 ) -> None:
     site = Site.of(ALL)
     version = "v1.36.3"

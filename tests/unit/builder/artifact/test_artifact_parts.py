@@ -95,7 +95,7 @@ def test_a_signature_changes_the_last_part_only(tmp_path: Path) -> None:
     from bundler.builder.signing.sign import sign_file  # noqa: PLC0415  (as above)
     from bundler.builder.signing.signer import find_signer  # noqa: PLC0415  (as above)
 
-    keygen(tmp_path / "key", "", "test")
+    keygen(tmp_path / "key", b"", "test")
     sign_file(source, find_signer(str(tmp_path / "key"), None))
     with packed(source) as (after, _):
         assert after.parts[:-1] == before.parts[:-1]

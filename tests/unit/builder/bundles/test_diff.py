@@ -183,7 +183,7 @@ def test_values_that_are_no_yaml_are_told_as_files_only(tmp_path: Path) -> None:
         assert side_of(bundle).values == {}
 
 
-ARM = {"platform": "linux/arm64"}
+ARM: dict[str, Any] = {"platform": "linux/arm64"}
 
 
 def test_what_changed_on_all_platforms_is_told_once_and_the_rest_by_platform() -> None:

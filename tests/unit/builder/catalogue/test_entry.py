@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from bundler.builder.catalogue.entry import Kind, entries, read_entry, unmet
+from bundler.builder.catalogue.entry import Entry, Kind, entries, read_entry, unmet
 from bundler.builder.catalogue.listing import markdown, matching, shown, table
 from bundler.builder.catalogue.page import page
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
@@ -94,13 +94,19 @@ def test_the_table_says_what_needs_what(catalogue: Any) -> None:
     )
 
 
+def read(catalogue: Any, name: str) -> Entry:
+    found = read_entry(catalogue.root / name)
+    assert found is not None
+    return found
+
+
 def test_search_wants_every_word(catalogue: Any) -> None:
     assert [entry.name for entry in matching(entries(catalogue), ["MYSQL"])] == ["database"]
     assert matching(entries(catalogue), ["mysql", "redis"]) == ()
 
 
 def test_show_says_how_to_take_it(catalogue: Any) -> None:
-    cluster, cache = (read_entry(catalogue.root / name) for name in ("cluster", "cache"))
+    cluster, cache = (read(catalogue, name) for name in ("cluster", "cache"))
     assert "FROM cluster" in shown(cluster, "")
     assert shown(cache, "# Cache\n").endswith("\n\n# Cache\n")
     assert "INCLUDE cache" in shown(cache, "")
@@ -109,7 +115,7 @@ def test_show_says_how_to_take_it(catalogue: Any) -> None:
 def test_seconds_are_told_where_they_were_measured(catalogue: Any) -> None:
     path = catalogue.root / "cache" / "entry.yaml"
     path.write_text(path.read_text().replace("size: 0", "size: 8\nseconds: 12"))
-    cluster, cache = (read_entry(catalogue.root / name) for name in ("cluster", "cache"))
+    cluster, cache = (read(catalogue, name) for name in ("cluster", "cache"))
     assert "ready after 12 s\n" in shown(cache, "")
     assert "ready after" not in shown(cluster, "")
     assert " | 12 s | by contract |\n" in markdown([cache])
@@ -117,7 +123,7 @@ def test_seconds_are_told_where_they_were_measured(catalogue: Any) -> None:
 
 
 def test_what_no_block_gives_is_named_with_who_needs_it(catalogue: Any) -> None:
-    chosen = [read_entry(catalogue.root / name) for name in ("cluster", "database", "cache")]
+    chosen = [read(catalogue, name) for name in ("cluster", "database", "cache")]
     assert unmet(chosen) == (("storage", ("database",)),)
 
 

@@ -17,7 +17,7 @@ class Clock:
 
 
 def test_plain_lines_tell_of_long_transfers_now_and_then() -> None:
-    clock, out = Clock(), []
+    clock, out = Clock(), list[str]()
     lines = Lines(out.append, clock)
     lines.begin("images")
     one, two = lines.transfer("a", 100 << 20), lines.transfer("b", 100 << 20)
@@ -31,7 +31,7 @@ def test_plain_lines_tell_of_long_transfers_now_and_then() -> None:
 
 
 def test_a_restart_takes_back_and_unknown_totals_are_left_out() -> None:
-    clock, out = Clock(), []
+    clock, out = Clock(), list[str]()
     lines = Lines(out.append, clock)
     transfer = lines.transfer("a", None)
     transfer.advance(10 << 20)
@@ -88,7 +88,7 @@ def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:
 
 
 def test_plain_lines_say_now_and_then_what_a_command_is_at() -> None:
-    clock, out = Clock(), []
+    clock, out = Clock(), list[str]()
     lines = Lines(out.append, clock)
     lines.begin("stage")
     clock.now += 29

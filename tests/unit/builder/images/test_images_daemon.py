@@ -38,8 +38,8 @@ class Docker(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
     def __init__(self, path: Any) -> None:
-        self.images = {}
-        self.seen = []
+        self.images: dict[str, Any] = {}
+        self.seen: list[Any] = []
         self.cut = False
         server = self
 
@@ -86,7 +86,9 @@ def docker() -> Iterator[Any]:
 def read(docker: Any, store: Any) -> Any:
     def read(name: Any, platform: Any = AMD64) -> Any:
         environment = {"DOCKER_HOST": f"unix://{docker.server_address}"}
-        return read_daemon(parse_source(f"docker-daemon:{name}", Path()), store, platform, environment)
+        source = parse_source(f"docker-daemon:{name}", Path())
+        assert isinstance(source, LocalSource)
+        return read_daemon(source, store, platform, environment)
 
     return read
 

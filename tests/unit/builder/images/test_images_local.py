@@ -153,7 +153,7 @@ def test_links_between_layers_are_followed_inside_the_archive_only(local: Any) -
             local("docker-archive", files, links=[("second/layer.tar", target)])
 
 
-def _flip(data: Any) -> bytes:
+def _flip(data: bytes) -> bytes:
     return bytes([data[0] ^ 1]) + data[1:]
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bundler.builder.kubefile import parser
 from bundler.builder.kubefile.catalogue import Catalogue, default_catalogue
+from bundler.builder.kubefile.instructions import Cmds
 from bundler.builder.kubefile.lint import Report, check, lint
 from bundler.builder.kubefile.render import as_json, as_sarif, as_text
 from bundler.builder.kubefile.rules import RULES
@@ -282,7 +283,10 @@ def test_the_hint_for_old_commands_can_be_taken_over_as_it_is(
     report = linted(F + line + "\n", tmp_path, catalogue)
     assert as_text(report) == "0 errors, 0 warnings\n"
     (cmds,) = parser.parse(F + line, "Kubefile").instructions[1:]
-    assert list(cmds.lines) == [text for one in before.instructions[1:] for text in one.lines]
+    assert isinstance(cmds, Cmds)
+    old = [one for one in before.instructions[1:] if isinstance(one, Cmds)]
+    assert len(old) == len(before.instructions) - 1
+    assert list(cmds.lines) == [text for one in old for text in one.lines]
     assert listed is None or list(cmds.lines) == listed
     assert all(other.problem.hint == "it belongs into the one CMDS, see line 2" for other in others)
 
@@ -394,13 +398,13 @@ def test_kubefiles_in_the_style_of_sealers_own_lint_as_they_stand(
     assert all(finding.problem.hint for finding in report.findings)
 
 
-def test_flags_behind_the_name_of_an_app_are_told_as_such(tmp_path, catalogue):
+def test_flags_behind_the_name_of_an_app_are_told_as_such(tmp_path: Path, catalogue: Any) -> None:
     (finding,) = linted("FROM scratch\nAPP web --namespace=db local://web\n", tmp_path, catalogue).findings
     assert (finding.problem.rule, finding.problem.location.column) == ("bad-source", 9)
     assert "APP --namespace=db web" in finding.problem.hint
 
 
-def test_a_version_that_a_variable_gives_is_not_judged_by_its_text(tmp_path, catalogue):
+def test_a_version_that_a_variable_gives_is_not_judged_by_its_text(tmp_path: Path, catalogue: Any) -> None:
     text = 'FROM scratch\nARG V=1.0.0\nAPP web oci://h.example/web:$V\nAPP db "oci://h.example/db:${V}"\n'
     assert "bad-source" not in {one.problem.rule for one in linted(text, tmp_path, catalogue).findings}
 
@@ -413,6 +417,8 @@ def test_a_version_that_a_variable_gives_is_not_judged_by_its_text(tmp_path, cat
         ("CMD []", "remove it: it runs nothing"),
     ],
 )
-def test_the_hint_for_an_old_cmd_can_be_taken_over(commands, hint, tmp_path, catalogue):
+def test_the_hint_for_an_old_cmd_can_be_taken_over(
+    commands: str, hint: str, tmp_path: Path, catalogue: Any
+) -> None:
     found = linted(f"FROM scratch\n{commands}\n", tmp_path, catalogue).findings
     assert [one.problem.hint for one in found if one.problem.rule == "cmd-old-form"] == [hint]

@@ -43,6 +43,27 @@ def found(text: str, today: date = TODAY, **given: str) -> list[str]:
         ("LABEL io.containerd.version=1.7.30", ["containerd 1.7.30"]),
         ("ADD https://x/containerd-static-2.0.1-linux-amd64.tar.gz cri/", ["containerd 2.0"]),
         ("COPY cri/containerd-1.4.1.tar.gz cri/", ["containerd 1.4"]),
+        ('LABEL "io.kubernetes.version"=v1.20.2', ["Kubernetes 1.20.2"]),
+        ("LABEL io.kubernetes.version v1.20.2", ["Kubernetes 1.20.2"]),
+        ("ENV V=1.20.2\nLABEL io.kubernetes.version=$V", ["Kubernetes 1.20.2"]),
+        ("ARG V\nLABEL io.kubernetes.version=v${V:-1.20.2}", ["Kubernetes 1.20.2"]),
+        ("LABEL io.kubernetes.version=v1.34.0+k3s1", ["Kubernetes 1.34.0"]),
+        ("PACKAGE fedora:38 x", ["fedora:38"]),  # older than the table
+        ("PACKAGE centos:6 x", ["centos:6"]),
+        ("PACKAGE rhel:7.9 x", ["rhel:7.9"]),
+        ("PACKAGE rhel:10 x", []),  # newer than the table
+        ("PACKAGE debian:sid x", []),
+        ("PACKAGE amzn:2023 x", []),
+        ("IMAGE quay.io/coreos/etcd:v3.3.10@sha256:" + "a" * 64, ["etcd 3.3.10"]),
+        ("IMAGE r:5000/etcd", []),
+        ("IMAGE registry.k8s.io/kube-proxy:v1.20.2", ["Kubernetes 1.20.2"]),
+        ("IMAGE registry.k8s.io/coredns/coredns:v1.20.2", []),
+        ("ADD https://dl.k8s.io/release/v1.20.2/bin/linux/amd64/kubelet bin/", ["Kubernetes 1.20"]),
+        ("ADD https://dl.k8s.io/v1.36.0/kubernetes-server-linux-amd64.tar.gz bin/", []),
+        ("ADD https://github.com/k3s-io/k3s/releases/download/v1.20.2%2Bk3s1/k3s bin/", ["Kubernetes 1.20"]),
+        ("ADD https://github.com/x/cri-tools/releases/download/v1.20.0/crictl-v1.20.0.tar.gz bin/", []),
+        ("ADD https://x/v1.6.8/cri-containerd-cni-1.6.8-linux-amd64.tar.gz cri/", ["containerd 1.6"]),
+        ("ADD https://x/etcd-v3.3.1-linux-amd64.tar.gz bin/", ["etcd 3.3"]),
     ],
 )
 def test_what_lines_name(line: str, what: list[str]) -> None:

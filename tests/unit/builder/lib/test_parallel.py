@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ def test_results_come_in_the_order_of_the_work() -> None:
         time.sleep(0.02 if number == 0 else 0)
         return number
 
-    assert run_all([lambda n=n: piece(n) for n in range(9)], 4, Stop()) == list(range(9))
+    assert run_all([partial(piece, n) for n in range(9)], 4, Stop()) == list(range(9))
     assert run_all([], 4, Stop()) == []
 
 
@@ -60,7 +61,7 @@ def test_stopped_work_says_so() -> None:
 
 
 def test_ctrl_c_may_come_before_all_threads_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    started = []
+    started: list[threading.Thread] = []
 
     class Interrupted(threading.Thread):
         def start(self) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bundler.builder.sbom import records
 from bundler.builder.sbom.layer import Paths, hashed, scan
 from bundler.builder.sbom.merge import merged
-from bundler.builder.sbom.model import Finds, Gap, Package, Packages
+from bundler.builder.sbom.model import Finds, Gap, Kind, Package, Packages
 from tests.unit.builder.sbom.parts import DPKG, chunks, go_program, modules, stanza, status, tar, wheel
 
 
@@ -118,7 +118,7 @@ def _layer(acts: Any) -> Any:
 
 def _applied(layers: Any) -> Any:
     """What a container engine would have on disk: the same rules, by brute force."""
-    disk = {}
+    disk: dict[str, Any] = {}
     for layer in layers:
         for path in layer:
             folder, _, name = path.rpartition("/")
@@ -166,9 +166,11 @@ def test_distribution_and_licences_complete_the_packages(held: Any) -> None:
         }
     ).facts
     assert fact.packages == (
-        Package("deb", "bash", "1.0", architecture="amd64", licences=("Expat", "GPL-2+"), distro="debian-12"),
         Package(
-            "deb",
+            Kind.DEB, "bash", "1.0", architecture="amd64", licences=("Expat", "GPL-2+"), distro="debian-12"
+        ),
+        Package(
+            Kind.DEB,
             "bash-doc",
             "1.0",
             architecture="amd64",
@@ -229,7 +231,7 @@ def test_names_that_are_not_unicode_do_no_harm(tmp_path: Path) -> None:
 
 
 def test_a_scan_comes_back_from_its_record(tmp_path: Path) -> None:
-    files = wheel("one") | {
+    files: dict[str, Any] = wheel("one") | {
         DPKG: status("a"),
         "x/.wh.y": b"",
         "z/.wh..wh..opq": b"",
@@ -244,7 +246,8 @@ def test_a_scan_comes_back_from_its_record(tmp_path: Path) -> None:
 
 def test_finds_come_back_from_their_record() -> None:
     finds = Finds(
-        (Packages("p", (Package("npm", "n", "1", "@s", "amd64", ("MIT",), "src", "d-1"),)),), (Gap("g", "w"),)
+        (Packages("p", (Package(Kind.NPM, "n", "1", "@s", "amd64", ("MIT",), "src", "d-1"),)),),
+        (Gap("g", "w"),),
     )
     assert records.to_finds(records.from_finds(finds)) == finds
 

@@ -183,7 +183,7 @@ def test_a_changed_program_is_read_or_refused(data: Any) -> None:
     places = [*range(16, 120), *range(0x1000, 0x1100), *range(4300, len(program))]
     for _ in range(data.draw(st.integers(1, 6))):
         program[data.draw(st.sampled_from(places))] = data.draw(st.integers(0, 255))
-    with contextlib.suppress(UNREADABLE):
+    with contextlib.suppress(*UNREADABLE):
         golang.golang(io.BytesIO(bytes(program)))
 
 
@@ -225,7 +225,13 @@ def test_a_jar_with_a_huge_directory_is_refused() -> None:
         java.java(io.BytesIO(bytes(data)), "x.jar")
 
 
-HEADER = {"name": "bash", "version": "5.1", "release": "2.el9", "licence": "GPLv3+", "arch": "x86_64"}
+HEADER: dict[str, str | int] = {
+    "name": "bash",
+    "version": "5.1",
+    "release": "2.el9",
+    "licence": "GPLv3+",
+    "arch": "x86_64",
+}
 BASH = Package(Kind.RPM, "bash", "5.1-2.el9", architecture="x86_64", licences=("GPLv3+",))
 
 
@@ -291,7 +297,7 @@ def test_noise_in_a_berkeley_db_is_read_or_refused(changes: Any, cut: Any) -> No
     data = bytearray(bdb(LONG, rpm_header(**HEADER)))
     for at, noise in changes:
         data[at : at + len(noise)] = noise
-    with contextlib.suppress(UNREADABLE):
+    with contextlib.suppress(*UNREADABLE):
         rpm.berkeley(io.BytesIO(bytes(data[: len(data) - cut] if cut % 3 == 0 else data)))
 
 
@@ -311,7 +317,7 @@ def test_an_rpm_database_that_never_ends_is_stopped(tmp_path: Path, monkeypatch:
 def test_a_damaged_rpm_header_is_refused(noise: Any, at: Any) -> None:
     blob = bytearray(rpm_header(**HEADER))
     blob[at : at + len(noise)] = noise
-    with contextlib.suppress(UNREADABLE):
+    with contextlib.suppress(*UNREADABLE):
         rpm.ndb(io.BytesIO(ndb(bytes(blob))))
 
 
@@ -379,7 +385,7 @@ def test_os_release_is_a_fact_of_its_own(tmp_path: Path) -> None:
 def test_noise_in_any_of_them_does_no_harm(
     tmp_path_factory: pytest.TempPathFactory, path: Any, noise: Any
 ) -> None:
-    with contextlib.suppress(UNREADABLE):
+    with contextlib.suppress(*UNREADABLE):
         examine(
             path,
             0o755,

@@ -6,7 +6,8 @@ import io
 import lzma
 import tarfile
 import tracemalloc
-from typing import Any
+from collections.abc import Callable
+from typing import IO, Any, cast
 
 import pytest
 import zstandard
@@ -17,14 +18,14 @@ from bundler.builder.lib.decompress import PIECE, BrokenError, unpacked
 from bundler.builder.lib.tarstream import Kind, TarContent, entries
 from tests.unit.builder.sbom.parts import chunks, tar
 
-PACKERS = {
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,
     "gzip": gzip.compress,
     "xz": lzma.compress,
     "bzip2": bz2.compress,
     "zstd": zstandard.ZstdCompressor(level=1).compress,
 }
-NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), min_size=1)
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
 
 
 def joined(data: Any, limit: int = 1 << 30, size: int = 1000) -> Any:
@@ -83,7 +84,7 @@ def test_entries_are_those_that_tarfile_sees(form: Any, files: Any, size: Any) -
     data = tar(dict(files), form=form)
     with tarfile.open(fileobj=io.BytesIO(data)) as reader:
         expected = [
-            (member.name.strip("/"), reader.extractfile(member).read())
+            (member.name.strip("/"), cast("IO[bytes]", reader.extractfile(member)).read())
             for member in reader
             if member.isfile()
         ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bundler.core.errors import BundlerError, ExitCode, Problems
+from bundler.core.errors import BundlerError, ExitCode, Location, Problems
 from bundler.core.index import App, AppKind, AppRole
 
 
@@ -140,6 +140,7 @@ def test_faults_stand_at_their_place(line: str, rule: str, column: int, site: An
         case error:
             assert rule == "bad-archive"
             assert error.code is ExitCode.INTEGRITY
+            assert isinstance(error.where, Location)
             assert error.where.column == column
 
 
@@ -186,6 +187,7 @@ def test_a_wrong_checksum_stops_the_build(site: Any, tmp_path: Path) -> None:
         with pytest.raises(BundlerError) as caught:
             site.build(f"FROM scratch\nADD --checksum=sha256:{'0' * 64} {source} x\n")
         assert caught.value.code is ExitCode.INTEGRITY
+        assert isinstance(caught.value.where, Location)
         assert caught.value.where.line == 2
 
 
@@ -235,6 +237,7 @@ def test_a_packed_chart_is_unpacked(site: Any) -> None:
     site.write({"bad.tgz": "no archive"})
     with pytest.raises(BundlerError) as caught:
         site.build("FROM scratch\nAPP bad local://bad.tgz\n")
+    assert isinstance(caught.value.where, Location)
     assert (caught.value.code, caught.value.where.line) == (ExitCode.INTEGRITY, 2)
 
 

@@ -70,7 +70,9 @@ def test_files_and_links_with_normal_modes(how: str, store: Any) -> None:
         "hard": 0o755,
     }
     assert isinstance(tree.entries["d/link"], Symlink)
-    assert store.path(tree.entries["hard"].digest).read_bytes() == b"a"
+    hard = tree.entries["hard"]
+    assert isinstance(hard, File)
+    assert store.path(hard.digest).read_bytes() == b"a"
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,8 @@ def test_a_cursor_begins_anew_only_for_what_it_has_dropped() -> None:
     def count() -> Iterator[bytes]:
         nonlocal begun
         begun += 1
-        return begin({OLD: long}, CHUNK)(OLD)
+        made: Iterator[bytes] = begin({OLD: long}, CHUNK)(OLD)
+        return made
 
     cursor = Cursor(count, "old")
     cursor.read(len(long) - 10, 10)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bundler.core.archive import tarhead
 
-_PARTS = st.text(st.characters(min_codepoint=0x20, exclude_categories=("Cs",)), min_size=1, max_size=60)
+_PARTS = st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs"]), min_size=1, max_size=60)
 
 
 def by_tarfile(path: str, size: int, mode: int, mtime: int) -> bytes:

@@ -139,7 +139,7 @@ class Host:
         (self.bin / name).chmod(0o755)
 
     def run(self, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        text = templates.load("ledger.sh") + templates.script(name, **variables)
+        text: str = templates.load("ledger.sh") + templates.script(name, **variables)
         text = text.replace("/var/lib/bundler", f"{self.root}/state")
         for path in ("/etc/", "/proc/"):
             text = text.replace(path, f"{self.root}{path}")

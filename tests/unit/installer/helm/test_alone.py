@@ -119,7 +119,8 @@ def test_helm_reaches_the_api_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_certificate_is_still_looked_at_by_the_apis_own_name(tmp_path: Path) -> None:
-    path = kubeconfig(tmp_path / "c", "https://api.example:6443", **{"certificate-authority": "ca.crt"})
+    more: dict[str, Any] = {"certificate-authority": "ca.crt"}
+    path = kubeconfig(tmp_path / "c", "https://api.example:6443", **more)
     found = Reached.read(path)
     assert found is not None
     assert (found.host, found.port, found.files) == ("api.example", 6443, (str(tmp_path / "ca.crt"),))

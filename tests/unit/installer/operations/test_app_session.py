@@ -37,7 +37,11 @@ def test_what_the_cluster_says_is_read() -> None:
         ],
     }
     seen = app_session._seen(json.loads(json.dumps(told)))
-    assert (seen.version, seen.architectures, seen.registry) == ("v1.37.2", {"amd64"}, "localhost:5001")
+    assert (seen.version, seen.architectures, seen.registry) == (
+        "v1.37.2",
+        frozenset({"amd64"}),
+        "localhost:5001",
+    )
     assert seen.releases[0].before == (1, "0.9.0+bundle.b")
 
 

@@ -13,6 +13,7 @@ from bundler.installer.operations import history
 from bundler.installer.run.hostlock import Claim
 from bundler.installer.run.report import Report
 from bundler.installer.status.read import condition
+from bundler.installer.transport.protocol import Outcome
 from tests.kits.transports import MemoryTransport, private_transport
 from tests.unit.installer.plan import kit
 
@@ -61,11 +62,12 @@ def test_a_run_that_ended_well_is_noted_on_control_planes_alone() -> None:
 def test_how_it_ended_is_told(error: BaseException | None, result: str, told: str) -> None:
     kept: list[str] = []
     session = parts()
-    session.transports = {
-        kit.CONTROL_PLANE: MemoryTransport(
-            "x", lambda _script, data: kept.append(data.decode()) or history_ok
-        )
-    }
+
+    def keep(_script: str, data: bytes) -> Outcome:
+        kept.append(data.decode())
+        return history_ok
+
+    session.transports = {kit.CONTROL_PLANE: MemoryTransport("x", keep)}
 
     def go() -> None:
         with history.noted(session, "apply", ran()):  # type: ignore[arg-type]  # as above
@@ -88,7 +90,7 @@ def test_how_it_ended_is_told(error: BaseException | None, result: str, told: st
     )
 
 
-history_ok = SimpleNamespace(status=0, stdout="", stderr="")
+history_ok = Outcome(0, "", "")
 
 
 def test_a_run_that_did_nothing_is_no_run() -> None:

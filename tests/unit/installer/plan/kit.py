@@ -12,7 +12,7 @@ from bundler.installer.plan.cluster.assume import assume
 from bundler.installer.plan.contents import Mix, wanted_files
 from bundler.installer.plan.decide import decide
 from bundler.installer.plan.site_pki import Secrets, ServerPair
-from bundler.installer.plan.steps import Done, Plan, Step
+from bundler.installer.plan.steps import Plan, Step
 from bundler.installer.site.desired import DesiredHost
 from bundler.installer.site.model import Host, Role, Site
 from bundler.installer.site.record import HostState, Record, RecordedHost
@@ -234,7 +234,7 @@ def changed(found: Facts, host: str, **changes: object) -> Facts:
 
 
 def done_ids(made: Plan) -> set[str]:
-    return {each.step.id for each in made.done if isinstance(each, Done)}
+    return {each.step.id for each in made.done}
 
 
 def roles() -> tuple[DesiredHost, DesiredHost]:

@@ -11,6 +11,7 @@ from bundler.core.index import App, AppKind, AppRole
 from bundler.installer.plan.app_bundle import app_plan, chart_version
 from bundler.installer.plan.app_cluster import Aim, ClusterSeen, Place, Release
 from bundler.installer.plan.contents import Contents
+from bundler.installer.plan.steps import Exec
 from tests.unit.installer.plan import kit
 
 APPS = (
@@ -68,6 +69,7 @@ def test_everything_is_pushed_then_brought_in_order_each_behind_the_last() -> No
     plan = app_plan(bundle(), SEEN, PLACE, Aim.APPLY)
     assert ids(plan) == ["registry/images", "apps/store", "apps/login", "apps/db", "apps/pages"]
     assert [step.after for step in plan.steps[1:]] == [(step.id,) for step in plan.steps[:-1]]
+    assert isinstance(plan.steps[0], Exec)
     assert plan.steps[0].script == "start push-images r.example:5000"
     assert asked(plan, "db") == {
         "task": "bring",
@@ -89,7 +91,7 @@ def test_everything_is_pushed_then_brought_in_order_each_behind_the_last() -> No
 def test_an_apps_own_commands_see_its_variables_and_the_kubeconfig() -> None:
     place = replace(PLACE, env={"ADDRESSES": "10.0.0.1 10.0.0.2"})
     plan = app_plan(bundle(), SEEN, place, Aim.APPLY)
-    script = next(step.script for step in plan.steps if step.id == "apps/login")
+    script = next(s.script for s in plan.steps if isinstance(s, Exec) and s.id == "apps/login")
     assert "export USER_NAME='o'\"'\"'neil'" in script
     assert "export ADDRESSES='10.0.0.1 10.0.0.2'" in script
     assert "export KUBECONFIG=/home/me/kubeconfig" in script

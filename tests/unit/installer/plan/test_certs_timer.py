@@ -46,8 +46,8 @@ def host(tmp_path: Path, left: str) -> subprocess.CompletedProcess[str]:
         (tools / name).chmod(0o755)
     of = context()
     text = timed(of, of.primary).replace("/usr/local/bin/kubectl", str(tools / "kubectl"))
-    for folder in ("/etc/", "/var/lib/"):
-        text = text.replace(folder, f"{tmp_path}{folder}")
+    for place in ("/etc/", "/var/lib/"):
+        text = text.replace(place, f"{tmp_path}{place}")
     text = text.replace(
         "wanted=$(site_names) &&", f'wanted=$(site_names) && echo "$wanted" >{tmp_path}/wanted &&'
     )

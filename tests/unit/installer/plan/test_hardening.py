@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bundler.core.index import App, AppKind, AppRole, Index
+from bundler.core.index import App, AppKind, AppRole, Index, OsPackage
 from bundler.installer.plan.contents import HELM_MEMBER
 from bundler.installer.plan.kubelet_certificates import subject_alternative_name
 from bundler.installer.plan.steps import Await, Write
@@ -146,7 +146,7 @@ def test_every_node_of_the_site_is_waited_for() -> None:
     ],
 )
 def test_kube_proxys_mode(version: str, worker: Mapping[str, object], package: str, mode: str) -> None:
-    packages = (kit.package("containerd", requested=True),)
+    packages: tuple[OsPackage, ...] = (kit.package("containerd", requested=True),)
     if package:
         packages = (*packages, replace(kit.package("nftables"), version=package))
     of = kit.site()

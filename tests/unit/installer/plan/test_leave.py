@@ -237,7 +237,7 @@ esac
 def drained(tmp_path: Path, node: str, cordoned: str = "") -> tuple[subprocess.CompletedProcess[str], str]:
     (tmp_path / "kubectl").write_text(KUBECTL)
     (tmp_path / "kubectl").chmod(0o755)
-    text = templates.script("kubectl.sh", "drain.sh", node=node, limit="5", delete="")
+    text: str = templates.script("kubectl.sh", "drain.sh", node=node, limit="5", delete="")
     text = text.replace("/usr/local/bin/kubectl", str(tmp_path / "kubectl"))
     calls = tmp_path / "calls"
     calls.touch()

@@ -199,7 +199,7 @@ def test_who_is_missing_for_a_majority(tmp_path: Path, quorum: str, up: str, sai
     tool = tmp_path / "etcdctl"
     tool.write_text(ETCDCTL)
     tool.chmod(0o755)
-    text = templates.script("etcd.sh", "etcd-quorum.sh", planes="10.0.0.2 10.0.0.3 10.0.0.4")
+    text: str = templates.script("etcd.sh", "etcd-quorum.sh", planes="10.0.0.2 10.0.0.3 10.0.0.4")
     text = text.replace("/usr/local/bin/etcdctl", str(tool))
     done = subprocess.run(
         ["sh", "-c", text],

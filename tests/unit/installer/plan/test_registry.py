@@ -168,7 +168,7 @@ def test_the_registry_runs_as_a_user_of_its_own(port: int, lines: int) -> None:
 def test_without_a_login_in_the_clusterfile_the_site_has_one_of_its_own() -> None:
     """The same on every node and control plane, another on another site, secret everywhere."""
     of = kit.site(1, control_planes=3)
-    headers = []
+    headers: list[str] = []
     for key in ("a2V5LW9uZQ==", "a2V5LXR3bw=="):
         made = kit.plan(
             of, bundle=kit.index(packages=kit.BALANCED), secrets=replace(kit.SECRETS, encryption_key=key)

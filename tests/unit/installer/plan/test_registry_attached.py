@@ -1,5 +1,6 @@
 """What is kept beside an image stands under its tags of the same repository of the site's registry."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,9 +37,8 @@ def test_its_tags_and_blobs_are_linked_once() -> None:
 
 @pytest.mark.parametrize(("tag", "digest"), [("../../evil", SIGNATURE), ("a b", SIGNATURE), (TAG, PAYLOAD)])
 def test_a_tag_that_could_lead_elsewhere_is_refused(tag: Any, digest: Any) -> None:
-    class NothingMissing:
-        def member(self, path: Any) -> Any:
-            return type("Member", (), {"digest": Digest(path.rpartition("/")[2])})
-
-    assert any("beside" in fault for fault in _image(signed(tag, digest), NothingMissing()))
-    assert not list(_image(signed(), NothingMissing()))
+    nothing_missing: Any = SimpleNamespace(
+        member=lambda path: SimpleNamespace(digest=Digest(path.rpartition("/")[2]))
+    )
+    assert any("beside" in fault for fault in _image(signed(tag, digest), nothing_missing))
+    assert not list(_image(signed(), nothing_missing))

@@ -9,7 +9,7 @@ from bundler.installer.plan.contents import Contents
 from bundler.installer.plan.decide import context_of
 from bundler.installer.plan.expand import expand
 from bundler.installer.plan.order import arrange, closed
-from bundler.installer.plan.steps import Exec
+from bundler.installer.plan.steps import Deliver, Exec, Plan, Relay, Write
 from bundler.installer.plan.upgrade import (
     keep_id,
     snapshot,
@@ -17,6 +17,7 @@ from bundler.installer.plan.upgrade import (
     upgrade_control_plane,
     upgrade_node,
 )
+from bundler.installer.scripts.render import Script
 from bundler.installer.site.desired import Versions
 from tests.fakes.site.access import go
 from tests.fakes.site.recipe import cp
@@ -43,6 +44,7 @@ def test_etcd_is_whole_again_before_anything_else_goes_on() -> None:
     steps = upgrade_control_plane(of, of.primary, "v1.34.4", after=("snapshot",))
     assert words(steps) == ["upgrade-config", "upgrade", "upgrade-settled"]
     assert steps[0].after == ("snapshot",)
+    assert isinstance(steps[1], Exec)
     assert "CoreDNSUnsupportedPlugins" in steps[1].script
 
 
@@ -70,7 +72,9 @@ def test_every_control_plane_gets_the_one_snapshot_before_the_first_is_upgraded(
     site, bundle = kit.site(1, control_planes=3), kit.index()
     contents = Contents(bundle, kit.files_of(bundle), ())
     of = replace(context_of(site, kit.facts(site), contents, kit.SECRETS), running=True)
-    taken, *copies = snapshot(of, "v1.36.3")
+    taken, *behind = snapshot(of, "v1.36.3")
+    copies = [step for step in behind if isinstance(step, Relay)]
+    assert len(copies) == len(behind)
     assert taken.host == of.primary.address
     assert sorted((copy.host, copy.path) for copy in copies) == [
         (host.address, f"/var/lib/bundler/kept/v1.36.3/{name}")
@@ -109,6 +113,10 @@ def test_a_version_on_the_way_brings_its_own_kubeadm_and_leaves_etcd_alone() -> 
     of = carrying()
     brought, config, upgrade, settled = upgrade_control_plane(of, of.primary, VIA[1], after=("snapshot",))
     assert (brought.after, config.after, upgrade.after[0]) == (("snapshot",), (brought.id,), config.id)
+    assert isinstance(brought, Deliver)
+    assert isinstance(config, Write)
+    assert isinstance(upgrade, Exec)
+    assert isinstance(upgrade.script, Script)
     (file,) = brought.files
     assert (file.member, file.path) == ("root/via/v1.36.3/kubeadm", "/var/lib/bundler/via/v1.36.3/kubeadm")
     assert upgrade.script.variables["on_the_way"] == "/var/lib/bundler/via/v1.36.3"
@@ -120,6 +128,9 @@ def test_a_version_on_the_way_brings_its_own_kubeadm_and_leaves_etcd_alone() -> 
 def test_the_last_hop_is_an_ordinary_one() -> None:
     of = carrying()
     config, upgrade, _settled = upgrade_control_plane(of, of.primary, TARGET)
+    assert isinstance(config, Write)
+    assert isinstance(upgrade, Exec)
+    assert isinstance(upgrade.script, Script)
     assert upgrade.script.variables["on_the_way"] == ""
     assert "kubernetesVersion: v1.37.2" in config.content
     assert "imageTag" not in config.content
@@ -153,7 +164,7 @@ def test_the_way_over_two_minors_reads_as_it_did(controls: int, workers: int) ->
     *_, made = hops(controls, workers)
     numbers = {cp(n + 1): host for n, host in enumerate(of.site.control_planes)}
     numbers |= {at_worker(n + 1): host for n, host in enumerate(of.site.workers)}
-    stages = []
+    stages: list[Plan] = []
     for stage in (made.stage, *made.forecast):
         deeds = [
             replace(deed, host=numbers[deed.host].address, about="")

@@ -43,7 +43,7 @@ class Bench:
         return caught.value
 
     @property
-    def noted(self) -> dict[str, str]:
+    def noted(self) -> dict[str, JournalEntry]:
         file = self.state / "journal"
         return dict(journal.parse(file.read_text())) if file.exists() else {}
 

@@ -8,7 +8,7 @@ from bundler.installer.run.deliver import parse_probe
 
 def test_an_answer_is_read() -> None:
     found = parse_probe("mount 0 12 /\nplaced 0\nmount 1 7 /var/lib/my data\nstaged 1\n", "h", 2)
-    assert (found.placed, found.staged) == ({0}, {1})
+    assert (found.placed, found.staged) == (frozenset({0}), frozenset({1}))
     assert found.free == {"/": 12 << 10, "/var/lib/my data": 7 << 10}
 
 

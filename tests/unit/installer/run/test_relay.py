@@ -11,7 +11,7 @@ from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.steps import Phase, Relay
 from bundler.installer.run.actions import Captures, StepContext, perform
 from bundler.installer.transport.protocol import Outcome
-from tests.unit.installer.run.test_actions import Contents
+from tests.kits.deliveries import Contents
 
 
 class Here:

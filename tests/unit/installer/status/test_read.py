@@ -110,7 +110,7 @@ def test_an_answer_is_read() -> None:
     assert [disk.percent for disk in found.disks] == [60, 91]
     assert found.versions == {"containerd": "2.1.4", "runc": "1.2.6"}
     assert found.registry is not None
-    assert (found.registry.code, found.registry.manifests) == ("401", {"a" * 64})
+    assert (found.registry.code, found.registry.manifests) == ("401", frozenset({"a" * 64}))
     assert found.runs == (PastRun("apply", "done", "me@here", 5.0, 2.5, steps=7),)
 
 

@@ -21,15 +21,8 @@ from bundler.installer.plan.way_back import Spot, WayBack, closed, find, opened
 from bundler.installer.site.record import Record
 from tests.fakes.site.recipe import cp, worker
 from tests.fakes.site.site import HarmError, Site
-from tests.unit.installer.plan.decisions.test_rollback import (
-    at,
-    broken,
-    built,
-    kept,
-    record,
-    upgraded,
-    wanted,
-)
+from tests.unit.installer.plan.decisions.kit import broken, built, wanted
+from tests.unit.installer.plan.decisions.test_rollback import at, kept, record, upgraded
 
 OLD = "v1.36.3"
 SHAPES = {"1+1": (1, 1), "3+2": (3, 2)}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def names(control_planes: int, workers: int) -> tuple[list[str], list[str]]:
     return [cp(n) for n in range(1, control_planes + 1)], [worker(n) for n in range(1, workers + 1)]
 
 
-def wanted(control_planes: int = 1, workers: int = 1, **changes: object) -> Desired:
+def wanted(control_planes: int = 1, workers: int = 1, **changes: Any) -> Desired:
     return desired(*names(control_planes, workers), **changes)
 
 
@@ -101,7 +102,7 @@ def hosts(steps: Iterable[Step]) -> set[str]:
     return {step.subject for step in steps}
 
 
-def nothing(site: Site, aim: Desired, **consents: object) -> Plan:
+def nothing(site: Site, aim: Desired, **consents: Any) -> Plan:
     made = plan(site, aim, **consents)
     assert made.stage is None, [step.key for step in made.steps]
     return made

@@ -1,6 +1,7 @@
 """Situations 12 to 24: nothing to do, and drift."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_13_another_name_is_refused_whatever_else_changed(change: str) -> None:
 @pytest.mark.parametrize("host", [cp(1), worker(1)])
 @pytest.mark.parametrize("unit", ["kubelet.service", "containerd.service"])
 @pytest.mark.parametrize("trouble", [{"active": False}, {"enabled": False}])
-def test_14_a_unit_that_was_stopped_or_disabled(host: str, unit: str, trouble: dict[str, bool]) -> None:
+def test_14_a_unit_that_was_stopped_or_disabled(host: str, unit: str, trouble: dict[str, Any]) -> None:
     aim = wanted(3, 1)
     site = built(aim)
     units = site.machines[host].units

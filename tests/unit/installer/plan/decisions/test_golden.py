@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.fakes.site.site import Site
 from tests.unit.installer.plan.decisions.kit import asked, broken, built, done, fresh, wanted
 
 FOLDER = Path(__file__).parent / "golden"
-Situation = tuple[Site, Desired, dict[str, object]]
+Situation = tuple[Site, Desired, dict[str, Any]]
 
 
 def first_install() -> Situation:

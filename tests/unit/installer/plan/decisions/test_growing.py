@@ -10,6 +10,7 @@ from bundler.installer.plan.cluster.steps import Verb
 from bundler.installer.site.desired import Desired, Piece
 from bundler.installer.site.expected import BlobsAre, NodesReady
 from tests.fakes.site.recipe import BLOBS, cp, desired, worker
+from tests.fakes.site.site import Site
 from tests.unit.installer.plan.decisions.kit import (
     broken,
     built,
@@ -144,12 +145,17 @@ def test_31_new_images_are_in_the_registries_before_what_needs_them() -> None:
     assert all(site.machines[cp(n)].blobs["sha256:new"] is BlobState.WHOLE for n in (1, 2, 3))
 
 
-def test_a_site_of_an_older_run_is_taken_over_by_what_is_observed() -> None:
-    aim = wanted(3, 2)
-    site = built(aim)
+def _forget(site: Site) -> None:
+    """An older run left neither record nor journal."""
     site.record = None
     for machine in site.machines.values():
         machine.record, machine.site, machine.journal = None, "", {}
+
+
+def test_a_site_of_an_older_run_is_taken_over_by_what_is_observed() -> None:
+    aim = wanted(3, 2)
+    site = built(aim)
+    _forget(site)
     made = plan(site, aim)
     assert not of(made, Verb.INIT, Verb.FINISH_INIT, Verb.JOIN, Verb.JOIN_CONTROL_PLANE, Verb.LEAVE)
     done(site, aim)

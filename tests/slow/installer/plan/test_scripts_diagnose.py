@@ -12,12 +12,6 @@ POD_EVENT = "pod-event"
 LAST_WORDS = "[pod/db-0/db] last words"
 
 
-def program(machine: Machine, name: str, text: str) -> None:
-    path = machine.bin / name
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-
-
 def diagnosed(folder: Path, *, nodes: str = "", pods: str = "", warnings: str = "") -> list[str]:
     machine = Machine(folder)
     program(
