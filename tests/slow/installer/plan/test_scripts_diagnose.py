@@ -7,6 +7,7 @@ import pytest
 from bundler.installer.scripts import render as templates
 from tests.kits.machine import Machine
 from tests.kits.transports import private_transport
+from tests.slow.installer.plan.test_scripts_cluster import program
 
 POD_EVENT = "pod-event"
 LAST_WORDS = "[pod/db-0/db] last words"
