@@ -7,7 +7,7 @@ import pytest
 
 from bundler.installer.site.clusterfile.read import read
 from bundler.installer.site.model import Role
-from tests.site import floor, footprint
+from tests.site import block_times, floor, footprint
 from tests.site.estimate import Stretch, timed
 from tests.site.product import clusterfile
 from tests.site.spec import SiteSpec
@@ -43,6 +43,16 @@ def test_the_table_has_a_row_for_every_phase_and_the_ratio() -> None:
     text = floor.table({"a": 10.0, "b": 10.0}, {"x": 5.0, "y": 6.0, "z": 7.0}, 25.0)
     assert [line.split("|")[3].strip() for line in text.splitlines()[2:5]] == ["x", "y", "z"]
     assert "1.25 times by hand" in text
+
+
+def test_a_block_is_ready_when_its_last_step_has_ended() -> None:
+    steps = [
+        {"id": "apps/10.0.0.1/helm-db", "start": 2.0, "seconds": 3.0},
+        {"id": "apps/10.0.0.1/helm-web", "start": 3.0, "seconds": 1.0},
+        {"id": "apps/10.0.0.1/ready-db", "start": 5.0, "seconds": 7.5},
+        {"id": "hosts/10.0.0.1/names", "start": 0.0, "seconds": 1.0},
+    ]
+    assert block_times.until_ready(steps) == {"db": 10.5, "web": 1.0}
 
 
 def test_an_estimate_is_what_it_took_last_time(tmp_path: Path) -> None:
