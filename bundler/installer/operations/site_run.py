@@ -15,6 +15,7 @@ from bundler.installer.plan.cluster.operation import Blocked, Operation
 from bundler.installer.plan.cluster.steps import Plan as Decided
 from bundler.installer.plan.cluster.steps import Refused, Stage
 from bundler.installer.plan.cluster.view import View
+from bundler.installer.plan.power import api_awaited
 from bundler.installer.plan.steps import Plan
 from bundler.installer.run.loop import Ended, run
 from bundler.installer.scripts.render import script
@@ -31,6 +32,7 @@ class SiteRun:
     fresh: bool = True
     made: Plan | None = None
     begun: bool = False
+    waited: bool = False
 
     def observe(self) -> Observed:
         """Everything that the planner asks for; what was read just now is not read again."""
@@ -65,6 +67,21 @@ class SiteRun:
                 raise
             return error
         return None
+
+    def api_comes(self) -> bool:
+        """Wait on one control plane, as a step that is shown and logged."""
+        session = self.session
+        asked = next((h for h in session.site.control_planes if h.address in session.transports), None)
+        if self.waited or asked is None:
+            return False
+        self.waited = True
+        try:
+            self.carry_out(Plan(session.title, (api_awaited(asked),)))
+        except BundlerError as error:
+            if error.code in {ExitCode.INTERRUPTED, ExitCode.BUSY}:
+                raise
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def start(site: Site, facts: Facts) -> Plan:
     workers = [host for host in there if not host.is_control_plane]
     units = [_units(host, Phase.CONTROL_PLANE, "the control plane comes first") for host in planes]
     quorum = [_quorum(site, host, tuple(step.id for step in units)) for host in planes]
-    ready = [_api(host, tuple(step.id for step in quorum)) for host in planes]
+    ready = [api_awaited(host, tuple(step.id for step in quorum)) for host in planes]
     behind = tuple(step.id for step in ready)
     started = [_units(host, Phase.WORKERS, "the API answers", behind) for host in workers]
     nodes = _nodes(planes[0], there, facts, tuple(step.id for step in (*ready, *started)))
@@ -177,7 +177,8 @@ def _quorum(site: Site, host: Host, after: tuple[str, ...]) -> Await:
     )  # fmt: skip
 
 
-def _api(host: Host, after: tuple[str, ...]) -> Await:
+def api_awaited(host: Host, after: tuple[str, ...] = ()) -> Await:
+    """Wait until a control plane's own API server answers, and goes on answering."""
     script = templates.script("kubectl.sh", "api-steady.sh", seconds="2")
     return _await(
         host, "api", "the API to answer", after, script, templates.script("etcd.sh", "etcd-diagnose.sh")

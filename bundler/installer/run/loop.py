@@ -40,6 +40,9 @@ class SiteAccess(Protocol):
     def perform(self, stage: Stage) -> BundlerError | None:
         """Do the stage's steps; the error of the first that failed, once all have ended."""
 
+    def api_comes(self) -> bool:
+        """Give the API of hosts that this run has just mended its time, once; whether it answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -73,6 +76,8 @@ def run(
         view = moved_on(found)
         decision = decide(view.desired, observed, operation)
         if isinstance(decision, Refused):
+            if number and _awaits_api(decision) and access.api_comes():
+                continue
             return Ended(decision, number)
         if decision.stage is None:
             _settle(access, view, found.record, run_id, fresh_id)
@@ -89,6 +94,11 @@ def run(
         if failed is not None and not _succeeded_after_all(access, decision.stage):
             return Ended(decision, number + 1, error=failed)
     return Ended(decision, BOUND)
+
+
+def _awaits_api(refused: Refused) -> bool:
+    """Whether a silent API is all that is wrong: a kubelet that was just started needs a while."""
+    return [each.rule for each in refused.refusals] == ["BND-API-DOWN"]
 
 
 def _settle(access: SiteAccess, view: View, old: Record | None, run_id: str, fresh_id: str) -> None:

@@ -56,6 +56,11 @@ class Access:
             done.add(step.key)
         return None
 
+    def api_comes(self) -> bool:
+        """A simulated API is up as soon as it can be, unless a test has it come late."""
+        late, self.site.api_late = self.site.api_late, False
+        return late
+
     def _tick(self) -> None:
         self.ticks += 1
         self.moments.append(self.site.log[-1] if self.site.log else "commit")

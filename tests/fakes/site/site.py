@@ -41,6 +41,7 @@ class Site:
     written: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     ids: int = 0
+    api_late: bool = False  # static pods that are on their way up: no API before somebody has waited for it
 
     @classmethod
     def of(cls, addresses: Iterable[str]) -> "Site":
@@ -65,7 +66,8 @@ class Site:
     @property
     def api_up(self) -> bool:
         """Whether some API server answers."""
-        return self.quorum and any(machine.serves_api for machine in self.machines.values())
+        could = self.quorum and any(machine.serves_api for machine in self.machines.values())
+        return could and not self.api_late
 
     # --- what gathering finds
 

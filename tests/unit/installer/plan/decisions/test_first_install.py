@@ -205,6 +205,26 @@ def test_09_where_nothing_of_ours_is_wrong_the_containers_last_lines_are_told() 
     assert "cannot allocate memory" in refused.why
 
 
+def test_09_an_api_whose_kubelet_this_run_started_is_given_its_time() -> None:
+    """As after a `delete` that was killed when it had stopped what runs: found on machines."""
+    aim = wanted(1, 1)
+    site = built(aim)
+    unit = site.machines[cp(1)].units["kubelet.service"]
+    site.machines[cp(1)].units["kubelet.service"] = replace(unit, active=False)
+    site.api_late = True
+    ended = go(site, aim)
+    assert ended.done, ended.decision
+    assert not site.api_late
+
+
+def test_09_an_api_that_is_silent_from_the_start_is_not_waited_for() -> None:
+    aim = wanted(1, 1)
+    site = built(aim)
+    site.api_late = True
+    assert not go(site, aim).done
+    assert site.api_late
+
+
 def test_10_a_worker_that_was_reinstalled_is_replaced_and_this_is_said() -> None:
     aim = wanted(1, 2)
     site = built(aim)
