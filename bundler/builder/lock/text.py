@@ -1,7 +1,6 @@
 """The lock's text: JSON with a line for each fact, sorted, so that two versions of it can be compared."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -20,6 +19,7 @@ from bundler.builder.lock.model import (
     SuitePin,
 )
 from bundler.builder.packages.closure import SuiteIndex
+from bundler.core.archive.newfile import NewFile
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.index_json import Fields, parse, read_digest, read_text, refuse
@@ -67,18 +67,15 @@ def read(path: Path) -> tuple[Lock, Digest] | None:
 
 
 def write(lock: Lock, path: Path) -> None:
-    """Put the lock in its place, whole or not at all. Raises BundlerError (USAGE)."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Put the lock in its place, whole or not at all. Raises BundlerError (USAGE, SPACE)."""
     try:
-        with temporary.open("wb") as out:
+        with NewFile(path) as out:
             out.write(dumps(lock))
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise BundlerError("can't write the lock", where=path, why=str(error), code=ExitCode.USAGE) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+            out.commit(0o666)
+    except BundlerError as error:
+        raise BundlerError(
+            "can't write the lock", where=path, why=error.why or error.what, code=error.code
+        ) from error
 
 
 def _plain(value: object) -> object:

@@ -1,12 +1,12 @@
 """A snapshot on its way from a control plane to a file, encrypted as it passes, never whole between."""
 
-import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from bundler.core.archive.newfile import NewFile
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.plan.snapshot import FOLDER
 from bundler.installer.plan.snapshot_manifest import DATABASE, FILES, LIMIT, MANIFEST, Manifest, parse
@@ -41,22 +41,16 @@ def file_name(site: str, manifest: Manifest) -> str:
 def keep_here(chunks: Iterable[bytes], folder: Path, name: str) -> int:
     """In a folder of this machine, under its name only when it is whole; bytes. Raises BundlerError."""
     path = folder / name
-    part = folder / f".{name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-            size = _copied(chunks, stream.write)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
     except OSError as error:
         code = ExitCode.SPACE if error.errno == 28 else ExitCode.INPUT
         raise BundlerError(
             "the snapshot can't be written", where=path, why=error.strerror or str(error), code=code
         ) from None
-    finally:
-        with suppress(OSError):  # it has its name by now, or never came to be
-            part.unlink()
+    with NewFile(path) as file:
+        size = _copied(chunks, file.write)
+        file.commit(0o600)
     return size
 
 
@@ -91,7 +85,7 @@ stat -c %s {path}
     return size
 
 
-def _copied(chunks: Iterable[bytes], write: Callable[[bytes], int]) -> int:
+def _copied(chunks: Iterable[bytes], write: Callable[[bytes], object]) -> int:
     size = 0
     for chunk in chunks:
         write(chunk)

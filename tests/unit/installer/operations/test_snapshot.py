@@ -1,6 +1,8 @@
 """A snapshot on its way: from a control plane into a folder or onto a host, and nothing half of it."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,26 @@ def test_a_control_plane_that_sends_something_else_leaves_no_file(tmp_path: Path
         taking.keep_here(chunks, tmp_path, "x.snapshot")
     assert caught.value.code is ExitCode.INTEGRITY
     assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from bundler.installer.operations.snapshot import keep_here
+def chunks():
+    yield b"half of it"
+    os.kill(os.getpid(), 9)
+keep_here(chunks(), Path(sys.argv[1]), "x.snapshot")
+"""
+
+
+def test_kill_9_leaves_nothing_of_it(tmp_path: Path) -> None:
+    """A part under its own name stayed for good: each snapshot has another name."""
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, timeout=60)
+    assert done.returncode == -9
+    taking.keep_here(iter([b"whole"]), tmp_path, "x.snapshot")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.snapshot"]
+    assert (tmp_path / "x.snapshot").read_bytes() == b"whole"
 
 
 def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
