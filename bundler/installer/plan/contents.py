@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from bundler.core import yamldoc
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.core.host_needs import HostNeeds
@@ -17,6 +16,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.offered import offer
 from bundler.core.reference import Reference
 from bundler.installer.plan.distribution import Distribution, distribution_of
+from bundler.installer.plan.manifests import image_names, namespaces
 from bundler.installer.plan.paths import REGISTRY_BLOBS
 from bundler.installer.plan.steps import Delivery
 from bundler.installer.plan.versions import check_supported
@@ -186,7 +186,7 @@ class Contents:
         """
         apps = (app for app in self.index.apps if app.role in _PLUGINS)
         members = (member.path for app in apps for member in self.app_files(app))
-        found = {name for path in members for name in _namespaces(self.files.get(path, b""), path)}
+        found = {name for path in members for name in namespaces(self.files.get(path, b""), path)}
         asked = {app.namespace for app in self.index.apps if app.privileged and app.namespace}
         return tuple(sorted(found | asked))
 
@@ -217,7 +217,7 @@ class Contents:
         names: set[str] = set()
         for app in apps:
             for member in self.app_files(app):
-                names.update(_image_names(self.files.get(member.path, b""), member.path))
+                names.update(image_names(self.files.get(member.path, b""), member.path))
         return frozenset(names)
 
     def app_files(self, app: App) -> tuple[Member, ...]:
@@ -319,32 +319,3 @@ def _containerd(name: str) -> tuple[int, int] | None:
     """`containerd-static-2.1.4-linux-amd64.tar.gz`, `cri-containerd-cni-1.7.2-….tar.gz`."""
     match = _CONTAINERD.match(name)
     return (int(match[1]), int(match[2])) if match else None
-
-
-def _namespaces(text: bytes, path: str) -> Iterator[str]:
-    for document in yamldoc.load_all(text, path) if text else ():
-        metadata = document.data.get("metadata") if isinstance(document.data, dict) else None
-        if isinstance(metadata, dict) and isinstance(metadata.get("namespace"), str):
-            yield metadata["namespace"]
-
-
-def _image_names(text: bytes, path: str) -> set[str]:
-    found: set[str] = set()
-    for document in yamldoc.load_all(text, path) if text else ():
-        _collect(document.data, found)
-    return found
-
-
-def _collect(value: object, found: set[str]) -> None:
-    match value:
-        case dict():
-            image = value.get("image")
-            if isinstance(image, str):
-                found.add(str(Reference.parse(image)))
-            for part in value.values():
-                _collect(part, found)
-        case list():
-            for part in value:
-                _collect(part, found)
-        case _:
-            return
