@@ -7,7 +7,7 @@ copy_installer() {
     else
         find_lender "$@" || fail $absent \
             "this file has only what changed since $base_name $base_version, and no installer" \
-            "neither the .run of $base_name $base_version nor what it put on a control plane is here$notes" \
+            "the .run of $base_name $base_version, or the one that it rests on in turn, has it; neither they nor what they put on a control plane are here$notes" \
             "put that .run into the same folder, or name it with --base FILE, or start this on the control plane"
     fi
 }

@@ -41,7 +41,7 @@ put_back() { # SUBJECT COPY
     cp -a "$2" "$1.bundler-old" && mv -f "$1.bundler-old" "$1"
 }
 take_away() { # FOLDER; keys and revocations that an operator put into ours later are not ours to remove
-    if [ "$1" != /etc/bundler ] || [ ! -e "$1/trust.d" ]; then
+    if [ "$1" != /etc/bundler ] || { [ ! -e "$1/trust.d" ] && [ ! -L "$1/trust.d" ]; }; then
         rm -rf "$1"
     else
         find "$1" -mindepth 1 -maxdepth 1 ! -name trust.d -exec rm -rf {} +

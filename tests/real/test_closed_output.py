@@ -69,5 +69,5 @@ def test_a_full_disk_under_the_output_is_told(tmp_path: Path) -> None:
     found = all_of(GOOD, (">/dev/full",), tmp_path)
     assert {code for code, _ in found.values()} == {FULL}
     for _, said in found.values():
-        assert said.startswith("error[BND-SPACE] standard output: a disk of this machine is full")
+        assert said.startswith("error[BND-SPACE] this command's output: a disk of this machine is full")
         assert "Traceback" not in said

@@ -133,7 +133,7 @@ def _unwritten(error: OSError) -> int:
     mute(sys.stdout)  # what its buffer still holds would fail again
     fault = BundlerError(
         "a disk of this machine is full",
-        where=error.filename or "standard output",
+        where=error.filename or "this command's output",
         why=os.strerror(error.errno),
         code=ExitCode.SPACE,
         fix="free space there, then run the same command again",

@@ -10,6 +10,7 @@ from typing import Final
 from bundler.core import yamldoc
 from bundler.core.digest import Digest
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.core.host_needs import HostNeeds
 from bundler.core.index import App, AppKind, AppRole, Image, Index, Member, OsPackage
 from bundler.core.kubernetes_version import KubernetesVersion
 from bundler.core.oci import Descriptor
@@ -238,6 +239,11 @@ class Contents:
         for package in self.index.packages:
             found.setdefault(package.suite, []).append(package)
         return {suite: tuple(packages) for suite, packages in found.items()}
+
+    @cached_property
+    def needs(self) -> HostNeeds:
+        """What the bundle wants of its hosts' kernels."""
+        return HostNeeds.of(self.index.labels)
 
     @cached_property
     def suite_names(self) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """A host before any Kubernetes: kernel settings, names, programs, the kubelet's unit."""
 
+from functools import lru_cache
+
 from bundler.core.host_needs import HostNeeds
 from bundler.core.index import Member
 from bundler.installer.facts.model import HostFacts
@@ -14,6 +16,7 @@ from bundler.installer.plan.packages import packages_first
 from bundler.installer.plan.settings import in_container
 from bundler.installer.plan.steps import Deliver, Delivery, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
+from bundler.installer.scripts.render import Script
 from bundler.installer.site.model import Host
 
 _MODULES = ("overlay", "br_netfilter")
@@ -106,11 +109,14 @@ def _one(
             phase=Phase.HOST,
             reason="the node comes back after a reboot",
             after=(*(file.id for file in files), ids.programs),
-            script=templates.script(
-                "kubelet-enable.sh", inputs=content_digest("".join(file.content for file in files))
-            ),
+            script=_enable(tuple(file.content for file in files)),
         ),
     )
+
+
+@lru_cache  # thousands of hosts have few settings
+def _enable(contents: tuple[str, ...]) -> Script:
+    return templates.script("kubelet-enable.sh", inputs=content_digest("".join(contents)))
 
 
 def _files(context: Context, host: Host, facts: HostFacts) -> tuple[Write, ...]:
@@ -179,7 +185,8 @@ def _least(context: Context, facts: HostFacts) -> str:
 
 
 def _needs(context: Context) -> HostNeeds:
-    return HostNeeds.of(context.contents.index.labels)
+    """Of kernels, whatever their platform."""
+    return context.contents.needs
 
 
 def _line(address: str, *names: str) -> str:

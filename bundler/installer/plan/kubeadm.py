@@ -20,6 +20,7 @@ from bundler.installer.plan.kubeadm_convert import Document
 from bundler.installer.plan.kubeadm_documents import deep
 from bundler.installer.plan.proxy_mode import proxy_mode
 from bundler.installer.plan.settings import in_container, node_settings
+from bundler.installer.plan.weakened import fitted
 from bundler.installer.site.model import Host
 
 # Room for 16,384 nodes of 254 pods, in the block that no site numbers its machines from (RFC 6598).
@@ -237,7 +238,12 @@ def _cluster(context: Context) -> Document:
     more = [address for host in context.site.control_planes for address in host.more]
     names = {"apiServer": {"certSANs": [*((shared,) if shared else ()), *more]}} if shared or more else {}
     pods, services = _SUBNETS_V6 if is_v6(context.primary.address) else (POD_SUBNET, SERVICE_SUBNET)
-    defaults = deep(cluster_defaults(context.contents.version), names)
+    ours = fitted(
+        cluster_defaults(context.contents.version),
+        context.layers.asked("ClusterConfiguration"),
+        context.layers.asked("KubeletConfiguration"),
+    )
+    defaults = deep(ours, names)
     if context.further:
         defaults["apiServer"]["extraArgs"].append(argument("shutdown-delay-duration", _FAREWELL))
     return {

@@ -38,7 +38,7 @@ def mirror_steps(context: Context, host: Host, files: Mirrors) -> tuple[Step, ..
         reason="containerd trusts the site's registries by the site's own CA",
         after=(ids.prepare,),
         path=paths.CA,
-        content=(context.site.external.ca if context.site.external else "") or context.secrets.ca_certificate,
+        content=(context.site.external.ca if context.site.external else "") or context.secrets.trusted,
     )
     gate = (gate_id(context),) if context.site.external else ()
     caught_up = _caught_up(context) if context.of(host).kubelet_config else ()

@@ -14,6 +14,7 @@ from bundler.installer.plan.ids import Ids
 from bundler.installer.plan.steps import Deliver, Delivery, Exec, Phase, Step
 from bundler.installer.plan.suites import TOOLS, suite_of
 from bundler.installer.scripts import render as templates
+from bundler.installer.scripts.render import Script
 from bundler.installer.site.model import Host
 
 _CONTAINERD: Final = frozenset({"containerd", "containerd.io"})
@@ -58,9 +59,9 @@ class _Lot:
 
     suite: Suite
     packages: tuple[OsPackage, ...]
-    content: str
+    names: tuple[str, ...]  # of those that the bundle asks for
     files: tuple[tuple[str, Delivery], ...]  # with the member's path
-    pool: str
+    script: Script
 
 
 def _lot(context: Context, facts: HostFacts, suite: Suite) -> _Lot:
@@ -74,13 +75,16 @@ def _lot(context: Context, facts: HostFacts, suite: Suite) -> _Lot:
         for member in contents.below(suite.folder)
     )
     content = content_digest("".join(f"{package.path} {package.version}\n" for package in packages))
-    return _Lot(suite, packages, content, files, pool)
+    names = tuple(package.name for package in packages if package.requested)
+    script = templates.script(
+        TOOLS[suite.known.family].script, pool=pool, names=" ".join(names), inputs=content
+    )
+    return _Lot(suite, packages, names, files, script)
 
 
 def _one(host: Host, facts: HostFacts, lot: _Lot) -> tuple[Step, ...]:
     packages, ids = lot.packages, Ids(host.address)
-    names = tuple(package.name for package in packages if package.requested)
-    if not names:
+    if not lot.names:
         return ()
     return (
         Deliver(
@@ -97,14 +101,9 @@ def _one(host: Host, facts: HostFacts, lot: _Lot) -> tuple[Step, ...]:
             id=ids.packages,
             host=host.address,
             phase=Phase.HOST,
-            reason=f"the bundle asks for {', '.join(names)}",
+            reason=f"the bundle asks for {', '.join(lot.names)}",
             after=(ids.package_files, ids.prepare),
-            script=templates.script(
-                TOOLS[lot.suite.known.family].script,
-                pool=lot.pool,
-                names=" ".join(names),
-                inputs=lot.content,
-            ),
+            script=lot.script,
             timeout=900.0,
         ),
     )

@@ -16,13 +16,14 @@ from bundler.installer.plan.context import Context, node_name
 from bundler.installer.plan.distribution import Distribution
 from bundler.installer.plan.dns import has_dns
 from bundler.installer.plan.endpoint import API_PORT, BALANCER, ENDPOINT, balanced
-from bundler.installer.plan.kubeadm import allows_cgroup_v1, overlapping
+from bundler.installer.plan.kubeadm import allows_cgroup_v1, cluster_documents, overlapping
 from bundler.installer.plan.limits import MIB, HostLimits
 from bundler.installer.plan.packages import carries_containerd
 from bundler.installer.plan.paths import REGISTRY_STORE
 from bundler.installer.plan.steps import Deliver, Plan
 from bundler.installer.plan.suites import TOOLS, own_suite, suite_of
 from bundler.installer.plan.vip import KEEPALIVED, vip_device, vip_program
+from bundler.installer.plan.weakened import weakened
 from bundler.installer.site.model import Host, LocalEndpoint, VirtualEndpoint
 
 _COMMANDS: Final = ("systemctl", "tar", "sha256sum")
@@ -213,7 +214,17 @@ def _cgroup(context: Context, _host: Host, facts: HostFacts, _limits: HostLimits
 
 
 def warnings(context: Context) -> tuple[str, ...]:
-    """What goes well today and should not stay so."""
+    """What goes well today and should not stay so, and what was asked to be less safe than it would be."""
+    return (*_cgroup_v1(context), *_open(context))
+
+
+def _open(context: Context) -> Iterator[str]:
+    if context.contents.distribution is Distribution.KUBEADM:
+        documents = cluster_documents(context)
+        yield from weakened(documents["ClusterConfiguration"], documents["KubeletConfiguration"])
+
+
+def _cgroup_v1(context: Context) -> tuple[str, ...]:
     if not context.contents.version.refuses_cgroup_v1:
         return ()
     old = [host.address for host, facts in context.hosts() if facts.cgroup is CgroupVersion.V1]

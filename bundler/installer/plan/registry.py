@@ -13,6 +13,7 @@ from bundler.installer.plan import paths
 from bundler.installer.plan import site_pki as site_secrets
 from bundler.installer.plan.context import Context, content_digest
 from bundler.installer.plan.ids import Ids, ident
+from bundler.installer.plan.mirrors import ca_id
 from bundler.installer.plan.packages import packages_first
 from bundler.installer.plan.registry_paths import store_name
 from bundler.installer.plan.stale import told_id
@@ -213,9 +214,10 @@ def _write_steps(context: Context, host: Host) -> tuple[Step, ...]:
 def _start_steps(context: Context, host: Host) -> tuple[Step, ...]:
     ids = Ids(host.address)
     files = _files(context, host)
-    # Where nodes pull already, each of them knows the login before a registry asks for it.
+    # Where nodes pull already, each knows login and CA before a registry asks for one or shows the other.
     pulling = context.of(context.primary).admin_config
-    told = tuple(told_id(each.address) for each in context.site.hosts) if pulling else ()
+    known = ((told_id(each.address), ca_id(each)) for each in context.site.hosts) if pulling else ()
+    told = tuple(name for names in known for name in names)
     start = Exec(
         id=_linked(host, "start"),
         host=host.address,

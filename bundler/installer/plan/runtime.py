@@ -1,6 +1,7 @@
 """containerd on every host: its configuration, the registries it may ask, the first images."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from bundler.installer.facts.model import HostFacts
@@ -12,6 +13,7 @@ from bundler.installer.plan.packages import carries_containerd, packages_of
 from bundler.installer.plan.settings import node_settings
 from bundler.installer.plan.steps import Deliver, Exec, Phase, Step, Write
 from bundler.installer.scripts import render as templates
+from bundler.installer.scripts.render import Script
 from bundler.installer.site.model import Host
 
 _UNTOLD: Final = (1, 7)
@@ -108,14 +110,19 @@ def _start_steps(context: Context, host: Host, facts: HostFacts) -> tuple[Step, 
             phase=Phase.RUNTIME,
             reason="everything that runs in containers needs containerd",
             after=(config_id, unit_id, ids.packages if packaged else _unpacked(host)),
-            script=templates.script(
-                "runtime-answers.sh",
-                "unit-start.sh",
-                ready="runtime_answers",
-                unit="containerd.service",
-                inputs=content_digest(config + unit),
-            ),
+            script=_start(config, unit),
         ),
+    )
+
+
+@lru_cache  # thousands of hosts have few settings
+def _start(config: str, unit: str) -> Script:
+    return templates.script(
+        "runtime-answers.sh",
+        "unit-start.sh",
+        ready="runtime_answers",
+        unit="containerd.service",
+        inputs=content_digest(config + unit),
     )
 
 

@@ -47,9 +47,10 @@ class ServerPair:
 class Secrets:
     """PEM texts and the htpasswd line of the registry's login.
 
-    registries: by the host's address. encryption_key: 32 bytes in base64, with which the cluster's Secrets
-    are encrypted at rest; made once, since without it they can't be read any more. Private parts never show
-    in a repr.
+    registries: by the host's address. ca_before: the CA that `ca_certificate` has replaced, trusted beside it
+    for as long as it lives, so that no pull fails while hosts change one by one. encryption_key: 32 bytes in
+    base64, with which the cluster's Secrets are encrypted at rest; made once, since without it they can't be
+    read any more. Private parts never show in a repr.
     """
 
     ca_certificate: str
@@ -57,10 +58,19 @@ class Secrets:
     registries: Mapping[str, ServerPair]
     htpasswd: str = field(repr=False, default="")
     encryption_key: str = field(repr=False, default="")
+    ca_before: str = ""
+
+    @property
+    def trusted(self) -> str:
+        """The authorities by which hosts know the site's registries."""
+        return f"{self.ca_certificate}{self.ca_before}"
 
     def to_json(self) -> str:
-        """The form kept in `STORE`."""
-        return json.dumps(asdict(self), sort_keys=True) + "\n"
+        """The form kept in `STORE`; what an older version would not read is left out where it is empty."""
+        values = asdict(self)
+        if not self.ca_before:
+            del values["ca_before"]
+        return json.dumps(values, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -79,7 +89,8 @@ class Secrets:
                 "the site's kept secrets can't be read",
                 where=STORE,
                 code=ExitCode.INPUT,
-                fix=f"move {STORE} on the control planes away; new ones are made on the next run",
+                fix=f"copy {STORE} from another control plane, or restore a snapshot: without it, the key "
+                "is lost with which the cluster's Secrets are encrypted",
             ) from None
 
 
@@ -118,6 +129,7 @@ def renew(*, found: str, site: Site, now: datetime, here: str = "") -> Secrets:
         },
         htpasswd=_htpasswd(login_of(site.registry, key), old),
         encryption_key=key,
+        ca_before=_ca_before(old, ca, now),
     )
 
 
@@ -175,6 +187,17 @@ def _fresh(certificate: x509.Certificate, now: datetime) -> bool:
 def _kept_ca(old: Secrets | None, now: datetime) -> _Pair | None:
     pair = _load(old.ca_certificate, old.ca_key) if old else None
     return pair if pair and _fresh(pair.certificate, now) else None
+
+
+def _ca_before(old: Secrets | None, ca: _Pair, now: datetime) -> str:
+    """The one that has just been replaced, or that was before, while it is valid."""
+    replaced = old is not None and old.ca_certificate != ca.certificate_pem
+    text = "" if old is None else old.ca_certificate if replaced else old.ca_before
+    try:
+        found = x509.load_pem_x509_certificate(text.encode()) if text else None
+    except ValueError:  # a damaged one vouches for nothing
+        return ""
+    return text if found and found.not_valid_after_utc > now else ""
 
 
 def _kept_server(

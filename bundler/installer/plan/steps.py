@@ -29,6 +29,8 @@ class Phase(StrEnum):
     APPS = "apps"
     REMOVE = "remove"
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and phases of steps are looked up very often
+
     @property
     def words(self) -> str:
         """As a person reads it."""

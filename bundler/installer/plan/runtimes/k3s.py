@@ -164,5 +164,5 @@ def _ca(context: Context, host: Host) -> Step:
         reason="containerd trusts the site's registries by the site's own CA",
         after=(Ids(host.address).prepare,),
         path=paths.CA,
-        content=context.secrets.ca_certificate,
+        content=context.secrets.trusted,
     )

@@ -102,6 +102,26 @@ def test_keys_and_revocations_that_came_later_outlive_us(machine: Machine, line:
     ]
 
 
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("line", ["dir", "tree"])
+def test_a_trust_folder_that_lies_elsewhere_stays(
+    machine: Machine,
+    line: str,
+    there: bool,  # noqa: FBT001  (a test's case)
+) -> None:
+    """On a stick, say, which is not mounted just now: a link that leads nowhere was taken away."""
+    config, stick = machine.root / "etc/bundler", machine.root / "media"
+    machine.run(f"ledger_{line} {config}; mkdir -p {config}; ledger_file {config}/ca.crt; : >{config}/ca.crt")
+    (config / "trust.d").symlink_to(stick)
+    if there:
+        stick.mkdir()
+        (stick / "leaked.revoked").write_text("ssh-ed25519 AAAA\n")
+    machine.run(templates.load("restore.sh").replace("/etc/bundler", str(config)))
+    assert [path.name for path in config.iterdir()] == ["trust.d"]
+    assert (config / "trust.d").is_symlink()
+    assert not there or (stick / "leaked.revoked").exists()
+
+
 def test_our_configuration_is_no_tree_of_ours() -> None:
     assert not {"/etc", "/etc/bundler", "/etc/bundler/trust.d"} & set(paths.TREES)
 

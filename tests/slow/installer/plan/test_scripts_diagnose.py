@@ -6,6 +6,7 @@ import pytest
 
 from bundler.installer.scripts import render as templates
 from tests.kits.machine import Machine
+from tests.kits.transports import private_transport
 from tests.slow.installer.plan.test_scripts_cluster import program
 
 POD_EVENT = "pod-event"
@@ -106,3 +107,34 @@ def test_a_release_that_fails_in_any_way_is_looked_into(
     text = f"diagnose() {{ echo the pods; }}\n( {script}\n) 2>&1; echo ended with $?"
     said = machine.run(text).splitlines()
     assert said == ["helm said", *(["the pods"] if diagnosed else []), f"ended with {status}"]
+
+
+def test_while_helm_waits_the_pod_that_it_waits_for_is_named(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    asked = tmp_path / "asked"
+    pods = "shop web-0 1/1 Running 0 2m\nshop db-0 0/1 ImagePullBackOff 0 2m\nshop db-1 0/1 Pending 0 2m\n"
+    program(machine, "kubectl", f"printf '%s' '{pods}'; echo >>{asked}")
+    # It ends once the pods were asked for twice: the first answer has been written by then.
+    asked.touch()
+    wait = f'n=0; while [ "$(wc -l <{asked})" -lt 2 ]'
+    program(
+        machine, "start", f"{wait}; do sleep 0.1; n=$((n + 1)); [ $n -lt 200 ] || exit 9; done; echo done"
+    )
+    variables = {"runtime": str(machine.bin), "library": "/none", "inputs": "x"}
+    said = machine.run(f"pods_every=0.2\n{templates.script('helm.sh', **variables)}").splitlines()
+    assert said[0] == "pod shop/db-0: 0/1 ready, ImagePullBackOff"
+    assert said[-1] == "done"
+
+
+def test_nothing_that_helm_leaves_behind_holds_the_step_up(tmp_path: Path) -> None:
+    """A sleep that kept our output open would let every app take as long as it sleeps."""
+    machine = Machine(tmp_path)
+    program(machine, "start", "echo done")
+    variables = {"runtime": str(machine.bin), "library": "/none", "inputs": "x"}
+    script = templates.script("helm.sh", **variables).replace("/var/lib/bundler", str(machine.state))
+    transport = private_transport("h")
+    try:
+        outcome = transport.run(f"pods_every=40\n{script}", timeout=30)
+    finally:
+        transport.close()
+    assert (outcome.status, outcome.stdout) == (0, "done\n")

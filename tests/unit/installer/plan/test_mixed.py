@@ -9,6 +9,7 @@ import pytest
 from bundler.core.errors import BundlerError, ExitCode, Problems
 from bundler.core.offered import offer
 from bundler.installer.plan.contents import Mix, blob_path
+from bundler.installer.plan.distribution import LABEL
 from bundler.installer.plan.prune import Listed, doomed, listing, parse
 from bundler.installer.plan.steps import Deliver, Exec, Phase, Plan
 from tests.unit.installer.plan import golden_text, kit, mixed_kit
@@ -121,6 +122,19 @@ def test_hosts_of_one_architecture_get_what_a_plain_file_gives_them() -> None:
             platform for told in mixed_kit.delivered(made).values() for p in told.values() for platform in p
         } == {""}
     assert mixed_kit.plan(of, kit.facts(of)).steps == plain.steps
+
+
+@pytest.mark.parametrize("name", ["k3s", "k0s"])
+def test_a_distribution_that_is_one_program_comes_out_of_each_hosts_platform(name: str) -> None:
+    of = kit.site(2)
+    files = {f"root/{name}/{name}": 10, f"root/{name}/images.tar.zst": 100}
+    version = {"k3s": "v1.37.2+k3s1", "k0s": "v1.37.2+k0s"}[name]
+    bundle = mixed_kit.amd(files=files, packages=kit.BALANCED[1:], kubernetes=version)
+    bundle = replace(bundle, labels={LABEL: name}, apps=())
+    told = mixed_kit.delivered(mixed_kit.plan(of, mixed_kit.facts(of, {kit.WORKER}), bundle))
+    assert {host: platforms["programs"] for host, platforms in told.items()} == {
+        kit.CONTROL_PLANE: {""}, kit.WORKER: {ARM}, "10.0.0.4": {""},
+    }  # fmt: skip
 
 
 def test_a_host_whose_platform_the_file_lacks_is_named_with_the_way() -> None:

@@ -1,5 +1,6 @@
 """The site's certificates: made once, kept while they hold, renewed in time."""
 
+import contextlib
 import json
 import ssl
 from dataclasses import replace
@@ -11,9 +12,16 @@ import pytest
 from cryptography import x509
 
 from bundler.core.errors import BundlerError, ExitCode
+from bundler.installer.plan.contents import Contents
+from bundler.installer.plan.decide import context_of
+from bundler.installer.plan.mirrors import ca_id
+from bundler.installer.plan.registry import registry_steps
 from bundler.installer.plan.registry_login import login_of
+from bundler.installer.plan.runtimes.kubeadm import Kubeadm
 from bundler.installer.plan.site_pki import CA_LIFETIME, SERVER_LIFETIME, Secrets, ServerPair, kept, renew
+from bundler.installer.plan.stale import stale_steps
 from bundler.installer.site.model import Host, Role, Secret, Site, SiteRegistry
+from tests.unit.installer.plan import kit
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SITE = Site("plant-7", (Host("10.0.0.2", frozenset({Role.CONTROL_PLANE})),))
@@ -55,6 +63,61 @@ def test_each_is_renewed_in_its_last_third(days: int, *, ca_kept: bool, server_k
     new = renew(found=old.to_json(), site=SITE, now=NOW + timedelta(days=days))
     assert (new.ca_certificate == old.ca_certificate) is ca_kept
     assert (new.registries == old.registries) is server_kept
+
+
+def chain(trusted: str, server: str) -> bool:
+    """Whether who trusts these authorities takes this server."""
+    shown = x509.load_pem_x509_certificate(server.encode())
+    for each in x509.load_pem_x509_certificates(trusted.encode()):
+        with contextlib.suppress(Exception):  # it was another one that issued it
+            shown.verify_directly_issued_by(each)
+            return True
+    return False
+
+
+def test_while_the_authority_changes_every_host_takes_every_registry() -> None:
+    """Three control planes: hosts learn of the new one first, and then registries change one by one."""
+    of = kit.site(2, control_planes=3)
+    old = renew(found="", site=of, now=NOW)
+    new = renew(found=old.to_json(), site=of, now=NOW + timedelta(days=2500))
+    assert new.ca_certificate != old.ca_certificate
+    for host in of.control_planes:
+        assert chain(old.trusted, old.registries[host.address].certificate)
+        assert chain(new.trusted, old.registries[host.address].certificate)
+        assert chain(new.trusted, new.registries[host.address].certificate)
+        assert not chain(old.trusted, new.registries[host.address].certificate)
+
+
+def test_the_authority_before_is_trusted_for_as_long_as_it_lives() -> None:
+    old = renew(found="", site=LOCKED, now=NOW)
+    assert "ca_before" not in old.to_json()  # an older version reads it
+    new = renew(found=old.to_json(), site=LOCKED, now=NOW + timedelta(days=2500))
+    again = renew(found=new.to_json(), site=LOCKED, now=NOW + timedelta(days=2600))
+    assert new.ca_before == again.ca_before == old.ca_certificate
+    late = renew(found=new.to_json(), site=LOCKED, now=NOW + CA_LIFETIME + timedelta(days=1))
+    assert (late.ca_certificate, late.ca_before) == (new.ca_certificate, "")
+
+
+def test_a_registry_shows_its_new_certificate_when_every_host_trusts_it() -> None:
+    """On a site that runs: the order of the plan."""
+    of = kit.site(2, control_planes=3)
+    bundle = kit.index(packages=kit.BALANCED)
+    hosts = {address: replace(each, admin_config=True) for address, each in kit.facts(of).hosts.items()}
+    contents = Contents(bundle, kit.files_of(bundle), ())
+    context = context_of(of, replace(kit.facts(of), hosts=hosts), contents, kit.of_site(kit.SECRETS, of))
+    made = (*registry_steps(context), *Kubeadm().containers(context))
+    steps = {step.id: step for step in (*made, *stale_steps(made))}
+
+    def before(name: str, seen: set[str]) -> set[str]:
+        for each in steps[name].after if name in steps else ():
+            if each not in seen:
+                seen.add(each)
+                before(each, seen)
+        return seen
+
+    for host in of.control_planes:
+        waits = before(f"registry/{host.address}/start", set())
+        assert {ca_id(each) for each in of.hosts} <= waits
 
 
 def test_a_new_name_needs_a_new_certificate_of_the_same_ca() -> None:

@@ -1,5 +1,6 @@
 """Failures of many hosts in few words."""
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -11,8 +12,8 @@ import pytest
 from bundler.core.errors import BundlerError, ExitCode
 from bundler.installer.site.model import Host, Login, Role, Site
 from bundler.installer.transport import parallel
-from bundler.installer.transport.connect import Access, connect_all
-from bundler.installer.transport.parallel import on_each
+from bundler.installer.transport.connect import Access, check_lost, connect_all
+from bundler.installer.transport.parallel import on_each, together
 
 
 def failing(address: str, why: str = "timed out") -> Callable[[], str]:
@@ -103,3 +104,62 @@ def test_so_many_workers_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
             BundlerError, match=r"2 of 3 hosts failed, 1 host is fine:\n  127.0.0.11-12 \(2\)"
         ):
             connect_all(site, replace(access, max_failed=1), parallel=4)
+
+
+CONTROL, W1, W2 = "10.0.0.2", "10.0.0.3", "10.0.0.4"
+
+
+@pytest.mark.parametrize(
+    ("lost", "most", "told"),
+    [
+        ((), 0, ""),
+        ((), 9, ""),
+        ((W1,), 0, "1 of 3 hosts failed, 2 hosts are fine"),
+        ((W1,), 1, ""),
+        ((W1,), 9, ""),
+        ((W1, W2), 1, "2 of 3 hosts failed, 1 host is fine"),
+        ((W1, W2), 2, ""),
+        ((CONTROL,), 9, "1 of 3 hosts failed, 2 hosts are fine"),
+        ((CONTROL, W1), 9, "2 of 3 hosts failed, 1 host is fine"),
+        ((CONTROL, W1, W2), 9, "3 of 3 hosts failed, no host is fine"),
+    ],
+)
+def test_who_may_be_out_of_reach(lost: tuple[str, ...], most: int, told: str) -> None:
+    hosts = [Host(CONTROL, frozenset({Role.CONTROL_PLANE}))]
+    hosts += [Host(address, frozenset({Role.WORKER})) for address in (W1, W2)]
+    errors = {address: BundlerError("no ssh connection", code=ExitCode.HOST) for address in lost}
+    with pytest.raises(BundlerError, match=told) if told else contextlib.nullcontext():
+        check_lost(Site("s", tuple(hosts)), errors, most)
+
+
+def test_500_hosts_with_mixed_causes_are_a_few_lines_with_ranges() -> None:
+    """Refused, silent, turned away, a changed key and a wrong password, among IPv4 and IPv6."""
+    causes = (
+        ("no ssh connection", "[Errno 111] Connection refused", ExitCode.HOST),
+        ("no ssh connection", "timed out", ExitCode.HOST),
+        ("no ssh connection", 'its sshd says "Exceeded MaxStartups", 6 times', ExitCode.HOST),
+        (
+            "the host's key is changed",
+            "it showed ssh-ed25519 SHA256:x, known_hosts says otherwise",
+            ExitCode.TRUST,
+        ),
+        ("the host refused the login", "tried: key /k; the host takes: publickey", ExitCode.HOST),
+    )
+    addresses = [f"10.0.{n // 200}.{n % 200 + 1}" for n in range(400)] + [
+        f"fd00::{n:x}" for n in range(1, 101)
+    ]
+    failures = {
+        address: BundlerError(what, code=code, where=f"root@{address}", why=why, fix="look")
+        for number, address in enumerate(addresses)
+        for what, why, code in (causes[number // 100],)
+    }
+    text = str(together(failures, 500))
+    assert text.startswith("500 of 500 hosts failed, no host is fine:")
+    for line in (
+        "10.0.0.1-100 (100)",
+        "10.0.0.101-200 (100)",
+        "10.0.1.1-100 (100)",
+        "fd00::1-fd00::64 (100)",
+    ):
+        assert line in text
+    assert len(text.splitlines()) == 1 + 3 * len(causes)
