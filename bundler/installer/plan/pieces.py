@@ -108,9 +108,9 @@ def _of_names(script: Script) -> tuple[bool, str]:
 
 
 _SUBJECTS: Final = {
-    "prepare": "names and kernel settings",
-    "packages": "OS packages",
-    "images": "images of the node",
+    "prepare": "the set of names and kernel settings",
+    "packages": "the set of OS packages",
+    "images": "the node's set of images",
     "nodes": "the list of nodes",
     "dns": "the cluster's DNS",
     "start": "what containerd reads",
@@ -122,10 +122,9 @@ def _subject(step: Step) -> str:
         case Write(path=path):
             return path
         case Deliver(files=files):
-            return f"{counted(len(files), 'file')} of {step.id.rsplit('/', 1)[-1]}"
+            return f"the set of {counted(len(files), 'file')} of {step.name}"
         case _:
-            what = step.id.rsplit("/", 1)[-1]
-            return _SUBJECTS.get(what, f"what {what} works on")
+            return _SUBJECTS.get(step.name, f"what {step.name} works on")
 
 
 def _expected(step: Step) -> Expected:

@@ -49,7 +49,9 @@ def _of_piece(piece: Piece, observed: Observed, kept: Mapping[str, str]) -> Verd
     if isinstance(expected, NodesReady):
         return _nodes_ready(expected, observed)
     if isinstance(expected, NodesCarry):
-        return YES if isinstance(observed.api, Present) else _missing("labels and taints of the nodes")
+        return (
+            YES if isinstance(observed.api, Present) else _missing("the set of the nodes' labels and taints")
+        )
     if host is None:
         return Undecidable(f"{piece.host} does not answer")
     if isinstance(expected, AppRuns):

@@ -1,5 +1,6 @@
 """Is a piece of a host as expected? What is there decides, what the journal says explains the difference."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ from bundler.installer.plan.cluster.verdict import YES, Satisfied, Undecidable, 
 from bundler.installer.site import expected as e
 from bundler.installer.site.desired import Piece
 
+_BLOB = re.compile(r".*/blobs/sha256/../([0-9a-f]{12})[0-9a-f]{52}/data")  # in a registry's store
 _SHORT = 12  # characters of a digest for people
 _READABLE = 120  # characters of two values that a person still compares
 _DIGESTS = frozenset({"content", "input", "inputs", "unit_inputs", "then", "script"})  # say nothing to people
@@ -73,7 +75,7 @@ def _delivered(piece: Piece, files: Mapping[str, tuple[str, int]], host: HostObs
     missing = [path for path in files if path not in host.files]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        return _missing(f"{missing[0]}{more}")
+        return _missing(f"{_shown(missing[0])}{more}")
     for path, (digest, size) in files.items():
         state = host.files[path]
         if size and state.size != size:
@@ -81,6 +83,12 @@ def _delivered(piece: Piece, files: Mapping[str, tuple[str, int]], host: HostObs
         if digest and state.digest and state.digest != digest:
             return Unsatisfied(because_changed(piece, host, path, state.digest[:_SHORT], digest[:_SHORT]))
     return YES
+
+
+def _shown(path: str) -> str:
+    """A path, or the blob that a registry's store keeps there: its path says it twice and says no more."""
+    found = _BLOB.fullmatch(path)
+    return f"blob sha256:{found[1]}" if found else path
 
 
 def _sysctls(piece: Piece, values: Mapping[str, str], host: HostObservation) -> Verdict:

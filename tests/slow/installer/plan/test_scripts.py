@@ -263,8 +263,8 @@ esac
 """
 
 
-def test_a_chart_that_is_late_shows_its_pods_and_their_events(machine: Machine, tmp_path: Path) -> None:
-    """And ends with 75, which the run tells from a chart that is wrong."""
+def test_a_chart_that_fails_shows_its_pods_and_their_events(machine: Machine, tmp_path: Path) -> None:
+    """Whether it is late, which ends with 75, or wrong: a hook's pod may be the reason."""
     program(machine, "kubectl", PODS)
     program(machine, "start", 'echo "helm-agent: release web: context deadline exceeded" >&2; exit "$STATUS"')
     bundle = kit.index(
@@ -277,7 +277,7 @@ def test_a_chart_that_is_late_shows_its_pods_and_their_events(machine: Machine, 
     script = step.script.replace("/usr/local/bin/kubectl", str(machine.bin / "kubectl"))
     script = script.replace("runtime=/var/lib/bundler/runtime", f"runtime={machine.bin}")
     script = script.replace("/var/lib/bundler", str(tmp_path))
-    for status, shown in ((75, True), (1, False)):
+    for status in (75, 1):
         ended = subprocess.run(
             ["sh", "-c", script],
             env={"PATH": os.environ["PATH"], "STATUS": str(status)},
@@ -287,8 +287,8 @@ def test_a_chart_that_is_late_shows_its_pods_and_their_events(machine: Machine, 
             timeout=30,
         )
         assert ended.returncode == status
-        assert ("pod default/web-1: 0/1 ready, ImagePullBackOff" in ended.stderr) is shown
-        assert ("no such image: web:9" in ended.stderr) is shown
+        assert "pod default/web-1: 0/1 ready, ImagePullBackOff" in ended.stderr
+        assert "no such image: web:9" in ended.stderr
         assert "fine-1" not in ended.stderr
         assert "done-1" not in ended.stderr
 
