@@ -42,8 +42,9 @@ check: $(STAMP) ## format, lint, types, import rules, shellcheck, unit tests but
 check-static: $(STAMP)
 	@$(SIDE_BY_SIDE) $(CHECKS)
 # hypothesis marks its tests itself; `make cover` runs these, too.
+# Three at a time on two cores: some wait, for time limits and refusals.
 check-unit:
-	$(PY) -m pytest -q tests/unit -m "not hypothesis" -n 2 --dist worksteal
+	$(PY) -m pytest -q tests/unit -m "not hypothesis" -n 3 --dist worksteal
 check-types:
 	$(V)/bin/mypy
 check-format:
