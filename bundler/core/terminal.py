@@ -56,12 +56,28 @@ def fill_gaps() -> None:
     Else the next file that is opened, a log or a connection, would become standard output, and a child's
     messages would go into it.
     """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STREAMS:
-        os.set_inheritable(descriptor, True)  # noqa: FBT003  (its own signature)
-    os.close(descriptor)
+    for descriptor in range(_STREAMS + 1):
+        if not _is_open(descriptor):  # the lowest that is free, so the next that is opened gets its number
+            os.set_inheritable(_open_nowhere(), True)  # noqa: FBT003  (its own signature)
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  (by its number)
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  (as above)
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  (as above)
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _open_nowhere() -> int:
+    """/dev/null; in a root without it a folder, which can neither be read nor written."""
+    try:
+        return os.open(os.devnull, os.O_RDWR)
+    except FileNotFoundError:
+        return os.open("/", os.O_RDONLY)
 
 
 def is_gone(error: OSError) -> bool:
